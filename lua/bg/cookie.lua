@@ -1,0 +1,31 @@
+-- One cookie out of a Cookie header (RFC 6265, section 5.4). Of several with one name, the first counts: browsers send
+-- the most specific first.
+
+local byte, find, sub = string.byte, string.find, string.sub
+
+local SPACE, SEMICOLON = 32, 59
+
+local _M = {}
+
+--- The value of cookie `name` in `header`, or nil. `header` may be nil.
+function _M.get(header, name)
+    if not header then
+        return nil
+    end
+    local wanted = name .. "="
+    local at = 1
+    while true do
+        local first, last = find(header, wanted, at, true)
+        if not first then
+            return nil
+        end
+        local before = first > 1 and byte(header, first - 1) or SEMICOLON
+        if before == SEMICOLON or before == SPACE then
+            local stop = find(header, ";", last + 1, true)
+            return sub(header, last + 1, stop and stop - 1 or -1)
+        end
+        at = last + 1
+    end
+end
+
+return _M

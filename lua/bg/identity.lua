@@ -1,0 +1,45 @@
+-- Who is asking? Verified tokens are remembered per worker until they expire, so that a signature is checked once per
+-- token and not once per request. Refusals are remembered briefly: a browser repeats a stale cookie on every request.
+
+local lrucache = require("resty.lrucache")
+local token = require("bg.token")
+
+local REMEMBERED = 20000
+local REFUSAL_SECONDS = 5
+local REFUSALS = 500
+
+local _M = {}
+local Identity = {}
+Identity.__index = Identity
+
+--- A verifier for one kind of token. `rules` as bg.token takes them; `count(reason)` is told of every refusal.
+function _M.new(keys, rules, count)
+    return setmetatable({
+        keys = keys,
+        rules = rules,
+        count = count,
+        known = assert(lrucache.new(REMEMBERED)),
+        refused = assert(lrucache.new(REFUSALS)),
+    }, Identity)
+end
+
+--- The identity `{version, sid, exp}` in `text`, or nil and the reason. `now` in seconds.
+function Identity:of(text, now)
+    local known = self.known:get(text)
+    if known and now <= known.exp + self.rules.leeway then
+        return known
+    end
+    local reason = self.refused:get(text)
+    if not reason then
+        known, reason = token.verify(text, self.keys, self.rules, now)
+        if known then
+            self.known:set(text, known)
+            return known
+        end
+        self.refused:set(text, reason, REFUSAL_SECONDS)
+    end
+    self.count(reason)
+    return nil, reason
+end
+
+return _M

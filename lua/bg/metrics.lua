@@ -1,0 +1,75 @@
+-- Counters, as Prometheus names them. Each worker adds up for itself and folds its sums into shared memory a few times a
+-- second, so counting costs the hot path an addition. Label sets are fixed here; nothing that arrives can widen them.
+
+local ngx = ngx
+local pairs = pairs
+local concat, sort = table.concat, table.sort
+
+local FAMILIES = {
+    bgctl_decisions_total = "Requests by the slot they were routed to and the rule that decided.",
+    bgctl_refused_tokens_total = "Tokens that were treated as absent, by kind and reason.",
+    bgctl_failovers_total = "Requests answered by the other slot, by the slot they were meant for.",
+    bgctl_pins_total = "Pins minted for visitors.",
+    bgctl_faults_total = "Requests on which routing itself failed and the stable slot was used.",
+}
+
+local dict = ngx.shared.bg_metrics
+local pending = {}
+
+local _M = {}
+
+--- The series `name{label="value",...}`; labels in pairs, label then value.
+function _M.series(name, ...)
+    local labels = { ... }
+    local parts = {}
+    for i = 1, #labels, 2 do
+        parts[#parts + 1] = labels[i] .. '="' .. labels[i + 1] .. '"'
+    end
+    return #parts > 0 and name .. "{" .. concat(parts, ",") .. "}" or name
+end
+
+--- Adds one to a series.
+function _M.add(series)
+    pending[series] = (pending[series] or 0) + 1
+end
+
+--- Folds this worker's sums into shared memory. What does not fit stays pending and is tried again.
+function _M.fold()
+    for series, amount in pairs(pending) do
+        if amount > 0 and dict:incr(series, amount, 0) then
+            pending[series] = 0
+        end
+    end
+end
+
+--- Lines of one family: its help and type, then `rows` of `{series, value}`.
+function _M.family(name, kind, help, rows)
+    local lines = { "# HELP " .. name .. " " .. help, "# TYPE " .. name .. " " .. kind }
+    for _, row in ipairs(rows) do
+        lines[#lines + 1] = row[1] .. " " .. row[2]
+    end
+    return concat(lines, "\n") .. "\n"
+end
+
+--- All counters as Prometheus text.
+function _M.counters()
+    local rows = {}
+    local keys = dict:get_keys(0)
+    sort(keys)
+    for _, series in ipairs(keys) do
+        local name = series:match("^[^{]+")
+        rows[name] = rows[name] or {}
+        rows[name][#rows[name] + 1] = { series, dict:get(series) }
+    end
+    local names, texts = {}, {}
+    for name in pairs(FAMILIES) do
+        names[#names + 1] = name
+    end
+    sort(names)
+    for _, name in ipairs(names) do
+        texts[#texts + 1] = _M.family(name, "counter", FAMILIES[name], rows[name] or {})
+    end
+    return concat(texts)
+end
+
+return _M

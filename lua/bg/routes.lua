@@ -1,0 +1,114 @@
+-- What state.json means for routing: the whole document is checked, and becomes a table that answers a request with two
+-- look-ups. A document with one bad entry is refused whole, so that half a switch can never be in force.
+
+local strict_json = require("bg.strict_json")
+local token = require("bg.token")
+
+local floor = math.floor
+local type = type
+
+local SCHEMA = 1
+local SLOTS = { "blue", "green" }
+local OTHER = { blue = "green", green = "blue" }
+local STATES = { ready = true, drain = true, maint = true }
+
+local _M = { SLOTS = SLOTS }
+
+local function is_integer(value, low, high)
+    return type(value) == "number" and value == floor(value) and value >= low and value <= high
+end
+
+-- nil when slot `name` is well-formed, else what is wrong with it.
+local function flaw(name, slot)
+    if type(slot) ~= "table" then
+        return "slots." .. name .. " is missing"
+    elseif not STATES[slot.state] then
+        return "slots." .. name .. ".state is not ready, drain or maint"
+    elseif not is_integer(slot.weight, 0, 100) then
+        return "slots." .. name .. ".weight is not 0 to 100"
+    elseif not token.is_version(slot.version) and not (slot.version == strict_json.null and slot.state == "maint") then
+        return "slots." .. name .. ".version is not a version"
+    end
+end
+
+local function check(document)
+    if not document then
+        return "not a strict JSON object"
+    elseif document.schema ~= SCHEMA then
+        return "schema is not " .. SCHEMA
+    elseif not is_integer(document.generation, 1, 2 ^ 53) then
+        return "generation is not a positive integer"
+    elseif type(document.phase) ~= "string" then
+        return "phase is not text"
+    elseif type(document.slots) ~= "table" then
+        return "slots is missing"
+    end
+    for _, name in ipairs(SLOTS) do
+        local why = flaw(name, document.slots[name])
+        if why then
+            return why
+        end
+    end
+end
+
+-- Nobody reaches a slot in maint, not even when the other one stumbles: then the upstream without a backup is used.
+local function slot_of(name, slots)
+    local entry = slots[name]
+    local alone = slots[OTHER[name]].state == "maint"
+    return {
+        name = name,
+        version = entry.version ~= strict_json.null and entry.version or nil,
+        state = entry.state,
+        weight = entry.weight,
+        upstream = alone and name .. "_alone" or name,
+    }
+end
+
+-- Which slot serves a version's sessions. Where both do (a promotion), the ready one.
+local function by_version(slots)
+    local serves = {}
+    for _, name in ipairs(SLOTS) do
+        local slot = slots[name]
+        local rival = slot.version and serves[slot.version]
+        if slot.state ~= "maint" and not (rival and rival.state == "ready") then
+            serves[slot.version] = slot
+        end
+    end
+    return serves
+end
+
+-- Green's share of new sessions, 0 to 1; nil when no slot takes any.
+local function green_share(slots)
+    local blue = slots.blue.state == "ready" and slots.blue.weight or 0
+    local green = slots.green.state == "ready" and slots.green.weight or 0
+    if blue + green > 0 then
+        return green / (blue + green)
+    end
+end
+
+--- The routing table in `text`, or nil and what is wrong with it:
+-- `{generation, phase, slots = {blue, green}, by_version = {version -> slot}, green_share}`.
+function _M.parse(text)
+    local document = strict_json.object(text)
+    local why = check(document)
+    if why then
+        return nil, why
+    end
+    local slots = {}
+    for _, name in ipairs(SLOTS) do
+        slots[name] = slot_of(name, document.slots)
+    end
+    local share = green_share(slots)
+    if not share then
+        return nil, "no slot takes new sessions: none is ready with a weight above 0"
+    end
+    return {
+        generation = document.generation,
+        phase = document.phase,
+        slots = slots,
+        by_version = by_version(slots),
+        green_share = share,
+    }
+end
+
+return _M

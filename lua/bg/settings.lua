@@ -1,0 +1,31 @@
+-- What bgctl rendered for the proxy: settings.json, read once, before the first worker starts.
+
+local files = require("bg.files")
+local strict_json = require("bg.strict_json")
+
+local _M = {}
+
+local EXPECTED = {
+    issuer = "string", leeway = "number", secure_cookies = "boolean", pin_idle = "number",
+    state_file = "string", keys_dir = "string", pin_key_file = "string",
+}
+
+--- The settings in the file at `path`. Raises when they are missing or malformed: the proxy must not start on them.
+function _M.load(path)
+    local text, err = files.read(path)
+    local settings = text and strict_json.object(text)
+    if not settings then
+        error(err or path .. ": not a JSON object", 0)
+    end
+    for name, kind in pairs(EXPECTED) do
+        if type(settings[name]) ~= kind then
+            error(path .. ": " .. name .. " is not a " .. kind, 0)
+        end
+    end
+    local prefix = settings.secure_cookies and "__Host-" or ""
+    settings.session_cookie = prefix .. "bg_session"
+    settings.pin_cookie = prefix .. "bg_pin"
+    return settings
+end
+
+return _M

@@ -1,0 +1,101 @@
+-- Is this token one of ours, and what does it say? A compact JWS (RFC 7515) is believed only after its signature has
+-- been checked with the key that its `kid` names, by the one algorithm that key is for (RFC 8725, section 3.1).
+
+local base64url = require("bg.base64url")
+local strict_json = require("bg.strict_json")
+
+local find, match = string.find, string.match
+local floor = math.floor
+local type = type
+
+local MAX_BYTES = 8192
+local MAX_TIME = 2 ^ 53
+local VERSION = "^%w[%w._+-]*$"
+local MAX_VERSION = 64
+local MAX_SID = 128
+
+local _M = {}
+
+local function is_time(value)
+    return type(value) == "number" and value >= 0 and value < MAX_TIME and value == floor(value)
+end
+
+local function is_text(value, most)
+    return type(value) == "string" and #value >= 1 and #value <= most and not find(value, "[^\32-\126]")
+end
+
+--- Whether `value` is a version's name: `[A-Za-z0-9][A-Za-z0-9._+-]{0,63}`.
+function _M.is_version(value)
+    return type(value) == "string" and #value <= MAX_VERSION and find(value, VERSION) ~= nil
+end
+
+-- The key for this header, or nil and the reason.
+local function choose_key(header, keys)
+    if header.crit ~= nil or header.b64 ~= nil or header.enc ~= nil then
+        return nil, "crit"
+    end
+    local key = type(header.kid) == "string" and keys[header.kid]
+    if not key then
+        return nil, "unknown_kid"
+    end
+    if header.alg ~= key.alg then
+        return nil, "alg"
+    end
+    return key
+end
+
+-- nil when the claims hold at `now`, else the reason.
+local function refuse(claims, issuer, leeway, now)
+    if claims.iss ~= issuer then
+        return "issuer"
+    end
+    if not is_time(claims.exp) or (claims.iat ~= nil and not is_time(claims.iat))
+        or (claims.nbf ~= nil and not is_time(claims.nbf)) then
+        return "claims"
+    end
+    if now > claims.exp + leeway then
+        return "expired"
+    end
+    if (claims.iat or 0) > now + leeway or (claims.nbf or 0) > now + leeway then
+        return "not_yet"
+    end
+    if not _M.is_version(claims.deploymentVersion) or not is_text(claims.sid or claims.sub, MAX_SID) then
+        return "claims"
+    end
+end
+
+--- The identity in `text`, `{version, sid, exp}`, or nil and the reason (one of the words in docs/tokens.md).
+-- @param keys    table of kid -> key as crypto.key makes it
+-- @param rules   `{issuer = string, leeway = seconds}`
+-- @param now     seconds since the epoch
+function _M.verify(text, keys, rules, now)
+    if #text > MAX_BYTES then
+        return nil, "too_large"
+    end
+    local signed, head, body, tail = match(text, "^(([%w_-]+)%.([%w_-]+))%.([%w_-]+)$")
+    local header = head and base64url.decode(head)
+    header = header and strict_json.object(header)
+    local signature = header and base64url.decode(tail)
+    if not signature then
+        return nil, "malformed"
+    end
+    local key, reason = choose_key(header, keys)
+    if not key then
+        return nil, reason
+    end
+    if not key.verify(signature, signed) then
+        return nil, "signature"
+    end
+    local claims = base64url.decode(body)
+    claims = claims and strict_json.object(claims)
+    if not claims then
+        return nil, "malformed"
+    end
+    reason = refuse(claims, rules.issuer, rules.leeway, now)
+    if reason then
+        return nil, reason
+    end
+    return { version = claims.deploymentVersion, sid = claims.sid or claims.sub, exp = claims.exp }
+end
+
+return _M
