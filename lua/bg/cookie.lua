@@ -7,6 +7,14 @@ local SPACE, SEMICOLON = 32, 59
 
 local _M = {}
 
+-- Whether a cookie may begin at `at`: at the header's start or after a semicolon, blanks aside.
+local function begins(header, at)
+    repeat
+        at = at - 1
+    until byte(header, at) ~= SPACE
+    return at == 0 or byte(header, at) == SEMICOLON
+end
+
 --- The value of cookie `name` in `header`, or nil. `header` may be nil.
 function _M.get(header, name)
     if not header then
@@ -19,8 +27,7 @@ function _M.get(header, name)
         if not first then
             return nil
         end
-        local before = first > 1 and byte(header, first - 1) or SEMICOLON
-        if before == SEMICOLON or before == SPACE then
+        if begins(header, first) then
             local stop = find(header, ";", last + 1, true)
             return sub(header, last + 1, stop and stop - 1 or -1)
         end
