@@ -99,7 +99,7 @@ def test_raising_the_share_moves_nobody_back(lua, weight, more, draw):
 
 @pytest.mark.parametrize("share", [1, 10, 25, 50, 90])
 def test_the_share_is_the_weight(lua, share):
-    """Over 10,000 session ids the share is the weight to within five standard deviations (fixed ids: no chance)."""
+    """Over 10,000 fixed session ids: the weight, to within five standard deviations."""
     crypto = lua.module("crypto")
     blue = {"version": "1.6.7", "state": "ready", "weight": 100 - share}
     green = {"version": "1.6.8", "state": "ready", "weight": share}

@@ -1,4 +1,4 @@
-"""Strict JSON: what Python's parser reads, we read alike; what is ambiguous, we refuse (threats 12, 13, 15, 41)."""
+"""Strict JSON: we read what Python's parser reads and refuse what is ambiguous (threats 12, 13, 15, 41)."""
 
 from __future__ import annotations
 

@@ -256,25 +256,21 @@ def test_13_duplicate_keys(verify):
     assert verify(sign("EdDSA", header))[1] == "malformed"
 
 
-@pytest.mark.parametrize(
-    "version",
-    [
-        None,
-        7,
-        1.6,
-        [],
-        ["1.6.7"],
-        {},
-        True,
-        "",
-        " 1.6.7",
-        "1.6.7 ",
-        "1.6.7\0",
-        "1.6.7\r\nSet-Cookie: x",
-        "1\u20246",
-    ]
-    + ["-1", ".1", "v" * 65, "1/2", "../x", "1.6.7\n", "${x}", "\u0661.6", ...],
-)
+BAD_VERSIONS = [None, 7, 1.6, [], ["1.6.7"], {}, True, "", " 1.6.7", "1.6.7 ", "1.6.7\0", "1.6.7\n", ...]
+BAD_VERSIONS += [
+    "1.6.7\r\nSet-Cookie: x",
+    "1\u20246",
+    "-1",
+    ".1",
+    "v" * 65,
+    "1/2",
+    "../x",
+    "${x}",
+    "\u0661.6",
+]
+
+
+@pytest.mark.parametrize("version", BAD_VERSIONS)
 def test_14_versions_by_a_strict_pattern(verify, version):
     assert verify(sign("EdDSA", body=claims(deploymentVersion=version)))[1] == "claims"
 
