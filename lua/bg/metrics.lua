@@ -1,5 +1,5 @@
--- Counters, as Prometheus names them. Each worker adds up for itself and folds its sums into shared memory a few times a
--- second, so counting costs the hot path an addition. Label sets are fixed here; nothing that arrives can widen them.
+-- Counters, as Prometheus names them. Each worker adds up for itself and folds its sums into shared memory a few times
+-- a second, so counting costs the hot path an addition. Label sets are fixed here; nothing that arrives can widen them.
 
 local ngx = ngx
 local pairs = pairs

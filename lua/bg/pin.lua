@@ -8,12 +8,12 @@ local format = string.format
 
 local KID = "pin"
 local ISSUER = "bgctl-pin"
-local HEADER = base64url.encode('{"alg":"HS256","kid":"' .. KID .. '","typ":"JWT"}')
+local HEADER = base64url.encode('{"alg":"HS256","kid":"pin","typ":"JWT"}')
 
 local _M = { ISSUER = ISSUER, KID = KID }
 
---- A pin of session `sid` to `version`, good for `idle` seconds from `now`. A `sid` that needs escaping is replaced by a
--- hash of itself: it only has to stay the same.
+--- A pin of session `sid` to `version`, good for `idle` seconds from `now`. A `sid` that would need escaping is
+-- replaced by a hash of itself: it only has to stay the same.
 function _M.mint(secret, sid, version, idle, now)
     if sid:find('[^%w_-]') then
         sid = base64url.encode(crypto.hmac(secret, sid))
@@ -29,7 +29,7 @@ function _M.due(pin, version, idle, now)
     return not pin or pin.version ~= version or pin.exp - now < idle / 2
 end
 
---- The Set-Cookie value that carries `pin` (RFC 6265). SameSite=Lax: a link from another site must not flip the version.
+--- The Set-Cookie value that carries `pin` (RFC 6265). SameSite=Lax: a link from elsewhere must not flip the version.
 function _M.cookie(name, pin, idle, secure)
     return format("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name, pin, idle, secure and "; Secure" or "")
 end

@@ -1,5 +1,5 @@
--- From a request's credentials to a slot: verifies what came, asks bg.decision, and says whether a pin is due. Holds the
--- worker's verifiers and the watched files; knows nothing of nginx variables.
+-- From a request's credentials to a slot: verifies what came, asks bg.decision, and says whether a pin is due. Holds
+-- the worker's verifiers and the watched files; knows nothing of nginx variables.
 
 local cookie = require("bg.cookie")
 local crypto = require("bg.crypto")
@@ -41,6 +41,11 @@ local function watch_keys()
         function(text) return keyring.load(settings.keys_dir, text) end)
 end
 
+-- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive.
+local function bearer_of(authorization)
+    return authorization and match(authorization, "^[Bb][Ee][Aa][Rr][Ee][Rr] +(.+)$")
+end
+
 local function renew_tokens()
     tokens = identity.new(_M.keys.value, { issuer = settings.issuer, leeway = settings.leeway }, counter("token"))
 end
@@ -80,7 +85,7 @@ function _M.credentials(authorization, cookies, now)
             list[#list + 1] = { rule = rule, identity = who, reason = reason }
         end
     end
-    add("bearer", authorization and match(authorization, "^[Bb][Ee][Aa][Rr][Ee][Rr] +(.+)$"), tokens)
+    add("bearer", bearer_of(authorization), tokens)
     add("cookie", cookie.get(cookies, settings.session_cookie), tokens)
     add("pin", cookie.get(cookies, settings.pin_cookie), pins)
     return list
@@ -88,7 +93,7 @@ end
 
 -- The first session token that verifies: the bearer's, else the cookie's. Second value: it came in the cookie.
 local function session(authorization, cookies, now)
-    local bearer = authorization and match(authorization, "^[Bb][Ee][Aa][Rr][Ee][Rr] +(.+)$")
+    local bearer = bearer_of(authorization)
     local who = bearer and tokens:of(bearer, now)
     if who then
         return who, false

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import plain
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from luajit import plain
 
 versions = st.sampled_from(["1.6.7", "1.6.8", "2.0.0-rc.1"])
 draws = st.floats(0, 1, exclude_max=True)

@@ -6,9 +6,9 @@ import json
 import math
 
 import pytest
-from conftest import plain
 from hypothesis import given
 from hypothesis import strategies as st
+from luajit import plain
 
 scalars = (
     st.booleans()

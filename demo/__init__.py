@@ -1,0 +1,1 @@
+"""The demo: a whole release under constant load. `make demo` runs it."""

@@ -1,0 +1,108 @@
+"""`python -m demo`: two releases of a small app under load, on this machine's loopback."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from .load import LoadError, LoadProcess, Tally
+from .project import ROOT, Ports, Project
+from .story import NEW, OLD, RATE, Story, StoryError
+
+DIRECTORY = ROOT / ".demo"
+NAME = "bgctl-demo"
+
+
+def main() -> int:
+    """0 when nothing failed, flipped or was cut; 1 otherwise, or when the story could not be told."""
+    arguments = _arguments()
+    console = Console(highlight=False, soft_wrap=True)
+    old = Project(DIRECTORY, NAME)
+    old.remove()  # what an earlier demo left running
+    if arguments.stop:
+        console.print("demo: stopped and removed")
+        return 0
+    ports = Ports() if Ports().all_free() else Ports.free()
+    project = Project(DIRECTORY, NAME, version=OLD, ports=ports).create()
+    kept = False
+    try:
+        tally = _run(project, console)
+        kept = arguments.keep
+    except (StoryError, LoadError, AssertionError) as error:
+        console.print(f"\ndemo: {error}", style="red", markup=False)
+        _show_log(project, console)
+        return 1
+    finally:
+        if not kept:
+            project.remove()
+    if kept:
+        _show_urls(project, console)
+    return 0 if tally.clean else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave it running and print the URLs")
+    parser.add_argument("--stop", action="store_true", help="stop and remove what --keep left running")
+    return parser.parse_args()
+
+
+def _run(project: Project, console: Console) -> Tally:
+    console.print(f"[bold]bgctl demo[/bold]: {OLD} is live at {project.url} in a moment")
+    console.print("  [cyan]$ bgctl up[/cyan]")
+    console.print(project.bgctl("up").stdout.rstrip(), markup=False)
+    with LoadProcess(project.url, served={OLD}, rate=RATE) as load:
+        tally = Story(project, load, console).tell()
+    _report(project, tally, console)
+    return tally
+
+
+def _report(project: Project, tally: Tally, console: Console) -> None:
+    table = Table("", "", title="What the users saw", title_justify="left", show_header=False)
+    for name, value in (
+        ("requests", f"{tally.requests:,}"),
+        *((f"answered by {version}", f"{count:,}") for version, count in sorted(tally.answers.items())),
+        ("failed", str(tally.failed)),
+        ("flipped", str(tally.flipped)),
+        ("moved after their version had gone", str(tally.moved)),
+        ("WebSockets opened", str(tally.websockets_opened)),
+        ("WebSockets cut", str(tally.websockets_cut)),
+        ("POSTs done twice", str(tally.doubled_posts)),
+        ("longest gap between two answers", f"{tally.max_gap_ms:.0f} ms"),
+        ("of which this load generator itself was late", f"{tally.max_lag_ms:.0f} ms at most"),
+    ):
+        table.add_row(name, value)
+    console.print("\n", table)
+    for failure in tally.failures:
+        console.print(f"  {failure}", markup=False)
+    _show_log(project, console)
+    console.print(
+        f"demo: requests={tally.requests} failed={tally.failed} flipped={tally.flipped} "
+        f"websockets_cut={tally.websockets_cut} max_gap_ms={tally.max_gap_ms:.0f} seconds={tally.seconds:.0f}"
+    )
+
+
+def _show_log(project: Project, console: Console) -> None:
+    for line in project.error_log()[-20:]:
+        console.print(f"  proxy: {line}", markup=False)
+
+
+def _show_urls(project: Project, console: Console) -> None:
+    console.print(f"\nStill running, on {NEW}. Open:")
+    console.print(f"  the app      {project.url}/")
+    console.print(f"  the routing  {project.control_url}/status")
+    console.print(f"  the metrics  {project.control_url}/metrics")
+    console.print(f"Drive it yourself:  cd {_short(project.directory)} && ../.venv/bin/bgctl status")
+    console.print("Stop it:            make demo-stop")
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

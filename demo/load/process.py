@@ -1,0 +1,181 @@
+"""The load in a process of its own, for callers that block. One JSON object per line, in and out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Collection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from .generator import Load
+from .tally import Tally
+from .user import Kind
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD_BYE = 30.0  # seconds for the last requests to end
+
+
+class LoadError(RuntimeError):
+    """The load generator ended, or could not do what it was told."""
+
+
+class LoadProcess:
+    """The same verbs as Load, blocking, safe to call from several threads.
+
+    `with LoadProcess(url, served={"1.6.7"}) as load: load.spawn("cookie", 60) ...`
+    """
+
+    def __init__(
+        self, base_url: str, *, served: Collection[str], rate: float = 400.0, ca: Path | None = None
+    ) -> None:
+        self._hello = {"url": base_url, "served": sorted(served), "rate": rate, "ca": str(ca) if ca else None}
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._child is None:
+            return
+        try:
+            self._end(self._child)
+        finally:
+            self._child = None
+
+    def start(self) -> None:
+        # A session of its own: Ctrl-C reaches the caller alone, who then says stop. If the caller dies, the
+        # child's stdin ends and so does the child.
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "demo.load"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            start_new_session=True,
+        )
+        self._ask("start", **self._hello)
+
+    def spawn(self, kind: Kind, n: int = 1) -> None:
+        self._ask("spawn", kind=kind, n=n)
+
+    def log_out(self, *, version: str | None = None, limit: int | None = None, visitors: bool = False) -> int:
+        """Log out users on `version` (any if None), at most `limit`; return how many that were.
+
+        With `visitors`, those count too who never logged in: they forget their cookies. All come back anew.
+        """
+        return int(self._ask("log_out", version=version, limit=limit, visitors=visitors))
+
+    def set_served(self, versions: Collection[str]) -> None:
+        """Narrow it before the command that retires a version; widen it before a version gets sessions."""
+        self._ask("set_served", versions=sorted(versions))
+
+    def set_rate(self, rate: float) -> None:
+        self._ask("set_rate", rate=rate)
+
+    def snapshot(self) -> Tally:
+        return Tally.from_dict(self._ask("snapshot"))
+
+    def stop(self) -> Tally:
+        """End the load and the process; return the final tally."""
+        final = Tally.from_dict(self._ask("stop"))
+        assert self._child is not None
+        self._end(self._child)
+        self._child = None
+        return final
+
+    def _ask(self, verb: str, **arguments: Any) -> Any:
+        with self._lock:
+            if self._child is None or self._child.stdin is None or self._child.stdout is None:
+                raise LoadError("the load generator is not running")
+            try:
+                self._child.stdin.write(json.dumps([verb, arguments]) + "\n")
+                line = self._child.stdout.readline()
+            except BrokenPipeError:
+                line = ""
+            if not line:
+                raise LoadError(f"the load generator ended with code {self._child.wait(GOOD_BYE)}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise LoadError(answer["error"])
+        return answer["result"]
+
+    @staticmethod
+    def _end(child: subprocess.Popen[str]) -> None:
+        assert child.stdin and child.stdout
+        try:
+            child.stdin.close()
+            child.wait(GOOD_BYE)
+        except (OSError, subprocess.TimeoutExpired):
+            child.kill()
+            child.wait()
+        finally:
+            child.stdout.close()
+
+
+async def serve() -> None:
+    """The child's side: obey until `stop` or until stdin ends."""
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    worker = Worker()
+    while line := await lines.readline():
+        verb, arguments = json.loads(line)
+        try:
+            answer = {"result": await worker.obey(verb, arguments)}
+        except Exception as error:  # whatever it is, the caller has to hear of it
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
+    await worker.end()
+
+
+class Worker:
+    def __init__(self) -> None:
+        self._load: Load | None = None
+        self._served: frozenset[str] = frozenset()
+
+    async def obey(self, verb: str, given: dict[str, Any]) -> Any:
+        if verb == "start":
+            self._served = frozenset(given["served"])
+            ca = Path(given["ca"]) if given["ca"] else None
+            self._load = Load(given["url"], served=lambda: self._served, rate=given["rate"], ca=ca)
+            return await self._load.start()
+        load = self._load
+        if load is None:
+            raise LoadError("not started")
+        match verb:
+            case "spawn":
+                load.spawn(given["kind"], given["n"])
+            case "set_served":
+                self._served = frozenset(given["versions"])
+            case "set_rate":
+                load.rate = given["rate"]
+            case "log_out":
+                return await load.log_out(
+                    lambda user: (
+                        (given["visitors"] or user.logged_in)
+                        and user.version is not None
+                        and given["version"] in (None, user.version)
+                    ),
+                    given["limit"],
+                )
+            case "snapshot":
+                return load.tally().as_dict()
+            case "stop":
+                self._load = None
+                return (await load.stop()).as_dict()
+            case _:
+                raise LoadError(f"no such verb: {verb}")
+        return None
+
+    async def end(self) -> None:
+        if self._load is not None:
+            await self._load.stop()

@@ -1,0 +1,130 @@
+"""What the load generator counts, and the words for it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that went wrong. `at` is RFC 3339 in UTC with milliseconds."""
+
+    at: str
+    user: str
+    method: str
+    path: str
+    what: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """A release is seamless when `clean` holds and `max_gap_ms` is small.
+
+    requests: HTTP requests with an outcome, each counted once; WebSocket handshakes are among them.
+    failed: transport errors, time-outs, statuses that are neither 2xx nor 3xx, answers that make no sense.
+    flipped: answers by another version than the session's own while that one was being served.
+    moved: sessions whose version had been retired and that went on with another. No fault.
+    websockets_cut: WebSockets that ended, but not by us; `close_codes` says how.
+    max_gap_ms: the longest time between two consecutive successful answers, over all users.
+    max_lag_ms: the longest time by which this process itself woke late: a gap below it may be ours.
+    doubled_posts: posts that the app saw more than once.
+    answers: successful answers by version.  sessions: present sessions by version.
+    """
+
+    requests: int = 0
+    failed: int = 0
+    flipped: int = 0
+    moved: int = 0
+    websockets_opened: int = 0
+    websockets_cut: int = 0
+    doubled_posts: int = 0
+    max_gap_ms: float = 0.0
+    max_gap_at: str = ""
+    max_lag_ms: float = 0.0
+    seconds: float = 0.0
+    answers: dict[str, int] = field(default_factory=dict)
+    sessions: dict[str, int] = field(default_factory=dict)
+    close_codes: dict[str, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return not (self.failed or self.flipped or self.websockets_cut or self.doubled_posts)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Tally:
+        return cls(**{**data, "failures": [Failure(**failure) for failure in data["failures"]]})
+
+
+class Recorder:
+    """Collects a tally as things happen. Times are seconds of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.requests = self.failed = self.flipped = self.moved = 0
+        self.opened = self.cut = self.doubled = 0
+        self.answers: Counter[str] = Counter()
+        self.close_codes: Counter[str] = Counter()
+        self.lag = 0.0
+        self._failures: deque[Failure] = deque(maxlen=KEPT)
+        self._gap, self._gap_at = 0.0, ""
+        self._began = self._last_success = 0.0
+        self._ended: float | None = None
+
+    def begin(self) -> None:
+        self._began = time.monotonic()
+
+    def end(self) -> None:
+        """From here on a silence is no gap."""
+        self._ended = time.monotonic()
+        self._measure_gap(self._ended)
+
+    def success(self, version: str) -> None:
+        self.answers[version] += 1
+        if self._ended is None:
+            now = time.monotonic()
+            self._measure_gap(now)
+            self._last_success = now
+
+    def note(self, user: str, method: str, path: str, what: str) -> None:
+        """Keep it for the report; whoever calls also counts it under one of the words above."""
+        self._failures.append(Failure(_now(), user, method, path, what))
+
+    def tally(self, sessions: Mapping[str, int]) -> Tally:
+        if self._ended is None:
+            self._measure_gap(time.monotonic())  # a silence that still lasts counts as well
+        return Tally(
+            requests=self.requests,
+            failed=self.failed,
+            flipped=self.flipped,
+            moved=self.moved,
+            websockets_opened=self.opened,
+            websockets_cut=self.cut,
+            doubled_posts=self.doubled,
+            max_gap_ms=round(self._gap * 1000, 1),
+            max_gap_at=self._gap_at,
+            max_lag_ms=round(self.lag * 1000, 1),
+            seconds=round((self._ended or time.monotonic()) - self._began, 3),
+            answers=dict(self.answers),
+            sessions=dict(sessions),
+            close_codes=dict(self.close_codes),
+            failures=list(self._failures),
+        )
+
+    def _measure_gap(self, now: float) -> None:
+        """The clock starts at the first success: before it, nothing was being served to lose."""
+        if self._last_success and now - self._last_success > self._gap:
+            self._gap, self._gap_at = now - self._last_success, _now()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

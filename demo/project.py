@@ -1,0 +1,203 @@
+"""A project directory as an operator has one, with the demo app in it; for `make demo` and for the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+BGCTL = Path(sys.executable).parent / "bgctl"
+ANSWER_SECONDS = 5.0
+COMMAND_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where everything of one project listens, all on 127.0.0.1."""
+
+    proxy: int = 8080
+    control: int = 9180
+    blue: int = 8081
+    green: int = 8083
+    api: int = 8090
+
+    @classmethod
+    def free(cls) -> Self:
+        """Ports that nobody has, and below those that the kernel gives to outgoing connections."""
+        candidates = random.sample(range(20000, 30000), 200)
+        return cls(*[port for port in candidates if _is_free(port)][:5])
+
+    def all_free(self) -> bool:
+        return all(map(_is_free, (self.proxy, self.control, self.blue, self.green, self.api)))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+CONFIG = """\
+[project]
+name = "{name}"
+engine = "{engine}"
+
+[proxy]
+listen = "127.0.0.1:{ports.proxy}"
+control = "127.0.0.1:{ports.control}"
+secure_cookies = false    # plain HTTP on loopback
+workers = {workers}
+read_timeout = "{read_timeout}"
+
+[sessions]
+address = "127.0.0.1:{ports.api}"
+
+[services.frontend]
+routes = ["/"]
+blue = "127.0.0.1:{ports.blue}"
+green = "127.0.0.1:{ports.green}"
+health = "/healthz"
+
+[services.session-api]
+routes = ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]
+address = "127.0.0.1:{ports.api}"
+health = "/readyz"
+
+[health]
+interval = "100ms"
+timeout = "{health_timeout}"
+
+[drain]
+request_deadline = "15s"
+websocket_deadline = "{websocket_deadline}"
+stop_grace = "5s"
+"""
+
+ENVIRONMENT = """\
+# Versions: blue runs CURRENT_VERSION, green VERSION. bgctl keeps both up to date.
+REGISTRY_URL=localhost
+REGISTRY_USER=bgctl
+CURRENT_VERSION={version}
+VERSION={version}
+BLUE_PORT={ports.blue}
+GREEN_PORT={ports.green}
+SESSION_API_PORT={ports.api}
+"""
+
+
+@dataclass(slots=True)
+class Project:
+    """One project directory and the bgctl that drives it."""
+
+    directory: Path
+    name: str
+    engine: str = "docker"
+    version: str = "1.6.7"
+    ports: Ports = field(default_factory=Ports.free)
+    workers: int = 2
+    read_timeout: str = "60s"
+    health_timeout: str = "30s"
+    websocket_deadline: str = "60s"
+
+    def create(self) -> Self:
+        """Writes bgctl.toml, the env file and the compose file."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        values = {name: getattr(self, name) for name in self.__slots__}
+        (self.directory / "bgctl.toml").write_text(CONFIG.format(**values))
+        (self.directory / ".env").write_text(ENVIRONMENT.format(**values))
+        shutil.copy(ROOT / "compose" / "compose.yaml", self.directory)
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.proxy}"
+
+    @property
+    def control_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.control}"
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """A bgctl in the background; `options` are Popen's."""
+        return subprocess.Popen(
+            [str(BGCTL), "--project", str(self.directory), *arguments],
+            stdin=subprocess.DEVNULL,
+            text=True,
+            **options,
+        )
+
+    def bgctl(
+        self, *arguments: str, code: int | None = 0, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs bgctl to its end. Raises with all it said when it exits otherwise than `code` (None: any)."""
+        done = subprocess.run(
+            [str(BGCTL), "--project", str(self.directory), *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        if code is not None and done.returncode != code:
+            said = f"{done.stdout}{done.stderr}"
+            raise AssertionError(f"bgctl {' '.join(arguments)}: exit {done.returncode}, not {code}\n{said}")
+        return done
+
+    def ask(self, *arguments: str, code: int | None = 0, stdin: str = "") -> Any:
+        """What a reading command says with --json."""
+        return json.loads(self.bgctl(*arguments, "--json", code=code, stdin=stdin).stdout)
+
+    def state(self) -> dict[str, Any]:
+        """state.json as it is."""
+        document: dict[str, Any] = json.loads((self.directory / "state" / "state.json").read_text())
+        return document
+
+    def proxy_status(self) -> dict[str, Any]:
+        """What the proxy's control listener says."""
+        document: dict[str, Any] = requests.get(f"{self.control_url}/status", timeout=ANSWER_SECONDS).json()
+        return document
+
+    def containers(self, service: str | None = None) -> list[str]:
+        """Ids of this project's containers, stopped ones too; of one service where it is named."""
+        filters = [f"label=com.docker.compose.project={self.name}"]
+        filters += [f"label=com.docker.compose.service={service}"] if service else []
+        listing = [word for value in filters for word in ("--filter", value)]
+        return self.engine_says("ps", "--all", "--quiet", *listing).split()
+
+    def error_log(self) -> list[str]:
+        """What the proxy has logged: in a good release, nothing at all."""
+        ids = self.containers("proxy")
+        if not ids:
+            return []
+        done = subprocess.run([self.engine, "logs", ids[0]], capture_output=True, text=True, check=True)
+        return done.stderr.splitlines()
+
+    def engine_says(self, *arguments: str) -> str:
+        """Standard output of the engine's own command line."""
+        done = subprocess.run([self.engine, *arguments], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{self.engine} {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def remove(self) -> None:
+        """Removes this project's containers, its network and its directory, and nothing else."""
+        ids = self.containers()
+        if ids:
+            self.engine_says("rm", "--force", "--volumes", *ids)
+        label = f"label=com.docker.compose.project={self.name}"
+        for network in self.engine_says("network", "ls", "--quiet", "--filter", label).split():
+            self.engine_says("network", "rm", network)
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,24 @@
+"""Stacks for the tests: one of its own, or one that a module's tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stacks import Stack, running
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A stack for one test alone, on OLD and at rest."""
+    with running(tmp_path / "project") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack for a module's tests, with a release under way: blue on OLD drains, green on NEW is ready."""
+    with running(tmp_path_factory.mktemp("release") / "project") as one:
+        one.start_of_release()
+        yield one

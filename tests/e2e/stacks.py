@@ -1,0 +1,89 @@
+"""Real stacks: a project directory, `bgctl up`, real containers; each ends with a look at the proxy's error log."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import docker
+import requests
+from docker.models.containers import Container
+
+from demo.project import Project
+
+OLD, NEW = "1.6.7", "1.6.8"
+PATIENCE = 30.0  # seconds until something that must happen has happened
+
+
+def eventually(reached: Callable[[], object], what: str) -> None:
+    """Polls until `reached()` is true. Fails naming `what` when it never is."""
+    end = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < end, f"waited {PATIENCE:g} s in vain: {what}"
+        time.sleep(0.02)
+
+
+class Stack(Project):
+    """A running project. `expected` are patterns of error-log lines that a test provokes on purpose."""
+
+    __slots__ = ("client", "expected")
+
+    def up(self) -> None:
+        self.client = docker.from_env()
+        self.expected: list[str] = []
+        self.create()
+        self.bgctl("up")
+
+    def container(self, service: str) -> Container:
+        """The service's container, through the docker SDK."""
+        (only,) = self.containers(service)
+        return self.client.containers.get(only)
+
+    def visitor(self) -> requests.Session:
+        """A new browser: its own cookies and connections."""
+        return requests.Session()
+
+    def log_in(self, user: str = "ada") -> requests.Session:
+        """A browser of somebody who has just logged in."""
+        browser = self.visitor()
+        form = {"user": user, "email": f"{user}@example.test"}
+        browser.post(f"{self.url}/login", data=form, timeout=10).raise_for_status()
+        assert "bg_session" in browser.cookies
+        return browser
+
+    def version_of(self, browser: requests.Session, **headers: str) -> str:
+        """The version that answers this browser: the app's own word, which the proxy's header must match."""
+        answer = browser.get(f"{self.url}/api/whoami", headers=headers, timeout=10)
+        assert answer.status_code == 200, answer.text
+        version: str = answer.json()["version"]
+        assert answer.headers["X-Deployment-Version"] == version
+        return version
+
+    def start_of_release(self) -> None:
+        """Green is on NEW and takes new sessions; blue drains. Whatever state a test left behind."""
+        if self.state()["phase"] == "rest":
+            self.bgctl("up-green", NEW)
+        self.bgctl("route", "enable-green")
+
+    def assert_clean_log(self) -> None:
+        """No line but those that a test has said it provokes."""
+        unexpected = [
+            line for line in self.error_log() if not any(re.search(known, line) for known in self.expected)
+        ]
+        assert unexpected == []
+
+
+@contextmanager
+def running(directory: Path, **settings: object) -> Iterator[Stack]:
+    """A stack that is up, and is checked for a clean error log and removed at the end."""
+    stack = Stack(directory, f"bgt{uuid4().hex[:8]}", **settings)  # type: ignore[arg-type]
+    try:
+        stack.up()
+        yield stack
+        stack.assert_clean_log()
+    finally:
+        stack.remove()

@@ -1,0 +1,413 @@
+"""The load generator sees what goes wrong, counts it once, and sees nothing where nothing is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from conftest import Proxy, Stage, stage_of
+
+from demo.load import KINDS, Load, LoadError, LoadProcess, Tally, tally, user
+from demo.load.tally import Recorder
+from demo.load.user import Scene, User
+
+OLD, NEW = "1.6.7", "1.6.8"
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scenario, 120))
+
+
+async def until(reached: Callable[[], object]) -> None:
+    """Poll; the time-out of the whole scenario ends it when the state is never reached."""
+    while not reached():
+        await asyncio.sleep(0.01)
+
+
+class Play:
+    """A stage with a load on it. `served` may be narrowed and widened as a story does."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.served = {OLD}
+        self.load = Load(stage.url, served=lambda: frozenset(self.served), rate=200, timeout=30)
+
+    @property
+    def proxy(self) -> Proxy:
+        return self.stage.proxy
+
+    async def requests(self, more: int) -> None:
+        enough = self.load.tally().requests + more
+        await until(lambda: self.load.tally().requests >= enough)
+
+    def release(self) -> None:
+        """New sessions get the new version; the old one stays."""
+        self.served = {OLD, NEW}
+        self.proxy.current = NEW
+
+    def retire(self) -> None:
+        self.served = {NEW}
+        del self.proxy.backends[OLD]
+
+
+@contextlib.asynccontextmanager
+async def playing(key: Path, kinds: dict[str, int]) -> AsyncIterator[Play]:
+    async with stage_of(key, OLD, NEW) as stage:
+        play = Play(stage)
+        await play.load.start()
+        try:
+            for kind, n in kinds.items():
+                play.load.spawn(kind, n)  # type: ignore[arg-type]
+            yield play
+        finally:
+            await play.load.stop()
+
+
+def test_a_release_without_fault_is_clean(service_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user, "SOCKET_LIFE", (0.0, 0.1))
+
+    async def scenario() -> None:
+        async with playing(service_key, dict.fromkeys(KINDS, 3)) as play:
+            await play.requests(100)
+            play.release()
+            play.load.spawn("cookie", 3)
+            await play.requests(100)
+            await until(lambda: play.load.tally().websockets_opened > 6)
+            now = play.load.tally()
+            assert set(now.answers) == {OLD, NEW} and now.sessions[NEW] >= 3
+            assert now.moved == 0, "nobody's version was retired"
+            final = await play.load.stop()
+        assert final.clean and final.failures == [], final.failures
+        assert final.requests == sum(final.answers.values()), "each request is counted once"
+
+    run(scenario())
+
+
+def test_users_log_out_and_come_back_on_the_new_version(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"cookie": 3, "bearer": 3, "websocket": 2}) as play:
+            await until(lambda: sum(one.logged_in for one in play.load.users) == 7)
+            play.release()
+            assert await play.load.log_out(lambda one: one.logged_in and one.version == OLD, limit=2) == 2
+            assert await play.load.log_out(lambda one: one.logged_in and one.version == OLD) == 5
+            await until(lambda: sum(one.logged_in and one.version == NEW for one in play.load.users) == 7)
+            assert play.stage.sessions.asked.count("logout") == 7
+            final = await play.load.stop()
+        assert final.clean and final.moved == 0, final.failures
+
+    run(scenario())
+
+
+def test_sessions_of_a_retired_version_move_and_are_not_flipped(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"cookie": 3, "bearer": 3, "anonymous": 3}) as play:
+            await play.requests(100)
+            play.release()
+            play.retire()
+            await until(lambda: play.load.tally().sessions.get(NEW) == 9)
+            await play.requests(100)
+            final = await play.load.stop()
+        assert final.clean and final.moved == 9, final.failures
+
+    run(scenario())
+
+
+def test_a_version_retired_while_a_request_is_under_way_is_no_flip(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"anonymous": 1}) as play:
+            await play.requests(10)
+            play.release()
+
+            async def retire_now(request: web.Request, version: str) -> None:
+                if OLD in play.served:
+                    play.retire()
+                    return NEW
+                return None
+
+            play.proxy.trick = retire_now
+            await play.requests(20)
+            final = await play.load.stop()
+        assert (final.flipped, final.moved, final.failed) == (0, 1, 0), final.failures
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("header_lies", [False, True])
+@pytest.mark.parametrize("kind", ["cookie", "bearer", "anonymous"])
+def test_an_answer_by_another_version_is_a_flip(service_key: Path, kind: str, header_lies: bool) -> None:
+    """Also when only the app's own words show it, because the proxy names the right version."""
+
+    async def scenario() -> None:
+        async with playing(service_key, {kind: 3}) as play:
+            play.served = {OLD, NEW}
+            flips = 0
+
+            async def misroute(request: web.Request, version: str) -> web.Response | str | None:
+                nonlocal flips
+                if request.path != "/api/whoami":
+                    return None
+                flips += 1
+                if not header_lies:
+                    return NEW
+                answer = {"version": NEW, "slot": "green", "user": None}
+                return web.json_response(answer, headers={"X-Deployment-Version": OLD})
+
+            play.proxy.trick = misroute
+            await until(lambda: flips >= 3)
+            final = await play.load.stop()
+        assert (final.flipped, final.failed, final.moved) == (flips, 0, 0), final.failures
+        assert all(failure.what.startswith("flipped: 1.6.7 was answered by") for failure in final.failures)
+
+    run(scenario())
+
+
+def test_an_asset_of_another_version_is_a_failure(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"anonymous": 2}) as play:
+            play.served = {OLD, NEW}
+
+            async def misroute(request: web.Request, version: str) -> str | None:
+                return NEW if request.path.startswith("/assets/") else None
+
+            play.proxy.trick = misroute
+            await until(lambda: play.load.tally().failed >= 3)
+            final = await play.load.stop()
+        assert final.failed == final.flipped >= 3
+        assert {failure.what for failure in final.failures if failure.what.isdigit()} == {"404"}
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 502, 503, 504])
+def test_a_bad_status_is_a_failure_and_kept_for_the_report(service_key: Path, status: int) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, dict.fromkeys(KINDS, 2)) as play:
+            refused = 0
+
+            async def refuse(request: web.Request, version: str) -> web.Response:
+                nonlocal refused
+                refused += 1
+                return web.Response(status=status)
+
+            await play.requests(50)
+            play.proxy.trick = refuse
+            await until(lambda: refused >= 30)
+            final = await play.load.stop()
+        assert final.failed == refused and final.flipped == 0
+        assert len(final.failures) == tally.KEPT
+        assert {failure.what for failure in final.failures} <= {str(status), f"handshake: {status}"}
+
+    run(scenario())
+
+
+def test_a_dropped_connection_is_a_failure(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"cookie": 2}) as play:
+            await play.requests(20)
+            dropped = 0
+
+            async def drop(request: web.Request, version: str) -> None:
+                nonlocal dropped
+                if request.method == "POST":
+                    dropped += 1
+                    assert request.transport is not None
+                    request.transport.abort()
+
+            play.proxy.trick = drop
+            await until(lambda: dropped >= 2)
+            final = await play.load.stop()
+        assert final.failed == dropped
+        assert all(failure.method == "POST" for failure in final.failures)
+
+    run(scenario())
+
+
+def test_nobody_listening_is_a_failure_and_no_tight_loop(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with stage_of(service_key, OLD) as stage:
+            nowhere = stage.url
+        load = Load(nowhere, served=lambda: {OLD})
+        await load.start()
+        load.spawn("websocket", 2)
+        await until(lambda: load.tally().failed >= 2)
+        final = await load.stop()
+        assert final.failed == final.requests <= 6
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1012, 0])
+def test_a_websocket_that_ends_but_not_by_us_is_cut(service_key: Path, code: int) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"websocket": 4}) as play:
+            await until(lambda: play.load.tally().websockets_opened == 4 and len(play.proxy.sockets) == 4)
+            for socket in list(play.proxy.sockets):
+                if code:
+                    await socket.close(code=code)
+                else:
+                    assert socket._req is not None and socket._req.transport is not None
+                    socket._req.transport.abort()
+            await until(lambda: play.load.tally().websockets_cut == 4)
+            final = await play.load.stop()
+        assert final.close_codes == {str(code or 1006): 4} and final.failed == 0
+
+    run(scenario())
+
+
+def test_a_post_that_arrives_twice_is_seen(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"anonymous": 2}) as play:
+            doubled = 0
+
+            async def twice(request: web.Request, version: str) -> None:
+                nonlocal doubled
+                if request.method == "POST":
+                    doubled += 1
+                    url = play.proxy.backends[version] + request.path
+                    body, headers = await request.read(), dict(request.headers)
+                    async with play.proxy.http.post(url, data=body, headers=headers) as response:
+                        assert response.status == 201
+
+            play.proxy.trick = twice
+            await until(lambda: doubled >= 2)
+            final = await play.load.stop()
+        assert final.doubled_posts == doubled and final.failed == 0
+        assert not final.clean
+
+    run(scenario())
+
+
+def test_another_users_session_is_a_failure(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"cookie": 1}) as play:
+
+            async def mix_up(request: web.Request, version: str) -> web.Response | None:
+                if request.path != "/api/whoami":
+                    return None
+                answer = {"version": OLD, "slot": "blue", "user": "Mallory"}
+                return web.json_response(answer, headers={"X-Deployment-Version": OLD})
+
+            play.proxy.trick = mix_up
+            await until(lambda: play.load.tally().failed)
+            final = await play.load.stop()
+        assert final.failures[0].what == "somebody else's session"
+
+    run(scenario())
+
+
+def test_a_silence_is_a_gap(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, dict.fromkeys(KINDS, 2)) as play:
+            await play.requests(50)
+            gate = asyncio.Event()
+
+            async def hold(request: web.Request, version: str) -> None:
+                await gate.wait()
+
+            play.proxy.trick = hold
+            await asyncio.sleep(0.6)  # the length of the silence, and no synchroniser
+            gate.set()
+            await play.requests(50)
+            final = await play.load.stop()
+        assert final.max_gap_ms >= 400 and final.max_gap_at
+        assert final.failed == 0
+
+    run(scenario())
+
+
+def test_gap_is_the_longest_time_between_successes_and_ends_with_the_load(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(tally.time, "monotonic", lambda: now)
+    recorder = Recorder()
+    recorder.begin()
+    now = 130.0  # before the first success there is nothing to lose
+    for moment in (130.0, 130.1, 130.6, 130.7):
+        now = moment
+        recorder.success(OLD)
+    assert recorder.tally({}).max_gap_ms == 500
+    now = 132.0
+    assert recorder.tally({}).max_gap_ms == 1300, "a silence that still lasts counts"
+    recorder.end()
+    now = 200.0
+    recorder.success(OLD)
+    assert recorder.tally({}).max_gap_ms == 1300 and recorder.tally({}).seconds == 32
+
+
+@pytest.mark.parametrize(
+    ("signed", "version", "answered", "served", "flipped", "moved"),
+    [
+        (None, None, NEW, {OLD, NEW}, 0, 0),  # a newcomer takes what it gets
+        (None, OLD, NEW, {OLD, NEW}, 1, 0),
+        (None, OLD, NEW, {NEW}, 0, 1),
+        (OLD, OLD, NEW, {OLD, NEW}, 1, 0),
+        (OLD, NEW, NEW, {NEW}, 0, 0),  # the token's version is retired: the pin holds
+        (OLD, NEW, OLD, {OLD, NEW}, 0, 1),  # it is being served again, and has first claim
+        (OLD, NEW, NEW, {OLD, NEW}, 1, 0),
+        (NEW, OLD, NEW, {OLD}, 0, 1),  # told late of a new version: no fault of the server
+    ],
+)
+def test_who_had_to_answer(
+    signed: str | None, version: str | None, answered: str, served: set[str], flipped: int, moved: int
+) -> None:
+    recorder = Recorder()
+    scene = Scene("http://unused", lambda: served, recorder, True, 1, lambda: 1)
+    someone = User(scene, "cookie", "someone", logs_in=True)
+    someone.signed, someone.version = signed, version
+    someone._judge("/", [answered], served)
+    assert (recorder.flipped, recorder.moved) == (flipped, moved)
+    assert someone.version == (version if flipped else answered)
+
+
+def test_tally_survives_json() -> None:
+    recorder = Recorder()
+    recorder.note("cookie-001", "GET", "/", "502")
+    before = recorder.tally({OLD: 3})
+    assert Tally.from_dict(before.as_dict()) == before
+
+
+def test_a_kind_that_does_not_exist_is_refused(service_key: Path) -> None:
+    with pytest.raises(ValueError, match="no such kind"):
+        Load("http://unused", served=set).spawn("robot")  # type: ignore[arg-type]
+
+
+def test_process_obeys_and_reports(service_key: Path) -> None:
+    def story(stage: Stage) -> None:
+        with LoadProcess(stage.url, served={OLD}, rate=200) as load:
+            for kind in KINDS:
+                load.spawn(kind, 2)
+            while load.snapshot().requests < 50:
+                pass
+            load.set_rate(300)
+            load.set_served({OLD, NEW})
+            stage.proxy.current = NEW
+            while load.log_out(version=OLD, limit=1):
+                pass
+            while load.snapshot().sessions.get(NEW, 0) < 5:
+                pass
+            with pytest.raises(LoadError, match="no such kind"):
+                load.spawn("robot")  # type: ignore[arg-type]
+            final = load.stop()
+            assert final.clean and final.moved == 0, final.failures
+            with pytest.raises(LoadError, match="not running"):
+                load.snapshot()
+
+    async def scenario() -> None:
+        async with stage_of(service_key, OLD, NEW) as stage:
+            await asyncio.to_thread(story, stage)
+
+    run(scenario())
+
+
+def test_process_that_dies_is_reported() -> None:
+    with LoadProcess("http://127.0.0.1:1", served=set()) as load:
+        assert load._child is not None
+        load._child.kill()
+        with pytest.raises(LoadError, match="ended with code -9"):
+            load.snapshot()
