@@ -1,4 +1,4 @@
-"""Real stacks: a project directory, `bgctl up`, real containers; each ends with a look at the proxy's error log."""
+"""Real stacks: a project, `bgctl up`, real containers, and a look at the error log at the end."""
 
 from __future__ import annotations
 

@@ -1,0 +1,49 @@
+"""The same full cycle on podman, with its compose: release, drain, promote, release, roll back."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from stacks import NEW, OLD, eventually
+
+from demo.load import LoadProcess
+from demo.project import Project
+
+NEXT = "1.6.9"
+
+
+@pytest.mark.podman
+def test_a_full_cycle_on_podman(tmp_path):
+    project = Project(tmp_path / "project", "bgtpodman", engine="podman")
+    project.remove()
+    project.create()
+    try:
+        project.bgctl("up")
+        with LoadProcess(project.url, served={OLD}, rate=100) as load:
+            load.spawn("cookie", 10)
+            load.spawn("anonymous", 10)
+            load.spawn("websocket", 10)
+            eventually(lambda: load.snapshot().sessions.get(OLD, 0) == 30, "everyone is on the old version")
+            project.bgctl("up-green", NEW)
+            load.set_served({OLD, NEW})
+            project.bgctl("route", "enable-green")
+            project.bgctl("drain", "--auto", code=5)
+            load.log_out(version=OLD)
+            load.log_out(version=OLD, visitors=True)
+            project.bgctl("drain", "--timeout", "30s")
+            load.set_served({NEW})
+            project.bgctl("promote")
+            project.bgctl("up-green", NEXT)
+            load.set_served({NEW, NEXT})
+            project.bgctl("route", "enable-green")
+            load.set_served({NEW})
+            project.bgctl("rollback")
+            tally = load.stop()
+        assert tally.clean, tally
+        assert project.error_log() == []
+        answer = requests.get(f"{project.url}/api/whoami", timeout=10)
+        assert answer.json()["version"] == NEW
+        assert project.ask("status")["phase"] == "rest"
+    finally:
+        project.remove()
+    assert project.containers() == []

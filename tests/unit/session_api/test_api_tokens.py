@@ -1,0 +1,420 @@
+"""Tokens: what is believed, and why anything else is not."""
+
+import json
+from typing import Any
+
+import pytest
+from conftest import ALGORITHMS, NOW, Forge, HandClock, b64, claims
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from session_api import keyring
+from session_api.algorithms import SECP256R1, EllipticCurvePublicKey
+from session_api.tokens import MAX_BYTES, TokenError, Tokens
+
+N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of P-256
+# The fixtures do not change within a test: one keyring serves all examples.
+same_fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+def reason(tokens: Tokens, token: str) -> str | None:
+    """Why the token is refused; None if it is not."""
+    try:
+        tokens.verify(token)
+    except TokenError as error:
+        return error.reason
+    return None
+
+
+@pytest.mark.parametrize("alg", ALGORITHMS)
+def test_a_good_token_of_every_algorithm(tokens: Tokens, forge: Forge, alg: str) -> None:
+    believed = tokens.verify(forge.token({}, claims(email="a@b.c"), alg))
+    assert (believed.version, believed.sid, believed.user_id) == ("1.6.7", "abcdefghijklmnopqrstuv", "u1")
+    assert (believed.email, believed.issued_at, believed.expires_at) == ("a@b.c", NOW, NOW + 604800)
+
+
+def test_what_is_signed_verifies(tokens: Tokens) -> None:
+    token = tokens.sign(claims())
+    header = json.loads(__import__("base64").urlsafe_b64decode(token.split(".")[0] + "=="))
+    assert header == {"alg": "HS256", "kid": header["kid"], "typ": "JWT"}
+    assert tokens.verify(token).user_id == "u1"
+
+
+def test_a_third_partys_token_needs_little(tokens: Tokens, forge: Forge) -> None:
+    least = {"exp": NOW + 60, "iss": "bgctl", "deploymentVersion": "1.6.7"}
+    assert tokens.verify(forge.token({}, least)).sid is None
+    believed = tokens.verify(forge.token({}, least | {"sub": "them"}))
+    assert (believed.sid, believed.user_id) == ("them", "them")
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ({"alg": "none"}, "alg"),
+        ({"alg": "NONE"}, "alg"),
+        ({"alg": None}, "alg"),
+        ({"alg": 1}, "alg"),
+        ({"alg": ["EdDSA"]}, "alg"),
+        ({"alg": "HS256"}, "alg"),
+        ({"alg": "eddsa"}, "alg"),
+    ],
+)
+def test_threat_1_alg_is_exactly_the_keys(tokens: Tokens, forge: Forge, header: Any, why: str) -> None:
+    assert reason(tokens, forge.token(header, claims())) == why
+
+
+def test_threat_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> None:
+    kid = forge.keys["EdDSA"].kid
+    assert reason(tokens, f"{b64({'alg': 'none', 'kid': kid})}.{b64(claims())}.") == "alg"
+    assert reason(tokens, f"{b64({'kid': kid})}.{b64(claims())}.") == "alg"
+
+
+@pytest.mark.parametrize("alg", ["EdDSA", "ES256", "RS256"])
+def test_threat_2_a_public_key_is_no_hmac_secret(tokens: Tokens, forge: Forge, keys: Any, alg: str) -> None:
+    import hmac
+
+    pem = (keys / "verify" / f"{forge.keys[alg].kid}.pem").read_bytes()
+    body = f"{b64({'alg': 'HS256', 'kid': forge.keys[alg].kid})}.{b64(claims())}"
+    signature = hmac.digest(pem, body.encode(), "sha256")
+    assert reason(tokens, f"{body}.{b64(signature)}") == "alg"
+
+
+def test_threat_3_only_compact_signed_tokens(tokens: Tokens, forge: Forge) -> None:
+    good = forge.token({}, claims())
+    for token in ("", ".", "..", good + ".", good + ".e.f", good.rpartition(".")[0], f"[{good}]", good * 2):
+        assert reason(tokens, token) == "malformed", token
+    assert reason(tokens, json.dumps({"payload": b64(claims()), "signatures": []})) == "malformed"
+    assert reason(tokens, forge.token({"enc": "A256GCM"}, claims())) == "crit"
+
+
+@pytest.mark.parametrize(
+    "kid", ["../../etc/passwd", "k\0", "k" * 5000, 1, 1.5, None, True, [], {}, "unknown", "", "K-20270115-1"]
+)
+def test_threat_4_kid_is_a_name_in_a_table(tokens: Tokens, forge: Forge, kid: Any) -> None:
+    assert reason(tokens, forge.token({"kid": kid}, claims())) == "unknown_kid"
+
+
+def test_threat_4_kid_missing(tokens: Tokens, forge: Forge) -> None:
+    assert reason(tokens, forge.token(b'{"alg":"EdDSA"}', claims())) == "unknown_kid"
+
+
+def test_threat_5_keys_in_the_header_are_ignored(tokens: Tokens, forge: Forge) -> None:
+    header = {
+        "jku": "http://127.0.0.1:1/",
+        "x5u": "http://127.0.0.1:1/",
+        "x5c": ["AA"],
+        "jwk": {"kty": "oct"},
+    }
+    assert reason(tokens, forge.token(header, claims())) is None
+    assert reason(tokens, forge.token(header | {"kid": "mine"}, claims())) == "unknown_kid"
+
+
+@pytest.mark.parametrize(
+    "header", [{"crit": ["exp"]}, {"crit": []}, {"b64": False}, {"b64": True}, {"crit": None}]
+)
+def test_threat_6_extensions(tokens: Tokens, forge: Forge, header: Any) -> None:
+    assert reason(tokens, forge.token(header, claims())) == "crit"
+
+
+def test_threat_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
+    good = forge.token({}, claims(), "ES256")
+    body, _, segment = good.rpartition(".")
+    raw = __import__("base64").urlsafe_b64decode(segment + "==")
+    r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
+    public = forge.keys["ES256"].public
+    assert isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1)
+    der = encode_dss_signature(r, s)
+    assert decode_dss_signature(der) == (r, s)
+
+    def pair(first: int, second: int) -> bytes:
+        return first.to_bytes(32, "big") + second.to_bytes(32, "big")
+
+    wrong = [
+        pair(0, s),
+        pair(r, 0),
+        pair(0, 0),
+        pair(N, s),
+        pair(r, N),
+        pair(N, N),
+        pair(s, r),
+        der,
+        raw[:-1],
+    ]
+    wrong += [raw + b"\0", b"\0" + raw, raw[:32], b"", b"\0" * 64, b"\xff" * 64]
+    for signature in wrong:
+        assert reason(tokens, f"{body}.{b64(signature)}") == "signature", signature.hex()
+    assert reason(tokens, f"{body}.{b64(pair(r, s))}") is None
+
+
+def test_threat_8_rsa_padding(tokens: Tokens, forge: Forge) -> None:
+    body, _, segment = forge.token({}, claims(), "RS256").rpartition(".")
+    raw = __import__("base64").urlsafe_b64decode(segment + "==")
+    edits = [raw[:-1], raw + b"\0", b"\0" + raw, raw[1:], b"", b"\0" * len(raw), b"\xff" * len(raw)]
+    edits += [raw[:i] + bytes([raw[i] ^ 1]) + raw[i + 1 :] for i in (0, 1, 100, -1 % len(raw))]
+    for signature in edits:
+        assert reason(tokens, f"{body}.{b64(signature)}") == "signature"
+
+
+@pytest.mark.parametrize("length", [0, 1, 16, 31])
+def test_threat_9_a_truncated_tag(tokens: Tokens, forge: Forge, length: int) -> None:
+    body, _, segment = forge.token({}, claims(), "HS256").rpartition(".")
+    tag = __import__("base64").urlsafe_b64decode(segment + "==")
+    assert len(tag) == 32
+    assert reason(tokens, f"{body}.{b64(tag[:length])}") == "signature"
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize(
+    "edit", ["{}=", "{}==", "{} ", " {}", "{}\n", "{}\r\n", "\t{}", "{}+", "{}/", "{}A\u0391"]
+)
+def test_threat_10_base64url_is_canonical(tokens: Tokens, forge: Forge, index: int, edit: str) -> None:
+    segments = forge.token({}, claims()).split(".")
+    segments[index] = edit.format(segments[index])
+    assert reason(tokens, ".".join(segments)) == "malformed"
+
+
+def test_threat_10_trailing_bits(tokens: Tokens, forge: Forge) -> None:
+    body, _, signature = forge.token({}, claims()).rpartition(".")  # 64 bytes: 86 characters, 4 bits to spare
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    value = alphabet.index(signature[-1])
+    assert value % 16 == 0
+    for spare in range(1, 16):
+        assert reason(tokens, f"{body}.{signature[:-1]}{alphabet[value + spare]}") == "malformed"
+
+
+def test_threat_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
+    token = forge.token({}, claims(pad=""))
+    longest = forge.token({}, claims(pad="x" * ((MAX_BYTES - len(token)) * 3 // 4 - 4)))
+    assert MAX_BYTES - 8 <= len(longest) <= MAX_BYTES
+    assert reason(tokens, longest) is None
+    assert reason(tokens, "!" * (MAX_BYTES + 1)) == "too_large"
+
+
+@pytest.mark.parametrize("depth", [17, 1000, 3000])
+@pytest.mark.parametrize("brackets", ["[]", "{}"])
+def test_threat_12_deep_json(tokens: Tokens, forge: Forge, depth: int, brackets: str) -> None:
+    opening = "[" if brackets == "[]" else '{"a":'
+    deep = opening * (depth - 1) + "1" + brackets[1] * (depth - 1)
+    whole = json.dumps(claims())[:-1] + f', "deep": {deep}}}'
+    expected = "malformed" if len(whole) < 5000 else "too_large"
+    assert reason(tokens, forge.token({}, whole.encode())) == expected
+    assert reason(tokens, forge.token(whole.encode(), claims())) == expected
+
+
+def test_threat_12_sixteen_levels_are_fine(tokens: Tokens, forge: Forge) -> None:
+    whole = json.dumps(claims())[:-1] + ', "deep": ' + "[" * 15 + "]" * 15 + "}"
+    assert reason(tokens, forge.token({}, whole.encode())) is None
+
+
+@pytest.mark.parametrize("key", ["deploymentVersion", "exp", "iss", "anything"])
+def test_threat_13_duplicate_keys(tokens: Tokens, forge: Forge, key: str) -> None:
+    whole = json.dumps({key: "1.6.8"} | claims())[:-1] + f', "{key}": "1.6.8"}}'
+    assert reason(tokens, forge.token({}, whole.encode())) == "malformed"
+    escaped = json.dumps({key: 1})[:-1] + f', "\\u{ord(key[0]):04x}{key[1:]}": 2}}'
+    assert reason(tokens, forge.token({}, escaped.encode())) == "malformed"
+    assert reason(tokens, forge.token(b'{"alg":"EdDSA","kid":"a","kid":"b"}', claims())) == "malformed"
+    nested = json.dumps(claims())[:-1] + ', "more": {"a": 1, "a": 2}}'
+    assert reason(tokens, forge.token({}, nested.encode())) == "malformed"
+
+
+NOT_VERSIONS = [
+    None,
+    1,
+    1.6,
+    True,
+    ["1.6.7"],
+    {"v": "1.6.7"},
+    "",
+    "1.6.7\0",
+    "1.6.7\r\n",
+    "1.6.7\n",
+    " 1.6.7",
+    "-1",
+]
+NOT_VERSIONS += ["\uff11.6.7", "1\u20246\u20247", "../1.6.7", "1.6.7;", "v" * 65, ".", "1 6"]
+
+
+@pytest.mark.parametrize("version", NOT_VERSIONS)
+def test_threat_14_versions(tokens: Tokens, forge: Forge, version: Any) -> None:
+    assert reason(tokens, forge.token({}, claims(deploymentVersion=version))) == "claims"
+
+
+def test_threat_14_no_version(tokens: Tokens, forge: Forge) -> None:
+    without = claims()
+    del without["deploymentVersion"]
+    assert reason(tokens, forge.token({}, without)) == "claims"
+
+
+@pytest.mark.parametrize(
+    "change", [{"userId": None}, {"userId": 1}, {"userId": []}, {"sid": None}, {"sid": ""}]
+)
+def test_threat_14_names(tokens: Tokens, forge: Forge, change: Any) -> None:
+    assert reason(tokens, forge.token({}, claims(**change))) == "claims"
+
+
+@pytest.mark.parametrize("sid", ["s" * 129, "s\n", "s\0", "\u0430bcdefghijklmnopqrstuv", 1, ["s"], {}])
+def test_threat_14_sids(tokens: Tokens, forge: Forge, sid: Any) -> None:
+    assert reason(tokens, forge.token({}, claims(sid=sid))) == "claims"
+
+
+@pytest.mark.parametrize(
+    "value", ['"1800009999"', "null", "true", "[]", "{}", "1800009999.5", "1e400", "-1e400"]
+)
+def test_threat_15_exp_is_a_finite_integer(tokens: Tokens, forge: Forge, value: str) -> None:
+    whole = json.dumps(claims(exp=0)).replace('"exp": 0', f'"exp": {value}')
+    assert reason(tokens, forge.token({}, whole.encode())) == "claims"
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "0x6b49d200", "01800009999", "+1", "1.", ".5", "1_0"]
+)
+def test_threat_15_what_is_not_json(tokens: Tokens, forge: Forge, value: str) -> None:
+    for name in ("exp", "iat", "other"):
+        whole = json.dumps(claims(other=0) | {name: "@"}).replace('"@"', value)
+        assert reason(tokens, forge.token({}, whole.encode())) == "malformed"
+
+
+@pytest.mark.parametrize("value", ["1800604800", "1800604800.0", "1.8006048e9", "9" * 300, "1e300"])
+def test_threat_15_a_number_is_its_value(tokens: Tokens, forge: Forge, value: str) -> None:
+    whole = json.dumps(claims(exp="@")).replace('"@"', value)
+    assert reason(tokens, forge.token({}, whole.encode())) is None
+
+
+def test_threat_15_exp_missing(tokens: Tokens, forge: Forge) -> None:
+    without = claims()
+    del without["exp"]
+    assert reason(tokens, forge.token({}, without)) == "claims"
+    assert reason(tokens, forge.token({}, claims(nbf="soon"))) == "claims"
+    assert reason(tokens, forge.token({}, claims(iat=None))) == "claims"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"exp": NOW - 59}, None),
+        ({"exp": NOW - 60}, "expired"),
+        ({"exp": NOW - 3600}, "expired"),
+        ({"exp": -(10**18)}, "expired"),
+        ({"iat": NOW + 60}, None),
+        ({"iat": NOW + 61}, "not_yet"),
+        ({"nbf": NOW + 60}, None),
+        ({"nbf": NOW + 3600}, "not_yet"),
+        ({"nbf": 1e300}, "not_yet"),
+    ],
+)
+def test_threat_16_leeway_is_bounded(tokens: Tokens, forge: Forge, change: Any, why: str | None) -> None:
+    assert reason(tokens, forge.token({}, claims(**change))) == why
+
+
+@pytest.mark.parametrize("iss", ["other", "", None, 1, ["bgctl"], "bgctl\n", "BGCTL"])
+def test_threat_18_another_issuer(tokens: Tokens, forge: Forge, iss: Any) -> None:
+    assert reason(tokens, forge.token({}, claims(iss=iss))) == "issuer"
+
+
+def test_the_first_reason_is_told(tokens: Tokens, forge: Forge) -> None:
+    bad = claims(iss="other", exp=1, nbf=NOW * 2, deploymentVersion="")
+    assert reason(tokens, forge.token({"alg": "HS256", "kid": "unknown", "crit": []}, bad)) == "crit"
+    assert reason(tokens, forge.token({"alg": "HS256", "kid": "unknown"}, bad)) == "unknown_kid"
+    assert reason(tokens, forge.token({"alg": "HS256"}, bad)) == "alg"
+    assert reason(tokens, forge.token({}, bad)[:-4] + "AAAA") == "signature"
+    assert reason(tokens, forge.token({}, bad)) == "issuer"
+    bad["iss"] = "bgctl"
+    assert reason(tokens, forge.token({}, bad)) == "expired"
+    bad["exp"] = NOW
+    assert reason(tokens, forge.token({}, bad)) == "not_yet"
+    bad["nbf"] = NOW
+    assert reason(tokens, forge.token({}, bad)) == "claims"
+
+
+def test_threat_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
+    clock = HandClock()
+    tokens = Tokens(keyring.Keyring(keys), clock, "bgctl", 60)
+    old = forge.token({}, claims(exp=NOW + 10**7), "HS256")
+    keyring.rotate(keys, "EdDSA", now=NOW)
+    clock.now = NOW + keyring.SETTLE
+    new = tokens.sign(claims(exp=NOW + 10**7))
+    assert (reason(tokens, old), reason(tokens, new)) == (None, None)
+    clock.now = NOW + keyring.KEEP - 1
+    assert reason(tokens, old) is None
+    clock.now = NOW + keyring.KEEP
+    assert (reason(tokens, old), reason(tokens, new)) == ("unknown_kid", None)
+
+
+def test_threat_19_a_removed_key_is_gone_at_once(tokens: Tokens, keys: Any, forge: Forge) -> None:
+    token = forge.token({}, claims(), "ES256")
+    assert reason(tokens, token) is None
+    path = keys / "verify" / "keyring.json"
+    document = json.loads(path.read_text())
+    document["keys"] = [key for key in document["keys"] if key["alg"] != "ES256"]
+    path.with_suffix(".new").write_text(json.dumps(document))
+    path.with_suffix(".new").replace(path)
+    assert reason(tokens, token) == "unknown_kid"
+
+
+def test_invalid_utf8_and_half_surrogates(tokens: Tokens, forge: Forge) -> None:
+    for bad in (b"\xff", b"\xed\xa0\x80", b"\xc0\xaf", b"\\ud800", b"\\udc00\\ud800"):
+        whole = json.dumps(claims(userId="@")).encode().replace(b"@", bad)
+        assert reason(tokens, forge.token({}, whole)) == "malformed", bad
+    for whole in (
+        b"\xef\xbb\xbf{}",
+        json.dumps(claims()).encode("utf-16"),
+        b"[]",
+        b'"a"',
+        b"1",
+        b"",
+        b"{} {}",
+    ):
+        assert reason(tokens, forge.token({}, whole)) == "malformed", whole
+
+
+def test_the_key_set_shows_no_secret(tokens: Tokens, forge: Forge) -> None:
+    shown = {key["alg"]: key for key in tokens.key_set()["keys"]}
+    assert set(shown) == {"EdDSA", "ES256", "RS256"}
+    assert not any(set(key) & {"d", "p", "q", "k", "key_ops"} for key in shown.values())
+    assert {key["use"] for key in shown.values()} == {"sig"}
+
+
+@same_fixtures
+@given(st.text() | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*"))
+@example("e30.e30.")
+@example("bnVsbA.bnVsbA.")
+def test_any_text_is_refused_calmly(tokens: Tokens, text: str) -> None:
+    assert reason(tokens, text) is not None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@same_fixtures
+@given(st.dictionaries(st.sampled_from(sorted(claims(email=0, nbf=0))) | st.text(), json_values))
+def test_any_claims_give_a_verdict(tokens: Tokens, forge: Forge, changes: dict[str, Any]) -> None:
+    token = forge.token({}, claims(**changes) if "self" not in changes else changes)
+    if reason(tokens, token) is None:
+        assert isinstance(tokens.verify(token).expires_at, int)
+
+
+@same_fixtures
+@given(
+    st.dictionaries(
+        st.sampled_from(["alg", "kid", "typ", "crit", "enc", "b64", "jwk"]) | st.text(), json_values
+    )
+)
+def test_any_header_gives_a_verdict(tokens: Tokens, forge: Forge, changes: dict[str, Any]) -> None:
+    verdict = reason(tokens, forge.token(changes, claims()))
+    assert (verdict is None) <= (changes.keys().isdisjoint({"alg", "kid", "crit", "enc", "b64"}))
+
+
+@same_fixtures
+@given(st.sampled_from(ALGORITHMS), st.integers(0, 400), st.characters(codec="ascii"))
+def test_a_changed_character_is_noticed(
+    tokens: Tokens, forge: Forge, alg: str, position: int, character: str
+) -> None:
+    token = forge.token({}, claims(), alg)
+    position %= len(token)
+    if token[position] != character:
+        assert reason(tokens, token[:position] + character + token[position + 1 :]) is not None
