@@ -1,12 +1,14 @@
 """Tokens: what is believed, and why anything else is not."""
 
+import hmac
 import json
+from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
-from conftest import ALGORITHMS, NOW, Forge, HandClock, b64, claims
+from api_support import ALGORITHMS, NOW, Forge, HandClock, b64, claims
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from session_api import keyring
@@ -14,8 +16,7 @@ from session_api.algorithms import SECP256R1, EllipticCurvePublicKey
 from session_api.tokens import MAX_BYTES, TokenError, Tokens
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of P-256
-# The fixtures do not change within a test: one keyring serves all examples.
-same_fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+no_deadline = settings(deadline=None)  # no test depends on speed
 
 
 def reason(tokens: Tokens, token: str) -> str | None:
@@ -27,6 +28,10 @@ def reason(tokens: Tokens, token: str) -> str | None:
     return None
 
 
+def unb64(segment: str) -> bytes:
+    return urlsafe_b64decode(segment + "==")
+
+
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_a_good_token_of_every_algorithm(tokens: Tokens, forge: Forge, alg: str) -> None:
     believed = tokens.verify(forge.token({}, claims(email="a@b.c"), alg))
@@ -36,16 +41,18 @@ def test_a_good_token_of_every_algorithm(tokens: Tokens, forge: Forge, alg: str)
 
 def test_what_is_signed_verifies(tokens: Tokens) -> None:
     token = tokens.sign(claims())
-    header = json.loads(__import__("base64").urlsafe_b64decode(token.split(".")[0] + "=="))
+    header = json.loads(unb64(token.split(".")[0]))
     assert header == {"alg": "HS256", "kid": header["kid"], "typ": "JWT"}
     assert tokens.verify(token).user_id == "u1"
 
 
 def test_a_third_partys_token_needs_little(tokens: Tokens, forge: Forge) -> None:
     least = {"exp": NOW + 60, "iss": "bgctl", "deploymentVersion": "1.6.7"}
-    assert tokens.verify(forge.token({}, least)).sid is None
+    assert reason(tokens, forge.token({}, least)) == "claims"
     believed = tokens.verify(forge.token({}, least | {"sub": "them"}))
     assert (believed.sid, believed.user_id) == ("them", "them")
+    believed = tokens.verify(forge.token({}, least | {"sid": "this"}))
+    assert (believed.sid, believed.user_id) == ("this", None)
 
 
 @pytest.mark.parametrize(
@@ -66,15 +73,16 @@ def test_threat_1_alg_is_exactly_the_keys(tokens: Tokens, forge: Forge, header: 
 
 def test_threat_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> None:
     kid = forge.keys["EdDSA"].kid
-    assert reason(tokens, f"{b64({'alg': 'none', 'kid': kid})}.{b64(claims())}.") == "alg"
-    assert reason(tokens, f"{b64({'kid': kid})}.{b64(claims())}.") == "alg"
+    for header in ({"alg": "none", "kid": kid}, {"kid": kid}):
+        assert reason(tokens, f"{b64(header)}.{b64(claims())}.") == "malformed"
+        assert reason(tokens, f"{b64(header)}.{b64(claims())}.AA") == "alg"
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "ES256", "RS256"])
-def test_threat_2_a_public_key_is_no_hmac_secret(tokens: Tokens, forge: Forge, keys: Any, alg: str) -> None:
-    import hmac
-
-    pem = (keys / "verify" / f"{forge.keys[alg].kid}.pem").read_bytes()
+def test_threat_2_a_public_key_is_no_hmac_secret(
+    tokens: Tokens, forge: Forge, all_keys: Any, alg: str
+) -> None:
+    pem = (all_keys / "verify" / f"{forge.keys[alg].kid}.pem").read_bytes()
     body = f"{b64({'alg': 'HS256', 'kid': forge.keys[alg].kid})}.{b64(claims())}"
     signature = hmac.digest(pem, body.encode(), "sha256")
     assert reason(tokens, f"{body}.{b64(signature)}") == "alg"
@@ -82,7 +90,17 @@ def test_threat_2_a_public_key_is_no_hmac_secret(tokens: Tokens, forge: Forge, k
 
 def test_threat_3_only_compact_signed_tokens(tokens: Tokens, forge: Forge) -> None:
     good = forge.token({}, claims())
-    for token in ("", ".", "..", good + ".", good + ".e.f", good.rpartition(".")[0], f"[{good}]", good * 2):
+    for token in (
+        "",
+        ".",
+        "..",
+        good + ".",
+        "." + good,
+        good + ".e.f",
+        good.rpartition(".")[0],
+        f"[{good}]",
+        good * 2,
+    ):
         assert reason(tokens, token) == "malformed", token
     assert reason(tokens, json.dumps({"payload": b64(claims()), "signatures": []})) == "malformed"
     assert reason(tokens, forge.token({"enc": "A256GCM"}, claims())) == "crit"
@@ -120,7 +138,7 @@ def test_threat_6_extensions(tokens: Tokens, forge: Forge, header: Any) -> None:
 def test_threat_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
     good = forge.token({}, claims(), "ES256")
     body, _, segment = good.rpartition(".")
-    raw = __import__("base64").urlsafe_b64decode(segment + "==")
+    raw = unb64(segment)
     r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
     public = forge.keys["ES256"].public
     assert isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1)
@@ -141,7 +159,7 @@ def test_threat_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
         der,
         raw[:-1],
     ]
-    wrong += [raw + b"\0", b"\0" + raw, raw[:32], b"", b"\0" * 64, b"\xff" * 64]
+    wrong += [raw + b"\0", b"\0" + raw, raw[:32], b"\0" * 64, b"\xff" * 64]
     for signature in wrong:
         assert reason(tokens, f"{body}.{b64(signature)}") == "signature", signature.hex()
     assert reason(tokens, f"{body}.{b64(pair(r, s))}") is None
@@ -149,17 +167,17 @@ def test_threat_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
 
 def test_threat_8_rsa_padding(tokens: Tokens, forge: Forge) -> None:
     body, _, segment = forge.token({}, claims(), "RS256").rpartition(".")
-    raw = __import__("base64").urlsafe_b64decode(segment + "==")
-    edits = [raw[:-1], raw + b"\0", b"\0" + raw, raw[1:], b"", b"\0" * len(raw), b"\xff" * len(raw)]
+    raw = unb64(segment)
+    edits = [raw[:-1], raw + b"\0", b"\0" + raw, raw[1:], b"\0" * len(raw), b"\xff" * len(raw)]
     edits += [raw[:i] + bytes([raw[i] ^ 1]) + raw[i + 1 :] for i in (0, 1, 100, -1 % len(raw))]
     for signature in edits:
         assert reason(tokens, f"{body}.{b64(signature)}") == "signature"
 
 
-@pytest.mark.parametrize("length", [0, 1, 16, 31])
+@pytest.mark.parametrize("length", [1, 16, 31])
 def test_threat_9_a_truncated_tag(tokens: Tokens, forge: Forge, length: int) -> None:
     body, _, segment = forge.token({}, claims(), "HS256").rpartition(".")
-    tag = __import__("base64").urlsafe_b64decode(segment + "==")
+    tag = unb64(segment)
     assert len(tag) == 32
     assert reason(tokens, f"{body}.{b64(tag[:length])}") == "signature"
 
@@ -181,6 +199,11 @@ def test_threat_10_trailing_bits(tokens: Tokens, forge: Forge) -> None:
     assert value % 16 == 0
     for spare in range(1, 16):
         assert reason(tokens, f"{body}.{signature[:-1]}{alphabet[value + spare]}") == "malformed"
+    payload = b64(b"x" * 4)
+    assert payload.endswith("A")
+    header = b64({"alg": "EdDSA", "kid": forge.keys["EdDSA"].kid})
+    assert reason(tokens, forge.sign(f"{header}.{payload[:-1]}B")) == "malformed"
+    assert reason(tokens, forge.sign(f"{header}.{b64(claims())}A")) == "malformed"
 
 
 def test_threat_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
@@ -195,7 +218,7 @@ def test_threat_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 def test_threat_12_deep_json(tokens: Tokens, forge: Forge, depth: int, brackets: str) -> None:
     opening = "[" if brackets == "[]" else '{"a":'
-    deep = opening * (depth - 1) + "1" + brackets[1] * (depth - 1)
+    deep = opening * (depth - 2) + "1" + brackets[1] * (depth - 2)
     whole = json.dumps(claims())[:-1] + f', "deep": {deep}}}'
     expected = "malformed" if len(whole) < 5000 else "too_large"
     assert reason(tokens, forge.token({}, whole.encode())) == expected
@@ -259,7 +282,21 @@ def test_threat_14_sids(tokens: Tokens, forge: Forge, sid: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ['"1800009999"', "null", "true", "[]", "{}", "1800009999.5", "1e400", "-1e400"]
+    "value",
+    [
+        '"1800009999"',
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "1800009999.5",
+        "1e400",
+        "-1e400",
+        "-1",
+        "9007199254740992",
+        "1e300",
+        "9" * 5000,
+    ],
 )
 def test_threat_15_exp_is_a_finite_integer(tokens: Tokens, forge: Forge, value: str) -> None:
     whole = json.dumps(claims(exp=0)).replace('"exp": 0', f'"exp": {value}')
@@ -275,7 +312,7 @@ def test_threat_15_what_is_not_json(tokens: Tokens, forge: Forge, value: str) ->
         assert reason(tokens, forge.token({}, whole.encode())) == "malformed"
 
 
-@pytest.mark.parametrize("value", ["1800604800", "1800604800.0", "1.8006048e9", "9" * 300, "1e300"])
+@pytest.mark.parametrize("value", ["1800604800", "1800604800.0", "1.8006048e9", "9007199254740991"])
 def test_threat_15_a_number_is_its_value(tokens: Tokens, forge: Forge, value: str) -> None:
     whole = json.dumps(claims(exp="@")).replace('"@"', value)
     assert reason(tokens, forge.token({}, whole.encode())) is None
@@ -292,15 +329,15 @@ def test_threat_15_exp_missing(tokens: Tokens, forge: Forge) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"exp": NOW - 59}, None),
-        ({"exp": NOW - 60}, "expired"),
+        ({"exp": NOW - 60}, None),
+        ({"exp": NOW - 61}, "expired"),
         ({"exp": NOW - 3600}, "expired"),
-        ({"exp": -(10**18)}, "expired"),
+        ({"exp": 0}, "expired"),
         ({"iat": NOW + 60}, None),
         ({"iat": NOW + 61}, "not_yet"),
         ({"nbf": NOW + 60}, None),
         ({"nbf": NOW + 3600}, "not_yet"),
-        ({"nbf": 1e300}, "not_yet"),
+        ({"nbf": 2**53 - 1}, "not_yet"),
     ],
 )
 def test_threat_16_leeway_is_bounded(tokens: Tokens, forge: Forge, change: Any, why: str | None) -> None:
@@ -341,7 +378,8 @@ def test_threat_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> N
     assert (reason(tokens, old), reason(tokens, new)) == ("unknown_kid", None)
 
 
-def test_threat_19_a_removed_key_is_gone_at_once(tokens: Tokens, keys: Any, forge: Forge) -> None:
+def test_threat_19_a_removed_key_is_gone_at_once(keys: Any, forge: Forge) -> None:
+    tokens = Tokens(keyring.Keyring(keys), HandClock(), "bgctl", 60)
     token = forge.token({}, claims(), "ES256")
     assert reason(tokens, token) is None
     path = keys / "verify" / "keyring.json"
@@ -375,7 +413,7 @@ def test_the_key_set_shows_no_secret(tokens: Tokens, forge: Forge) -> None:
     assert {key["use"] for key in shown.values()} == {"sig"}
 
 
-@same_fixtures
+@no_deadline
 @given(st.text() | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*"))
 @example("e30.e30.")
 @example("bnVsbA.bnVsbA.")
@@ -390,15 +428,15 @@ json_values = st.recursive(
 )
 
 
-@same_fixtures
+@no_deadline
 @given(st.dictionaries(st.sampled_from(sorted(claims(email=0, nbf=0))) | st.text(), json_values))
 def test_any_claims_give_a_verdict(tokens: Tokens, forge: Forge, changes: dict[str, Any]) -> None:
-    token = forge.token({}, claims(**changes) if "self" not in changes else changes)
+    token = forge.token({}, claims(**changes))
     if reason(tokens, token) is None:
         assert isinstance(tokens.verify(token).expires_at, int)
 
 
-@same_fixtures
+@no_deadline
 @given(
     st.dictionaries(
         st.sampled_from(["alg", "kid", "typ", "crit", "enc", "b64", "jwk"]) | st.text(), json_values
@@ -409,7 +447,7 @@ def test_any_header_gives_a_verdict(tokens: Tokens, forge: Forge, changes: dict[
     assert (verdict is None) <= (changes.keys().isdisjoint({"alg", "kid", "crit", "enc", "b64"}))
 
 
-@same_fixtures
+@no_deadline
 @given(st.sampled_from(ALGORITHMS), st.integers(0, 400), st.characters(codec="ascii"))
 def test_a_changed_character_is_noticed(
     tokens: Tokens, forge: Forge, alg: str, position: int, character: str

@@ -1,0 +1,39 @@
+"""gunicorn's settings for the session API; flags on the command line win."""
+
+import os
+import shutil
+import tempfile
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+
+# Workers share their counters through files, in memory; to be set before prometheus_client is imported.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="bgctl-metrics-", dir="/dev/shm")
+
+from prometheus_client import multiprocess  # it reads the variable above when imported
+
+from session_api.logs import CONFIGURATION
+
+bind = "0.0.0.0:8090"  # inside the container; compose publishes it on 127.0.0.1 alone
+worker_class = "gthread"
+workers = 2
+threads = 4
+preload_app = True  # wrong keys or settings end the start with one message, not with one for each worker
+worker_tmp_dir = "/dev/shm"  # noqa: S108  # the heartbeat file must not wait for a disk
+keepalive = 75  # longer than the proxy keeps an idle connection (4 s): it never sends into a closing one
+graceful_timeout = 10
+limit_request_field_size = 16380  # room for a token of 8192 bytes, and to tell a larger one so
+accesslog = None  # the proxy logs requests
+logconfig_dict = CONFIGURATION
+control_socket_disable = True  # nothing outside steers this process but signals
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """A worker that died leaves its counts behind, and takes its gauges along."""
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Arbiter) -> None:
+    """The counts end with the process."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -1,0 +1,85 @@
+"""The application: what it is made of, and where each route leads."""
+
+import os
+import sys
+import time
+from typing import Any
+
+import falcon
+import msgspec
+from falcon.media import JSONHandler
+
+from session_api import logs, problems, settings
+from session_api.clock import Clock
+from session_api.cookies import SessionCookie
+from session_api.credentials import KeyGuard, UserGuard
+from session_api.errors import SetupError
+from session_api.keyring import Keyring
+from session_api.metrics import Metrics
+from session_api.middleware import Counting, Limits
+from session_api.readiness import Readiness
+from session_api.resources.auth import AuthResource
+from session_api.resources.deployment import DeploymentResource
+from session_api.resources.operations import OperationsResource
+from session_api.sessions import Sessions
+from session_api.settings import Settings
+from session_api.stores import Store
+from session_api.stores.sqlite import SqliteStore
+from session_api.tokens import Tokens
+from session_api.version import State
+
+App = falcon.App[Any, Any]
+
+
+def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, settings: Settings) -> App:
+    """The WSGI application over these parts."""
+    metrics = Metrics(store)
+    tokens = Tokens(keyring, clock, settings.issuer, settings.leeway)
+    sessions = Sessions(store, tokens, state, settings.token_ttl)
+    cookie = SessionCookie(settings.secure_cookies, settings.token_ttl)
+    user = UserGuard(tokens, cookie, metrics.rejected)
+    service, admin = KeyGuard(lambda: keyring.service_key), KeyGuard(lambda: keyring.admin_key)
+
+    app: App = falcon.App(middleware=[Counting(metrics), Limits()])
+    json = JSONHandler(dumps=msgspec.json.encode, loads=_decode)
+    app.req_options.media_handlers = falcon.media.Handlers({falcon.MEDIA_JSON: json})
+    app.resp_options.media_handlers = falcon.media.Handlers({falcon.MEDIA_JSON: json})
+    problems.install(app)
+
+    auth = AuthResource(sessions, service, user, cookie)
+    app.add_route("/api/auth/token", auth, suffix="token")
+    app.add_route("/api/auth/refresh", auth, suffix="refresh")
+    app.add_route("/api/auth/logout", auth, suffix="logout")
+    app.add_route("/api/auth/session", auth, suffix="session")
+
+    deployment = DeploymentResource(sessions, state, admin, user)
+    app.add_route("/api/deployment/active-sessions", deployment, suffix="active_sessions")
+    app.add_route("/api/deployment/heartbeat", deployment, suffix="heartbeat")
+    app.add_route("/api/deployment/version", deployment, suffix="version")
+
+    running = OperationsResource(Readiness(store, keyring, state), metrics, tokens)
+    app.add_route("/.well-known/jwks.json", running, suffix="keys")
+    app.add_route("/healthz", running, suffix="health")
+    app.add_route("/readyz", running, suffix="readiness")
+    app.add_route("/metrics", running, suffix="metrics")
+    app.add_route("/openapi.json", running, suffix="openapi")
+    return app
+
+
+def get_app() -> App:
+    """The application as the environment configures it; the process ends with the reason if that is unfit."""
+    logs.configure()
+    try:
+        configured = settings.from_environment(os.environ)
+        keyring = Keyring(configured.keys)
+    except SetupError as error:
+        sys.exit(f"session-api: {error}")
+    store = SqliteStore(configured.store, configured.idle_timeout)
+    return create_app(store, keyring, State(configured.state), time.time, configured)
+
+
+def _decode(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

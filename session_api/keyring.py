@@ -1,0 +1,341 @@
+"""The keys/ directory: its format, read by the session API and written by bgctl. Imports no web framework."""
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from session_api import algorithms
+from session_api.algorithms import ALGORITHMS, PrivateKey, PublicKey
+from session_api.errors import SetupError
+from session_api.watched import Watched
+
+T = TypeVar("T")
+KEEP = 7 * 86400  # seconds that a replaced key still verifies: the life of the last token it signed
+SETTLE = 5  # seconds before a rotated-in key signs: a proxy must know it before its first token arrives
+MIN_KEY_CHARS = 32
+SHARED_KEYS = ("pin.secret", "service.key", "admin.key")
+Owner = tuple[int, int]  # uid, gid
+
+Kid = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class KeyringError(SetupError):
+    """The keys are missing, unsafe or unreadable."""
+
+
+class Entry(msgspec.Struct, frozen=True, rename="camel"):
+    """One key as keyring.json lists it."""
+
+    kid: Kid
+    alg: Literal["EdDSA", "ES256", "RS256", "HS256"]
+    file: FileName
+    created_at: Moment
+    retire_at: Moment | None = None
+
+
+class Document(msgspec.Struct, frozen=True):
+    """keyring.json."""
+
+    schema: Literal[1]
+    sign: Kid
+    keys: list[Entry]
+
+
+class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """One key as `bgctl keys list` shows it."""
+
+    kid: str
+    alg: str
+    state: Literal["signing", "verifying", "retired"]
+    created_at: datetime
+    retire_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key in memory, bound to one algorithm; `private` is None if it never signs. Times: Unix seconds."""
+
+    kid: str
+    alg: str
+    public: PublicKey
+    private: PrivateKey | None
+    created_at: float
+    retire_at: float | None
+
+    def verifies(self, now: float) -> bool:
+        """Whether a token that names this key may still be believed."""
+        return self.retire_at is None or now < self.retire_at
+
+
+@dataclass(frozen=True)
+class Ring:
+    """All that one reading of the directory gave."""
+
+    keys: dict[str, Key]
+    sign: str
+    service_key: bytes
+    admin_key: bytes
+
+
+class Keyring:
+    """The keys, fresh: a change of keyring.json or of a shared key is seen at the next use."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises KeyringError if the keys are missing or unsafe; later, the last good stay in use."""
+        watched = [_document_path(directory), directory / "service.key", directory / "admin.key"]
+        self._ring = Watched(watched, lambda: load(directory))
+        self._ring.get()
+
+    def find(self, kid: str, now: float) -> Key | None:
+        """The key that a token names, if it still verifies."""
+        key = self._ring.get().keys.get(kid)
+        return key if key and key.verifies(now) else None
+
+    def signer(self, now: float) -> Key:
+        """The key to sign with: the newest that all proxies have had the time to learn."""
+        ring = self._ring.get()
+        if now >= ring.keys[ring.sign].created_at + SETTLE:
+            return ring.keys[ring.sign]
+        able = [key for key in ring.keys.values() if key.private and key.verifies(now)]
+        settled = [key for key in able if now >= key.created_at + SETTLE]
+        if settled:
+            return max(settled, key=lambda key: key.created_at)
+        return min(able, key=lambda key: (key.created_at, key.kid))
+
+    def verifying(self, now: float) -> list[Key]:
+        """Every key with which a token may be signed."""
+        return [key for key in self._ring.get().keys.values() if key.verifies(now)]
+
+    @property
+    def service_key(self) -> bytes:
+        """The key of the app's backend."""
+        return self._ring.get().service_key
+
+    @property
+    def admin_key(self) -> bytes:
+        """The key of bgctl."""
+        return self._ring.get().admin_key
+
+    @property
+    def error(self) -> SetupError | None:
+        """Why the newest keys on disk are not the ones in use; None when they are."""
+        self._ring.get()
+        return self._ring.error
+
+
+def load(directory: Path) -> Ring:
+    """Read and check everything that the API needs. Raises KeyringError."""
+    document = _read_document(directory)
+    keys = {entry.kid: _load_key(directory, entry, document.sign) for entry in document.keys}
+    service_key, admin_key = (_read_shared(directory / name) for name in ("service.key", "admin.key"))
+    return Ring(keys, document.sign, service_key, admin_key)
+
+
+def create(
+    directory: Path,
+    alg: str = "EdDSA",
+    *,
+    now: float | None = None,
+    secret: bytes | None = None,
+    owner: Owner | None = None,
+) -> KeyInfo:
+    """Make the directory: a first key, pin secret, service and admin keys. Never replaces a keyring.
+
+    `secret` is an existing HS256 secret; `owner` is whom the files shall belong to (needs root). What an
+    interrupted call left is completed by the next. Raises KeyringError, OSError.
+    """
+    if _document_path(directory).exists():
+        raise KeyringError(f"{_document_path(directory)} exists already", "bgctl keys rotate")
+    for path in (directory, directory / "verify", directory / "signing"):
+        _make_directory(path, owner)
+    for name in SHARED_KEYS:
+        if not (directory / name).exists():
+            _write(directory / name, secrets.token_urlsafe(48).encode() + b"\n", owner)
+    moment = _moment(now)
+    entry = _add_key(directory, _new_kid(moment, []), alg, moment, secret, owner)
+    _write_document(directory, Document(1, entry.kid, [entry]), owner)
+    return _info(entry, entry.kid, moment)
+
+
+def rotate(
+    directory: Path,
+    alg: str | None = None,
+    *,
+    now: float | None = None,
+    secret: bytes | None = None,
+    owner: Owner | None = None,
+) -> KeyInfo:
+    """Add a key that signs from now on (same algorithm unless told); the old one verifies for KEEP more.
+
+    Keys past their time are removed. Returns the new key. Raises KeyringError, OSError.
+    """
+    document, moment = _read_document(directory), _moment(now)
+    signer = next(entry for entry in document.keys if entry.kid == document.sign)
+    kid = _new_kid(moment, [entry.kid for entry in document.keys])
+    added = _add_key(directory, kid, alg or signer.alg, moment, secret, owner)
+    retiring = msgspec.structs.replace(signer, retire_at=_moment(moment.timestamp() + KEEP))
+    kept = [retiring if entry is signer else entry for entry in document.keys]
+    _write_document(directory, Document(1, kid, [added, *kept]), owner)
+    prune(directory, now=moment.timestamp(), owner=owner)
+    return _info(added, kid, moment)
+
+
+def prune(directory: Path, *, now: float | None = None, owner: Owner | None = None) -> list[str]:
+    """Remove keys past their time, and files that an interrupted rotation left. Returns the kids removed."""
+    document, moment = _read_document(directory), _moment(now)
+    gone = [entry for entry in document.keys if entry.retire_at and entry.retire_at <= moment]
+    keys = [entry for entry in document.keys if entry not in gone]
+    if gone:
+        _write_document(directory, Document(1, document.sign, keys), owner)
+    kept = {entry.file for entry in keys}
+    for folder in (directory / "verify", directory / "signing"):
+        for path in folder.iterdir():
+            # An operator's own file may lie here before keyring.json names it: only our names are ours.
+            named_here = re.fullmatch(r"k-\d{8}-\d+\.(pem|secret)", path.name)
+            if path.name not in kept and (named_here or path.name in {entry.file for entry in gone}):
+                path.unlink()
+    return [entry.kid for entry in gone]
+
+
+def describe(directory: Path, *, now: float | None = None) -> list[KeyInfo]:
+    """Every key in keyring.json, newest first. Raises KeyringError."""
+    document, moment = _read_document(directory), _moment(now)
+    newest_first = sorted(document.keys, key=lambda entry: (entry.created_at, entry.kid), reverse=True)
+    return [_info(entry, document.sign, moment) for entry in newest_first]
+
+
+def _info(entry: Entry, sign: str, moment: datetime) -> KeyInfo:
+    state: Literal["signing", "verifying", "retired"] = "signing" if entry.kid == sign else "verifying"
+    if entry.retire_at and entry.retire_at <= moment:
+        state = "retired"
+    return KeyInfo(entry.kid, entry.alg, state, entry.created_at, entry.retire_at)
+
+
+def _document_path(directory: Path) -> Path:
+    return directory / "verify" / "keyring.json"
+
+
+def _moment(now: float | None) -> datetime:
+    return datetime.fromtimestamp(int(time.time() if now is None else now), UTC)
+
+
+def _new_kid(moment: datetime, taken: Iterable[str]) -> str:
+    day = f"k-{moment:%Y%m%d}-"
+    numbers = [int(kid[len(day) :]) for kid in taken if kid.startswith(day) and kid[len(day) :].isdecimal()]
+    return f"{day}{max(numbers, default=0) + 1}"
+
+
+def _read_document(directory: Path) -> Document:
+    path = _document_path(directory)
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=Document)
+    except FileNotFoundError:
+        raise KeyringError(f"{path} does not exist", "bgctl keys init") from None
+    except OSError as error:
+        raise KeyringError(f"{path} cannot be read: {error.strerror}", f"ls -l {path}") from error
+    except msgspec.MsgspecError as error:
+        raise KeyringError(f"{path} is not a keyring: {error}", f"mend {path}, or restore it") from error
+    kids = [entry.kid for entry in document.keys]
+    if len(set(kids)) != len(kids):
+        raise KeyringError(f"{path} lists a kid twice", f"give each key in {path} its own kid")
+    if document.sign not in kids:
+        raise KeyringError(f"{path} signs with {document.sign!r}, which it does not list", "bgctl keys list")
+    return document
+
+
+def _load_key(directory: Path, entry: Entry, sign: str) -> Key:
+    public_path, private_path = directory / "verify" / entry.file, directory / "signing" / entry.file
+    public = algorithms.public_key
+    public_half = _checked(public_path, lambda text: public(entry.alg, text), private=entry.alg == "HS256")
+    private_half = None
+    if entry.kid == sign or private_path.exists():
+        private_half = _checked(private_path, lambda text: algorithms.private_key(entry.alg, text))
+        if not algorithms.match(private_half, public_half):
+            what = f"{private_path} and {public_path} are not halves of one key"
+            raise KeyringError(what, "restore both from one backup")
+    retire_at = entry.retire_at.timestamp() if entry.retire_at else None
+    return Key(entry.kid, entry.alg, public_half, private_half, entry.created_at.timestamp(), retire_at)
+
+
+def _checked(path: Path, parse: Callable[[bytes], T], *, private: bool = True) -> T:
+    """Read a key file and parse it; a private one that everyone may read is refused."""
+    try:
+        if private and path.stat().st_mode & 0o007:
+            raise KeyringError(f"{path} is open to everyone on this machine", f"chmod o= {path}")
+        return parse(path.read_bytes())
+    except OSError as error:
+        raise KeyringError(f"{path} cannot be read: {error.strerror}", f"ls -l {path}") from error
+    except ValueError as error:
+        raise KeyringError(f"{path} {error}", f"put a good key into {path}") from error
+
+
+def _read_shared(path: Path) -> bytes:
+    def parse(content: bytes) -> bytes:
+        key = content.rstrip(b"\r\n")
+        if len(key) < MIN_KEY_CHARS or not re.fullmatch(rb"[!-~]+", key):
+            raise ValueError(f"must be one line of at least {MIN_KEY_CHARS} characters, no blanks")
+        return key
+
+    return _checked(path, parse)
+
+
+def _make_directory(path: Path, owner: Owner | None) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o750)
+    if owner:
+        os.chown(path, *owner)
+
+
+def _add_key(
+    directory: Path, kid: str, alg: str, moment: datetime, secret: bytes | None, owner: Owner | None
+) -> Entry:
+    """Write a key's files; it counts only once keyring.json names it."""
+    if alg not in ALGORITHMS:
+        raise KeyringError(f"{alg} is not an algorithm for keys", f"choose one of {', '.join(ALGORITHMS)}")
+    if secret is not None and alg != "HS256":
+        raise KeyringError(f"a secret cannot become a key for {alg}", "use HS256, or leave the secret out")
+    if alg == "HS256":
+        private = public = (secrets.token_urlsafe(48).encode() if secret is None else secret) + b"\n"
+    else:
+        private, public = algorithms.generate(alg)
+    try:
+        algorithms.public_key(alg, public)
+    except ValueError as error:
+        raise KeyringError(f"the given secret {error}", "openssl rand -base64 48") from error
+    name = kid + algorithms.suffix(alg)
+    _write(directory / "signing" / name, private, owner)
+    _write(directory / "verify" / name, public, owner)
+    return msgspec.convert({"kid": kid, "alg": alg, "file": name, "createdAt": moment}, Entry)
+
+
+def _write_document(directory: Path, document: Document, owner: Owner | None) -> None:
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    _write(_document_path(directory), text + b"\n", owner)
+
+
+def _write(path: Path, content: bytes, owner: Owner | None) -> None:
+    """Replace a file as a whole, durably: whoever reads sees the old content or the new."""
+    temporary = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o640)
+        if owner:
+            os.fchown(file.fileno(), *owner)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

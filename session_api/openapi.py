@@ -1,0 +1,98 @@
+"""The API's description (OpenAPI 3.1). The schemas are those of the messages, so they cannot drift apart."""
+
+from functools import cache
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import msgspec
+
+from session_api.messages import (
+    ActiveSessions,
+    CurrentVersion,
+    Heartbeat,
+    Problem,
+    SessionInfo,
+    Status,
+    Token,
+    TokenRequest,
+)
+
+ANYONE: list[str] = []
+SERVICE, ADMIN, USER = ["serviceKey"], ["adminKey"], ["bearerToken", "sessionCookie"]
+JSON = "application/json"
+
+
+class Operation(NamedTuple):
+    """One method of one path. `answer` is the message of its good answer, or a media type, or None."""
+
+    path: str
+    method: str
+    who: list[str]
+    status: int
+    answer: type | str | None
+    summary: str
+    body: type | None = None
+
+
+_OPEN_SUMMARY = "Start a session for a user who has logged in, on the version in X-Deployment-Version"
+OPERATIONS = [
+    Operation("/api/auth/token", "post", SERVICE, 201, Token, _OPEN_SUMMARY, TokenRequest),
+    Operation("/api/auth/refresh", "post", USER, 200, Token, "A new token: same session, same version"),
+    Operation("/api/auth/logout", "post", USER, 204, None, "End the session; again is no error"),
+    Operation("/api/auth/session", "get", USER, 200, SessionInfo, "The session of the token"),
+    Operation("/api/deployment/active-sessions", "get", ADMIN, 200, ActiveSessions, "Who is active where"),
+    Operation("/api/deployment/heartbeat", "post", USER, 200, Heartbeat, "I am here; is there an update?"),
+    Operation("/api/deployment/version", "get", ANYONE, 200, CurrentVersion, "What new sessions get"),
+    Operation("/.well-known/jwks.json", "get", ANYONE, 200, JSON, "The public keys (RFC 7517)"),
+    Operation("/healthz", "get", ANYONE, 200, Status, "The process answers"),
+    Operation("/readyz", "get", ANYONE, 200, Status, "Store, keys and state are there"),
+    Operation("/metrics", "get", ANYONE, 200, "text/plain", "Prometheus metrics"),
+    Operation("/openapi.json", "get", ANYONE, 200, JSON, "This document"),
+]
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole document, ready to be encoded as JSON."""
+    spoken = {Problem} | {each for operation in OPERATIONS for each in (operation.answer, operation.body)}
+    messages = [each for each in spoken if isinstance(each, type)]
+    _, schemas = msgspec.json.schema_components(messages, ref_template="#/components/schemas/{name}")
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "bgctl session API", "version": "1"},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": _security_schemes()},
+    }
+
+
+def _describe(operation: Operation) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
+    if isinstance(operation.answer, str):
+        good["content"] = {operation.answer: {}}
+    elif operation.answer:
+        good["content"] = _content(JSON, operation.answer)
+    bad = {"description": "What went wrong", "content": _content("application/problem+json", Problem)}
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "responses": {str(operation.status): good, "default": bad},
+        "security": [{scheme: []} for scheme in operation.who],
+    }
+    if operation.body:
+        described["requestBody"] = {"required": True, "content": _content(JSON, operation.body)}
+    return described
+
+
+def _content(media_type: str, message: type) -> dict[str, Any]:
+    return {media_type: {"schema": {"$ref": f"#/components/schemas/{message.__name__}"}}}
+
+
+def _security_schemes() -> dict[str, Any]:
+    return {
+        "serviceKey": {"type": "http", "scheme": "bearer", "description": "What keys/service.key holds"},
+        "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin.key holds"},
+        "bearerToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_session"},
+    }

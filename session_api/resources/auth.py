@@ -1,0 +1,41 @@
+"""/api/auth/: tokens and the sessions they stand for."""
+
+import falcon
+import msgspec
+
+from session_api.cookies import SessionCookie
+from session_api.credentials import KeyGuard, UserGuard
+from session_api.messages import Token, TokenRequest
+from session_api.sessions import Sessions
+
+
+class AuthResource:
+    """The app's backend opens sessions with its key; all else is the user's, with a token."""
+
+    def __init__(self, sessions: Sessions, service: KeyGuard, user: UserGuard, cookie: SessionCookie) -> None:
+        self._sessions = sessions
+        self._service = service
+        self._user = user
+        self._cookie = cookie
+
+    def on_post_token(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._service(req)
+        who = msgspec.convert(req.get_media(), TokenRequest)
+        token = self._sessions.open(who.user_id, who.email, req.get_header("X-Deployment-Version"))
+        resp.status = falcon.HTTP_CREATED
+        self._send(resp, token)
+
+    def on_post_refresh(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._send(resp, self._sessions.refresh(self._user(req)))
+
+    def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._sessions.close(self._user(req))
+        self._cookie.clear(resp)
+        resp.status = falcon.HTTP_NO_CONTENT
+
+    def on_get_session(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.media = self._sessions.look(self._user(req))
+
+    def _send(self, resp: falcon.Response, token: Token) -> None:
+        resp.media = token
+        self._cookie.set(resp, token.token)

@@ -1,0 +1,38 @@
+"""For whoever runs this: health, readiness, metrics, keys, and the description of the API."""
+
+import falcon
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from session_api import openapi
+from session_api.messages import Status
+from session_api.metrics import Metrics
+from session_api.readiness import Readiness
+from session_api.tokens import Tokens
+
+
+class OperationsResource:
+    """Open to whoever reaches the port; the proxy lets only the key set out."""
+
+    def __init__(self, readiness: Readiness, metrics: Metrics, tokens: Tokens) -> None:
+        self._readiness = readiness
+        self._metrics = metrics
+        self._tokens = tokens
+
+    def on_get_health(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.media = Status()
+
+    def on_get_readiness(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._readiness.check()
+        resp.media = Status()
+
+    def on_get_metrics(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = CONTENT_TYPE_LATEST
+        resp.data = self._metrics.render()
+
+    def on_get_keys(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.cache_control = ["public", "max-age=300"]
+        resp.media = self._tokens.key_set()
+
+    def on_get_openapi(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.cache_control = ["public", "max-age=300"]
+        resp.media = openapi.document()

@@ -1,0 +1,118 @@
+"""What happens to a session: it is opened, looked at, kept alive, refreshed, closed, and counted."""
+
+import re
+import secrets
+
+from session_api import messages
+from session_api.clock import moment
+from session_api.stores import Session, Store, VersionCount
+from session_api.tokens import Claims, TokenError, Tokens
+from session_api.version import PATTERN, State
+
+MAX_USERS = 1000  # in a listing; the counts are always complete
+
+
+class SessionEndedError(Exception):
+    """The token is good, but its session was ended or was idle too long."""
+
+
+class VersionError(Exception):
+    """What was sent cannot be the name of a version."""
+
+
+class Sessions:
+    """The API's decisions. `ttl` is a token's life in seconds. Methods raise StoreError, StateError."""
+
+    def __init__(self, store: Store, tokens: Tokens, state: State, ttl: int) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._state = state
+        self._ttl = ttl
+
+    def open(self, user_id: str, email: str | None, version: str | None) -> messages.Token:
+        """Start a session on `version`, or on the one that new sessions get. Raises VersionError."""
+        if version is None:
+            version = self._state.current_version()
+        elif not re.search(PATTERN, version):
+            raise VersionError
+        now = self._store.now()
+        session = Session(secrets.token_urlsafe(16), user_id, email, version, now, now, now + self._ttl)
+        self._store.add(session)
+        return self._sign(session, now)
+
+    def refresh(self, claims: Claims) -> messages.Token:
+        """A new token for the same session and version. Raises SessionEndedError, TokenError."""
+        now = self._store.now()
+        known = _alive(self._store.resume(_session(claims, now, now + self._ttl)))
+        return self._sign(known, now)
+
+    def close(self, claims: Claims) -> bool:
+        """Log out; False if the session had ended before. Raises TokenError."""
+        return self._store.end(_session(claims, self._store.now(), claims.expires_at))
+
+    def look(self, claims: Claims) -> messages.SessionInfo:
+        """Show a session without touching it. Raises SessionEndedError, TokenError."""
+        known = _alive(self._store.find(_session(claims, self._store.now(), claims.expires_at)))
+        return messages.SessionInfo(
+            user_id=known.user_id,
+            email=known.email,
+            sid=known.sid,
+            deployment_version=known.version,
+            issued_at=moment(claims.issued_at),
+            expires_at=moment(claims.expires_at),
+            last_activity=moment(known.last_activity),
+        )
+
+    def beat(self, claims: Claims) -> messages.Heartbeat:
+        """Mark activity, and tell whether a newer version awaits. Raises SessionEndedError, TokenError."""
+        current = self._state.current_version()
+        _alive(self._store.resume(_session(claims, self._store.now(), claims.expires_at)))
+        return messages.Heartbeat(claims.version, current, claims.version != current)
+
+    def census(self) -> messages.ActiveSessions:
+        """Who is active where. A version that is being served is listed even with 0 sessions: 0 is known."""
+        current, served = self._state.current_version(), self._state.served_versions()
+        counted = self._store.census()
+        versions = dict.fromkeys(served, VersionCount(0, 0, 0)) | counted.versions
+        users = self._store.users_elsewhere(current, MAX_USERS)
+        return messages.ActiveSessions(
+            total_active_users=counted.users,
+            old_version_sessions=sum(c.sessions for version, c in versions.items() if version != current),
+            current_version=current,
+            users=[messages.UserActivity(email, moment(latest)) for email, latest in users],
+            versions={version: _activity(versions[version]) for version in sorted(versions)},
+        )
+
+    def _sign(self, session: Session, now: int) -> messages.Token:
+        expires_at = now + self._ttl
+        claims = {
+            "userId": session.user_id,
+            "sub": session.user_id,
+            "deploymentVersion": session.version,
+            "sid": session.sid,
+            "iat": now,
+            "exp": expires_at,
+        }
+        if session.email is not None:
+            claims["email"] = session.email
+        token = self._tokens.sign(claims)
+        return messages.Token(token, session.sid, session.user_id, session.version, moment(expires_at))
+
+
+def _session(claims: Claims, now: int, expires_at: int) -> Session:
+    if claims.user_id is None:
+        raise TokenError("claims")  # enough to be routed by, but nobody's session
+    who = (claims.sid, claims.user_id, claims.email, claims.version)
+    return Session(*who, created_at=claims.issued_at, last_activity=now, expires_at=expires_at)
+
+
+def _alive(session: Session | None) -> Session:
+    if session is None:
+        raise SessionEndedError
+    return session
+
+
+def _activity(count: VersionCount) -> messages.VersionActivity:
+    latest = moment(count.last_activity) if count.sessions else None
+    # Visitors without a log-in are the proxy's to report, which it does not do yet.
+    return messages.VersionActivity(count.sessions, count.users, None, latest)

@@ -1,0 +1,79 @@
+"""The version that new sessions get, read from the state file that bgctl writes."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from session_api.errors import SetupError
+from session_api.watched import Watched
+
+PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z"
+VersionName = Annotated[str, msgspec.Meta(pattern=PATTERN)]
+
+
+class StateError(SetupError):
+    """The state file is missing or not valid."""
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """Half of the stack; `version` is None only in maintenance."""
+
+    version: VersionName | None
+    state: Literal["ready", "drain", "maint"]
+    weight: Annotated[int, msgspec.Meta(ge=0, le=100)]
+
+
+class Slots(msgspec.Struct, frozen=True):
+    """Both halves."""
+
+    blue: Slot
+    green: Slot
+
+
+class Document(msgspec.Struct, frozen=True):
+    """As much of state.json as matters here."""
+
+    schema: Literal[1]
+    slots: Slots
+
+
+class State:
+    """What state.json says now; the last good reading while the newest is bad."""
+
+    def __init__(self, path: Path) -> None:
+        self._document = Watched([path], lambda: _load(path))
+
+    def current_version(self) -> str:
+        """The version of the ready slot with the highest weight, blue on a tie. Raises StateError."""
+        ready = [slot for slot in self._slots() if slot.state == "ready"]
+        return str(max(ready, key=lambda slot: slot.weight).version)
+
+    def served_versions(self) -> set[str]:
+        """Every version that a slot serves. Raises StateError."""
+        return {slot.version for slot in self._slots() if slot.version and slot.state != "maint"}
+
+    @property
+    def error(self) -> SetupError | None:
+        """Why the newest file is not the one in use; None when it is. Raises StateError if none ever was."""
+        self._document.get()
+        return self._document.error
+
+    def _slots(self) -> tuple[Slot, Slot]:
+        slots = self._document.get().slots
+        return slots.blue, slots.green
+
+
+def _load(path: Path) -> Document:
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=Document)
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror}", "bgctl up") from error
+    except msgspec.MsgspecError as error:
+        raise StateError(f"{path} is not a state file: {error}", "bgctl doctor") from error
+    slots = (document.slots.blue, document.slots.green)
+    if any(slot.version is None and slot.state != "maint" for slot in slots):
+        raise StateError(f"{path} has a slot in service without a version", "bgctl doctor")
+    if all(slot.state != "ready" for slot in slots):
+        raise StateError(f"{path} has no slot that is ready", "bgctl doctor")
+    return document

@@ -1,0 +1,189 @@
+"""What the session API's tests use: a clock turned by hand, forged tokens, a client, the real server."""
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+import requests
+from falcon import testing
+
+from session_api import keyring
+
+ROOT = Path(__file__).parents[3]
+NOW = 1_800_000_000
+ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
+COOKIE = "__Host-bg_session"
+
+
+@dataclass
+class HandClock:
+    """Stands still until it is turned."""
+
+    now: float = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def write_state(path: Path, blue: tuple[Any, str, int], green: tuple[Any, str, int]) -> None:
+    """Replace the state file as bgctl does, by a rename."""
+    slots = {
+        name: dict(zip(("version", "state", "weight"), slot, strict=True))
+        for name, slot in (("blue", blue), ("green", green))
+    }
+    document = {"schema": 1, "generation": 17, "phase": "draining", "deployment": None, "slots": slots}
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(document))
+    temporary.replace(path)
+
+
+class Forge:
+    """Makes tokens that no honest issuer would, rightly signed all the same."""
+
+    def __init__(self, directory: Path) -> None:
+        self.keys = {key.alg: key for key in keyring.load(directory).keys.values()}
+
+    def token(self, header: Any, claims: Any, alg: str = "EdDSA") -> str:
+        """Sign `header` and `claims` (a dict, or bytes as they are) with the key of `alg`."""
+        key = self.keys[alg]
+        if isinstance(header, dict):
+            header = {"alg": alg, "kid": key.kid, "typ": "JWT"} | header
+        return self.sign(f"{b64(header)}.{b64(claims)}", alg)
+
+    def sign(self, body: str, alg: str = "EdDSA") -> str:
+        """Sign two segments, whatever they are."""
+        signature = jwt.get_algorithm_by_name(alg).sign(body.encode(), self.keys[alg].private)
+        return f"{body}.{b64(signature)}"
+
+
+def b64(content: Any) -> str:
+    """Base64url of bytes, or of the JSON of anything else."""
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """Good claims, with changes."""
+    return {
+        "userId": "u1",
+        "sub": "u1",
+        "deploymentVersion": "1.6.7",
+        "sid": "abcdefghijklmnopqrstuv",
+        "iat": NOW,
+        "exp": NOW + 604800,
+        "iss": "bgctl",
+    } | changes
+
+
+class Api:
+    """The application, and what the tests do with it again and again."""
+
+    def __init__(self, app: Any, keys: Path) -> None:
+        self.client = testing.TestClient(app)
+        self.service_key = (keys / "service.key").read_text().strip()
+        self.admin_key = (keys / "admin.key").read_text().strip()
+
+    def log_in(self, user: str = "u1", version: str | None = None, **more: Any) -> testing.Result:
+        headers = {"Authorization": f"Bearer {self.service_key}"}
+        if version is not None:
+            headers["X-Deployment-Version"] = version
+        return self.client.simulate_post("/api/auth/token", json={"userId": user, **more}, headers=headers)
+
+    def token(self, *args: Any, **more: Any) -> str:
+        result = self.log_in(*args, **more)
+        assert result.status_code == 201, result.text
+        return result.json["token"]
+
+    def post(self, path: str, token: str) -> testing.Result:
+        return self.client.simulate_post(path, headers={"Authorization": f"Bearer {token}"})
+
+    def get(self, path: str, token: str | None = None) -> testing.Result:
+        headers = {"Authorization": f"Bearer {token}"} if token else None
+        return self.client.simulate_get(path, headers=headers)
+
+    def census(self) -> testing.Result:
+        return self.get("/api/deployment/active-sessions", self.admin_key)
+
+
+class Server:
+    """The real thing: gunicorn with the configuration of the image, on a port of its own choosing."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        config = ROOT / "compose" / "session-api" / "gunicorn.conf.py"
+        command = [sys.executable, "-m", "gunicorn", "-c", str(config), "-b", "127.0.0.1:0"]
+        self.process = subprocess.Popen(
+            [*command, "session_api.app:get_app()"],
+            env=environment,
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self._ports: queue.Queue[int | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        port = self._ports.get(timeout=60)
+        if port is None:
+            raise RuntimeError("gunicorn did not start:\n" + "".join(self.lines))
+        self.url = f"http://127.0.0.1:{port}"
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as stderr:
+            for line in stderr:
+                self.lines.append(line)
+                if found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line):
+                    self._ports.put(int(found[1]))
+        self._ports.put(None)
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers that live now."""
+        pid = self.process.pid
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def kill(self) -> None:
+        """kill -9 the master and its workers at once, as when a container is killed."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self._ended()
+
+    def stop(self) -> None:
+        """End it as compose does, and wait."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self._ended()
+
+    def _ended(self) -> None:
+        self.process.wait(timeout=60)
+        self._reader.join(timeout=60)
+
+
+class Caller:
+    """A backend and a browser in one, over real HTTP. A `session` per thread."""
+
+    def __init__(self, url: str, keys: Path) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.service_key = (keys / "service.key").read_text().strip()
+        self.admin_key = (keys / "admin.key").read_text().strip()
+
+    def call(self, method: str, path: str, token: str | None = None, **more: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return self.session.request(method, self.url + path, headers=headers, timeout=30, **more)
+
+    def log_in(self, user: str, **more: str) -> requests.Response:
+        return self.call("POST", "/api/auth/token", self.service_key, json={"userId": user, **more})
+
+    def close(self) -> None:
+        self.session.close()

@@ -1,0 +1,451 @@
+"""Every endpoint, as a client sees it."""
+
+import re
+import sqlite3
+from base64 import urlsafe_b64decode
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import falcon.inspect
+import msgspec
+import pytest
+from api_support import COOKIE, NOW, Api, Forge, HandClock, claims, write_state
+from falcon import testing
+
+from session_api import openapi
+from session_api.stores.sqlite import SqliteStore
+
+
+def rfc3339(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def problem(result: testing.Result, status: int) -> str:
+    """The detail of a problem document, whose form is checked."""
+    assert result.status_code == status, result.text
+    assert result.headers["content-type"] == "application/problem+json"
+    assert set(result.json) == {"type", "title", "status", "detail"}
+    assert (result.json["type"], result.json["status"]) == ("about:blank", status)
+    if status == 401:
+        assert result.headers["www-authenticate"].startswith('Bearer realm="bgctl"')
+    return result.json["detail"]
+
+
+def test_token(api: Api) -> None:
+    result = api.log_in("u1", "1.6.7", email="a@b.c")
+    assert result.status_code == 201
+    assert result.headers["cache-control"] == "no-store"
+    token, sid = result.json["token"], result.json["sid"]
+    assert re.fullmatch(r"[A-Za-z0-9_-]{22}", sid)
+    assert result.json == {
+        "token": token,
+        "sid": sid,
+        "userId": "u1",
+        "deploymentVersion": "1.6.7",
+        "expiresAt": rfc3339(NOW + 604800),
+    }
+    attributes = "HttpOnly; Max-Age=604800; Path=/; SameSite=Strict; Secure"
+    assert result.headers["set-cookie"] == f"{COOKIE}={token}; {attributes}"
+
+
+def test_token_claims(api: Api, tokens: Any, keys: Path) -> None:
+    token = api.token("u1", "1.6.7", email="a@b.c")
+    header, body = (msgspec.json.decode(urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
+    assert header.keys() == {"alg", "kid", "typ"}
+    assert body == {
+        "iss": "bgctl",
+        "userId": "u1",
+        "sub": "u1",
+        "deploymentVersion": "1.6.7",
+        "sid": body["sid"],
+        "iat": NOW,
+        "exp": NOW + 604800,
+        "email": "a@b.c",
+    }
+    assert tokens.verify(token).sid == body["sid"]
+
+
+@pytest.mark.parametrize(
+    ("blue", "green", "version"),
+    [
+        (("1.6.7", "ready", 100), (None, "maint", 0), "1.6.7"),
+        (("1.6.7", "drain", 0), ("1.6.8", "ready", 100), "1.6.8"),
+        (("1.6.7", "ready", 90), ("1.6.8", "ready", 10), "1.6.7"),
+        (("1.6.7", "ready", 40), ("1.6.8", "ready", 60), "1.6.8"),
+        (("1.6.7", "ready", 50), ("1.6.8", "ready", 50), "1.6.7"),
+        (("1.6.7", "maint", 0), ("1.6.8", "ready", 0), "1.6.8"),
+    ],
+)
+def test_the_version_that_new_sessions_get(
+    api: Api, state_file: Path, blue: Any, green: Any, version: str
+) -> None:
+    write_state(state_file, blue, green)
+    assert api.log_in().json["deploymentVersion"] == version
+    assert api.get("/api/deployment/version").json == {"currentVersion": version}
+
+
+@pytest.mark.parametrize("version", ["", "-1", "v" * 65, "1.6.7;", "1 6", "\u00b2"])
+def test_threat_14_a_version_header_that_is_none(api: Api, version: str) -> None:
+    assert problem(api.log_in(version=version), 400) == "X-Deployment-Version is not a version."
+
+
+@pytest.mark.parametrize("user", ["u" * 128, "\u00fc\u4e2d\U0001f600", " "])
+def test_user_ids_that_are_fine(api: Api, user: str) -> None:
+    assert api.get("/api/auth/session", api.token(user)).json["userId"] == user
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        "u1",
+        None,
+        {"userId": ""},
+        {"userId": "u" * 129},
+        {"userId": 1},
+        {"userId": None},
+        {"userId": "a\nb"},
+        {"userId": "a\u0000"},
+        {"userId": "a\u202eb"},
+        {"userId": "u1", "email": 1},
+        {"userId": "u1", "email": "e" * 255},
+        {"userId": "u1", "email": ""},
+        {"userId": "u1", "email": "a\r\nb"},
+        {"userId": "u1", "e-mail": "a@b.c"},
+    ],
+    ids=repr,
+)
+def test_bodies_that_make_no_sense(api: Api, body: Any) -> None:
+    headers = {"Authorization": f"Bearer {api.service_key}"}
+    problem(api.client.simulate_post("/api/auth/token", json=body, headers=headers), 400)
+
+
+@pytest.mark.parametrize("body", ["", "{", '{"userId": "u1"', "\x00", "[" * 8000, '{"userId": "u1"}{}'])
+def test_bodies_that_are_not_json(api: Api, body: str) -> None:
+    headers = {"Authorization": f"Bearer {api.service_key}", "Content-Type": "application/json"}
+    problem(api.client.simulate_post("/api/auth/token", body=body, headers=headers), 400)
+
+
+def test_bodies_of_another_type(api: Api) -> None:
+    headers = {"Authorization": f"Bearer {api.service_key}", "Content-Type": "text/plain"}
+    problem(api.client.simulate_post("/api/auth/token", body='{"userId": "u1"}', headers=headers), 415)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/auth/token", "/api/auth/refresh", "/api/deployment/heartbeat", "/nowhere"]
+)
+def test_bodies_that_are_too_large(api: Api, path: str) -> None:
+    problem(api.client.simulate_post(path, body="x" * (16 * 1024 + 1)), 413)
+    problem(api.client.simulate_post(path, headers={"Transfer-Encoding": "chunked"}), 411)
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, "Bearer", "Bearer ", "Basic {}", "Bearer {}x", "{}", "Bearer \u00e9", "Bearer {} {}"]
+)
+def test_threat_49_keys(api: Api, wrong: str | None) -> None:
+    for method, path, key in (
+        ("POST", "/api/auth/token", api.service_key),
+        ("GET", "/api/deployment/active-sessions", api.admin_key),
+    ):
+        headers = {"Authorization": wrong.format(key, key)} if wrong else None
+        problem(api.client.simulate_request(method, path, headers=headers), 401)
+
+
+def test_threat_49_a_key_opens_its_own_door_alone(api: Api) -> None:
+    token = api.token()
+    for key in (api.service_key, token):
+        problem(api.get("/api/deployment/active-sessions", key), 401)
+    for key in (api.admin_key, token):
+        problem(api.post("/api/auth/token", key), 401)
+    assert problem(api.get("/api/auth/session", api.admin_key), 401) == "The token is refused: malformed."
+
+
+def test_session(api: Api, clock: HandClock) -> None:
+    issued = api.log_in("u1", "1.6.7", email="a@b.c").json
+    clock.now += 10
+    api.post("/api/deployment/heartbeat", issued["token"])
+    clock.now += 10
+    result = api.get("/api/auth/session", issued["token"])
+    assert result.json == {
+        "userId": "u1",
+        "email": "a@b.c",
+        "sid": issued["sid"],
+        "deploymentVersion": "1.6.7",
+        "issuedAt": rfc3339(NOW),
+        "expiresAt": rfc3339(NOW + 604800),
+        "lastActivity": rfc3339(NOW + 10),
+    }
+
+
+def test_refresh_keeps_session_and_version(api: Api, clock: HandClock) -> None:
+    first = api.log_in("u1", "1.6.7", email="a@b.c").json
+    clock.now += 86400
+    result = api.post("/api/auth/refresh", first["token"])
+    assert result.status_code == 200
+    assert result.headers["set-cookie"].startswith(
+        f"{COOKIE}={result.json['token']}; HttpOnly; Max-Age=604800"
+    )
+    assert result.json["token"] != first["token"]
+    assert result.json == first | {
+        "token": result.json["token"],
+        "expiresAt": rfc3339(NOW + 86400 + 604800),
+    }
+    clock.now = NOW + 604800 + 3600  # past the first token's life, within the second's
+    assert problem(api.get("/api/auth/session", first["token"]), 401) == "The token is refused: expired."
+    shown = api.get("/api/auth/session", result.json["token"]).json
+    assert (shown["issuedAt"], shown["email"]) == (rfc3339(NOW + 86400), "a@b.c")
+
+
+def test_threat_56_double_logout(api: Api) -> None:
+    token, other = api.token("u1"), api.token("u1")
+    for _ in range(2):
+        result = api.post("/api/auth/logout", token)
+        assert (result.status_code, result.text) == (204, "")
+        cleared = (
+            f'{COOKIE}=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Path=/; SameSite=Strict; Secure'
+        )
+        assert result.headers["set-cookie"] == cleared
+    assert api.census().json["versions"]["1.6.8"]["sessions"] == 1
+    assert api.get("/api/auth/session", other).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/auth/refresh"), ("GET", "/api/auth/session"), ("POST", "/api/deployment/heartbeat")],
+)
+def test_an_ended_session(api: Api, method: str, path: str) -> None:
+    token = api.token()
+    api.post("/api/auth/logout", token)
+    result = api.client.simulate_request(method, path, headers={"Authorization": f"Bearer {token}"})
+    assert problem(result, 401) == "This session has ended."
+    assert 'error="invalid_token"' in result.headers["www-authenticate"]
+
+
+def test_an_idle_session_has_ended(make_api: Any, new_store: Any, clock: HandClock) -> None:
+    api = make_api(store=new_store(idle_timeout=1800))
+    token = api.token()
+    clock.now += 1799
+    assert api.post("/api/deployment/heartbeat", token).status_code == 200
+    clock.now += 1800
+    assert problem(api.post("/api/deployment/heartbeat", token), 401) == "This session has ended."
+    assert api.census().json["totalActiveUsers"] == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/auth/refresh"),
+        ("POST", "/api/auth/logout"),
+        ("GET", "/api/auth/session"),
+        ("POST", "/api/deployment/heartbeat"),
+    ],
+)
+def test_nobody(api: Api, method: str, path: str) -> None:
+    assert problem(api.client.simulate_request(method, path), 401).startswith("This needs a user's token")
+
+
+def test_a_token_that_names_nobody_is_nobodys_session(api: Api, forge: Forge) -> None:
+    token = forge.token({}, {"exp": NOW + 60, "iss": "bgctl", "deploymentVersion": "1.6.7", "sid": "s"})
+    assert problem(api.get("/api/auth/session", token), 401) == "The token is refused: claims."
+
+
+def test_a_third_partys_session_counts_once_it_is_seen(api: Api, forge: Forge) -> None:
+    least = {"exp": 2**53 - 1, "iss": "bgctl", "deploymentVersion": "1.6.7", "sub": "them"}
+    token = forge.token({}, least)
+    assert api.post("/api/deployment/heartbeat", token).json["updateAvailable"] is True
+    assert api.census().json["versions"]["1.6.7"]["users"] == 1
+    assert api.get("/api/auth/session", token).json["expiresAt"] == "9999-12-31T23:59:59Z"
+
+
+def test_threat_20_precedence(api: Api) -> None:
+    one, two, three = (api.token(user) for user in ("u1", "u2", "u3"))
+
+    def who(authorization: str | None, *cookies: str) -> str:
+        headers = {"Cookie": "; ".join(cookies)} | ({"Authorization": authorization} if authorization else {})
+        return api.client.simulate_get("/api/auth/session", headers=headers).json.get("userId", "nobody")
+
+    assert who(f"Bearer {one}", f"{COOKIE}={two}") == "u1"
+    assert who(f"bearer  {one}", f"{COOKIE}={two}") == "u1"
+    assert who("Bearer no.such.token", f"{COOKIE}={two}") == "u2"
+    assert who("Basic eDp5", f"{COOKIE}={two}") == "u2"
+    assert who(None, f"{COOKIE}={two}", f"{COOKIE}={three}") == "u2"
+    assert who(None, "a=b", f"  {COOKIE}={two}", "c") == "u2"
+    # The first cookie counts, even when it is not good; names are exact; quotes are part of a value.
+    assert who(None, f"{COOKIE}=bad", f"{COOKIE}={two}") == "nobody"
+    assert who(None, f"{COOKIE.lower()}={two}", f"x{COOKIE}={two}", f"bg_session={two}") == "nobody"
+    assert who(None, f'{COOKIE}="{two}"') == "nobody"
+    assert who(None, f"{COOKIE}={two} ", "c") == "nobody"
+
+
+def test_without_tls_the_cookie_has_another_name(make_api: Any) -> None:
+    api = make_api(secure_cookies=False)
+    result = api.log_in()
+    attributes = "HttpOnly; Max-Age=604800; Path=/; SameSite=Strict"
+    assert result.headers["set-cookie"] == f"bg_session={result.json['token']}; {attributes}"
+    headers = {"Cookie": f"bg_session={result.json['token']}"}
+    assert api.client.simulate_get("/api/auth/session", headers=headers).status_code == 200
+
+
+def test_heartbeat(api: Api, state_file: Path) -> None:
+    token = api.token(version="1.6.7")
+    told = {"yourVersion": "1.6.7", "currentVersion": "1.6.8", "updateAvailable": True}
+    assert api.post("/api/deployment/heartbeat", token).json == told
+    write_state(state_file, ("1.6.7", "ready", 100), ("1.6.8", "maint", 0))
+    assert api.post("/api/deployment/heartbeat", token).json == told | {
+        "currentVersion": "1.6.7",
+        "updateAvailable": False,
+    }
+
+
+def test_active_sessions(api: Api, clock: HandClock) -> None:
+    api.log_in("u1", "1.6.7", email="a@b.c")
+    clock.now += 5
+    api.log_in("u1", "1.6.8", email="a@b.c")
+    api.log_in("u2", "1.6.6")
+    assert api.census().json == {
+        "totalActiveUsers": 2,
+        "oldVersionSessions": 2,
+        "currentVersion": "1.6.8",
+        "users": [
+            {"email": None, "lastActivity": rfc3339(NOW + 5)},
+            {"email": "a@b.c", "lastActivity": rfc3339(NOW)},
+        ],
+        "versions": {
+            "1.6.6": {"sessions": 1, "users": 1, "anonymous": None, "lastActivity": rfc3339(NOW + 5)},
+            "1.6.7": {"sessions": 1, "users": 1, "anonymous": None, "lastActivity": rfc3339(NOW)},
+            "1.6.8": {"sessions": 1, "users": 1, "anonymous": None, "lastActivity": rfc3339(NOW + 5)},
+        },
+    }
+
+
+def test_a_version_in_service_without_sessions_is_a_known_0(api: Api) -> None:
+    empty = {"sessions": 0, "users": 0, "anonymous": None, "lastActivity": None}
+    assert api.census().json["versions"] == {"1.6.7": empty, "1.6.8": empty}
+
+
+def test_threat_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock) -> None:
+    store = SqliteStore(tmp_path / "sessions.db", clock=clock, busy_timeout=0.01)
+    api = make_api(store=store)
+    api.log_in()
+    other = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    for result in (api.log_in(), api.census(), api.get("/api/deployment/active-sessions", api.admin_key)):
+        assert problem(result, 503) == "The session store is busy."
+        assert result.headers["retry-after"] == "1"
+    other.execute("ROLLBACK")
+    other.close()
+    assert api.log_in().status_code == 201
+    store.close()
+
+
+def test_threat_54_a_corrupt_store(api: Api, tmp_path: Path) -> None:
+    token = api.token(version="1.6.7")
+    path = tmp_path / "sessions.db"
+    path.write_bytes(b"\xa5" * path.stat().st_size)
+    for result in (api.census(), api.log_in(), api.post("/api/deployment/heartbeat", token)):
+        assert problem(result, 503) == "The session store does not answer: sessions are unknown."
+        assert result.headers["retry-after"] == "5"
+    assert problem(api.get("/readyz"), 503) == "Not ready: store."
+    assert api.get("/healthz").json == {"status": "ok"}
+    metrics = api.get("/metrics").text
+    assert "bgctl_api_store_up 0.0" in metrics
+    assert "bgctl_api_sessions{" not in metrics
+    path.unlink()
+    assert api.post("/api/deployment/heartbeat", token).status_code == 200
+    assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
+
+
+def test_threat_55_the_stores_clock_decides(make_api: Any, new_store: Any) -> None:
+    behind, ahead = HandClock(NOW), HandClock(NOW + 50)
+    api = make_api(store=new_store(clock=ahead), clock=behind)
+    assert api.log_in().json["expiresAt"] == rfc3339(NOW + 50 + 604800)
+
+
+def test_threat_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
+    token = api.token()
+    good = state_file.read_text()
+    torn = [good[:50], "", "[]", good.replace('"schema": 1', '"schema": 2')]
+    torn += [good.replace('"ready"', '"drain"'), good.replace('"1.6.8"', "null"), good.replace("100", "101")]
+    for text in torn:
+        state_file.write_text(text)
+        assert api.post("/api/deployment/heartbeat", token).json["currentVersion"] == "1.6.8"
+        assert problem(api.get("/readyz"), 503) == "Not ready: state."
+    state_file.unlink()
+    assert api.log_in().json["deploymentVersion"] == "1.6.8"
+    state_file.write_text(good)
+    assert api.get("/readyz").json == {"status": "ok"}
+
+
+def test_threat_41_no_state_file_yet(make_api: Any, state_file: Path) -> None:
+    good = state_file.read_text()
+    state_file.unlink()
+    api = make_api()
+    for result in (api.log_in(), api.census(), api.get("/api/deployment/version")):
+        assert problem(result, 503) == "The current version is unknown: state or keys cannot be read."
+    assert api.log_in(version="1.6.7").status_code == 201
+    assert problem(api.get("/readyz"), 503) == "Not ready: state."
+    state_file.write_text(good)
+    assert api.get("/readyz").status_code == 200
+
+
+def test_keys_that_turned_bad(api: Api, keys: Path) -> None:
+    (keys / "verify" / "keyring.json").write_text("{")
+    assert problem(api.get("/readyz"), 503) == "Not ready: keys."
+    assert api.log_in().status_code == 201
+
+
+def test_key_set(api: Api) -> None:
+    result = api.get("/.well-known/jwks.json")
+    assert result.headers["cache-control"] == "public, max-age=300"
+    assert {key["alg"] for key in result.json["keys"]} == {"EdDSA", "ES256", "RS256"}
+
+
+def test_metrics(api: Api, forge: Forge) -> None:
+    api.log_in("u1", "1.6.7")
+    api.get("/api/auth/session", forge.token({}, claims(iss="other")))
+    api.client.simulate_get("/nowhere/u1@x.y")
+    metrics = api.get("/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain")
+    lines = metrics.text.splitlines()
+    assert 'bgctl_api_sessions{version="1.6.7"} 1.0' in lines
+    assert 'bgctl_api_tokens_rejected_total{reason="issuer"} 1.0' in lines
+    assert 'bgctl_api_requests_total{method="POST",route="/api/auth/token",status="201"} 1.0' in lines
+    assert 'bgctl_api_requests_total{method="GET",route="none",status="404"} 1.0' in lines
+    assert "bgctl_api_store_up 1.0" in lines
+    assert "nowhere" not in metrics.text
+
+
+def test_falcons_own_errors_are_problems_too(api: Api) -> None:
+    problem(api.get("/nowhere"), 404)
+    problem(api.get("/api/auth/token"), 405)
+
+
+def test_a_fault_of_ours_tells_clients_nothing(
+    make_api: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(store, "census", fail)
+    assert problem(make_api().census(), 500) == "This is a fault in the session API."
+
+
+def test_openapi_lists_every_route(api: Api) -> None:
+    served = {
+        (route.path, method.method.lower())
+        for route in falcon.inspect.inspect_routes(api.client.app)
+        for method in route.methods
+        if not method.internal
+    }
+    described = api.get("/openapi.json").json
+    assert described["openapi"] == "3.1.0"
+    assert {(path, method) for path, methods in described["paths"].items() for method in methods} == served
+
+
+def test_openapi_refers_to_schemas_that_exist() -> None:
+    text = msgspec.json.encode(openapi.document()).decode()
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    assert named == set(openapi.document()["components"]["schemas"])
+    assert openapi.document()["components"]["schemas"]["TokenRequest"]["additionalProperties"] is False

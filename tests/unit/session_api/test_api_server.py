@@ -1,0 +1,190 @@
+"""The real server: several workers and threads, killed, locked out, and still right."""
+
+import json
+import os
+import signal
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import requests
+from api_support import Caller, Server
+
+from session_api import keyring
+
+
+def census(server: Server, keys: Path) -> dict[str, Any]:
+    with closing(Caller(server.url, keys)) as caller:
+        return caller.call("GET", "/api/deployment/active-sessions", caller.admin_key).json()
+
+
+def missing(server: Server, keys: Path, acknowledged: list[str]) -> list[str]:
+    """Which of the tokens the server does not know as sessions any more."""
+    with closing(Caller(server.url, keys)) as caller:
+        return [
+            token
+            for token in acknowledged
+            if caller.call("GET", "/api/auth/session", token).status_code != 200
+        ]
+
+
+class Crowd:
+    """Four users who log in again and again, and remember what was acknowledged."""
+
+    def __init__(self, url: str, keys: Path) -> None:
+        self.acknowledged: list[str] = []
+        self.refused: list[int] = []
+        self._url = url
+        self._keys = keys
+        self._stop = threading.Event()
+        self._news = threading.Condition()
+        self._pool = ThreadPoolExecutor(4)
+        self._users = [self._pool.submit(self._log_in_for_ever, number) for number in range(4)]
+
+    def _log_in_for_ever(self, number: int) -> None:
+        with closing(Caller(self._url, self._keys)) as caller:
+            while not self._stop.is_set():
+                try:
+                    answer = caller.log_in(f"u{number}", email="secret@mail.example")
+                except requests.ConnectionError:
+                    continue  # not acknowledged: the client knows that it must try again
+                with self._news:
+                    if answer.status_code == 201:
+                        self.acknowledged.append(answer.json()["token"])
+                    else:
+                        self.refused.append(answer.status_code)
+                    self._news.notify_all()
+
+    def wait_for(self, more: int) -> None:
+        """Return when so many more log-ins were acknowledged."""
+        with self._news:
+            enough = len(self.acknowledged) + more
+            assert self._news.wait_for(lambda: len(self.acknowledged) >= enough, timeout=120)
+
+    def go_home(self) -> None:
+        self._stop.set()
+        self._pool.shutdown()
+        for user in self._users:
+            user.result()
+
+
+def test_threat_52_a_killed_worker_loses_no_session(serve: Any, keys: Path) -> None:
+    server = serve()
+    crowd = Crowd(server.url, keys)
+    try:
+        for _ in range(3):
+            crowd.wait_for(10)
+            os.kill(server.workers()[0], signal.SIGKILL)
+        crowd.wait_for(10)
+    finally:
+        crowd.go_home()
+    assert crowd.refused == []
+    assert missing(server, keys, crowd.acknowledged) == []
+    counted = census(server, keys)
+    assert counted["totalActiveUsers"] == 4
+    assert counted["versions"]["1.6.8"]["sessions"] >= len(crowd.acknowledged)
+
+
+def test_threat_52_a_killed_server_loses_no_session(serve: Any, keys: Path) -> None:
+    server = serve()
+    crowd = Crowd(server.url, keys)
+    try:
+        crowd.wait_for(20)
+        server.kill()
+    finally:
+        crowd.go_home()
+    again = serve()
+    assert missing(again, keys, crowd.acknowledged) == []
+    assert census(again, keys)["versions"]["1.6.8"]["sessions"] >= len(crowd.acknowledged)
+
+
+def test_threat_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, tmp_path: Path) -> None:
+    server = serve()
+    with closing(Caller(server.url, keys)) as caller:
+        assert caller.log_in("first").status_code == 201
+    lock = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+
+    def log_in(number: int) -> int:
+        with closing(Caller(server.url, keys)) as caller:
+            return caller.log_in(f"u{number}").status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(log_in, number) for number in range(8)]
+        lock.execute("COMMIT")
+        assert [each.result() for each in waiting] == [201] * 8
+    lock.close()
+    assert census(server, keys)["totalActiveUsers"] == 9
+
+
+def test_threat_56_double_logout_at_the_same_time(serve: Any, keys: Path) -> None:
+    server = serve()
+    with closing(Caller(server.url, keys)) as caller:
+        token = caller.log_in("u1").json()["token"]
+        caller.log_in("u2")
+    together = threading.Barrier(8)
+
+    def log_out(_: int) -> int:
+        with closing(Caller(server.url, keys)) as caller:
+            together.wait()
+            return caller.call("POST", "/api/auth/logout", token).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(log_out, range(8))) == [204] * 8
+    assert census(server, keys)["versions"]["1.6.8"]["sessions"] == 1
+
+
+def test_threat_11_a_large_token_is_told_so(serve: Any, keys: Path) -> None:
+    with closing(Caller(serve().url, keys)) as caller:
+        answer = caller.call("GET", "/api/auth/session", "x" * 9000)
+        assert (answer.status_code, answer.json()["detail"]) == (401, "The token is refused: too_large.")
+
+
+def test_counts_of_all_workers_meet(serve: Any, keys: Path) -> None:
+    server = serve()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: requests.get(server.url + "/healthz", timeout=30), range(40)))
+    requests.request("BREW", server.url + "/healthz", timeout=30)
+    lines = requests.get(server.url + "/metrics", timeout=30).text.splitlines()
+    assert 'bgctl_api_requests_total{method="GET",route="/healthz",status="200"} 40.0' in lines
+    assert 'bgctl_api_requests_total{method="other",route="/healthz",status="400"} 1.0' in lines
+
+
+def test_threat_19_a_rotated_key_reaches_every_worker(serve: Any, keys: Path) -> None:
+    server = serve()
+    info = keyring.rotate(keys, "ES256")
+    for _ in range(8):  # a connection each, so that every worker is asked
+        shown = requests.get(server.url + "/.well-known/jwks.json", timeout=30).json()["keys"]
+        assert info.kid in {key["kid"] for key in shown}
+
+
+def test_connections_are_kept_alive(serve: Any, keys: Path) -> None:
+    with closing(Caller(serve().url, keys)) as caller:
+        for _ in range(3):
+            assert caller.call("GET", "/healthz").headers["connection"] == "keep-alive"
+
+
+def test_logs_are_json_and_hold_no_secret(serve: Any, keys: Path, tmp_path: Path) -> None:
+    server = serve()
+    with closing(Caller(server.url, keys)) as caller:
+        token = caller.log_in("user-name", email="secret@mail.example").json()["token"]
+        (tmp_path / "sessions.db").write_bytes(b"\xa5" * 20000)
+        assert caller.call("POST", "/api/auth/refresh", token).status_code == 503
+        assert caller.call("GET", "/api/auth/session", token + "x").status_code == 401
+        secrets = [
+            token,
+            token.rpartition(".")[2],
+            caller.service_key,
+            caller.admin_key,
+            "secret@mail",
+            "user-name",
+        ]
+    server.stop()
+    entries = [json.loads(line) for line in server.lines]
+    failures = [entry for entry in entries if entry["event"] == "request failed"]
+    assert [(entry["level"], entry["route"]) for entry in failures] == [("error", "/api/auth/refresh")]
+    text = "".join(server.lines)
+    assert not [secret for secret in secrets if secret in text]

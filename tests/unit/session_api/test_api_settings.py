@@ -1,0 +1,84 @@
+"""The environment, and how the process ends when it cannot start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from api_support import ROOT
+
+from session_api.settings import Settings, SettingsError, from_environment
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    assert from_environment({"BGCTL_ISSUER": "bgctl", "BGCTL_LEEWAY": ""}) == Settings(
+        issuer="bgctl",
+        state=Path("/state/state.json"),
+        keys=Path("/keys"),
+        store=Path("/data/sessions.db"),
+        token_ttl=604800,
+        idle_timeout=0,
+        leeway=60,
+        secure_cookies=True,
+    )
+
+
+def test_everything_can_be_set() -> None:
+    environment = {
+        "BGCTL_ISSUER": "shop",
+        "BGCTL_STATE": "/s.json",
+        "BGCTL_KEYS": "/k",
+        "BGCTL_STORE": "sqlite:///here.db",
+        "BGCTL_TOKEN_TTL": "3600",
+        "BGCTL_IDLE_TIMEOUT": "1800",
+        "BGCTL_LEEWAY": "0",
+        "BGCTL_SECURE_COOKIES": "false",
+    }
+    assert from_environment(environment) == Settings(
+        "shop", Path("/s.json"), Path("/k"), Path("here.db"), 3600, 1800, 0, False
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BGCTL_ISSUER", ""),
+        ("BGCTL_STORE", "/data/sessions.db"),
+        ("BGCTL_STORE", "redis://localhost"),
+        ("BGCTL_STORE", "sqlite:///"),
+        ("BGCTL_TOKEN_TTL", "7d"),
+        ("BGCTL_TOKEN_TTL", "59"),
+        ("BGCTL_IDLE_TIMEOUT", "-1"),
+        ("BGCTL_LEEWAY", "3601"),
+        ("BGCTL_LEEWAY", "\u0661"),
+        ("BGCTL_SECURE_COOKIES", "yes"),
+    ],
+)
+def test_nonsense_names_the_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name) as caught:
+        from_environment({"BGCTL_ISSUER": "bgctl", name: value})
+    assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("BGCTL_KEYS", "bgctl keys init"), ("BGCTL_LEEWAY", "whole seconds")]
+)
+def test_the_server_ends_at_once_and_says_why(tmp_path: Path, name: str, said: str) -> None:
+    config = ROOT / "compose" / "session-api" / "gunicorn.conf.py"
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        str(config),
+        "-b",
+        "127.0.0.1:0",
+        "session_api.app:get_app()",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "BGCTL_ISSUER": "bgctl", name: str(tmp_path)}
+    environment["PROMETHEUS_MULTIPROC_DIR"] = str(tmp_path)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
