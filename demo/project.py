@@ -53,37 +53,37 @@ def _is_free(port: int) -> bool:
 
 CONFIG = """\
 [project]
-name = "{name}"
-engine = "{engine}"
+name = "{self.name}"
+engine = "{self.engine}"
 
 [proxy]
-listen = "127.0.0.1:{ports.proxy}"
-control = "127.0.0.1:{ports.control}"
+listen = "127.0.0.1:{self.ports.proxy}"
+control = "127.0.0.1:{self.ports.control}"
 secure_cookies = false    # plain HTTP on loopback
-workers = {workers}
-read_timeout = "{read_timeout}"
+workers = {self.workers}
+read_timeout = "{self.read_timeout}"
 
 [sessions]
-address = "127.0.0.1:{ports.api}"
+address = "127.0.0.1:{self.ports.api}"
 
 [services.frontend]
 routes = ["/"]
-blue = "127.0.0.1:{ports.blue}"
-green = "127.0.0.1:{ports.green}"
+blue = "127.0.0.1:{self.ports.blue}"
+green = "127.0.0.1:{self.ports.green}"
 health = "/healthz"
 
 [services.session-api]
 routes = ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]
-address = "127.0.0.1:{ports.api}"
+address = "127.0.0.1:{self.ports.api}"
 health = "/readyz"
 
 [health]
 interval = "100ms"
-timeout = "{health_timeout}"
+timeout = "{self.health_timeout}"
 
 [drain]
 request_deadline = "15s"
-websocket_deadline = "{websocket_deadline}"
+websocket_deadline = "{self.websocket_deadline}"
 stop_grace = "5s"
 """
 
@@ -91,15 +91,15 @@ ENVIRONMENT = """\
 # Versions: blue runs CURRENT_VERSION, green VERSION. bgctl keeps both up to date.
 REGISTRY_URL=localhost
 REGISTRY_USER=bgctl
-CURRENT_VERSION={version}
-VERSION={version}
-BLUE_PORT={ports.blue}
-GREEN_PORT={ports.green}
-SESSION_API_PORT={ports.api}
+CURRENT_VERSION={self.version}
+VERSION={self.version}
+BLUE_PORT={self.ports.blue}
+GREEN_PORT={self.ports.green}
+SESSION_API_PORT={self.ports.api}
 """
 
 
-@dataclass(slots=True)
+@dataclass
 class Project:
     """One project directory and the bgctl that drives it."""
 
@@ -116,9 +116,8 @@ class Project:
     def create(self) -> Self:
         """Writes bgctl.toml, the env file and the compose file."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        values = {name: getattr(self, name) for name in self.__slots__}
-        (self.directory / "bgctl.toml").write_text(CONFIG.format(**values))
-        (self.directory / ".env").write_text(ENVIRONMENT.format(**values))
+        (self.directory / "bgctl.toml").write_text(CONFIG.format(self=self))
+        (self.directory / ".env").write_text(ENVIRONMENT.format(self=self))
         shutil.copy(ROOT / "compose" / "compose.yaml", self.directory)
         return self
 

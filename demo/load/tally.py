@@ -31,6 +31,7 @@ class Tally:
     failed: transport errors, time-outs, statuses that are neither 2xx nor 3xx, answers that make no sense.
     flipped: answers by another version than the session's own while that one was being served.
     moved: sessions whose version had been retired and that went on with another. No fault.
+    overtaken: assets asked for after their page's version had been retired. No fault: it is loaded anew.
     websockets_cut: WebSockets that ended, but not by us; `close_codes` says how.
     max_gap_ms: the longest time between two consecutive successful answers, over all users.
     max_lag_ms: the longest time by which this process itself woke late: a gap below it may be ours.
@@ -42,6 +43,7 @@ class Tally:
     failed: int = 0
     flipped: int = 0
     moved: int = 0
+    overtaken: int = 0
     websockets_opened: int = 0
     websockets_cut: int = 0
     doubled_posts: int = 0
@@ -70,7 +72,7 @@ class Recorder:
     """Collects a tally as things happen. Times are seconds of the monotonic clock."""
 
     def __init__(self) -> None:
-        self.requests = self.failed = self.flipped = self.moved = 0
+        self.requests = self.failed = self.flipped = self.moved = self.overtaken = 0
         self.opened = self.cut = self.doubled = 0
         self.answers: Counter[str] = Counter()
         self.close_codes: Counter[str] = Counter()
@@ -107,6 +109,7 @@ class Recorder:
             failed=self.failed,
             flipped=self.flipped,
             moved=self.moved,
+            overtaken=self.overtaken,
             websockets_opened=self.opened,
             websockets_cut=self.cut,
             doubled_posts=self.doubled,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import Proxy, Stage, stage_of
+from demo_stage import Proxy, Stage, stage_of
 
 from demo.load import KINDS, Load, LoadError, LoadProcess, Tally, tally, user
 from demo.load.tally import Recorder
@@ -113,6 +113,7 @@ def test_sessions_of_a_retired_version_move_and_are_not_flipped(service_key: Pat
             await play.requests(100)
             final = await play.load.stop()
         assert final.clean and final.moved == 9, final.failures
+        assert final.requests == sum(final.answers.values()) + final.overtaken
 
     run(scenario())
 

@@ -1,0 +1,61 @@
+"""Pages and assets. Everything that comes from outside is escaped here, and only here."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from string import Template
+
+from .notes import Note
+
+HERE = Path(__file__).parent
+TEMPLATES = {path.stem: Template(path.read_text()) for path in (HERE / "templates").glob("*.html")}
+SOURCES = {path.name: path.read_bytes() for path in (HERE / "assets").iterdir()}
+
+
+class Assets:
+    """The files of one version. Their names carry a hash that only this version has, as a bundler's do."""
+
+    def __init__(self, version: str) -> None:
+        self.urls: dict[str, str] = {}
+        self.files: dict[str, tuple[bytes, str]] = {}
+        for name, content in SOURCES.items():
+            digest = hashlib.sha256(version.encode() + b"\0" + content).hexdigest()[:10]
+            stem, suffix = name.rsplit(".", 1)
+            hashed = f"{stem}.{digest}.{suffix}"
+            self.urls[name] = f"/assets/{hashed}"
+            self.files[hashed] = (content, mimetypes.guess_type(name)[0] or "application/octet-stream")
+
+
+class Pages:
+    def __init__(self, version: str, assets: Assets) -> None:
+        self._version = version
+        self._urls = {name.replace(".", "_"): url for name, url in assets.urls.items()}
+
+    def home(self, slot: str, user: str | None, notes: Iterable[Note]) -> str:
+        items = "".join(
+            _fill("note", author=note.author, text=note.text, at=f"{note.at:%H:%M} UTC") for note in notes
+        )
+        account = _fill("signed-in", user=user, initial=user[0].upper()) if user else _fill("signed-out")
+        return self._page("home", "Board", slot, {"account": account, "notes": items})
+
+    def login(self, slot: str, problem: str = "", user: str = "", email: str = "") -> str:
+        alert = _fill("alert", text=problem) if problem else ""
+        return self._page("login", "Log in", slot, {"alert": alert}, user=user, email=email)
+
+    def error(self, slot: str, title: str, text: str) -> str:
+        return self._page("error", title, slot, {}, heading=title, text=text)
+
+    def _page(self, name: str, title: str, slot: str, parts: dict[str, str], **values: str) -> str:
+        where = f"the {slot} slot" if slot != "none" else "no slot: no proxy is in front"
+        common = {"version": self._version, "slot": slot, "where": where, "title": title, **self._urls}
+        main = _fill(name, parts, **common, **values)
+        return _fill("base", {"main": main}, **common)
+
+
+def _fill(name: str, parts: dict[str, str] | None = None, /, **values: str) -> str:
+    """Fill a template: `parts` are HTML already, `values` are text and get escaped."""
+    return TEMPLATES[name].substitute({key: escape(value) for key, value in values.items()}, **(parts or {}))

@@ -1,0 +1,117 @@
+"""The session API as this app's backend sees it: log in, log out, and whose token is this?"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+
+REMEMBER = 30.0  # seconds that a token's owner is believed before the API is asked again
+ASK_AGAIN = 5.0  # seconds until the next question when the API did not answer
+TOKENS = 10_000
+# A visitor waits for these answers; a page must come even if the name on it does not.
+PATIENTLY = ClientTimeout(total=3, connect=1)
+BRIEFLY = ClientTimeout(total=1)
+
+log = logging.getLogger("slipway")
+
+
+class UnavailableError(Exception):
+    """The session API did not answer, or answered that it cannot."""
+
+
+class RefusedError(Exception):
+    """The session API will not make this session. The message is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a log-in yields: the API's JSON answer and the Set-Cookie header to pass on."""
+
+    answer: dict[str, Any]
+    cookie: str | None
+
+
+class SessionApi:
+    def __init__(self, http: ClientSession, url: str, key_file: Path) -> None:
+        self._http = http
+        self._url = url.rstrip("/")
+        self._key_file = key_file
+        self._owners: dict[str, tuple[str | None, float]] = {}
+
+    async def log_in(self, user: str, email: str, version: str) -> Login:
+        """Raise RefusedError, UnavailableError. The key is read each time: a new one needs no restart."""
+        if not (1 <= len(user) <= 128 and user.isprintable()):
+            raise RefusedError("Please give a name of 1 to 128 characters.")
+        try:
+            key = self._key_file.read_text().strip()
+        except OSError as error:
+            log.warning("the service key cannot be read: %s", error)
+            raise UnavailableError from error
+        body = {"userId": user} | ({"email": email} if email else {})
+        response, answer = await self._call(
+            "POST", "/api/auth/token", key, json=body, headers={"X-Deployment-Version": version}
+        )
+        if response.status in (400, 422):
+            raise RefusedError(str(answer.get("detail") or "That name cannot be used."))
+        if response.status != 201:
+            log.warning("the session API answered %d to a log-in", response.status)
+            raise UnavailableError
+        self._remember(str(answer.get("token")), user, REMEMBER)
+        return Login(answer, response.headers.get("Set-Cookie"))
+
+    async def log_out(self, token: str) -> str | None:
+        """End the token's session; return the Set-Cookie that clears the cookie. Raise UnavailableError."""
+        self._owners.pop(token, None)
+        response, _ = await self._call("POST", "/api/auth/logout", token)
+        if response.status not in (204, 401):  # 401: it had ended already
+            log.warning("the session API answered %d to a log-out", response.status)
+            raise UnavailableError
+        return response.headers.get("Set-Cookie")
+
+    async def owner(self, token: str) -> str | None:
+        """The user of a token, for display only. None when nobody, or when the API has never said.
+
+        A page must not fail because the session API is down: the last answer stands until there is a new one.
+        """
+        known, until = self._owners.get(token, (None, 0.0))
+        if time.monotonic() < until:
+            return known
+        try:
+            response, answer = await self._call("GET", "/api/auth/session", token, timeout=BRIEFLY)
+        except UnavailableError:
+            self._remember(token, known, ASK_AGAIN)
+            return known
+        if response.status == 200:
+            known = str(answer.get("userId"))
+        elif response.status == 401:
+            known = None
+        self._remember(token, known, REMEMBER if response.status in (200, 401) else ASK_AGAIN)
+        return known
+
+    def _remember(self, token: str, user: str | None, seconds: float) -> None:
+        self._owners.pop(token, None)
+        self._owners[token] = (user, time.monotonic() + seconds)
+        if len(self._owners) > TOKENS:
+            del self._owners[next(iter(self._owners))]
+
+    async def _call(
+        self, method: str, path: str, key: str, headers: dict[str, str] | None = None, **options: Any
+    ) -> tuple[ClientResponse, dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {key}"} | (headers or {})
+        try:
+            async with self._http.request(method, self._url + path, headers=headers, **options) as response:
+                raw = await response.read()
+                answer = await response.json(content_type=None) if raw else {}
+        except (ClientError, TimeoutError, ValueError) as error:
+            log.warning("the session API does not answer: %s: %s", type(error).__name__, error)
+            raise UnavailableError from error
+        return response, answer if isinstance(answer, dict) else {}
+
+
+def client() -> ClientSession:
+    return ClientSession(timeout=PATIENTLY)

@@ -1,0 +1,43 @@
+"""What the app is told by its environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+FAULTS = ("", "unhealthy", "wrong-version", "crash-after-healthy")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`keepalive` and `grace` are seconds. `fault` makes the app misbehave on purpose, for tests."""
+
+    version: str
+    port: int = 3000
+    keepalive: float = 75.0
+    grace: float = 5.0
+    fault: str = ""
+    session_api_url: str = "http://session-api:8090"
+    service_key_file: Path = Path("/keys/service.key")
+
+
+def from_env(env: Mapping[str, str]) -> Settings:
+    """Raise ValueError, in one sentence, for a setting that cannot be used."""
+    version = env.get("VERSION", "")
+    if not VERSION.fullmatch(version):
+        raise ValueError(f"VERSION is {version!r}: expected something like 1.6.8")
+    fault = env.get("FAULT", "")
+    if fault not in FAULTS:
+        raise ValueError(f"FAULT is {fault!r}: expected one of {', '.join(FAULTS[1:])}, or nothing")
+    return Settings(
+        version=version,
+        port=int(env.get("PORT") or 3000),
+        keepalive=float(env.get("KEEPALIVE") or 75),
+        grace=float(env.get("GRACE") or 5),
+        fault=fault,
+        session_api_url=env.get("SESSION_API_URL") or "http://session-api:8090",
+        service_key_file=Path(env.get("SERVICE_KEY_FILE") or "/keys/service.key"),
+    )

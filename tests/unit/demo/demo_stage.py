@@ -1,0 +1,181 @@
+"""The demo app in two versions behind a small pinning proxy that can misbehave, all over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import ClientSession, CookieJar, DummyCookieJar, WSMsgType, web
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT), str(ROOT / "compose" / "demo-app")]  # the app is no installed package
+
+from app.server import create_app  # noqa: E402
+from app.settings import Settings  # noqa: E402
+
+SERVICE_KEY = "service-key-of-at-least-32-characters"
+
+
+@contextlib.asynccontextmanager
+async def listening(app: web.Application, **options: float) -> AsyncIterator[str]:
+    """Serve on a free port; yield the base URL."""
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, **options)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{site.port}"
+    finally:
+        await runner.cleanup()
+
+
+@dataclass
+class SessionApi:
+    """Speaks the session API's contract as far as the app needs it. `status` makes it fail."""
+
+    status: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/api/auth/token", self.token)
+        app.router.add_post("/api/auth/logout", self.logout)
+        app.router.add_get("/api/auth/session", self.session)
+        return app
+
+    async def token(self, request: web.Request) -> web.Response:
+        self.asked.append("token")
+        if self.status:
+            return web.json_response({"title": "no"}, status=self.status)
+        if request.headers["Authorization"] != f"Bearer {SERVICE_KEY}":
+            return web.json_response({"title": "Unauthorized"}, status=401)
+        given, version = await request.json(), request.headers["X-Deployment-Version"]
+        claims = json.dumps({"userId": given["userId"], "deploymentVersion": version}).encode()
+        token = f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.c2ln"
+        answer = {"token": token, "userId": given["userId"], "deploymentVersion": version}
+        cookie = f"bg_session={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=604800"
+        return web.json_response(answer, status=201, headers={"Set-Cookie": cookie})
+
+    async def logout(self, request: web.Request) -> web.Response:
+        self.asked.append("logout")
+        if self.status:
+            return web.json_response({"title": "no"}, status=self.status)
+        return web.Response(status=204, headers={"Set-Cookie": "bg_session=; Path=/; Max-Age=0"})
+
+    async def session(self, request: web.Request) -> web.Response:
+        self.asked.append("session")
+        if self.status:
+            return web.json_response({"title": "no"}, status=self.status)
+        payload = request.headers["Authorization"].split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return web.json_response({"userId": claims["userId"]})
+
+
+class Proxy:
+    """Pins by cookie. `trick`, when set, may answer a request itself, or change where it goes."""
+
+    def __init__(self, backends: dict[str, str]) -> None:
+        self.backends, self.current = backends, next(iter(backends))
+        self.trick: Callable[[web.Request, str], Awaitable[web.Response | str | None]] | None = None
+        self.sockets: set[web.WebSocketResponse] = set()
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_route("*", "/{rest:.*}", self.handle)
+        app.cleanup_ctx.append(self._client)
+        return app
+
+    async def _client(self, app: web.Application) -> AsyncIterator[None]:
+        async with ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False) as self.http:
+            yield
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        version = self.pinned(request)
+        cookie = f"pin={version}; Path=/"
+        if self.trick and (tricked := await self.trick(request, version)):
+            if isinstance(tricked, web.Response):
+                return tricked
+            version = tricked
+        slot = "blue" if version == next(iter(self.backends)) else "green"
+        headers = {**request.headers, "X-Deployment-Version": version, "X-Deployment-Slot": slot}
+        url = self.backends[version] + request.path_qs
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self.tunnel(request, url, slot)
+        async with self.http.request(
+            request.method, url, headers=headers, data=await request.read(), allow_redirects=False
+        ) as got:
+            response = web.Response(status=got.status, body=await got.read())
+            for name in ("Content-Type", "Location", "Set-Cookie", "Cache-Control"):
+                if name in got.headers:
+                    response.headers[name] = got.headers[name]
+        response.headers["X-Deployment-Version"] = version
+        response.headers.add("Set-Cookie", cookie)
+        return response
+
+    def pinned(self, request: web.Request) -> str:
+        """The token's version, else the pin's, else the current one; a version without backend is retired."""
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        token = token or request.cookies.get("bg_session", "")
+        if token:
+            payload = token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            if claims["deploymentVersion"] in self.backends:
+                return str(claims["deploymentVersion"])
+        pin = request.cookies.get("pin", "")
+        return pin if pin in self.backends else self.current
+
+    async def tunnel(self, request: web.Request, url: str, slot: str) -> web.WebSocketResponse:
+        near = web.WebSocketResponse()
+        async with self.http.ws_connect(url, headers={"X-Deployment-Slot": slot}) as far:
+            await near.prepare(request)
+            self.sockets.add(near)
+
+            async def back() -> None:
+                async for message in far:
+                    if message.type is WSMsgType.TEXT:
+                        await near.send_str(message.data)
+                await near.close(code=far.close_code or 1006)
+
+            task = asyncio.create_task(back())
+            async for message in near:
+                await far.send_str(message.data)
+            await far.close()
+            await task
+        return near
+
+
+@dataclass
+class Stage:
+    url: str
+    proxy: Proxy
+    sessions: SessionApi
+    backends: dict[str, str]
+
+
+@contextlib.asynccontextmanager
+async def stage_of(key: Path, *versions: str) -> AsyncIterator[Stage]:
+    sessions = SessionApi()
+    async with contextlib.AsyncExitStack() as stack:
+        api = await stack.enter_async_context(listening(sessions.app()))
+        backends = {}
+        for version in versions:
+            settings = Settings(version, grace=0.2, session_api_url=api, service_key_file=key)
+            backends[version] = await stack.enter_async_context(
+                listening(create_app(settings), shutdown_timeout=1)
+            )
+        proxy = Proxy(dict(backends))
+        url = await stack.enter_async_context(listening(proxy.app(), shutdown_timeout=1))
+        yield Stage(url, proxy, sessions, backends)
+
+
+@contextlib.asynccontextmanager
+async def browser() -> AsyncIterator[ClientSession]:
+    """A client with cookies that follows no redirect by itself."""
+    async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:
+        yield http
