@@ -1,0 +1,51 @@
+# What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
+.DEFAULT_GOAL := help
+.PHONY: help demo setup test lint lock clean
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+PYTHON  := .venv/bin/python
+STAGE   := setup/stage
+LOCK    := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+           $(if $(UPGRADE),--upgrade)
+ENGINES := docker podman
+SCRIPTS = $(shell grep -rlIE '^(\#!.*(ba)?sh|\# shellcheck shell=.*)$$' .ci setup compose tests)
+
+help:  ## This list
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo:  ## A whole release under load, on this machine (KEEP=1 leaves the stack running)
+	@setup/venv
+	@setup/engine docker
+	@setup/images docker
+	@$(PYTHON) -m demo $(if $(KEEP),--keep)
+
+setup:  ## Tools, engines and images (ENGINES="docker podman")
+	@$(STAGE) venv setup/venv
+	@for engine in $(ENGINES); do \
+	    $(STAGE) "$$engine" setup/engine "$$engine" && $(STAGE) "$$engine images" setup/images "$$engine" || exit 1; \
+	done
+
+test: lint setup  ## Lint, then every test, on both engines
+	@$(STAGE) tests $(PYTHON) -m pytest tests/unit tests/lua tests/e2e
+
+lint:  ## ruff, mypy, luacheck, shellcheck
+	@$(STAGE) venv setup/venv
+	@$(STAGE) linters setup/linters
+	@$(STAGE) ruff $(PYTHON) -m ruff check .
+	@$(STAGE) format $(PYTHON) -m ruff format --check .
+	@$(STAGE) mypy $(PYTHON) -m mypy
+	@$(STAGE) luacheck luacheck --quiet lua
+	@$(STAGE) shellcheck shellcheck $(SCRIPTS)
+
+lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the newest)
+	@setup/venv
+	@$(LOCK) --python-version 3.11 pyproject.toml --group session-api --group demo --group podman --group test \
+	    -o locks/dev.txt
+	@$(LOCK) --python-version 3.13 --group session-api -o locks/session-api.txt
+	@$(LOCK) --python-version 3.13 --group demo -o locks/demo-app.txt
+
+clean:  ## Remove .venv, caches and this project's images; stop a dockerd that setup started
+	@for engine in $(ENGINES); do setup/images "$$engine" --remove || exit 1; done
+	@setup/engine docker --stop
+	rm -rf .venv .cache .demo
