@@ -30,8 +30,6 @@ def eventually(reached: Callable[[], object], what: str) -> None:
 class Stack(Project):
     """A running project. `expected` are patterns of error-log lines that a test provokes on purpose."""
 
-    __slots__ = ("client", "expected")
-
     def up(self) -> None:
         self.client = docker.from_env()
         self.expected: list[str] = []
@@ -74,7 +72,7 @@ class Stack(Project):
         unexpected = [
             line for line in self.error_log() if not any(re.search(known, line) for known in self.expected)
         ]
-        assert unexpected == []
+        assert not unexpected, "\n".join(unexpected)
 
 
 @contextmanager

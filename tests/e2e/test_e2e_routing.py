@@ -129,7 +129,7 @@ def test_63_a_bad_token_is_no_token(release, what):
 
 
 @pytest.mark.parametrize(
-    "cookie", ["bg_pin=", "bg_pin=x", "bg_pin=a.b.c", "=", ";;;", "bg_pin", "\x01=\x02", "x" * 9000]
+    "cookie", ["bg_pin=", "bg_pin=x", "bg_pin=a.b.c", "=", ";;;", "bg_pin", "x" * 9000]
 )
 def test_63_a_bad_cookie_is_no_cookie(release, cookie):
     answer = requests.get(f"{release.url}/api/whoami", headers={"Cookie": cookie}, timeout=10)

@@ -1,0 +1,149 @@
+"""bgctl.toml: the example is true, and every mistake is named with its line (threat 50)."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit import config
+from toolkit.errors import Refused
+
+EXAMPLE = (Path(__file__).parents[3] / "bgctl.example.toml").read_text()
+
+
+def replaced(old: str, new: str) -> str:
+    assert old in EXAMPLE
+    return EXAMPLE.replace(old, new, 1)
+
+
+def line_of(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if line.startswith(part))
+
+
+def test_example_is_valid_and_its_settings_are_the_defaults() -> None:
+    example = config.parse(EXAMPLE)
+    bare = config.Config(project=config.Project(name="shop"), services=example.services)
+    assert example == bare
+
+
+def test_example_names_every_setting() -> None:
+    for table in msgspec.structs.fields(config.Config):
+        kind = config.Service if table.name == "services" else table.type
+        for setting in msgspec.structs.fields(kind):
+            assert f"{setting.name} = " in EXAMPLE, f"{table.name}.{setting.name} is not in the example"
+
+
+MISTAKES = [
+    ("[proxy]", "[proxy", "not TOML"),
+    ("workers = 2", 'workers = "two"', "proxy.workers: Expected `int`"),
+    ("workers = 2", "workers = 0", "proxy.workers"),
+    ("workers = 2", "werkers = 2", "proxy.werkers: is not a setting"),
+    ("[drain]", "[drian]", "drian: is not a setting"),
+    ('engine = "auto"', 'engine = "rkt"', "project.engine"),
+    ('name = "shop"', 'name = "Shop Two"', "project.name"),
+    ('control = "127.0.0.1:9180"', 'control = "0.0.0.0:9180"', "must be on a loopback address"),
+    ('control = "127.0.0.1:9180"', 'control = "localhost:9180"', "write one like"),
+    ('control = "127.0.0.1:9180"', "control = 9180", "expected text in quotes"),
+    ('control = "127.0.0.1:9180"', 'control = "127.0.0.1:8080"', "already taken by proxy.listen"),
+    ('pin_idle = "30m"', 'pin_idle = "half an hour"', "is not a duration"),
+    ('read_timeout = "60s"', 'read_timeout = "off"', "cannot be off"),
+    ('leeway = "60s"', 'leeway = "1h"', "more than 5m"),
+    ('green = "127.0.0.1:8083"', 'green = "127.0.0.1:8081"', "already taken by services.frontend.blue"),
+    ('green = "127.0.0.1:8083"', 'gren = "127.0.0.1:8083"', "services.frontend.gren: is not a setting"),
+    ('green = "127.0.0.1:8083"', 'green = "nowhere"', "services.frontend.green"),
+    ('routes = ["/"]', 'routes = ["/ { } #"]', "services.frontend.routes"),
+    ('routes = ["/"]', 'routes = ["/\\n"]', "services.frontend.routes"),
+    ('routes = ["/"]', 'routes = ["/", "/internal/activity"]', "would open /internal/"),
+    ('routes = ["/"]', 'routes = ["/", "= /internal"]', "would open /internal/"),
+    ('routes = ["/"]', 'routes = ["/", "/"]', "already taken"),
+    ('compose_file = "compose.yaml"', 'compose_file = "../compose.yaml"', "project.compose_file"),
+    ("passes = 3", "passes = 0", "health.passes"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "said"), MISTAKES)
+def test_50_a_mistake_is_named_with_its_line(right: str, wrong: str, said: str) -> None:
+    text = replaced(right, wrong)
+    with pytest.raises(Refused) as caught:
+        config.parse(text)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(f"bgctl.toml:{line_of(text, wrong.splitlines()[0])}: ")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "table", "said"),
+    [
+        ('name = "shop"', "# no name", "[project]", "lacks name"),
+        ('green = "127.0.0.1:8083"', "# no green", "[services.frontend]", "needs blue"),
+        ('health = "/readyz"', "# no health", "[services.session-api]", "lacks health"),
+        (
+            'health = "/readyz"',
+            'health = "/readyz"\nblue = "127.0.0.1:1"',
+            "[services.session-api]",
+            "as well as",
+        ),
+        ("[services.frontend]", "[services.proxy]", "[services.proxy]", "cannot be a service name"),
+        ("[services.frontend]", '[services."a;b"]', '[services."a;b"]', "cannot be a service name"),
+    ],
+)
+def test_50_what_is_missing_is_named_with_its_table(right: str, wrong: str, table: str, said: str) -> None:
+    text = replaced(right, wrong)
+    with pytest.raises(Refused, match=rf"bgctl\.toml:{line_of(text, table)}: .*{said}"):
+        config.parse(text)
+
+
+def test_a_release_needs_a_service_with_two_slots() -> None:
+    with pytest.raises(Refused, match="no service has two slots"):
+        config.parse('[project]\nname = "x"\n')
+
+
+def test_an_empty_file_is_refused() -> None:
+    with pytest.raises(Refused, match=r"bgctl\.toml:1: lacks project"):
+        config.parse("")
+
+
+def test_services_that_are_no_tables() -> None:
+    with pytest.raises(Refused, match=r"bgctl\.toml:3: services: must be tables"):
+        config.parse('[project]\nname = "x"\n[[services]]\n')
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "bgctl.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(Refused, match=r"bgctl\.toml"):
+        config.load(path)
+
+
+LOCATED = """\
+[a]
+x = 1
+[a.b]
+  y = 2
+# [g]
+["c.d"]
+z=3
+e.f = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [("a", 1), ("a x", 2), ("a b y", 4), ("a b n", 3), ("c.d", 6), ("c.d z", 7), ("c.d e f", 8), ("g", 1)],
+)
+def test_locate_finds_the_key_or_the_table_around_it(path: str, line: int) -> None:
+    assert config.locate(LOCATED, tuple(path.split())) == line
+
+
+@given(st.text(), st.lists(st.text()).map(tuple))
+def test_locate_is_total(text: str, path: tuple[str, ...]) -> None:
+    assert 1 <= config.locate(text, path) <= max(1, len(text.splitlines()))
+
+
+@given(st.text())
+def test_any_text_is_a_configuration_or_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        config.parse(text)

@@ -1,0 +1,71 @@
+"""nginx.conf and settings.json from bgctl.toml."""
+
+import json
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from toolkit import config, render
+
+EXAMPLE = (Path(__file__).parents[3] / "bgctl.example.toml").read_text()
+CONFIG = config.parse(EXAMPLE)
+
+
+def test_every_address_and_route_is_in_the_rendered_configuration() -> None:
+    conf = render.files(CONFIG)["nginx.conf"].decode()
+    for service in CONFIG.services.values():
+        for address in filter(None, (service.blue, service.green, service.address)):
+            assert f"server {address}" in conf
+        for route in service.routes:
+            assert f"location {route} {{" in conf
+    assert f"listen {CONFIG.proxy.listen};" in conf
+    assert f"listen {CONFIG.proxy.control};" in conf
+    assert "{{" not in conf
+    assert "{%" not in conf
+
+
+def test_times_are_nginx_times() -> None:
+    text = EXAMPLE.replace('connect_timeout = "2s"', 'connect_timeout = "250ms"').replace('"60s"', '"2m"', 1)
+    conf = render.files(config.parse(text))["nginx.conf"].decode()
+    assert "proxy_connect_timeout 250ms;" in conf
+    assert "proxy_read_timeout 120s;" in conf
+
+
+def test_settings() -> None:
+    assert json.loads(render.settings(CONFIG)) == {
+        "schema": 1,
+        "issuer": "bgctl",
+        "leeway": 60,
+        "secure_cookies": True,
+        "pin_idle": 1800,
+        "state_file": "/state/state.json",
+        "keys_dir": "/keys/verify",
+        "pin_key_file": "/keys/pin.secret",
+    }
+
+
+def test_an_issuer_is_escaped() -> None:
+    odd = config.parse(EXAMPLE.replace('issuer = "bgctl"', 'issuer = "a \\"quoted\\" \\\\ one"'))
+    assert json.loads(render.settings(odd))["issuer"] == 'a "quoted" \\ one'
+
+
+def test_the_template_gets_what_it_was_promised() -> None:
+    template = """{% for s in services %}
+{{ s.name }} {{ s.id }} {{ s.slotted }} {{ s.blue }} {{ s.address }}
+{% endfor %}"""
+    assert render.nginx_conf(CONFIG, template).splitlines() == [
+        "frontend frontend True 127.0.0.1:8081 None",
+        "session-api session_api False None 127.0.0.1:8090",
+    ]
+
+
+def test_a_template_that_asks_for_more_is_an_error() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        render.nginx_conf(CONFIG, "{{ nonsense }}")
+
+
+def test_the_digest_tells_configurations_apart() -> None:
+    one = render.files(CONFIG)
+    other = render.files(config.parse(EXAMPLE.replace('pin_idle = "30m"', 'pin_idle = "31m"')))
+    assert render.digest(one) == render.digest(render.files(CONFIG)) != render.digest(other)

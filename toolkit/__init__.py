@@ -1,0 +1,1 @@
+"""bgctl: drives a compose stack through a blue-green release."""

@@ -1,0 +1,144 @@
+"""What `bgctl doctor` looks at. A check returns what it saw, or raises what `bgctl` would raise."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from toolkit import config, envfile, ports, slots
+from toolkit.errors import BgctlError, Failed, NotYet, Refused
+from toolkit.release import up
+from toolkit.site import Site
+from toolkit.ui import UI
+
+
+class Finding(Struct, frozen=True):
+    check: str
+    result: Literal["ok", "warn", "fail"]
+    seen: str
+    next: str = ""
+
+
+Check = Callable[[Site], str]
+
+
+def examine(root: Path, ui: UI, command: str) -> list[Finding]:
+    """Every check, also after one has failed: each failure is told once, by the check that it belongs to."""
+    finding = _finding("configuration", lambda: _configuration(root))
+    if finding.result == "fail":
+        return [finding]
+    site = Site(root, ui, command)
+    return [finding, *[_finding(name, lambda check=check: check(site)) for name, check in CHECKS.items()]]  # type: ignore[misc]
+
+
+def _finding(name: str, check: Callable[[], str]) -> Finding:
+    """NotYet is what is missing only because nothing has been started: a warning."""
+    try:
+        return Finding(name, "ok", check())
+    except NotYet as error:
+        return Finding(name, "warn", str(error), error.next)
+    except BgctlError as error:
+        return Finding(name, "fail", str(error), error.next)
+
+
+def _configuration(root: Path) -> str:
+    found = config.load(root / "bgctl.toml")
+    return f"project {found.project.name}, {len(found.slotted)} slotted, {len(found.shared)} shared"
+
+
+def _env_file(site: Site) -> str:
+    values = envfile.load(site.env_path)
+    if not values.get("CURRENT_VERSION"):
+        raise Refused(f"{site.env_path.name} has no CURRENT_VERSION", "write CURRENT_VERSION=...")
+    return f"CURRENT_VERSION {values['CURRENT_VERSION']}, VERSION {values.get('VERSION', 'not set')}"
+
+
+def _engine(site: Site) -> str:
+    rootless = ", rootless" if site.engine.rootless else ""
+    return f"{site.engine.name}{rootless}; containers run as {site.engine.user}"
+
+
+def _compose(site: Site) -> str:
+    found = site.compose(_environment(site))
+    command = " ".join(site.engine.commands.compose)
+    return f"{command}: {len(found.services)} services, on the ports of bgctl.toml"
+
+
+def _keys(site: Site) -> str:
+    from session_api import keyring
+    from session_api.errors import SetupError
+
+    if not up.keys_exist(site):
+        raise NotYet("there are none yet", next="bgctl up, or: bgctl keys init")
+    try:
+        ring = keyring.load(site.keys_dir)
+    except SetupError as error:
+        raise Failed(error.what, next=error.next_step) from None
+    return f"{ring.sign} signs, {len(ring.keys)} are believed"
+
+
+def _state(site: Site) -> str:
+    if not site.state_path.exists():
+        raise NotYet("nothing has been started yet", next="bgctl up")
+    now = site.state()
+    return f"phase {now.phase}, generation {now.generation}: {slots.describe(now)}"
+
+
+def _images(site: Site) -> str:
+    found, services = site.compose(_environment(site)), ["proxy", *site.config.shared]
+    services += [name for name, _, _ in slots.members(site, "blue")]
+    slots.check_images(site, found, services, pull=False)
+    return f"{len(services)} images are here"
+
+
+def _ports(site: Site) -> str:
+    wanted = [("proxy", site.config.proxy.listen), ("proxy", site.config.proxy.control)]
+    wanted += [(name, each.at("address")) for name, each in site.config.shared.items()]
+    wanted += [
+        (name, address) for slot in ("blue", "green") for name, _, address in slots.members(site, slot)
+    ]
+    for service, address in wanted:
+        slots.check_port(site, service, address)
+    free = sum(ports.is_free(address) for _, address in wanted)
+    return f"{free} free, {len(wanted) - free} held by this project"
+
+
+def _proxy(site: Site) -> str:
+    _started(site)
+    generation, status = site.state().generation, site.proxy.status()
+    if not status.applied(generation):
+        have = [worker.generation for worker in status.live]
+        why = status.state_error or f"workers have {have}, the state is {generation}"
+        raise Failed("not every worker routes by the state", why, "bgctl up")
+    return f"{len(status.live)} workers, generation {status.generation}"
+
+
+def _session_api(site: Site) -> str:
+    _started(site)
+    report = site.sessions.report()
+    return f"{report.total} users, {sum(count.sessions for count in report.versions.values())} sessions"
+
+
+def _started(site: Site) -> None:
+    if not site.state_path.exists():
+        raise NotYet("not started yet", next="bgctl up")
+
+
+def _environment(site: Site) -> dict[str, str]:
+    values = envfile.load(site.env_path)
+    current = values.get("CURRENT_VERSION", "")
+    return site.compose_env(current, values.get("VERSION") or current)
+
+
+CHECKS: dict[str, Check] = {
+    "env file": _env_file,
+    "engine": _engine,
+    "compose file": _compose,
+    "keys": _keys,
+    "state": _state,
+    "images": _images,
+    "ports": _ports,
+    "proxy": _proxy,
+    "session API": _session_api,
+}

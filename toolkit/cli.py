@@ -1,0 +1,116 @@
+"""The command line: a lazy group, and the one place where errors become exit codes."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from toolkit.errors import BgctlError, Refused
+
+# Name, and the line in `bgctl --help`: help must not import what the commands import.
+COMMANDS = {
+    "up": "Start the stack, or bring it back as the state says.",
+    "up-green": "Start the new version beside the old one.",
+    "route": "Send new sessions to blue, to green, or to both.",
+    "status": "Show slots, sessions and what the proxy has applied.",
+    "sessions": "Show how many sessions each version has.",
+    "drain": "Wait until the old version is empty.",
+    "promote": "Make the new version the stable one.",
+    "rollback": "Send everyone back to the old version.",
+    "history": "Show who changed what, and when.",
+    "explain": "Show which slot a token or a request gets, and why.",
+    "keys": "Make, rotate and list the signing keys.",
+    "doctor": "Check everything that a release needs.",
+}
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class App:
+    """The global options."""
+
+    project: Path
+    debug: bool
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"toolkit.commands.{name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    envvar="BGCTL_PROJECT",
+    help="The project directory; also BGCTL_PROJECT.  [default: .]",
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="bgctl")
+@click.pass_context
+def cli(ctx: click.Context, project: Path, debug: bool) -> None:
+    """Blue-green releases: sessions stay on their version, and the old one stops when it is empty.
+
+    Exit codes: 0 done; 1 failed; 2 usage; 3 refused, nothing changed; 4 locked by another; 5 not yet;
+    130 interrupted.
+    """
+    ctx.obj = App(project, debug)
+
+
+def run(argv: Sequence[str]) -> int:
+    """The exit code."""
+    command = "bgctl " + " ".join(argv)
+    try:
+        result = cli.main(args=list(argv), prog_name="bgctl", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _interrupted(command)
+    except BrokenPipeError:
+        return 0  # whoever read our output has seen enough
+    except Exception as error:
+        return _fail(error, debug="--debug" in argv)
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def _interrupted(command: str) -> int:
+    click.echo("\nbgctl: interrupted; what is done stays done", err=True)
+    click.echo(f"next: {command}   (goes on from here), or: bgctl status", err=True)
+    return INTERRUPTED
+
+
+def _fail(error: Exception, debug: bool) -> int:
+    from session_api.errors import SetupError
+    from toolkit.ui import UI
+
+    if isinstance(error, SetupError):
+        error = Refused(error.what, next=error.next_step)
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, BgctlError):
+        UI().error(error)
+        return error.code
+    click.echo(f"bug: {type(error).__name__}: {error}; rerun with --debug", err=True)
+    return 1

@@ -1,0 +1,25 @@
+"""bgctl history"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.command("history")
+@click.option(
+    "-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many, newest last."
+)
+@options.json_option
+@click.pass_obj
+def command(app: App, count: int, as_json: bool) -> None:
+    """Show who changed what, and when."""
+    from toolkit import history
+
+    site = options.site(app, as_json)
+    entries = history.read(site.history_path)[-count:]
+    if as_json:
+        site.ui.emit(entries)
+        return
+    rows = [(e.at, e.who, e.what, e.outcome, f"{e.seconds:.1f} s", e.generation, e.why) for e in entries]
+    site.ui.table(("at", "who", "what", "outcome", "took", "generation", "why"), rows)

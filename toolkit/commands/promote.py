@@ -1,0 +1,23 @@
+"""bgctl promote"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.command("promote")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(app: App, dry_run: bool, as_json: bool) -> None:
+    """Make the new version the stable one.
+
+    Blue, empty by now, comes back on the new version and takes over from green, which finishes what it has
+    and stops. A promotion that was cut short goes on from where it was.
+    """
+    from toolkit.release import promote
+
+    site = options.site(app, as_json)
+    promote.run(site, dry_run)
+    options.show_state(site, as_json, dry_run)

@@ -1,0 +1,23 @@
+"""bgctl rollback"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.command("rollback")
+@click.option("--no-wait", is_flag=True, help="Leave green running; a second rollback stops it.")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(app: App, no_wait: bool, dry_run: bool, as_json: bool) -> None:
+    """Send everyone back to the old version.
+
+    At any moment of a release. Green finishes what it has open, up to the deadlines of [drain], and stops.
+    """
+    from toolkit.release import rollback
+
+    site = options.site(app, as_json)
+    rollback.run(site, not no_wait, dry_run)
+    options.show_state(site, as_json, dry_run)

@@ -1,0 +1,72 @@
+"""bgctl route"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.group("route")
+def command() -> None:
+    """Send new sessions to blue, to green, or to both."""
+
+
+def _change(app: App, what: str, percent: int | None, yes: bool, dry_run: bool, as_json: bool) -> None:
+    from toolkit.release import route
+
+    site = options.site(app, as_json)
+    route.run(site, what, percent, yes, dry_run)
+    options.show_state(site, as_json, dry_run)
+
+
+@command.command("enable-green")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def enable_green(app: App, dry_run: bool, as_json: bool) -> None:
+    """New sessions get green; blue keeps the ones it has."""
+    _change(app, "enable-green", None, False, dry_run, as_json)
+
+
+@command.command("disable-green")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def disable_green(app: App, dry_run: bool, as_json: bool) -> None:
+    """Everyone gets blue; green stays up."""
+    _change(app, "disable-green", None, False, dry_run, as_json)
+
+
+@command.command("disable-blue")
+@options.yes_option
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def disable_blue(app: App, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Everyone gets green, whatever sessions blue still has."""
+    _change(app, "disable-blue", None, yes, dry_run, as_json)
+
+
+@command.command("canary")
+@click.argument("percent", type=click.IntRange(0, 100))
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def canary(app: App, percent: int, dry_run: bool, as_json: bool) -> None:
+    """PERCENT of new sessions get green; 0 is disable-green, 100 is enable-green."""
+    _change(app, "canary", percent, False, dry_run, as_json)
+
+
+@command.command("status")
+@options.json_option
+@click.pass_obj
+def status(app: App, as_json: bool) -> None:
+    """Who gets what, as the state has it."""
+    from toolkit import slots
+
+    site = options.site(app, as_json)
+    now = site.state()
+    if as_json:
+        options.show_state(site, as_json)
+    else:
+        site.ui.say(f"{now.phase}: {slots.describe(now)} (generation {now.generation})")

@@ -1,0 +1,50 @@
+"""bgctl status"""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+if TYPE_CHECKING:
+    from toolkit.overview import Overview, SlotView
+
+COLUMNS = ("slot", "version", "state", "weight", "container", "health", "sessions", "open", "WebSockets")
+
+
+@click.command("status")
+@options.json_option
+@click.pass_obj
+def command(app: App, as_json: bool) -> None:
+    """Show slots, sessions and what the proxy has applied."""
+    from toolkit import overview
+
+    site = options.site(app, as_json)
+    view = overview.gather(site)
+    if as_json:
+        site.ui.emit(view)
+        return
+    site.ui.say(headline(view))
+    site.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()])
+    site.ui.say(proxy_line(view))
+
+
+def headline(view: "Overview") -> str:
+    about = ""
+    if release := view.deployment:
+        about = f": {release.old} -> {release.new}, step {release.step}, since {release.started_at}"
+    return f"phase {view.phase}{about} (generation {view.generation})"
+
+
+def row(name: str, slot: "SlotView") -> list[object]:
+    counts = (slot.sessions, slot.open, slot.websockets)
+    known = ["unknown" if slot.version and count is None else count for count in counts]
+    return [name, slot.version, slot.state, slot.weight, slot.container or "unknown", slot.health, *known]
+
+
+def proxy_line(view: "Overview") -> str:
+    if not (proxy := view.proxy):
+        return "the proxy does not answer; next: bgctl up"
+    seen = f"proxy: {proxy.workers} of {proxy.expected} workers, generation {proxy.generation} applied"
+    return f"{seen}; the state was refused: {proxy.error}" if proxy.error else seen

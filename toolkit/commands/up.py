@@ -1,0 +1,23 @@
+"""bgctl up"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.command("up")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(app: App, dry_run: bool, as_json: bool) -> None:
+    """Start the stack, or bring it back as the state says.
+
+    The first time it makes keys and adopts CURRENT_VERSION of the env file as blue. Later, and after a
+    reboot, it starts what is missing and gives a running proxy its new configuration.
+    """
+    from toolkit.release import up
+
+    site = options.site(app, as_json)
+    up.run(site, dry_run)
+    options.show_state(site, as_json, dry_run)

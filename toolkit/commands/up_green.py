@@ -1,0 +1,24 @@
+"""bgctl up-green"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.command("up-green")
+@click.argument("version", required=False)
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(app: App, version: str | None, dry_run: bool, as_json: bool) -> None:
+    """Start the new version beside the old one.
+
+    VERSION is the env file's VERSION unless given. Green is proven healthy, and to be that version; nobody is
+    sent there yet.
+    """
+    from toolkit.release import up_green
+
+    site = options.site(app, as_json)
+    up_green.run(site, version, dry_run)
+    options.show_state(site, as_json, dry_run)

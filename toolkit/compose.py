@@ -1,0 +1,74 @@
+"""The compose file after interpolation: which image a service has, and where it listens."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from toolkit.config import SLOTS, Config
+from toolkit.errors import Failed, Refused
+
+
+class ComposeService(Struct, frozen=True):
+    image: str = ""
+    network_mode: str | None = None
+    ports: list[Any] = []
+
+    @property
+    def published(self) -> set[str]:
+        return {address for port in self.ports if (address := published(port))}
+
+
+class Compose(Struct, frozen=True):
+    services: dict[str, ComposeService]
+
+    @classmethod
+    def parse(cls, text: str) -> "Compose":
+        """From what the `config` command prints."""
+        try:
+            return msgspec.yaml.decode(text, type=cls)
+        except msgspec.MsgspecError as error:
+            raise Failed("the compose file was not understood", str(error), "bgctl doctor") from None
+
+    def image(self, service: str) -> str:
+        return self.services[service].image
+
+
+def published(port: object) -> str | None:
+    """Where a port is published, such as "127.0.0.1:8081", from either form that compose commands print."""
+    if isinstance(port, dict):
+        return f"{port.get('host_ip', '0.0.0.0')}:{port['published']}" if "published" in port else None  # noqa: S104
+    match = re.fullmatch(r"(?:(\S+):)?(\d+):\d+(?:/tcp)?", str(port))
+    return f"{match[1] or '0.0.0.0'}:{match[2]}" if match else None  # noqa: S104
+
+
+def services(config: Config) -> list[str]:
+    """Every compose service that bgctl.toml implies."""
+    slots = [f"{name}-{slot}" for name in config.slotted for slot in SLOTS]
+    return ["proxy", *config.shared, *slots]
+
+
+def check(config: Config, compose: Compose, path: Path) -> None:
+    """Raises Refused naming the compose file, a line and the mend."""
+    for service in services(config):
+        if service not in compose.services:
+            raise Refused(f"{path.name}: no service {service}", "bgctl.toml needs it; add it", "bgctl doctor")
+    for service, address in _addresses(config).items():
+        found = compose.services[service]
+        if found.network_mode != "host" and address not in found.published:
+            why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
+            raise Refused(f"{path.name}:{line_of(path, service)}: {service}", why, "bgctl doctor")
+
+
+def line_of(path: Path, service: str) -> int:
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if re.match(rf"\s+[\"']?{re.escape(service)}[\"']?\s*:", line):
+            return number
+    return 1
+
+
+def _addresses(config: Config) -> dict[str, str]:
+    slots = {f"{name}-{slot}": each.at(slot) for name, each in config.slotted.items() for slot in SLOTS}
+    return {**{name: each.at("address") for name, each in config.shared.items()}, **slots}

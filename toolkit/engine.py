@@ -1,0 +1,266 @@
+"""Containers: the one file that knows docker from podman.
+
+`Commands` only builds argument lists; `Engine` has them run.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, field
+
+from toolkit import runner
+from toolkit.compose import Compose
+from toolkit.config import Config
+from toolkit.errors import BgctlError, Failed, Refused
+
+PROJECT = "com.docker.compose.project"  # podman-compose sets these labels too
+SERVICE = "com.docker.compose.service"
+IMAGE_USER = 10001  # whom our images run as
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What would be run. `compose` is the compose command with its own options, as one tuple."""
+
+    binary: str
+    compose: tuple[str, ...]
+    project: str
+    compose_file: str
+    env_file: str
+
+    def info(self) -> list[str]:
+        rootless = {"docker": "{{json .SecurityOptions}}", "podman": "{{.Host.Security.Rootless}}"}
+        return [self.binary, "info", "--format", rootless[self.binary]]
+
+    def config(self) -> list[str]:
+        return [*self._compose(), "config"]
+
+    def up(self, service: str) -> list[str]:
+        return [*self._compose(), "up", "-d", "--no-deps", service]
+
+    def ids(self) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={PROJECT}={self.project}"]
+
+    def inspect(self, *ids: str) -> list[str]:
+        return [self.binary, "inspect", *ids]
+
+    def stop(self, container: str, grace: float) -> list[str]:
+        return [self.binary, "stop", "--time", f"{grace:.0f}", container]
+
+    def remove(self, container: str) -> list[str]:
+        return [self.binary, "rm", "--force", container]
+
+    def kill(self, container: str, signal: str) -> list[str]:
+        return [self.binary, "kill", "--signal", signal, container]
+
+    def logs(self, container: str, lines: int) -> list[str]:
+        return [self.binary, "logs", "--tail", str(lines), container]
+
+    def exec(self, container: str, *argv: str) -> list[str]:
+        return [self.binary, "exec", container, *argv]
+
+    def image(self, name: str) -> list[str]:
+        return [self.binary, "image", "inspect", "--format", "{{.Id}}", name]
+
+    def pull(self, name: str) -> list[str]:
+        return [self.binary, "pull", name]
+
+    def _compose(self) -> list[str]:
+        files = ["--file", self.compose_file, "--env-file", self.env_file]
+        # The profile of green; every command names its services, so that it never starts one by itself.
+        return [*self.compose, "--project-name", self.project, *files, "--profile", "deployment"]
+
+
+class Status(Struct, frozen=True):
+    """A container's State, as `inspect` reports it."""
+
+    status: str = field(name="Status", default="unknown")
+    running: bool = field(name="Running", default=False)
+    exit_code: int = field(name="ExitCode", default=0)
+
+
+class Settings(Struct, frozen=True):
+    image: str = field(name="Image", default="")
+    labels: dict[str, str] | None = field(name="Labels", default=None)
+    env: list[str] | None = field(name="Env", default=None)
+
+
+class Container(Struct, frozen=True):
+    id: str = field(name="Id")
+    state: Status = field(name="State")
+    config: Settings = field(name="Config")
+
+    @property
+    def service(self) -> str:
+        return (self.config.labels or {}).get(SERVICE, "")
+
+    def agrees(self, env: Mapping[str, str]) -> bool:
+        """Whether what it has of `env` has the same values."""
+        own = dict(entry.split("=", 1) for entry in self.config.env or [] if "=" in entry)
+        return all(own.get(key, value) == value for key, value in env.items())
+
+
+class Engine:
+    """Every method raises Failed when the engine fails, hangs or is absent."""
+
+    def __init__(self, commands: Commands, root: Path) -> None:
+        self.commands = commands
+        self.root = root
+
+    @classmethod
+    def detect(cls, config: Config, root: Path) -> "Engine":
+        """The engine that bgctl.toml names, or the first that answers. Raises Refused when there is none."""
+        wanted = ("docker", "podman") if config.project.engine == "auto" else (config.project.engine,)
+        silent: list[str] = []
+        for binary in wanted:
+            if not runner.which(binary):
+                silent.append(f"{binary} is not installed")
+                continue
+            engine = cls(_commands(binary, config), root)
+            try:
+                engine.rootless  # noqa: B018  (asking is the test)
+            except Failed as error:
+                silent.append(
+                    f"{binary} does not answer ({error.why.splitlines()[-1] if error.why else error.what})"
+                )
+                continue
+            return engine
+        raise Refused("no container engine is usable", "; ".join(silent), "bgctl doctor")
+
+    @property
+    def name(self) -> str:
+        return self.commands.binary
+
+    @cached_property
+    def rootless(self) -> bool:
+        answer = runner.run(self.commands.info(), timeout=20)
+        return "rootless" in answer or answer.strip() == "true"
+
+    @property
+    def user(self) -> str:
+        return container_user(self.rootless, os.getuid(), os.getgid())
+
+    @property
+    def group(self) -> int | None:
+        """The group to which files for the containers must belong, where it is not the operator's own."""
+        return IMAGE_USER if self.user == f"{IMAGE_USER}:{IMAGE_USER}" else None
+
+    def compose(self, env: Mapping[str, str]) -> Compose:
+        """The compose file as the compose command understands it."""
+        text = runner.run(self.commands.config(), timeout=60, env=self._env(env), cwd=self.root)
+        return Compose.parse(text)
+
+    def all(self) -> list[Container]:
+        """This project's containers, running ones last."""
+        ids = runner.run(self.commands.ids(), timeout=30).split()
+        if not ids:
+            return []
+        found = msgspec.json.decode(runner.run(self.commands.inspect(*ids), timeout=30), type=list[Container])
+        return sorted(found, key=lambda each: each.state.running)
+
+    def containers(self) -> dict[str, Container]:
+        """By service; a running one where a service has several."""
+        return {each.service: each for each in self.all()}
+
+    def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
+        """`env`: and was started with these settings."""
+        found = self.containers().get(service)
+        return found is not None and found.state.running and found.agrees(env or {})
+
+    def dead(self, service: str) -> str | None:
+        """Why a service cannot become healthy any more, or None while it still may."""
+        found = self.containers().get(service)
+        if found is None:
+            return "its container is gone"
+        if found.state.running or found.state.status in ("created", "restarting"):
+            return None
+        return f"its container exited with code {found.state.exit_code}"
+
+    def up(self, service: str, env: Mapping[str, str]) -> None:
+        """Starts a service anew.
+
+        The old container goes first: docker-compose 1.29 cannot recreate one on newer engines.
+        """
+        self.remove(service, 10)
+        runner.run(self.commands.up(service), timeout=180, env=self._env(env), cwd=self.root)
+
+    def remove(self, service: str, grace: float) -> None:
+        """Stops (SIGTERM, then `grace` seconds) and removes; nothing to do is fine."""
+        for each in self.all():
+            if each.service == service:
+                if each.state.running:
+                    runner.run(self.commands.stop(each.id, grace), timeout=grace + 30)
+                runner.run(self.commands.remove(each.id), timeout=30)
+
+    def signal(self, service: str, signal: str) -> None:
+        runner.run(self.commands.kill(self._id(service), signal), timeout=20)
+
+    def exec(self, service: str, *argv: str) -> str:
+        return runner.run(self.commands.exec(self._id(service), *argv), timeout=30, both=True)
+
+    def logs(self, service: str, lines: int = 20) -> str:
+        """The last lines, or why there are none: this only ever explains another failure."""
+        try:
+            return runner.run(self.commands.logs(self._id(service), lines), timeout=20, both=True).strip()
+        except BgctlError as error:
+            return f"(no log: {error})"
+
+    def has_image(self, image: str) -> bool:
+        try:
+            return bool(runner.run(self.commands.image(image), timeout=20))
+        except Failed:
+            return False
+
+    def pull(self, image: str) -> bool:
+        """Whether the image is here now."""
+        try:
+            runner.run(self.commands.pull(image), timeout=600)
+        except Failed:
+            return False
+        return True
+
+    def _id(self, service: str) -> str:
+        if found := self.containers().get(service):
+            return found.id
+        raise Failed(f"{service} has no container", "it is not running", "bgctl up")
+
+    def _env(self, env: Mapping[str, str]) -> dict[str, str]:
+        return {"BGCTL_USER": self.user, **env}
+
+
+def container_user(rootless: bool, uid: int, gid: int) -> str:
+    """uid:gid in the containers: the image's for root, else the operator's, whom rootless maps to 0."""
+    if rootless:
+        return "0:0"
+    return f"{IMAGE_USER}:{IMAGE_USER}" if uid == 0 else f"{uid}:{gid}"
+
+
+def _commands(binary: str, config: Config) -> Commands:
+    project = config.project
+    return Commands(binary, _compose_command(binary), project.name, project.compose_file, project.env_file)
+
+
+def _compose_command(binary: str) -> tuple[str, ...]:
+    """Raises Refused when the engine has no compose command."""
+    separate = {"docker": "docker-compose", "podman": "podman-compose"}[binary]
+    options = ("--in-pod=false",) if binary == "podman" else ()
+    if binary == "docker" and _answers(binary, "compose", "version"):
+        return (binary, "compose")
+    if path := runner.which(separate):
+        return (separate if Path(path).parent != Path(sys.executable).parent else path, *options)
+    if binary == "podman" and _answers(binary, "compose", "version"):
+        return (binary, "compose")
+    raise Refused(f"{binary} has no compose command", f"install {separate}", "bgctl doctor")
+
+
+def _answers(*argv: str) -> bool:
+    try:
+        runner.run(argv, timeout=20)
+    except Failed:
+        return False
+    return True

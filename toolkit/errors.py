@@ -1,0 +1,33 @@
+"""The one way to fail: what happened, why, and the command to run next."""
+
+
+class BgctlError(Exception):
+    """Anything a user or a broken machine can cause. `detail` is longer text, such as a log's last lines."""
+
+    code = 1
+
+    def __init__(self, what: str, why: str = "", next: str = "", detail: str = "") -> None:
+        super().__init__(f"{what}: {why}" if why else what)
+        self.what, self.why, self.next, self.detail = what, why, next, detail
+
+
+class Failed(BgctlError):  # noqa: N818  (outcomes, named as in the table of exit codes)
+    """Something was tried and did not work; what could be undone has been."""
+
+
+class Refused(BgctlError):  # noqa: N818
+    """A precondition is not met; nothing has changed."""
+
+    code = 3
+
+
+class Locked(BgctlError):  # noqa: N818
+    """Another bgctl is changing this project."""
+
+    code = 4
+
+
+class NotYet(BgctlError):  # noqa: N818
+    """The old version still has sessions or open requests."""
+
+    code = 5

@@ -1,0 +1,40 @@
+"""Is a port free, and who has it?"""
+
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from toolkit.values import Address
+
+
+def is_free(address: Address) -> bool:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError:
+            return False
+    return True
+
+
+def holder(address: Address) -> str:
+    """ "nginx (pid 4711)", or "another program" where /proc does not tell us."""
+    inodes = _listening(address.port)
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any(str(fd.readlink()) in inodes for fd in (process / "fd").iterdir()):
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+    return "another program"
+
+
+def _listening(port: int) -> set[str]:
+    """The sockets that listen on a port, as /proc/PID/fd names them."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(OSError):
+            rows = [line.split() for line in Path(table).read_text().splitlines()[1:]]
+            found |= {
+                f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")
+            }
+    return found

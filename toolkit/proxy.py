@@ -1,0 +1,147 @@
+"""The proxy's control listener: what it has applied, and what is still open."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct, field
+
+from toolkit.config import Drain
+from toolkit.errors import BgctlError, Failed
+from toolkit.values import Address
+from toolkit.web import Client, Unreachable
+
+POLL = 0.02  # seconds; workers read the state every 0.1 s
+APPLY = 10.0  # seconds for every worker to apply a generation
+
+
+class Worker(Struct, frozen=True):
+    pid: int
+    generation: int | None
+    exiting: bool = False
+
+
+class Slot(Struct, frozen=True):
+    """`open` counts requests in flight, WebSockets among them."""
+
+    version: str | None = None
+    state: str | None = None
+    weight: int | None = None
+    open: int = 0
+    websockets: int = 0
+
+    @property
+    def requests(self) -> int:
+        return self.open - self.websockets
+
+
+class Status(Struct, frozen=True):
+    workers: list[Worker]
+    expected: int = field(name="workersExpected")
+    slots: dict[str, Slot]
+    generation: int | None = None
+    state_error: str | None = field(name="stateError", default=None)
+
+    @property
+    def live(self) -> list[Worker]:
+        return [worker for worker in self.workers if not worker.exiting]
+
+    def applied(self, generation: int) -> bool:
+        up_to_date = [worker for worker in self.live if (worker.generation or 0) >= generation]
+        return len(up_to_date) == len(self.live) >= self.expected
+
+
+class Proxy:
+    def __init__(self, control: Address) -> None:
+        self._client = Client(control.url)
+
+    def status(self) -> Status:
+        """Raises Unreachable, or Failed for an answer that is not ours."""
+        answer = self._client.get("/status")
+        try:
+            if answer.status == 200:
+                return msgspec.json.decode(answer.body, type=Status)
+            problem = f"status {answer.status}"
+        except msgspec.DecodeError as error:
+            problem = str(error)
+        raise Failed(f"{self._client.base}/status is not bgctl's proxy", problem, "bgctl doctor")
+
+    def explain(self, headers: dict[str, str]) -> dict[str, object]:
+        answer = self._client.post("/explain", msgspec.json.encode(headers))
+        if answer.status != 200:
+            raise Failed("the proxy did not explain", f"status {answer.status}", "bgctl doctor")
+        decoded: dict[str, object] = msgspec.json.decode(answer.body)
+        return decoded
+
+    def wait_applied(
+        self, generation: int, within: float = APPLY, dead: Callable[[], str | None] | None = None
+    ) -> None:
+        """Until every live worker has `generation`. Raises Failed after `within` s, or as `dead` says."""
+        self.wait_until(
+            lambda status: status.applied(generation), f"apply generation {generation}", within, dead
+        )
+
+    def wait_until(
+        self,
+        done: Callable[[Status], bool],
+        what: str,
+        within: float,
+        dead: Callable[[], str | None] | None = None,
+    ) -> None:
+        deadline = time.monotonic() + within
+        seen = ""
+        while time.monotonic() < deadline:
+            try:
+                status = self.status()
+                if done(status):
+                    return
+                seen = (
+                    status.state_error or f"its workers have {[worker.generation for worker in status.live]}"
+                )
+            except Unreachable as error:
+                seen = f"no answer: {error.why}"
+                if dead and (reason := dead()):
+                    raise Failed(f"the proxy did not {what}", reason, "bgctl doctor") from None
+            time.sleep(POLL)
+        raise Failed(f"the proxy did not {what} within {within:g} s", seen, "bgctl doctor")
+
+    def wait_empty(self, slot: str, generation: int, drain: Drain, tell: Callable[[str], None]) -> str:
+        """Until a slot out of routing has nothing open, requests and WebSockets each up to their deadline.
+
+        Only snapshots in which every worker has `generation` count: before that, more may still arrive.
+        Returns a note. Raises Failed when the proxy has not said so for `APPLY` seconds.
+        """
+        start = known = time.monotonic()
+        while True:
+            now, status = time.monotonic(), reachable(self)
+            if status and status.applied(generation):
+                known, left = now, status.slots.get(slot, Slot())
+                if note := _finished(left, now - start, drain):
+                    return note
+                tell(f"{slot} has {describe(left)} open")
+            elif now - known > APPLY:
+                why = (
+                    f"not every worker has generation {generation}" if status else "the proxy does not answer"
+                )
+                raise Failed(f"what {slot} has open is unknown", why, "bgctl doctor")
+            time.sleep(0.1)
+
+
+def describe(left: Slot) -> str:
+    return f"{left.requests} requests and {left.websockets} WebSockets"
+
+
+def _finished(left: Slot, seconds: float, drain: Drain) -> str | None:
+    if left.open == 0:
+        return "is empty"
+    requests_over = left.requests == 0 or seconds >= drain.request_deadline
+    websockets_over = left.websockets == 0 or seconds >= drain.websocket_deadline
+    return f"still had {describe(left)} at their deadline" if requests_over and websockets_over else None
+
+
+def reachable(proxy: Proxy) -> Status | None:
+    """The status, or None when it cannot be had."""
+    try:
+        return proxy.status()
+    except BgctlError:
+        return None

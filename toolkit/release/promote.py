@@ -1,0 +1,132 @@
+"""`bgctl promote`: blue, empty now, comes back on the new version, takes over from green, and green goes.
+
+Each step looks at how things are and does only what is missing: run it again after a crash at any point.
+"""
+
+from toolkit import slots, state
+from toolkit.errors import Refused
+from toolkit.release import drain, route
+from toolkit.release.steps import Step, walk
+from toolkit.site import Site
+from toolkit.state import Deployment, State
+
+
+def run(site: Site, dry_run: bool = False) -> None:
+    with site.change("promote", dry_run):
+        now = site.state()
+        release = check(site, now)
+        walk(steps(site, release), site.ui, dry_run)
+    if not dry_run:
+        site.ui.say(f"{release.new} is what everyone has; rest")
+
+
+def steps(site: Site, release: Deployment) -> list[Step]:
+    old, new = release.old, release.new
+    return [
+        Step(
+            "retire-blue",
+            f"take blue ({old}) out of routing",
+            lambda: retire_blue(site),
+            lambda: not taken_over(site),
+        ),
+        Step(
+            "stop-blue",
+            f"stop blue on {old}",
+            lambda: slots.stop(site, "blue"),
+            lambda: not blue_runs(site, new),
+        ),
+        Step(
+            "start-blue",
+            f"start blue on {new} and prove it",
+            lambda: slots.start(site, "blue", new),
+            undo=lambda: undo_start(site),
+        ),
+        Step(
+            "serve-blue",
+            f"blue serves {new}, green finishes",
+            lambda: serve_blue(site),
+            lambda: not taken_over(site),
+        ),
+        Step(
+            "drain-green",
+            "wait for what green has open",
+            lambda: drain_green(site),
+            lambda: green_drains(site),
+        ),
+        Step("stop-green", "take green out of routing and stop it", lambda: stop_green(site)),
+        Step("record", f"CURRENT_VERSION={new}, rest", lambda: record(site, new)),
+    ]
+
+
+def check(site: Site, now: State) -> Deployment:
+    """Raises Refused unless blue is empty, or was given up, and somebody healthy serves the new version."""
+    release = now.deployment
+    if release is None or now.phase not in ("draining", "promoting"):
+        next = "bgctl route enable-green" if release else "bgctl up-green VERSION"
+        raise Refused(f"nothing to promote in phase {now.phase}", "green does not serve everyone", next)
+    if now.phase == "draining" and now.slots.blue.state != "maint":
+        left = drain.remaining(site, now)
+        # Plain requests may come and go (a visitor without a session); retiring blue waits for those.
+        if left.sessions != 0 or left.websockets != 0:
+            raise Refused("blue is not empty", str(left), "bgctl drain")
+    serving = "blue" if taken_over_by(now) else "green"
+    if problem := slots.fault(site, serving, release.new):
+        raise Refused(f"{serving} is not healthy", problem, "bgctl status, or: bgctl rollback")
+    _check_image(site, release)
+    return release
+
+
+def _check_image(site: Site, release: Deployment) -> None:
+    names = [name for name, _, _ in slots.members(site, "blue")]
+    compose = site.compose(slots.env_with(site, "blue", release.new))
+    slots.check_images(site, compose, names, pull=False)
+
+
+def taken_over_by(now: State) -> bool:
+    """Whether blue serves the new version already."""
+    release, blue = now.deployment, now.slots.blue
+    return release is not None and blue.state == "ready" and blue.version == release.new
+
+
+def taken_over(site: Site) -> bool:
+    return taken_over_by(site.state())
+
+
+def blue_runs(site: Site, version: str) -> bool:
+    return slots.fault(site, "blue", version) is None
+
+
+def green_drains(site: Site) -> bool:
+    return site.state().slots.green.state != "maint"
+
+
+def retire_blue(site: Site) -> str:
+    route.switch(site, state.retire_blue(site.state(), site.now()))
+    return slots.wait_empty(site, "blue")
+
+
+def undo_start(site: Site) -> None:
+    """Blue does not come up on the new version: green goes on serving it, and blue stays out of routing."""
+    if not taken_over(site):
+        slots.stop(site, "blue")
+        site.ui.warn("green serves everyone; mend it and run bgctl promote again, or bgctl rollback")
+
+
+def serve_blue(site: Site) -> str:
+    return route.switch(site, state.blue_on_new(site.state(), site.now()))
+
+
+def drain_green(site: Site) -> str:
+    return slots.wait_empty(site, "green")
+
+
+def stop_green(site: Site) -> str:
+    route.switch(site, state.retire_green(site.state(), site.now()))
+    return slots.stop(site, "green")
+
+
+def record(site: Site, version: str) -> str:
+    site.set_env("CURRENT_VERSION", version)
+    now = site.save(state.rest(site.state(), site.now()))
+    site.proxy.wait_applied(now.generation)
+    return f"generation {now.generation}: {slots.describe(now)}"

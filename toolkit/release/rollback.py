@@ -1,0 +1,98 @@
+"""`bgctl rollback`: everyone back on the old version, from any phase; the switch itself is one write."""
+
+from toolkit import history, slots, state
+from toolkit.errors import Failed
+from toolkit.proxy import reachable
+from toolkit.release import route
+from toolkit.release.steps import Step, walk
+from toolkit.site import Site
+from toolkit.state import Deployment
+
+
+def run(site: Site, wait: bool = True, dry_run: bool = False) -> None:
+    with site.change("rollback", dry_run):
+        now = site.state()
+        if now.deployment is None:
+            site.ui.say(f"nothing to roll back: {now.slots.blue.version} is at rest")
+            site.ui.say(f"for an older version: bgctl up-green {_before(site) or 'VERSION'}")
+            return
+        if not blue_runs(site, now.deployment.old):
+            check_image(site, now.deployment.old, pull=not dry_run)
+        walk(steps(site, now.deployment, wait), site.ui, dry_run)
+    if wait and not dry_run:
+        site.ui.say(f"{now.deployment.old} is what everyone has; rest")
+
+
+def steps(site: Site, release: Deployment, wait: bool = True) -> list[Step]:
+    old, new = release.old, release.new
+    steps = [
+        Step("hold-green", f"green serves {new}", lambda: hold(site, new), lambda: promoted(site, release)),
+        Step(
+            "start-blue", f"start blue on {old}", lambda: restart(site, old), lambda: not blue_runs(site, old)
+        ),
+        Step("switch", f"blue serves {old} to everyone", lambda: switch(site)),
+    ]
+    if not wait:
+        return steps
+    return [
+        *steps,
+        Step("drain-green", "wait for what green has open", lambda: drain_green(site)),
+        Step("stop-green", "stop green", lambda: slots.stop(site, "green")),
+        Step("record", f"CURRENT_VERSION={old}, rest", lambda: record(site, old)),
+    ]
+
+
+def check_image(site: Site, old: str, pull: bool) -> None:
+    names = [name for name, _, _ in slots.members(site, "blue")]
+    slots.check_images(site, site.compose(slots.env_with(site, "blue", old)), names, pull)
+
+
+def blue_runs(site: Site, version: str) -> bool:
+    return slots.fault(site, "blue", version) is None
+
+
+def promoted(site: Site, release: Deployment) -> bool:
+    """A promotion has put blue on the new version: somebody must serve that while blue goes back."""
+    blue = site.state().slots.blue
+    return blue.version == release.new and blue.state != "maint"
+
+
+def hold(site: Site, new: str) -> str:
+    slots.start(site, "green", new)
+    route.switch(site, state.retire_blue(site.state(), site.now()))
+    return slots.wait_empty(site, "blue")
+
+
+def restart(site: Site, old: str) -> str:
+    slots.stop(site, "blue")
+    return slots.start(site, "blue", old)
+
+
+def switch(site: Site) -> str:
+    """A proxy that cannot be asked is no reason to stop here: the file is what it will go by."""
+    target = state.back_to_blue(site.state(), site.now())
+    try:
+        return route.switch(site, target)
+    except Failed as error:
+        if reachable(site.proxy) is not None:
+            raise
+        site.ui.warn(str(error))
+        return f"written: {slots.describe(target)}"
+
+
+def drain_green(site: Site) -> str:
+    if reachable(site.proxy) is None:
+        return "not waited for: the proxy does not answer"
+    return slots.wait_empty(site, "green")
+
+
+def _before(site: Site) -> str | None:
+    """The version that the last promotion replaced."""
+    entries = reversed(history.read(site.history_path))
+    return next((entry.old for entry in entries if entry.what == "promote" and entry.outcome == "done"), None)
+
+
+def record(site: Site, old: str) -> str:
+    site.set_env("CURRENT_VERSION", old)
+    now = site.save(state.rest(site.state(), site.now()))
+    return f"generation {now.generation}: {slots.describe(now)}"

@@ -1,0 +1,72 @@
+"""`bgctl route`: who gets which slot. One state write, then the wait until every worker goes by it."""
+
+import time
+
+from toolkit import slots, state
+from toolkit.errors import Failed, Refused
+from toolkit.site import Site
+from toolkit.state import State
+
+TARGETS = {
+    "enable-green": state.enable_green,
+    "disable-green": state.disable_green,
+    "disable-blue": state.disable_blue,
+}
+
+
+def run(site: Site, what: str, percent: int | None = None, yes: bool = False, dry_run: bool = False) -> None:
+    command = what if percent is None else f"{what} {percent}"
+    with site.change(f"route {command}", dry_run):
+        now = site.state()
+        target = goal(site, now, what, percent)
+        if target == now:
+            site.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
+            return
+        prove(site, now, target)
+        if what == "disable-blue" and not dry_run:
+            _confirm_moving(site, now, yes)
+        if dry_run:
+            site.ui.say(
+                f"would write generation {target.generation}: {slots.describe(target)}; nothing changed"
+            )
+            return
+        site.ui.line("ok", "routing", switch(site, target), "green")
+
+
+def goal(site: Site, now: State, what: str, percent: int | None) -> State:
+    if percent is not None:
+        return state.canary(now, percent, site.now())
+    return TARGETS[what](now, site.now())
+
+
+def prove(site: Site, now: State, target: State) -> None:
+    """Raises Refused when a slot that would get traffic it does not get now is not healthy."""
+    for name in ("blue", "green"):
+        before, after = now.slots[name], target.slots[name]
+        more = after.state == "ready" or (after.state == "drain" and before.state == "maint")
+        if more and after.version and (problem := slots.fault(site, name, after.version)):
+            raise Refused(f"{name} is not healthy", problem, "bgctl status")
+
+
+def switch(site: Site, target: State) -> str:
+    """Writes and waits; returns a note with how long the proxy took. Raises Failed without its word."""
+    site.save(target)
+    start = time.monotonic()
+    try:
+        site.proxy.wait_applied(target.generation)
+    except Failed as error:
+        why = f"{error}; the new routing is written and holds as soon as the proxy reads it"
+        raise Failed("the switch is not confirmed", why, "bgctl status") from None
+    took = (time.monotonic() - start) * 1000
+    return f"{slots.describe(target)}; every worker after {took:.0f} ms (generation {target.generation})"
+
+
+def _confirm_moving(site: Site, now: State, yes: bool) -> None:
+    """Sessions that blue still has would be moved: somebody must want that."""
+    count = site.sessions.count(now.slots.blue.version or "")
+    if count == 0 or yes:
+        return
+    many = "an unknown number of" if count is None else count
+    question = f"{many} sessions on {now.slots.blue.version} will be moved to green at once. Go on?"
+    if not site.ui.confirm(question):
+        raise Refused("not confirmed", f"{many} sessions are still on blue", "bgctl drain, or: --yes")

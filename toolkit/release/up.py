@@ -1,0 +1,142 @@
+"""`bgctl up`: from nothing, or after a reboot, to what the state says."""
+
+import os
+from pathlib import Path
+
+from toolkit import render, slots, state
+from toolkit.errors import Failed, Refused
+from toolkit.release import reload
+from toolkit.release.steps import Step, walk
+from toolkit.site import Site
+from toolkit.state import State
+
+START = 20.0  # seconds for a proxy to start and apply the state
+
+
+def run(site: Site, dry_run: bool = False) -> None:
+    with site.change("up", dry_run):
+        walk(steps(site), site.ui, dry_run)
+
+
+def steps(site: Site) -> list[Step]:
+    """Checks first: raises Refused with nothing changed."""
+    target = site.state() if site.state_path.exists() else _first_state(site)
+    check(site, target)
+    return [
+        Step("keys", "make the signing keys", lambda: make_keys(site), lambda: not keys_exist(site)),
+        Step("folders", "make the folders, let the containers read them", lambda: make_folders(site)),
+        Step(
+            "state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not adopted(site)
+        ),
+        *[_shared(site, name) for name in site.config.shared],
+        *[_slot(site, slot, version) for slot, version in in_service(target).items()],
+        Step("proxy", "start the proxy, or give it the new configuration", lambda: start_proxy(site)),
+        Step("routing", "wait until every worker routes by the state", lambda: await_routing(site)),
+    ]
+
+
+def _first_state(site: Site) -> State:
+    version = site.env().get("CURRENT_VERSION")
+    if not version:
+        why = "it names the version that runs today; write CURRENT_VERSION=..."
+        raise Refused(f"{site.env_path.name} has no CURRENT_VERSION", why)
+    return state.adopt(version, site.now())
+
+
+def check(site: Site, target: State) -> None:
+    wanted, blue = site.env().get("CURRENT_VERSION"), target.slots.blue.version
+    if target.phase == "rest" and wanted and wanted != blue:
+        why = f"blue serves {blue}; a new version is a release"
+        raise Refused(f"CURRENT_VERSION is {wanted} in {site.env_path.name}", why, f"bgctl up-green {wanted}")
+    versions = in_service(target)
+    services = ["proxy", *site.config.shared, *[m[0] for slot in versions for m in slots.members(site, slot)]]
+    env = site.compose_env(blue or "", target.slots.green.version or blue or "")
+    slots.check_images(site, site.compose(env), services, pull=True)
+    for service, address in slots.addresses(site, versions):
+        slots.check_port(site, service, address)
+
+
+def in_service(target: State) -> dict[str, str]:
+    """The slots that a reboot must bring back, with their versions; a candidate can wait."""
+    pairs = (("blue", target.slots.blue), ("green", target.slots.green))
+    return {name: slot.version for name, slot in pairs if slot.version and slot.state != "maint"}
+
+
+def keys_exist(site: Site) -> bool:
+    return (site.keys_dir / "verify" / "keyring.json").exists()
+
+
+def make_keys(site: Site) -> str:
+    from session_api import keyring
+
+    key = keyring.create(site.keys_dir, owner=site.owner)
+    return f"made {key.kid} ({key.alg}) in {site.keys_dir.name}/; keep a copy"
+
+
+def make_folders(site: Site) -> str:
+    """Modes are set whatever the umask: the containers run as another user."""
+    for path in (site.state_dir, site.proxy_dir):
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
+    site.data_dir.mkdir(exist_ok=True)
+    site.data_dir.chmod(0o750)  # it holds e-mail addresses
+    if (group := site.engine.group) is not None:
+        _own(site.data_dir, group, group)
+        _own(site.keys_dir, -1, group)
+    return "state/ proxy/ keys/ data/"
+
+
+def _own(folder: Path, uid: int, gid: int) -> None:
+    try:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, uid, gid, follow_symlinks=False)
+    except OSError as error:
+        raise Failed(f"{folder} cannot be given to the containers", str(error), "bgctl doctor") from None
+
+
+def adopted(site: Site) -> bool:
+    return site.state_path.exists()
+
+
+def adopt(site: Site, target: State) -> str:
+    site.save(target)
+    return f"blue is {target.slots.blue.version}, generation {target.generation}"
+
+
+def _shared(site: Site, name: str) -> Step:
+    return Step(name, f"start {name}", lambda: start_shared(site, name))
+
+
+def _slot(site: Site, slot: str, version: str) -> Step:
+    what = f"start {slot} on {version}"
+    return Step(f"start-{slot}", what, lambda: slots.start(site, slot, version))
+
+
+def start_shared(site: Site, name: str) -> str:
+    service = site.config.shared[name]
+    blue = site.state().slots.blue.version or ""
+    env = site.compose_env(blue, blue)
+    if not site.engine.running(name, env):
+        site.engine.up(name, env)
+    slots.prove_service(site, name, service.at("address"), service.health, None)
+    return f"{name} is healthy"
+
+
+def start_proxy(site: Site) -> str:
+    files = render.files(site.config)
+    if site.engine.running("proxy"):
+        return reload.apply(site, files)
+    reload.store(site, files)
+    blue = site.state().slots.blue.version or ""
+    site.engine.up("proxy", site.compose_env(blue, blue))
+    reload.mark_loaded(site, files)
+    return f"listens on {site.config.proxy.listen}"
+
+
+def await_routing(site: Site) -> str:
+    now = site.state()
+    try:
+        site.proxy.wait_applied(now.generation, START, lambda: site.engine.dead("proxy"))
+    except Failed as error:
+        raise Failed(error.what, error.why, error.next, site.engine.logs("proxy")) from None
+    return f"generation {now.generation}: {slots.describe(now)}"

@@ -1,0 +1,72 @@
+"""`bgctl up-green`: the new version runs beside the old one, healthy, and nobody is sent there yet."""
+
+from toolkit import slots, state
+from toolkit.compose import Compose
+from toolkit.errors import BgctlError, Refused
+from toolkit.release.steps import Step, walk
+from toolkit.site import Site
+from toolkit.state import State
+
+
+def run(site: Site, version: str | None, dry_run: bool = False) -> None:
+    version = version or _from_env(site)
+    with site.change(f"up-green {version}", dry_run):
+        now = site.state()
+        target = state.candidate(now, version, site.now())
+        check(site, now, version, pull=not dry_run)
+        if target == now and not slots.fault(site, "green", version):
+            if not dry_run:
+                site.set_env("VERSION", version)
+            site.ui.say(f"green runs {version} already and is healthy")
+            return
+        walk(steps(site, target, version), site.ui, dry_run)
+    if not dry_run:
+        site.ui.say("next: bgctl route enable-green, or bgctl route canary 10")
+
+
+def steps(site: Site, target: State, version: str) -> list[Step]:
+    return [
+        Step(
+            "start-green",
+            f"start green on {version} and prove it",
+            lambda: slots.start(site, "green", version),
+            undo=lambda: slots.stop(site, "green"),
+        ),
+        Step("record", "note the candidate", lambda: record(site, target, version)),
+    ]
+
+
+def record(site: Site, target: State, version: str) -> str:
+    # The env file first: if this is cut short, `bgctl up-green` without a version goes on with the same one.
+    site.set_env("VERSION", version)
+    site.save(target)
+    return f"generation {target.generation}: {slots.describe(target)}"
+
+
+def check(site: Site, now: State, version: str, pull: bool) -> None:
+    """Raises Refused with nothing changed."""
+    site.env()
+    try:
+        site.proxy.status()
+    except BgctlError as error:
+        raise Refused("the proxy does not answer", error.why, "bgctl up") from None
+    blue = state.serving_version(now, "blue")
+    if problem := slots.fault(site, "blue", blue):
+        raise Refused("blue is not healthy", problem, "bgctl up")
+    for name, _, address in slots.members(site, "green"):
+        slots.check_port(site, name, address)
+    slots.check_images(
+        site, _compose(site, version), [name for name, _, _ in slots.members(site, "green")], pull
+    )
+
+
+def _compose(site: Site, version: str) -> Compose:
+    return site.compose(slots.env_with(site, "green", version))
+
+
+def _from_env(site: Site) -> str:
+    if version := site.env().get("VERSION"):
+        return version
+    raise Refused(
+        f"{site.env_path.name} has no VERSION", "there is nothing to start", "bgctl up-green VERSION"
+    )

@@ -1,0 +1,77 @@
+"""The proxy's configuration: nginx.conf and settings.json in proxy/, from bgctl.toml."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from toolkit.config import Config
+
+NAMES = ("nginx.conf", "settings.json")
+LOADED = ".loaded"  # the digest of what the running proxy was last told to load
+
+
+def share(*parts: str) -> Path:
+    """A file that comes with bgctl: inside an installed package, or at the top of a checkout."""
+    here = Path(__file__).parent
+    inside = here.joinpath("share", *parts)
+    return inside if inside.exists() else here.parent.joinpath(*parts)
+
+
+def nginx_conf(config: Config, template: str) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    # It renders nginx syntax, not HTML, from values that the configuration's patterns have let through.
+    environment = Environment(  # noqa: S701
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.keep_trailing_newline = True
+    return environment.from_string(template).render(_context(config))
+
+
+def settings(config: Config) -> bytes:
+    values = {
+        "schema": 1,
+        "issuer": config.tokens.issuer,
+        "leeway": int(config.tokens.leeway),
+        "secure_cookies": config.proxy.secure_cookies,
+        "pin_idle": int(config.proxy.pin_idle),
+        "state_file": "/state/state.json",
+        "keys_dir": "/keys/verify",
+        "pin_key_file": "/keys/pin.secret",
+    }
+    return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
+
+
+def files(config: Config) -> dict[str, bytes]:
+    """File name to content."""
+    template = share("nginx", "nginx.conf.j2").read_text()
+    return {"nginx.conf": nginx_conf(config, template).encode(), "settings.json": settings(config)}
+
+
+def digest(files: dict[str, bytes]) -> str:
+    return hashlib.sha256(b"\0".join(files[name] for name in NAMES)).hexdigest()
+
+
+def _context(config: Config) -> dict[str, object]:
+    proxy = config.proxy
+    services = [
+        {
+            "name": name,
+            "id": name.replace("-", "_"),
+            "routes": list(service.routes),
+            "slotted": service.slotted,
+            **{key: getattr(service, key) for key in ("blue", "green", "address")},
+        }
+        for name, service in config.services.items()
+    ]
+    times = {
+        key: getattr(proxy, key).nginx for key in ("read_timeout", "connect_timeout", "upstream_keepalive")
+    }
+    return {
+        "listen": proxy.listen,
+        "control": proxy.control,
+        "workers": proxy.workers,
+        "services": services,
+        **times,
+    }

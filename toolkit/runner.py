@@ -1,0 +1,125 @@
+"""The only place that starts other programs: `sh`, with a time-out, no terminal, and errors in our words."""
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from toolkit.errors import Failed
+
+# cron's PATH is short; engines live in these.
+_PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def search_path() -> str:
+    """PATH, then the usual places, then where our own interpreter is (podman-compose is installed there)."""
+    here = str(Path(sys.executable).parent)
+    return os.pathsep.join(dict.fromkeys([*os.environ.get("PATH", "").split(os.pathsep), *_PATHS, here]))
+
+
+def which(name: str) -> str | None:
+    return shutil.which(name, path=search_path())
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float = 60,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    both: bool = False,
+) -> str:
+    """Standard output (`both`: followed by standard error).
+
+    Raises Failed on a non-zero exit, after `timeout` seconds, or when there is no such program.
+    """
+    import sh
+
+    program = which(argv[0])
+    if program is None:
+        raise Failed(f"{argv[0]} was not found", "it is not installed, or not on the PATH", "bgctl doctor")
+    process = sh.Command(program)(
+        *argv[1:],
+        _bg=True,
+        _bg_exc=False,
+        _new_session=True,
+        _tty_out=False,
+        _truncate_exc=False,
+        _decode_errors="replace",
+        _env=_environment(env or {}),
+        _preexec_fn=_die_with_parent(),
+        _cwd=str(cwd) if cwd else None,
+    )
+    try:
+        with _time_limit(process.pid, timeout) as over:
+            process.wait()
+    except sh.ErrorReturnCode as error:
+        if over.is_set():
+            why = f"no answer within {timeout:g} s: the engine hangs"
+            raise Failed(f"{_name(argv)} was given up", why, "bgctl doctor") from None
+        why = _last_lines(error.stderr)
+        raise Failed(f"{_name(argv)} failed with exit code {error.exit_code}", why) from None
+    except BaseException:
+        _kill(process.pid)
+        raise
+    text = process.stdout.decode(errors="replace")
+    return text + process.stderr.decode(errors="replace") if both else text
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """For kill -9: a compose command that outlives us would race with the next run. Linux only."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up here: after the fork is no time to load anything
+
+    def ask() -> None:
+        prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+
+    return ask
+
+
+@contextmanager
+def _time_limit(pid: int, seconds: float) -> Iterator[threading.Event]:
+    """Kills the process when the time is over. sh's own limit costs 0.1 s of polling for each command."""
+    over = threading.Event()
+
+    def strike() -> None:
+        over.set()
+        _kill(pid)
+
+    timer = threading.Timer(seconds, strike)
+    timer.start()
+    try:
+        yield over
+    finally:
+        timer.cancel()
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    env = {**os.environ, "PATH": search_path(), **extra}
+    if "HOME" not in env:
+        with suppress(KeyError):
+            env["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
+    return env
+
+
+def _kill(pid: int) -> None:
+    # The whole session: a compose command has children of its own.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _name(argv: Sequence[str]) -> str:
+    """Enough to know what ran, and nothing that an option may carry."""
+    return " ".join([Path(argv[0]).name, *[word for word in argv[1:] if not word.startswith("-")][:2]])
+
+
+def _last_lines(stderr: bytes, count: int = 5) -> str:
+    lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    return "\n".join(lines[-count:])

@@ -1,0 +1,153 @@
+"""One project directory and everything that acts on it: configuration, state, engine, proxy, session API."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit import config, envfile, history, lock, statefile
+from toolkit.errors import BgctlError, Failed, NotYet, Refused
+from toolkit.state import State
+from toolkit.ui import UI
+from toolkit.values import stamp
+
+if TYPE_CHECKING:
+    from toolkit.compose import Compose
+    from toolkit.engine import Engine
+    from toolkit.proxy import Proxy
+    from toolkit.sessions import Sessions
+
+
+class Site:
+    """Everything is looked up when it is first needed: `bgctl history` asks no engine."""
+
+    def __init__(self, root: Path, ui: UI, command: str) -> None:
+        self.root = root.resolve()
+        self.ui = ui
+        self.command = command
+        self.config = config.load(self.root / "bgctl.toml")
+        self.state_dir = self.root / "state"
+        self.state_path = self.state_dir / "state.json"
+        self.history_path = self.state_dir / "history.jsonl"
+        self.keys_dir = self.root / "keys"
+        self.data_dir = self.root / "data"
+        self.proxy_dir = self.root / "proxy"
+        self.compose_path = self.root / self.config.project.compose_file
+        self.env_path = self.root / self.config.project.env_file
+
+    @cached_property
+    def engine(self) -> "Engine":
+        from toolkit.engine import Engine
+
+        return Engine.detect(self.config, self.root)
+
+    @cached_property
+    def proxy(self) -> "Proxy":
+        from toolkit.proxy import Proxy
+
+        return Proxy(self.config.proxy.control)
+
+    @cached_property
+    def sessions(self) -> "Sessions":
+        from toolkit.sessions import Sessions
+
+        return Sessions(self.config.sessions.address, self.keys_dir / "admin.key")
+
+    @staticmethod
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """To whom keys must belong so that containers can read and not write them; None: to the operator."""
+        return (0, self.engine.group) if os.getuid() == 0 and self.engine.group else None
+
+    def state(self) -> State:
+        return statefile.read(self.state_path)
+
+    def save(self, new: State) -> State:
+        """Writes a state that a transition gave; one that is on disk already is left alone."""
+        if not self.state_path.exists() or self.state() != new:
+            statefile.write(self.state_path, new)
+        return new
+
+    def env(self) -> dict[str, str]:
+        return envfile.load(self.env_path)
+
+    def set_env(self, key: str, value: str) -> None:
+        envfile.set_value(self.env_path, key, value)
+
+    def compose_env(self, blue: str, green: str) -> dict[str, str]:
+        """What the compose file is interpolated with, over the env file."""
+        tokens, sessions = self.config.tokens, self.config.sessions
+        return {
+            "CURRENT_VERSION": blue,
+            "VERSION": green,
+            "BGCTL_ISSUER": tokens.issuer,
+            "BGCTL_LEEWAY": f"{tokens.leeway:.0f}",
+            "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
+            "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),
+        }
+
+    def compose(self, env: dict[str, str]) -> "Compose":
+        """Raises Refused when the compose file does not fit bgctl.toml."""
+        from toolkit import compose
+
+        found = self.engine.compose(env)
+        compose.check(self.config, found, self.compose_path)
+        return found
+
+    @contextmanager
+    def change(self, what: str, dry_run: bool = False) -> Iterator[None]:
+        """Holds the lock and, when it is over, adds a line to the history, whatever the outcome."""
+        if dry_run:
+            yield
+            return
+        with lock.held(self.state_dir, self.command, self.now()):
+            start, before = time.monotonic(), self._state_or_none()
+            try:
+                yield
+            except NotYet:
+                raise  # said so, changed nothing: cron would fill the log with it
+            except BaseException as error:
+                self._record_failure(what, before, start, error)
+                raise
+            self._record(what, before, start, "done", "")
+
+    def _record_failure(self, what: str, before: State | None, start: float, error: BaseException) -> None:
+        outcome = "refused" if isinstance(error, Refused) else "failed"
+        if isinstance(error, KeyboardInterrupt):
+            outcome = "interrupted"
+        why = str(error) if isinstance(error, BgctlError) else type(error).__name__
+        try:
+            self._record(what, before, start, outcome, why)
+        except Failed as second:
+            self.ui.warn(str(second))  # the first failure is the one to report
+
+    def _record(self, what: str, before: State | None, start: float, outcome: str, why: str) -> None:
+        after = self._state_or_none()
+        release = (after and after.deployment) or (before and before.deployment)
+        seconds = round(time.monotonic() - start, 3)
+        entry = history.Entry(
+            stamp(self.now()),
+            lock.whoami(),
+            self.command,
+            what,
+            release.old if release else None,
+            release.new if release else None,
+            after.generation if after else None,
+            seconds,
+            outcome,
+            why,
+        )
+        history.append(self.history_path, entry)
+
+    def _state_or_none(self) -> State | None:
+        try:
+            return self.state()
+        except BgctlError:
+            return None

@@ -1,0 +1,106 @@
+"""A slot as a whole: all slotted services start, are proven and stop together."""
+
+from collections.abc import Iterable
+
+from toolkit import health, ports
+from toolkit.compose import Compose
+from toolkit.config import Service
+from toolkit.errors import Failed, Refused
+from toolkit.site import Site
+from toolkit.state import State
+from toolkit.values import Address
+
+
+def members(site: Site, slot: str) -> list[tuple[str, Service, Address]]:
+    """(compose service, configuration, address) of each slotted service."""
+    return [(f"{name}-{slot}", each, each.at(slot)) for name, each in site.config.slotted.items()]
+
+
+def addresses(site: Site, slots: Iterable[str]) -> list[tuple[str, Address]]:
+    """(compose service, address) of the proxy, of what is shared, and of `slots`."""
+    proxy = site.config.proxy
+    found = [("proxy", proxy.listen), ("proxy", proxy.control)]
+    found += [(name, each.at("address")) for name, each in site.config.shared.items()]
+    return found + [(name, address) for slot in slots for name, _, address in members(site, slot)]
+
+
+def fault(site: Site, slot: str, version: str) -> str | None:
+    """Why a slot does not serve `version` at this moment, or None."""
+    for name, service, address in members(site, slot):
+        if problem := health.probe(address, service.health, version):
+            return f"{name}: {problem}"
+    return None
+
+
+def prove(site: Site, slot: str, version: str) -> None:
+    """Raises Failed with the container's last log lines."""
+    for name, service, address in members(site, slot):
+        prove_service(site, name, address, service.health, version)
+
+
+def start(site: Site, slot: str, version: str) -> str:
+    """Starts what does not run `version` yet, and proves all of it. Returns a note."""
+    env = env_with(site, slot, version)
+    for name, service, address in members(site, slot):
+        if not (site.engine.running(name) and _serves(address, service.health, version)):
+            site.engine.up(name, env)
+    prove(site, slot, version)
+    return f"{slot} is healthy on {version}"
+
+
+def _serves(address: Address, path: str, version: str) -> bool:
+    # Three tries: one slow answer is no reason to restart what may be serving people.
+    return any(health.probe(address, path, version) is None for _ in range(3))
+
+
+def stop(site: Site, slot: str) -> str:
+    """SIGTERM, the grace, then removal. Nothing to stop is fine."""
+    for name, _, _ in members(site, slot):
+        site.engine.remove(name, site.config.drain.stop_grace)
+    return f"{slot} is stopped"
+
+
+def wait_empty(site: Site, slot: str) -> str:
+    """Until a slot that the state has taken out of routing has nothing open, or the deadlines are over."""
+    generation = site.state().generation
+    note = site.proxy.wait_empty(slot, generation, site.config.drain, site.ui.progress)
+    return f"{slot} {note}"
+
+
+def prove_service(site: Site, name: str, address: Address, path: str, version: str | None) -> None:
+    try:
+        health.prove(name, address, path, version, site.config.health, lambda: site.engine.dead(name))
+    except Failed as error:
+        raise Failed(error.what, error.why, "bgctl status", site.engine.logs(name)) from None
+
+
+def env_with(site: Site, slot: str, version: str) -> dict[str, str]:
+    """The compose environment with `version` in `slot`, the other slot as the state has it."""
+    state = site.state()
+    blue = version if slot == "blue" else state.slots.blue.version
+    green = version if slot == "green" else state.slots.green.version
+    return site.compose_env(blue or version, green or version)
+
+
+def check_images(site: Site, compose: Compose, services: list[str], pull: bool) -> None:
+    """Raises Refused for an image that is not here and cannot be had."""
+    for service in services:
+        image = compose.image(service)
+        if site.engine.has_image(image) or (pull and site.engine.pull(image)):
+            continue
+        raise Refused(f"image {image} is missing", f"{service} needs it", f"{site.engine.name} pull {image}")
+
+
+def check_port(site: Site, service: str, address: Address) -> None:
+    """Raises Refused when somebody other than this service's own container is there."""
+    if not ports.is_free(address) and not site.engine.running(service):
+        raise Refused(f"{address} is taken by {ports.holder(address)}", f"{service} needs it", "bgctl doctor")
+
+
+def describe(state: State) -> str:
+    """ "blue 1.6.7 drain, green 1.6.8 ready 100" """
+    slots = (("blue", state.slots.blue), ("green", state.slots.green))
+    words = [
+        f"{name} {slot.version} {slot.state}" + f" {slot.weight}" * bool(slot.weight) for name, slot in slots
+    ]
+    return ", ".join(word for word in words if " None " not in word)

@@ -1,0 +1,103 @@
+"""The one way to print: rich on a terminal, plain lines otherwise, JSON on request."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
+
+from toolkit.errors import BgctlError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 160  # of tables that nobody's terminal bounds
+
+
+class UI:
+    """With `as_json`, standard output has one JSON document; what is for people goes to standard error."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._last = ("", 0.0)
+
+    def say(self, text: str, style: str = "") -> None:
+        self._out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        self._error.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def progress(self, text: str) -> None:
+        """A line while something is being waited for: when it says something new, once a second at most."""
+        now = time.monotonic()
+        if text != self._last[0] and now >= self._last[1] + 1:
+            self._last = (text, now)
+            self.say(f"     ... {text}", "dim")
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Times a step and prints its line when it is over; yields a function that takes the line's text."""
+        start, notes = time.monotonic(), [""]
+        mark, style = "fail", "red"
+        try:
+            yield notes.append
+            mark, style = "ok", "green"
+        finally:
+            self.line(mark, name, notes[-1], style, time.monotonic() - start)
+
+    def line(
+        self, mark: str, name: str, note: str = "", style: str = "", seconds: float | None = None
+    ) -> None:
+        took = f"  ({seconds:.1f} s)" if seconds is not None else ""
+        self.say(f"{mark:>4} {name:<14} {note}{took}".rstrip(), style)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*columns, box=box.SIMPLE_HEAD if self._out.is_terminal else None, pad_edge=False)
+        for row in rows:
+            table.add_row(*[Text("-" if cell is None else str(cell)) for cell in row])
+        self._out.print(table)
+
+    def emit(self, document: object) -> None:
+        """The JSON document."""
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+    def error(self, error: BgctlError) -> None:
+        show = self._error.print
+        show(f"bgctl: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        if error.detail:
+            show(error.detail, style="dim", markup=False, highlight=False, soft_wrap=True)
+        if error.next:
+            show(f"next: {error.next}", markup=False, highlight=False, soft_wrap=True)
+
+    def confirm(self, question: str) -> bool:
+        """False without a terminal: there is nobody to ask."""
+        if not sys.stdin.isatty():
+            return False
+        import click
+
+        return click.confirm(question, err=True)
+
+    @cached_property
+    def _out(self) -> "Console":
+        return _console(sys.stderr if self.as_json else sys.stdout)
+
+    @cached_property
+    def _error(self) -> "Console":
+        return _console(sys.stderr)
+
+
+def _console(stream: TextIO) -> "Console":
+    from rich.console import Console
+
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")  # a terminal that cannot show a letter must not end a release
+    plain = not stream.isatty() or "NO_COLOR" in os.environ
+    return Console(file=stream, no_color=plain, width=None if stream.isatty() else WIDTH)
