@@ -5,7 +5,7 @@ local base64url = require("bg.base64url")
 local strict_json = require("bg.strict_json")
 
 local find, match = string.find, string.match
-local floor = math.floor
+local floor, min = math.floor, math.min
 local type = type
 
 local MAX_BYTES = 8192
@@ -30,18 +30,26 @@ function _M.is_version(value)
 end
 
 -- The key for this header, or nil and the reason.
-local function choose_key(header, keys)
+local function choose_key(header, keys, now)
     if header.crit ~= nil or header.b64 ~= nil or header.enc ~= nil then
         return nil, "crit"
     end
     local key = type(header.kid) == "string" and keys[header.kid]
-    if not key then
+    if not key or (key.retire_at and now >= key.retire_at) then
         return nil, "unknown_kid"
     end
     if header.alg ~= key.alg then
         return nil, "alg"
     end
     return key
+end
+
+-- The session's id: a third party's token may have a subject only.
+local function session_of(claims)
+    if claims.sid == nil then
+        return claims.sub
+    end
+    return claims.sid
 end
 
 -- nil when the claims hold at `now`, else the reason.
@@ -59,7 +67,8 @@ local function refuse(claims, issuer, leeway, now)
     if (claims.iat or 0) > now + leeway or (claims.nbf or 0) > now + leeway then
         return "not_yet"
     end
-    if not _M.is_version(claims.deploymentVersion) or not is_text(claims.sid or claims.sub, MAX_SID) then
+    if not _M.is_version(claims.deploymentVersion) or not is_text(session_of(claims), MAX_SID)
+        or (claims.userId ~= nil and type(claims.userId) ~= "string") then
         return "claims"
     end
 end
@@ -79,7 +88,7 @@ function _M.verify(text, keys, rules, now)
     if not signature then
         return nil, "malformed"
     end
-    local key, reason = choose_key(header, keys)
+    local key, reason = choose_key(header, keys, now)
     if not key then
         return nil, reason
     end
@@ -95,7 +104,11 @@ function _M.verify(text, keys, rules, now)
     if reason then
         return nil, reason
     end
-    return { version = claims.deploymentVersion, sid = claims.sid or claims.sub, exp = claims.exp }
+    return {
+        version = claims.deploymentVersion,
+        sid = session_of(claims),
+        exp = key.retire_at and min(claims.exp, key.retire_at) or claims.exp,
+    }
 end
 
 return _M

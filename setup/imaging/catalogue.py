@@ -29,12 +29,12 @@ class Image:
 
 PROXY_BASE = Base(
     f"{PREFIX}/base-proxy:dev",
-    "docker.io/openresty/openresty:1.27.1.2-0-bookworm-fat",
+    "openresty/openresty:1.27.1.2-0-bookworm-fat",
     ("nginx-light", "libnginx-mod-http-lua", "lua-resty-core", "lua-cjson", "ca-certificates"),
 )
 PYTHON_BASE = Base(
     f"{PREFIX}/base-python:dev",
-    f"docker.io/library/python:{PYTHON}-slim",
+    f"python:{PYTHON}-slim",
     ("python3", "ca-certificates"),
 )
 

@@ -36,12 +36,13 @@ def command(app: App, as_json: bool) -> None:
 def request_headers(text: str) -> dict[str, str]:
     """What the proxy is asked about. Raises Refused when nothing usable was given."""
     headers: dict[str, str] = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        name, colon, value = line.lstrip("> ").partition(":")
-        if not colon:
-            headers["authorization"] = f"Bearer {line.removeprefix('Bearer ')}"
-        elif name.lower() in ("cookie", "authorization"):
+    for line in text.splitlines():
+        name, colon, value = line.strip("<> \t").partition(":")  # curl -v marks what it sends
+        token = name.removeprefix("Bearer ")
+        if colon and name.lower() in ("cookie", "authorization"):
             headers[name.lower()] = value.strip()
+        elif token and not colon and " " not in token:
+            headers["authorization"] = f"Bearer {token}"
     if not headers:
         why = "a token, or lines such as 'Cookie: ...', are read from standard input"
         raise Refused("nothing to explain", why, "bgctl explain < token.txt")

@@ -18,7 +18,7 @@ Reply = tuple[int, bytes | dict[str, Any]]
 
 
 class Web:
-    """An HTTP server on a port of its own. `answers` maps a path to a reply, or to a function that gives one."""
+    """An HTTP server on a port of its own. `answers` maps a path to a reply, or to a function giving one."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Reply | Callable[[], Reply]] = {}

@@ -1,4 +1,4 @@
-"""The commands that need no container, run for real: a project, HTTP servers in place of the stack, exit codes."""
+"""The commands that need no container, run for real on a project whose stack is plain HTTP servers."""
 
 import fcntl
 import json
