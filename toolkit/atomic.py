@@ -1,19 +1,20 @@
 """Replaces a file in one step: whoever reads it sees the old text or the new one."""
 
 import os
+import stat
 from pathlib import Path
 
 from toolkit.errors import Failed
 
 
-def write(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write(path: Path, data: bytes, like: os.stat_result | None = None) -> None:
     """Raises Failed, with the old file intact, when the disk is full or broken.
 
-    There is one writer (the lock), so the temporary name is fixed: a killed run's leftover is overwritten.
+    `like` gives mode and owner; without it the file is 0644 and ours. There is one writer (the lock), so the temporary name is fixed: a killed run's leftover is overwritten.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        _write_through(temporary, data, mode)
+        _write_through(temporary, data, like)
         temporary.replace(path)
         _sync_directory(path.parent)
     except OSError as error:
@@ -21,9 +22,11 @@ def write(path: Path, data: bytes, mode: int = 0o644) -> None:
         raise Failed(f"{path} could not be written", str(error), "bgctl doctor") from None
 
 
-def _write_through(path: Path, data: bytes, mode: int) -> None:
+def _write_through(path: Path, data: bytes, like: os.stat_result | None) -> None:
     with path.open("wb") as file:
-        os.fchmod(file.fileno(), mode)
+        os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode) if like else 0o644)
+        if like and os.geteuid() == 0:
+            os.fchown(file.fileno(), like.st_uid, like.st_gid)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

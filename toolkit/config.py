@@ -4,16 +4,37 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from toolkit.errors import Refused
-from toolkit.values import Address, Duration
+from toolkit.values import Address, Duration, Text
 
-Route = Annotated[str, Meta(pattern=r"\A(= |\^~ )?/[A-Za-z0-9._~+/-]*\Z")]
-Name = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_-]{0,62}\Z")]
+
+class Name(Text):
+    kind, like, pattern = "a name", "shop", re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class FileName(Text):
+    """Without a folder: paths in a compose file count from where it is."""
+
+    kind, like, pattern = "the name of a file in this folder", "compose.yaml", re.compile(r"[^/]+")
+
+
+class Engine(Text):
+    kind, like, pattern = "an engine (auto, docker, podman)", "auto", re.compile(r"auto|docker|podman")
+
+
+class Route(Text):
+    kind, like, pattern = "a route", "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]*")
+
+
+class HealthPath(Text):
+    kind, like, pattern = "a path", "/healthz", re.compile(r"/[!-~]*")
+
+
 SLOTS = ("blue", "green")
 T = TypeVar("T")
 
@@ -24,9 +45,9 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Project(Table, frozen=True):
     name: Name
-    compose_file: Annotated[str, Meta(pattern=r"\A[^/]+\Z")] = "compose.yaml"
-    env_file: Annotated[str, Meta(pattern=r"\A[^/]+\Z")] = ".env"
-    engine: Literal["auto", "docker", "podman"] = "auto"
+    compose_file: FileName = FileName("compose.yaml")
+    env_file: FileName = FileName(".env")
+    engine: Engine = Engine("auto")
 
 
 class Proxy(Table, frozen=True):
@@ -54,7 +75,7 @@ class Service(Table, frozen=True):
     """`blue` and `green` for a service with two slots, `address` for one that both versions share."""
 
     routes: Annotated[tuple[Route, ...], Meta(min_length=1)]
-    health: Annotated[str, Meta(pattern=r"\A/[!-~]*\Z")]
+    health: HealthPath
     blue: Address | None = None
     green: Address | None = None
     address: Address | None = None
@@ -217,7 +238,7 @@ def _convert(raw: object, kind: type[T], at: Where, text: str, name: str) -> T:
 
 
 def _decode(kind: type, value: object) -> object:
-    if kind in (Address, Duration) and isinstance(value, str):
+    if issubclass(kind, Text | Duration) and isinstance(value, str):
         return kind.parse(value)
     raise ValueError(f'expected text in quotes, got {value!r}; write "..."')
 

@@ -50,7 +50,7 @@ class Commands:
         return [self.binary, "inspect", *ids]
 
     def stop(self, container: str, grace: float) -> list[str]:
-        return [self.binary, "stop", "--time", f"{grace:.0f}", container]
+        return [self.binary, "stop", "-t", f"{grace:.0f}", container]
 
     def remove(self, container: str) -> list[str]:
         return [self.binary, "rm", "--force", container]

@@ -50,11 +50,11 @@ def load(path: Path) -> dict[str, str]:
 
 
 def set_value(path: Path, key: str, value: str) -> None:
-    """Atomic, through a symbolic link too, keeping the file's mode; writes only what differs."""
+    """Atomic, through a symbolic link too, keeping mode and owner; writes only what differs."""
     path = path.resolve()
     text = _read(path)
     if parse(text, path.name).get(key) != value:
-        atomic.write(path, rewrite(text, key, value).encode(), path.stat().st_mode & 0o777)
+        atomic.write(path, rewrite(text, key, value).encode(), like=path.stat())
 
 
 def _entry(line: str, where: str) -> tuple[str, str]:

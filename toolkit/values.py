@@ -3,12 +3,11 @@
 import ipaddress
 import re
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)")
-_ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -38,21 +37,38 @@ class Duration(float):
         return f"{self:.0f}s" if self.is_integer() else f"{self * 1000:.0f}ms"
 
 
-class Address(str):
-    """A literal IP address and port: the proxy runs on the host network and looks no names up."""
+class Text(str):
+    """A string of one kind, which `pattern` tells from others."""
 
-    __slots__ = ()
+    kind: ClassVar[str]
+    like: ClassVar[str]
+    pattern: ClassVar[re.Pattern[str]]
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError with what to write."""
-        match = _ADDRESS.fullmatch(text)
+        if not cls.pattern.fullmatch(text):
+            raise ValueError(f'{text!r} is not {cls.kind}; write one like "{cls.like}"')
+        return cls(text)
+
+
+class Address(Text):
+    """A literal IP address and port: the proxy runs on the host network and looks no names up."""
+
+    kind, like = "an address", "127.0.0.1:8081"
+    pattern = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError with what to write."""
+        match = cls.pattern.fullmatch(super().parse(text))
+        assert match
         try:
-            ip = ipaddress.ip_address(match[1] or match[2]) if match else None
+            ip = ipaddress.IPv6Address(match[1]) if match[1] else ipaddress.IPv4Address(match[2])
         except ValueError:
             ip = None
-        if not match or ip is None or (ip.version == 6) != bool(match[1]) or not 0 < int(match[3]) < 65536:
-            raise ValueError(f'{text!r} is not an address; write one like "127.0.0.1:8081"')
+        if ip is None or not 0 < int(match[3]) < 65536:
+            raise ValueError(f'{text!r} is not {cls.kind}; write one like "{cls.like}"')
         return cls(f"[{ip}]:{int(match[3])}" if match[1] else f"{ip}:{int(match[3])}")
 
     @property

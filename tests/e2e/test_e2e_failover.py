@@ -97,7 +97,7 @@ def test_51_sessions_are_routed_while_the_session_api_is_down(pair, old_visitor)
         assert seen(pair, newcomer) == (200, NEW)
         assert seen(pair, old_visitor) == (200, OLD)
         form = {"user": "tom", "email": "t@example.test"}
-        # The app says 503 when its own patience ends, or this stack's proxy, whose read_timeout is short, 504.
+        # The app says 503 when its patience ends; if this stack's impatient proxy is first, 504.
         assert pair.visitor().post(f"{pair.url}/login", data=form, timeout=30).status_code in (503, 504)
         assert requests.get(f"{pair.url}/api/deployment/version", timeout=10).status_code == 503
         unknown = pair.ask("sessions", code=1)

@@ -64,8 +64,11 @@ def run(site: Site, timeout: float = 0, interval: float = 2) -> None:
 
 
 def run_once(site: Site) -> None:
-    """One look, one line. Raises NotYet."""
-    left = look(site)
+    """One look, one line: what cron mails. Raises NotYet."""
+    try:
+        left = look(site)
+    except Refused as error:
+        raise Refused(error.what, f"{error.why}; next: {error.next}") from None
     if not left.empty:
         raise NotYet("not yet", str(left))
     record(site, left)

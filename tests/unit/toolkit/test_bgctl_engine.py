@@ -39,7 +39,7 @@ OPTIONS = "--project-name shop --file compose.yaml --env-file .env --profile dep
         (DOCKER.ids(), "docker ps --all --quiet --filter label=com.docker.compose.project=shop"),
         (PODMAN.ids(), "podman ps --all --quiet --filter label=com.docker.compose.project=shop"),
         (DOCKER.inspect("a1", "b2"), "docker inspect a1 b2"),
-        (DOCKER.stop("a1", 10), "docker stop --time 10 a1"),
+        (DOCKER.stop("a1", 10), "docker stop -t 10 a1"),
         (DOCKER.remove("a1"), "docker rm --force a1"),
         (PODMAN.kill("a1", "HUP"), "podman kill --signal HUP a1"),
         (PODMAN.logs("a1", 20), "podman logs --tail 20 a1"),

@@ -1,5 +1,6 @@
 """The env file: what compose reads, and a rewrite that touches one value only."""
 
+import os
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -129,3 +130,12 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> No
         path.write_bytes(content)
     with pytest.raises(Refused, match=r"\.env"):
         envfile.load(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_the_file_keeps_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.touch()
+    os.chown(path, 1234, 1234)
+    envfile.set_value(path, "VERSION", "1.6.9")
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
