@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint lock clean
+.PHONY: help demo demo-stop setup test lint lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -12,13 +12,16 @@ ENGINES := docker podman
 SCRIPTS = $(shell grep -rlIE '^(\#!.*(ba)?sh|\# shellcheck shell=.*)$$' .ci setup compose tests)
 
 help:  ## This list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo:  ## A whole release under load, on this machine (KEEP=1 leaves the stack running)
 	@setup/venv
 	@setup/engine docker
 	@setup/images docker
 	@$(PYTHON) -m demo $(if $(KEEP),--keep)
+
+demo-stop:  ## Stop and remove what `make demo KEEP=1` left running
+	@$(PYTHON) -m demo --stop
 
 setup:  ## Tools, engines and images (ENGINES="docker podman")
 	@$(STAGE) venv setup/venv

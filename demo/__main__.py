@@ -53,10 +53,10 @@ def _arguments() -> argparse.Namespace:
 
 def _run(project: Project, console: Console) -> Tally:
     console.print(f"[bold]bgctl demo[/bold]: {OLD} is live at {project.url} in a moment")
-    console.print("  [cyan]$ bgctl up[/cyan]")
-    console.print(project.bgctl("up").stdout.rstrip(), markup=False)
     with LoadProcess(project.url, served={OLD}, rate=RATE) as load:
-        tally = Story(project, load, console).tell()
+        story = Story(project, load, console)
+        story.bgctl("up")
+        tally = story.tell()
     _report(project, tally, console)
     return tally
 

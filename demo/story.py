@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -97,7 +98,8 @@ class Story:
         self.load.set_served({NEW, NEXT})
         self.bgctl("route", "canary", "30")
         self.load.log_out(version=NEW, limit=COOKIE_USERS)
-        self.wait(f"some on {NEXT}", lambda tally: tally.sessions.get(NEXT, 0) > 0)
+        self.load.spawn("websocket", NEWCOMERS)
+        self.wait(f"some on {NEXT}", lambda tally: tally.sessions.get(NEXT, 0) >= 10)
         self.say()
         self.chapter(f"Something is wrong with {NEXT}: one command, and everyone is on {NEW} again")
         self.load.set_served({NEW})
@@ -110,11 +112,14 @@ class Story:
         self.console.print(f"\n[bold]{title}[/bold]")
 
     def bgctl(self, *arguments: str, code: int = 0) -> None:
-        """Runs bgctl and shows what it says."""
+        """Runs bgctl and shows what it says, as it says it. Raises StoryError when it exits otherwise."""
         self.console.print(f"  [cyan]$ bgctl {' '.join(arguments)}[/cyan]")
-        done = self.project.bgctl(*arguments, code=code)
-        for line in (done.stdout + done.stderr).rstrip().splitlines():
-            self.console.print(f"    {line}", markup=False, highlight=False)
+        with self.project.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                self.console.print(f"    {line.rstrip()}", markup=False, highlight=False)
+        if process.returncode != code:
+            raise StoryError(f"bgctl {' '.join(arguments)}: exit {process.returncode}, not {code}")
 
     def wait(self, what: str, reached: Callable[[Tally], bool]) -> None:
         """Looks at the load until `reached` says that it is so. Raises StoryError when it never is."""

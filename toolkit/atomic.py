@@ -10,7 +10,8 @@ from toolkit.errors import Failed
 def write(path: Path, data: bytes, like: os.stat_result | None = None) -> None:
     """Raises Failed, with the old file intact, when the disk is full or broken.
 
-    `like` gives mode and owner; without it the file is 0644 and ours. There is one writer (the lock), so the temporary name is fixed: a killed run's leftover is overwritten.
+    `like` gives mode and owner; without it the file is 0644 and ours. There is one writer (the lock), so the
+    temporary name is fixed: a killed run's leftover is overwritten.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:

@@ -33,7 +33,7 @@ def steps(site: Site, release: Deployment) -> list[Step]:
             "stop-blue",
             f"stop blue on {old}",
             lambda: slots.stop(site, "blue"),
-            lambda: not blue_runs(site, new),
+            lambda: not taken_over(site) and not blue_runs(site, new),
         ),
         Step(
             "start-blue",
@@ -64,16 +64,22 @@ def check(site: Site, now: State) -> Deployment:
     if release is None or now.phase not in ("draining", "promoting"):
         next = "bgctl route enable-green" if release else "bgctl up-green VERSION"
         raise Refused(f"nothing to promote in phase {now.phase}", "green does not serve everyone", next)
-    if now.phase == "draining" and now.slots.blue.state != "maint":
-        left = drain.remaining(site, now)
-        # Plain requests may come and go (a visitor without a session); retiring blue waits for those.
-        if left.sessions != 0 or left.websockets != 0:
-            raise Refused("blue is not empty", str(left), "bgctl drain")
+    check_empty(site, now)
     serving = "blue" if taken_over_by(now) else "green"
     if problem := slots.fault(site, serving, release.new):
         raise Refused(f"{serving} is not healthy", problem, "bgctl status, or: bgctl rollback")
     _check_image(site, release)
     return release
+
+
+def check_empty(site: Site, now: State) -> None:
+    """Raises Refused while blue has sessions; what disable-blue or an earlier try has taken out may go."""
+    if now.phase == "promoting" or now.slots.blue.state == "maint":
+        return
+    left = drain.remaining(site, now)
+    # Plain requests may come and go (a visitor without a session); retiring blue waits for those.
+    if left.sessions != 0 or left.websockets != 0:
+        raise Refused("blue is not empty", str(left), "bgctl drain")
 
 
 def _check_image(site: Site, release: Deployment) -> None:
@@ -101,7 +107,9 @@ def green_drains(site: Site) -> bool:
 
 
 def retire_blue(site: Site) -> str:
-    route.switch(site, state.retire_blue(site.state(), site.now()))
+    now = site.state()
+    check_empty(site, now)  # again: somebody may have logged in on blue since
+    route.switch(site, state.retire_blue(now, site.now()))
     return slots.wait_empty(site, "blue")
 
 
