@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test lint lock clean
+.PHONY: help demo demo-stop setup test bench lint lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -31,6 +31,10 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 
 test: lint setup  ## Lint, then every test, on both engines
 	@$(STAGE) tests $(PYTHON) -m pytest tests/unit tests/lua tests/e2e
+
+bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
+	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk
+	@$(PYTHON) -m tests.bench
 
 lint:  ## ruff, mypy, luacheck, shellcheck
 	@$(STAGE) venv setup/venv

@@ -1,0 +1,1 @@
+"""What the promises cost, measured: `make bench`. Figures for the docs, never a test's verdict."""
