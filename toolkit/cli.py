@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from toolkit import __version__
 from toolkit.errors import BgctlError, Refused
 
 # Name, and the line in `bgctl --help`: help must not import what the commands import.
@@ -61,7 +62,7 @@ class LazyGroup(click.Group):
     help="The project directory; also BGCTL_PROJECT.  [default: .]",
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-@click.version_option(package_name="bgctl")
+@click.version_option(__version__)
 @click.pass_context
 def cli(ctx: click.Context, project: Path, debug: bool) -> None:
     """Blue-green releases: sessions stay on their version, and the old one stops when it is empty.

@@ -74,7 +74,7 @@ def _holder(directory: Path) -> str:
         time.sleep(0.01)
     if not who:
         return "it has not said who it is (pid unknown, since just now)"
-    return f"'{who.command}' by {who.user}@{who.host} (pid {who.pid}) since {who.since}"
+    return f"'bgctl {who.command}' by {who.user}@{who.host} (pid {who.pid}) since {who.since}"
 
 
 def _read(path: Path) -> Holder | None:

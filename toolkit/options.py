@@ -23,8 +23,7 @@ def duration(text: str) -> float:
 def site(app: App, as_json: bool = False) -> Site:
     """Raises Refused when there is no project, or its configuration is wrong."""
     ctx = click.get_current_context()
-    names = ctx.command_path.split()[1:]
-    return Site(app.project, UI(as_json), " ".join(["bgctl", *names]))
+    return Site(app.project, UI(as_json), ctx.command_path.partition(" ")[2])
 
 
 def show_state(site: Site, as_json: bool, dry_run: bool = False) -> None:

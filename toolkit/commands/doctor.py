@@ -1,4 +1,4 @@
-"""bgctl doctor"""
+"""doctor"""
 
 import click
 
@@ -19,7 +19,7 @@ def command(ctx: click.Context, app: App, as_json: bool) -> None:
     from toolkit.ui import UI
 
     ui = UI(as_json)
-    findings = checkup.examine(app.project, ui, "bgctl doctor")
+    findings = checkup.examine(app.project, ui, "doctor")
     if as_json:
         ui.emit({"checks": findings})
     else:

@@ -17,9 +17,9 @@ def apply(site: Site, files: dict[str, bytes]) -> str:
     store(site, files)
     try:
         hang_up(site)
-    except Failed:
+    except Failed as error:
         store(site, old)
-        raise
+        raise Failed(error.what, error.why, error.next, site.engine.logs("proxy", 5)) from None
     mark_loaded(site, files)
     return "took the new configuration"
 

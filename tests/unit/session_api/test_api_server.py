@@ -49,8 +49,8 @@ class Crowd:
             while not self._stop.is_set():
                 try:
                     answer = caller.log_in(f"u{number}", email="secret@mail.example")
-                except requests.ConnectionError:
-                    continue  # not acknowledged: the client knows that it must try again
+                except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+                    continue  # no whole answer: the client knows that it must try again
                 with self._news:
                     if answer.status_code == 201:
                         self.acknowledged.append(answer.json()["token"])
@@ -82,10 +82,11 @@ def test_threat_52_a_killed_worker_loses_no_session(serve: Any, keys: Path) -> N
     finally:
         crowd.go_home()
     assert crowd.refused == []
-    assert missing(server, keys, crowd.acknowledged) == []
+    # Counted before any is asked for: the API takes a verified session that it does not know back in.
     counted = census(server, keys)
     assert counted["totalActiveUsers"] == 4
     assert counted["versions"]["1.6.8"]["sessions"] >= len(crowd.acknowledged)
+    assert missing(server, keys, crowd.acknowledged) == []
 
 
 def test_threat_52_a_killed_server_loses_no_session(serve: Any, keys: Path) -> None:
@@ -97,8 +98,8 @@ def test_threat_52_a_killed_server_loses_no_session(serve: Any, keys: Path) -> N
     finally:
         crowd.go_home()
     again = serve()
-    assert missing(again, keys, crowd.acknowledged) == []
     assert census(again, keys)["versions"]["1.6.8"]["sessions"] >= len(crowd.acknowledged)
+    assert missing(again, keys, crowd.acknowledged) == []
 
 
 def test_threat_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, tmp_path: Path) -> None:

@@ -1,62 +1,10 @@
-"""A project directory and real HTTP servers for it: everything of a stack but the containers."""
+"""HTTP servers and projects for the toolkit's tests."""
 
-import json
-import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).parents[3]
-BGCTL = Path(sys.executable).parent / "bgctl"
-Reply = tuple[int, bytes | dict[str, Any]]
-
-
-class Web:
-    """An HTTP server on a port of its own. `answers` maps a path to a reply, or to a function giving one."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Reply | Callable[[], Reply]] = {}
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                web.requests.append((self.path, dict(self.headers), body))
-                answer = web.answers.get(self.path, (404, b""))
-                status, content = answer() if callable(answer) else answer
-                data = content if isinstance(content, bytes) else json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_POST = do_GET  # noqa: N815
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        return Handler
+from worlds import Web, World
 
 
 @pytest.fixture
@@ -70,109 +18,6 @@ def web() -> Iterator[Callable[[], Web]]:
     yield start
     for server in servers:
         server.stop()
-
-
-class World:
-    """A project whose proxy, session API and slots are plain HTTP servers; `bgctl` is the real command."""
-
-    def __init__(self, root: Path, web: Callable[[], Web]) -> None:
-        self.root = root
-        self.control, self.api, self.blue, self.green = web(), web(), web(), web()
-        self.open = {"blue": (0, 0), "green": (0, 0)}
-        self.sessions: dict[str, int] | None = {}
-        self._files()
-        self.control.answers["/status"] = self._status
-        self.api.answers["/api/deployment/active-sessions"] = self._report
-        self.serve(self.blue, "1.6.7")
-        self.serve(self.green, "1.6.8")
-        self.stuck_at: int | None = None
-
-    def serve(self, slot: Web, version: str) -> None:
-        slot.answers["/healthz"] = (200, {"status": "ok", "version": version})
-
-    def put(self, phase: str, blue: dict[str, Any], green: dict[str, Any], step: str = "candidate") -> None:
-        release = {
-            "id": "20260115-103000",
-            "from": "1.6.7",
-            "to": "1.6.8",
-            "startedAt": "2026-01-15T10:30:00Z",
-        }
-        document = {
-            "schema": 1,
-            "generation": 7,
-            "updatedAt": "2026-01-15T10:30:00Z",
-            "phase": phase,
-            "deployment": None if phase == "rest" else {**release, "step": step},
-            "slots": {"blue": blue, "green": green},
-        }
-        (self.root / "state").mkdir(exist_ok=True)
-        (self.root / "state" / "state.json").write_text(json.dumps(document))
-
-    @property
-    def state(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads((self.root / "state" / "state.json").read_text())
-        return document
-
-    @property
-    def history(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.root / "state" / "history.jsonl").read_text().splitlines()]
-
-    def bgctl(
-        self, *argv: str, stdin: str = "", env: dict[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        command = [str(BGCTL), "--project", str(self.root), *argv]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, env=env, timeout=60)
-
-    def _files(self) -> None:
-        text = (ROOT / "bgctl.example.toml").read_text()
-        moved = {
-            "127.0.0.1:9180": self.control.address,
-            "127.0.0.1:8090": self.api.address,
-            "127.0.0.1:8081": self.blue.address,
-            "127.0.0.1:8083": self.green.address,
-        }
-        for old, new in moved.items():
-            text = text.replace(old, new)
-        (self.root / "bgctl.toml").write_text(text)
-        shutil.copy(ROOT / "compose" / "example.env", self.root / ".env")
-        shutil.copy(ROOT / "compose" / "compose.yaml", self.root)
-        (self.root / "keys").mkdir()
-        (self.root / "keys" / "admin.key").write_text("a" * 40 + "\r\n")
-
-    def _status(self) -> Reply:
-        generation = self.stuck_at or self.state["generation"]
-        workers = [
-            {"pid": pid, "generation": generation, "exiting": False, "stateAge": 0.01} for pid in (11, 12)
-        ]
-        counts = {name: {"open": pair[0], "websockets": pair[1]} for name, pair in self.open.items()}
-        slots = {name: {**self.state["slots"][name], **counts[name]} for name in counts}
-        phase = self.state["phase"]
-        return 200, {
-            "schema": 1,
-            "generation": generation,
-            "workers": workers,
-            "workersExpected": 2,
-            "phase": phase,
-            "slots": slots,
-            "stateError": None,
-        }
-
-    def _report(self) -> Reply:
-        if self.sessions is None:
-            return 503, {"title": "the store does not answer"}
-        versions = {
-            version: {"sessions": count, "users": count, "anonymous": None, "lastActivity": None}
-            for version, count in self.sessions.items()
-        }
-        total = sum(self.sessions.values())
-        old = self.sessions.get("1.6.7", 0)
-        return 200, {
-            "totalActiveUsers": total,
-            "oldVersionSessions": old,
-            "currentVersion": "1.6.8",
-            "users": [],
-            "versions": versions,
-        }
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from conftest import BGCTL, ROOT
+from worlds import BGCTL, ROOT
 
 from toolkit import cli
 from toolkit.errors import BgctlError, Failed, Locked, NotYet, Refused

@@ -5,9 +5,9 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import Web
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds import Web
 
 from toolkit import health, ports, proxy, sessions
 from toolkit.config import Drain, Health

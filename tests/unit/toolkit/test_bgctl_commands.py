@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from conftest import BGCTL, World
+from worlds import BGCTL, World
 
 READY = {"version": "1.6.7", "state": "ready", "weight": 100}
 DRAIN = {"version": "1.6.7", "state": "drain", "weight": 0}
@@ -60,7 +60,7 @@ def test_enable_green_writes_once_and_waits_for_the_proxy(world: World) -> None:
         "1.6.7",
         "1.6.8",
     )
-    assert (entry["command"], entry["generation"]) == ("bgctl route enable-green", 8)
+    assert (entry["command"], entry["generation"]) == ("route enable-green", 8)
 
 
 @pytest.mark.parametrize("command", ["enable-green", "disable-green", "canary 10", "canary 0", "canary 100"])

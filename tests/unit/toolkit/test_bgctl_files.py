@@ -112,9 +112,7 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 
 
 def entry(what: str) -> history.Entry:
-    return history.Entry(
-        "2026-01-15T10:30:00Z", "ada", "bgctl up", what, "1.6.7", "1.6.8", 3, 0.5, "done", ""
-    )
+    return history.Entry("2026-01-15T10:30:00Z", "ada", "up", what, "1.6.7", "1.6.8", 3, 0.5, "done", "")
 
 
 def test_history_appends(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from toolkit import lock
 from toolkit.errors import Locked
 try:
-    with lock.held(Path(sys.argv[1]), "bgctl promote", datetime.now(UTC)):
+    with lock.held(Path(sys.argv[1]), "promote", datetime.now(UTC)):
         print("held", flush=True)
         sys.stdin.read()
 except Locked as error:
@@ -57,7 +57,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
 
 
 def try_it(directory: Path) -> None:
-    with lock.held(directory, "bgctl up", NOW):
+    with lock.held(directory, "up", NOW):
         pass
 
 
@@ -105,7 +105,7 @@ def test_44_of_many_at_once_one_gets_in(directory: Path, start: Holder) -> None:
 
 
 def test_the_lock_is_free_again_after_an_error(directory: Path) -> None:
-    with pytest.raises(RuntimeError), lock.held(directory, "bgctl up", NOW):
+    with pytest.raises(RuntimeError), lock.held(directory, "up", NOW):
         raise RuntimeError
     try_it(directory)
     assert json.loads((directory / "holder.json").read_text())["since"] == "2026-01-15T10:30:00Z"
