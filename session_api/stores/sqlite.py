@@ -59,12 +59,13 @@ class SqliteStore:
         self._clock = clock
         self._busy_timeout = busy_timeout
         self._thread = threading.local()
+        self._turn = threading.Lock()
 
     def now(self) -> int:
         return int(self._clock())
 
     def add(self, session: Session) -> None:
-        with self.connect() as db:
+        with self.write() as db:
             db.execute("BEGIN IMMEDIATE")
             db.execute(ADD, asdict(session))
             db.execute(PURGE, {"horizon": self.now() - PURGE_AFTER, "batch": PURGE_BATCH})
@@ -79,12 +80,12 @@ class SqliteStore:
         return Session(*columns) if live else None
 
     def resume(self, session: Session) -> Session | None:
-        with self.connect() as db:
+        with self.write() as db:
             rows = db.execute(RESUME, asdict(session) | self._times()).fetchall()
         return Session(*rows[0]) if rows else None
 
     def end(self, session: Session) -> bool:
-        with self.connect() as db:
+        with self.write() as db:
             return bool(db.execute(END, asdict(session) | self._times()).fetchall())
 
     def census(self) -> Census:
@@ -110,6 +111,20 @@ class SqliteStore:
         connection = self._thread.__dict__.pop("connection", None)
         if connection:
             connection.close()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A connection while no other thread of this process writes.
+
+        SQLite waits for a lock by napping and trying again: with many at the door, some are never lucky.
+        """
+        if not self._turn.acquire(timeout=self._busy_timeout):
+            raise StoreBusyError(f"{self._path} is busy: no turn within {self._busy_timeout:g} s")
+        try:
+            with self.connect() as db:
+                yield db
+        finally:
+            self._turn.release()
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:

@@ -120,7 +120,8 @@ class Server:
 
     def __init__(self, environment: dict[str, str]) -> None:
         config = ROOT / "compose" / "session-api" / "gunicorn.conf.py"
-        command = [sys.executable, "-m", "gunicorn", "-c", str(config), "-b", "127.0.0.1:0"]
+        # Two workers where the image has one: whatever is said here of one process must hold of several.
+        command = [sys.executable, "-m", "gunicorn", "-c", str(config), "-b", "127.0.0.1:0", "-w", "2"]
         self.process = subprocess.Popen(
             [*command, "session_api.app:get_app()"],
             env=environment,
