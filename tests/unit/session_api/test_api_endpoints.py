@@ -86,7 +86,7 @@ def test_the_version_that_new_sessions_get(
 
 
 @pytest.mark.parametrize("version", ["", "-1", "v" * 65, "1.6.7;", "1 6", "\u00b2"])
-def test_threat_14_a_version_header_that_is_none(api: Api, version: str) -> None:
+def test_14_a_version_header_that_is_none(api: Api, version: str) -> None:
     assert problem(api.log_in(version=version), 400) == "X-Deployment-Version is not a version."
 
 
@@ -144,7 +144,7 @@ def test_bodies_that_are_too_large(api: Api, path: str) -> None:
 @pytest.mark.parametrize(
     "wrong", [None, "Bearer", "Bearer ", "Basic {}", "Bearer {}x", "{}", "Bearer \u00e9", "Bearer {} {}"]
 )
-def test_threat_49_keys(api: Api, wrong: str | None) -> None:
+def test_49_keys(api: Api, wrong: str | None) -> None:
     for method, path, key in (
         ("POST", "/api/auth/token", api.service_key),
         ("GET", "/api/deployment/active-sessions", api.admin_key),
@@ -153,7 +153,7 @@ def test_threat_49_keys(api: Api, wrong: str | None) -> None:
         problem(api.client.simulate_request(method, path, headers=headers), 401)
 
 
-def test_threat_49_a_key_opens_its_own_door_alone(api: Api) -> None:
+def test_49_a_key_opens_its_own_door_alone(api: Api) -> None:
     token = api.token()
     for key in (api.service_key, token):
         problem(api.get("/api/deployment/active-sessions", key), 401)
@@ -198,7 +198,7 @@ def test_refresh_keeps_session_and_version(api: Api, clock: HandClock) -> None:
     assert (shown["issuedAt"], shown["email"]) == (rfc3339(NOW + 86400), "a@b.c")
 
 
-def test_threat_56_double_logout(api: Api) -> None:
+def test_56_double_logout(api: Api) -> None:
     token, other = api.token("u1"), api.token("u1")
     for _ in range(2):
         result = api.post("/api/auth/logout", token)
@@ -259,7 +259,7 @@ def test_a_third_partys_session_counts_once_it_is_seen(api: Api, forge: Forge) -
     assert api.get("/api/auth/session", token).json["expiresAt"] == "9999-12-31T23:59:59Z"
 
 
-def test_threat_20_precedence(api: Api) -> None:
+def test_20_precedence(api: Api) -> None:
     one, two, three = (api.token(user) for user in ("u1", "u2", "u3"))
 
     def who(authorization: str | None, *cookies: str) -> str:
@@ -325,7 +325,7 @@ def test_a_version_in_service_without_sessions_is_a_known_0(api: Api) -> None:
     assert api.census().json["versions"] == {"1.6.7": empty, "1.6.8": empty}
 
 
-def test_threat_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock) -> None:
+def test_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock) -> None:
     store = SqliteStore(tmp_path / "sessions.db", clock=clock, busy_timeout=0.01)
     api = make_api(store=store)
     api.log_in()
@@ -340,7 +340,7 @@ def test_threat_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock)
     store.close()
 
 
-def test_threat_54_a_corrupt_store(api: Api, tmp_path: Path) -> None:
+def test_54_a_corrupt_store(api: Api, tmp_path: Path) -> None:
     token = api.token(version="1.6.7")
     path = tmp_path / "sessions.db"
     path.write_bytes(b"\xa5" * path.stat().st_size)
@@ -357,13 +357,13 @@ def test_threat_54_a_corrupt_store(api: Api, tmp_path: Path) -> None:
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
 
 
-def test_threat_55_the_stores_clock_decides(make_api: Any, new_store: Any) -> None:
+def test_55_the_stores_clock_decides(make_api: Any, new_store: Any) -> None:
     behind, ahead = HandClock(NOW), HandClock(NOW + 50)
     api = make_api(store=new_store(clock=ahead), clock=behind)
     assert api.log_in().json["expiresAt"] == rfc3339(NOW + 50 + 604800)
 
 
-def test_threat_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
+def test_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
     token = api.token()
     good = state_file.read_text()
     torn = [good[:50], "", "[]", good.replace('"schema": 1', '"schema": 2')]
@@ -378,7 +378,7 @@ def test_threat_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
     assert api.get("/readyz").json == {"status": "ok"}
 
 
-def test_threat_41_no_state_file_yet(make_api: Any, state_file: Path) -> None:
+def test_41_no_state_file_yet(make_api: Any, state_file: Path) -> None:
     good = state_file.read_text()
     state_file.unlink()
     api = make_api()

@@ -164,7 +164,7 @@ def test_a_failed_write_leaves_the_keyring_as_it_was(new_keys: Path, monkeypatch
     assert not [name for name in files(new_keys) if name.endswith(".new")]
 
 
-def test_threat_19_a_change_is_seen_at_the_next_use(new_keys: Path) -> None:
+def test_19_a_change_is_seen_at_the_next_use(new_keys: Path) -> None:
     keys = Keyring(new_keys)
     keyring.rotate(new_keys, now=NOW)
     assert keys.find("k-20270115-2", NOW)
@@ -213,26 +213,26 @@ def refusal(directory: Path) -> str:
     return str(caught.value)
 
 
-def test_threat_8_weak_rsa_keys(new_keys: Path) -> None:
+def test_8_weak_rsa_keys(new_keys: Path) -> None:
     put(new_keys, "RS256", *pems(rsa.generate_private_key(65537, 1024)))
     assert "1024 bits; at least 2048 are needed" in refusal(new_keys)
 
 
-def test_threat_8_rsa_with_exponent_1(new_keys: Path) -> None:
+def test_8_rsa_with_exponent_1(new_keys: Path) -> None:
     private, _ = pems(rsa.generate_private_key(65537, 2048))
     put(new_keys, "RS256", private, EXPONENT_1)
     assert "k-20270115-1.pem" in refusal(new_keys)
 
 
 @pytest.mark.parametrize("length", [0, 1, 31])
-def test_threat_9_short_secrets(new_keys: Path, length: int) -> None:
+def test_9_short_secrets(new_keys: Path, length: int) -> None:
     put(new_keys, "HS256", b"s" * length + b"\r\n", b"s" * length + b"\r\n")
     assert f"a secret of {length} bytes; HS256 needs at least 32" in refusal(new_keys)
     with pytest.raises(KeyringError, match="HS256 needs at least 32"):
         keyring.rotate(new_keys, "HS256", now=NOW, secret=b"s" * length)
 
 
-def test_threat_2_a_pem_file_is_no_secret(new_keys: Path) -> None:
+def test_2_a_pem_file_is_no_secret(new_keys: Path) -> None:
     public = (new_keys / "verify" / "k-20270115-1.pem").read_bytes()
     put(new_keys, "HS256", public, public)
     assert "holds a PEM key where HS256 needs a secret" in refusal(new_keys)

@@ -71,7 +71,7 @@ class Crowd:
             user.result()
 
 
-def test_threat_52_a_killed_worker_loses_no_session(serve: Any, keys: Path) -> None:
+def test_52_a_killed_worker_loses_no_session(serve: Any, keys: Path) -> None:
     server = serve()
     crowd = Crowd(server.url, keys)
     try:
@@ -89,7 +89,7 @@ def test_threat_52_a_killed_worker_loses_no_session(serve: Any, keys: Path) -> N
     assert missing(server, keys, crowd.acknowledged) == []
 
 
-def test_threat_52_a_killed_server_loses_no_session(serve: Any, keys: Path) -> None:
+def test_52_a_killed_server_loses_no_session(serve: Any, keys: Path) -> None:
     server = serve()
     crowd = Crowd(server.url, keys)
     try:
@@ -102,7 +102,7 @@ def test_threat_52_a_killed_server_loses_no_session(serve: Any, keys: Path) -> N
     assert missing(again, keys, crowd.acknowledged) == []
 
 
-def test_threat_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, tmp_path: Path) -> None:
+def test_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, tmp_path: Path) -> None:
     server = serve()
     with closing(Caller(server.url, keys)) as caller:
         assert caller.log_in("first").status_code == 201
@@ -121,7 +121,7 @@ def test_threat_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, t
     assert census(server, keys)["totalActiveUsers"] == 9
 
 
-def test_threat_56_double_logout_at_the_same_time(serve: Any, keys: Path) -> None:
+def test_56_double_logout_at_the_same_time(serve: Any, keys: Path) -> None:
     server = serve()
     with closing(Caller(server.url, keys)) as caller:
         token = caller.log_in("u1").json()["token"]
@@ -138,7 +138,7 @@ def test_threat_56_double_logout_at_the_same_time(serve: Any, keys: Path) -> Non
     assert census(server, keys)["versions"]["1.6.8"]["sessions"] == 1
 
 
-def test_threat_11_a_large_token_is_told_so(serve: Any, keys: Path) -> None:
+def test_11_a_large_token_is_told_so(serve: Any, keys: Path) -> None:
     with closing(Caller(serve().url, keys)) as caller:
         answer = caller.call("GET", "/api/auth/session", "x" * 9000)
         assert (answer.status_code, answer.json()["detail"]) == (401, "The token is refused: too_large.")
@@ -154,7 +154,7 @@ def test_counts_of_all_workers_meet(serve: Any, keys: Path) -> None:
     assert 'bgctl_api_requests_total{method="other",route="/healthz",status="400"} 1.0' in lines
 
 
-def test_threat_19_a_rotated_key_reaches_every_worker(serve: Any, keys: Path) -> None:
+def test_19_a_rotated_key_reaches_every_worker(serve: Any, keys: Path) -> None:
     server = serve()
     info = keyring.rotate(keys, "ES256")
     for _ in range(8):  # a connection each, so that every worker is asked

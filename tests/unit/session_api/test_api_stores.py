@@ -90,7 +90,7 @@ def test_an_ended_session_stays_ended(store: Store, clock: HandClock) -> None:
     assert store.census().users == 0
 
 
-def test_threat_54_a_store_that_lost_its_data_fills_again(store: Store) -> None:
+def test_54_a_store_that_lost_its_data_fills_again(store: Store) -> None:
     assert store.resume(session()) == session()
     assert store.find(session("s2", "u2")) == session("s2", "u2")
     assert store.census().users == 2
@@ -110,7 +110,7 @@ def test_one_user_cannot_touch_anothers_session(store: Store) -> None:
     assert store.find(session("s1", "u1")) == session("s1", "u1")
 
 
-def test_threat_56_of_many_logouts_one_counts(new_store: Any) -> None:
+def test_56_of_many_logouts_one_counts(new_store: Any) -> None:
     hosts = [new_store() for _ in range(8)]
     hosts[0].add(session())
     together = threading.Barrier(len(hosts))
@@ -136,7 +136,7 @@ def test_threads_share_a_store(store: SqliteStore) -> None:
     assert store.census().versions == {"1.6.7": VersionCount(40, 8, NOW)}
 
 
-def test_threat_55_the_stores_clock_decides(new_store: Any) -> None:
+def test_55_the_stores_clock_decides(new_store: Any) -> None:
     ahead = HandClock(NOW + 3600)
     store = new_store(clock=ahead)
     assert store.now() == NOW + 3600
@@ -158,7 +158,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "sessions.db"
 
 
-def test_threat_53_a_locked_file_is_busy(path: Path, clock: HandClock) -> None:
+def test_53_a_locked_file_is_busy(path: Path, clock: HandClock) -> None:
     store = SqliteStore(path, clock=clock, busy_timeout=0.01)
     store.add(session())
     other = sqlite3.connect(path, isolation_level=None)
@@ -172,7 +172,7 @@ def test_threat_53_a_locked_file_is_busy(path: Path, clock: HandClock) -> None:
     store.close()
 
 
-def test_threat_53_and_a_short_lock_is_waited_for(store: SqliteStore, path: Path) -> None:
+def test_53_and_a_short_lock_is_waited_for(store: SqliteStore, path: Path) -> None:
     store.ping()
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
@@ -193,7 +193,7 @@ def test_threat_53_and_a_short_lock_is_waited_for(store: SqliteStore, path: Path
 
 
 @pytest.mark.parametrize("damage", ["garbage", "directory"])
-def test_threat_54_a_corrupt_file_is_unknown_and_never_0(store: SqliteStore, path: Path, damage: str) -> None:
+def test_54_a_corrupt_file_is_unknown_and_never_0(store: SqliteStore, path: Path, damage: str) -> None:
     store.add(session())
     if damage == "garbage":
         path.write_bytes(b"\xa5" * path.stat().st_size)
@@ -245,7 +245,7 @@ def test_what_expired_is_purged_by_later_logins(
         assert kept() == left
 
 
-def test_threat_57_counting_reads_an_index_alone(store: SqliteStore) -> None:
+def test_57_counting_reads_an_index_alone(store: SqliteStore) -> None:
     with store.connect() as db:
         for statement in (sqlite_module.COUNT_USERS, sqlite_module.COUNT_VERSIONS):
             plan = db.execute("EXPLAIN QUERY PLAN " + statement, {"now": 0, "idle_since": -1}).fetchall()

@@ -67,11 +67,11 @@ def test_a_third_partys_token_needs_little(tokens: Tokens, forge: Forge) -> None
         ({"alg": "eddsa"}, "alg"),
     ],
 )
-def test_threat_1_alg_is_exactly_the_keys(tokens: Tokens, forge: Forge, header: Any, why: str) -> None:
+def test_1_alg_is_exactly_the_keys(tokens: Tokens, forge: Forge, header: Any, why: str) -> None:
     assert reason(tokens, forge.token(header, claims())) == why
 
 
-def test_threat_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> None:
+def test_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> None:
     kid = forge.keys["EdDSA"].kid
     for header in ({"alg": "none", "kid": kid}, {"kid": kid}):
         assert reason(tokens, f"{b64(header)}.{b64(claims())}.") == "malformed"
@@ -79,7 +79,7 @@ def test_threat_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> 
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "ES256", "RS256"])
-def test_threat_2_a_public_key_is_no_hmac_secret(
+def test_2_a_public_key_is_no_hmac_secret(
     tokens: Tokens, forge: Forge, all_keys: Any, alg: str
 ) -> None:
     pem = (all_keys / "verify" / f"{forge.keys[alg].kid}.pem").read_bytes()
@@ -88,7 +88,7 @@ def test_threat_2_a_public_key_is_no_hmac_secret(
     assert reason(tokens, f"{body}.{b64(signature)}") == "alg"
 
 
-def test_threat_3_only_compact_signed_tokens(tokens: Tokens, forge: Forge) -> None:
+def test_3_only_compact_signed_tokens(tokens: Tokens, forge: Forge) -> None:
     good = forge.token({}, claims())
     for token in (
         "",
@@ -109,15 +109,15 @@ def test_threat_3_only_compact_signed_tokens(tokens: Tokens, forge: Forge) -> No
 @pytest.mark.parametrize(
     "kid", ["../../etc/passwd", "k\0", "k" * 5000, 1, 1.5, None, True, [], {}, "unknown", "", "K-20270115-1"]
 )
-def test_threat_4_kid_is_a_name_in_a_table(tokens: Tokens, forge: Forge, kid: Any) -> None:
+def test_4_kid_is_a_name_in_a_table(tokens: Tokens, forge: Forge, kid: Any) -> None:
     assert reason(tokens, forge.token({"kid": kid}, claims())) == "unknown_kid"
 
 
-def test_threat_4_kid_missing(tokens: Tokens, forge: Forge) -> None:
+def test_4_kid_missing(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token(b'{"alg":"EdDSA"}', claims())) == "unknown_kid"
 
 
-def test_threat_5_keys_in_the_header_are_ignored(tokens: Tokens, forge: Forge) -> None:
+def test_5_keys_in_the_header_are_ignored(tokens: Tokens, forge: Forge) -> None:
     header = {
         "jku": "http://127.0.0.1:1/",
         "x5u": "http://127.0.0.1:1/",
@@ -131,11 +131,11 @@ def test_threat_5_keys_in_the_header_are_ignored(tokens: Tokens, forge: Forge) -
 @pytest.mark.parametrize(
     "header", [{"crit": ["exp"]}, {"crit": []}, {"b64": False}, {"b64": True}, {"crit": None}]
 )
-def test_threat_6_extensions(tokens: Tokens, forge: Forge, header: Any) -> None:
+def test_6_extensions(tokens: Tokens, forge: Forge, header: Any) -> None:
     assert reason(tokens, forge.token(header, claims())) == "crit"
 
 
-def test_threat_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
+def test_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
     good = forge.token({}, claims(), "ES256")
     body, _, segment = good.rpartition(".")
     raw = unb64(segment)
@@ -165,7 +165,7 @@ def test_threat_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, f"{body}.{b64(pair(r, s))}") is None
 
 
-def test_threat_8_rsa_padding(tokens: Tokens, forge: Forge) -> None:
+def test_8_rsa_padding(tokens: Tokens, forge: Forge) -> None:
     body, _, segment = forge.token({}, claims(), "RS256").rpartition(".")
     raw = unb64(segment)
     edits = [raw[:-1], raw + b"\0", b"\0" + raw, raw[1:], b"\0" * len(raw), b"\xff" * len(raw)]
@@ -175,7 +175,7 @@ def test_threat_8_rsa_padding(tokens: Tokens, forge: Forge) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 16, 31])
-def test_threat_9_a_truncated_tag(tokens: Tokens, forge: Forge, length: int) -> None:
+def test_9_a_truncated_tag(tokens: Tokens, forge: Forge, length: int) -> None:
     body, _, segment = forge.token({}, claims(), "HS256").rpartition(".")
     tag = unb64(segment)
     assert len(tag) == 32
@@ -186,13 +186,13 @@ def test_threat_9_a_truncated_tag(tokens: Tokens, forge: Forge, length: int) -> 
 @pytest.mark.parametrize(
     "edit", ["{}=", "{}==", "{} ", " {}", "{}\n", "{}\r\n", "\t{}", "{}+", "{}/", "{}A\u0391"]
 )
-def test_threat_10_base64url_is_canonical(tokens: Tokens, forge: Forge, index: int, edit: str) -> None:
+def test_10_base64url_is_canonical(tokens: Tokens, forge: Forge, index: int, edit: str) -> None:
     segments = forge.token({}, claims()).split(".")
     segments[index] = edit.format(segments[index])
     assert reason(tokens, ".".join(segments)) == "malformed"
 
 
-def test_threat_10_trailing_bits(tokens: Tokens, forge: Forge) -> None:
+def test_10_trailing_bits(tokens: Tokens, forge: Forge) -> None:
     body, _, signature = forge.token({}, claims()).rpartition(".")  # 64 bytes: 86 characters, 4 bits to spare
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     value = alphabet.index(signature[-1])
@@ -206,7 +206,7 @@ def test_threat_10_trailing_bits(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.sign(f"{header}.{b64(claims())}A")) == "malformed"
 
 
-def test_threat_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
+def test_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
     token = forge.token({}, claims(pad=""))
     longest = forge.token({}, claims(pad="x" * ((MAX_BYTES - len(token)) * 3 // 4 - 4)))
     assert MAX_BYTES - 8 <= len(longest) <= MAX_BYTES
@@ -216,7 +216,7 @@ def test_threat_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
 
 @pytest.mark.parametrize("depth", [17, 1000, 3000])
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
-def test_threat_12_deep_json(tokens: Tokens, forge: Forge, depth: int, brackets: str) -> None:
+def test_12_deep_json(tokens: Tokens, forge: Forge, depth: int, brackets: str) -> None:
     opening = "[" if brackets == "[]" else '{"a":'
     deep = opening * (depth - 2) + "1" + brackets[1] * (depth - 2)
     whole = json.dumps(claims())[:-1] + f', "deep": {deep}}}'
@@ -225,13 +225,13 @@ def test_threat_12_deep_json(tokens: Tokens, forge: Forge, depth: int, brackets:
     assert reason(tokens, forge.token(whole.encode(), claims())) == expected
 
 
-def test_threat_12_sixteen_levels_are_fine(tokens: Tokens, forge: Forge) -> None:
+def test_12_sixteen_levels_are_fine(tokens: Tokens, forge: Forge) -> None:
     whole = json.dumps(claims())[:-1] + ', "deep": ' + "[" * 15 + "]" * 15 + "}"
     assert reason(tokens, forge.token({}, whole.encode())) is None
 
 
 @pytest.mark.parametrize("key", ["deploymentVersion", "exp", "iss", "anything"])
-def test_threat_13_duplicate_keys(tokens: Tokens, forge: Forge, key: str) -> None:
+def test_13_duplicate_keys(tokens: Tokens, forge: Forge, key: str) -> None:
     whole = json.dumps({key: "1.6.8"} | claims())[:-1] + f', "{key}": "1.6.8"}}'
     assert reason(tokens, forge.token({}, whole.encode())) == "malformed"
     escaped = json.dumps({key: 1})[:-1] + f', "\\u{ord(key[0]):04x}{key[1:]}": 2}}'
@@ -259,11 +259,11 @@ NOT_VERSIONS += ["\uff11.6.7", "1\u20246\u20247", "../1.6.7", "1.6.7;", "v" * 65
 
 
 @pytest.mark.parametrize("version", NOT_VERSIONS)
-def test_threat_14_versions(tokens: Tokens, forge: Forge, version: Any) -> None:
+def test_14_versions(tokens: Tokens, forge: Forge, version: Any) -> None:
     assert reason(tokens, forge.token({}, claims(deploymentVersion=version))) == "claims"
 
 
-def test_threat_14_no_version(tokens: Tokens, forge: Forge) -> None:
+def test_14_no_version(tokens: Tokens, forge: Forge) -> None:
     without = claims()
     del without["deploymentVersion"]
     assert reason(tokens, forge.token({}, without)) == "claims"
@@ -272,12 +272,12 @@ def test_threat_14_no_version(tokens: Tokens, forge: Forge) -> None:
 @pytest.mark.parametrize(
     "change", [{"userId": None}, {"userId": 1}, {"userId": []}, {"sid": None}, {"sid": ""}]
 )
-def test_threat_14_names(tokens: Tokens, forge: Forge, change: Any) -> None:
+def test_14_names(tokens: Tokens, forge: Forge, change: Any) -> None:
     assert reason(tokens, forge.token({}, claims(**change))) == "claims"
 
 
 @pytest.mark.parametrize("sid", ["s" * 129, "s\n", "s\0", "\u0430bcdefghijklmnopqrstuv", 1, ["s"], {}])
-def test_threat_14_sids(tokens: Tokens, forge: Forge, sid: Any) -> None:
+def test_14_sids(tokens: Tokens, forge: Forge, sid: Any) -> None:
     assert reason(tokens, forge.token({}, claims(sid=sid))) == "claims"
 
 
@@ -298,7 +298,7 @@ def test_threat_14_sids(tokens: Tokens, forge: Forge, sid: Any) -> None:
         "9" * 5000,
     ],
 )
-def test_threat_15_exp_is_a_finite_integer(tokens: Tokens, forge: Forge, value: str) -> None:
+def test_15_exp_is_a_finite_integer(tokens: Tokens, forge: Forge, value: str) -> None:
     whole = json.dumps(claims(exp=0)).replace('"exp": 0', f'"exp": {value}')
     assert reason(tokens, forge.token({}, whole.encode())) == "claims"
 
@@ -306,19 +306,19 @@ def test_threat_15_exp_is_a_finite_integer(tokens: Tokens, forge: Forge, value: 
 @pytest.mark.parametrize(
     "value", ["NaN", "Infinity", "-Infinity", "0x6b49d200", "01800009999", "+1", "1.", ".5", "1_0"]
 )
-def test_threat_15_what_is_not_json(tokens: Tokens, forge: Forge, value: str) -> None:
+def test_15_what_is_not_json(tokens: Tokens, forge: Forge, value: str) -> None:
     for name in ("exp", "iat", "other"):
         whole = json.dumps(claims(other=0) | {name: "@"}).replace('"@"', value)
         assert reason(tokens, forge.token({}, whole.encode())) == "malformed"
 
 
 @pytest.mark.parametrize("value", ["1800604800", "1800604800.0", "1.8006048e9", "9007199254740991"])
-def test_threat_15_a_number_is_its_value(tokens: Tokens, forge: Forge, value: str) -> None:
+def test_15_a_number_is_its_value(tokens: Tokens, forge: Forge, value: str) -> None:
     whole = json.dumps(claims(exp="@")).replace('"@"', value)
     assert reason(tokens, forge.token({}, whole.encode())) is None
 
 
-def test_threat_15_exp_missing(tokens: Tokens, forge: Forge) -> None:
+def test_15_exp_missing(tokens: Tokens, forge: Forge) -> None:
     without = claims()
     del without["exp"]
     assert reason(tokens, forge.token({}, without)) == "claims"
@@ -340,12 +340,12 @@ def test_threat_15_exp_missing(tokens: Tokens, forge: Forge) -> None:
         ({"nbf": 2**53 - 1}, "not_yet"),
     ],
 )
-def test_threat_16_leeway_is_bounded(tokens: Tokens, forge: Forge, change: Any, why: str | None) -> None:
+def test_16_leeway_is_bounded(tokens: Tokens, forge: Forge, change: Any, why: str | None) -> None:
     assert reason(tokens, forge.token({}, claims(**change))) == why
 
 
 @pytest.mark.parametrize("iss", ["other", "", None, 1, ["bgctl"], "bgctl\n", "BGCTL"])
-def test_threat_18_another_issuer(tokens: Tokens, forge: Forge, iss: Any) -> None:
+def test_18_another_issuer(tokens: Tokens, forge: Forge, iss: Any) -> None:
     assert reason(tokens, forge.token({}, claims(iss=iss))) == "issuer"
 
 
@@ -364,7 +364,7 @@ def test_the_first_reason_is_told(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token({}, bad)) == "claims"
 
 
-def test_threat_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
+def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
     clock = HandClock()
     tokens = Tokens(keyring.Keyring(keys), clock, "bgctl", 60)
     old = forge.token({}, claims(exp=NOW + 10**7), "HS256")
@@ -378,7 +378,7 @@ def test_threat_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> N
     assert (reason(tokens, old), reason(tokens, new)) == ("unknown_kid", None)
 
 
-def test_threat_19_a_removed_key_is_gone_at_once(keys: Any, forge: Forge) -> None:
+def test_19_a_removed_key_is_gone_at_once(keys: Any, forge: Forge) -> None:
     tokens = Tokens(keyring.Keyring(keys), HandClock(), "bgctl", 60)
     token = forge.token({}, claims(), "ES256")
     assert reason(tokens, token) is None
