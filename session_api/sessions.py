@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from dataclasses import replace
 
 from session_api import messages
 from session_api.clock import moment
@@ -40,10 +41,13 @@ class Sessions:
         self._store.add(session)
         return self._sign(session, now)
 
-    def refresh(self, claims: Claims) -> messages.Token:
-        """A new token for the same session and version. Raises SessionEndedError, TokenError."""
+    def refresh(self, claims: Claims, routed: str | None) -> messages.Token:
+        """A new token for the same session, on its version. Raises SessionEndedError, TokenError.
+
+        `routed` is the version to which the proxy sent this request, if one did.
+        """
         now = self._store.now()
-        known = _alive(self._store.resume(_session(claims, now, now + self._ttl)))
+        known = _alive(self._store.resume(_session(self._held(claims, routed), now, now + self._ttl)))
         return self._sign(known, now)
 
     def close(self, claims: Claims) -> bool:
@@ -63,9 +67,10 @@ class Sessions:
             last_activity=moment(known.last_activity),
         )
 
-    def beat(self, claims: Claims) -> messages.Heartbeat:
+    def beat(self, claims: Claims, routed: str | None) -> messages.Heartbeat:
         """Mark activity, and tell whether a newer version awaits. Raises SessionEndedError, TokenError."""
         current = self._state.current_version()
+        claims = self._held(claims, routed)
         _alive(self._store.resume(_session(claims, self._store.now(), claims.expires_at)))
         return messages.Heartbeat(claims.version, current, claims.version != current)
 
@@ -82,6 +87,16 @@ class Sessions:
             users=[messages.UserActivity(email, moment(latest)) for email, latest in users],
             versions={version: _activity(versions[version]) for version in sorted(versions)},
         )
+
+    def _held(self, claims: Claims, routed: str | None) -> Claims:
+        """The claims with the version that serves the session: its own, or the one it was moved to since.
+
+        Counted under a version that has been retired, it would be one that no drain waits for.
+        """
+        served = self._state.served_versions()
+        if claims.version in served:
+            return claims
+        return replace(claims, version=routed if routed in served else self._state.current_version())
 
     def _sign(self, session: Session, now: int) -> messages.Token:
         expires_at = now + self._ttl

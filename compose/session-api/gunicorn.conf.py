@@ -24,7 +24,7 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108  # the heartbeat file must not wait fo
 keepalive = 75  # longer than the proxy keeps an idle connection (4 s): it never sends into a closing one
 graceful_timeout = 10
 limit_request_field_size = 16380  # room for a token of 8192 bytes, and to tell a larger one so
-accesslog = None  # the proxy logs requests
+accesslog = None  # /metrics counts requests
 logconfig_dict = CONFIGURATION
 control_socket_disable = True  # nothing outside steers this process but signals
 

@@ -23,10 +23,10 @@ function _M.new(keys, rules, count)
     }, Identity)
 end
 
---- The identity `{version, sid, exp}` in `text`, or nil and the reason. `now` in seconds.
+--- The identity (bg.token) in `text`, or nil and the reason. `now` in seconds.
 function Identity:of(text, now)
     local known = self.known:get(text)
-    if known and now <= known.exp + self.rules.leeway then
+    if known and now <= known.good_until then
         return known
     end
     local reason = self.refused:get(text)

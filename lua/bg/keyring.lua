@@ -68,14 +68,16 @@ end
 -- why: one bad key refuses the whole ring.
 function _M.load(directory, text)
     local ring = strict_json.object(text)
-    if not ring or ring.schema ~= SCHEMA or type(ring.keys) ~= "table" then
-        return nil, "keyring.json is not a key ring of schema " .. SCHEMA
+    if not ring or ring.schema ~= SCHEMA or type(ring.keys) ~= "table" or #ring.keys == 0 then
+        return nil, "keyring.json is not a key ring of schema " .. SCHEMA .. " with a key in it"
     end
     local keys = {}
     for _, entry in ipairs(ring.keys) do
         local key, why = load_key(directory, entry)
         if not key then
             return nil, why
+        elseif keys[entry.kid] then
+            return nil, "kid " .. entry.kid .. " is listed twice"
         end
         keys[entry.kid] = key
     end

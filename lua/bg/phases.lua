@@ -10,6 +10,9 @@ local ngx = ngx
 local pcall = pcall
 local exiting = ngx.worker.exiting
 
+-- Loaded before the workers start, so that no request has to open a file for it.
+require("bg.control")
+
 local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of these
 local KEYS_SECONDS = 1
 local STABLE = "blue" -- what serves when nothing is known yet
@@ -90,8 +93,15 @@ end
 
 --- set_by_lua of a slotted location: the slot's name, with the request counted in until log().
 function _M.slot()
+    local leaving = exiting()
+    if leaving then -- no timer reads the state for it any more
+        router.state:poll()
+    end
     local slot = _M.route()
-    ngx.var.bg_open = open.enter(slot, ngx.var.http_upgrade ~= nil)
+    ngx.var.bg_open = open.enter(slot, ngx.var.bg_upgrade ~= "")
+    if leaving then
+        workers.publish(router.state)
+    end
     return slot
 end
 
@@ -103,7 +113,7 @@ function _M.log()
         return
     end
     open.leave(tag)
-    if var.bg_served ~= var.bg_slot then
+    if var.bg_served ~= var.bg_slot and ngx.status < 500 then
         metrics.add(failovers[var.bg_slot])
     end
     if exiting() then -- no timer ticks in a worker that is leaving, and its WebSockets may outlive it by hours

@@ -5,7 +5,7 @@ local base64url = require("bg.base64url")
 local strict_json = require("bg.strict_json")
 
 local find, match = string.find, string.match
-local floor, min = math.floor, math.min
+local floor, huge, min = math.floor, math.huge, math.min
 local type = type
 
 local MAX_BYTES = 8192
@@ -73,7 +73,7 @@ local function refuse(claims, issuer, leeway, now)
     end
 end
 
---- The identity in `text`, `{version, sid, exp}`, or nil and the reason (one of the words in docs/tokens.md).
+--- The identity in `text`, `{version, sid, exp, good_until}`, or nil and the reason (a word of docs/tokens.md).
 -- @param keys    table of kid -> key as crypto.key makes it
 -- @param rules   `{issuer = string, leeway = seconds}`
 -- @param now     seconds since the epoch
@@ -107,7 +107,8 @@ function _M.verify(text, keys, rules, now)
     return {
         version = claims.deploymentVersion,
         sid = session_of(claims),
-        exp = key.retire_at and min(claims.exp, key.retire_at) or claims.exp,
+        exp = claims.exp,
+        good_until = min(claims.exp + rules.leeway, (key.retire_at or huge) - 1), -- the last good second
     }
 end
 

@@ -26,7 +26,8 @@ class AuthResource:
         self._send(resp, token)
 
     def on_post_refresh(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._send(resp, self._sessions.refresh(self._user(req)))
+        token = self._sessions.refresh(self._user(req), req.get_header("X-Deployment-Version"))
+        self._send(resp, token)
 
     def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._sessions.close(self._user(req))

@@ -22,7 +22,7 @@ class DeploymentResource:
         resp.media = self._sessions.census()
 
     def on_post_heartbeat(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.media = self._sessions.beat(self._user(req))
+        resp.media = self._sessions.beat(self._user(req), req.get_header("X-Deployment-Version"))
 
     def on_get_version(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.media = CurrentVersion(self._state.current_version())

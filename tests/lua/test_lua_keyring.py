@@ -54,6 +54,11 @@ def test_moments_are_pythons_moments(lua, tmp_path_factory, when):
         b'{"schema":2,"keys":[]}',
         b'{"schema":1}',
         b'{"schema":1,"keys":[7]}',
+        b'{"schema":1,"keys":[]}',
+        b'{"schema":1,"keys":{}}',
+        b'{"schema":1,"keys":null}',
+        b'{"schema":1,"keys":[{"kid":"k","alg":"HS256","file":"good.secret"},'
+        b'{"kid":"k","alg":"HS256","file":"good.secret"}]}',
         b'{"schema":1,"keys":[{"kid":"k","alg":"HS256","file":"../k.secret"}]}',
         b'{"schema":1,"keys":[{"kid":"k","alg":"HS256","file":"absent"}]}',
         b'{"schema":1,"keys":[{"kid":"k","alg":"none","file":"short.secret"}]}',

@@ -101,7 +101,7 @@ def verify(lua, keys):
 def test_a_good_token_is_believed(verify, alg):
     identity, reason = verify(sign(alg))
     assert reason is None
-    assert identity == {"version": "1.6.7", "sid": "A" * 22, "exp": NOW + 600}
+    assert identity == {"version": "1.6.7", "sid": "A" * 22, "exp": NOW + 600, "good_until": NOW + 660}
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
@@ -376,3 +376,14 @@ def test_a_pin_slides_half_way_through_its_life(lua):
     assert due(pin, b"1.6.7", 200, NOW + 1)
     assert due(pin, b"1.6.8", 200, NOW)
     assert due(None, b"1.6.7", 200, NOW)
+
+
+def test_19_a_retiring_key_bounds_what_it_signed(lua):
+    """To the second, also for a verdict that is remembered: no leeway for keys."""
+    key = lua.module("crypto")[b"key"](b"HS256", SECRET)
+    key[b"retire_at"] = NOW + 10
+    keys, rules = lua.table({"HS256": key}), lua.table(RULES)
+    verify = lua.module("token")[b"verify"]
+    token = sign("HS256").encode()
+    assert plain(verify(token, keys, rules, NOW + 9))["good_until"] == NOW + 9
+    assert verify(token, keys, rules, NOW + 10) == (None, b"unknown_kid")

@@ -104,8 +104,8 @@ class Api:
         assert result.status_code == 201, result.text
         return result.json["token"]
 
-    def post(self, path: str, token: str) -> testing.Result:
-        return self.client.simulate_post(path, headers={"Authorization": f"Bearer {token}"})
+    def post(self, path: str, token: str, **headers: str) -> testing.Result:
+        return self.client.simulate_post(path, headers={"Authorization": f"Bearer {token}", **headers})
 
     def get(self, path: str, token: str | None = None) -> testing.Result:
         headers = {"Authorization": f"Bearer {token}"} if token else None

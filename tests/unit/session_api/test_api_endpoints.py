@@ -179,6 +179,21 @@ def test_session(api: Api, clock: HandClock) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("routed", "goes_on_with"), [("1.6.7", "1.6.7"), ("1.6.8", "1.6.8"), ("9.9.9", "1.6.8"), ("\n", "1.6.8")]
+)
+def test_17_a_moved_session_goes_on_with_the_version_it_was_moved_to(
+    api: Api, routed: str, goes_on_with: str
+) -> None:
+    """Its own was retired: refresh and heartbeat count it where the proxy sends it, and sign that."""
+    token = api.token("u1", "1.5.0")
+    header = {"X-Deployment-Version": routed}
+    assert api.post("/api/deployment/heartbeat", token, **header).json["yourVersion"] == goes_on_with
+    assert api.census().json["versions"][goes_on_with]["sessions"] == 1
+    assert api.post("/api/auth/refresh", token, **header).json["deploymentVersion"] == goes_on_with
+    assert "1.5.0" not in api.census().json["versions"]
+
+
 def test_refresh_keeps_session_and_version(api: Api, clock: HandClock) -> None:
     first = api.log_in("u1", "1.6.7", email="a@b.c").json
     clock.now += 86400

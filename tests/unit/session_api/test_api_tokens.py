@@ -79,9 +79,7 @@ def test_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> None:
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "ES256", "RS256"])
-def test_2_a_public_key_is_no_hmac_secret(
-    tokens: Tokens, forge: Forge, all_keys: Any, alg: str
-) -> None:
+def test_2_a_public_key_is_no_hmac_secret(tokens: Tokens, forge: Forge, all_keys: Any, alg: str) -> None:
     pem = (all_keys / "verify" / f"{forge.keys[alg].kid}.pem").read_bytes()
     body = f"{b64({'alg': 'HS256', 'kid': forge.keys[alg].kid})}.{b64(claims())}"
     signature = hmac.digest(pem, body.encode(), "sha256")
