@@ -72,6 +72,8 @@ def _context(config: Config) -> dict[str, object]:
         "listen": proxy.listen,
         "control": proxy.control,
         "workers": proxy.workers,
+        # Secure cookies mean that browsers come by HTTPS, wherever in front of us that ends.
+        "scheme": "https" if proxy.secure_cookies else "$scheme",
         "services": services,
         **times,
     }

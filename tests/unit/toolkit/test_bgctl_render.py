@@ -69,3 +69,11 @@ def test_the_digest_tells_configurations_apart() -> None:
     one = render.files(CONFIG)
     other = render.files(config.parse(EXAMPLE.replace('pin_idle = "30m"', 'pin_idle = "31m"')))
     assert render.digest(one) == render.digest(render.files(CONFIG)) != render.digest(other)
+
+
+def test_the_app_is_told_how_browsers_come() -> None:
+    """By HTTPS where cookies are secure, though TLS ends in front of the proxy; else as they reached it."""
+    for secure, scheme in (("true", "https"), ("false", "$scheme")):
+        text = EXAMPLE.replace("secure_cookies = true", f"secure_cookies = {secure}")
+        conf = render.files(config.parse(text))["nginx.conf"].decode()
+        assert f"X-Forwarded-Proto {scheme};" in conf
