@@ -21,6 +21,19 @@ class Finding(Struct, frozen=True):
 
 
 Check = Callable[[Site], str]
+# Where an error names doctor as the next command: that is who is asking.
+MENDS = {
+    "configuration": "edit bgctl.toml",
+    "env file": "edit the env file",
+    "engine": "start docker or podman",
+    "compose file": "edit the compose file, or bgctl.toml",
+    "keys": "bgctl keys list",
+    "state": "bgctl up",
+    "images": "start docker or podman",
+    "ports": "start docker or podman",
+    "proxy": "bgctl up",
+    "session API": "bgctl up",
+}
 
 
 def examine(root: Path, ui: UI, command: str) -> list[Finding]:
@@ -39,7 +52,8 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
     except NotYet as error:
         return Finding(name, "warn", str(error), error.next)
     except BgctlError as error:
-        return Finding(name, "fail", str(error), error.next)
+        next = MENDS[name] if error.next in ("", "bgctl doctor") else error.next
+        return Finding(name, "fail", str(error), next)
 
 
 def _configuration(root: Path) -> str:

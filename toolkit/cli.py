@@ -1,5 +1,6 @@
 """The command line: a lazy group, and the one place where errors become exit codes."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import click
 
 from toolkit import __version__
 from toolkit.errors import BgctlError, Refused
+from toolkit.sink import Sink
 
 # Name, and the line in `bgctl --help`: help must not import what the commands import.
 COMMANDS = {
@@ -83,14 +85,16 @@ def run(argv: Sequence[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _interrupted(command)
-    except BrokenPipeError:
-        return 0  # whoever read our output has seen enough
     except Exception as error:
         return _fail(error, debug="--debug" in argv)
     return result if isinstance(result, int) else 0
 
 
 def main() -> None:
+    sys.stdout, sys.stderr = Sink(sys.stdout), Sink(sys.stderr)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # nohup
+            signal.signal(ending, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -14,7 +14,8 @@ from toolkit.values import Address, Duration, Text
 
 
 class Name(Text):
-    kind, like, pattern = "a name", "shop", re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+    kind = "a name: small letters, digits, - and _, a letter or digit first"
+    like, pattern = "shop", re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 class FileName(Text):
@@ -28,11 +29,13 @@ class Engine(Text):
 
 
 class Route(Text):
-    kind, like, pattern = "a route", "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]*")
+    kind = 'a route: it must begin with "/", or with "= /" or "^~ /", and has no blanks or wildcards'
+    like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]*")
 
 
 class HealthPath(Text):
-    kind, like, pattern = "a path", "/healthz", re.compile(r"/[!-~]*")
+    kind, like = 'a path: it must begin with "/"', "/healthz"
+    pattern = re.compile(r"/[!-~]*")
 
 
 SLOTS = ("blue", "green")
@@ -130,7 +133,7 @@ def load(path: Path) -> Config:
     except FileNotFoundError:
         raise Refused(f"{path} does not exist", "this is not a project", "bgctl --project DIR ...") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path} cannot be read", str(error)) from None
+        raise Refused(f"{path} cannot be read", str(error), f"edit {path.name}") from None
 
 
 def parse(text: str, name: str = "bgctl.toml") -> Config:
@@ -139,7 +142,8 @@ def parse(text: str, name: str = "bgctl.toml") -> Config:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
-        raise Refused(f"{name}:{line[1] if line else len(text.splitlines())}", f"not TOML: {error}") from None
+        place = f"{name}:{line[1] if line else len(text.splitlines())}"
+        raise Refused(place, f"not TOML: {error}", f"edit {name}") from None
     config = _config(raw, text, name)
     for where, problem in problems(config):
         raise _refusal(text, name, where, problem)
@@ -244,7 +248,9 @@ def _decode(kind: type, value: object) -> object:
 
 
 def _refusal(text: str, name: str, where: Where, problem: str) -> Refused:
-    return Refused(f"{name}:{locate(text, where)}", f"{'.'.join(where)}: {problem}".removeprefix(": "))
+    return Refused(
+        f"{name}:{locate(text, where)}", f"{'.'.join(where)}: {problem}".removeprefix(": "), f"edit {name}"
+    )
 
 
 def _split(dotted: str) -> Where:

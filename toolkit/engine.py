@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
-from toolkit import runner
+from toolkit import enginefile, runner
 from toolkit.compose import Compose
 from toolkit.config import Config
 from toolkit.errors import BgctlError, Failed, Refused
@@ -113,24 +113,37 @@ class Engine:
         self.root = root
 
     @classmethod
-    def detect(cls, config: Config, root: Path) -> "Engine":
-        """The engine that bgctl.toml names, or the first that answers. Raises Refused when there is none."""
-        wanted = ("docker", "podman") if config.project.engine == "auto" else (config.project.engine,)
-        silent: list[str] = []
-        for binary in wanted:
-            if not runner.which(binary):
-                silent.append(f"{binary} is not installed")
-                continue
+    def detect(cls, config: Config, root: Path, noted: str | None = None) -> "Engine":
+        """The engine that bgctl.toml names, else the one noted, else the first that answers. Raises Refused.
+
+        One that is noted has the containers: while it is silent, another would start a second stack.
+        """
+        named = None if config.project.engine == "auto" else config.project.engine
+        silent: dict[str, str] = {}
+        for binary in [only] if (only := named or noted) else enginefile.ENGINES:
+            found = cls._ask(binary, config, root)
+            if isinstance(found, Engine):
+                return found
+            silent[binary] = found
+        if noted and not named:
+            what, start = f"{noted}, on which this project runs, {silent[noted]}", f"start {noted}"
+            raise Refused(what, "its containers are there", f"{start}, or name another engine in bgctl.toml")
+        why = "; ".join(f"{binary} {reason}" for binary, reason in silent.items())
+        raise Refused("no container engine is usable", why, "start docker, or install podman")
+
+    @classmethod
+    def _ask(cls, binary: str, config: Config, root: Path) -> "Engine | str":
+        """The engine, or why it cannot be used."""
+        if not runner.which(binary):
+            return "is not installed"
+        try:
             engine = cls(_commands(binary, config), root)
-            try:
-                engine.rootless  # noqa: B018  (asking is the test)
-            except Failed as error:
-                silent.append(
-                    f"{binary} does not answer ({error.why.splitlines()[-1] if error.why else error.what})"
-                )
-                continue
-            return engine
-        raise Refused("no container engine is usable", "; ".join(silent), "bgctl doctor")
+            engine.rootless  # noqa: B018  (asking is the test)
+        except Refused as error:
+            return f"{error.what.removeprefix(binary).strip()}: {error.why}"
+        except Failed as error:
+            return f"does not answer ({error.why.splitlines()[-1] if error.why else error.what})"
+        return engine
 
     @property
     def name(self) -> str:
@@ -181,12 +194,12 @@ class Engine:
             return None
         return f"its container exited with code {found.state.exit_code}"
 
-    def up(self, service: str, env: Mapping[str, str]) -> None:
+    def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
         """Starts a service anew.
 
         The old container goes first: docker-compose 1.29 cannot recreate one on newer engines.
         """
-        self.remove(service, 10)
+        self.remove(service, grace)
         runner.run(self.commands.up(service), timeout=180, env=self._env(env), cwd=self.root)
 
     def remove(self, service: str, grace: float) -> None:

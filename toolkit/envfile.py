@@ -22,11 +22,11 @@ def parse(text: str, name: str = ".env") -> dict[str, str]:
             continue
         key, value = _entry(line, f"{name}:{number}")
         if key in VERSIONS and not is_version(value):
-            raise Refused(
-                f"{name}:{number}", f"{key} is {value!r}, which is no version; write one like 1.2.3"
-            )
+            why = f"{key} is {value!r}, which is no version; write one like 1.2.3"
+            raise Refused(f"{name}:{number}", why, f"edit {name}")
         if key in values:
-            raise Refused(f"{name}:{number}", f"{key} is set a second time; remove one of the lines")
+            why = f"{key} is set a second time; remove one of the lines"
+            raise Refused(f"{name}:{number}", why, f"edit {name}")
         values[key] = value
     return values
 
@@ -59,9 +59,11 @@ def set_value(path: Path, key: str, value: str) -> None:
 
 def _entry(line: str, where: str) -> tuple[str, str]:
     if not (match := _LINE.fullmatch(line)):
-        raise Refused(where, f"{line.strip()!r} is not KEY=VALUE; write it so, or start the line with #")
+        why = f"{line.strip()!r} is not KEY=VALUE; write it so, or start the line with #"
+        raise Refused(where, why, f"edit {where.partition(':')[0]}")
     if not (rest := _REST.fullmatch(match[3])):
-        raise Refused(where, f"the quotes of {match[2]} do not close; write {match[2]}='...'")
+        why = f"the quotes of {match[2]} do not close; write {match[2]}='...'"
+        raise Refused(where, why, f"edit {where.partition(':')[0]}")
     return match[2], _unquote(rest[2])
 
 
@@ -88,8 +90,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode()
     except FileNotFoundError:
-        raise Refused(
-            f"{path} does not exist", "it names the versions; write CURRENT_VERSION=... into it"
-        ) from None
+        why = "it names the versions; write CURRENT_VERSION=... into it"
+        raise Refused(f"{path} does not exist", why, f"edit {path.name}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path} cannot be read", str(error)) from None
+        raise Refused(f"{path} cannot be read", str(error), f"edit {path.name}") from None

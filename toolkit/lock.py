@@ -61,17 +61,23 @@ def _take(fd: int, directory: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Locked("another bgctl is at work here", _holder(directory), "bgctl status") from None
+        who = _holder(directory)
+        end = f"wait, or end it: kill {who.pid}, then run this again" if who else "wait, then run this again"
+        raise Locked("another bgctl is at work here", _words(who), end) from None
 
 
-def _holder(directory: Path) -> str:
-    """The holder in words. One that has just begun has a moment to write its name over the last one's."""
+def _holder(directory: Path) -> Holder | None:
+    """One that has just begun has a moment to write its name over the last one's."""
     who = None
     for _ in range(20):
         who = _read(directory / HOLDER)
         if who and Path(f"/proc/{who.pid}").exists():
             break
         time.sleep(0.01)
+    return who
+
+
+def _words(who: Holder | None) -> str:
     if not who:
         return "it has not said who it is (pid unknown, since just now)"
     return f"'bgctl {who.command}' by {who.user}@{who.host} (pid {who.pid}) since {who.since}"

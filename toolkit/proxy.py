@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct, field
@@ -47,7 +48,8 @@ class Status(Struct, frozen=True):
         return [worker for worker in self.workers if not worker.exiting]
 
     def applied(self, generation: int) -> bool:
-        up_to_date = [worker for worker in self.live if (worker.generation or 0) >= generation]
+        """This generation and no other: a state file put back by hand may have an earlier one."""
+        up_to_date = [worker for worker in self.live if worker.generation == generation]
         return len(up_to_date) == len(self.live) >= self.expected
 
 
@@ -139,9 +141,9 @@ def _finished(left: Slot, seconds: float, drain: Drain) -> str | None:
     return f"still had {describe(left)} at their deadline" if requests_over and websockets_over else None
 
 
-def reachable(proxy: Proxy) -> Status | None:
+def reachable(proxy: Proxy, tries: int = 1) -> Status | None:
     """The status, or None when it cannot be had."""
-    try:
-        return proxy.status()
-    except BgctlError:
-        return None
+    for _ in range(tries):
+        with suppress(BgctlError):
+            return proxy.status()
+    return None

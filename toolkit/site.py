@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import config, envfile, history, lock, statefile
+from toolkit import config, enginefile, envfile, history, lock, statefile
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.state import State
 from toolkit.ui import UI
@@ -32,6 +32,7 @@ class Site:
         self.config = config.load(self.root / "bgctl.toml")
         self.state_dir = self.root / "state"
         self.state_path = self.state_dir / "state.json"
+        self.engine_path = self.state_dir / "engine"
         self.history_path = self.state_dir / "history.jsonl"
         self.keys_dir = self.root / "keys"
         self.data_dir = self.root / "data"
@@ -43,7 +44,7 @@ class Site:
     def engine(self) -> "Engine":
         from toolkit.engine import Engine
 
-        return Engine.detect(self.config, self.root)
+        return Engine.detect(self.config, self.root, enginefile.read(self.engine_path))
 
     @cached_property
     def proxy(self) -> "Proxy":

@@ -32,6 +32,11 @@ def fault(site: Site, slot: str, version: str) -> str | None:
     return None
 
 
+def serves(site: Site, slot: str, version: str) -> bool:
+    """Whether all of a slot serves `version`. What this denies gets restarted: see `answers`."""
+    return all(answers(address, each.health, version) for _, each, address in members(site, slot))
+
+
 def prove(site: Site, slot: str, version: str) -> None:
     """Raises Failed with the container's last log lines."""
     for name, service, address in members(site, slot):
@@ -42,13 +47,14 @@ def start(site: Site, slot: str, version: str) -> str:
     """Starts what does not run `version` yet, and proves all of it. Returns a note."""
     env = env_with(site, slot, version)
     for name, service, address in members(site, slot):
-        if not (site.engine.running(name) and _serves(address, service.health, version)):
-            site.engine.up(name, env)
+        if not (site.engine.running(name) and answers(address, service.health, version)):
+            site.engine.up(name, env, site.config.drain.stop_grace)
     prove(site, slot, version)
     return f"{slot} is healthy on {version}"
 
 
-def _serves(address: Address, path: str, version: str) -> bool:
+def answers(address: Address, path: str, version: str | None) -> bool:
+    """Whether a service is healthy and, where `version` is given, is that."""
     # Three tries: one slow answer is no reason to restart what may be serving people.
     return any(health.probe(address, path, version) is None for _ in range(3))
 
@@ -58,6 +64,12 @@ def stop(site: Site, slot: str) -> str:
     for name, _, _ in members(site, slot):
         site.engine.remove(name, site.config.drain.stop_grace)
     return f"{slot} is stopped"
+
+
+def absent(site: Site, slot: str) -> bool:
+    """No container of this slot is left, running or not."""
+    found = site.engine.containers()
+    return not any(name in found for name, _, _ in members(site, slot))
 
 
 def wait_empty(site: Site, slot: str) -> str:
@@ -88,13 +100,20 @@ def check_images(site: Site, compose: Compose, services: list[str], pull: bool) 
         image = compose.image(service)
         if site.engine.has_image(image) or (pull and site.engine.pull(image)):
             continue
-        raise Refused(f"image {image} is missing", f"{service} needs it", f"{site.engine.name} pull {image}")
+        local = image.startswith("localhost/")  # no registry has it: setup/images built it
+        get = (
+            f"setup/images {site.engine.name}   (in a checkout)"
+            if local
+            else f"{site.engine.name} pull {image}"
+        )
+        raise Refused(f"image {image} is missing", f"{service} needs it", get)
 
 
 def check_port(site: Site, service: str, address: Address) -> None:
     """Raises Refused when somebody other than this service's own container is there."""
     if not ports.is_free(address) and not site.engine.running(service):
-        raise Refused(f"{address} is taken by {ports.holder(address)}", f"{service} needs it", "bgctl doctor")
+        mend = "stop that, or name another port in bgctl.toml and the compose file"
+        raise Refused(f"{address} is taken by {ports.holder(address)}", f"{service} needs it", mend)
 
 
 def describe(state: State) -> str:

@@ -88,10 +88,10 @@ def maint(version: str | None) -> Slot:
     return Slot(version, "maint", 0)
 
 
-def adopt(version: str, now: datetime) -> State:
-    """The first state: what runs today is blue."""
+def adopt(version: str, now: datetime, after: int = 0) -> State:
+    """The first state: what runs today is blue. `after` is the last generation that a proxy has seen."""
     check_version(version)
-    return State(1, 1, stamp(now), "rest", None, Slots(ready(version), maint(None)))
+    return State(1, after + 1, stamp(now), "rest", None, Slots(ready(version), maint(None)))
 
 
 def candidate(state: State, version: str, now: datetime) -> State:
@@ -105,6 +105,9 @@ def candidate(state: State, version: str, now: datetime) -> State:
         )
     if state.deployment and state.deployment.new == version:
         return state
+    if state.deployment:
+        why = "it makes way for another one when it is rolled back"
+        raise Refused(f"{state.deployment.new} is the candidate", why, "bgctl rollback")
     deployment = Deployment(now.strftime("%Y%m%d-%H%M%S"), blue, version, stamp(now), "candidate")
     return _next(state, now, "candidate", deployment, ready(blue), maint(version))
 
@@ -186,9 +189,8 @@ def serving_version(state: State, slot: str) -> str:
 
 def check_version(version: str) -> None:
     if not is_version(version):
-        raise Refused(
-            f"{version!r} is not a version", "letters, digits and . _ + -, at most 64, no blank in front"
-        )
+        why = "letters, digits and . _ + -, at most 64, a letter or digit first"
+        raise Refused(f"{version!r} is not a version", why, "bgctl up-green VERSION")
 
 
 def _routable(state: State) -> Deployment:

@@ -1,5 +1,7 @@
-"""state/state.json on disk: read strictly, written in one step."""
+"""state/state.json on disk: read strictly, written in one step; state.json.last is a copy to go back to."""
 
+import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from toolkit import atomic, state
@@ -14,7 +16,7 @@ def read(path: Path) -> State:
     except FileNotFoundError:
         raise Refused("nothing has been started here", f"{path} does not exist", "bgctl up") from None
     except (OSError, ValueError) as error:
-        raise Failed(f"{path} cannot be used", str(error), "bgctl doctor") from None
+        raise Failed(f"{path} cannot be used", str(error), _mend(path)) from None
 
 
 def write(path: Path, new: State) -> None:
@@ -22,3 +24,25 @@ def write(path: Path, new: State) -> None:
     if problem := state.problem_of(new):
         raise AssertionError(problem)
     atomic.write(path, state.encode(new))
+    _keep(_last(path), state.encode(new))
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """A copy of what is in force: an earlier state would take a switch back. Best effort, else none."""
+    try:
+        atomic.write(path, data)
+    except Failed:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _mend(path: Path) -> str:
+    last = _last(path)
+    with suppress(OSError, ValueError):
+        state.decode(last.read_bytes())
+        return f"cp {shlex.quote(str(last))} {shlex.quote(str(path))}"
+    return "mend it, or remove it and run: bgctl up (blue is then CURRENT_VERSION; a release ends)"
+
+
+def _last(path: Path) -> Path:
+    return path.with_name(f"{path.name}.last")

@@ -54,7 +54,7 @@ class Client:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise Unreachable(f"{self.base}{path} gives no answer", _reason(error)) from None
+            raise Unreachable(f"{self.base}{path} gives no answer", _reason(error), "bgctl up") from None
         return Answer(response.status_code, response.content)
 
 

@@ -19,8 +19,8 @@ from toolkit.cli import App
 def command(app: App, timeout: float, interval: float, auto: bool, dry_run: bool) -> None:
     """Wait until the old version is empty.
 
-    Empty: no sessions, no requests, no WebSockets, all of them known. Exit code 5 when the time-out comes
-    first.
+    Empty: no sessions and no WebSockets, both known; promote waits for the last requests. Exit code 5 when
+    the time-out comes first.
     """
     from toolkit.release import drain
 

@@ -12,7 +12,11 @@ from toolkit.state import State
 
 @dataclass(frozen=True)
 class Remaining:
-    """None is unknown, and unknown is not empty."""
+    """None is unknown, and unknown is not empty.
+
+    Plain requests are told and not waited for: on a busy site those of visitors without a session come and go
+    for ever. Once blue is out of routing no more can come, and then promote waits for the last of them.
+    """
 
     version: str
     sessions: int | None
@@ -21,7 +25,11 @@ class Remaining:
 
     @property
     def empty(self) -> bool:
-        return self.sessions == self.requests == self.websockets == 0
+        return self.sessions == self.websockets == 0
+
+    @property
+    def unknown(self) -> bool:
+        return self.sessions is None or self.websockets is None
 
     def __str__(self) -> str:
         parts = (("sessions", self.sessions), ("requests", self.requests), ("WebSockets", self.websockets))
@@ -58,7 +66,7 @@ def run(site: Site, timeout: float = 0, interval: float = 2) -> None:
     while not (left := look(site)).empty:
         site.ui.progress(str(left))
         if timeout and time.monotonic() + interval > deadline:
-            raise NotYet("not empty yet", str(left), "bgctl drain, or: bgctl status")
+            raise NotYet("not empty yet", str(left), _wait(left))
         time.sleep(interval)
     record(site, left)
 
@@ -70,7 +78,7 @@ def run_once(site: Site) -> None:
     except Refused as error:
         raise Refused(error.what, f"{error.why}; next: {error.next}") from None
     if not left.empty:
-        raise NotYet("not yet", str(left))
+        raise NotYet("not yet", f"{left}; next: {_wait(left)}")
     record(site, left)
 
 
@@ -83,6 +91,10 @@ def record(site: Site, left: Remaining) -> None:
                 raise Refused("the release has moved on", f"it is in phase {now.phase}", "bgctl status")
             site.save(state.drained(now, site.now()))
     site.ui.say(f"{left}: next: bgctl promote")
+
+
+def _wait(left: Remaining) -> str:
+    return "bgctl up, or: bgctl doctor" if left.unknown else "wait, or: bgctl route disable-blue"
 
 
 def _next(now: State) -> str:

@@ -33,7 +33,7 @@ def steps(site: Site, release: Deployment) -> list[Step]:
             "stop-blue",
             f"stop blue on {old}",
             lambda: slots.stop(site, "blue"),
-            lambda: not taken_over(site) and not blue_runs(site, new),
+            lambda: not taken_over(site) and not slots.serves(site, "blue", new),
         ),
         Step(
             "start-blue",
@@ -64,6 +64,7 @@ def check(site: Site, now: State) -> Deployment:
     if release is None or now.phase not in ("draining", "promoting"):
         next = "bgctl route enable-green" if release else "bgctl up-green VERSION"
         raise Refused(f"nothing to promote in phase {now.phase}", "green does not serve everyone", next)
+    site.env()  # the last step writes it: refused now, or not at all
     check_empty(site, now)
     serving = "blue" if taken_over_by(now) else "green"
     if problem := slots.fault(site, serving, release.new):
@@ -77,8 +78,9 @@ def check_empty(site: Site, now: State) -> None:
     if now.phase == "promoting" or now.slots.blue.state == "maint":
         return
     left = drain.remaining(site, now)
-    # Plain requests may come and go (a visitor without a session); retiring blue waits for those.
-    if left.sessions != 0 or left.websockets != 0:
+    if left.unknown:
+        raise Refused("whether blue is empty is unknown", str(left), "bgctl up, or: bgctl doctor")
+    if not left.empty:
         raise Refused("blue is not empty", str(left), "bgctl drain")
 
 
@@ -96,10 +98,6 @@ def taken_over_by(now: State) -> bool:
 
 def taken_over(site: Site) -> bool:
     return taken_over_by(site.state())
-
-
-def blue_runs(site: Site, version: str) -> bool:
-    return slots.fault(site, "blue", version) is None
 
 
 def green_drains(site: Site) -> bool:

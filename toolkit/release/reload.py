@@ -1,5 +1,7 @@
 """A running proxy's new configuration: tested under another name first, then put in place and loaded."""
 
+from collections.abc import Iterable
+
 from toolkit import atomic, render
 from toolkit.errors import Failed
 from toolkit.proxy import Status
@@ -10,9 +12,9 @@ CANDIDATE = "nginx.conf.new"
 
 def apply(site: Site, files: dict[str, bytes]) -> str:
     """Raises Failed with the old configuration in place and in service."""
-    if loaded(site) == render.digest(files):
+    old = stored(site, files)
+    if old == files and loaded(site) == render.digest(files):
         return "runs with this configuration already"
-    old = {name: (site.proxy_dir / name).read_bytes() for name in files}
     test(site, files["nginx.conf"])
     store(site, files)
     try:
@@ -51,6 +53,12 @@ def store(site: Site, files: dict[str, bytes]) -> None:
     site.proxy_dir.mkdir(exist_ok=True)
     for name, data in files.items():
         atomic.write(site.proxy_dir / name, data)
+
+
+def stored(site: Site, names: Iterable[str]) -> dict[str, bytes]:
+    """What is on disk, without what is missing there."""
+    paths = [site.proxy_dir / name for name in names]
+    return {path.name: path.read_bytes() for path in paths if path.exists()}
 
 
 def loaded(site: Site) -> str | None:

@@ -1,7 +1,7 @@
 """`bgctl rollback`: everyone back on the old version, from any phase; the switch itself is one write."""
 
 from toolkit import history, slots, state
-from toolkit.errors import Failed
+from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.proxy import reachable
 from toolkit.release import route
 from toolkit.release.steps import Step, walk
@@ -13,10 +13,12 @@ def run(site: Site, wait: bool = True, dry_run: bool = False) -> None:
     with site.change("rollback", dry_run):
         now = site.state()
         if now.deployment is None:
+            tidy(site, dry_run)
             site.ui.say(f"nothing to roll back: {now.slots.blue.version} is at rest")
             site.ui.say(f"for an older version: bgctl up-green {_before(site) or 'VERSION'}")
             return
-        if not blue_runs(site, now.deployment.old):
+        check_env(site)
+        if not slots.serves(site, "blue", now.deployment.old):
             check_image(site, now.deployment.old, pull=not dry_run)
         walk(steps(site, now.deployment, wait), site.ui, dry_run)
     if wait and not dry_run:
@@ -28,7 +30,10 @@ def steps(site: Site, release: Deployment, wait: bool = True) -> list[Step]:
     steps = [
         Step("hold-green", f"green serves {new}", lambda: hold(site, new), lambda: promoted(site, release)),
         Step(
-            "start-blue", f"start blue on {old}", lambda: restart(site, old), lambda: not blue_runs(site, old)
+            "start-blue",
+            f"start blue on {old}",
+            lambda: slots.start(site, "blue", old),
+            lambda: not slots.serves(site, "blue", old),
         ),
         Step("switch", f"blue serves {old} to everyone", lambda: switch(site)),
     ]
@@ -47,25 +52,27 @@ def check_image(site: Site, old: str, pull: bool) -> None:
     slots.check_images(site, site.compose(slots.env_with(site, "blue", old)), names, pull)
 
 
-def blue_runs(site: Site, version: str) -> bool:
-    return slots.fault(site, "blue", version) is None
+def check_env(site: Site) -> None:
+    """Routing back matters more than the env file, which is needed only at the end."""
+    try:
+        site.env()
+    except Refused as error:
+        site.ui.warn(f"{error}; next: {error.next}")
 
 
 def promoted(site: Site, release: Deployment) -> bool:
-    """A promotion has put blue on the new version: somebody must serve that while blue goes back."""
-    blue = site.state().slots.blue
-    return blue.version == release.new and blue.state != "maint"
+    """A promotion has put blue on the new version: somebody must serve that while blue goes back.
+
+    Also when an earlier rollback has taken blue out of routing: what it had open may still be open.
+    """
+    now = site.state()
+    return now.phase == "promoting" and now.slots.blue.version == release.new
 
 
 def hold(site: Site, new: str) -> str:
     slots.start(site, "green", new)
     route.switch(site, state.retire_blue(site.state(), site.now()))
     return slots.wait_empty(site, "blue")
-
-
-def restart(site: Site, old: str) -> str:
-    slots.stop(site, "blue")
-    return slots.start(site, "blue", old)
 
 
 def switch(site: Site) -> str:
@@ -84,6 +91,19 @@ def drain_green(site: Site) -> str:
     if reachable(site.proxy) is None:
         return "not waited for: the proxy does not answer"
     return slots.wait_empty(site, "green")
+
+
+def tidy(site: Site, dry_run: bool) -> None:
+    """At rest nothing needs green: one that an up-green left behind goes."""
+    try:
+        stray = not slots.absent(site, "green")
+        if stray and not dry_run:
+            slots.stop(site, "green")
+    except BgctlError as error:
+        site.ui.warn(f"whether a green was left behind is unknown: {error}")
+        return
+    if stray:
+        site.ui.say(f"green {'would be' if dry_run else 'is'} stopped: it was no part of a release")
 
 
 def _before(site: Site) -> str | None:

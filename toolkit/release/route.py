@@ -4,6 +4,7 @@ import time
 
 from toolkit import slots, state
 from toolkit.errors import Failed, Refused
+from toolkit.release.steps import Step, preview
 from toolkit.site import Site
 from toolkit.state import State
 
@@ -16,21 +17,27 @@ TARGETS = {
 
 def run(site: Site, what: str, percent: int | None = None, yes: bool = False, dry_run: bool = False) -> None:
     command = what if percent is None else f"{what} {percent}"
+    asked = confirm_moving(site) if what == "disable-blue" and not (yes or dry_run) else None
     with site.change(f"route {command}", dry_run):
         now = site.state()
         target = goal(site, now, what, percent)
-        if target == now:
-            site.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
-            return
-        prove(site, now, target)
-        if what == "disable-blue" and not dry_run:
-            _confirm_moving(site, now, yes)
+        if asked not in (None, now):
+            why = "somebody has changed it while you were asked"
+            raise Refused("the release has moved on", why, "bgctl status")
+        if target != now:
+            prove(site, now, target)
         if dry_run:
-            site.ui.say(
-                f"would write generation {target.generation}: {slots.describe(target)}; nothing changed"
-            )
-            return
-        site.ui.line("ok", "routing", switch(site, target), "green")
+            preview([step(site, now, target)], site.ui)
+        elif target == now:
+            confirm(site, now)
+            site.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
+        else:
+            site.ui.line("ok", "routing", switch(site, target), "green")
+
+
+def step(site: Site, now: State, target: State) -> Step:
+    what = f"would write generation {target.generation}: {slots.describe(target)}"
+    return Step("routing", what, lambda: switch(site, target), lambda: target != now)
 
 
 def goal(site: Site, now: State, what: str, percent: int | None) -> State:
@@ -45,28 +52,41 @@ def prove(site: Site, now: State, target: State) -> None:
         before, after = now.slots[name], target.slots[name]
         more = after.state == "ready" or (after.state == "drain" and before.state == "maint")
         if more and after.version and (problem := slots.fault(site, name, after.version)):
-            raise Refused(f"{name} is not healthy", problem, "bgctl status")
+            candidate = name == "green" and before.state == "maint"
+            start = f"bgctl up-green {after.version}" if candidate else "bgctl up"
+            raise Refused(f"{name} is not healthy", problem, start)
 
 
 def switch(site: Site, target: State) -> str:
     """Writes and waits; returns a note with how long the proxy took. Raises Failed without its word."""
     site.save(target)
     start = time.monotonic()
+    confirm(site, target)
+    took = (time.monotonic() - start) * 1000
+    return f"{slots.describe(target)}; every worker after {took:.0f} ms (generation {target.generation})"
+
+
+def confirm(site: Site, target: State) -> None:
+    """Raises Failed unless every worker goes by what has been written."""
     try:
         site.proxy.wait_applied(target.generation)
     except Failed as error:
         why = f"{error}; the new routing is written and holds as soon as the proxy reads it"
         raise Failed("the switch is not confirmed", why, "bgctl status") from None
-    took = (time.monotonic() - start) * 1000
-    return f"{slots.describe(target)}; every worker after {took:.0f} ms (generation {target.generation})"
 
 
-def _confirm_moving(site: Site, now: State, yes: bool) -> None:
-    """Sessions that blue still has would be moved: somebody must want that."""
-    count = site.sessions.count(now.slots.blue.version or "")
-    if count == 0 or yes:
-        return
+def confirm_moving(site: Site) -> State:
+    """Sessions that blue still has would be moved: somebody must want that. Returns the state asked about.
+
+    Asked without the lock: a question that nobody answers must not keep a rollback out.
+    """
+    now = site.state()
+    moves = state.disable_blue(now, site.now()) != now
+    count = site.sessions.count(now.slots.blue.version or "") if moves else 0
+    if count == 0:
+        return now
     many = "an unknown number of" if count is None else count
     question = f"{many} sessions on {now.slots.blue.version} will be moved to green at once. Go on?"
     if not site.ui.confirm(question):
         raise Refused("not confirmed", f"{many} sessions are still on blue", "bgctl drain, or: --yes")
+    return now

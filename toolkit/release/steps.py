@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from toolkit.errors import BgctlError
+from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.ui import UI
 
 
@@ -17,7 +17,10 @@ def nothing() -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """`do` returns a note for its line. `undo` runs when `do` fails, and must not mind how far `do` came."""
+    """`do` returns a note for its line.
+
+    `undo` runs when `do` fails or is interrupted, and must not mind how far `do` came.
+    """
 
     name: str
     what: str
@@ -27,21 +30,37 @@ class Step:
 
 
 def walk(steps: Sequence[Step], ui: UI, dry_run: bool = False) -> None:
-    """Raises what a step raises. A dry run only says what would be done, as things stand now."""
+    """Raises what a step raises; what would be Refused is Failed when a step before it has changed something.
+
+    A dry run only says what would be done, as things stand now.
+    """
     if dry_run:
         return preview(steps, ui)
+    done = ""
     for step in steps:
-        if not step.needed():
-            ui.line("-", step.name, "nothing to do", "dim")
-            continue
-        with ui.step(step.name) as note:
-            note(step.what)
-            try:
-                note(step.do())
-            except BgctlError:
-                _undo(step, ui)
+        try:
+            done = step.name if _take(step, ui) else done
+        except Refused as error:
+            if not done:
                 raise
+            why, next = f"{error.why}; up to {done} it is done", "run the same command again"
+            raise Failed(error.what, why, f"{error.next}, then {next}" if error.next else next) from None
     return None
+
+
+def _take(step: Step, ui: UI) -> bool:
+    """Whether there was anything to do."""
+    if not step.needed():
+        ui.line("-", step.name, "nothing to do", "dim")
+        return False
+    with ui.step(step.name) as note:
+        note(step.what)
+        try:
+            note(step.do())
+        except (BgctlError, KeyboardInterrupt):
+            _undo(step, ui)
+            raise
+    return True
 
 
 def _undo(step: Step, ui: UI) -> None:

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from toolkit import render, slots, state
+from toolkit import enginefile, render, slots, state
 from toolkit.errors import Failed, Refused
+from toolkit.proxy import reachable
 from toolkit.release import reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
@@ -15,23 +16,26 @@ START = 20.0  # seconds for a proxy to start and apply the state
 
 def run(site: Site, dry_run: bool = False) -> None:
     with site.change("up", dry_run):
-        walk(steps(site), site.ui, dry_run)
+        walk(steps(site, pull=not dry_run), site.ui, dry_run)
 
 
-def steps(site: Site) -> list[Step]:
-    """Checks first: raises Refused with nothing changed."""
+def steps(site: Site, pull: bool = True) -> list[Step]:
+    """Checks first: raises Refused with nothing changed.
+
+    Shared services come last: people are served without them, and must not wait for one that is in trouble.
+    """
     target = site.state() if site.state_path.exists() else _first_state(site)
-    check(site, target)
+    check(site, target, pull)
     return [
         Step("keys", "make the signing keys", lambda: make_keys(site), lambda: not keys_exist(site)),
         Step("folders", "make the folders, let the containers read them", lambda: make_folders(site)),
         Step(
             "state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not adopted(site)
         ),
-        *[_shared(site, name) for name in site.config.shared],
         *[_slot(site, slot, version) for slot, version in in_service(target).items()],
         Step("proxy", "start the proxy, or give it the new configuration", lambda: start_proxy(site)),
         Step("routing", "wait until every worker routes by the state", lambda: await_routing(site)),
+        *[_shared(site, name) for name in site.config.shared],
     ]
 
 
@@ -39,21 +43,26 @@ def _first_state(site: Site) -> State:
     version = site.env().get("CURRENT_VERSION")
     if not version:
         why = "it names the version that runs today; write CURRENT_VERSION=..."
-        raise Refused(f"{site.env_path.name} has no CURRENT_VERSION", why)
-    return state.adopt(version, site.now())
+        raise Refused(f"{site.env_path.name} has no CURRENT_VERSION", why, f"edit {site.env_path.name}")
+    # A proxy that outlived its state file has seen generations: the next one is new to it.
+    running = reachable(site.proxy)
+    return state.adopt(version, site.now(), after=(running and running.generation) or 0)
 
 
-def check(site: Site, target: State) -> None:
+def check(site: Site, target: State, pull: bool) -> None:
     wanted, blue = site.env().get("CURRENT_VERSION"), target.slots.blue.version
     if target.phase == "rest" and wanted and wanted != blue:
         why = f"blue serves {blue}; a new version is a release"
         raise Refused(f"CURRENT_VERSION is {wanted} in {site.env_path.name}", why, f"bgctl up-green {wanted}")
     versions = in_service(target)
-    services = ["proxy", *site.config.shared, *[m[0] for slot in versions for m in slots.members(site, slot)]]
+    services = ["proxy", *[m[0] for slot in versions for m in slots.members(site, slot)]]
+    if not adopted(site):  # later on, they must not keep the rest from coming back: see start_shared
+        services += site.config.shared
     env = site.compose_env(blue or "", target.slots.green.version or blue or "")
-    slots.check_images(site, site.compose(env), services, pull=True)
+    slots.check_images(site, site.compose(env), services, pull)
     for service, address in slots.addresses(site, versions):
-        slots.check_port(site, service, address)
+        if service in services:
+            slots.check_port(site, service, address)
 
 
 def in_service(target: State) -> dict[str, str]:
@@ -78,6 +87,7 @@ def make_folders(site: Site) -> str:
     for path in (site.state_dir, site.proxy_dir):
         path.mkdir(exist_ok=True)
         path.chmod(0o755)
+    enginefile.write(site.engine_path, site.engine.name)
     site.data_dir.mkdir(exist_ok=True)
     site.data_dir.chmod(0o750)  # it holds e-mail addresses
     if (group := site.engine.group) is not None:
@@ -116,15 +126,19 @@ def start_shared(site: Site, name: str) -> str:
     service = site.config.shared[name]
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
-    if not site.engine.running(name, env):
+    address = service.at("address")
+    if not (site.engine.running(name, env) and slots.answers(address, service.health, None)):
+        slots.check_images(site, site.compose(env), [name], pull=True)
+        slots.check_port(site, name, address)
         site.engine.up(name, env)
-    slots.prove_service(site, name, service.at("address"), service.health, None)
+    slots.prove_service(site, name, address, service.health, None)
     return f"{name} is healthy"
 
 
 def start_proxy(site: Site) -> str:
+    """A proxy that does not answer cannot be reloaded, and may be dying of what it has loaded: a new one."""
     files = render.files(site.config)
-    if site.engine.running("proxy"):
+    if site.engine.running("proxy") and reachable(site.proxy, tries=3):
         return reload.apply(site, files)
     reload.store(site, files)
     blue = site.state().slots.blue.version or ""

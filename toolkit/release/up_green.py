@@ -14,9 +14,8 @@ def run(site: Site, version: str | None, dry_run: bool = False) -> None:
         now = site.state()
         target = state.candidate(now, version, site.now())
         check(site, now, version, pull=not dry_run)
-        if target == now and not slots.fault(site, "green", version):
-            if not dry_run:
-                site.set_env("VERSION", version)
+        if target == now and not dry_run and not slots.fault(site, "green", version):
+            site.set_env("VERSION", version)
             site.ui.say(f"green runs {version} already and is healthy")
             return
         walk(steps(site, target, version), site.ui, dry_run)

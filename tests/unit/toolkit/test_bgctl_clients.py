@@ -99,11 +99,11 @@ def status(*generations: int, **changes: object) -> tuple[int, dict[str, object]
 def test_applied_is_when_every_expected_worker_has_it(web: Callable[[], Web]) -> None:
     control = web()
     replies = itertools.chain(
-        [status(6, 6), status(7, 6), status(7), status()], itertools.repeat(status(7, 8))
+        [status(6, 6), status(7, 6), status(7, 8), status(7), status()], itertools.repeat(status(7, 7))
     )
     control.answers["/status"] = lambda: next(replies)
     Proxy(Address(control.address)).wait_applied(7, within=30)
-    assert len(control.requests) == 5
+    assert len(control.requests) == 6
 
 
 def test_a_worker_that_is_leaving_is_not_waited_for(web: Callable[[], Web]) -> None:

@@ -60,6 +60,9 @@ MISTAKES = [
     ('routes = ["/"]', 'routes = ["/", "/"]', "already taken"),
     ('compose_file = "compose.yaml"', 'compose_file = "../compose.yaml"', "project.compose_file"),
     ("passes = 3", "passes = 0", "health.passes"),
+    ('health = "/readyz"', 'health = "readyz"', 'must begin with "/"'),
+    ('routes = ["/"]', 'routes = ["api"]', 'must begin with "/"'),
+    ('name = "shop"', 'name = "Shop"', "small letters, digits, - and _"),
 ]
 
 
@@ -69,6 +72,7 @@ def test_50_a_mistake_is_named_with_its_line(right: str, wrong: str, said: str) 
     with pytest.raises(Refused) as caught:
         config.parse(text)
     assert said in str(caught.value)
+    assert caught.value.next == "edit bgctl.toml"
     assert str(caught.value).startswith(f"bgctl.toml:{line_of(text, wrong.splitlines()[0])}: ")
 
 

@@ -52,7 +52,7 @@ def test_a_state_is_written_and_read(tmp_path: Path) -> None:
     statefile.write(path, FIRST)
     statefile.write(path, SECOND)
     assert statefile.read(path) == SECOND
-    assert [each.name for each in tmp_path.iterdir()] == ["state.json"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["state.json", "state.json.last"]
     assert path.stat().st_mode & 0o777 == 0o644
 
 
@@ -84,7 +84,7 @@ def test_38_43_a_full_disk_leaves_the_old_state(small_disk: Path) -> None:
     with pytest.raises(Failed, match="No space left"):
         statefile.write(path, SECOND)
     assert statefile.read(path) == FIRST
-    assert sorted(each.name for each in small_disk.iterdir()) == ["filler", "state.json"]
+    assert sorted(each.name for each in small_disk.iterdir()) == ["filler", "state.json", "state.json.last"]
     (small_disk / "filler").unlink()
     statefile.write(path, SECOND)
     assert statefile.read(path) == SECOND

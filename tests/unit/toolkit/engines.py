@@ -1,0 +1,69 @@
+"""An engine without containers: it notes what is asked of it, and what it starts answers as it should."""
+
+from collections.abc import Mapping
+
+from worlds import World
+
+from toolkit.compose import Compose
+from toolkit.site import Site
+from toolkit.ui import UI
+
+
+class FakeEngine:
+    name, user, group, rootless = "docker", "0:0", None, False
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.there = {"proxy", "session-api", "frontend-blue", "frontend-green"}
+        self.asked: list[str] = []
+        self.open_then: list[tuple[int, int]] = []  # what blue had open when it was replaced
+
+    def containers(self) -> dict[str, None]:
+        return dict.fromkeys(self.there)
+
+    def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
+        return service in self.there
+
+    def dead(self, service: str) -> None:
+        return None
+
+    def logs(self, service: str, lines: int = 20) -> str:
+        return ""
+
+    def compose(self, env: Mapping[str, str]) -> Compose:
+        names = ("proxy", "session-api", "frontend-blue", "frontend-green")
+        return Compose.parse(
+            "services: {" + ", ".join(f"{n}: {{image: 'x:1', network_mode: host}}" for n in names) + "}"
+        )
+
+    def has_image(self, image: str) -> bool:
+        return True
+
+    def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
+        self.asked.append(f"up {service}")
+        self.there.add(service)
+        if service == "frontend-blue":
+            self.open_then.append(self.world.open["blue"])
+            self.world.serve(self.world.blue, env["CURRENT_VERSION"])
+        if service == "frontend-green":
+            self.world.serve(self.world.green, env["VERSION"])
+        if service == "session-api":
+            self.world.api.answers["/readyz"] = (200, b"")
+
+    def remove(self, service: str, grace: float) -> None:
+        self.asked.append(f"remove {service}")
+        self.there.discard(service)
+
+    def exec(self, service: str, *argv: str) -> str:
+        self.asked.append(f"exec {service} {argv[1]}")
+        return ""
+
+    def signal(self, service: str, signal: str) -> None:
+        self.asked.append(f"signal {service} {signal}")
+
+
+def site_of(world: World, ui: UI | None = None) -> tuple[Site, FakeEngine]:
+    """The project as the commands see it, on an engine of this kind."""
+    site, engine = Site(world.root, ui or UI(), "test"), FakeEngine(world)
+    site.__dict__["engine"] = engine
+    return site, engine
