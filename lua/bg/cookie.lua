@@ -15,12 +15,11 @@ local function begins(header, at)
     return at == 0 or byte(header, at) == SEMICOLON
 end
 
---- The value of cookie `name` in `header`, or nil. `header` may be nil.
-function _M.get(header, name)
+--- The value of a cookie in `header`, or nil. `wanted` is its name with the equals sign; `header` may be nil.
+function _M.get(header, wanted)
     if not header then
         return nil
     end
-    local wanted = name .. "="
     local at = 1
     while true do
         local first, last = find(header, wanted, at, true)

@@ -65,9 +65,8 @@ local function route()
     local var = ngx.var
     local slot, rule, pin = router.route(var.http_authorization, var.http_cookie, ngx.time())
     if not slot then
-        return STABLE
+        return STABLE, STABLE
     end
-    var.bg_upstream = slot.upstream
     var.bg_version = slot.version
     if slot.upstream == slot.name then
         var.bg_other_version = router.state.value.slots[slot.name == "blue" and "green" or "blue"].version
@@ -77,32 +76,33 @@ local function route()
         metrics.add(PINS)
     end
     metrics.add(decisions[slot.name][rule])
-    return slot.name
+    return slot.upstream, slot.name
 end
 
---- set_by_lua of a location that both slots share: the slot's name. Never throws; a fault routes to the stable slot.
+--- set_by_lua of a location that both slots share: the upstream's name, and the slot's. Never throws; a fault routes to
+-- the stable slot.
 function _M.route()
-    local ok, slot = pcall(route)
+    local ok, upstream, slot = pcall(route)
     if ok then
-        return slot
+        return upstream, slot
     end
     metrics.add(FAULTS)
-    ngx.log(ngx.ERR, "routing failed, the stable slot serves: ", slot)
-    return STABLE
+    ngx.log(ngx.ERR, "routing failed, the stable slot serves: ", upstream)
+    return STABLE, STABLE
 end
 
---- set_by_lua of a slotted location: the slot's name, with the request counted in until log().
+--- set_by_lua of a slotted location: the upstream's name, with the request counted in until log().
 function _M.slot()
     local leaving = exiting()
     if leaving then -- no timer reads the state for it any more
         router.state:poll()
     end
-    local slot = _M.route()
+    local upstream, slot = _M.route()
     ngx.var.bg_open = open.enter(slot, ngx.var.bg_upgrade ~= "")
     if leaving then
         workers.publish(router.state)
     end
-    return slot
+    return upstream
 end
 
 --- log_by_lua of the public server: counts out what slot() counted in.
@@ -113,8 +113,9 @@ function _M.log()
         return
     end
     open.leave(tag)
-    if var.bg_served ~= var.bg_slot and ngx.status < 500 then
-        metrics.add(failovers[var.bg_slot])
+    local failed = var.bg_failed
+    if failed ~= "" and ngx.status < 500 then
+        metrics.add(failovers[failed])
     end
     if exiting() then -- no timer ticks in a worker that is leaving, and its WebSockets may outlive it by hours
         workers.publish(router.state)

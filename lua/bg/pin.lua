@@ -29,9 +29,10 @@ function _M.due(pin, version, idle, now)
     return not pin or pin.version ~= version or pin.exp - now < idle / 2
 end
 
---- The Set-Cookie value that carries `pin` (RFC 6265). SameSite=Lax: a link from elsewhere must not flip the version.
+--- The Set-Cookie value that carries `pin` (RFC 6265); `name` with its equals sign. SameSite=Lax: a link from
+-- elsewhere must not flip the version.
 function _M.cookie(name, pin, idle, secure)
-    return format("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name, pin, idle, secure and "; Secure" or "")
+    return format("%s%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name, pin, idle, secure and "; Secure" or "")
 end
 
 return _M

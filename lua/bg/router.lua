@@ -13,7 +13,7 @@ local pin = require("bg.pin")
 local routes = require("bg.routes")
 local watched = require("bg.watched")
 
-local match = string.match
+local lower, sub = string.lower, string.sub
 
 local SID_BYTES = 16
 
@@ -41,9 +41,17 @@ local function watch_keys()
         function(text) return keyring.load(settings.keys_dir, text) end)
 end
 
--- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive.
+-- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive. A pattern with an anchor and a
+-- capture would say it shorter, but LuaJIT does not compile those.
 local function bearer_of(authorization)
-    return authorization and match(authorization, "^[Bb][Ee][Aa][Rr][Ee][Rr] +(.+)$")
+    if not authorization or lower(sub(authorization, 1, 7)) ~= "bearer " then
+        return nil
+    end
+    local start = 8
+    while sub(authorization, start, start) == " " do
+        start = start + 1
+    end
+    return start <= #authorization and sub(authorization, start) or nil
 end
 
 local function renew_tokens()

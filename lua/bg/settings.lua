@@ -23,8 +23,8 @@ function _M.load(path)
         end
     end
     local prefix = settings.secure_cookies and "__Host-" or ""
-    settings.session_cookie = prefix .. "bg_session"
-    settings.pin_cookie = prefix .. "bg_pin"
+    settings.session_cookie = prefix .. "bg_session="
+    settings.pin_cookie = prefix .. "bg_pin="
     return settings
 end
 
