@@ -92,7 +92,17 @@ function _M.status()
     })
 end
 
-local function outcome(credential)
+-- The identity in the first of these credentials that verifies.
+local function verified(credentials, rules)
+    for _, credential in ipairs(credentials) do
+        if rules[credential.rule] and credential.identity then
+            return credential.identity
+        end
+    end
+end
+
+-- What came of one credential; `used` is the identity that decided.
+local function outcome(credential, used)
     local who = credential.identity
     if not who then
         return { rule = credential.rule, outcome = "rejected", why = credential.reason }
@@ -100,7 +110,7 @@ local function outcome(credential)
     local serves = router.state.value.by_version[who.version]
     return {
         rule = credential.rule,
-        outcome = serves and "serves" or "retired",
+        outcome = who == used and "used" or serves and "outranked" or "retired",
         version = who.version,
         slot = serves and serves.name,
         why = serves and "slot " .. serves.name .. " serves version " .. who.version
@@ -108,34 +118,38 @@ local function outcome(credential)
     }
 end
 
--- The first credential whose version is served decides; without one it is a new session, or that of a known visitor.
+-- Without a session the draw is the next visitor's: only a share of 0 or 1 tells the slot beforehand.
+local function fresh(known)
+    local state = router.state.value
+    if known then
+        return decision.fresh(state, crypto.fraction(known.sid))
+    end
+    return (state.green_share == 0 and state.slots.blue) or (state.green_share == 1 and state.slots.green)
+end
+
+-- The same choice as router.route makes, with the outcome of every credential beside it.
 local function explain(credentials)
-    local rules, chosen, known = {}, nil, nil
+    local token = verified(credentials, { bearer = true, cookie = true })
+    local pin = verified(credentials, { pin = true })
+    local slot, reason = decision.held(router.state.value, token, pin)
+    local used = slot and (reason == "pin" and pin or token)
+    local rules = {}
     for i, credential in ipairs(credentials) do
-        rules[i] = outcome(credential)
-        known = known or credential.identity
-        if not chosen and rules[i].outcome == "serves" then
-            chosen = i
-            rules[i].outcome = "used"
-        end
+        rules[i] = outcome(credential, used)
     end
-    if chosen then
-        local reason = rules[chosen].rule == "pin" and "pin" or "token"
-        return { slot = rules[chosen].slot, version = rules[chosen].version, reason = reason, rules = rules }
+    if not slot then
+        slot = fresh(token or pin)
+        reason = (token or pin) and "retired" or "new"
+        rules[#rules + 1] = {
+            rule = "new",
+            outcome = "used",
+            why = string.format("new sessions go to green with a share of %g %%", router.state.value.green_share * 100),
+        }
     end
-    local share = router.state.value.green_share
-    local slot = known and decision.fresh(router.state.value, crypto.fraction(known.sid))
-    rules[#rules + 1] = {
-        rule = "new",
-        outcome = "used",
-        why = string.format("new sessions go to green with a share of %g %%", share * 100),
-    }
-    -- Without a known session the draw is the next visitor's: only a share of 0 or 1 tells the slot beforehand.
-    slot = slot or (share == 0 and router.state.value.slots.blue) or (share == 1 and router.state.value.slots.green)
     return {
         slot = slot and slot.name or cjson.null,
         version = slot and slot.version or cjson.null,
-        reason = known and "retired" or "new",
+        reason = reason,
         rules = rules,
     }
 end

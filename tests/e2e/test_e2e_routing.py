@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import socket
@@ -228,6 +229,36 @@ def test_explain_says_why(release):
     said = release.ask("explain", stdin=token)
     assert (said["slot"], said["version"], said["reason"]) == ("blue", OLD, "token")
     assert token not in release.bgctl("explain", stdin=token).stdout
+
+
+def test_explain_says_what_routing_does(release):
+    """Every combination of credentials that are absent, bad, retired, of blue or of green."""
+    sign = signer(release)
+    token = {
+        "bad": "x.y.z",
+        "gone": sign(deploymentVersion="1.0.0"),
+        "old": sign(),
+        "new": sign(deploymentVersion=NEW),
+    }
+    release.bgctl("route", "disable-green")
+    blue = release.visitor()
+    release.version_of(blue)
+    release.start_of_release()
+    green = release.visitor()
+    release.version_of(green)
+    pin = {"bad": "x", "old": blue.cookies["bg_pin"], "new": green.cookies["bg_pin"]}
+    for bearer, cookie, pinned in itertools.product((None, *token), (None, *token), (None, *pin)):
+        cookies = [f"bg_session={token[cookie]}"] if cookie else []
+        cookies += [f"bg_pin={pin[pinned]}"] if pinned else []
+        headers = {"Authorization": f"Bearer {token[bearer]}"} if bearer else {}
+        headers |= {"Cookie": "; ".join(cookies)} if cookies else {}
+        said = requests.post(
+            f"{release.control_url}/explain",
+            json={name.lower(): value for name, value in headers.items()},
+            timeout=10,
+        ).json()
+        answer = requests.get(f"{release.url}/api/whoami", headers=headers, timeout=10)
+        assert said["version"] == answer.json()["version"], (bearer, cookie, pinned, said)
 
 
 def test_assets_exist_only_in_their_own_version(release, old_session):
