@@ -109,6 +109,12 @@ def check_images(site: Site, compose: Compose, services: list[str], pull: bool) 
         raise Refused(f"image {image} is missing", f"{service} needs it", get)
 
 
+def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> None:
+    """Raises Refused unless a slot could be started on `version`."""
+    names = [name for name, _, _ in members(site, slot)]
+    check_images(site, site.compose(env_with(site, slot, version)), names, pull)
+
+
 def check_port(site: Site, service: str, address: Address) -> None:
     """Raises Refused when somebody other than this service's own container is there."""
     if not ports.is_free(address) and not site.engine.running(service):
@@ -119,7 +125,8 @@ def check_port(site: Site, service: str, address: Address) -> None:
 def describe(state: State) -> str:
     """ "blue 1.6.7 drain, green 1.6.8 ready 100" """
     slots = (("blue", state.slots.blue), ("green", state.slots.green))
-    words = [
-        f"{name} {slot.version} {slot.state}" + f" {slot.weight}" * bool(slot.weight) for name, slot in slots
-    ]
-    return ", ".join(word for word in words if " None " not in word)
+    return ", ".join(
+        f"{name} {slot.version} {slot.state}" + f" {slot.weight}" * bool(slot.weight)
+        for name, slot in slots
+        if slot.version
+    )

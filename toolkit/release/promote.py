@@ -69,7 +69,7 @@ def check(site: Site, now: State) -> Deployment:
     serving = "blue" if taken_over_by(now) else "green"
     if problem := slots.fault(site, serving, release.new):
         raise Refused(f"{serving} is not healthy", problem, "bgctl status, or: bgctl rollback")
-    _check_image(site, release)
+    slots.check_slot_images(site, "blue", release.new, pull=False)
     return release
 
 
@@ -82,12 +82,6 @@ def check_empty(site: Site, now: State) -> None:
         raise Refused("whether blue is empty is unknown", str(left), "bgctl up, or: bgctl doctor")
     if not left.empty:
         raise Refused("blue is not empty", str(left), "bgctl drain")
-
-
-def _check_image(site: Site, release: Deployment) -> None:
-    names = [name for name, _, _ in slots.members(site, "blue")]
-    compose = site.compose(slots.env_with(site, "blue", release.new))
-    slots.check_images(site, compose, names, pull=False)
 
 
 def taken_over_by(now: State) -> bool:

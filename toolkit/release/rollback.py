@@ -19,7 +19,7 @@ def run(site: Site, wait: bool = True, dry_run: bool = False) -> None:
             return
         check_env(site)
         if not slots.serves(site, "blue", now.deployment.old):
-            check_image(site, now.deployment.old, pull=not dry_run)
+            slots.check_slot_images(site, "blue", now.deployment.old, pull=not dry_run)
         walk(steps(site, now.deployment, wait), site.ui, dry_run)
     if wait and not dry_run:
         site.ui.say(f"{now.deployment.old} is what everyone has; rest")
@@ -45,11 +45,6 @@ def steps(site: Site, release: Deployment, wait: bool = True) -> list[Step]:
         Step("stop-green", "stop green", lambda: slots.stop(site, "green")),
         Step("record", f"CURRENT_VERSION={old}, rest", lambda: record(site, old)),
     ]
-
-
-def check_image(site: Site, old: str, pull: bool) -> None:
-    names = [name for name, _, _ in slots.members(site, "blue")]
-    slots.check_images(site, site.compose(slots.env_with(site, "blue", old)), names, pull)
 
 
 def check_env(site: Site) -> None:

@@ -1,7 +1,6 @@
 """`bgctl up-green`: the new version runs beside the old one, healthy, and nobody is sent there yet."""
 
 from toolkit import slots, state
-from toolkit.compose import Compose
 from toolkit.errors import BgctlError, Refused
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
@@ -54,13 +53,7 @@ def check(site: Site, now: State, version: str, pull: bool) -> None:
         raise Refused("blue is not healthy", problem, "bgctl up")
     for name, _, address in slots.members(site, "green"):
         slots.check_port(site, name, address)
-    slots.check_images(
-        site, _compose(site, version), [name for name, _, _ in slots.members(site, "green")], pull
-    )
-
-
-def _compose(site: Site, version: str) -> Compose:
-    return site.compose(slots.env_with(site, "green", version))
+    slots.check_slot_images(site, "green", version, pull)
 
 
 def _from_env(site: Site) -> str:
