@@ -21,7 +21,8 @@ T = TypeVar("T")
 KEEP = 7 * 86400  # seconds that a replaced key still verifies: the life of the last token it signed
 SETTLE = 5  # seconds before a rotated-in key signs: a proxy must know it before its first token arrives
 MIN_KEY_CHARS = 32
-SHARED_KEYS = ("pin.secret", "service.key", "admin.key")
+SHARED_KEYS = ("pin.secret", "service.key", "admin.key", "proxy.key")
+API_KEYS = ("service.key", "admin.key", "proxy.key")  # which of them the session API reads
 Owner = tuple[int, int]  # uid, gid
 
 Kid = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
@@ -85,6 +86,7 @@ class Ring:
     sign: str
     service_key: bytes
     admin_key: bytes
+    proxy_key: bytes
 
 
 class Keyring:
@@ -92,7 +94,7 @@ class Keyring:
 
     def __init__(self, directory: Path) -> None:
         """Raises KeyringError if the keys are missing or unsafe; later, the last good stay in use."""
-        watched = [_document_path(directory), directory / "service.key", directory / "admin.key"]
+        watched = [_document_path(directory), *(directory / name for name in API_KEYS)]
         self._ring = Watched(watched, lambda: load(directory))
         self._ring.get()
 
@@ -127,6 +129,11 @@ class Keyring:
         return self._ring.get().admin_key
 
     @property
+    def proxy_key(self) -> bytes:
+        """The key with which proxies report activity."""
+        return self._ring.get().proxy_key
+
+    @property
     def error(self) -> SetupError | None:
         """Why the newest keys on disk are not the ones in use; None when they are."""
         self._ring.get()
@@ -137,8 +144,8 @@ def load(directory: Path) -> Ring:
     """Read and check everything that the API needs. Raises KeyringError."""
     document = _read_document(directory)
     keys = {entry.kid: _load_key(directory, entry, document.sign) for entry in document.keys}
-    service_key, admin_key = (_read_shared(directory / name) for name in ("service.key", "admin.key"))
-    return Ring(keys, document.sign, service_key, admin_key)
+    shared = (_read_shared(directory / name) for name in API_KEYS)
+    return Ring(keys, document.sign, *shared)
 
 
 def create(
@@ -149,7 +156,7 @@ def create(
     secret: bytes | None = None,
     owner: Owner | None = None,
 ) -> KeyInfo:
-    """Make the directory: a first key, pin secret, service and admin keys. Never replaces a keyring.
+    """Make the directory: a first key, pin secret, and the shared keys. Never replaces a keyring.
 
     `secret` is an existing HS256 secret; `owner` is whom the files shall belong to (needs root). What an
     interrupted call left is completed by the next. Raises KeyringError, OSError.
@@ -158,13 +165,24 @@ def create(
         raise KeyringError(f"{_document_path(directory)} exists already", "bgctl keys rotate")
     for path in (directory, directory / "verify", directory / "signing"):
         _make_directory(path, owner)
-    for name in SHARED_KEYS:
-        if not (directory / name).exists():
-            _write(directory / name, secrets.token_urlsafe(48).encode() + b"\n", owner)
+    complete(directory, owner=owner)
     moment = _moment(now)
     entry = _add_key(directory, _new_kid(moment, []), alg, moment, secret, owner)
     _write_document(directory, Document(1, entry.kid, [entry]), owner)
     return _info(entry, entry.kid, moment)
+
+
+def missing(directory: Path) -> list[str]:
+    """The shared keys that are not there: all before the first start, some after a new version of bgctl."""
+    return [name for name in SHARED_KEYS if not (directory / name).exists()]
+
+
+def complete(directory: Path, *, owner: Owner | None = None) -> list[str]:
+    """Make the shared keys that are missing; returns their names. Raises OSError."""
+    made = missing(directory)
+    for name in made:
+        _write(directory / name, secrets.token_urlsafe(48).encode() + b"\n", owner)
+    return made
 
 
 def rotate(

@@ -71,7 +71,7 @@ class Tokens(Table, frozen=True):
 
 class Sessions(Table, frozen=True):
     address: Address = Address("127.0.0.1:8090")
-    idle_timeout: Duration = Duration(0)
+    idle_timeout: Duration = Duration(30 * 60)
 
 
 class Service(Table, frozen=True):
@@ -99,10 +99,22 @@ class Health(Table, frozen=True):
     timeout: Duration = Duration(60)
 
 
+class Migrate(Text):
+    kind, like = "when sessions may move (never, idle, navigation)", "never"
+    pattern = re.compile(r"never|idle|navigation")
+
+
 class Drain(Table, frozen=True):
+    """`deadline` and `idle_timeout` may be off: then a drain takes as long as it takes."""
+
     request_deadline: Duration = Duration(30)
     websocket_deadline: Duration = Duration(3600)
     stop_grace: Duration = Duration(10)
+    deadline: Duration = Duration(0)
+    idle_timeout: Duration = Duration(0)
+    visitors: bool = True
+    migrate: Migrate = Migrate("never")
+    migrate_idle: Duration = Duration(10 * 60)
 
 
 class Config(Table, frozen=True):
@@ -183,10 +195,13 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _duplicates(config)
 
 
+MAY_BE_OFF = {("drain", "deadline"), ("drain", "idle_timeout")}
+
+
 def _durations_that_are_off(config: Config) -> Iterator[tuple[Where, str]]:
     for table in ("proxy", "tokens", "health", "drain"):
         for key, value in msgspec.structs.asdict(getattr(config, table)).items():
-            if isinstance(value, Duration) and not value:
+            if isinstance(value, Duration) and not value and (table, key) not in MAY_BE_OFF:
                 yield (table, key), 'cannot be off; write a duration such as "30s"'
 
 

@@ -1,36 +1,60 @@
-"""How many sessions are still active on a version, as the session API counts them. Unknown is never 0."""
+"""Who is still active on which version, as the session API counts it. None is unknown, and unknown is never 0."""
 
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from toolkit.errors import Failed
 from toolkit.values import Address
 from toolkit.web import Client
 
 
-class Count(Struct, frozen=True):
-    sessions: int
-    users: int
+class Count(Struct, frozen=True, rename="camel"):
+    """One version's: log-ins, the users they belong to, visitors without a log-in, open WebSockets."""
+
+    sessions: int | None
+    users: int | None
     anonymous: int | None = None
-    last_activity: str | None = field(name="lastActivity", default=None)
+    websockets: int | None = None
+    last_activity: datetime | None = None
 
 
-class User(Struct, frozen=True):
+class User(Struct, frozen=True, rename="camel"):
+    user_id: str | None = None
     email: str | None = None
-    last_activity: str | None = field(name="lastActivity", default=None)
+    last_activity: datetime | None = None
 
 
-class Report(Struct, frozen=True):
-    total: int = field(name="totalActiveUsers")
-    old: int = field(name="oldVersionSessions")
-    current: str = field(name="currentVersion")
+class Forecast(Struct, frozen=True, rename="camel"):
+    """When the last session of the old version will have ended.
+
+    `earliest`: if nobody comes back; `likely`: at the pace so far; `latest`: when the last token expires.
+    """
+
+    earliest: datetime | None = None
+    likely: datetime | None = None
+    latest: datetime | None = None
+
+
+class Report(Struct, frozen=True, rename="camel"):
+    """`unknown` says why the counts are not known; `users` is a page of those on an old version."""
+
+    current_version: str
     versions: dict[str, Count]
+    total_active_users: int | None = None
+    old_version_sessions: int | None = None
     users: list[User] = []
+    next_page: str | None = None
+    unknown: str | None = None
+    forecast: Forecast | None = None
 
-    def on(self, version: str) -> int:
-        return self.versions[version].sessions if version in self.versions else 0
+    def on(self, version: str) -> Count:
+        """A version that nobody was seen on has none, if the counts are known at all."""
+        none = None if self.unknown else 0
+        return self.versions.get(version) or Count(none, none, none, none)
 
 
 class Sessions:
@@ -38,13 +62,19 @@ class Sessions:
         self._client = Client(address.url, timeout=5.0)
         self._admin_key = admin_key
 
-    def report(self) -> Report:
-        """Raises Failed when the count cannot be known."""
+    def report(self, idle: float = 0, users: int = 0, page: str | None = None) -> Report:
+        """Counts who was active in the last `idle` seconds (0: as configured) and lists up to `users` users.
+
+        Raises Failed when there is no answer; one that says that it does not know is an answer.
+        """
         try:
             key = self._admin_key.read_text().rstrip("\r\n")
         except OSError as error:
             raise Failed("the admin key cannot be read", str(error), "bgctl keys init") from None
-        answer = self._client.get("/api/deployment/active-sessions", {"Authorization": f"Bearer {key}"})
+        query = {"idle": int(idle)} if idle else {}
+        query |= {"limit": users} | ({"page": page} if page else {})
+        path = f"/api/deployment/active-sessions?{urlencode(query)}"
+        answer = self._client.get(path, {"Authorization": f"Bearer {key}"})
         try:
             if answer.status == 200:
                 return msgspec.json.decode(answer.body, type=Report)
@@ -53,9 +83,9 @@ class Sessions:
             problem = f"the session API answered something else: {error}"
         raise Failed("the number of sessions is unknown", problem, "bgctl doctor")
 
-    def count(self, version: str) -> int | None:
-        """None: unknown."""
+    def on(self, version: str, idle: float = 0) -> Count:
+        """A version's counts; all unknown when nobody answers."""
         try:
-            return self.report().on(version)
+            return self.report(idle).on(version)
         except Failed:
-            return None
+            return Count(None, None)

@@ -27,7 +27,7 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
     target = site.state() if site.state_path.exists() else _first_state(site)
     check(site, target, pull)
     return [
-        Step("keys", "make the signing keys", lambda: make_keys(site), lambda: not keys_exist(site)),
+        Step("keys", "make the keys that are missing", lambda: make_keys(site), lambda: keys_wanted(site)),
         Step("folders", "make the folders, let the containers read them", lambda: make_folders(site)),
         Step(
             "state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not adopted(site)
@@ -75,9 +75,18 @@ def keys_exist(site: Site) -> bool:
     return (site.keys_dir / "verify" / "keyring.json").exists()
 
 
+def keys_wanted(site: Site) -> bool:
+    from session_api import keyring
+
+    return not keys_exist(site) or bool(keyring.missing(site.keys_dir))
+
+
 def make_keys(site: Site) -> str:
     from session_api import keyring
 
+    if keys_exist(site):
+        made = keyring.complete(site.keys_dir, owner=site.owner)
+        return f"made {', '.join(made)} in {site.keys_dir.name}/"
     key = keyring.create(site.keys_dir, owner=site.owner)
     return f"made {key.kid} ({key.alg}) in {site.keys_dir.name}/; keep a copy"
 
