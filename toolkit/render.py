@@ -1,6 +1,7 @@
 """The proxy's configuration: nginx.conf and settings.json in proxy/, from bgctl.toml."""
 
 import hashlib
+import socket
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from toolkit.config import Config
 
 NAMES = ("nginx.conf", "settings.json")
+TOKEN_LIFE = 7 * 86400  # seconds, of the session API's tokens
 LOADED = ".loaded"  # the digest of what the running proxy was last told to load
 
 
@@ -39,8 +41,20 @@ def settings(config: Config) -> bytes:
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
         "pin_key_file": "/keys/pin.secret",
+        "proxy_key_file": "/keys/proxy.key",
+        "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
+        "api_host": config.sessions.address.host,
+        "api_port": config.sessions.address.port,
+        "active_window": active_window(config),
+        "migrate": config.drain.migrate,
+        "migrate_idle": int(config.drain.migrate_idle),
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
+
+
+def active_window(config: Config) -> int:
+    """Seconds for which the proxy remembers whom it has seen: as long as that can matter to anybody."""
+    return int(max(config.sessions.idle_timeout or TOKEN_LIFE, config.drain.migrate_idle, config.proxy.pin_idle))
 
 
 def files(config: Config) -> dict[str, bytes]:

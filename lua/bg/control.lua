@@ -1,11 +1,14 @@
 -- The control listener: what bgctl and Prometheus read. Loopback only, and nothing here changes anything.
 
 local cjson = require("cjson.safe")
+local activity = require("bg.activity")
+local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
 local metrics = require("bg.metrics")
 local router = require("bg.router")
 local routes = require("bg.routes")
+local slot_totals = require("bg.slot_totals")
 local strict_json = require("bg.strict_json")
 local workers = require("bg.workers")
 
@@ -67,6 +70,8 @@ local function slot_rows(list)
             weight = slot.weight or cjson.null,
             open = total(list, "open", name),
             websockets = total(list, "websockets", name),
+            requests = slot_totals.requests(name),
+            errors = slot_totals.errors(name),
         }
     end
     return rows
@@ -88,13 +93,14 @@ function _M.status()
         workers = worker_rows(list),
         slots = slot_rows(list),
         stateError = router.state.why or cjson.null,
-        keysError = router.keys.why or cjson.null,
+        keysError = credentials.keys.why or cjson.null,
+        activity = activity.status(),
     })
 end
 
 -- The identity in the first of these credentials that verifies.
-local function verified(credentials, rules)
-    for _, credential in ipairs(credentials) do
+local function verified(shown, rules)
+    for _, credential in ipairs(shown) do
         if rules[credential.rule] and credential.identity then
             return credential.identity
         end
@@ -128,13 +134,13 @@ local function fresh(known)
 end
 
 -- The same choice as router.route makes, with the outcome of every credential beside it.
-local function explain(credentials)
-    local token = verified(credentials, { bearer = true, cookie = true })
-    local pin = verified(credentials, { pin = true })
+local function explain(shown)
+    local token = verified(shown, { bearer = true, cookie = true })
+    local pin = verified(shown, { pin = true })
     local slot, reason = decision.held(router.state.value, token, pin)
-    local used = slot and (reason == "pin" and pin or token)
+    local used = slot and (reason == "token" and token or pin)
     local rules = {}
-    for i, credential in ipairs(credentials) do
+    for i, credential in ipairs(shown) do
         rules[i] = outcome(credential, used)
     end
     if not slot then
@@ -165,7 +171,7 @@ function _M.explain()
     end
     local authorization = type(request.authorization) == "string" and request.authorization or nil
     local cookies = type(request.cookie) == "string" and request.cookie or nil
-    return answer(200, explain(router.credentials(authorization, cookies, ngx.time())))
+    return answer(200, explain(credentials.list(authorization, cookies, ngx.time())))
 end
 
 --- GET /metrics: Prometheus text (format 0.0.4).

@@ -1,13 +1,22 @@
--- Which slot serves this request? Values in, values out. The three rules are the heart of the project, in their order:
--- a verified token's version, else a verified pin's, else a new session, shared out by weight.
+-- Which slot serves this request? Values in, values out. The rules are the heart of the project, in their order: a
+-- verified token's version (or the one that its session has moved on to), else a verified pin's, else a new session,
+-- shared out by weight.
 
 local _M = {}
 
 --- The slot that an identity is held to, and the rule that held it; nil when neither names a version that is served.
+-- A pin that says that this browser has moved on from just the token's version outranks the token. (Whose pin it is
+-- does not matter: an app that keeps its token in a script loads its pages as a visitor, and they move together.)
 -- @param routes  a routing table (bg.routes)
--- @param token   identity `{version, sid}` from a verified session token, or nil
--- @param pin     identity from a verified pin, or nil
+-- @param token   identity `{version}` from a verified session token, or nil
+-- @param pin     identity `{version, from}` from a verified pin, or nil
 function _M.held(routes, token, pin)
+    if token and pin and pin.from == token.version then
+        local slot = routes.by_version[pin.version]
+        if slot then
+            return slot, "moved"
+        end
+    end
     local slot = token and routes.by_version[token.version]
     if slot then
         return slot, "token"

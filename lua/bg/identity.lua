@@ -12,12 +12,14 @@ local _M = {}
 local Identity = {}
 Identity.__index = Identity
 
---- A verifier for one kind of token. `rules` as bg.token takes them; `count(reason)` is told of every refusal.
-function _M.new(keys, rules, count)
+--- A verifier for one kind of token. `rules` as bg.token takes them; `count(reason)` is told of every refusal,
+-- `know(identity)` of every new identity.
+function _M.new(keys, rules, count, know)
     return setmetatable({
         keys = keys,
         rules = rules,
         count = count,
+        know = know,
         known = assert(lrucache.new(REMEMBERED)),
         refused = assert(lrucache.new(REFUSALS)),
     }, Identity)
@@ -33,6 +35,7 @@ function Identity:of(text, now)
     if not reason then
         known, reason = token.verify(text, self.keys, self.rules, now)
         if known then
+            self.know(known)
             self.known:set(text, known)
             return known
         end

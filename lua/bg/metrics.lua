@@ -11,6 +11,12 @@ local FAMILIES = {
     bgctl_failovers_total = "Requests answered by the other slot, by the slot they were meant for.",
     bgctl_pins_total = "Pins minted for visitors.",
     bgctl_faults_total = "Requests on which routing itself failed and the stable slot was used.",
+    bgctl_errors_total = "Requests answered with a 5xx, by the slot they were meant for.",
+    bgctl_migrations_total = "Sessions that a page load has taken to the new version.",
+    bgctl_activity_delivered_total = "Rows of activity that the session API has taken.",
+    bgctl_activity_refused_total = "Rows of activity that the session API found malformed.",
+    bgctl_activity_dropped_total = "Rows of activity dropped because too many were waiting.",
+    bgctl_activity_forgotten_total = "Sessions or pages forgotten to make room for newer ones.",
 }
 
 local dict = ngx.shared.bg_metrics
@@ -40,6 +46,11 @@ function _M.fold()
             pending[series] = 0
         end
     end
+end
+
+--- What a series has come to, as far as workers have folded it.
+function _M.total(series)
+    return dict:get(series) or 0
 end
 
 --- Lines of one family: its help and type, then `rows` of `{series, value}`.

@@ -1,9 +1,12 @@
 -- What nginx calls, one function per phase; each is a thin rim around the modules that know.
 
+local activity = require("bg.activity")
+local credentials = require("bg.credentials")
 local metrics = require("bg.metrics")
 local open = require("bg.open")
 local router = require("bg.router")
 local settings = require("bg.settings")
+local slot_totals = require("bg.slot_totals")
 local workers = require("bg.workers")
 
 local ngx = ngx
@@ -15,18 +18,17 @@ require("bg.control")
 
 local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of these
 local KEYS_SECONDS = 1
+local REPORT_SECONDS = 1
 local STABLE = "blue" -- what serves when nothing is known yet
 
 local FAULTS = metrics.series("bgctl_faults_total")
 local PINS = metrics.series("bgctl_pins_total")
-local decisions, failovers = {}, {}
+local MIGRATIONS = metrics.series("bgctl_migrations_total")
+local failovers = {}
 for _, slot in ipairs({ "blue", "green" }) do
     failovers[slot] = metrics.series("bgctl_failovers_total", "slot", slot)
-    decisions[slot] = {}
-    for _, rule in ipairs({ "token", "pin", "new", "retired" }) do
-        decisions[slot][rule] = metrics.series("bgctl_decisions_total", "slot", slot, "reason", rule)
-    end
 end
+local decisions, errors = slot_totals.DECISIONS, slot_totals.ERRORS
 
 local _M = {}
 
@@ -51,19 +53,37 @@ end
 
 --- init_by_lua: settings and keys, before any worker exists. Raises: nginx does not start on bad keys.
 function _M.init(settings_file)
-    router.init(settings.load(settings_file))
+    local given = settings.load(settings_file)
+    router.init(given)
+    activity.init(given, function() return slot_totals.by_version(router.state.value) end)
 end
 
 --- init_worker_by_lua: the state is read before the first accept.
 function _M.init_worker()
     sync()
     every(STATE_SECONDS, sync)
-    every(KEYS_SECONDS, router.sync_keys)
+    every(KEYS_SECONDS, credentials.sync_keys)
+    every(REPORT_SECONDS, activity.tick)
 end
 
-local function route()
+-- What routing may want to know of the request at hand, read when it is asked for.
+local request = {
+    authorization = function() return ngx.var.http_authorization end,
+    cookie = function() return ngx.var.http_cookie end,
+    method = function() return ngx.var.request_method end,
+    path = function() return ngx.var.request_uri end,
+    host = function() return ngx.var.http_host end,
+    accept = function() return ngx.var.http_accept end,
+    referer = function() return ngx.var.http_referer end,
+    mode = function() return ngx.var.http_sec_fetch_mode end,
+    destination = function() return ngx.var.http_sec_fetch_dest end,
+    site = function() return ngx.var.http_sec_fetch_site end,
+    purpose = function() return ngx.var.http_sec_purpose or ngx.var.http_purpose end,
+}
+
+local function route(is_slotted)
     local var = ngx.var
-    local slot, rule, pin = router.route(var.http_authorization, var.http_cookie, ngx.time())
+    local slot, rule, pin, holder = router.route(request, ngx.time(), is_slotted)
     if not slot then
         return STABLE, STABLE
     end
@@ -75,20 +95,27 @@ local function route()
         var.bg_pin = pin
         metrics.add(PINS)
     end
+    if rule == "migrated" then
+        metrics.add(MIGRATIONS)
+    end
     metrics.add(decisions[slot.name][rule])
-    return slot.upstream, slot.name
+    return slot.upstream, slot.name, holder
 end
 
---- set_by_lua of a location that both slots share: the upstream's name, and the slot's. Never throws; a fault routes to
--- the stable slot.
-function _M.route()
-    local ok, upstream, slot = pcall(route)
+-- The upstream's name, the slot's, and the request's holder. Never throws; a fault routes to the stable slot.
+local function route_safely(is_slotted)
+    local ok, upstream, slot, holder = pcall(route, is_slotted)
     if ok then
-        return upstream, slot
+        return upstream, slot, holder
     end
     metrics.add(FAULTS)
     ngx.log(ngx.ERR, "routing failed, the stable slot serves: ", upstream)
     return STABLE, STABLE
+end
+
+--- set_by_lua of a location that both slots share: the upstream's name.
+function _M.route()
+    return (route_safely(false))
 end
 
 --- set_by_lua of a slotted location: the upstream's name, with the request counted in until log().
@@ -97,8 +124,8 @@ function _M.slot()
     if leaving then -- no timer reads the state for it any more
         router.state:poll()
     end
-    local upstream, slot = _M.route()
-    ngx.var.bg_open = open.enter(slot, ngx.var.bg_upgrade ~= "")
+    local upstream, slot, holder = route_safely(true)
+    ngx.var.bg_open = open.enter(slot, ngx.var.bg_upgrade ~= "", holder)
     if leaving then
         workers.publish(router.state)
     end
@@ -108,17 +135,23 @@ end
 --- log_by_lua of the public server: counts out what slot() counted in.
 function _M.log()
     local var = ngx.var
-    local tag = var.bg_open
-    if not tag or tag == "" then
+    local number = var.bg_open
+    if not number or number == "" then
         return
     end
-    open.leave(tag)
+    local slot, holder = open.leave(number)
     local failed = var.bg_failed
-    if failed ~= "" and ngx.status < 500 then
+    if ngx.status >= 500 then
+        metrics.add(errors[slot])
+    elseif failed ~= "" then
         metrics.add(failovers[failed])
+    end
+    if holder then
+        activity.ended(holder)
     end
     if exiting() then -- no timer ticks in a worker that is leaving, and its WebSockets may outlive it by hours
         workers.publish(router.state)
+        activity.left(number)
     end
 end
 

@@ -1,10 +1,11 @@
--- An anonymous visitor's pin: a small HS256 token that the proxy signs for itself with a key of its own, so that nobody
--- can choose a version by writing a cookie. It slides: half-way through its life it is minted anew.
+-- A pin: a small HS256 token that the proxy signs for itself with a key of its own, so that nobody can choose a
+-- version by writing a cookie. It holds a visitor, or, bound to a log-in, a session that comes without its token or
+-- has moved on from its token's version. It slides: half-way through its life it is minted anew.
 
 local base64url = require("bg.base64url")
 local crypto = require("bg.crypto")
 
-local format = string.format
+local find, format = string.find, string.format
 
 local KID = "pin"
 local ISSUER = "bgctl-pin"
@@ -12,27 +13,36 @@ local HEADER = base64url.encode('{"alg":"HS256","kid":"pin","typ":"JWT"}')
 
 local _M = { ISSUER = ISSUER, KID = KID }
 
---- A pin of session `sid` to `version`, good for `idle` seconds from `now`. A `sid` that would need escaping is
--- replaced by a hash of itself: it only has to stay the same.
-function _M.mint(secret, sid, version, idle, now)
-    if sid:find('[^%w_-]') then
-        sid = base64url.encode(crypto.hmac(secret, sid))
+--- The sid that a pin of session `sid` has. One that would need escaping is replaced by a hash of itself: it only has
+-- to stay the same.
+function _M.sid(secret, sid)
+    if find(sid, "[^%w_-]") then
+        return base64url.encode(crypto.hmac(secret, sid))
     end
-    local claims = format('{"sid":"%s","deploymentVersion":"%s","iat":%d,"exp":%d,"iss":"%s"}',
-        sid, version, now, now + idle, ISSUER)
+    return sid
+end
+
+--- A pin that says `place`, `{sid, version, from, bound}`, good until `exp`. `from` is the version that the session has
+-- moved on from, if it has; `bound` says that `sid` is a log-in's.
+function _M.mint(secret, place, exp, now)
+    local claims = format('{"sid":"%s","deploymentVersion":"%s",%s%s"iat":%d,"exp":%d,"iss":"%s"}',
+        place.sid, place.version,
+        place.from and format('"from":"%s",', place.from) or "", place.bound and '"bound":true,' or "",
+        now, exp, ISSUER)
     local signed = HEADER .. "." .. base64url.encode(claims)
     return signed .. "." .. base64url.encode(crypto.hmac(secret, signed))
 end
 
---- Whether a visitor on `version` needs a new pin: none yet, one for another version, or one past half of its life.
-function _M.due(pin, version, idle, now)
-    return not pin or pin.version ~= version or pin.exp - now < idle / 2
+--- Whether `pin` has to be minted anew: there is none, it says something else, or half of its `idle` life is over.
+function _M.due(pin, place, idle, now)
+    return not pin or pin.version ~= place.version or pin.sid ~= place.sid or pin.from ~= place.from
+        or pin.bound ~= place.bound or pin.exp - now < idle / 2
 end
 
---- The Set-Cookie value that carries `pin` (RFC 6265); `name` with its equals sign. SameSite=Lax: a link from
--- elsewhere must not flip the version.
-function _M.cookie(name, pin, idle, secure)
-    return format("%s%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name, pin, idle, secure and "; Secure" or "")
+--- The Set-Cookie value that carries `pin` for `life` seconds (RFC 6265); `name` with its equals sign. SameSite=Lax: a
+-- link from elsewhere must not flip the version.
+function _M.cookie(name, pin, life, secure)
+    return format("%s%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name, pin, life, secure and "; Secure" or "")
 end
 
 return _M

@@ -1,140 +1,133 @@
--- From a request's credentials to a slot: verifies what came, asks bg.decision, and says whether a pin is due. Holds
--- the worker's verifiers and the watched files; knows nothing of nginx variables.
+-- From a request to a slot: looks at what it shows for itself (bg.credentials), asks bg.decision, lets a session
+-- move on where that is due (bg.migration), and says which pin it gets. Knows nothing of nginx variables: `request`
+-- (bg.phases) has a function for each header.
 
-local cookie = require("bg.cookie")
-local crypto = require("bg.crypto")
+local activity = require("bg.activity")
 local base64url = require("bg.base64url")
+local cookie = require("bg.cookie")
+local credentials = require("bg.credentials")
+local crypto = require("bg.crypto")
 local decision = require("bg.decision")
 local files = require("bg.files")
-local identity = require("bg.identity")
-local keyring = require("bg.keyring")
-local metrics = require("bg.metrics")
+local migration = require("bg.migration")
+local page = require("bg.page")
+local pages = require("bg.pages")
 local pin = require("bg.pin")
 local routes = require("bg.routes")
 local watched = require("bg.watched")
 
-local lower, sub = string.lower, string.sub
+local max = math.max
 
 local SID_BYTES = 16
 
-local settings, pin_secret, tokens, pins
-local refusal_series = { token = {}, pin = {} }
+local settings
+local place = {} -- of the request at hand: what its pin should say
 
 local _M = {}
 
--- Counts refusals of one kind of token by reason.
-local function counter(kind)
-    local series = refusal_series[kind]
-    return function(reason)
-        series[reason] = series[reason]
-            or metrics.series("bgctl_refused_tokens_total", "kind", kind, "reason", reason)
-        metrics.add(series[reason])
-    end
-end
-
-local function watch_state()
-    return watched.new("state.json", function() return files.read(settings.state_file) end, routes.parse)
-end
-
-local function watch_keys()
-    return watched.new("keyring.json", function() return keyring.index(settings.keys_dir) end,
-        function(text) return keyring.load(settings.keys_dir, text) end)
-end
-
--- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive. A pattern with an anchor and a
--- capture would say it shorter, but LuaJIT does not compile those.
-local function bearer_of(authorization)
-    if not authorization or lower(sub(authorization, 1, 7)) ~= "bearer " then
-        return nil
-    end
-    local start = 8
-    while sub(authorization, start, start) == " " do
-        start = start + 1
-    end
-    return start <= #authorization and sub(authorization, start) or nil
-end
-
-local function renew_tokens()
-    tokens = identity.new(_M.keys.value, { issuer = settings.issuer, leeway = settings.leeway }, counter("token"))
-end
-
---- Loads keys and sets up the verifiers. Raises on a key that must not be used: the proxy does not start with it.
+--- Loads keys and sets up what routing needs. Raises on what must not be used.
 function _M.init(given)
     settings = given
-    local err
-    pin_secret, err = files.secret(settings.pin_key_file)
-    local key, why = crypto.key("HS256", pin_secret or "")
-    if not key then
-        error(settings.pin_key_file .. ": " .. (err or why), 0)
-    end
-    pins = identity.new({ [pin.KID] = key }, { issuer = pin.ISSUER, leeway = 0 }, counter("pin"))
-    _M.state = watch_state()
-    _M.keys = watch_keys()
-    if not _M.keys:poll() then
-        error(settings.keys_dir .. ": " .. _M.keys.why, 0)
-    end
-    renew_tokens()
+    credentials.init(given)
+    _M.state = watched.new("state.json", function() return files.read(settings.state_file) end, routes.parse)
 end
 
---- Reads the key ring again; with another ring, every remembered verdict is forgotten.
-function _M.sync_keys()
-    if _M.keys:poll() then
-        renew_tokens()
-    end
-end
-
---- What each credential of a request is worth at `now`: a list of `{rule, identity, reason}`, absent ones left out.
--- For explaining; the hot path below looks no further than it must.
-function _M.credentials(authorization, cookies, now)
-    local list = {}
-    local function add(rule, text, verifier)
-        if text then
-            local who, reason = verifier:of(text, now)
-            list[#list + 1] = { rule = rule, identity = who, reason = reason }
-        end
-    end
-    add("bearer", bearer_of(authorization), tokens)
-    add("cookie", cookie.get(cookies, settings.session_cookie), tokens)
-    add("pin", cookie.get(cookies, settings.pin_cookie), pins)
-    return list
-end
-
--- The first session token that verifies: the bearer's, else the cookie's. Second value: it came in the cookie.
-local function session(authorization, cookies, now)
-    local bearer = bearer_of(authorization)
-    local who = bearer and tokens:of(bearer, now)
-    if who then
-        return who, false
-    end
-    local text = cookie.get(cookies, settings.session_cookie)
-    return text and tokens:of(text, now), true
-end
-
---- The slot (bg.routes) for a request, the rule that chose it, and the Set-Cookie value of a pin where one is due.
--- A token from the cookie gets a pin beside it: on the first navigation from another site the Strict cookie stays
--- away, and the Lax pin then holds the version. Nil while no state has been read yet.
-function _M.route(authorization, cookies, now)
-    local table_now = _M.state.value
-    if not table_now then
+-- The slot of a request that a page of the session makes, where that page is known to be another version's than the
+-- session's own: only one that has moved on has such pages.
+local function page_slot(state, held_pin, request)
+    local old = state.by_version[held_pin.from]
+    if not old or held_pin.version == held_pin.from or page.is_load(request) then
         return nil
     end
-    local token, in_cookie = session(authorization, cookies, now)
-    local pin_text = cookie.get(cookies, settings.pin_cookie)
-    local held_pin = pin_text and pins:of(pin_text, now)
+    local path = page.referrer(request)
+    local version = path and pages.version(held_pin.sid, path)
+    return version == old.version and old or nil
+end
+
+-- Whether this page load takes its session along to the version that new sessions get.
+local function moves(who, request, cookies, now)
+    if not page.is_load(request) then
+        return false
+    end
+    local asked = cookie.get(cookies, settings.update_cookie) ~= nil
+    return migration.allowed(settings.migrate, asked, function()
+        return activity.is_idle(who.key, settings.migrate_idle, now)
+    end)
+end
+
+-- What a pin says of having moved on is kept for as long as the version that was left is served.
+local function still_from(state, held_pin, version)
+    local from = held_pin and held_pin.sid == place.sid and held_pin.version == version and held_pin.from
+    return from and from ~= version and state.by_version[from] and from or nil
+end
+
+-- Notes the request as activity, and returns the holder. Nobody is a visitor before coming back with a pin: what
+-- keeps no cookies would be counted with every request.
+local function note(who, slot, rule, request)
+    if rule == "new" then
+        return nil
+    end
+    local key, user = who.key, who.user
+    if not user and who.bound and request.site() == "cross-site" then
+        return nil -- a log-in whose Strict cookie has stayed away: it is no visitor, and its next request tells
+    end
+    if rule == "page" then
+        key = key .. "~" .. slot.version -- the session has moved on; this page of it has not
+    end
+    return activity.note(key, user, who.exp, slot.version)
+end
+
+--- What is decided for a request at `now` (seconds): the slot (bg.routes), the rule that chose it, the Set-Cookie
+-- value of a pin where one is due, and the holder of the request (bg.activity). Nil while no state has been read
+-- yet. `is_slotted`: the slot really serves this request, so that a page may come from it. A token from the cookie
+-- gets a pin beside it: on the first navigation from another site the Strict cookie stays away, and the Lax pin then
+-- holds the version.
+function _M.route(request, now, is_slotted)
+    local state = _M.state.value
+    if not state then
+        return nil
+    end
+    local cookies = request.cookie()
+    local token, in_cookie = credentials.session(request.authorization(), cookies, now)
+    local held_pin = credentials.pin(cookies, now)
+    local slot, rule = decision.held(state, token, held_pin)
     local who = token or held_pin
-    local slot, rule = decision.held(table_now, token, held_pin)
-    if rule == "pin" then
-        who = held_pin
-    elseif not slot then
+    if not slot then
         rule = who and "retired" or "new"
         who = who or { sid = base64url.encode(crypto.random(SID_BYTES)) }
-        slot = decision.fresh(table_now, crypto.fraction(who.sid))
+        slot = decision.fresh(state, crypto.fraction(who.sid))
     end
-    if (rule == "token" and not in_cookie) or not pin.due(held_pin, slot.version, settings.pin_idle, now) then
-        return slot, rule
+    place.sid, place.version = who.pin_sid or who.sid, slot.version
+    place.bound = in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid)
+    place.from = still_from(state, held_pin, slot.version)
+
+    local other = held_pin and held_pin.from and page_slot(state, held_pin, request)
+    if other then
+        return other, "page", nil, note(who, other, "page", request)
     end
-    local text = pin.mint(pin_secret, who.sid, slot.version, settings.pin_idle, now)
-    return slot, rule, pin.cookie(settings.pin_cookie, text, settings.pin_idle, settings.secure_cookies)
+    if not in_cookie and (rule == "token" or rule == "moved") then -- an API client: no jar for a pin, and no pages
+        return slot, rule, nil, note(who, slot, rule, request)
+    end
+    if is_slotted and slot.state == "drain" and moves(who, request, cookies, now) then
+        local target = decision.fresh(state, crypto.fraction(who.sid))
+        if target ~= slot then
+            place.from, place.version = slot.version, target.version
+            slot, rule = target, "migrated"
+        end
+    end
+    if is_slotted and (settings.keeps_pages or place.from) and page.may_refer(request) then
+        pages.note(place.sid, request.path(), slot.version)
+    end
+    if in_cookie and held_pin and not held_pin.bound and held_pin.sid ~= place.sid then
+        activity.gone(held_pin.sid) -- the visitor has logged in
+    end
+    local holder = note(who, slot, rule, request)
+    if not pin.due(held_pin, place, settings.pin_idle, now) then
+        return slot, rule, nil, holder
+    end
+    -- One that has moved on must not fall back to its token's version because its pin has run out.
+    local life = place.from and in_cookie and max(token.exp - now, settings.pin_idle) or settings.pin_idle
+    return slot, rule, credentials.pin_cookie(place, life, now), holder
 end
 
 return _M

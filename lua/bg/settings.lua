@@ -7,7 +7,9 @@ local _M = {}
 
 local EXPECTED = {
     issuer = "string", leeway = "number", secure_cookies = "boolean", pin_idle = "number",
-    state_file = "string", keys_dir = "string", pin_key_file = "string",
+    state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
+    proxy_name = "string", api_host = "string", api_port = "number", active_window = "number",
+    migrate = "string", migrate_idle = "number",
 }
 
 --- The settings in the file at `path`. Raises when they are missing or malformed: the proxy must not start on them.
@@ -25,6 +27,8 @@ function _M.load(path)
     local prefix = settings.secure_cookies and "__Host-" or ""
     settings.session_cookie = prefix .. "bg_session="
     settings.pin_cookie = prefix .. "bg_pin="
+    settings.update_cookie = prefix .. "bg_update="
+    settings.keeps_pages = settings.migrate ~= "never"
     return settings
 end
 

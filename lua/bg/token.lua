@@ -73,7 +73,8 @@ local function refuse(claims, issuer, leeway, now)
     end
 end
 
---- The identity in `text`, `{version, sid, exp, good_until}`, or nil and the reason (a word of docs/tokens.md).
+--- The identity in `text`, `{version, sid, user, exp, from, bound, good_until}`, or nil and the reason (a word of
+-- docs/tokens.md). `user` is nil where the token names none; `from` and `bound` are for pins to have (bg.pin).
 -- @param keys    table of kid -> key as crypto.key makes it
 -- @param rules   `{issuer = string, leeway = seconds}`
 -- @param now     seconds since the epoch
@@ -107,7 +108,10 @@ function _M.verify(text, keys, rules, now)
     return {
         version = claims.deploymentVersion,
         sid = session_of(claims),
+        user = claims.userId or (type(claims.sub) == "string" and claims.sub) or nil,
         exp = claims.exp,
+        from = _M.is_version(claims.from) and claims.from or nil,
+        bound = claims.bound == true,
         good_until = min(claims.exp + rules.leeway, (key.retire_at or huge) - 1), -- the last good second
     }
 end

@@ -17,7 +17,8 @@ local dict = ngx.shared.bg_workers
 
 local _M = {}
 
-local function is_alive(pid)
+--- Whether a process of this host lives.
+function _M.is_alive(pid)
     return ffi.C.kill(pid, 0) == 0 or ffi.errno() ~= ESRCH
 end
 
@@ -52,7 +53,7 @@ function _M.list()
     for _, pid in ipairs(dict:get_keys(0)) do
         pid = tonumber(pid)
         local line = dict:get(pid)
-        if not is_alive(pid) then
+        if not _M.is_alive(pid) then
             dict:delete(pid)
         elseif line then
             list[#list + 1] = parse(pid, line)

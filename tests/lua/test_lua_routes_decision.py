@@ -74,6 +74,23 @@ def test_the_decision_is_the_three_rules(lua, state, token, pin, draw):
         assert state["slots"][slot]["weight"] > 0
 
 
+@given(states(), versions, versions, versions)
+def test_who_has_moved_on_from_the_tokens_version_is_where_the_pin_says(lua, state, token, pin, left):
+    """And nobody else: a pin without that word never outranks a token whose version is served."""
+    decision, routes = lua.module("decision"), parse(lua, state)
+    serving = {entry["version"] for entry in state["slots"].values() if entry["state"] != "maint"}
+    moved = decision[b"held"](
+        routes, lua.table({"version": token}), lua.table({"version": pin, "from": left})
+    )
+    if left == token and pin in serving:
+        assert (plain(moved[0][b"version"]), plain(moved[1])) == (pin, "moved")
+    elif moved:
+        assert decide(lua, routes, token, pin) == (plain(moved[0][b"name"]), plain(moved[1]))
+        assert plain(moved[1]) == ("token" if token in serving else "pin")
+    else:
+        assert not serving & {token, pin}
+
+
 @given(states(), versions)
 def test_of_two_slots_on_one_version_the_ready_one_serves(lua, state, version):
     entries = state["slots"]

@@ -101,7 +101,14 @@ def verify(lua, keys):
 def test_a_good_token_is_believed(verify, alg):
     identity, reason = verify(sign(alg))
     assert reason is None
-    assert identity == {"version": "1.6.7", "sid": "A" * 22, "exp": NOW + 600, "good_until": NOW + 660}
+    assert identity == {
+        "version": "1.6.7",
+        "sid": "A" * 22,
+        "user": "u1",
+        "bound": False,
+        "exp": NOW + 600,
+        "good_until": NOW + 660,
+    }
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
@@ -349,33 +356,44 @@ versions = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
 sids = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=128).map(str.encode)
 
 
-@given(sids, versions, st.integers(1, 10**6))
-def test_a_pin_holds_its_session_and_version(lua, sid, version, idle):
+@given(sids, versions, st.none() | versions, st.booleans(), st.integers(1, 10**6))
+def test_a_pin_says_where_its_session_is(lua, sid, version, left, bound, life):
     pin = lua.module("pin")
     keys = lua.table({"pin": lua.module("crypto")[b"key"](b"HS256", SECRET)})
     rules = lua.table({"issuer": "bgctl-pin", "leeway": 0})
-    text = pin[b"mint"](SECRET, sid, version.encode(), idle, NOW)
+    place = {"sid": pin[b"sid"](SECRET, sid), "version": version, "from": left, "bound": bound}
+    text = pin[b"mint"](SECRET, lua.table(place), NOW + life, NOW)
     identity = plain(lua.module("token")[b"verify"](text, keys, rules, NOW))
-    assert (identity["version"], identity["exp"]) == (version, NOW + idle)
-    again = pin[b"mint"](SECRET, identity["sid"].encode(), version.encode(), idle, NOW)
-    assert again == text, "a session id stays the same from pin to pin"
+    assert (identity["version"], identity.get("from"), identity["bound"]) == (version, left, bound)
+    assert identity["exp"] == NOW + life
+    again = pin[b"sid"](SECRET, identity["sid"].encode())
+    assert again == place["sid"], "a session id stays the same from pin to pin"
+    assert not pin[b"due"](lua.table(identity), lua.table(place), life, NOW)
 
 
 def test_a_pin_is_no_session_token_and_a_token_no_pin(lua, keys, verify):
-    pin = lua.module("pin")[b"mint"](SECRET, b"A" * 22, b"1.6.7", 600, NOW)
+    pin = lua.module("pin")[b"mint"](SECRET, lua.table(PLACE), NOW + 600, NOW)
     assert verify(pin)[1] == "unknown_kid"
     pins = lua.table({"pin": lua.module("crypto")[b"key"](b"HS256", SECRET)})
     rules = lua.table({"issuer": "bgctl-pin", "leeway": 0})
     assert lua.module("token")[b"verify"](sign("HS256").encode(), pins, rules, NOW) == (None, b"unknown_kid")
 
 
+PLACE = {"sid": "A" * 22, "version": "1.6.7", "from": None, "bound": True}
+
+
 def test_a_pin_slides_half_way_through_its_life(lua):
     due = lua.module("pin")[b"due"]
-    pin = lua.table({"version": "1.6.7", "exp": NOW + 100})
-    assert not due(pin, b"1.6.7", 200, NOW)
-    assert due(pin, b"1.6.7", 200, NOW + 1)
-    assert due(pin, b"1.6.8", 200, NOW)
-    assert due(None, b"1.6.7", 200, NOW)
+    pin = lua.table({**PLACE, "exp": NOW + 100})
+    assert not due(pin, lua.table(PLACE), 200, NOW)
+    assert due(pin, lua.table(PLACE), 200, NOW + 1)
+    assert due(None, lua.table(PLACE), 200, NOW)
+
+
+@pytest.mark.parametrize("other", [{"version": "1.6.8"}, {"sid": "B" * 22}, {"from": "1.6.6"}, {"bound": False}])
+def test_a_pin_that_says_something_else_is_minted_anew(lua, other):
+    pin = lua.table({**PLACE, "exp": NOW + 200})
+    assert lua.module("pin")[b"due"](pin, lua.table({**PLACE, **other}), 200, NOW)
 
 
 def test_19_a_retiring_key_bounds_what_it_signed(lua):

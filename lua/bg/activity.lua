@@ -1,0 +1,250 @@
+-- Who is active: noted by each worker as requests are routed, folded into shared memory once a second (bg.seen,
+-- bg.outbox), reported from there by one worker. What is open is active for as long as it is open. So a reload, a
+-- worker that dies or a session API that is down loses nothing: what is shared outlives them all.
+
+local cjson = require("cjson.safe")
+local files = require("bg.files")
+local metrics = require("bg.metrics")
+local open = require("bg.open")
+local outbox = require("bg.outbox")
+local post = require("bg.post")
+local seen = require("bg.seen")
+local workers = require("bg.workers")
+
+local ngx = ngx
+local floor, max, min = math.floor, math.max, math.min
+local match, sub = string.match, string.sub
+local pairs, tonumber = pairs, tonumber
+local exiting = ngx.worker.exiting
+
+local BATCH = 1000
+local GONE = "gone "
+local MAX_ID = 128 -- bytes of a sid or user that the session API takes
+local HELD_SECONDS = 10 -- how often what stays open is noted again, unless a tenth of the idle window is less
+local FORGOTTEN = metrics.series("bgctl_activity_forgotten_total")
+local DELIVERED = metrics.series("bgctl_activity_delivered_total")
+local REFUSED = metrics.series("bgctl_activity_refused_total")
+
+local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery
+local held = ngx.shared.bg_held -- what leaving workers still have open, as `pid number` -> key
+
+local noted = {}
+local settings, gauges
+local sending = false
+local ticks, held_ticks = 0, HELD_SECONDS
+
+local _M = {}
+
+--- Begins; `given` are the settings (bg.settings), `count_by_version()` gives the gauges that go with a report.
+function _M.init(given, count_by_version)
+    settings, gauges = given, count_by_version
+    held_ticks = max(1, min(HELD_SECONDS, floor(given.active_window / 10)))
+    seen.begin(ngx.now())
+end
+
+--- Notes that `who` (bg.identity; with `key` and `user`) makes a request, served by `version`. Returns the row, which
+-- is the holder of the request while it is open.
+function _M.note(key, user, exp, version)
+    local row = noted[key]
+    if row then
+        row.version, row.exp, row.seen = version, exp, ngx.now()
+        return row
+    end
+    row = { key = key, user = user, exp = exp, version = version, seen = ngx.now() }
+    noted[key] = row
+    return row
+end
+
+--- The key under which a session or visitor is noted, and the user in a form that the session API takes.
+function _M.names(sid, user)
+    if user and (user == "" or #user > MAX_ID) then
+        user = "md5-" .. ngx.md5(user)
+    end
+    return seen.key(sid, user), user
+end
+
+--- Whether the session under `key` has made no request for `limit` seconds before the one at hand.
+function _M.is_idle(key, limit, now)
+    return not noted[key] and seen.is_idle(key, limit, now)
+end
+
+--- A visitor is one no longer: it has logged in.
+function _M.gone(sid)
+    seen.drop(seen.key(sid))
+    outbox.add(GONE .. sid)
+end
+
+-- Whoever is under `key` is active now, wherever its place is by now: a WebSocket on the version that a session has
+-- left is waited for by itself.
+local function still_here(key, row)
+    row = noted[key] or seen.get(key) or row
+    if row then
+        row.seen = ngx.now()
+        noted[key] = row
+    end
+end
+
+--- A request of `row` has ended: that is activity as well, and the last of it.
+function _M.ended(row)
+    still_here(row.key, row)
+end
+
+local function note_open()
+    for _, row in pairs(open.holders()) do
+        still_here(row.key, row)
+    end
+end
+
+local function fold()
+    for key, row in pairs(noted) do
+        if seen.put(row, settings.active_window) then
+            metrics.add(FORGOTTEN)
+        end
+        outbox.add(key)
+    end
+    noted = {}
+end
+
+-- A worker that is leaving has no more ticks: another one keeps what it has open alive, for as long as it lives.
+local function hand_over()
+    local pid = ngx.worker.pid()
+    for number, row in pairs(open.holders()) do
+        held:safe_set(pid .. " " .. number, row.key)
+    end
+end
+
+local function note_handed_over()
+    for _, name in ipairs(held:get_keys(0)) do
+        local key = held:get(name)
+        if not workers.is_alive(tonumber(match(name, "^%d+"))) then
+            held:delete(name)
+        elseif key then
+            still_here(key)
+        end
+    end
+end
+
+local function row_of(key)
+    local row = seen.get(key)
+    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, row.exp }
+end
+
+local function report(keys)
+    local sessions, gone = {}, {}
+    for _, key in ipairs(keys) do
+        if sub(key, 1, #GONE) == GONE then
+            gone[#gone + 1] = sub(key, #GONE + 1)
+        else
+            sessions[#sessions + 1] = row_of(key) -- one forgotten since is counted as that
+        end
+    end
+    return cjson.encode({
+        proxy = settings.proxy_name,
+        now = ngx.now(),
+        since = seen.since(),
+        epoch = feed:get("epoch") or cjson.null,
+        complete = outbox.length() == 0,
+        sessions = #sessions > 0 and sessions or cjson.empty_array,
+        gone = #gone > 0 and gone or cjson.empty_array,
+        gauges = gauges(),
+    })
+end
+
+-- A store with another epoch has been emptied, or is new to us: it is told everything.
+local function take_epoch(body)
+    local answer = cjson.decode(body)
+    local epoch = type(answer) == "table" and answer.epoch
+    if type(epoch) == "string" and epoch ~= feed:get("epoch") then
+        feed:set("epoch", epoch)
+        for _, key in ipairs(seen.keys()) do
+            outbox.add(key)
+        end
+    end
+end
+
+-- nil when the report was taken, else why not, and whether the same report may be taken another time.
+local function deliver(keys)
+    local key, err = files.secret(settings.proxy_key_file)
+    if not key then
+        return err, true
+    end
+    local target = { host = settings.api_host, port = settings.api_port, path = "/internal/activity", key = key }
+    local status, body = post(target, report(keys))
+    if status == 200 then
+        take_epoch(body)
+        return nil
+    end
+    -- What is malformed stays so. Sending it for ever would keep all else back.
+    return status and "status " .. status or body, status ~= 400
+end
+
+local function send()
+    repeat
+        local keys = outbox.take(BATCH)
+        local err, again = deliver(keys)
+        if err then
+            feed:set("error", err)
+            if again then
+                outbox.put_back(keys)
+                return
+            end
+            ngx.log(ngx.ERR, "the session API refuses a report of activity: ", err)
+            metrics.add(REFUSED, #keys)
+        else
+            feed:delete("error")
+            feed:set("last_delivery", ngx.now())
+            metrics.add(DELIVERED, #keys)
+        end
+    until outbox.length() == 0
+end
+
+local function send_alone()
+    if sending then
+        return
+    end
+    sending = true
+    local ok, err = pcall(send)
+    sending = false
+    if not ok then
+        ngx.log(ngx.ERR, "activity: ", err)
+    end
+end
+
+--- Once a second, and once more when a worker leaves: then it reports itself, whichever worker it is.
+function _M.tick()
+    ticks = ticks + 1
+    local leaving, due = exiting(), ticks % held_ticks == 0
+    local is_reporter = ngx.worker.id() == 0
+    if leaving or due then
+        note_open()
+    end
+    if leaving then
+        hand_over()
+    elseif due and is_reporter then
+        note_handed_over()
+    end
+    fold()
+    if leaving or is_reporter then
+        send_alone()
+    end
+end
+
+--- In a worker that is leaving, a request with this number has ended: no tick will fold what was noted of it.
+function _M.left(number)
+    held:delete(ngx.worker.pid() .. " " .. number)
+    fold()
+    ngx.timer.at(0, send_alone)
+end
+
+--- How the reporting goes, for the control listener.
+function _M.status()
+    return {
+        queued = outbox.length(),
+        delivered = metrics.total(DELIVERED),
+        dropped = metrics.total(metrics.series("bgctl_activity_dropped_total")),
+        lastDelivery = feed:get("last_delivery") or cjson.null,
+        error = feed:get("error") or cjson.null,
+    }
+end
+
+return _M

@@ -1,0 +1,77 @@
+-- Keys of what has yet to be reported, first noted, first sent: shared by all workers, each key in it once, and
+-- bounded. What it holds is the key alone: what is sent is the newest that is known under it (bg.seen).
+
+local metrics = require("bg.metrics")
+
+local ngx = ngx
+
+local QUEUE = "queue"
+local MOST = 50000
+local DROPPED = metrics.series("bgctl_activity_dropped_total")
+
+local dict = ngx.shared.bg_outbox
+
+local _M = {}
+
+local function drop_oldest()
+    local key = dict:lpop(QUEUE)
+    if key then
+        dict:delete("in " .. key)
+        metrics.add(DROPPED)
+    end
+    return key
+end
+
+local function push(key, how)
+    while true do
+        local added, err = dict:safe_add("in " .. key, true)
+        if not added and err == "exists" then
+            return
+        end
+        if added then
+            if how(dict, QUEUE, key) then
+                return
+            end
+            dict:delete("in " .. key)
+        end
+        if not drop_oldest() then -- the newest is what no longer fits
+            return metrics.add(DROPPED)
+        end
+    end
+end
+
+--- How many keys wait.
+function _M.length()
+    return dict:llen(QUEUE) or 0
+end
+
+--- Adds a key at the end, unless it waits already.
+function _M.add(key)
+    if _M.length() >= MOST then
+        drop_oldest()
+    end
+    push(key, dict.rpush)
+end
+
+--- Takes up to `most` keys from the front.
+function _M.take(most)
+    local keys = {}
+    while #keys < most do
+        local key = dict:lpop(QUEUE)
+        if not key then
+            break
+        end
+        dict:delete("in " .. key)
+        keys[#keys + 1] = key
+    end
+    return keys
+end
+
+--- Puts keys that could not be sent back to the front, in their order.
+function _M.put_back(keys)
+    for i = #keys, 1, -1 do
+        push(keys[i], dict.lpush)
+    end
+end
+
+return _M

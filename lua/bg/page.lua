@@ -1,0 +1,45 @@
+-- What a browser's request says of the page it belongs to: is it a page that is being loaded, or does one ask for it?
+-- `request` (bg.phases) has a function for each header, so that only what is needed is read.
+
+local find, match, sub = string.find, string.match, string.sub
+
+-- What may appear as the Referer of further requests: a document, and what it loads that loads more (Fetch, section
+-- 2.2.5).
+local REFERRERS = {
+    document = true, iframe = true, frame = true, embed = true, object = true,
+    script = true, style = true, worker = true, sharedworker = true, serviceworker = true,
+}
+
+local _M = {}
+
+--- Whether this is the load of a whole page in a tab: whatever the tab showed before is gone with it. A browser says
+-- so itself (Fetch Metadata); an old one, or one that comes without TLS, is believed if it wants HTML. Something
+-- that is only fetched ahead of time is none.
+function _M.is_load(request)
+    if request.method() ~= "GET" or find(request.purpose() or "", "prefetch", 1, true) then
+        return false
+    end
+    local mode = request.mode()
+    if mode then
+        local destination = request.destination()
+        return mode == "navigate" and (destination == nil or destination == "document")
+    end
+    return find(request.accept() or "", "text/html", 1, true) ~= nil
+end
+
+--- Whether what is asked for here may ask for more.
+function _M.may_refer(request)
+    return REFERRERS[request.destination() or "document"] == true and request.method() == "GET"
+end
+
+--- The path (with its query) of the page or script of this site that asks; nil when none does.
+function _M.referrer(request)
+    local referer = request.referer()
+    local host, path = match(referer or "", "^%a+://([^/?#]+)([^#]*)")
+    if not host or host ~= request.host() then
+        return nil
+    end
+    return sub(path, 1, 1) == "/" and path or "/" .. path
+end
+
+return _M

@@ -1,0 +1,82 @@
+-- What this proxy knows of whom it has seen: one line for each session and visitor, in memory that all workers share
+-- and that a reload leaves alone. It is what is reported, what is told again to a store that was emptied, and what
+-- says whether a session has been idle.
+
+local ngx = ngx
+local format, match, sub = string.format, string.match, string.sub
+local tonumber = tonumber
+
+-- version, last seen, expiry, then the user: whatever bytes it may have, to the end.
+local LINE = "^(%S+) (%S+) (%S+) ?(.*)$"
+
+local dict = ngx.shared.bg_seen
+local SINCE = "since" -- no key of a session: those begin with KIND and a blank
+local KIND = { session = "s ", visitor = "v " }
+
+local _M = { KIND = KIND }
+
+--- The key of a session (or visitor, `user` nil) in all that is kept of it.
+function _M.key(sid, user)
+    return (user and KIND.session or KIND.visitor) .. sid
+end
+
+--- Since when nobody has been forgotten, in seconds since the epoch.
+function _M.since()
+    return dict:get(SINCE)
+end
+
+--- Begins, unless a reload finds it begun.
+function _M.begin(now)
+    dict:safe_add(SINCE, now)
+end
+
+--- The row under `key`, `{key, version, seen, exp, user}`, or nil.
+function _M.get(key)
+    local line = dict:get(key)
+    if not line then
+        return nil
+    end
+    local version, seen, exp, user = match(line, LINE)
+    return {
+        key = key, version = version, seen = tonumber(seen), exp = tonumber(exp),
+        user = sub(key, 1, 2) == KIND.session and user or nil,
+    }
+end
+
+--- Keeps a row for `window` seconds, unless a newer one is there. True when somebody had to be forgotten for it.
+function _M.put(row, window)
+    local known = _M.get(row.key)
+    if known and known.seen > row.seen then
+        return false
+    end
+    local line = format("%s %.3f %d", row.version, row.seen, row.exp)
+    local _, _, forgotten = dict:set(row.key, row.user and line .. " " .. row.user or line, window)
+    if forgotten then
+        dict:set(SINCE, ngx.now())
+    end
+    return forgotten
+end
+
+--- Forgets `key`.
+function _M.drop(key)
+    dict:delete(key)
+end
+
+--- Every key. It locks the dictionary for as long as it copies: for a store that was emptied, not for every second.
+function _M.keys()
+    local keys = dict:get_keys(0)
+    for i = #keys, 1, -1 do
+        if keys[i] == SINCE then
+            table.remove(keys, i)
+        end
+    end
+    return keys
+end
+
+--- Whether the session under `key` has made no request for `limit` seconds; false while that cannot be known.
+function _M.is_idle(key, limit, now)
+    local row = _M.get(key)
+    return now - (row and row.seen or _M.since() or now) >= limit
+end
+
+return _M

@@ -1,0 +1,51 @@
+-- Requests and errors of each slot since the proxy started, and the same by version together with what is open: what
+-- goes along with a report of activity.
+
+local metrics = require("bg.metrics")
+local workers = require("bg.workers")
+
+local RULES = { "token", "moved", "page", "pin", "migrated", "new", "retired" }
+
+local _M = { DECISIONS = {}, ERRORS = {} }
+
+for _, slot in ipairs({ "blue", "green" }) do
+    _M.ERRORS[slot] = metrics.series("bgctl_errors_total", "slot", slot)
+    _M.DECISIONS[slot] = {}
+    for _, rule in ipairs(RULES) do
+        _M.DECISIONS[slot][rule] = metrics.series("bgctl_decisions_total", "slot", slot, "reason", rule)
+    end
+end
+
+--- Requests that were routed to a slot.
+function _M.requests(slot)
+    local sum = 0
+    for _, series in pairs(_M.DECISIONS[slot]) do
+        sum = sum + metrics.total(series)
+    end
+    return sum
+end
+
+--- Those of them that were answered with a 5xx.
+function _M.errors(slot)
+    return metrics.total(_M.ERRORS[slot])
+end
+
+--- `{version -> {open, websockets, requests, errors}}` of the slots that have one; `state` (bg.routes) may be nil.
+function _M.by_version(state)
+    local found = {}
+    for name, slot in pairs(state and state.slots or {}) do
+        if slot.version then
+            local sums = found[slot.version] or { open = 0, websockets = 0, requests = 0, errors = 0 }
+            sums.requests = sums.requests + _M.requests(name)
+            sums.errors = sums.errors + _M.errors(name)
+            for _, worker in ipairs(workers.list()) do
+                sums.open = sums.open + worker.open[name]
+                sums.websockets = sums.websockets + worker.websockets[name]
+            end
+            found[slot.version] = sums
+        end
+    end
+    return found
+end
+
+return _M
