@@ -43,10 +43,10 @@ def settings(config: Config) -> bytes:
         "pin_key_file": "/keys/pin.secret",
         "proxy_key_file": "/keys/proxy.key",
         "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
-        "api_host": config.sessions.address.host,
+        "api_host": str(config.sessions.address.host),
         "api_port": config.sessions.address.port,
         "active_window": active_window(config),
-        "migrate": config.drain.migrate,
+        "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"

@@ -197,7 +197,9 @@ function _M.metrics()
         metrics.family("bgctl_state_age_seconds", "gauge", "Longest time since a worker last read a good state.",
             { { "bgctl_state_age_seconds", age } }),
         metrics.family("bgctl_state_refusals", "gauge", "Bad state files that this worker has refused.",
-            { { "bgctl_state_refusals", router.state.refusals } })
+            { { "bgctl_state_refusals", router.state.refusals } }),
+        metrics.family("bgctl_activity_queued", "gauge", "Sessions and visitors that are yet to be reported.",
+            { { "bgctl_activity_queued", activity.status().queued } })
     )
 end
 
