@@ -5,7 +5,7 @@ import os
 import sys
 
 from setup.imaging import bases, shell
-from setup.imaging.catalogue import IMAGES, PREFIX, PROXY_BASE, PYTHON_BASE, Image
+from setup.imaging.catalogue import BASES, IMAGES, PREFIX, Image
 from setup.imaging.context import digest, lay_out, sources_of
 from setup.imaging.engine import Engine
 
@@ -34,7 +34,7 @@ def parse_options() -> argparse.Namespace:
 def make_images(engine: Engine) -> None:
     if not engine.answers():
         raise shell.SetupError(f"{engine.name} does not answer: run setup/engine {engine.name} first")
-    bases.ensure(engine, [PROXY_BASE, PYTHON_BASE])
+    bases.ensure(engine, BASES)
     made = [image.name for image in IMAGES if ensure_image(engine, image)]
     shell.say(f"images ready in {engine.name} ({len(made)} of {len(IMAGES)} made anew)")
 

@@ -37,6 +37,8 @@ PYTHON_BASE = Base(
     f"python:{PYTHON}-slim",
     ("python3", "ca-certificates"),
 )
+REDIS_BASE = Base(f"{PREFIX}/base-redis:dev", "redis:8-bookworm", ("redis-server",))
+BASES = (PROXY_BASE, PYTHON_BASE, REDIS_BASE)
 
 
 def demo_app(version: str, fault: str = "") -> Image:
@@ -63,6 +65,7 @@ IMAGES = (
         {"compose/session-api": ".", "session_api": "session_api"},
         lock="session-api",
     ),
+    Image(f"{PREFIX}/redis:dev", REDIS_BASE, {"compose/redis": "."}),
     demo_app("1.6.7"),
     demo_app("1.6.8"),
     demo_app("1.6.9"),

@@ -99,6 +99,7 @@ def make_folders(site: Site) -> str:
     enginefile.write(site.engine_path, site.engine.name)
     site.data_dir.mkdir(exist_ok=True)
     site.data_dir.chmod(0o750)  # it holds e-mail addresses
+    (site.data_dir / "redis").mkdir(exist_ok=True)  # or the engine makes it, for root
     if (group := site.engine.group) is not None:
         _own(site.data_dir, group, group)
         _own(site.keys_dir, -1, group)
