@@ -1,0 +1,128 @@
+"""What the proxy keeps in shared memory, when that is plenty and when it is full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from workbench import Workbench, workbench
+
+ROW = "seen.put({key = seen.key(%r, %r), version = %r, seen = %f, exp = 99, user = %r}, 60)"
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    with workbench(tmp_path_factory.mktemp("nginx"), seen="1m", outbox="16m") as bench:
+        yield bench
+
+
+@pytest.fixture(autouse=True)
+def _empty(nginx):
+    nginx.run(
+        "for _, name in ipairs({'bg_seen', 'bg_outbox', 'bg_pages'}) do ngx.shared[name]:flush_all() end"
+    )
+
+
+def outbox(nginx, code):
+    return nginx.run(f"local outbox = require('bg.outbox') {code}")
+
+
+def seen(nginx, code):
+    return nginx.run(f"local seen = require('bg.seen') {code}")
+
+
+def test_what_waits_leaves_in_the_order_in_which_it_came_each_once(nginx):
+    added = outbox(
+        nginx, "for _, key in ipairs({'a', 'b', 'a', 'c', 'b'}) do outbox.add(key) end return outbox.length()"
+    )
+    assert added == [3]
+    assert outbox(nginx, "return outbox.take(2), outbox.take(2), outbox.length()") == [["a", "b"], ["c"], 0]
+
+
+def test_51_what_could_not_be_sent_is_first_again(nginx):
+    code = (
+        "outbox.add('a') outbox.add('b') local taken = outbox.take(2) outbox.add('c') outbox.put_back(taken)"
+    )
+    assert outbox(nginx, f"{code} return outbox.take(9)") == [["a", "b", "c"]]
+
+
+def test_51_a_key_that_came_anew_while_it_was_on_its_way_waits_once(nginx):
+    code = "outbox.add('a') local taken = outbox.take(1) outbox.add('a') outbox.put_back(taken)"
+    assert outbox(nginx, f"{code} return outbox.take(9)") == [["a"]]
+
+
+def test_51_too_many_drop_the_oldest_and_are_counted(nginx):
+    code = "for number = 1, 50003 do outbox.add('s ' .. number) end return outbox.length(), outbox.take(1)"
+    assert outbox(nginx, code) == [50000, ["s 4"]]
+    dropped = "local m = require('bg.metrics') m.fold() return m.total('bgctl_activity_dropped_total')"
+    assert nginx.run(dropped) == [3]
+
+
+def test_58_an_outbox_without_memory_keeps_the_newest(tmp_path: Path):
+    with workbench(tmp_path, outbox="64k") as small:
+        code = "for number = 1, 5000 do outbox.add('session-' .. number) end local n = outbox.length()"
+        length, taken = outbox(small, f"{code} return n, outbox.take(n)")
+        assert 100 < length < 5000
+        assert taken == [f"session-{number}" for number in range(5001 - length, 5001)]
+        dropped = "local m = require('bg.metrics') m.fold() return m.total('bgctl_activity_dropped_total')"
+        assert small.run(dropped) == [5000 - length]
+
+
+def test_a_session_is_remembered_as_it_was_last(nginx):
+    seen(nginx, ROW % ("a", "Ada L.", "1.6.7", 10.5, "Ada L."))
+    seen(nginx, ROW % ("a", "Ada L.", "1.6.8", 11.25, "Ada L."))
+    seen(nginx, ROW % ("a", "Ada L.", "1.6.7", 10.75, "Ada L."))
+    assert seen(nginx, "return seen.get(seen.key('a', 'Ada L.'))") == [
+        {"key": "s a", "version": "1.6.8", "seen": 11.25, "exp": 99, "user": "Ada L."}
+    ]
+
+
+@pytest.mark.parametrize("user", ["", " ", "a\tb", "two\nlines", "naïve", "x" * 128])
+def test_63_any_user_comes_back_as_it_went_in(nginx, user):
+    escaped = "".join(f"\\{byte:03d}" for byte in user.encode())
+    put = f'seen.put({{key = seen.key("a", "u"), version = "1", seen = 1, exp = 2, user = "{escaped}"}}, 60)'
+    assert seen(nginx, f"{put} return seen.get(seen.key('a', 'u')).user") == [user]
+
+
+def test_a_visitor_and_a_session_of_one_id_are_two(nginx):
+    seen(nginx, "seen.put({key = seen.key('a'), version = '1.6.7', seen = 1, exp = 9}, 60)")
+    assert (
+        seen(nginx, "return seen.get(seen.key('a', 'u')) == nil, seen.get(seen.key('a')).user == nil")
+        == [True] * 2
+    )
+
+
+def test_58_who_is_forgotten_for_lack_of_memory_moves_what_is_known_since(tmp_path: Path):
+    with workbench(tmp_path, seen="64k") as small:
+        fill = """
+            seen.begin(5)
+            local forgotten = 0
+            for number = 1, 5000 do
+                local row = {key = seen.key(number, 'u'), version = '1.6.7', seen = 6, exp = 9, user = 'u'}
+                forgotten = forgotten + (seen.put(row, 60) and 1 or 0)
+            end
+            return forgotten > 0, seen.since() > 5, seen.get(seen.key(5000, 'u')) ~= nil
+        """
+        assert seen(small, fill) == [True, True, True]
+
+
+def test_a_reload_begins_nothing_anew(nginx):
+    assert seen(nginx, "seen.begin(5) seen.begin(6) return seen.since()") == [5]
+
+
+def test_idle_is_what_has_been_silent_for_as_long_as_anything_is_known(nginx):
+    seen(nginx, "seen.begin(100)")
+    seen(nginx, ROW % ("a", "u", "1.6.7", 150, "u"))
+    check = "local function idle(sid, now) return seen.is_idle(seen.key(sid, 'u'), 60, now) end "
+    asked = "return idle('a', 209), idle('a', 210), idle('other', 159), idle('other', 160)"
+    assert seen(nginx, check + asked) == [False, True, False, True]
+
+
+def test_a_page_keeps_the_version_that_it_came_from_last(nginx):
+    pages = "local pages = require('bg.pages') pages.note('a', '/', '1.6.7') pages.note('b', '/', '1.6.8') "
+    asked = "return pages.version('a', '/'), pages.version('b', '/'), pages.version('a', '/log') == nil"
+    assert nginx.run(pages + asked) == ["1.6.7", "1.6.8", True]
+    assert nginx.run(
+        "local pages = require('bg.pages') pages.note('a', '/', '1.6.8') return pages.version('a', '/')"
+    ) == ["1.6.8"]
