@@ -118,7 +118,7 @@ function _M.route(request, now, is_slotted)
     if is_slotted and (settings.keeps_pages or place.from) and page.may_refer(request) then
         pages.note(place.sid, request.path(), slot.version)
     end
-    if in_cookie and held_pin and not held_pin.bound and held_pin.sid ~= place.sid then
+    if in_cookie and held_pin and held_pin.sid ~= place.sid then
         activity.gone(held_pin.sid) -- the visitor has logged in
     end
     local holder = note(who, slot, rule, request)
