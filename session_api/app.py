@@ -12,6 +12,7 @@ from falcon.media import JSONHandler
 from session_api import logs, problems, settings
 from session_api.clock import Clock
 from session_api.cookies import SessionCookie
+from session_api.counts import Counts
 from session_api.credentials import KeyGuard, UserGuard
 from session_api.errors import SetupError
 from session_api.keyring import Keyring
@@ -20,10 +21,13 @@ from session_api.middleware import Counting, Limits
 from session_api.readiness import Readiness
 from session_api.resources.auth import AuthResource
 from session_api.resources.deployment import DeploymentResource
+from session_api.resources.internal import InternalResource
 from session_api.resources.operations import OperationsResource
 from session_api.sessions import Sessions
 from session_api.settings import Settings
 from session_api.stores import Store
+from session_api.stores.redis import RedisStore
+from session_api.stores.redis_address import RedisAddress
 from session_api.stores.sqlite import SqliteStore
 from session_api.tokens import Tokens
 from session_api.version import State
@@ -33,12 +37,14 @@ App = falcon.App[Any, Any]
 
 def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, settings: Settings) -> App:
     """The WSGI application over these parts."""
-    metrics = Metrics(store)
+    counts = Counts(store, state, settings.token_ttl, settings.idle_timeout)
+    metrics = Metrics(counts)
     tokens = Tokens(keyring, clock, settings.issuer, settings.leeway)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
     cookie = SessionCookie(settings.secure_cookies, settings.token_ttl)
     user = UserGuard(tokens, cookie, metrics.rejected)
     service, admin = KeyGuard(lambda: keyring.service_key), KeyGuard(lambda: keyring.admin_key)
+    proxy = KeyGuard(lambda: keyring.proxy_key)
 
     app: App = falcon.App(middleware=[Counting(metrics), Limits()])
     json = JSONHandler(dumps=msgspec.json.encode, loads=_decode)
@@ -52,10 +58,12 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     app.add_route("/api/auth/logout", auth, suffix="logout")
     app.add_route("/api/auth/session", auth, suffix="session")
 
-    deployment = DeploymentResource(sessions, state, admin, user)
+    deployment = DeploymentResource(sessions, counts, state, admin, user)
     app.add_route("/api/deployment/active-sessions", deployment, suffix="active_sessions")
     app.add_route("/api/deployment/heartbeat", deployment, suffix="heartbeat")
     app.add_route("/api/deployment/version", deployment, suffix="version")
+
+    app.add_route("/internal/activity", InternalResource(counts, proxy), suffix="activity")
 
     running = OperationsResource(Readiness(store, keyring, state), metrics, tokens)
     app.add_route("/.well-known/jwks.json", running, suffix="keys")
@@ -74,8 +82,14 @@ def get_app() -> App:
         keyring = Keyring(configured.keys)
     except SetupError as error:
         sys.exit(f"session-api: {error}")
-    store = SqliteStore(configured.store, configured.idle_timeout)
-    return create_app(store, keyring, State(configured.state), time.time, configured)
+    state = State(configured.state)
+    return create_app(_open_store(configured, state), keyring, state, time.time, configured)
+
+
+def _open_store(configured: Settings, state: State) -> Store:
+    if isinstance(configured.store, RedisAddress):
+        return RedisStore(configured.store, configured.idle_timeout, fresh=state.is_new)
+    return SqliteStore(configured.store, configured.idle_timeout, fresh=state.is_new)
 
 
 def _decode(text: str) -> Any:

@@ -5,8 +5,14 @@ from typing import Annotated
 
 import msgspec
 
+from session_api.version import VersionName
+
 UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
+Sid = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{1,128}\Z")]
+Moment = Annotated[float, msgspec.Meta(ge=0, lt=2**53)]  # Unix seconds
+Row = tuple[Sid, UserId | None, VersionName, Moment, Moment]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
 class TokenRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -19,6 +25,34 @@ class TokenRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
         for name, text in (("userId", self.user_id), ("email", self.email or "")):
             if not text.isprintable():
                 raise ValueError(f"`{name}` has a character that is not printable")
+
+
+class Gauge(msgspec.Struct, frozen=True):
+    """What a proxy has open on a version; requests and errors are since it started."""
+
+    open: Count = 0
+    websockets: Count = 0
+    requests: Count = 0
+    errors: Count = 0
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """What a proxy saw, by its own clock. A row: sid, user (null: a visitor), version, last seen, expiry."""
+
+    proxy: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,128}\Z")]
+    now: Moment
+    since: Moment
+    epoch: Annotated[str, msgspec.Meta(max_length=128)] | None
+    complete: bool
+    sessions: Annotated[list[Row], msgspec.Meta(max_length=1000)]
+    gone: list[Sid] = []
+    gauges: dict[VersionName, Gauge] = {}
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """The store's name since it was made: another one than before has forgotten what it was told."""
+
+    epoch: str
 
 
 class Token(msgspec.Struct, frozen=True, rename="camel"):
@@ -44,29 +78,42 @@ class SessionInfo(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class UserActivity(msgspec.Struct, frozen=True, rename="camel"):
-    """A user who still has a session on another version than the current one."""
+    """A user of an old version, and the latest activity there."""
 
+    user_id: str
     email: str | None
     last_activity: datetime
 
 
 class VersionActivity(msgspec.Struct, frozen=True, rename="camel"):
-    """One version's active sessions; null is unknown (`anonymous`) or never (`lastActivity`)."""
+    """What is active on one version; null is unknown, or never (`lastActivity`)."""
 
-    sessions: int
-    users: int
+    sessions: int | None
+    users: int | None
     anonymous: int | None
+    websockets: int | None
     last_activity: datetime | None
 
 
-class ActiveSessions(msgspec.Struct, frozen=True, rename="camel"):
-    """Who is active where; `users` lists at most the 1,000 who were active last."""
+class Forecast(msgspec.Struct, frozen=True):
+    """When the version that drains is empty: if nobody comes back, at the pace so far, at the very last."""
 
-    total_active_users: int
-    old_version_sessions: int
+    earliest: datetime | None = None
+    likely: datetime | None = None
+    latest: datetime | None = None
+
+
+class ActiveSessions(msgspec.Struct, frozen=True, rename="camel"):
+    """Who is active where. `unknown` says why counts are null; `users` is a page of one version's."""
+
+    total_active_users: int | None
+    old_version_sessions: int | None
     current_version: str
     users: list[UserActivity]
+    next_page: str | None
+    unknown: str | None
     versions: dict[str, VersionActivity]
+    forecast: Forecast | None
 
 
 class Heartbeat(msgspec.Struct, frozen=True, rename="camel"):

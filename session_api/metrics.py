@@ -13,14 +13,21 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from session_api.stores import Store, StoreError
+from session_api.counts import Counts, report_age
+from session_api.stores import Census, StoreError
+
+GAUGES = {
+    "sessions": "Active sessions.",
+    "users": "Users with an active session.",
+    "visitors": "Active visitors.",
+}
 
 
 class Metrics:
     """The metrics of one app."""
 
-    def __init__(self, store: Store) -> None:
-        self._sessions = SessionCollector(store)
+    def __init__(self, counts: Counts) -> None:
+        self._sessions = SessionCollector(counts)
         self._own = CollectorRegistry()
         self._own.register(self._sessions)
         self._requests = Counter(
@@ -63,21 +70,43 @@ class Metrics:
 
 
 class SessionCollector(Collector):
-    """Active sessions by version. While the store is down they are absent, which is not 0."""
+    """Who is active, by version. While the store is down all that is absent, which is not 0."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
         """Ask the store, once a scrape."""
         up = GaugeMetricFamily("bgctl_api_store_up", "Whether the session store answers.")
-        sessions = GaugeMetricFamily("bgctl_api_sessions", "Active sessions.", labels=["version"])
-        users = GaugeMetricFamily("bgctl_api_users", "Users with an active session.", labels=["version"])
         try:
-            for version, count in self._store.census().versions.items():
-                sessions.add_metric([version], count.sessions)
-                users.add_metric([version], count.users)
-            up.add_metric([], 1)
+            counted = self._counts.count()
         except StoreError:
             up.add_metric([], 0)
-        yield from (up, sessions, users)
+            yield up
+            return
+        up.add_metric([], 1)
+        known = GaugeMetricFamily("bgctl_api_count_known", "Whether the counts are complete: 0 is not all.")
+        known.add_metric([], int(counted.unknown is None))
+        yield from (up, known, *_by_version(counted.census), _by_proxy(counted.census))
+
+
+def _by_version(census: Census) -> Iterator[Metric]:
+    told = {
+        "sessions": "Active sessions.",
+        "users": "Users with an active session.",
+        "visitors": "Active visitors.",
+    }
+    for name, help_text in told.items():
+        metric = GaugeMetricFamily(f"bgctl_api_{name}", help_text, labels=["version"])
+        for version, count in census.versions.items():
+            metric.add_metric([version], getattr(count, name))
+        yield metric
+
+
+def _by_proxy(census: Census) -> Metric:
+    age = GaugeMetricFamily(
+        "bgctl_api_proxy_report_age_seconds", "Since a proxy's last report.", labels=["proxy"]
+    )
+    for proxy in census.heard:
+        age.add_metric([proxy.proxy], report_age(census, proxy))
+    return age

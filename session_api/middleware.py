@@ -7,6 +7,7 @@ import falcon
 from session_api.metrics import Metrics
 
 MAX_BODY = 16 * 1024  # bytes; the largest request that makes sense has less than 2 KB
+LARGER = {"/internal/activity": 1024 * 1024}  # a proxy's batch
 
 
 class Limits:
@@ -15,8 +16,9 @@ class Limits:
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Raises HTTPContentTooLarge, HTTPLengthRequired."""
         resp.cache_control = ["no-store"]  # tokens, users, counts; what may be kept says so itself
-        if (req.content_length or 0) > MAX_BODY:
-            raise falcon.HTTPContentTooLarge(description=f"The body may have {MAX_BODY} bytes.")
+        most = LARGER.get(req.path, MAX_BODY)
+        if (req.content_length or 0) > most:
+            raise falcon.HTTPContentTooLarge(description=f"The body may have {most} bytes.")
         if req.get_header("Transfer-Encoding"):
             raise falcon.HTTPLengthRequired(description="The body needs a Content-Length.")
 

@@ -8,7 +8,9 @@ import msgspec
 
 from session_api.messages import (
     ActiveSessions,
+    Activity,
     CurrentVersion,
+    Epoch,
     Heartbeat,
     Problem,
     SessionInfo,
@@ -19,6 +21,7 @@ from session_api.messages import (
 
 ANYONE: list[str] = []
 SERVICE, ADMIN, USER = ["serviceKey"], ["adminKey"], ["bearerToken", "sessionCookie"]
+PROXY = ["proxyKey"]
 JSON = "application/json"
 
 
@@ -32,17 +35,32 @@ class Operation(NamedTuple):
     answer: type | str | None
     summary: str
     body: type | None = None
+    query: dict[str, type] | None = None
 
 
+_COUNTS = "/api/deployment/active-sessions"
+_WHOM = {"limit": int, "page": str, "idle": int, "version": str}
 _OPEN_SUMMARY = "Start a session for a user who has logged in, on the version in X-Deployment-Version"
 OPERATIONS = [
     Operation("/api/auth/token", "post", SERVICE, 201, Token, _OPEN_SUMMARY, TokenRequest),
     Operation("/api/auth/refresh", "post", USER, 200, Token, "A new token: same session, same version"),
     Operation("/api/auth/logout", "post", USER, 204, None, "End the session; again is no error"),
     Operation("/api/auth/session", "get", USER, 200, SessionInfo, "The session of the token"),
-    Operation("/api/deployment/active-sessions", "get", ADMIN, 200, ActiveSessions, "Who is active where"),
+    Operation(
+        "/api/deployment/active-sessions",
+        "get",
+        ADMIN,
+        200,
+        ActiveSessions,
+        "Who is active where",
+        None,
+        _WHOM,
+    ),
     Operation("/api/deployment/heartbeat", "post", USER, 200, Heartbeat, "I am here; is there an update?"),
     Operation("/api/deployment/version", "get", ANYONE, 200, CurrentVersion, "What new sessions get"),
+    Operation(
+        "/internal/activity", "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity
+    ),
     Operation("/.well-known/jwks.json", "get", ANYONE, 200, JSON, "The public keys (RFC 7517)"),
     Operation("/healthz", "get", ANYONE, 200, Status, "The process answers"),
     Operation("/readyz", "get", ANYONE, 200, Status, "Store, keys and state are there"),
@@ -82,6 +100,12 @@ def _describe(operation: Operation) -> dict[str, Any]:
     }
     if operation.body:
         described["requestBody"] = {"required": True, "content": _content(JSON, operation.body)}
+    if operation.query:
+        schemas = msgspec.json.schema_components(operation.query.values())[0]
+        described["parameters"] = [
+            {"name": name, "in": "query", "schema": schema}
+            for name, schema in zip(operation.query, schemas, strict=True)
+        ]
     return described
 
 
@@ -93,6 +117,7 @@ def _security_schemes() -> dict[str, Any]:
     return {
         "serviceKey": {"type": "http", "scheme": "bearer", "description": "What keys/service.key holds"},
         "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin.key holds"},
+        "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy.key holds"},
         "bearerToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
         "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_session"},
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from session_api.errors import SetupError
 from session_api.keyring import Keyring
-from session_api.stores import Store, StoreError
+from session_api.stores import Store, StoreError, UnfitStoreError
 from session_api.version import State
 
 
@@ -28,6 +28,8 @@ class Readiness:
         for name, ask in self._checks.items():
             try:
                 ask()
+            except UnfitStoreError as error:
+                missing.append(f"{name} ({error})")
             except (StoreError, SetupError):
                 missing.append(name)
         if missing:

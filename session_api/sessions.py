@@ -1,4 +1,4 @@
-"""What happens to a session: it is opened, looked at, kept alive, refreshed, closed, and counted."""
+"""What happens to a session: it is opened, looked at, kept alive, refreshed and closed."""
 
 import re
 import secrets
@@ -6,15 +6,13 @@ from dataclasses import replace
 
 from session_api import messages
 from session_api.clock import moment
-from session_api.stores import Session, Store, VersionCount
+from session_api.stores import Session, Store
 from session_api.tokens import Claims, TokenError, Tokens
 from session_api.version import PATTERN, State
 
-MAX_USERS = 1000  # in a listing; the counts are always complete
-
 
 class SessionEndedError(Exception):
-    """The token is good, but its session was ended or was idle too long."""
+    """The token is good, but its session was ended or has expired."""
 
 
 class VersionError(Exception):
@@ -42,7 +40,7 @@ class Sessions:
         return self._sign(session, now)
 
     def refresh(self, claims: Claims, routed: str | None) -> messages.Token:
-        """A new token for the same session, on its version. Raises SessionEndedError, TokenError.
+        """A new token for the same session, on its place. Raises SessionEndedError, TokenError.
 
         `routed` is the version to which the proxy sent this request, if one did.
         """
@@ -54,9 +52,10 @@ class Sessions:
         """Log out; False if the session had ended before. Raises TokenError."""
         return self._store.end(_session(claims, self._store.now(), claims.expires_at))
 
-    def look(self, claims: Claims) -> messages.SessionInfo:
-        """Show a session without touching it. Raises SessionEndedError, TokenError."""
-        known = _alive(self._store.find(_session(claims, self._store.now(), claims.expires_at)))
+    def look(self, claims: Claims, routed: str | None) -> messages.SessionInfo:
+        """Show a session; whoever was idle is active again. Raises SessionEndedError, TokenError."""
+        held = _session(self._held(claims, routed), self._store.now(), claims.expires_at)
+        known = _alive(self._store.find(held))
         return messages.SessionInfo(
             user_id=known.user_id,
             email=known.email,
@@ -74,29 +73,16 @@ class Sessions:
         _alive(self._store.resume(_session(claims, self._store.now(), claims.expires_at)))
         return messages.Heartbeat(claims.version, current, claims.version != current)
 
-    def census(self) -> messages.ActiveSessions:
-        """Who is active where. A version that is being served is listed even with 0 sessions: 0 is known."""
-        current, served = self._state.current_version(), self._state.served_versions()
-        counted = self._store.census()
-        versions = dict.fromkeys(served, VersionCount(0, 0, 0)) | counted.versions
-        users = self._store.users_elsewhere(current, MAX_USERS)
-        return messages.ActiveSessions(
-            total_active_users=counted.users,
-            old_version_sessions=sum(c.sessions for version, c in versions.items() if version != current),
-            current_version=current,
-            users=[messages.UserActivity(email, moment(latest)) for email, latest in users],
-            versions={version: _activity(versions[version]) for version in sorted(versions)},
-        )
-
     def _held(self, claims: Claims, routed: str | None) -> Claims:
-        """The claims with the version that serves the session: its own, or the one it was moved to since.
+        """The claims with the version that serves the session: where the proxy sent it, else its own.
 
-        Counted under a version that has been retired, it would be one that no drain waits for.
+        So a refresh carries a move into the token. Counted under a version that has been retired, it would be
+        one that no drain waits for.
         """
         served = self._state.served_versions()
-        if claims.version in served:
-            return claims
-        return replace(claims, version=routed if routed in served else self._state.current_version())
+        if routed in served:
+            return replace(claims, version=routed)
+        return claims if claims.version in served else replace(claims, version=self._state.current_version())
 
     def _sign(self, session: Session, now: int) -> messages.Token:
         expires_at = now + self._ttl
@@ -125,9 +111,3 @@ def _alive(session: Session | None) -> Session:
     if session is None:
         raise SessionEndedError
     return session
-
-
-def _activity(count: VersionCount) -> messages.VersionActivity:
-    latest = moment(count.last_activity) if count.sessions else None
-    # Visitors without a log-in are the proxy's to report, which it does not do yet.
-    return messages.VersionActivity(count.sessions, count.users, None, latest)

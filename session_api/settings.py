@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from session_api.errors import SetupError
+from session_api.stores.redis_address import RedisAddress
 
 T = TypeVar("T")
+LONG = 400 * 86400  # seconds
+STORES = "must be sqlite:///PATH (four slashes for an absolute path) or redis://HOST:PORT/DB"
 
 
 class SettingsError(SetupError):
@@ -22,9 +25,9 @@ class Settings:
     issuer: str
     state: Path = Path("/state/state.json")
     keys: Path = Path("/keys")
-    store: Path = Path("/data/sessions.db")
+    store: Path | RedisAddress = Path("/data/sessions.db")
     token_ttl: int = 7 * 86400
-    idle_timeout: int = 0
+    idle_timeout: int = 1800
     leeway: int = 60
     secure_cookies: bool = True
 
@@ -37,7 +40,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         try:
             return parse(text) if text else default
         except ValueError as error:
-            raise SettingsError(f"{name}={text!r}: {error}", f"set {name} in the compose file") from None
+            shown = re.sub(r"//[^/]*@", "//***@", text)  # a URL may hold a password
+            raise SettingsError(f"{name}={shown!r}: {error}", f"set {name} in the compose file") from None
 
     issuer = environment.get("BGCTL_ISSUER", "")
     if not issuer:
@@ -46,9 +50,13 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         issuer=issuer,
         state=read("BGCTL_STATE", Settings.state, Path),
         keys=read("BGCTL_KEYS", Settings.keys, Path),
-        store=read("BGCTL_STORE", Settings.store, _sqlite_path),
-        token_ttl=read("BGCTL_TOKEN_TTL", Settings.token_ttl, lambda text: _seconds(text, 60, 400 * 86400)),
-        idle_timeout=read("BGCTL_IDLE_TIMEOUT", 0, lambda text: _seconds(text, 0, 400 * 86400)),
+        store=_with_password(
+            read("BGCTL_STORE", Settings.store, _store), read("BGCTL_STORE_PASSWORD_FILE", None, _first_line)
+        ),
+        token_ttl=read("BGCTL_TOKEN_TTL", Settings.token_ttl, lambda text: _seconds(text, 60, LONG)),
+        idle_timeout=read(
+            "BGCTL_IDLE_TIMEOUT", Settings.idle_timeout, lambda text: _seconds(text, 0, 400 * 86400)
+        ),
         leeway=read("BGCTL_LEEWAY", Settings.leeway, lambda text: _seconds(text, 0, 3600)),
         secure_cookies=read("BGCTL_SECURE_COOKIES", True, _boolean),
     )
@@ -66,9 +74,25 @@ def _boolean(text: str) -> bool:
     return text == "true"
 
 
-def _sqlite_path(url: str) -> Path:
+def _store(url: str) -> Path | RedisAddress:
     """`sqlite:////data/sessions.db` is the absolute path /data/sessions.db, as SQLAlchemy has it."""
     scheme, _, path = url.partition(":///")
-    if scheme != "sqlite" or not path:
-        raise ValueError("must be sqlite:///PATH (four slashes for an absolute path)")
-    return Path(path)
+    if scheme == "sqlite" and path:
+        return Path(path)
+    try:
+        return RedisAddress(url)
+    except ValueError:
+        raise ValueError(
+            "must be sqlite:///PATH (four slashes for an absolute path) or redis://HOST:PORT/DB"
+        ) from None
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text().split("\n")[0].rstrip("\r")
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+
+
+def _with_password(store: Path | RedisAddress, password: str | None) -> Path | RedisAddress:
+    return replace(store, password=password) if isinstance(store, RedisAddress) and password else store

@@ -1,7 +1,8 @@
 """The version that new sessions get, read from the state file that bgctl writes."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -31,11 +32,21 @@ class Slots(msgspec.Struct, frozen=True):
     green: Slot
 
 
-class Document(msgspec.Struct, frozen=True):
+class Document(msgspec.Struct, frozen=True, rename="camel"):
     """As much of state.json as matters here."""
 
     schema: Literal[1]
     slots: Slots
+    generation: int = 0
+    phase: str = ""
+    updated_at: datetime | None = None
+
+
+class Draining(NamedTuple):
+    """The version that nobody new gets, and since when (Unix seconds) if that is known."""
+
+    version: str
+    since: int | None
 
 
 class State:
@@ -52,6 +63,23 @@ class State:
     def served_versions(self) -> set[str]:
         """Every version that a slot serves. Raises StateError."""
         return {slot.version for slot in self._slots() if slot.version and slot.state != "maint"}
+
+    def draining(self) -> Draining | None:
+        """The version that only keeps its own sessions, if there is one. Raises StateError."""
+        document = self._document.get()
+        drained = {slot.version for slot in self._slots() if slot.version and slot.state == "drain"}
+        drained.discard(self.current_version())
+        if not drained:
+            return None
+        since = document.updated_at if document.phase == "draining" else None
+        return Draining(drained.pop(), int(since.timestamp()) if since else None)
+
+    def is_new(self) -> bool:
+        """Whether this project has never changed its routing, as far as can be told."""
+        try:
+            return self._document.get().generation == 1
+        except SetupError:
+            return False
 
     @property
     def error(self) -> SetupError | None:

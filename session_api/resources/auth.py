@@ -35,7 +35,7 @@ class AuthResource:
         resp.status = falcon.HTTP_NO_CONTENT
 
     def on_get_session(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.media = self._sessions.look(self._user(req))
+        resp.media = self._sessions.look(self._user(req), req.get_header("X-Deployment-Version"))
 
     def _send(self, resp: falcon.Response, token: Token) -> None:
         resp.media = token

@@ -1,7 +1,13 @@
 """Where sessions are kept. Every store is a `Store` and passes the same tests."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+PURGE_AFTER = 86400  # seconds past expiry, far more than any leeway: an ended session must not come back
+WALK = 1000  # how many sessions an outlook may look at: beyond, it says later rather than exactly
+
+Fresh = Callable[[], bool]  # whether a store made now would be a new project's: nothing can have been missed
 
 
 class StoreError(Exception):
@@ -10,6 +16,10 @@ class StoreError(Exception):
 
 class StoreBusyError(StoreError):
     """The store is in use for too long; trying again soon makes sense."""
+
+
+class UnfitStoreError(StoreError):
+    """The store answers, but would lose sessions in silence. Its text holds no secrets."""
 
 
 @dataclass(frozen=True)
@@ -25,28 +35,109 @@ class Session:
     expires_at: int
 
 
+class Seen(NamedTuple):
+    """A session, or with no user a visitor, as a proxy saw it `age` seconds ago."""
+
+    sid: str
+    user_id: str | None
+    version: str
+    age: int
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """What a proxy has open on a version, and what it has served since it started."""
+
+    open: int = 0
+    websockets: int = 0
+    requests: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """A proxy's batch. `reach` is how many seconds its memory goes back; None for `gauges`: as before."""
+
+    proxy: str
+    reach: int = 0
+    epoch: str | None = None
+    complete: bool = True
+    seen: tuple[Seen, ...] = ()
+    gone: tuple[str, ...] = ()
+    gauges: Mapping[str, Gauge] | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """When a proxy reported last, how far its memory goes back, and when it had last told all of it."""
+
+    proxy: str
+    seen_at: int
+    since: int
+    told_at: int | None
+    gauges: Mapping[str, Gauge] | None
+
+
+@dataclass(frozen=True)
+class Birth:
+    """When the store was made, empty. `epoch` is its name since: another one means that it forgot."""
+
+    epoch: str
+    born_at: int
+    fresh: bool
+
+
 @dataclass(frozen=True)
 class VersionCount:
-    """The active sessions of one version, and how many users they belong to."""
+    """The active log-ins of one version, the users they belong to, and its active visitors."""
 
-    sessions: int
-    users: int
-    last_activity: int
+    sessions: int = 0
+    users: int = 0
+    visitors: int = 0
+    last_activity: int = 0
 
 
 @dataclass(frozen=True)
 class Census:
-    """Who is active: users are counted once, however many sessions they have."""
+    """Who is active at `now`: users are counted once, however many sessions they have."""
 
+    now: int
     users: int
     versions: dict[str, VersionCount]
+    birth: Birth
+    heard: list[Heard] = field(default_factory=list)
+
+
+class UserSeen(NamedTuple):
+    """A user of a version, and the latest activity there."""
+
+    user_id: str
+    email: str | None
+    last_activity: int
+
+
+class Place(NamedTuple):
+    """Where a page of users ended."""
+
+    last_activity: int
+    user_id: str
+
+
+class Outlook(NamedTuple):
+    """The latest expiry of whoever is active on a version (None: nobody), and how many have left it."""
+
+    expires_at: int | None
+    departures: int
 
 
 class Store(Protocol):
-    """A session is active until it is ended, expires, or was idle too long. All methods raise StoreError.
+    """A session is kept until it is ended or expires; it is active, and counted, unless it was idle too long.
 
-    A store that lost its data fills again: a session it has not seen, but whose verified token is at hand, is
-    taken over from that token. What it has seen end stays ended for as long as any token of it verifies.
+    Idle is not over: whoever comes back is counted again. `idle` is a window in seconds, shorter than the
+    store's own. A store that lost its data fills again: a session that it has not seen, but whose verified
+    token is at hand, is taken over from that token. What it has seen end stays ended for as long as any token
+    of it verifies. Counting costs the same however many there are. All methods raise StoreError.
     """
 
     def now(self) -> int:
@@ -56,19 +147,25 @@ class Store(Protocol):
         """Keep a new session. It is durable when this returns."""
 
     def find(self, session: Session) -> Session | None:
-        """The session as it is kept; None if it is no longer active."""
+        """The session as it is kept, None if it is over. One that was idle too long is active again."""
 
     def resume(self, session: Session) -> Session | None:
-        """Mark activity and extend the life to `expires_at`; None if the session is no longer active."""
+        """Mark activity and extend the life to `expires_at`; None if the session is over."""
 
     def end(self, session: Session) -> bool:
         """End a session. True for the one call that ended it, among any number and from any host."""
 
-    def census(self) -> Census:
+    def note(self, report: Report) -> str:
+        """Take in what a proxy saw, and answer with the epoch. The same report again changes no count."""
+
+    def census(self, idle: int = 0) -> Census:
         """Count the active sessions."""
 
-    def users_elsewhere(self, version: str, limit: int) -> list[tuple[str | None, int]]:
-        """(email, last activity) of users with an active session on another version, the latest first."""
+    def users(self, version: str, limit: int, after: Place | None = None, idle: int = 0) -> list[UserSeen]:
+        """Users with an active session on that version, the latest first, each once."""
+
+    def outlook(self, version: str, since: int) -> Outlook:
+        """What a forecast needs; departures are those since `since`, in whole minutes."""
 
     def ping(self) -> None:
         """Return if the store can answer."""

@@ -1,178 +1,205 @@
 """Sessions in one SQLite file: no server, and safe among the threads and processes of one host.
 
-A rollback journal rather than WAL: before SQLite 3.51.3, WAL with several writers could corrupt the file.
+Rows change here; the counts follow by the triggers of sqlite_schema/2.sql.
 """
 
-import os
+import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 
+import msgspec
+
 from session_api.clock import Clock
-from session_api.stores import Census, Session, StoreBusyError, StoreError, VersionCount
+from session_api.stores import (
+    PURGE_AFTER,
+    WALK,
+    Birth,
+    Census,
+    Fresh,
+    Gauge,
+    Heard,
+    Outlook,
+    Place,
+    Report,
+    Session,
+    StoreBusyError,
+    UserSeen,
+    VersionCount,
+)
+from session_api.stores import sqlite_statements as sql
+from session_api.stores.sqlite_file import SqliteFile
 
-SCHEMA_VERSION = 1
-PURGE_AFTER = 86400  # seconds past expiry, far more than any leeway: an ended session must not come back
 PURGE_BATCH = 50
-BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-COLUMNS = "sid, user_id, email, version, created_at, last_activity, expires_at"
-VALUES = ":sid, :user_id, :email, :version, :created_at, :last_activity, :expires_at"
-LIVE = "ended_at IS NULL AND sessions.expires_at > :now AND sessions.last_activity > :idle_since"
-
-# ruff: noqa: S608 -- statements are put together from these constants; what comes from outside is a parameter
-ADD = f"INSERT INTO sessions ({COLUMNS}) VALUES ({VALUES})"
-PURGE = """DELETE FROM sessions WHERE sid IN (
-    SELECT sid FROM sessions WHERE expires_at < :horizon ORDER BY expires_at LIMIT :batch)"""
-FIND = f"SELECT {COLUMNS}, {LIVE} FROM sessions WHERE sid = :sid AND user_id = :user_id"
-RESUME = f"""INSERT INTO sessions ({COLUMNS}) SELECT {VALUES} WHERE :expires_at > :now
-    ON CONFLICT (sid) DO UPDATE SET
-        version = excluded.version,
-        last_activity = max(last_activity, excluded.last_activity),
-        expires_at = max(expires_at, excluded.expires_at)
-    WHERE {LIVE} AND user_id = excluded.user_id
-    RETURNING {COLUMNS}"""
-END = f"""INSERT INTO sessions ({COLUMNS}, ended_at) VALUES ({VALUES}, :now)
-    ON CONFLICT (sid) DO UPDATE SET ended_at = excluded.ended_at
-    WHERE ended_at IS NULL AND user_id = excluded.user_id
-    RETURNING sid"""
-COUNT_USERS = f"SELECT count(DISTINCT user_id) FROM sessions INDEXED BY sessions_live WHERE {LIVE}"
-COUNT_VERSIONS = f"""SELECT version, count(*), count(DISTINCT user_id), max(last_activity)
-    FROM sessions INDEXED BY sessions_live WHERE {LIVE} GROUP BY version"""
-USERS_ELSEWHERE = f"""SELECT email, max(last_activity) AS latest FROM sessions
-    WHERE {LIVE} AND version <> :version GROUP BY user_id ORDER BY latest DESC LIMIT :limit"""
+SWEEP_BATCH = 500
+NEVER = 2**53  # the idle time of a window that is off
 
 
 class SqliteStore:
     """A Store. `idle_timeout` and `busy_timeout` are seconds; an `idle_timeout` of 0 is off."""
 
     def __init__(
-        self, path: Path, idle_timeout: int = 0, clock: Clock = time.time, busy_timeout: float = 5
+        self,
+        path: Path,
+        idle_timeout: int = 0,
+        clock: Clock = time.time,
+        busy_timeout: float = 5,
+        fresh: Fresh = lambda: False,
     ) -> None:
-        self._path = path
+        self._file = SqliteFile(path, busy_timeout, self._prepare)
         self._idle_timeout = idle_timeout
         self._clock = clock
         self._busy_timeout = busy_timeout
-        self._thread = threading.local()
-        self._turn = threading.Lock()
+        self._fresh = fresh
+        self.connect, self.write, self.close = self._file.connect, self._file.write, self._file.close
 
     def now(self) -> int:
         return int(self._clock())
 
     def add(self, session: Session) -> None:
         with self.write() as db:
-            db.execute("BEGIN IMMEDIATE")
-            db.execute(ADD, asdict(session))
-            db.execute(PURGE, {"horizon": self.now() - PURGE_AFTER, "batch": PURGE_BATCH})
-            db.execute("COMMIT")
+            db.execute(sql.ADD, asdict(session))
+            self._tidy(db, PURGE_BATCH)
 
     def find(self, session: Session) -> Session | None:
         with self.connect() as db:
-            row = db.execute(FIND, asdict(session) | self._times()).fetchone()
+            row = db.execute(sql.FIND, asdict(session) | self._times()).fetchone()
         if row is None:
             return self.resume(session)
-        *columns, live = row
-        return Session(*columns) if live else None
+        *columns, over, idle = row
+        if over:
+            return None
+        return self.resume(session) if idle else Session(*columns)
 
     def resume(self, session: Session) -> Session | None:
         with self.write() as db:
-            rows = db.execute(RESUME, asdict(session) | self._times()).fetchall()
+            rows = db.execute(sql.RESUME, asdict(session) | self._times()).fetchall()
         return Session(*rows[0]) if rows else None
 
     def end(self, session: Session) -> bool:
         with self.write() as db:
-            return bool(db.execute(END, asdict(session) | self._times()).fetchall())
+            return bool(db.execute(sql.END, asdict(session) | self._times()).fetchall())
 
-    def census(self) -> Census:
-        with self.connect() as db:
-            times = self._times()
-            db.execute("BEGIN")  # one snapshot for both counts
-            (users,) = db.execute(COUNT_USERS, times).fetchone()
-            versions = {row[0]: VersionCount(*row[1:]) for row in db.execute(COUNT_VERSIONS, times)}
-            db.execute("COMMIT")
-        return Census(users, versions)
+    def note(self, report: Report) -> str:
+        with self.write() as db:
+            now = self.now()
+            rows = [seen._asdict() | {"now": now, "at": max(now - seen.age, 0)} for seen in report.seen]
+            self._tidy(db, SWEEP_BATCH)
+            db.executemany(sql.NOTE_SESSION, (row for row in rows if row["user_id"] is not None))
+            db.executemany(sql.NOTE_VISITOR, (row for row in rows if row["user_id"] is None))
+            for statement in sql.NOTE_GONE:
+                db.executemany(statement, ((sid,) for sid in report.gone))
+            return self._hear(db, report, now)
 
-    def users_elsewhere(self, version: str, limit: int) -> list[tuple[str | None, int]]:
-        with self.connect() as db:
-            parameters = self._times() | {"version": version, "limit": limit}
-            return db.execute(USERS_ELSEWHERE, parameters).fetchall()
+    def census(self, idle: int = 0) -> Census:
+        with self._snapshot(idle) as (db, times):
+            people, versions = 0, dict[str, VersionCount]()
+            for version, sessions, users, visitors, persons, block in db.execute(sql.COUNT, times):
+                people += persons
+                if sessions or visitors:
+                    (latest,) = db.execute(sql.LATEST, {"version": version, "block": block}).fetchone()
+                    versions[version] = VersionCount(sessions, users, visitors, latest)
+            heard = [_heard(*row) for row in db.execute(sql.HEARD)]
+            return Census(times["now"], people, versions, _birth(db), heard)
+
+    def users(self, version: str, limit: int, after: Place | None = None, idle: int = 0) -> list[UserSeen]:
+        place = (after or Place(NEVER, ""))._asdict()
+        with self._snapshot(idle) as (db, times):
+            found = db.execute(sql.USERS, times | {"version": version, "limit": limit} | place)
+            return [UserSeen(*row) for row in found]
+
+    def outlook(self, version: str, since: int) -> Outlook:
+        with self._snapshot(0) as (db, times):
+            minute = -(-since // 60)
+            asked = times | {"version": version, "minute": minute, "walk": WALK}
+            (left,) = db.execute(sql.DEPARTED, asked).fetchone()
+            if self._idle_timeout:
+                window = _window(max(minute * 60 - self._idle_timeout, -1), times["since"] + 1)
+                left += db.execute(sql.WENT_IDLE, window | {"version": version}).fetchone()[0]
+            ends = [_walk(db.execute(statement, asked).fetchall(), times) for statement in sql.LAST]
+            return Outlook(max(filter(None, ends), default=None), left)
 
     def ping(self) -> None:
         with self.connect() as db:
             db.execute("SELECT sid FROM sessions LIMIT 1").fetchall()
 
-    def close(self) -> None:
-        """Close this thread's connection, if it has one; the next use opens another."""
-        connection = self._thread.__dict__.pop("connection", None)
-        if connection:
-            connection.close()
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        """A new file gets its name. A window that was set anew since is told to the triggers."""
+        idle = self._idle_timeout or NEVER
+        row = db.execute("SELECT idle FROM store").fetchone()
+        if row != (idle,):
+            birth = {
+                "epoch": secrets.token_urlsafe(16),
+                "now": self.now(),
+                "fresh": self._fresh(),
+                "idle": idle,
+            }
+            db.execute(sql.BORN, birth)
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """A connection while no other thread of this process writes.
-
-        SQLite waits for a lock by napping and trying again: with many at the door, some are never lucky.
-        """
-        if not self._turn.acquire(timeout=self._busy_timeout):
-            raise StoreBusyError(f"{self._path} is busy: no turn within {self._busy_timeout:g} s")
-        try:
-            with self.connect() as db:
-                yield db
-        finally:
-            self._turn.release()
-
-    @contextmanager
-    def connect(self) -> Iterator[sqlite3.Connection]:
-        """This thread's connection, in autocommit mode; whatever goes wrong inside leaves as a StoreError."""
-        try:
-            yield self._connection()
-        except (sqlite3.Error, OSError) as error:
-            self.close()  # rolls back, and a file that was replaced or mended is opened afresh
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in BUSY:
-                raise StoreBusyError(f"{self._path} is locked: {error}") from error
-            raise StoreError(f"{self._path}: {error}") from error
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._thread.__dict__.get("identity") != self._identity():
-            self.close()
-        if "connection" not in self._thread.__dict__:
-            self._thread.connection = self._open()
-            self._thread.identity = self._identity()
-        return self._thread.connection  # type: ignore[no-any-return]  # a thread-local knows no types
-
-    def _identity(self) -> tuple[int, int] | None:
-        """Which file lies at the path now: writing to one that was removed would lose sessions."""
-        try:
-            stat = self._path.stat()
-        except FileNotFoundError:
-            return None
-        return stat.st_dev, stat.st_ino
-
-    def _open(self) -> sqlite3.Connection:
-        # Made by us first, because SQLite would let everyone on the machine read the e-mail addresses.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o640))
-        connection = sqlite3.connect(self._path, timeout=self._busy_timeout, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode = TRUNCATE")
-            connection.execute("PRAGMA synchronous = FULL")
-            self._migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found == 0:
-            connection.executescript(resources.files(__package__).joinpath("schema.sql").read_text())
-        elif found != SCHEMA_VERSION:
-            raise StoreError(f"{self._path} has schema {found}; this program knows {SCHEMA_VERSION}")
-
-    def _times(self) -> dict[str, int]:
+    def _tidy(self, db: sqlite3.Connection, batch: int) -> None:
+        """A bounded step of what time asks for: expired ones leave the counts, old tombstones go."""
         now = self.now()
-        return {"now": now, "idle_since": now - self._idle_timeout if self._idle_timeout else -1}
+        self._sweep(db, now, batch)
+        db.execute(sql.PURGE, {"horizon": now - PURGE_AFTER, "batch": PURGE_BATCH})
+
+    def _sweep(self, db: sqlite3.Connection, now: int, batch: int) -> None:
+        for statement in sql.SWEEP:
+            db.execute(statement, {"now": now, "batch": batch})
+
+    def _hear(self, db: sqlite3.Connection, report: Report, now: int) -> str:
+        birth = _birth(db)
+        if report.epoch not in (None, birth.epoch):
+            db.execute("UPDATE store SET fresh = 0")  # it knew a store before this one, so something was lost
+        told = report.complete and report.epoch == birth.epoch
+        gauges = None if report.gauges is None else msgspec.json.encode(report.gauges).decode()
+        heard = {"name": report.proxy, "now": now, "since": now - report.reach, "gauges": gauges}
+        db.execute(sql.HEAR, heard | {"told_at": now if told else None})
+        db.execute(sql.FORGET_DEPARTURES, {"minute": now // 60 - sql.MINUTES_KEPT})
+        return birth.epoch
+
+    @contextmanager
+    def _snapshot(self, idle: int) -> Iterator[tuple[sqlite3.Connection, dict[str, int]]]:
+        """A view of one moment, at which nothing that has expired is counted any more."""
+        patience = time.monotonic() + self._busy_timeout
+        with self.connect() as db:
+            while True:
+                db.execute("BEGIN")
+                times = self._times(idle)
+                if not any(db.execute(due, times).fetchone() for due in sql.DUE):
+                    break
+                db.execute("COMMIT")
+                if time.monotonic() > patience:
+                    raise StoreBusyError("sweeping what has expired takes longer; what is done stays done")
+                with self.write() as writing:
+                    self._sweep(writing, times["now"], SWEEP_BATCH)
+            yield db, times
+            db.execute("COMMIT")
+
+    def _times(self, idle: int = 0) -> dict[str, int]:
+        now = self.now()
+        window = min(filter(None, (idle, self._idle_timeout)), default=None)
+        return _window(-1 if window is None else max(now - window, -1), NEVER) | {"now": now}
+
+
+def _window(since: int, until: int) -> dict[str, int]:
+    """What is between the two, exclusively: `low` and `high` are the blocks in which they lie."""
+    return {"since": since, "until": until, "low": since // sql.BLOCK, "high": until // sql.BLOCK}
+
+
+def _walk(rows: list[tuple[int, int]], times: dict[str, int]) -> int | None:
+    """The latest expiry of one that is active; after a walk in vain, of the last that was looked at."""
+    active = (expires_at for expires_at, latest in rows if latest > times["since"])
+    return next(active, rows[-1][0] if len(rows) == WALK else None)
+
+
+def _birth(db: sqlite3.Connection) -> Birth:
+    epoch, born_at, fresh = db.execute("SELECT epoch, born_at, fresh FROM store").fetchone()
+    return Birth(epoch, born_at, bool(fresh))
+
+
+def _heard(name: str, seen_at: int, since: int, told_at: int | None, gauges: str | None) -> Heard:
+    decoded = None if gauges is None else msgspec.json.decode(gauges, type=dict[str, Gauge])
+    return Heard(name, seen_at, since, told_at, decoded)

@@ -1,0 +1,158 @@
+"""Who is active where: what proxies report, and what bgctl and operators are told of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from session_api import forecast, messages
+from session_api.clock import moment
+from session_api.known import SILENCE, why_unknown
+from session_api.pages import Page
+from session_api.stores import Census, Gauge, Heard, Report, Seen, Store, UserSeen, VersionCount
+from session_api.version import State
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked for. `idle`: only who was active in so many seconds, 0 as configured."""
+
+    limit: int = 100
+    page: Page | None = None
+    idle: int = 0
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A census, and why it is not complete, if it is not."""
+
+    census: Census
+    unknown: str | None
+
+    def websockets(self, version: str) -> int | None:
+        """Open on that version, of all proxies that report; None while one of them has never told."""
+        now = self.census.now
+        gauges = [each.gauges for each in self.census.heard if now - each.seen_at <= SILENCE]
+        if not gauges or None in gauges:
+            return None
+        return sum(each.get(version, Gauge()).websockets for each in gauges if each)
+
+
+class Counts:
+    """`ttl`: a token's life, `idle_timeout` (0: off), in seconds. Methods raise StoreError, StateError."""
+
+    def __init__(self, store: Store, state: State, ttl: int, idle_timeout: int) -> None:
+        self._store = store
+        self._state = state
+        self._window = idle_timeout or ttl
+        self._idle_timeout = idle_timeout
+
+    def take(self, told: messages.Activity) -> messages.Epoch:
+        """A proxy's report. Only ages are believed: two clocks may disagree on what time it is."""
+        report = Report(
+            proxy=told.proxy,
+            reach=_age(told, told.since),
+            epoch=told.epoch,
+            complete=told.complete,
+            seen=tuple(
+                Seen(sid, user, version, _age(told, at), int(exp))
+                for sid, user, version, at, exp in told.sessions
+            ),
+            gone=tuple(told.gone),
+            gauges={version: _gauge(each) for version, each in told.gauges.items()} or None,
+        )
+        return messages.Epoch(self._store.note(report))
+
+    def count(self, idle: int = 0) -> Counted:
+        """What the store has, and whether that is all."""
+        census = self._store.census(idle)
+        return Counted(census, why_unknown(census.now, self._window, census.birth, census.heard))
+
+    def report(self, query: Query) -> messages.ActiveSessions:
+        """A version that is being served is listed even with 0 sessions: 0 is known."""
+        current, served = self._state.current_version(), self._state.served_versions()
+        counted = self.count(query.idle)
+        versions = dict.fromkeys(sorted(served | counted.census.versions.keys()), VersionCount())
+        versions |= counted.census.versions
+        users, next_page = self._users(query, versions, current)
+        known = counted.unknown is None
+        return messages.ActiveSessions(
+            total_active_users=counted.census.users if known else None,
+            old_version_sessions=_elsewhere(versions, current) if known else None,
+            current_version=current,
+            users=[messages.UserActivity(*user[:2], moment(user.last_activity)) for user in users],
+            next_page=next_page,
+            unknown=counted.unknown,
+            versions={
+                version: _activity(count, counted.websockets(version)) if known else UNKNOWN
+                for version, count in versions.items()
+            },
+            forecast=self._forecast(counted.census if not query.idle else self._store.census())
+            if known
+            else None,
+        )
+
+    def _users(
+        self, query: Query, versions: dict[str, VersionCount], current: str
+    ) -> tuple[Sequence[UserSeen], str | None]:
+        version = query.page.version if query.page else query.version or self._old(versions, current)
+        if version is None or not query.limit:
+            return (), None
+        after = query.page.place if query.page else None
+        users = self._store.users(version, query.limit + 1, after, query.idle)
+        shown = users[: query.limit]
+        return shown, Page.after(version, shown[-1]).encode() if len(users) > len(shown) else None
+
+    def _old(self, versions: dict[str, VersionCount], current: str) -> str | None:
+        """The version that drains, else the most used one that is not current."""
+        if drained := self._state.draining():
+            return drained.version
+        others = {version: count.sessions for version, count in versions.items() if version != current}
+        return max(others, key=lambda version: (others[version], version), default=None)
+
+    def _forecast(self, census: Census) -> messages.Forecast | None:
+        drained = self._state.draining()
+        if not drained:
+            return None
+        count = census.versions.get(drained.version, VersionCount())
+        since = (
+            None if drained.since is None else -(-drained.since // 60) * 60
+        )  # departures are by the minute
+        outlook = self._store.outlook(drained.version, census.now if since is None else since)
+        drain = forecast.Drain(
+            now=census.now,
+            remaining=count.sessions + count.visitors,
+            last_activity=count.last_activity,
+            expires_at=outlook.expires_at,
+            idle_timeout=self._idle_timeout,
+            since=since,
+            departures=outlook.departures,
+        )
+        times = (ask(drain) for ask in (forecast.earliest, forecast.likely, forecast.latest))
+        return messages.Forecast(*(None if at is None else moment(at) for at in times))
+
+
+UNKNOWN = messages.VersionActivity(None, None, None, None, None)
+
+
+def report_age(census: Census, proxy: Heard) -> int:
+    """Seconds since a proxy's last report."""
+    return max(census.now - proxy.seen_at, 0)
+
+
+def _age(told: messages.Activity, at: float) -> int:
+    return max(int(told.now - at), 0)
+
+
+def _gauge(told: messages.Gauge) -> Gauge:
+    return Gauge(**msgspec.structs.asdict(told))
+
+
+def _elsewhere(versions: dict[str, VersionCount], current: str) -> int:
+    return sum(count.sessions for version, count in versions.items() if version != current)
+
+
+def _activity(count: VersionCount, websockets: int | None) -> messages.VersionActivity:
+    latest = moment(count.last_activity) if count.sessions or count.visitors else None
+    return messages.VersionActivity(count.sessions, count.users, count.visitors, websockets, latest)

@@ -1,0 +1,211 @@
+"""Sessions in Redis or Valkey: for several hosts, or more log-ins a second than one file takes.
+
+Every operation is one script (redis_scripts/): it happens as a whole or not at all, by the server's clock.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple
+from functools import cache
+from hashlib import sha1
+from importlib import resources
+from typing import Any
+
+import msgspec
+from redis import Redis, RedisCluster, RedisError
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+from redis.retry import Retry
+
+from session_api.clock import Clock
+from session_api.stores import (
+    WALK,
+    Birth,
+    Census,
+    Fresh,
+    Gauge,
+    Heard,
+    Outlook,
+    Place,
+    Report,
+    Session,
+    StoreBusyError,
+    StoreError,
+    UnfitStoreError,
+    UserSeen,
+    VersionCount,
+)
+from session_api.stores.redis_address import RedisAddress
+
+CONNECT_TIMEOUT, ANSWER_TIMEOUT, SWEEP_TIMEOUT = 1.0, 2.0, 5.0  # seconds
+PREFIX = "{bgctl}"  # the braces put all keys into one slot of a cluster: a script may not reach beyond
+
+
+class RedisStore:
+    """A Store. An `idle_timeout` of 0 is off; with no `clock`, the server's is used, as it should."""
+
+    def __init__(
+        self,
+        address: RedisAddress,
+        idle_timeout: int = 0,
+        clock: Clock | None = None,
+        fresh: Fresh = lambda: False,
+        prefix: str = PREFIX,
+    ) -> None:
+        self._address = address
+        self._idle_timeout = idle_timeout
+        self._clock = clock
+        self._fresh = fresh
+        self._key = f"{prefix}:store"
+        self._client: Any = None
+        self._opening = threading.Lock()
+
+    def now(self) -> int:
+        if self._clock:
+            return int(self._clock())
+        with self._errors():
+            return int(self._connected().time()[0])
+
+    def add(self, session: Session) -> None:
+        self._run("add", *_row(session))
+
+    def find(self, session: Session) -> Session | None:
+        return _session(self._run("find", *_row(session)))
+
+    def resume(self, session: Session) -> Session | None:
+        return _session(self._run("resume", *_row(session)))
+
+    def end(self, session: Session) -> bool:
+        return bool(self._run("end", *_row(session)))
+
+    def note(self, report: Report) -> str:
+        gauges = "" if report.gauges is None else msgspec.json.encode(report.gauges).decode()
+        head = (
+            report.proxy,
+            report.reach,
+            report.epoch or "",
+            int(report.complete),
+            gauges,
+            len(report.seen),
+        )
+        rows = [value for row in report.seen for value in (row.sid, row.user_id or "", *row[2:])]
+        return str(self._run("note", *head, *rows, *report.gone))
+
+    def census(self, idle: int = 0) -> Census:
+        now, people, versions, birth, heard = self._swept("census", idle)
+        return Census(
+            now=now,
+            users=people,
+            versions={version: VersionCount(*counts) for version, *counts in versions},
+            birth=Birth(birth[0], int(birth[1]), birth[2] == "1"),
+            heard=[_heard(*row) for row in sorted(heard)],
+        )
+
+    def users(self, version: str, limit: int, after: Place | None = None, idle: int = 0) -> list[UserSeen]:
+        found = self._swept("users", idle, version, limit, *(after or ("", "")))
+        return [UserSeen(user_id, email or None, int(float(at))) for user_id, email, at in found]
+
+    def outlook(self, version: str, since: int) -> Outlook:
+        expires_at, departures = self._swept("outlook", version, -(-since // 60), WALK)
+        return Outlook(int(float(expires_at)) if expires_at else None, departures)
+
+    def ping(self) -> None:
+        """Also refuses a server that would throw sessions away to make room, or that takes no writes."""
+        with self._errors():
+            client = self._connected()
+            client.ping()
+            memory, replication = client.info("memory"), client.info("replication")
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction" and memory.get("maxmemory"):
+            raise UnfitStoreError(
+                f"Redis may drop sessions: maxmemory-policy is {policy}, must be noeviction"
+            )
+        if replication.get("role") == "slave":
+            raise UnfitStoreError("this Redis is a replica: it takes no sessions, and may be behind")
+
+    def close(self) -> None:
+        """Close the connections; the next use opens others."""
+        with self._opening:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _swept(self, name: str, *arguments: object) -> Any:
+        """What a script answers that first sweeps what has expired, in bounded steps."""
+        patience = time.monotonic() + SWEEP_TIMEOUT
+        while (answer := self._run(name, *arguments)) == "again":
+            if time.monotonic() > patience:
+                raise StoreBusyError("sweeping what has expired takes longer; what is done stays done")
+        return answer
+
+    def _run(self, name: str, *arguments: object) -> Any:
+        now = int(self._clock()) if self._clock else ""
+        common = (now, self._idle_timeout, secrets.token_urlsafe(16), int(self._fresh()))
+        text, digest = _script(name)
+        with self._errors():
+            client = self._connected()
+            try:
+                return client.evalsha(digest, 1, self._key, *common, *arguments)
+            except NoScriptError:
+                return client.eval(text, 1, self._key, *common, *arguments)
+
+    def _connected(self) -> Any:
+        with self._opening:
+            if self._client is None:
+                self._client = _connect(self._address)
+            return self._client
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Down, loading, read-only, out of memory: whatever goes wrong leaves as a StoreError."""
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            kind = StoreBusyError if str(error).startswith("BUSY ") else StoreError
+            raise kind(f"Redis: {error}") from error
+
+
+def _connect(address: RedisAddress) -> Any:
+    """A client; the cluster's own kind where the server is part of one."""
+    options: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": ANSWER_TIMEOUT,
+        "decode_responses": True,
+    }
+    if address.password is not None:
+        options["password"] = address.password
+    # Once more when a connection was closed while it lay idle. Not after a time-out: it may have been done.
+    retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+    client = Redis.from_url(address.url, retry=retry, **options)
+    if client.info("cluster").get("cluster_enabled"):
+        client.close()
+        return RedisCluster.from_url(address.url, **options)
+    return client
+
+
+@cache
+def _script(name: str) -> tuple[str, str]:
+    """A script's text, and the digest by which the server knows it."""
+    folder = resources.files(__package__).joinpath("redis_scripts")
+    text = "\n".join(folder.joinpath(f"{each}.lua").read_text() for each in ("common", name))
+    return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _row(session: Session) -> tuple[object, ...]:
+    return tuple("" if value is None else value for value in astuple(session))
+
+
+def _session(answer: list[Any] | None) -> Session | None:
+    if not answer:
+        return None
+    sid, user_id, email, version, *times = answer
+    return Session(sid, user_id, email or None, version, *(int(float(each)) for each in times))
+
+
+def _heard(proxy: str, seen_at: int, since: int, told_at: int | str, gauges: str) -> Heard:
+    decoded = msgspec.json.decode(gauges, type=dict[str, Gauge]) if gauges else None
+    return Heard(proxy, seen_at, since, int(told_at) if told_at != "" else None, decoded)

@@ -1,0 +1,19 @@
+"""Where a Redis is, as the environment says it."""
+
+import re
+from dataclasses import dataclass, field
+
+URL = re.compile(r"(rediss?://[^/?#\s]+(/\d{1,3})?|unix://[^?#\s]*/[^?#\s]+)(\?[^#\s]*)?")
+
+
+@dataclass(frozen=True)
+class RedisAddress:
+    """Neither part is ever shown: the URL, too, may hold a password."""
+
+    url: str = field(repr=False)
+    password: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which does not repeat what it refuses."""
+        if not URL.fullmatch(self.url):
+            raise ValueError("must be redis://HOST:PORT/DB, or rediss:// with TLS")
