@@ -21,6 +21,8 @@ class Entry:
 
 
 class Logbook:
+    """What the log page shows."""
+
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
 

@@ -153,7 +153,8 @@ async def home(request: web.Request) -> web.Response:
 
 @routes.get("/log")
 async def log_page(request: web.Request) -> web.Response:
-    return page(request.app[PAGES].log(slot_of(request), request.app[LOGBOOK]))
+    logbook = request.app[LOGBOOK]
+    return page(request.app[PAGES].log(slot_of(request), logbook))
 
 
 @routes.get("/api/log")
