@@ -79,7 +79,7 @@ class Load:
         if kind not in KINDS:
             raise ValueError(f"no such kind of user: {kind!r}; there are {', '.join(KINDS)}")
         for index in range(n):
-            logs_in = kind in ("cookie", "bearer") or (kind == "websocket" and index % 2 == 0)
+            logs_in = kind in ("cookie", "bearer", "tabs") or (kind == "websocket" and index % 2 == 0)
             user = User(self._scene, kind, f"{kind}-{next(self._numbers):03d}", logs_in=logs_in)
             self._users[user] = asyncio.create_task(user.run(), name=user.name)
             self._paced += _paces(user)

@@ -16,7 +16,7 @@ OLD, NEW = "1.6.7", "1.6.8"
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 120))
+    asyncio.run(asyncio.wait_for(scenario, 60))
 
 
 async def until(reached: Callable[[], object]) -> None:
