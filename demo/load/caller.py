@@ -57,10 +57,9 @@ class Caller:
         except LOST as error:
             self.fail(method, path, name_of(error))
             return None
-        served = before.intersection(self.scene.served())
         said = list(answer.versions())
-        self.judge(path, said, judge, served)
-        if answer.status == 404 and owner and owner not in served:
+        self.judge(path, said, judge, before)
+        if answer.status == 404 and owner and owner not in before.intersection(self.scene.served()):
             self.recorder.overtaken += 1
             return None
         if not 200 <= answer.status < 400:
@@ -72,10 +71,14 @@ class Caller:
         self.recorder.success(said[0])
         return answer
 
-    def judge(self, path: str, said: list[str], judge: Judge, served: set[str]) -> None:
-        """Count what `judge` thinks of the answer; one that speaks with two tongues flips once."""
-        session = self.person.session
+    def judge(self, path: str, said: list[str], judge: Judge, before: set[str]) -> None:
+        """Count what `judge` thinks of the answer; one that speaks with two tongues flips once.
+
+        `before`: what was being served when the request began.
+        """
+        session, now = self.person.session, set(self.scene.served())
         for answered in said:
+            served = before & now | {answered} & now
             match judge.judge(answered, served):
                 case Verdict.FLIPPED:
                     self.recorder.flipped += 1

@@ -1,7 +1,8 @@
 """Who had to answer? What a session and an open page are entitled to, and the verdict on each answer.
 
-A version binds only while it is being served, both when the request began and when it ended: `served` is the
-set of those. So a request under way while its version is retired is no flip.
+A version binds only while it is being served, both when the request began and when it ended, and one that
+answers must be served when it does: `served` is the set of those. So a request under way while its version is
+retired is no flip.
 """
 
 from __future__ import annotations

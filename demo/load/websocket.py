@@ -42,7 +42,7 @@ async def hold(tab: Tab) -> None:
     async with socket:
         try:
             hello = str(json.loads(await _hear(socket, scene.timeout))["version"])
-            tab.judge("/ws", [hello], session, before.intersection(scene.served()))
+            tab.judge("/ws", [hello], session, before)
             recorder.success(hello)
             await _echo(tab, socket)
         except (*LOST, CutOff, ValueError, KeyError, TypeError) as error:
