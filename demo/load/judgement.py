@@ -7,7 +7,7 @@ retired is no flip.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol
@@ -85,17 +85,21 @@ class Session:
 
 
 class Navigation:
-    """A full-page navigation of `session` that begins now: the only request that may migrate it."""
+    """A full-page navigation of `session` that begins now: the only request that may migrate it.
 
-    def __init__(self, session: Session, migrate: Migrate) -> None:
-        self.session, self.migrate = session, migrate
+    `migrate()` is asked now and when the answer is there: either allows it.
+    """
+
+    def __init__(self, session: Session, migrate: Callable[[], Migrate]) -> None:
+        self.session, self._migrate, self._then = session, migrate, migrate()
         self.version = session.version
 
     def owner(self, served: Served) -> str | None:
         return self.session.owner(served)
 
     def judge(self, answered: str, served: Served) -> Verdict:
-        return self.session.decide(answered, served, self.version, may_migrate=self.migrate == "navigation")
+        may = "navigation" in (self._then, self._migrate())
+        return self.session.decide(answered, served, self.version, may_migrate=may)
 
 
 @dataclass(slots=True)

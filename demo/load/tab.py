@@ -42,7 +42,7 @@ class Tab(Caller):
         await self.due()
         drains = session.version is not None and session.version == self.scene.draining
         session.views += drains
-        judge = Navigation(session, self.scene.migrate)
+        judge = Navigation(session, lambda: self.scene.migrate)
         sent = headers.navigation(self.page.url if self.page else None)
         answer = await self.request("GET", path, judge, headers=sent)
         if drains:

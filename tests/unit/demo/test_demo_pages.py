@@ -18,6 +18,14 @@ RIGHT, MOVED, MIGRATED, FLIPPED = Verdict.RIGHT, Verdict.MOVED, Verdict.MIGRATED
 BOTH = {OLD, NEW}
 
 
+def may(session: Session) -> Navigation:
+    return Navigation(session, lambda: "navigation")
+
+
+def may_not(session: Session) -> Navigation:
+    return Navigation(session, lambda: "never")
+
+
 @pytest.fixture
 def short_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user, "STAY", (2, 6))
@@ -42,7 +50,7 @@ def test_an_open_page_is_answered_by_its_version(answered: str, served: set[str]
 def test_an_old_page_keeps_its_version_after_its_session_has_migrated() -> None:
     session = Session(OLD, OLD)
     page = Page("/log", OLD, session)
-    assert Navigation(session, "navigation").judge(NEW, BOTH) is MIGRATED
+    assert may(session).judge(NEW, BOTH) is MIGRATED
     assert (page.judge(OLD, BOTH), page.judge(NEW, BOTH)) == (RIGHT, FLIPPED)
     assert page.judge(NEW, {NEW}) is RIGHT, "the old version is gone: no second move of this session"
     assert (page.version, page.judge(NEW, BOTH)) == (NEW, RIGHT)
@@ -51,48 +59,48 @@ def test_an_old_page_keeps_its_version_after_its_session_has_migrated() -> None:
 def test_only_a_navigation_migrates_and_only_if_it_may() -> None:
     session = Session(OLD, OLD)
     assert session.judge(NEW, BOTH) is FLIPPED
-    assert Navigation(session, "never").judge(NEW, BOTH) is FLIPPED
-    assert Navigation(session, "navigation").judge("0.0.0", BOTH) is FLIPPED, "nobody serves that"
+    assert may_not(session).judge(NEW, BOTH) is FLIPPED
+    assert may(session).judge("0.0.0", BOTH) is FLIPPED, "nobody serves that"
     assert (session.version, session.migrated) == (OLD, False)
-    assert Navigation(session, "navigation").judge(NEW, BOTH) is MIGRATED
+    assert may(session).judge(NEW, BOTH) is MIGRATED
     assert (session.version, session.migrated) == (NEW, True)
 
 
 @pytest.mark.parametrize("signed", [None, OLD])
 def test_whoever_has_migrated_never_goes_back_while_the_new_version_is_served(signed: str | None) -> None:
     session = Session(OLD, signed)
-    Navigation(session, "navigation").judge(NEW, BOTH)
-    for judge in (session, Navigation(session, "navigation"), Navigation(session, "never")):
+    may(session).judge(NEW, BOTH)
+    for judge in (session, may(session), may_not(session)):
         assert judge.judge(OLD, BOTH) is FLIPPED
     assert session.judge(NEW, BOTH) is RIGHT, "the pin outranks the token"
 
 
 def test_whoever_has_migrated_goes_back_when_the_new_version_is_rolled_back() -> None:
     session = Session(OLD, OLD)
-    Navigation(session, "navigation").judge(NEW, BOTH)
+    may(session).judge(NEW, BOTH)
     assert session.judge(OLD, {OLD}) is MOVED
     assert session.judge(NEW, BOTH) is FLIPPED, "released again: whoever is back stays until a navigation"
-    assert Navigation(session, "navigation").judge(NEW, BOTH) is MIGRATED
+    assert may(session).judge(NEW, BOTH) is MIGRATED
 
 
 def test_a_session_migrates_again_in_the_next_release_and_an_old_version_may_come_again() -> None:
     session = Session(OLD, OLD)
-    assert Navigation(session, "navigation").judge(NEW, BOTH) is MIGRATED
+    assert may(session).judge(NEW, BOTH) is MIGRATED
     assert session.judge(NEW, {NEW}) is RIGHT
-    assert Navigation(session, "navigation").judge(NEXT, {NEW, NEXT}) is MIGRATED
-    assert Navigation(session, "navigation").judge(NEW, {NEW, NEXT}) is FLIPPED
+    assert may(session).judge(NEXT, {NEW, NEXT}) is MIGRATED
+    assert may(session).judge(NEW, {NEW, NEXT}) is FLIPPED
     assert session.judge(NEXT, {NEXT}) is RIGHT
     assert session.judge(NEXT, {NEXT, OLD}) is RIGHT
-    assert Navigation(session, "never").judge(OLD, {NEXT, OLD}) is FLIPPED
-    assert Navigation(session, "navigation").judge(OLD, {NEXT, OLD}) is MIGRATED
+    assert may_not(session).judge(OLD, {NEXT, OLD}) is FLIPPED
+    assert may(session).judge(OLD, {NEXT, OLD}) is MIGRATED
 
 
 def test_a_navigation_that_began_before_another_tab_migrated_may_be_answered_late() -> None:
     session = Session(OLD, OLD)
-    early = Navigation(session, "navigation")
-    assert Navigation(session, "navigation").judge(NEW, BOTH) is MIGRATED
+    early = may(session)
+    assert may(session).judge(NEW, BOTH) is MIGRATED
     assert early.judge(OLD, BOTH) is RIGHT
-    assert (session.version, Navigation(session, "navigation").judge(OLD, BOTH)) == (NEW, FLIPPED)
+    assert (session.version, may(session).judge(OLD, BOTH)) == (NEW, FLIPPED)
 
 
 def test_navigations_migrate_everyone_who_browses_and_nothing_flips(
