@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from .judgement import Migrate
+from .scene import Scene
 from .tally import Recorder, Tally
-from .user import KINDS, Kind, Scene, User
+from .user import KINDS, Kind, User
 
 LAG_PROBE = 0.05  # seconds
 
@@ -23,6 +26,7 @@ class Load:
     retires that version, and in it at the latest when its first session is made.
     `rate` is requests per second over all users together; holders of WebSockets come on top, with one page
     for each socket. `ca` is a file with the certificate authority to trust; `timeout` is seconds per request.
+    `migrate` says what may move a session off a version that is being served.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class Load:
         rate: float = 400.0,
         ca: Path | None = None,
         timeout: float = 10.0,
+        migrate: Migrate = "never",
     ) -> None:
         self.rate = rate
         self._recorder = Recorder()
@@ -43,15 +48,27 @@ class Load:
             ssl.create_default_context(cafile=ca) if ca else True,
             timeout,
             self._interval,
+            migrate,
         )
         self._users: dict[User, asyncio.Task[None]] = {}
         self._paced = 0
         self._numbers = itertools.count(1)
         self._probe: asyncio.Task[None] | None = None
+        self._departures: list[asyncio.Task[None]] = []
 
     @property
     def users(self) -> tuple[User, ...]:
         return tuple(self._users)
+
+    def set_migrate(self, migrate: Migrate) -> None:
+        """Allow it before the proxy may do it."""
+        self._scene.migrate = migrate
+
+    def set_draining(self, version: str | None) -> None:
+        """Page views of its sessions count from here on: say so when the proxy has begun to migrate them."""
+        self._scene.draining = version
+        for user in self._users:
+            user.session.views = 0
 
     async def start(self) -> None:
         self._recorder.begin()
@@ -62,10 +79,10 @@ class Load:
         if kind not in KINDS:
             raise ValueError(f"no such kind of user: {kind!r}; there are {', '.join(KINDS)}")
         for index in range(n):
-            logs_in = kind in ("cookie", "bearer") or (kind == "websocket" and index % 2 == 0)
+            logs_in = kind in ("cookie", "bearer", "tabs") or (kind == "websocket" and index % 2 == 0)
             user = User(self._scene, kind, f"{kind}-{next(self._numbers):03d}", logs_in=logs_in)
             self._users[user] = asyncio.create_task(user.run(), name=user.name)
-            self._paced += kind != "websocket"
+            self._paced += _paces(user)
 
     async def log_out(self, predicate: Callable[[User], bool], limit: int | None = None) -> int:
         """Log out those users whom the predicate picks, at most `limit`; return how many.
@@ -76,14 +93,46 @@ class Load:
         await asyncio.gather(*(user.log_out() for user in chosen))
         return len(chosen)
 
+    def leave(
+        self, version: str, every: float, *, kind: Kind | None = None, come_back: bool = False
+    ) -> asyncio.Task[None]:
+        """Send users of `version` (of one kind only, if it is named) away, one every `every` seconds.
+
+        Ends when nobody is left on it, in any tab. Who is logged in logs out, a visitor just goes; they come
+        back as newcomers, or not at all.
+        """
+        task = asyncio.create_task(self._lead_out(version, every, kind, come_back))
+        self._departures.append(task)
+        return task
+
+    async def _lead_out(self, version: str, every: float, kind: Kind | None, come_back: bool) -> None:
+        going: list[asyncio.Task[None]] = []
+        while here := [one for one in self._users if one.on(version) and kind in (None, one.kind)]:
+            if stay := [one for one in here if not one.leaving]:
+                going.append(asyncio.create_task(self._send_away(random.choice(stay), come_back)))
+            await asyncio.sleep(every)
+        await asyncio.gather(*going)
+
+    async def _send_away(self, user: User, come_back: bool) -> None:
+        await user.log_out(for_good=not come_back)
+        if not come_back and (task := self._users.pop(user, None)):
+            self._paced -= _paces(user)
+            await task
+
     def tally(self) -> Tally:
-        return self._recorder.tally(Counter(user.version for user in self._users if user.version))
+        return self._recorder.tally(
+            Counter(user.version for user in self._users if user.version),
+            Counter(page for user in self._users for page in user.pages),
+        )
 
     async def stop(self) -> Tally:
         """Let every request end, close all connections, return the final tally. Raise what killed a user."""
         self._recorder.end()
-        sessions = self.tally().sessions
+        last = self.tally()
         self._scene.ended = True
+        for departure in self._departures:
+            departure.cancel()
+        await asyncio.gather(*self._departures, return_exceptions=True)
         if self._probe:
             self._probe.cancel()
         outcomes = await asyncio.gather(*self._users.values(), return_exceptions=True)
@@ -91,7 +140,7 @@ class Load:
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome
-        return self._recorder.tally(sessions)
+        return self._recorder.tally(last.sessions, last.pages)
 
     def _interval(self) -> float:
         """Mean seconds between two requests of one user."""
@@ -102,3 +151,8 @@ class Load:
             began = time.monotonic()
             await asyncio.sleep(LAG_PROBE)
             self._recorder.lag = max(self._recorder.lag, time.monotonic() - began - LAG_PROBE)
+
+
+def _paces(user: User) -> int:
+    """How many send requests at the common pace: each tab does, the holder of a WebSocket does not."""
+    return 0 if user.kind == "websocket" else max(1, len(user.tabs))

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .generator import Load
+from .judgement import Migrate
 from .tally import Tally
 from .user import Kind
 
@@ -31,9 +32,21 @@ class LoadProcess:
     """
 
     def __init__(
-        self, base_url: str, *, served: Collection[str], rate: float = 400.0, ca: Path | None = None
+        self,
+        base_url: str,
+        *,
+        served: Collection[str],
+        rate: float = 400.0,
+        ca: Path | None = None,
+        migrate: Migrate = "never",
     ) -> None:
-        self._hello = {"url": base_url, "served": sorted(served), "rate": rate, "ca": str(ca) if ca else None}
+        self._hello = {
+            "url": base_url,
+            "served": sorted(served),
+            "rate": rate,
+            "ca": str(ca) if ca else None,
+            "migrate": migrate,
+        }
         self._lock = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
 
@@ -74,6 +87,21 @@ class LoadProcess:
         With `visitors`, those count too who never logged in: they forget their cookies. All come back anew.
         """
         return int(self._ask("log_out", version=version, limit=limit, visitors=visitors))
+
+    def leave(self, version: str, every: float, *, kind: Kind | None = None, come_back: bool = False) -> None:
+        """Returns at once: one user of `version` leaves every `every` seconds, until none is left.
+
+        They do not come back, unless told so. With `kind`, only users of that kind leave.
+        """
+        self._ask("leave", version=version, every=every, kind=kind, come_back=come_back)
+
+    def set_migrate(self, migrate: Migrate) -> None:
+        """Allow "navigation" before the proxy may do it, and "never" only when it does it no more."""
+        self._ask("set_migrate", migrate=migrate)
+
+    def set_draining(self, version: str | None) -> None:
+        """Tell it after the command that begins the drain: page views to migrate count from here."""
+        self._ask("set_draining", version=version)
 
     def set_served(self, versions: Collection[str]) -> None:
         """Narrow it before the command that retires a version; widen it before a version gets sessions."""
@@ -146,7 +174,13 @@ class Worker:
         if verb == "start":
             self._served = frozenset(given["served"])
             ca = Path(given["ca"]) if given["ca"] else None
-            self._load = Load(given["url"], served=lambda: self._served, rate=given["rate"], ca=ca)
+            self._load = Load(
+                given["url"],
+                served=lambda: self._served,
+                rate=given["rate"],
+                ca=ca,
+                migrate=given["migrate"],
+            )
             return await self._load.start()
         load = self._load
         if load is None:
@@ -158,12 +192,18 @@ class Worker:
                 self._served = frozenset(given["versions"])
             case "set_rate":
                 load.rate = given["rate"]
+            case "set_migrate":
+                load.set_migrate(given["migrate"])
+            case "set_draining":
+                load.set_draining(given["version"])
+            case "leave":
+                load.leave(given["version"], given["every"], kind=given["kind"], come_back=given["come_back"])
             case "log_out":
                 return await load.log_out(
                     lambda user: (
                         (given["visitors"] or user.logged_in)
                         and user.version is not None
-                        and given["version"] in (None, user.version)
+                        and (given["version"] is None or user.on(given["version"]))
                     ),
                     given["limit"],
                 )

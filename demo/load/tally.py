@@ -29,20 +29,26 @@ class Tally:
 
     requests: HTTP requests with an outcome, each counted once; WebSocket handshakes are among them.
     failed: transport errors, time-outs, statuses that are neither 2xx nor 3xx, answers that make no sense.
-    flipped: answers by another version than the session's own while that one was being served.
+    flipped: answers by another version than the one that had to, while that one was being served: the page's,
+        for whatever a page loads and asks for, the session's for all else.
     moved: sessions whose version had been retired and that went on with another. No fault.
+    migrated: sessions that a navigation moved to another version, as it may. No fault.
+    views_to_migrate: the most pages that a session on a draining version was shown until it had migrated, the
+        one that migrated it included; or has been shown, if it still has not.
     overtaken: assets asked for after their page's version had been retired. No fault: it is loaded anew.
     websockets_cut: WebSockets that ended, but not by us; `close_codes` says how.
     max_gap_ms: the longest time between two consecutive successful answers, over all users.
     max_lag_ms: the longest time by which this process itself woke late: a gap below it may be ours.
     doubled_posts: posts that the app saw more than once.
-    answers: successful answers by version.  sessions: present sessions by version.
+    answers: successful answers by version.  sessions, pages: those that are open now, by version.
     """
 
     requests: int = 0
     failed: int = 0
     flipped: int = 0
     moved: int = 0
+    migrated: int = 0
+    views_to_migrate: int = 0
     overtaken: int = 0
     websockets_opened: int = 0
     websockets_cut: int = 0
@@ -53,6 +59,7 @@ class Tally:
     seconds: float = 0.0
     answers: dict[str, int] = field(default_factory=dict)
     sessions: dict[str, int] = field(default_factory=dict)
+    pages: dict[str, int] = field(default_factory=dict)
     close_codes: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
@@ -73,6 +80,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.requests = self.failed = self.flipped = self.moved = self.overtaken = 0
+        self.migrated = self.views = 0
         self.opened = self.cut = self.doubled = 0
         self.answers: Counter[str] = Counter()
         self.close_codes: Counter[str] = Counter()
@@ -97,11 +105,19 @@ class Recorder:
             self._measure_gap(now)
             self._last_success = now
 
+    def viewed(self, views: int) -> None:
+        """A session was shown its `views`-th page since its version drains."""
+        self.views = max(self.views, views)
+
+    def migrate(self, views: int) -> None:
+        self.migrated += 1
+        self.viewed(max(views, 1))
+
     def note(self, user: str, method: str, path: str, what: str) -> None:
         """Keep it for the report; whoever calls also counts it under one of the words above."""
         self._failures.append(Failure(_now(), user, method, path, what))
 
-    def tally(self, sessions: Mapping[str, int]) -> Tally:
+    def tally(self, sessions: Mapping[str, int], pages: Mapping[str, int]) -> Tally:
         if self._ended is None:
             self._measure_gap(time.monotonic())  # a silence that still lasts counts as well
         return Tally(
@@ -109,6 +125,8 @@ class Recorder:
             failed=self.failed,
             flipped=self.flipped,
             moved=self.moved,
+            migrated=self.migrated,
+            views_to_migrate=self.views,
             overtaken=self.overtaken,
             websockets_opened=self.opened,
             websockets_cut=self.cut,
@@ -119,6 +137,7 @@ class Recorder:
             seconds=round((self._ended or time.monotonic()) - self._began, 3),
             answers=dict(self.answers),
             sessions=dict(sessions),
+            pages=dict(pages),
             close_codes=dict(self.close_codes),
             failures=list(self._failures),
         )

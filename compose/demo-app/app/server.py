@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.typedefs import Handler
 
+from .logbook import Logbook
 from .notes import LONGEST, Board
 from .pages import Assets, Pages
 from .sessions import RefusedError, SessionApi, UnavailableError, client
@@ -47,6 +48,7 @@ SESSIONS = web.AppKey("sessions", SessionApi)
 ASSETS = web.AppKey("assets", Assets)
 PAGES = web.AppKey("pages", Pages)
 BOARD = web.AppKey("board", Board)
+LOGBOOK = web.AppKey("logbook", Logbook)
 OPEN = web.AppKey("open", OpenRequests)
 SOCKETS = web.AppKey("sockets", set[web.WebSocketResponse])
 
@@ -65,6 +67,7 @@ def create_app(settings: Settings) -> web.Application:
     app[ASSETS] = Assets(settings.version)
     app[PAGES] = Pages(settings.version, app[ASSETS])
     app[BOARD] = Board()
+    app[LOGBOOK] = Logbook()
     app[SOCKETS] = set()
     app[OPEN] = OpenRequests()
     app.cleanup_ctx.append(_session_api)
@@ -148,6 +151,19 @@ async def home(request: web.Request) -> web.Response:
     return page(request.app[PAGES].home(slot_of(request), await user_of(request), board))
 
 
+@routes.get("/log")
+async def log_page(request: web.Request) -> web.Response:
+    logbook = request.app[LOGBOOK]
+    return page(request.app[PAGES].log(slot_of(request), logbook))
+
+
+@routes.get("/api/log")
+async def log_entries(request: web.Request) -> web.Response:
+    entries = [entry.as_dict() for entry in request.app[LOGBOOK]]
+    answer = {"version": request.app[SETTINGS].version, "slot": slot_of(request), "entries": entries}
+    return web.json_response(answer, headers=NO_STORE)
+
+
 @routes.get("/assets/{name}")
 async def asset(request: web.Request) -> web.Response:
     file = request.app[ASSETS].files.get(request.match_info["name"])
@@ -198,6 +214,7 @@ async def login(request: web.Request) -> web.Response:
         if wants_json(request):
             return problem(request, HTTPStatus.BAD_REQUEST, "Log-in refused", str(error))
         return page(app[PAGES].login(slot, str(error), user, email), 400)
+    app[LOGBOOK].enter(user, "came aboard")
     headers = NO_STORE | ({"Set-Cookie": made.cookie} if made.cookie else {})
     if wants_json(request):
         return web.json_response(made.answer, headers=headers)
@@ -224,7 +241,10 @@ async def _json_object(request: web.Request) -> dict[str, Any]:
 @routes.post("/logout")
 async def logout(request: web.Request) -> web.Response:
     token = token_of(request)
+    user = request.app[SESSIONS].remembered(token) if token else None
     cookie = await request.app[SESSIONS].log_out(token) if token else None
+    if user:
+        request.app[LOGBOOK].enter(user, "went ashore")
     response = web.Response(status=303, headers=NO_STORE | {"Location": "/"})
     if cookie:
         response.headers["Set-Cookie"] = cookie
@@ -250,7 +270,10 @@ async def post_note(request: web.Request) -> web.Response:
     text = (await _json_object(request)).get("text")
     if not (isinstance(text, str) and 1 <= len(text.strip()) <= LONGEST):
         raise web.HTTPBadRequest(reason=f"A note has 1 to {LONGEST} characters")
-    seen = request.app[BOARD].post(key, await user_of(request) or "A visitor", text.strip())
+    author = await user_of(request) or "A visitor"
+    seen = request.app[BOARD].post(key, author, text.strip())
+    if seen == 1:
+        request.app[LOGBOOK].enter(author, "pinned a note")
     answer = {"id": key, "seen": seen, "version": request.app[SETTINGS].version}
     return web.json_response(answer, status=201 if seen == 1 else 200, headers=NO_STORE)
 

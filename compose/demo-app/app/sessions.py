@@ -93,6 +93,10 @@ class SessionApi:
         self._remember(token, known, REMEMBER if response.status in (200, 401) else ASK_AGAIN)
         return known
 
+    def remembered(self, token: str) -> str | None:
+        """The user of a token, if this process knows without asking."""
+        return self._owners.get(token, (None, 0.0))[0]
+
     def _remember(self, token: str, user: str | None, seconds: float) -> None:
         self._owners.pop(token, None)
         self._owners[token] = (user, time.monotonic() + seconds)

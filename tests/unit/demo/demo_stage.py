@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import sys
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,17 @@ async def listening(app: web.Application, **options: float) -> AsyncIterator[str
         await runner.cleanup()
 
 
+def unsigned(claims: dict[str, str]) -> str:
+    """A JWT as far as its reader cares."""
+    return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c2ln"
+
+
+def claims_of(token: str) -> dict[str, str]:
+    payload = token.split(".")[1]
+    claims: dict[str, str] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
+
+
 @dataclass
 class SessionApi:
     """Speaks the session API's contract as far as the app needs it. `status` makes it fail."""
@@ -56,8 +68,8 @@ class SessionApi:
         if request.headers["Authorization"] != f"Bearer {SERVICE_KEY}":
             return web.json_response({"title": "Unauthorized"}, status=401)
         given, version = await request.json(), request.headers["X-Deployment-Version"]
-        claims = json.dumps({"userId": given["userId"], "deploymentVersion": version}).encode()
-        token = f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.c2ln"
+        claims = {"userId": given["userId"], "deploymentVersion": version, "sid": uuid.uuid4().hex}
+        token = unsigned(claims)
         answer = {"token": token, "userId": given["userId"], "deploymentVersion": version}
         cookie = f"bg_session={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=604800"
         return web.json_response(answer, status=201, headers={"Set-Cookie": cookie})
@@ -72,18 +84,33 @@ class SessionApi:
         self.asked.append("session")
         if self.status:
             return web.json_response({"title": "no"}, status=self.status)
-        payload = request.headers["Authorization"].split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return web.json_response({"userId": claims["userId"]})
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        return web.json_response({"userId": claims_of(token)["userId"]})
+
+
+@dataclass
+class Route:
+    """Where a request goes: the session's id, the version, the new value of its pin, whether it is a page."""
+
+    sid: str
+    version: str
+    pin: str
+    navigates: bool
 
 
 class Proxy:
-    """Pins by cookie. `trick`, when set, may answer a request itself, or change where it goes."""
+    """Pins by cookie. `trick`, when set, may answer a request itself, or change where it goes.
+
+    With `migrate`, a navigation moves its session to the current version, and what an open page asks for goes
+    to the version that served that page to this session last.
+    """
 
     def __init__(self, backends: dict[str, str]) -> None:
         self.backends, self.current = backends, next(iter(backends))
+        self.migrate = False
         self.trick: Callable[[web.Request, str], Awaitable[web.Response | str | None]] | None = None
         self.sockets: set[web.WebSocketResponse] = set()
+        self._pages: dict[tuple[str, str], str] = {}
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -96,8 +123,8 @@ class Proxy:
             yield
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        version = self.pinned(request)
-        cookie = f"pin={version}; Path=/"
+        route = self.route(request)
+        version = route.version
         if self.trick and (tricked := await self.trick(request, version)):
             if isinstance(tricked, web.Response):
                 return tricked
@@ -115,20 +142,34 @@ class Proxy:
                 if name in got.headers:
                     response.headers[name] = got.headers[name]
         response.headers["X-Deployment-Version"] = version
-        response.headers.add("Set-Cookie", cookie)
+        response.headers.add("Set-Cookie", f"bg_pin={route.pin}; Path=/")
+        self._pages[route.sid, request.path] = version
         return response
 
-    def pinned(self, request: web.Request) -> str:
-        """The token's version, else the pin's, else the current one; a version without backend is retired."""
+    def route(self, request: web.Request) -> Route:
+        """A pin bound to the token's session, else the token's version, else the pin's, else the current one.
+
+        A version without backend is retired.
+        """
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         token = token or request.cookies.get("bg_session", "")
-        if token:
-            payload = token.split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-            if claims["deploymentVersion"] in self.backends:
-                return str(claims["deploymentVersion"])
-        pin = request.cookies.get("pin", "")
-        return pin if pin in self.backends else self.current
+        log_in = claims_of(token) if token else {}
+        pin = claims_of(request.cookies["bg_pin"]) if "bg_pin" in request.cookies else {}
+        sid = log_in.get("sid") or pin.get("sid") or uuid.uuid4().hex
+        bound = pin.get("version") if pin.get("of") == log_in.get("sid") else None
+        wanted = (bound, log_in.get("deploymentVersion"), pin.get("version"), self.current)
+        version = next(one for one in wanted if one in self.backends)
+        mode = request.headers.get("Sec-Fetch-Mode")
+        navigates = request.method == "GET" and mode == "navigate"
+        if self.migrate and navigates:
+            version = self.current
+        pinned = {"sid": pin.get("sid", sid), "version": version}
+        if log_in and version != log_in["deploymentVersion"]:
+            pinned["of"] = log_in["sid"]
+        page = request.headers.get("Referer", "").removeprefix(f"http://{request.host}")
+        if not navigates and self._pages.get((sid, page)) in self.backends:
+            version = self._pages[sid, page]
+        return Route(sid, version, unsigned(pinned), navigates)
 
     async def tunnel(self, request: web.Request, url: str, slot: str) -> web.WebSocketResponse:
         near = web.WebSocketResponse()

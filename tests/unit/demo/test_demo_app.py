@@ -56,6 +56,38 @@ def test_assets_belong_to_one_version(service_key: Path) -> None:
     run(scenario())
 
 
+def test_the_ships_log_is_a_page_of_its_own_whose_assets_name_each_other(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with stage_of(service_key, "1.6.7", "1.6.8") as stage, browser() as http:
+            old, new = stage.backends.values()
+            nasty = "<b>Ada</b>"
+            await (await http.post(old + "/login", data={"user": nasty})).read()
+            async with http.get(old + "/log") as response:
+                page = await response.text()
+            assert "&lt;b&gt;Ada&lt;/b&gt;</strong> came aboard" in page and "<b>" not in page
+            (css,) = re.findall(r'href="(/assets/log\.[^"]+\.css)"', page)
+            (script,) = re.findall(r'src="(/assets/log\.[^"]+\.js)"', page)
+            for path, names in (
+                (css, r'url\("(wave\.\w{10}\.svg)"\)'),
+                (script, r'from "\./(ago\.\w{10}\.js)"'),
+            ):
+                async with http.get(old + path) as response:
+                    (name,) = re.findall(names, await response.text())
+                for base, status in ((old, 200), (new, 404)):
+                    async with http.get(f"{base}/assets/{name}") as response:
+                        assert response.status == status, name
+            await (await http.post(old + "/logout")).read()
+            async with http.get(old + "/api/log") as response:
+                answer = await response.json()
+            assert answer["version"] == "1.6.7"
+            assert [(entry["who"], entry["what"]) for entry in answer["entries"]] == [
+                (nasty, "went ashore"),
+                (nasty, "came aboard"),
+            ]
+
+    run(scenario())
+
+
 def test_log_in_and_out_by_form_and_by_json(service_key: Path) -> None:
     async def scenario() -> None:
         async with stage_of(service_key, "1.6.8") as stage, browser() as http:

@@ -3,73 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
-from demo_stage import Proxy, Stage, stage_of
+from demo_play import NEW, OLD, playing, run, until
+from demo_stage import Stage, stage_of
 
-from demo.load import KINDS, Load, LoadError, LoadProcess, Tally, tally, user
+from demo.load import KINDS, Load, LoadError, LoadProcess, Tally, tally, websocket
+from demo.load.judgement import Session, Verdict
 from demo.load.tally import Recorder
-from demo.load.user import Scene, User
-
-OLD, NEW = "1.6.7", "1.6.8"
-
-
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 120))
-
-
-async def until(reached: Callable[[], object]) -> None:
-    """Poll; the time-out of the whole scenario ends it when the state is never reached."""
-    while not reached():
-        await asyncio.sleep(0.01)
-
-
-class Play:
-    """A stage with a load on it. `served` may be narrowed and widened as a story does."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.served = {OLD}
-        self.load = Load(stage.url, served=lambda: frozenset(self.served), rate=200, timeout=30)
-
-    @property
-    def proxy(self) -> Proxy:
-        return self.stage.proxy
-
-    async def requests(self, more: int) -> None:
-        enough = self.load.tally().requests + more
-        await until(lambda: self.load.tally().requests >= enough)
-
-    def release(self) -> None:
-        """New sessions get the new version; the old one stays."""
-        self.served = {OLD, NEW}
-        self.proxy.current = NEW
-
-    def retire(self) -> None:
-        self.served = {NEW}
-        del self.proxy.backends[OLD]
-
-
-@contextlib.asynccontextmanager
-async def playing(key: Path, kinds: dict[str, int]) -> AsyncIterator[Play]:
-    async with stage_of(key, OLD, NEW) as stage:
-        play = Play(stage)
-        await play.load.start()
-        try:
-            for kind, n in kinds.items():
-                play.load.spawn(kind, n)  # type: ignore[arg-type]
-            yield play
-        finally:
-            await play.load.stop()
 
 
 def test_a_release_without_fault_is_clean(service_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user, "SOCKET_LIFE", (0.0, 0.1))
+    monkeypatch.setattr(websocket, "LIFE", (0.0, 0.1))
 
     async def scenario() -> None:
         async with playing(service_key, dict.fromkeys(KINDS, 3)) as play:
@@ -332,13 +279,13 @@ def test_gap_is_the_longest_time_between_successes_and_ends_with_the_load(
     for moment in (130.0, 130.1, 130.6, 130.7):
         now = moment
         recorder.success(OLD)
-    assert recorder.tally({}).max_gap_ms == 500
+    assert recorder.tally({}, {}).max_gap_ms == 500
     now = 132.0
-    assert recorder.tally({}).max_gap_ms == 1300, "a silence that still lasts counts"
+    assert recorder.tally({}, {}).max_gap_ms == 1300, "a silence that still lasts counts"
     recorder.end()
     now = 200.0
     recorder.success(OLD)
-    assert recorder.tally({}).max_gap_ms == 1300 and recorder.tally({}).seconds == 32
+    assert recorder.tally({}, {}).max_gap_ms == 1300 and recorder.tally({}, {}).seconds == 32
 
 
 @pytest.mark.parametrize(
@@ -357,19 +304,16 @@ def test_gap_is_the_longest_time_between_successes_and_ends_with_the_load(
 def test_who_had_to_answer(
     signed: str | None, version: str | None, answered: str, served: set[str], flipped: int, moved: int
 ) -> None:
-    recorder = Recorder()
-    scene = Scene("http://unused", lambda: served, recorder, True, 1, lambda: 1)
-    someone = User(scene, "cookie", "someone", logs_in=True)
-    someone.signed, someone.version = signed, version
-    someone._judge("/", [answered], served)
-    assert (recorder.flipped, recorder.moved) == (flipped, moved)
-    assert someone.version == (version if flipped else answered)
+    session = Session(version, signed)
+    verdict = session.judge(answered, served)
+    assert ((verdict is Verdict.FLIPPED), (verdict is Verdict.MOVED)) == (flipped, moved)
+    assert session.version == (version if flipped else answered)
 
 
 def test_tally_survives_json() -> None:
     recorder = Recorder()
     recorder.note("cookie-001", "GET", "/", "502")
-    before = recorder.tally({OLD: 3})
+    before = recorder.tally({OLD: 3}, {OLD: 4})
     assert Tally.from_dict(before.as_dict()) == before
 
 

@@ -1,0 +1,128 @@
+"""Whoever sends requests: each is counted once, and each answer is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+from aiohttp import ClientSession
+
+from .headers import Headers
+from .judgement import Judge, Session, Verdict
+from .scene import LOST, Answer, Leaving, Pace, Scene, name_of
+
+
+class Person:
+    """One session, with the cookies and connections that belong to it."""
+
+    def __init__(self, scene: Scene, name: str) -> None:
+        self.scene, self.name = scene, name
+        self.session = Session()
+        self.http: ClientSession
+        self._leave: asyncio.Future[None] | None = None
+
+    @property
+    def wanted_elsewhere(self) -> bool:
+        return self.scene.ended or self._leave is not None
+
+
+class Caller:
+    """Sends requests of `person` at a pace of its own."""
+
+    def __init__(self, person: Person, pace: Pace) -> None:
+        self.person, self.pace = person, pace
+        self.scene, self.recorder = person.scene, person.scene.recorder
+
+    async def due(self) -> None:
+        """Until it is time for the next request. Raise Leaving."""
+        await self.pace.wait()
+        if self.person.wanted_elsewhere:
+            raise Leaving
+
+    async def send(self, method: str, path: str, judge: Judge, **options: Any) -> Answer | None:
+        """A request when it is due. None when it failed, which has been counted. Raise Leaving."""
+        await self.due()
+        return await self.request(method, path, judge, **options)
+
+    async def request(self, method: str, path: str, judge: Judge, **options: Any) -> Answer | None:
+        before = set(self.scene.served())
+        owner = judge.version if path.startswith("/assets/") else None
+        self.recorder.requests += 1
+        try:
+            url = self.scene.base_url + path
+            async with self.person.http.request(method, url, allow_redirects=False, **options) as response:
+                text = (await response.read()).decode(errors="replace")
+                answer = Answer(response.status, response.headers, text)
+        except LOST as error:
+            self.fail(method, path, name_of(error))
+            return None
+        said = list(answer.versions())
+        self.judge(path, said, judge, before)
+        if answer.status == 404 and owner and owner not in before.intersection(self.scene.served()):
+            self.recorder.overtaken += 1
+            return None
+        if not 200 <= answer.status < 400:
+            self.fail(method, path, str(answer.status))
+            return None
+        if not answer.headers.get("X-Deployment-Version"):
+            self.fail(method, path, "no X-Deployment-Version")
+            return None
+        self.recorder.success(said[0])
+        return answer
+
+    def judge(self, path: str, said: list[str], judge: Judge, before: set[str]) -> None:
+        """Count what `judge` thinks of the answer; one that speaks with two tongues flips once.
+
+        `before`: what was being served when the request began.
+        """
+        session, now = self.person.session, set(self.scene.served())
+        for answered in said:
+            served = before & now | {answered} & now
+            match judge.judge(answered, served):
+                case Verdict.FLIPPED:
+                    self.recorder.flipped += 1
+                    self.note("GET", path, f"flipped: {judge.owner(served)} was answered by {answered}")
+                    return
+                case Verdict.MOVED:
+                    self.recorder.moved += 1
+                case Verdict.MIGRATED:
+                    self.recorder.migrate(session.views)
+                    session.views = 0
+
+    async def ask(self, path: str, judge: Judge, sent: Headers) -> None:
+        """An API call that may say whose session it was made in."""
+        answer = await self.send("GET", path, judge, headers=sent)
+        if self.field(answer, path, "user") not in (None, self.person.name):
+            self.fail("GET", path, "somebody else's session")
+
+    async def pin_note(self, judge: Judge, sent: Headers) -> None:
+        """A POST that must arrive once."""
+        answer = await self.send(
+            "POST",
+            "/api/notes",
+            judge,
+            json={"text": f"{self.person.name} was here"},
+            headers={"Idempotency-Key": uuid.uuid4().hex, **sent},
+        )
+        seen = self.field(answer, "/api/notes", "seen")
+        if answer is not None and seen != 1:
+            self.recorder.doubled += 1
+            self.note("POST", "/api/notes", f"seen {seen} times")
+
+    def field(self, answer: Answer | None, path: str, name: str) -> Any:
+        if answer is None:
+            return None
+        try:
+            return answer.json().get(name)
+        except ValueError:
+            self.fail("GET", path, "not JSON")
+            return None
+
+    def fail(self, method: str, path: str, what: str) -> None:
+        self.recorder.failed += 1
+        self.note(method, path, what)
+        self.pace.back_off()
+
+    def note(self, method: str, path: str, what: str) -> None:
+        self.recorder.note(self.person.name, method, path, what)

@@ -1,0 +1,92 @@
+"""A browser's tab: the page that it shows, and all that this page loads, asks for and posts."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+from . import headers
+from .caller import Caller
+from .judgement import Navigation, Page
+from .scene import Answer
+
+BOARD, LOG = "/", "/log"
+API = {BOARD: "/api/whoami", LOG: "/api/log"}
+
+TAG = re.compile(r'<(?:link|script|img)\b[^>]*?(?:href|src)="(/assets/[^"]+)"[^>]*>')
+NAMED = re.compile(r'(?:url\("|from ")([^":]+)"')  # in a stylesheet, or in a module
+
+
+class Tab(Caller):
+    """`page` is None while there is none: before the first, and after one that failed."""
+
+    page: Page | None = None
+
+    async def view(self, path: str, calls: int = 1) -> None:
+        """A page view as a person has it: the document, its assets, API calls, and now and then a note."""
+        document = await self.open(path)
+        if document is None or not await self.load(document):
+            return
+        assert self.page
+        for _ in range(calls):
+            await self.ask(API[path], self.page, headers.fetch(self.page.url))
+        if random.random() < 0.25:
+            await self.pin_note(self.page, headers.post(self.scene.base_url, self.page.url))
+
+    async def open(self, path: str) -> Answer | None:
+        """A navigation, from the page that is open if there is one. The page is None if it fails."""
+        session, origin = self.person.session, self.scene.base_url
+        await self.due()
+        drains = session.version is not None and session.version == self.scene.draining
+        session.views += drains
+        judge = Navigation(session, lambda: self.scene.migrate)
+        sent = headers.navigation(self.page.url if self.page else None)
+        answer = await self.request("GET", path, judge, headers=sent)
+        if drains:
+            self.recorder.viewed(session.views)
+        self.page = Page(origin + path, next(iter(answer.versions())), session) if answer else None
+        return answer
+
+    async def load(self, document: Answer) -> bool:
+        """All assets of the page, and those that they name in their turn. False if one did not come."""
+        assert self.page
+        for path, module in _assets_of(document.text):
+            if not await self._load(path, self.page.url, module=module):
+                return False
+        return True
+
+    async def _load(self, path: str, referer: str, *, module: bool) -> bool:
+        assert self.page
+        origin = self.scene.base_url
+        sent = headers.asset(path, origin, referer, module=module)
+        answer = await self.send("GET", path, self.page, headers=sent)
+        if answer is None:
+            return False
+        for name in NAMED.findall(answer.text) if path.endswith((".css", ".js")) else ():
+            if not await self._load(urljoin(path, name), origin + path, module=path.endswith(".js")):
+                return False
+        return True
+
+    async def submit(self, path: str, form: dict[str, Any]) -> Answer | None:
+        """Send a form of the page that is open. The page that it leads to is the next navigation."""
+        assert self.page
+        sent = headers.form(self.scene.base_url, self.page.url)
+        return await self.send("POST", path, self.page, data=form, headers=sent)
+
+    async def log_out(self) -> None:
+        """At once, by the button on the page; a browser that shows none asks all the same."""
+        origin, session = self.scene.base_url, self.person.session
+        page = self.page or Page(origin + BOARD, session.version, session)
+        await self.request("POST", "/logout", page, headers=headers.form(origin, page.url))
+
+
+def _assets_of(html: str) -> Iterator[tuple[str, bool]]:
+    """Each asset once, and whether it is a module."""
+    seen = set()
+    for tag in TAG.finditer(html):
+        if tag[1] not in seen:
+            seen.add(tag[1])
+            yield tag[1], 'type="module"' in tag[0]

@@ -1,0 +1,294 @@
+"""The load's judgement, page by page: what an open page gets, what a navigation may do, and two tabs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from demo_play import NEW, OLD, Play, playing, run, until
+
+from demo.load import user
+from demo.load.judgement import Navigation, Page, Session, Verdict
+
+NEXT = "1.6.9"
+RIGHT, MOVED, MIGRATED, FLIPPED = Verdict.RIGHT, Verdict.MOVED, Verdict.MIGRATED, Verdict.FLIPPED
+BOTH = {OLD, NEW}
+
+
+def may(session: Session) -> Navigation:
+    return Navigation(session, lambda: "navigation")
+
+
+def may_not(session: Session) -> Navigation:
+    return Navigation(session, lambda: "never")
+
+
+@pytest.fixture
+def short_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user, "STAY", (2, 6))
+
+
+def referers(request: web.Request, play: Play) -> str:
+    """The path of the page, stylesheet or module that asked."""
+    return request.headers.get("Referer", "").removeprefix(play.stage.url)
+
+
+@pytest.mark.parametrize(
+    ("answered", "served", "verdict"),
+    [(OLD, BOTH, RIGHT), (NEW, BOTH, FLIPPED), (NEW, {NEW}, MOVED), (OLD, {NEW}, RIGHT)],
+)
+def test_an_open_page_is_answered_by_its_version(answered: str, served: set[str], verdict: Verdict) -> None:
+    session = Session(OLD, OLD)
+    page = Page("/", OLD, session)
+    assert page.judge(answered, served) is verdict
+    assert page.owner(BOTH) == (NEW if verdict is MOVED else OLD)
+
+
+def test_an_old_page_keeps_its_version_after_its_session_has_migrated() -> None:
+    session = Session(OLD, OLD)
+    page = Page("/log", OLD, session)
+    assert may(session).judge(NEW, BOTH) is MIGRATED
+    assert (page.judge(OLD, BOTH), page.judge(NEW, BOTH)) == (RIGHT, FLIPPED)
+    assert page.judge(NEW, {NEW}) is RIGHT, "the old version is gone: no second move of this session"
+    assert (page.version, page.judge(NEW, BOTH)) == (NEW, RIGHT)
+
+
+def test_only_a_navigation_migrates_and_only_if_it_may() -> None:
+    session = Session(OLD, OLD)
+    assert session.judge(NEW, BOTH) is FLIPPED
+    assert may_not(session).judge(NEW, BOTH) is FLIPPED
+    assert may(session).judge("0.0.0", BOTH) is FLIPPED, "nobody serves that"
+    assert (session.version, session.migrated) == (OLD, False)
+    assert may(session).judge(NEW, BOTH) is MIGRATED
+    assert (session.version, session.migrated) == (NEW, True)
+
+
+@pytest.mark.parametrize("signed", [None, OLD])
+def test_whoever_has_migrated_never_goes_back_while_the_new_version_is_served(signed: str | None) -> None:
+    session = Session(OLD, signed)
+    may(session).judge(NEW, BOTH)
+    for judge in (session, may(session), may_not(session)):
+        assert judge.judge(OLD, BOTH) is FLIPPED
+    assert session.judge(NEW, BOTH) is RIGHT, "the pin outranks the token"
+
+
+def test_whoever_has_migrated_goes_back_when_the_new_version_is_rolled_back() -> None:
+    session = Session(OLD, OLD)
+    may(session).judge(NEW, BOTH)
+    assert session.judge(OLD, {OLD}) is MOVED
+    assert session.judge(NEW, BOTH) is FLIPPED, "released again: whoever is back stays until a navigation"
+    assert may(session).judge(NEW, BOTH) is MIGRATED
+
+
+def test_a_session_migrates_again_in_the_next_release_and_an_old_version_may_come_again() -> None:
+    session = Session(OLD, OLD)
+    assert may(session).judge(NEW, BOTH) is MIGRATED
+    assert session.judge(NEW, {NEW}) is RIGHT
+    assert may(session).judge(NEXT, {NEW, NEXT}) is MIGRATED
+    assert may(session).judge(NEW, {NEW, NEXT}) is FLIPPED
+    assert session.judge(NEXT, {NEXT}) is RIGHT
+    assert session.judge(NEXT, {NEXT, OLD}) is RIGHT
+    assert may_not(session).judge(OLD, {NEXT, OLD}) is FLIPPED
+    assert may(session).judge(OLD, {NEXT, OLD}) is MIGRATED
+
+
+def test_a_navigation_that_began_before_another_tab_migrated_may_be_answered_late() -> None:
+    session = Session(OLD, OLD)
+    early = may(session)
+    assert may(session).judge(NEW, BOTH) is MIGRATED
+    assert early.judge(OLD, BOTH) is RIGHT
+    assert (session.version, may(session).judge(OLD, BOTH)) == (NEW, FLIPPED)
+
+
+def test_navigations_migrate_everyone_who_browses_and_nothing_flips(
+    service_key: Path, short_stays: None
+) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"cookie": 3, "anonymous": 3, "tabs": 3, "bearer": 2}) as play:
+            await until(lambda: play.load.tally().pages.get(OLD) == 12)
+            play.migrate()
+            await until(lambda: play.load.tally().sessions == {NEW: 9, OLD: 2})
+            await until(lambda: play.load.tally().pages == {NEW: 12})
+            await play.requests(100)
+            final = await play.load.stop()
+        assert final.clean and (final.moved, final.overtaken) == (0, 0), final.failures
+        assert (final.migrated, final.views_to_migrate) == (9, 1)
+
+    run(scenario())
+
+
+def test_a_migration_that_was_not_allowed_is_a_flip(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"cookie": 2}) as play:
+            await until(lambda: play.load.tally().pages.get(OLD) == 2)
+            play.release()
+            play.proxy.migrate = True
+            await until(lambda: play.load.tally().flipped)
+            final = await play.load.stop()
+        assert final.migrated == 0 and not final.clean
+
+    run(scenario())
+
+
+def test_a_migration_that_needs_several_page_views_is_told(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"cookie": 1}) as play:
+            await until(lambda: play.load.users[0].logged_in)
+            asked, go_on, documents = asyncio.Event(), asyncio.Event(), 0
+
+            async def dawdle(request: web.Request, version: str) -> None:
+                nonlocal documents
+                if request.headers["Sec-Fetch-Dest"] == "document":
+                    documents += 1
+                    play.proxy.migrate = documents > 2  # the fourth is the first that migrates
+                    asked.set()
+                    await go_on.wait()
+
+            play.proxy.trick = dawdle
+            await asked.wait()
+            play.migrate()  # the first had begun before: it does not count
+            play.proxy.migrate = False
+            go_on.set()
+            await until(lambda: play.load.tally().migrated)
+            final = await play.load.stop()
+        assert (final.migrated, final.views_to_migrate, final.flipped) == (1, 3, 0), final.failures
+
+    run(scenario())
+
+
+Wrong = Callable[[web.Request, Play], bool]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda request, play: request.path.endswith(".svg") and referers(request, play) == "/log",
+        lambda request, play: request.path.endswith(".svg") and referers(request, play).endswith(".css"),
+        lambda request, play: request.path.endswith(".js") and referers(request, play).endswith(".js"),
+        lambda request, play: request.path == "/api/log",
+        lambda request, play: request.method == "POST" and referers(request, play) == "/log",
+    ],
+    ids=["asset", "image of a stylesheet", "import of a module", "API call", "note"],
+)
+def test_what_the_second_tab_alone_gets_of_another_version_is_a_flip(
+    service_key: Path, short_stays: None, wrong: Wrong
+) -> None:
+    """The session has migrated, and the tab that still shows the old page is answered by the new version."""
+
+    async def scenario() -> None:
+        async with playing(service_key, {"tabs": 2}) as play:
+            await until(lambda: play.load.tally().pages.get(OLD) == 4)
+            flips = 0
+
+            async def misroute(request: web.Request, version: str) -> str | None:
+                nonlocal flips
+                if version != OLD or not wrong(request, play):
+                    return None
+                flips += 1
+                return NEW
+
+            play.proxy.trick = misroute
+            play.served = {OLD, NEW}
+            await until(lambda: flips >= 2)
+            final = await play.load.stop()
+        assert final.flipped == flips and final.moved == 0, final.failures
+        assert all(one.what.startswith("flipped") or one.what == "404" for one in final.failures)
+
+    run(scenario())
+
+
+def test_an_old_tab_that_is_answered_by_the_new_version_after_the_other_has_migrated_is_a_flip(
+    service_key: Path,
+) -> None:
+    """A proxy that goes by the session alone, while the second tab still shows the old page."""
+
+    async def scenario() -> None:
+        async with playing(service_key, {"tabs": 1}) as play:
+            await until(lambda: play.load.tally().pages.get(OLD) == 2)
+
+            async def forget_pages(request: web.Request, version: str) -> str | None:
+                migrated = play.load.tally().migrated
+                return NEW if migrated and request.headers.get("Sec-Fetch-Dest") == "empty" else None
+
+            play.migrate()
+            play.proxy.trick = forget_pages
+            await until(lambda: play.load.tally().flipped)
+            final = await play.load.stop()
+        assert {failure.path for failure in final.failures} & {"/api/log", "/api/whoami", "/api/notes"}
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("kind", ["cookie", "anonymous", "tabs"])
+def test_a_migrated_session_that_is_sent_back_is_a_flip(
+    service_key: Path, short_stays: None, kind: str
+) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {kind: 2}) as play:
+            await until(lambda: play.load.tally().pages.get(OLD, 0) >= 2)
+            play.migrate()
+            await until(lambda: play.load.tally().pages.keys() == {NEW})
+            sent_back = 0
+
+            async def send_back(request: web.Request, version: str) -> str | None:
+                nonlocal sent_back
+                if request.headers.get("Sec-Fetch-Mode") != "navigate" or request.method != "GET":
+                    return None
+                sent_back += 1
+                return OLD
+
+            play.proxy.trick = send_back
+            await until(lambda: sent_back >= 2)
+            final = await play.load.stop()
+        assert final.flipped >= sent_back, final.failures
+        assert final.migrated == 2
+
+    run(scenario())
+
+
+def test_users_leave_one_by_one_and_do_not_come_back(service_key: Path, short_stays: None) -> None:
+    async def scenario() -> None:
+        kinds = {"cookie": 2, "bearer": 2, "anonymous": 2, "tabs": 2, "websocket": 2}
+        async with playing(service_key, kinds) as play:
+            everyone = play.load.users
+            await until(lambda: sum(one.logged_in for one in everyone) == 7)
+            await until(lambda: play.load.tally().sessions == {OLD: 10})
+            play.release()
+            play.load.spawn("cookie", 2)
+            await until(lambda: play.load.tally().sessions == {OLD: 10, NEW: 2})
+            await play.load.leave(OLD, 0.02)
+            assert play.load.tally().sessions == {NEW: 2} and len(play.load.users) == 2
+            assert play.stage.sessions.asked.count("logout") == 7
+            await play.requests(20)
+            final = await play.load.stop()
+        assert final.clean, final.failures
+
+    run(scenario())
+
+
+def test_users_of_one_kind_leave_and_come_back_on_the_new_version(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"cookie": 2, "bearer": 3}) as play:
+            await until(lambda: play.load.tally().sessions == {OLD: 5})
+            play.release()
+            await play.load.leave(OLD, 0.01, kind="bearer", come_back=True)
+            await until(lambda: play.load.tally().sessions == {OLD: 2, NEW: 3})
+            final = await play.load.stop()
+        assert final.clean, final.failures
+
+    run(scenario())
+
+
+def test_the_end_of_the_load_ends_a_departure(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"cookie": 2}) as play:
+            await until(lambda: play.load.tally().sessions == {OLD: 2})
+            departure = play.load.leave(OLD, 3600)
+            await play.load.stop()
+            with pytest.raises(asyncio.CancelledError):
+                await departure
+
+    run(scenario())
