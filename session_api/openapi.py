@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from session_api import static
 from session_api.messages import (
     ActiveSessions,
     CurrentVersion,
@@ -16,10 +17,13 @@ from session_api.messages import (
     Token,
     TokenRequest,
 )
+from session_api.overview import Overview
 
 ANYONE: list[str] = []
 SERVICE, ADMIN, USER = ["serviceKey"], ["adminKey"], ["bearerToken", "sessionCookie"]
+WATCHER = ["adminKey", "adminCookie"]
 JSON = "application/json"
+DASHBOARD = "/api/deployment/dashboard"
 
 
 class Operation(NamedTuple):
@@ -43,11 +47,19 @@ OPERATIONS = [
     Operation("/api/deployment/active-sessions", "get", ADMIN, 200, ActiveSessions, "Who is active where"),
     Operation("/api/deployment/heartbeat", "post", USER, 200, Heartbeat, "I am here; is there an update?"),
     Operation("/api/deployment/version", "get", ANYONE, 200, CurrentVersion, "What new sessions get"),
+    Operation(DASHBOARD, "get", ANYONE, 200, "text/html", "The dashboard, or the form to log in to it"),
+    Operation(f"{DASHBOARD}/data", "get", WATCHER, 200, Overview, "All that the dashboard shows"),
+    Operation(f"{DASHBOARD}/login", "post", ANYONE, 303, None, "Log in: a form with the admin key as `key`"),
+    Operation(f"{DASHBOARD}/logout", "post", ANYONE, 303, None, "Have the browser forget its log-in"),
     Operation("/.well-known/jwks.json", "get", ANYONE, 200, JSON, "The public keys (RFC 7517)"),
     Operation("/healthz", "get", ANYONE, 200, Status, "The process answers"),
     Operation("/readyz", "get", ANYONE, 200, Status, "Store, keys and state are there"),
     Operation("/metrics", "get", ANYONE, 200, "text/plain", "Prometheus metrics"),
     Operation("/openapi.json", "get", ANYONE, 200, JSON, "This document"),
+    *(
+        Operation(url, "get", ANYONE, 200, static.media_type(url), "A part of what browsers load")
+        for url in static.resources()
+    ),
 ]
 
 
@@ -95,4 +107,5 @@ def _security_schemes() -> dict[str, Any]:
         "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin.key holds"},
         "bearerToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
         "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_session"},
+        "adminCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_admin"},
     }
