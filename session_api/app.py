@@ -9,17 +9,20 @@ import falcon
 import msgspec
 from falcon.media import JSONHandler
 
-from session_api import logs, problems, settings
+from session_api import logs, problems, settings, static
+from session_api.admin import LIFE, AdminGuard, AdminLogin
 from session_api.clock import Clock
-from session_api.cookies import SessionCookie
+from session_api.cookies import Cookie, SessionCookie
 from session_api.counts import Counts
 from session_api.credentials import KeyGuard, UserGuard
 from session_api.errors import SetupError
 from session_api.keyring import Keyring
 from session_api.metrics import Metrics
 from session_api.middleware import Counting, Limits
+from session_api.overview import Overviews
 from session_api.readiness import Readiness
 from session_api.resources.auth import AuthResource
+from session_api.resources.dashboard import PATH, DashboardResource
 from session_api.resources.deployment import DeploymentResource
 from session_api.resources.internal import InternalResource
 from session_api.resources.operations import OperationsResource
@@ -64,6 +67,14 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     app.add_route("/api/deployment/version", deployment, suffix="version")
 
     app.add_route("/internal/activity", InternalResource(counts, proxy), suffix="activity")
+    login = AdminLogin(lambda: keyring.admin_key, Cookie("bg_admin", settings.secure_cookies, LIFE), clock)
+    page = DashboardResource(Overviews(counts, state, clock), AdminGuard(admin, login), login)
+    app.add_route(PATH, page)
+    app.add_route(f"{PATH}/data", page, suffix="data")
+    app.add_route(f"{PATH}/login", page, suffix="login")
+    app.add_route(f"{PATH}/logout", page, suffix="logout")
+    for url, file in static.resources().items():
+        app.add_route(url, file)
 
     running = OperationsResource(Readiness(store, keyring, state), metrics, tokens)
     app.add_route("/.well-known/jwks.json", running, suffix="keys")

@@ -1,4 +1,4 @@
-"""The cookie that carries a user's token."""
+"""The cookies that carry a user's token, and an admin's log-in."""
 
 from datetime import UTC, datetime
 
@@ -7,11 +7,11 @@ import falcon
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
-class SessionCookie:
+class Cookie:
     """`__Host-` binds the cookie to one host, to HTTPS and to the whole site; without TLS it must go."""
 
-    def __init__(self, secure: bool, max_age: int) -> None:
-        self.name = "__Host-bg_session" if secure else "bg_session"
+    def __init__(self, name: str, secure: bool, max_age: int) -> None:
+        self.name = f"__Host-{name}" if secure else name
         self._secure = secure
         self._max_age = max_age
 
@@ -39,3 +39,10 @@ class SessionCookie:
             if equals and name == self.name:
                 return value
         return None
+
+
+class SessionCookie(Cookie):
+    """A user's."""
+
+    def __init__(self, secure: bool, max_age: int) -> None:
+        super().__init__("bg_session", secure, max_age)

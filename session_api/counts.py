@@ -30,13 +30,24 @@ class Counted:
     census: Census
     unknown: str | None
 
+    def gauges(self) -> dict[str, messages.Gauge] | None:
+        """What each version has open and has served, of all proxies that report.
+
+        None while there is no such proxy, or one that has never told.
+        """
+        now, sums = self.census.now, dict[str, messages.Gauge]()
+        told = [each.gauges for each in self.census.heard if now - each.seen_at <= SILENCE]
+        for gauges in told:
+            if gauges is None:
+                return None
+            for version, gauge in gauges.items():
+                sums[version] = _sum(sums.get(version, messages.Gauge()), gauge)
+        return sums if told else None
+
     def websockets(self, version: str) -> int | None:
-        """Open on that version, of all proxies that report; None while one of them has never told."""
-        now = self.census.now
-        gauges = [each.gauges for each in self.census.heard if now - each.seen_at <= SILENCE]
-        if not gauges or None in gauges:
-            return None
-        return sum(each.get(version, Gauge()).websockets for each in gauges if each)
+        """Open on that version; None where `gauges` is."""
+        gauges = self.gauges()
+        return None if gauges is None else gauges.get(version, messages.Gauge()).websockets
 
 
 class Counts:
@@ -68,6 +79,10 @@ class Counts:
         """What the store has, and whether that is all."""
         census = self._store.census(idle)
         return Counted(census, why_unknown(census.now, self._window, census.birth, census.heard))
+
+    def gauges(self) -> dict[str, messages.Gauge] | None:
+        """What every version has open and has served, of all proxies that report; None if none does."""
+        return Counted(self._store.census(), None).gauges()
 
     def report(self, query: Query) -> messages.ActiveSessions:
         """A version that is being served is listed even with 0 sessions: 0 is known."""
@@ -147,6 +162,15 @@ def _age(told: messages.Activity, at: float) -> int:
 
 def _gauge(told: messages.Gauge) -> Gauge:
     return Gauge(**msgspec.structs.asdict(told))
+
+
+def _sum(one: messages.Gauge, other: Gauge) -> messages.Gauge:
+    return messages.Gauge(
+        open=one.open + other.open,
+        websockets=one.websockets + other.websockets,
+        requests=one.requests + other.requests,
+        errors=one.errors + other.errors,
+    )
 
 
 def _elsewhere(versions: dict[str, VersionCount], current: str) -> int:

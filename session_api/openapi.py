@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from session_api import static
 from session_api.messages import (
     ActiveSessions,
     Activity,
@@ -18,11 +19,14 @@ from session_api.messages import (
     Token,
     TokenRequest,
 )
+from session_api.overview import Overview
 
 ANYONE: list[str] = []
 SERVICE, ADMIN, USER = ["serviceKey"], ["adminKey"], ["bearerToken", "sessionCookie"]
 PROXY = ["proxyKey"]
+WATCHER = ["adminKey", "adminCookie"]
 JSON = "application/json"
+DASHBOARD = "/api/deployment/dashboard"
 
 
 class Operation(NamedTuple):
@@ -61,11 +65,19 @@ OPERATIONS = [
     Operation(
         "/internal/activity", "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity
     ),
+    Operation(DASHBOARD, "get", ANYONE, 200, "text/html", "The dashboard, or the form to log in to it"),
+    Operation(f"{DASHBOARD}/data", "get", WATCHER, 200, Overview, "All that the dashboard shows"),
+    Operation(f"{DASHBOARD}/login", "post", ANYONE, 303, None, "Log in: a form with the admin key as `key`"),
+    Operation(f"{DASHBOARD}/logout", "post", ANYONE, 303, None, "Have the browser forget its log-in"),
     Operation("/.well-known/jwks.json", "get", ANYONE, 200, JSON, "The public keys (RFC 7517)"),
     Operation("/healthz", "get", ANYONE, 200, Status, "The process answers"),
     Operation("/readyz", "get", ANYONE, 200, Status, "Store, keys and state are there"),
     Operation("/metrics", "get", ANYONE, 200, "text/plain", "Prometheus metrics"),
     Operation("/openapi.json", "get", ANYONE, 200, JSON, "This document"),
+    *(
+        Operation(url, "get", ANYONE, 200, static.media_type(url), "A part of what browsers load")
+        for url in static.resources()
+    ),
 ]
 
 
@@ -120,4 +132,5 @@ def _security_schemes() -> dict[str, Any]:
         "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy.key holds"},
         "bearerToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
         "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_session"},
+        "adminCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_admin"},
     }

@@ -32,14 +32,25 @@ class Slots(msgspec.Struct, frozen=True):
     green: Slot
 
 
+class Deployment(msgspec.Struct, frozen=True):
+    """The release under way."""
+
+    id: str
+    old: str = msgspec.field(name="from")
+    new: str = msgspec.field(name="to")
+    started_at: str = msgspec.field(name="startedAt")
+    step: str
+
+
 class Document(msgspec.Struct, frozen=True, rename="camel"):
-    """As much of state.json as matters here."""
+    """As much of state.json as matters here; `updated_at` is when the phase or a slot changed last."""
 
     schema: Literal[1]
     slots: Slots
     generation: int = 0
-    phase: str = ""
+    phase: str = "rest"
     updated_at: datetime | None = None
+    deployment: Deployment | None = None
 
 
 class Draining(NamedTuple):
@@ -53,7 +64,12 @@ class State:
     """What state.json says now; the last good reading while the newest is bad."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._document = Watched([path], lambda: _load(path))
+
+    def document(self) -> Document:
+        """The whole of it. Raises StateError."""
+        return self._document.get()
 
     def current_version(self) -> str:
         """The version of the ready slot with the highest weight, blue on a tie. Raises StateError."""

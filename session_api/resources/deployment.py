@@ -29,7 +29,7 @@ class DeploymentResource:
 
     def on_get_active_sessions(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._admin(req)
-        resp.media = self._counts.report(_query(req))
+        resp.media = self._counts.report(query(req))
 
     def on_post_heartbeat(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.media = self._sessions.beat(self._user(req), req.get_header("X-Deployment-Version"))
@@ -38,8 +38,8 @@ class DeploymentResource:
         resp.media = CurrentVersion(self._state.current_version())
 
 
-def _query(req: falcon.Request) -> Query:
-    """Raises HTTPInvalidParam."""
+def query(req: falcon.Request) -> Query:
+    """What is asked for, from the parameters of active-sessions. Raises HTTPInvalidParam."""
     version, page = req.get_param("version"), req.get_param("page")
     if version is not None and not re.search(PATTERN, version):
         raise falcon.HTTPInvalidParam("It is not a version.", "version")

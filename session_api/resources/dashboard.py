@@ -1,0 +1,94 @@
+"""/api/deployment/dashboard: a page for whoever is on call, behind a log-in with the admin key."""
+
+from urllib.parse import parse_qs
+
+import falcon
+import structlog
+
+from session_api import static
+from session_api.admin import AdminGuard, AdminLogin, same_origin
+from session_api.overview import Overviews
+from session_api.resources.deployment import query
+
+log = structlog.get_logger(__name__)
+
+PATH = "/api/deployment/dashboard"
+FORM = "application/x-www-form-urlencoded"
+CHALLENGE = 'Bearer realm="bgctl"'
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # Not no-referrer: it would have the browser send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class DashboardResource:
+    """The page holds no data; it fetches `data`, which nobody gets without a log-in."""
+
+    def __init__(self, overviews: Overviews, guard: AdminGuard, login: AdminLogin) -> None:
+        self._overviews = overviews
+        self._guard = guard
+        self._login = login
+        self._page = static.load("dashboard.html")
+        self._form = static.load("login.html")
+        self._refusal = self._form.replace(b'role="alert" hidden', b'role="alert"')
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        _send(resp, self._page if self._login.holds(req) else self._form)
+
+    def on_get_data(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._guard(req)
+        resp.media = self._overviews.now(query(req))
+
+    def on_post_login(self, req: falcon.Request, resp: falcon.Response) -> None:
+        same_origin(req)
+        if self._login.open(_key(req), resp):
+            log.info("dashboard: logged in")
+            _back(resp)
+            return
+        log.warning("dashboard: log-in refused")
+        resp.status = falcon.HTTP_UNAUTHORIZED
+        resp.set_header("WWW-Authenticate", CHALLENGE)
+        _send(resp, self._refusal)
+
+    def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
+        same_origin(req)
+        self._login.close(resp)
+        _back(resp)
+
+
+def _key(req: falcon.Request) -> bytes:
+    """What the form has in its one field. Raises HTTPUnsupportedMediaType, HTTPBadRequest."""
+    if (req.content_type or "").partition(";")[0].strip() != FORM:
+        raise falcon.HTTPUnsupportedMediaType(description=f"The log-in is sent as {FORM}.")
+    try:
+        fields = parse_qs(req.bounded_stream.read(), max_num_fields=8)
+    except ValueError:
+        raise falcon.HTTPBadRequest(description="This is not the form.") from None
+    return fields.get(b"key", [b""])[0].strip()
+
+
+def _send(resp: falcon.Response, page: bytes) -> None:
+    resp.set_headers(HEADERS)
+    resp.content_type = static.media_type("dashboard.html")
+    resp.data = page
+
+
+def _back(resp: falcon.Response) -> None:
+    resp.status = falcon.HTTP_SEE_OTHER
+    resp.location = PATH
