@@ -62,7 +62,7 @@ class UI:
 
         table = Table(*columns, box=box.SIMPLE_HEAD if self._out.is_terminal else None, pad_edge=False)
         for row in rows:
-            table.add_row(*[Text("-" if cell is None else str(cell)) for cell in row])
+            table.add_row(*[Text("-" if cell is None else printable(str(cell))) for cell in row])
         self._out.print(table)
 
     def emit(self, document: object) -> None:
@@ -92,6 +92,11 @@ class UI:
     @cached_property
     def _error(self) -> "Console":
         return _console(sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Without what could steer a terminal: names and addresses of users come from outside."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _console(stream: TextIO) -> "Console":

@@ -41,7 +41,7 @@ class Web:
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 web.requests.append((self.path, dict(self.headers), body))
-                answer = web.answers.get(self.path, (404, b""))
+                answer = web.answers.get(self.path.partition("?")[0], (404, b""))
                 status, content = answer() if callable(answer) else answer
                 data = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
