@@ -43,6 +43,10 @@ class Asked(Generic[T]):
         return Answer(fault=f"no answer for {waited:.0f} s", before=_latest(last))
 
     @property
+    def owed(self) -> bool:
+        return self._since is not None
+
+    @property
     def waiting(self) -> bool:
         """Whether an answer may still come in time."""
         since = self._since

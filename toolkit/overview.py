@@ -1,7 +1,6 @@
-"""What `bgctl status` and `bgctl monitor` show, from what everybody said; what nobody said is unknown (None)."""
+"""What `bgctl status` and `bgctl monitor` show; what nobody could say is unknown (None)."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from msgspec import Struct
 

@@ -42,7 +42,7 @@ class Slot(Struct, frozen=True):
 
 
 class Activity(Struct, frozen=True, rename="camel"):
-    """What the proxy tells the session API: rows waiting, delivered and lost since it started, the trouble."""
+    """What the proxy tells the session API: rows waiting, and those delivered and lost since it started."""
 
     queued: int = 0
     delivered: int = 0

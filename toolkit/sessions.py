@@ -1,4 +1,4 @@
-"""Who is still active on which version, as the session API counts it. None is unknown, and unknown is never 0."""
+"""Who is still active on which version, as the session API counts it. None is unknown, and never 0."""
 
 from datetime import datetime
 from pathlib import Path

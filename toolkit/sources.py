@@ -23,7 +23,7 @@ Containers = dict[str, Container]
 
 
 class Found(Struct, frozen=True):
-    """What each of them said. `health` is by slot: "healthy", what is wrong, or "" where nothing should run."""
+    """What each of them said. `health` is by slot: "healthy", what is wrong, or "" where nothing runs."""
 
     state: Answer[State]
     history: Answer[list[Entry]]
@@ -59,7 +59,13 @@ class Sources:
         return self.found
 
     @property
+    def owed(self) -> bool:
+        """Whether somebody has not answered yet, in time or not."""
+        return any(each.owed for each in self._all)
+
+    @property
     def waiting(self) -> bool:
+        """Whether an answer may still come in time."""
         return any(each.waiting for each in self._all)
 
     @property

@@ -87,11 +87,11 @@ class UI:
 
     @cached_property
     def _out(self) -> "Console":
-        return _console(sys.stderr if self.as_json else sys.stdout)
+        return console(sys.stderr if self.as_json else sys.stdout)
 
     @cached_property
     def _error(self) -> "Console":
-        return _console(sys.stderr)
+        return console(sys.stderr)
 
 
 def printable(text: str) -> str:
@@ -99,7 +99,8 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _console(stream: TextIO) -> "Console":
+def console(stream: TextIO) -> "Console":
+    """For what `UI` does not print: the dashboard."""
     from rich.console import Console
 
     if hasattr(stream, "reconfigure"):

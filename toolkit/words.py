@@ -18,8 +18,12 @@ class Forecast(Protocol):
 
 
 def span(seconds: float, parts: int = 2) -> str:
-    """A length, rounded down to `parts` neighbouring units: "2 h 5 min", "6 d"; what is negative is "0 s"."""
+    """A length, rounded down to `parts` neighbouring units: "2 h 5 min", "6 d"; what is negative is "0 s".
+
+    Beside minutes nobody wants seconds.
+    """
     left = max(0, int(seconds))
+    left -= left % 60 if left >= 60 else 0
     first = next((at for at, (_, size) in enumerate(_UNITS) if left >= size), len(_UNITS) - 1)
     said: list[str] = []
     for unit, size in _UNITS[first : first + parts]:
@@ -35,7 +39,8 @@ def ago(seconds: float) -> str:
 
 
 def until(seconds: float) -> str:
-    """ "in 35 min"; "now" when the moment has come or is over."""
+    """ "in 35 min", to the nearest; "now" when the moment has come or is over."""
+    seconds += 30 if seconds >= 60 else 0
     return f"in {span(seconds)}" if seconds >= 1 else "now"
 
 

@@ -19,7 +19,12 @@ COLUMNS = ("version", "sessions", "users", "visitors", "WebSockets", "last activ
 @click.command("sessions")
 @click.option("--users", is_flag=True, help="List the users of the old version, with their e-mail addresses.")
 @click.option(
-    "-n", "count", type=click.IntRange(1), default=PAGE, show_default=True, help="How many users, latest first."
+    "-n",
+    "count",
+    type=click.IntRange(1),
+    default=PAGE,
+    show_default=True,
+    help="How many users, latest first.",
 )
 @options.json_option
 @click.pass_obj
