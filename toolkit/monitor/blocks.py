@@ -30,9 +30,13 @@ def header(picture: Picture, width: int, ink: Ink) -> list[Text]:
     return [apart(fitting(parts, width - len(right.plain) - 1, ink), right, width, ink)]
 
 
-def warnings(picture: Picture, width: int, ink: Ink) -> list[Text]:
+def warnings(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
+    """What is wrong; in more than `room` lines only how much more."""
     lines: list[Text] = []
-    for alarm in alarms(picture):
+    wrong = list(alarms(picture))
+    for told, alarm in enumerate(wrong):
+        if len(lines) + 1 >= room and told + 1 < len(wrong):
+            return [*lines, clip(f"! and {len(wrong) - told} more", width, ink, "yellow")]
         wrapped = textwrap.wrap(printable(alarm), max(8, width - 2), max_lines=2, placeholder=ink.more)
         lines += [
             clip(f"{'! ' if at == 0 else '  '}{line}", width, ink, "yellow")
@@ -47,7 +51,7 @@ def card(name: str, picture: Picture, width: int, ink: Ink) -> list[Text]:
     title = Text.assemble(
         (f"{ink.marks[name]} {name}", f"bold {ACCENT[name]}"), f" {slot.version or ''}".rstrip()
     )
-    lines = [apart(title, Text(_state(slot), ACCENT[name]), width, ink, ink.rule)]
+    lines = [apart(title, Text(_state(slot, width), ACCENT[name]), width, ink, ink.rule)]
     lines.append(_condition(slot, width, ink))
     if slot.version is None:
         return lines
@@ -111,10 +115,9 @@ def _counts(slot: SlotView) -> dict[str, int | None]:
     return {"sessions": slot.sessions, "users": slot.users, "visitors": slot.visitors}
 
 
-def _state(slot: SlotView) -> str:
-    if slot.state is None:
-        return "unknown"
-    return f"{slot.state} {slot.weight} %" if slot.state == "ready" else slot.state
+def _state(slot: SlotView, width: int) -> str:
+    state = slot.state or "unknown"
+    return f"{state} {slot.weight} %" if state == "ready" and width >= 24 else state
 
 
 def _condition(slot: SlotView, width: int, ink: Ink) -> Text:
@@ -168,7 +171,9 @@ def _forecast(picture: Picture, width: int, ink: Ink) -> list[Text]:
         return []
     lines = packed(parts, width - LABEL, ink)
     labels = ["empty", *[""] * len(lines)]
-    return [Text.assemble((f"{label:<{LABEL}}", QUIET), line) for label, line in zip(labels, lines, strict=False)]
+    return [
+        Text.assemble((f"{label:<{LABEL}}", QUIET), line) for label, line in zip(labels, lines, strict=False)
+    ]
 
 
 def _heading(text: str, right: str, width: int, ink: Ink) -> Text:

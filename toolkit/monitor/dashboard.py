@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from toolkit.monitor import blocks
-from toolkit.monitor.ink import GAP, Ink, beside
+from toolkit.monitor.ink import Ink, beside, clip, halves
 from toolkit.monitor.picture import Picture
 
 NARROW = 90  # below it, users and history are one above the other
@@ -12,23 +12,27 @@ ROWS = 20  # users that are listed where nothing limits the height
 
 def draw(picture: Picture, width: int, height: int | None, ink: Ink, interval: float = 0) -> list[Text]:
     """`height` None: as long as it gets. `interval` 0: one picture, and no line about keys."""
-    above = _above(picture, width, ink)
+    return [clip(line, width, ink) for line in _arranged(picture, width, height, ink, interval)]
+
+
+def _arranged(picture: Picture, width: int, height: int | None, ink: Ink, interval: float) -> list[Text]:
     foot = blocks.footer(interval, width, ink) if interval else []
     if height is None:
-        return _spaced([*above, *_below(picture, width, ink, ROWS)])
-    fixed = sum(len(block) for block in above) + len(foot)
-    spaces = len(above) if fixed + len(above) <= height else 0
-    below = _below(picture, width, ink, height - fixed - spaces)
-    lines = _spaced([*above, *below]) if spaces else [line for block in above for line in block]
-    lines = lines[: max(0, height - len(foot))]
-    return [*lines, *[Text()] * (height - len(lines) - len(foot)), *foot][:height]
+        return _spaced([*_above(picture, width, ink, ROWS), *_below(picture, width, ink, ROWS)])
+    room = max(0, height - len(foot))
+    above = _above(picture, width, ink, max(2, height // 4))
+    left = room - len(_spaced(above)) - 1
+    lines = _spaced([*above, *_below(picture, width, ink, left)])
+    if left < -1:  # not even what is above has room: without empty lines, and from the top
+        lines = [line for block in above for line in block][:room]
+    return [*lines, *[Text()] * (room - len(lines)), *foot][:height]
 
 
-def _above(picture: Picture, width: int, ink: Ink) -> list[list[Text]]:
-    half = (width - GAP) // 2
-    blue, green = (blocks.card(name, picture, half, ink) for name in picture.slots)
+def _above(picture: Picture, width: int, ink: Ink, wrong: int) -> list[list[Text]]:
+    half, rest = halves(width)
+    blue, green = blocks.card("blue", picture, half, ink), blocks.card("green", picture, rest, ink)
     found = [
-        blocks.header(picture, width, ink) + blocks.warnings(picture, width, ink),
+        blocks.header(picture, width, ink) + blocks.warnings(picture, width, ink, wrong),
         beside(blue, green, half),
         blocks.progress(picture, width, ink),
     ]
@@ -38,8 +42,8 @@ def _above(picture: Picture, width: int, ink: Ink) -> list[list[Text]]:
 def _below(picture: Picture, width: int, ink: Ink, room: int) -> list[list[Text]]:
     """Users and history: side by side, or users first."""
     if width >= NARROW:
-        half = (width - GAP) // 2
-        users, past = (part(picture, half, ink, room) for part in (blocks.people, blocks.history))
+        half, rest = halves(width)
+        users, past = blocks.people(picture, half, ink, room), blocks.history(picture, rest, ink, room)
         return [beside(users, past, half)] if users or past else []
     least = min(4, room // 3) if picture.users else room
     past = blocks.history(picture, width, ink, least if least >= 2 else 0)

@@ -26,13 +26,13 @@ class Ink:
     dot: str
 
 
-UNICODE = Ink({"blue": "●", "green": "◆"}, "█", "░", "─", "→", "…", "·")
+UNICODE = Ink({"blue": "●", "green": "◆"}, "■", "·", "─", "→", "…", "·")
 ASCII = Ink({"blue": "o", "green": "*"}, "#", ".", "-", "->", "~", "-")
 
 
 def ink_for(encoding: str) -> Ink:
     try:
-        "●◆█░─→…·".encode(encoding)
+        "●◆■·─→…".encode(encoding)
     except (LookupError, UnicodeEncodeError):
         return ASCII
     return UNICODE
@@ -60,11 +60,7 @@ def apart(left: Text, right: Text, width: int, ink: Ink, fill: str = " ") -> Tex
 
 def fitting(parts: Sequence[Text], width: int, ink: Ink, between: str = "   ") -> Text:
     """As many of `parts` as there is room for, the first in any case."""
-    line = clip(parts[0], width, ink)
-    for part in parts[1:]:
-        if part.plain and cell_len(line.plain) + len(between) + cell_len(part.plain) <= width:
-            line = Text.assemble(line, between, part)
-    return line
+    return packed(parts, width, ink, between)[0]
 
 
 def packed(parts: Sequence[Text], width: int, ink: Ink, between: str = "   ") -> list[Text]:
@@ -85,6 +81,12 @@ def bar(share: float, width: int, style: str, ink: Ink) -> Text:
     if 0 < share < 1:
         full = min(max(full, 1), max(width - 1, 0))
     return Text.assemble((ink.full * full, style), (ink.empty * (width - full), QUIET))
+
+
+def halves(width: int) -> tuple[int, int]:
+    """The widths of two columns."""
+    left = (width - GAP) // 2
+    return left, width - GAP - left
 
 
 def beside(left: list[Text], right: list[Text], column: int) -> list[Text]:

@@ -1,6 +1,7 @@
 """Keys, one at a time and without Enter; a signal or a thread can wake whoever waits for one."""
 
 import os
+import re
 import select
 import signal
 import socket
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 GONE = ""  # nobody will press a key any more: the terminal has been closed
+_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)  # an arrow key sends letters too
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -24,8 +26,11 @@ class Keyboard:
         self._bell.setblocking(False)
         self._hand.setblocking(False)
 
-    def key(self, within: float) -> str | None:
-        """What was pressed; None when `within` seconds are over, or somebody called `wake`."""
+    def keys(self, within: float) -> str | None:
+        """What was pressed, in small letters; a dot for a key that sends more than one.
+
+        None when `within` seconds are over, or somebody called `wake`.
+        """
         ready, _, _ = select.select([self._terminal, self._bell.fileno()], [], [], max(0.0, within))
         if self._bell.fileno() in ready:
             with suppress(BlockingIOError):
@@ -36,7 +41,7 @@ class Keyboard:
             pressed = os.read(self._terminal, 64).decode("ascii", "replace")
         except OSError:
             return GONE
-        return "other" if pressed.startswith("\x1b") else pressed[:1]  # an arrow key sends letters too
+        return _SEQUENCE.sub(".", pressed).lower()
 
     def wake(self) -> None:
         with suppress(OSError):  # full: it will wake anyhow; closed: nobody waits

@@ -47,13 +47,13 @@ class Monitor:
                 self._look()
             if time.monotonic() >= self._first or not self._sources.waiting:
                 self._draw()
-            key = self._keys.key(self._pause())
-            if key in ("q", "Q", GONE):
-                return
-            if key in ("r", "R"):
-                self._next = 0.0
-            elif key is None:
+            pressed = self._keys.keys(self._pause())
+            if pressed is None:
                 time.sleep(CALM)
+            elif pressed == GONE or "q" in pressed:
+                return
+            elif "r" in pressed:
+                self._next = 0.0
 
     def _look(self) -> None:
         self._next = time.monotonic() + self._interval

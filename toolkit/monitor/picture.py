@@ -34,7 +34,7 @@ def picture(site: Site, found: Found, at: datetime) -> Picture:
     return Picture(
         **known,
         at=at,
-        project=site.config.project.name,
+        project=str(site.config.project.name),  # msgspec encodes no subclass of str
         users=report.users if report else None,
         users_total=report.on(old).users if report and old else None,
         history=entries[: -HISTORY - 1 : -1] if entries is not None else None,

@@ -1,4 +1,4 @@
-"""A project in the middle of a release, with an engine, people on both versions, and all that may be silent."""
+"""A project in the middle of a release: an engine, people on both versions, and a proxy that counts."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def stamp(moment: datetime) -> str:
 
 
 class ReleaseWorld(World):
-    """`counts` are (sessions, users, visitors, WebSockets) of a version; None: unknown, for the reason `unknown`."""
+    """`counts` are a version's (sessions, users, visitors, WebSockets); None: unknown, as `unknown` says."""
 
     def __init__(self, root: Path, web: Callable[[], Web], now: datetime | None = None) -> None:
         super().__init__(root, web)
