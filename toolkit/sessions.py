@@ -1,4 +1,4 @@
-"""Who is still active on which version, as the session API counts it. None is unknown, and never 0."""
+"""Who is still active on which version, as the session API counts it. Unknown is None, and never 0."""
 
 from datetime import datetime
 from pathlib import Path
@@ -74,9 +74,10 @@ class Sessions:
             key = self._admin_key.read_text().rstrip("\r\n")
         except OSError as error:
             raise Failed("the admin key cannot be read", str(error), "bgctl keys init") from None
-        query = {"idle": int(idle) or None, "limit": users, "page": page, "version": version}
-        given = {name: value for name, value in query.items() if value is not None}
-        path = f"/api/deployment/active-sessions?{urlencode(given)}"
+        query: dict[str, int | str] = {"idle": int(idle)} if idle else {}
+        query |= {"limit": users} | ({"page": page} if page else {})
+        query |= {"version": version} if version else {}
+        path = f"/api/deployment/active-sessions?{urlencode(query)}"
         answer = self._client.get(path, {"Authorization": f"Bearer {key}"})
         try:
             if answer.status == 200:
