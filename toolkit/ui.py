@@ -87,23 +87,27 @@ class UI:
 
     @cached_property
     def _out(self) -> "Console":
-        return console(sys.stderr if self.as_json else sys.stdout)
+        return _console(sys.stderr if self.as_json else sys.stdout)
 
     @cached_property
     def _error(self) -> "Console":
-        return console(sys.stderr)
+        return _console(sys.stderr)
 
 
-def printable(text: str) -> str:
-    """Without what could steer a terminal: names and addresses of users come from outside."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-def console(stream: TextIO) -> "Console":
-    """For what `UI` does not print: the dashboard."""
+def _console(stream: TextIO) -> "Console":
     from rich.console import Console
 
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")  # a terminal that cannot show a letter must not end a release
     plain = not stream.isatty() or "NO_COLOR" in os.environ
     return Console(file=stream, no_color=plain, width=None if stream.isatty() else WIDTH)
+
+
+def console() -> "Console":
+    """Standard output, for what `UI` does not print: the dashboard."""
+    return _console(sys.stdout)
+
+
+def printable(text: str) -> str:
+    """Without what could steer a terminal: names and addresses of users come from outside."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

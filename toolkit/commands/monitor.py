@@ -60,7 +60,7 @@ def show(site: "Site") -> None:
     from toolkit.monitor import dashboard, ink, live
     from toolkit.ui import console
 
-    out = console(sys.stdout)
+    out = console()
     width = live.size()[0] if out.is_terminal else WIDTH
     for line in dashboard.draw(look(site), width, None, ink.ink_for(out.encoding)):
         out.print(line)

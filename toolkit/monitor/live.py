@@ -28,7 +28,7 @@ TICK = 1.0  # seconds between two drawings while somebody is silent
 
 def run(site: "Site", interval: float) -> None:
     """Until q, Ctrl-C or a signal. Standard input and output are the terminal."""
-    out = console(sys.stdout)
+    out = console()
     with keyboard(sys.stdin.fileno()) as keys, out.screen(hide_cursor=True):
         Monitor(site, interval, out, keys).run()
 
