@@ -20,6 +20,7 @@ COMMANDS = {
     "route": "Send new sessions to blue, to green, or to both.",
     "status": "Show slots, sessions and what the proxy has applied.",
     "sessions": "Show how many sessions each version has.",
+    "monitor": "Watch a release: slots, sessions, who is left, what is wrong.",
     "drain": "Wait until the old version is empty.",
     "promote": "Make the new version the stable one.",
     "rollback": "Send everyone back to the old version.",

@@ -1,26 +1,39 @@
-"""All that `bgctl status` shows, from everybody who answers; what does not answer is unknown (None)."""
+"""What `bgctl status` and `bgctl monitor` show; what nobody could say is unknown (None)."""
+
+from collections.abc import Iterator
 
 from msgspec import Struct
 
-from toolkit import slots, state
-from toolkit.engine import Container
-from toolkit.errors import BgctlError
-from toolkit.proxy import Status, reachable
-from toolkit.sessions import Report
+from toolkit import proxy, slots, state
+from toolkit.config import SLOTS
+from toolkit.sessions import Count, Forecast, Report
 from toolkit.site import Site
+from toolkit.sources import Containers, Found, Sources
 
 
-class SlotView(Struct, frozen=True):
-    """`health` is "healthy" or what is wrong; `container` is the engine's word, or "none"."""
+class SlotView(Struct, frozen=True, rename="camel"):
+    """`health` is "healthy" or what is wrong; `container` is the engine's word, or "none".
+
+    `sessions`, `users` and `visitors` are those of its version. `open` counts WebSockets too. `error_rate` is
+    the share of answers that were 5xx: since the last look, or since the proxy started; None without any.
+    """
 
     version: str | None
-    state: str
-    weight: int
+    state: str | None
+    weight: int | None
     container: str | None
     health: str | None
     sessions: int | None
+    users: int | None
+    visitors: int | None
     open: int | None
     websockets: int | None
+    error_rate: float | None
+
+    @property
+    def requests(self) -> int | None:
+        """In flight."""
+        return None if self.open is None or self.websockets is None else self.open - self.websockets
 
 
 class ProxyView(Struct, frozen=True):
@@ -28,66 +41,111 @@ class ProxyView(Struct, frozen=True):
     workers: int
     expected: int
     error: str | None
+    activity: proxy.Activity | None
 
 
-class Overview(Struct, frozen=True):
-    phase: str
-    generation: int
+class Overview(Struct, frozen=True, rename="camel"):
+    """`migrated` is the share of sessions and visitors that are on the new version.
+
+    `unknown` says why counts are not known, `silent` who did not answer, and why.
+    """
+
+    phase: str | None
+    generation: int | None
     deployment: state.Deployment | None
     slots: dict[str, SlotView]
     proxy: ProxyView | None
+    migrated: float | None
+    forecast: Forecast | None
+    unknown: str | None
+    silent: dict[str, str]
 
 
 def gather(site: Site) -> Overview:
     """Raises only when there is no usable state."""
-    now, proxy = site.state(), reachable(site.proxy)
-    containers, report = _containers(site), _report(site)
-    views = {
-        name: _slot(site, name, now.slots[name], containers, report, proxy) for name in ("blue", "green")
-    }
-    view = ProxyView(proxy.generation, len(proxy.live), proxy.expected, proxy.state_error) if proxy else None
-    return Overview(now.phase, now.generation, now.deployment, views, view)
+    site.state()
+    return overview(site, Sources(site).wait())
 
 
-def _slot(
-    site: Site,
-    name: str,
-    slot: state.Slot,
-    containers: dict[str, Container] | None,
-    report: Report | None,
-    proxy: Status | None,
-) -> SlotView:
-    health = (slots.fault(site, name, slot.version) or "healthy") if slot.version else None
-    sessions = report.on(slot.version) if report and slot.version else None
-    seen = proxy.slots.get(name) if proxy else None
-    return SlotView(
-        slot.version,
-        slot.state,
-        slot.weight,
-        _container(site, name, containers),
-        health,
-        sessions,
-        seen.open if seen else None,
-        seen.websockets if seen else None,
+def overview(site: Site, found: Found) -> Overview:
+    now, report = found.state.value, found.report.value
+    release = now.deployment if now else None
+    return Overview(
+        now.phase if now else None,
+        now.generation if now else None,
+        release,
+        {name: _slot(site, name, found) for name in SLOTS},
+        _proxy(found.proxy.value),
+        migrated(report, release) if report and release else None,
+        report.forecast if report else None,
+        report.unknown if report else None,
+        dict(_silent(found)),
     )
 
 
-def _container(site: Site, slot: str, containers: dict[str, Container] | None) -> str | None:
+def migrated(report: Report, release: state.Deployment) -> float | None:
+    """None while something is unknown, or when there is nobody."""
+    old, new = (people(report.on(version)) for version in (release.old, release.new))
+    if old is None or new is None or not old + new:
+        return None
+    return new / (old + new)
+
+
+def people(count: Count) -> int | None:
+    """Sessions and visitors."""
+    if count.sessions is None or count.anonymous is None:
+        return None
+    return count.sessions + count.anonymous
+
+
+def error_rate(now: proxy.Slot, before: proxy.Slot | None) -> float | None:
+    """Since `before`, unless the proxy has started anew; None without a request."""
+    if now.served is None or now.errors is None:
+        return None
+    served, errors = (before.served or 0, before.errors or 0) if before else (0, 0)
+    if now.served < served or now.errors < errors:
+        served = errors = 0
+    return (now.errors - errors) / (now.served - served) if now.served > served else None
+
+
+def _slot(site: Site, name: str, found: Found) -> SlotView:
+    seen = found.proxy.value.slots.get(name) if found.proxy.value else None
+    slot = found.state.value.slots[name] if found.state.value else seen  # the proxy keeps the last good state
+    version = slot.version if slot else None
+    unknown = Count(None, None)
+    count = found.report.value.on(version) if found.report.value and version else unknown
+    before = found.proxy.before.slots.get(name) if found.proxy.before else None
+    return SlotView(
+        version,
+        slot.state if slot else None,
+        slot.weight if slot else None,
+        _container(site, name, found.containers.value),
+        (found.health[name].value or None),
+        count.sessions,
+        count.users,
+        count.anonymous,
+        seen.open if seen else None,
+        seen.websockets if seen else None,
+        error_rate(seen, before) if seen else None,
+    )
+
+
+def _container(site: Site, slot: str, containers: Containers | None) -> str | None:
     if containers is None:
         return None
     members = [containers.get(name) for name, _, _ in slots.members(site, slot)]
     return ", ".join(each.state.status if each else "none" for each in members)
 
 
-def _containers(site: Site) -> dict[str, Container] | None:
-    try:
-        return site.engine.containers()
-    except BgctlError:
+def _proxy(seen: proxy.Status | None) -> ProxyView | None:
+    if seen is None:
         return None
+    return ProxyView(seen.generation, len(seen.live), seen.expected, seen.state_error, seen.activity)
 
 
-def _report(site: Site) -> Report | None:
-    try:
-        return site.sessions.report()
-    except BgctlError:
-        return None
+def _silent(found: Found) -> Iterator[tuple[str, str]]:
+    said = {"state": found.state, "history": found.history, "engine": found.containers}
+    said |= {"proxy": found.proxy, "session API": found.report}
+    if found.state.value:  # without it nobody knows what should be healthy
+        said |= {f"health of {slot}": answer for slot, answer in found.health.items()}
+    yield from ((name, answer.fault) for name, answer in said.items() if answer.fault)

@@ -23,17 +23,32 @@ class Worker(Struct, frozen=True):
 
 
 class Slot(Struct, frozen=True):
-    """`open` counts requests in flight, WebSockets among them."""
+    """`open` counts requests in flight, WebSockets among them.
+
+    `served` of all requests since the proxy started, and `errors` (5xx) among them; None: an older proxy.
+    """
 
     version: str | None = None
     state: str | None = None
     weight: int | None = None
     open: int = 0
     websockets: int = 0
+    served: int | None = field(name="requests", default=None)
+    errors: int | None = None
 
     @property
     def requests(self) -> int:
         return self.open - self.websockets
+
+
+class Activity(Struct, frozen=True, rename="camel"):
+    """What the proxy tells the session API: rows waiting, and those delivered and lost since it started."""
+
+    queued: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    last_delivery: float | None = None
+    error: str | None = None
 
 
 class Status(Struct, frozen=True):
@@ -42,6 +57,7 @@ class Status(Struct, frozen=True):
     slots: dict[str, Slot]
     generation: int | None = None
     state_error: str | None = field(name="stateError", default=None)
+    activity: Activity | None = None
 
     @property
     def live(self) -> list[Worker]:

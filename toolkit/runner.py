@@ -94,6 +94,7 @@ def _time_limit(pid: int, seconds: float) -> Iterator[threading.Event]:
         _kill(pid)
 
     timer = threading.Timer(seconds, strike)
+    timer.daemon = True  # whoever asked may have given up and gone; the kernel ends the process then
     timer.start()
     try:
         yield over

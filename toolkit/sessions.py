@@ -1,4 +1,4 @@
-"""Who is still active on which version, as the session API counts it. None is unknown, and unknown is never 0."""
+"""Who is still active on which version, as the session API counts it. Unknown is None, and never 0."""
 
 from datetime import datetime
 from pathlib import Path
@@ -62,17 +62,21 @@ class Sessions:
         self._client = Client(address.url, timeout=5.0)
         self._admin_key = admin_key
 
-    def report(self, idle: float = 0, users: int = 0, page: str | None = None) -> Report:
+    def report(
+        self, idle: float = 0, users: int = 0, page: str | None = None, version: str | None = None
+    ) -> Report:
         """Counts who was active in the last `idle` seconds (0: as configured) and lists up to `users` users.
 
+        They are those of `version`; None: of the one that drains, else the most used that is not current.
         Raises Failed when there is no answer; one that says that it does not know is an answer.
         """
         try:
             key = self._admin_key.read_text().rstrip("\r\n")
         except OSError as error:
             raise Failed("the admin key cannot be read", str(error), "bgctl keys init") from None
-        query = {"idle": int(idle)} if idle else {}
+        query: dict[str, int | str] = {"idle": int(idle)} if idle else {}
         query |= {"limit": users} | ({"page": page} if page else {})
+        query |= {"version": version} if version else {}
         path = f"/api/deployment/active-sessions?{urlencode(query)}"
         answer = self._client.get(path, {"Authorization": f"Bearer {key}"})
         try:

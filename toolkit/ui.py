@@ -62,7 +62,7 @@ class UI:
 
         table = Table(*columns, box=box.SIMPLE_HEAD if self._out.is_terminal else None, pad_edge=False)
         for row in rows:
-            table.add_row(*[Text("-" if cell is None else str(cell)) for cell in row])
+            table.add_row(*[Text("-" if cell is None else printable(str(cell))) for cell in row])
         self._out.print(table)
 
     def emit(self, document: object) -> None:
@@ -101,3 +101,13 @@ def _console(stream: TextIO) -> "Console":
         stream.reconfigure(errors="replace")  # a terminal that cannot show a letter must not end a release
     plain = not stream.isatty() or "NO_COLOR" in os.environ
     return Console(file=stream, no_color=plain, width=None if stream.isatty() else WIDTH)
+
+
+def console() -> "Console":
+    """Standard output, for what `UI` does not print: the dashboard."""
+    return _console(sys.stdout)
+
+
+def printable(text: str) -> str:
+    """Without what could steer a terminal: names and addresses of users come from outside."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,16 +1,21 @@
 """bgctl status"""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from toolkit import options
+from toolkit import options, words
 from toolkit.cli import App
 
 if TYPE_CHECKING:
     from toolkit.overview import Overview, SlotView
 
-COLUMNS = ("slot", "version", "state", "weight", "container", "health", "sessions", "open", "WebSockets")
+COLUMNS = (
+    *("slot", "version", "state", "weight", "container", "health"),
+    *("sessions", "visitors", "requests", "WebSockets"),
+)
 
 
 @click.command("status")
@@ -27,7 +32,8 @@ def command(app: App, as_json: bool) -> None:
         return
     site.ui.say(headline(view))
     site.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()])
-    site.ui.say(proxy_line(view))
+    for line in remarks(view, site.now()):
+        site.ui.say(line)
 
 
 def headline(view: "Overview") -> str:
@@ -38,9 +44,20 @@ def headline(view: "Overview") -> str:
 
 
 def row(name: str, slot: "SlotView") -> list[object]:
-    counts = (slot.sessions, slot.open, slot.websockets)
+    counts = (slot.sessions, slot.visitors, slot.requests, slot.websockets)
     known = ["unknown" if slot.version and count is None else count for count in counts]
     return [name, slot.version, slot.state, slot.weight, slot.container or "unknown", slot.health, *known]
+
+
+def remarks(view: "Overview", now: datetime) -> Iterator[str]:
+    yield proxy_line(view)
+    if view.deployment and view.migrated is not None:
+        yield f"{view.migrated:.0%} of sessions and visitors are on {view.deployment.new}"
+    if view.deployment and (empty := words.forecast(view.forecast, now)):
+        yield f"{view.deployment.old} is empty: {empty}"
+    if view.unknown:
+        yield f"sessions are unknown: {view.unknown}"
+    yield from (f"{name}: {why}" for name, why in view.silent.items() if name != "proxy")
 
 
 def proxy_line(view: "Overview") -> str:

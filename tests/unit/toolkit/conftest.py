@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from release_worlds import ReleaseWorld
 from worlds import Web, World
 
 
@@ -23,3 +24,8 @@ def web() -> Iterator[Callable[[], Web]]:
 @pytest.fixture
 def world(tmp_path: Path, web: Callable[[], Web]) -> World:
     return World(tmp_path, web)
+
+
+@pytest.fixture
+def release(tmp_path: Path, web: Callable[[], Web]) -> ReleaseWorld:
+    return ReleaseWorld(tmp_path, web)

@@ -1,0 +1,66 @@
+"""bgctl monitor"""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+if TYPE_CHECKING:
+    from toolkit.monitor.picture import Picture
+    from toolkit.site import Site
+
+INTERVAL = 10.0
+WIDTH = 100  # where there is no terminal to bound it
+
+
+@click.command("monitor")
+@click.option("--interval", "-i", type=options.duration, help="Between looks; 1s at least.  [default: 10s]")
+@click.option("--once", is_flag=True, help="Show one picture and exit, as without a terminal.")
+@options.json_option
+@click.pass_obj
+def command(app: App, interval: float | None, once: bool, as_json: bool) -> None:
+    """Watch a release: slots, sessions, who is left, what is wrong.
+
+    q or Ctrl-C quits, r looks again at once. With --json it prints one document; with --json and --interval a
+    line of JSON for each look, until it is interrupted. It shows e-mail addresses of users.
+    """
+    site = options.site(app, as_json)
+    pace = max(1.0, interval or INTERVAL)
+    if as_json and interval is not None and not once:
+        from toolkit.monitor import stream
+
+        stream.run(site, pace)
+    elif as_json:
+        site.ui.emit(look(site))
+    elif once or not interactive():
+        show(site)
+    else:
+        from toolkit.monitor import live
+
+        live.run(site, pace)
+
+
+def interactive() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
+
+
+def look(site: "Site") -> "Picture":
+    from toolkit.monitor.picture import USERS, picture
+    from toolkit.sources import Sources
+
+    return picture(site, Sources(site, USERS).wait(), site.now())
+
+
+def show(site: "Site") -> None:
+    """One picture, as long as it gets."""
+    from toolkit.monitor import dashboard, ink, live
+    from toolkit.ui import console
+
+    out = console()
+    width = live.size()[0] if out.is_terminal else WIDTH
+    for line in dashboard.draw(look(site), width, None, ink.ink_for(out.encoding)):
+        out.print(line)

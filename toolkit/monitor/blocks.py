@@ -1,0 +1,205 @@
+"""The parts of the dashboard: each makes lines of a given width from what is known."""
+
+import textwrap
+from contextlib import suppress
+from datetime import datetime
+
+from rich.text import Text
+
+from toolkit import words
+from toolkit.history import Entry
+from toolkit.monitor.ink import ACCENT, BAD, QUIET, Ink, apart, bar, clip, fitting, packed
+from toolkit.monitor.picture import Picture, alarms
+from toolkit.overview import SlotView
+from toolkit.sessions import User
+from toolkit.ui import printable
+
+LABEL = 11  # the column of labels; "WebSockets" is the longest
+
+
+def header(picture: Picture, width: int, ink: Ink) -> list[Text]:
+    """Phase, release, step and since when; project and time on the right."""
+    parts = [Text(picture.phase or "phase unknown", "bold" if picture.phase else BAD)]
+    if release := picture.deployment:
+        parts.append(Text(f"{release.old} {ink.arrow} {release.new}", "bold"))
+        parts.append(Text(f"step {release.step}"))
+        parts.append(Text(_since(release.started_at, picture.at), QUIET))
+    right = Text(f"{picture.at.astimezone():%H:%M:%S}", QUIET)
+    if width >= 80:
+        right = Text.assemble((printable(picture.project), QUIET), "  ", right)
+    return [apart(fitting(parts, width - len(right.plain) - 1, ink), right, width, ink)]
+
+
+def warnings(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
+    """What is wrong; in more than `room` lines only how much more."""
+    lines: list[Text] = []
+    wrong = list(alarms(picture))
+    for told, alarm in enumerate(wrong):
+        if len(lines) + 1 >= room and told + 1 < len(wrong):
+            return [*lines, clip(f"! and {len(wrong) - told} more", width, ink, "yellow")]
+        wrapped = textwrap.wrap(printable(alarm), max(8, width - 2), max_lines=2, placeholder=ink.more)
+        lines += [
+            clip(f"{'! ' if at == 0 else '  '}{line}", width, ink, "yellow")
+            for at, line in enumerate(wrapped)
+        ]
+    return lines
+
+
+def card(name: str, picture: Picture, width: int, ink: Ink) -> list[Text]:
+    """A slot: what it is, how it is, and who is on it."""
+    slot = picture.slots[name]
+    title = Text.assemble(
+        (f"{ink.marks[name]} {name}", f"bold {ACCENT[name]}"), f" {slot.version or ''}".rstrip()
+    )
+    lines = [apart(title, Text(_state(slot, width), ACCENT[name]), width, ink, ink.rule)]
+    lines.append(_condition(slot, width, ink))
+    if slot.version is None:
+        return lines
+    most = max(
+        (count for each in picture.slots.values() for count in _counts(each).values() if count), default=0
+    )
+    for label, count in _counts(slot).items():
+        lines.append(_row(label, _number(count), width, ink, _share(count, most), ACCENT[name]))
+    lines.append(_row("requests", _number(slot.requests), width, ink))
+    lines.append(_row("WebSockets", _number(slot.websockets), width, ink))
+    lines.append(_row("errors", _rate(slot.error_rate), width, ink))
+    return lines
+
+
+def progress(picture: Picture, width: int, ink: Ink) -> list[Text]:
+    """How much of the release is done, and when the rest will be."""
+    if not picture.deployment:
+        return []
+    share = picture.migrated
+    said = Text("unknown" if picture.unknown or "session API" in picture.silent else "-", QUIET)
+    if share is not None:
+        said = Text(_percent(share), "bold")
+    label = Text(f"{'migrated':<{LABEL}}", QUIET)
+    line = Text.assemble(label, bar(share or 0, max(4, width - LABEL - 9), ACCENT["green"], ink))
+    return [apart(line, said, width, ink), *_forecast(picture, width, ink)]
+
+
+def people(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
+    """A heading and the users of the old version, as many as there is room for."""
+    users = picture.users or []
+    total = picture.users_total if picture.users_total is not None else len(users)
+    if room < 2 or not users:
+        return []
+    where = picture.deployment.old if picture.deployment else "other versions"
+    shown = users[: room - 1] if total <= room - 1 else users[: room - 2]
+    lines = [_heading(f"users on {where}", str(total), width, ink)]
+    lines += [_user(user, picture.at, width, ink) for user in shown]
+    if total > len(shown):
+        lines.append(Text(f"and {total - len(shown)} more" if shown else f"{total} users", QUIET))
+    return lines
+
+
+def history(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
+    """A heading and what was done last, the newest first."""
+    entries = (picture.history or [])[: max(0, room - 1)]
+    if not entries:
+        return []
+    times = [_clock(entry.at, picture.at) for entry in entries]
+    column = max(map(len, times))
+    lines = [_heading("history", "", width, ink)]
+    lines += [_entry(entry, f"{at:>{column}}", width, ink) for entry, at in zip(entries, times, strict=True)]
+    return lines
+
+
+def footer(interval: float, width: int, ink: Ink) -> list[Text]:
+    keys = Text(f"q quits {ink.dot} r looks again", QUIET)
+    return [apart(keys, Text(f"every {words.span(interval)}", QUIET), width, ink)]
+
+
+def _counts(slot: SlotView) -> dict[str, int | None]:
+    return {"sessions": slot.sessions, "users": slot.users, "visitors": slot.visitors}
+
+
+def _state(slot: SlotView, width: int) -> str:
+    state = slot.state or "unknown"
+    return f"{state} {slot.weight} %" if state == "ready" and width >= 24 else state
+
+
+def _condition(slot: SlotView, width: int, ink: Ink) -> Text:
+    """ "running, healthy": the engine's word and the health check's."""
+    container = slot.container or "container unknown"
+    if slot.version is None:
+        return clip("nothing runs" if slot.container == "none" else container, width, ink, QUIET)
+    health = {"healthy": "healthy", None: "health unknown"}.get(slot.health, "not healthy")
+    good = slot.health == "healthy"
+    return clip(Text.assemble(printable(container), ", ", (health, "" if good else BAD)), width, ink)
+
+
+def _row(label: str, value: Text, width: int, ink: Ink, share: float | None = None, style: str = "") -> Text:
+    left = Text(f"{label:<{LABEL}}", QUIET)
+    room = width - LABEL - 9
+    if share is not None and room >= 4:
+        left = Text.assemble(left, bar(share, room, style, ink))
+    return apart(left, value, width, ink)
+
+
+def _number(count: int | None) -> Text:
+    return Text("unknown", QUIET) if count is None else Text(f"{count:,}", "" if count else QUIET)
+
+
+def _share(count: int | None, most: int) -> float | None:
+    return None if count is None else count / most if most else 0.0
+
+
+def _rate(share: float | None) -> Text:
+    if share is None:
+        return Text("-", QUIET)
+    return Text(_percent(share, 1), BAD if share else QUIET)
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{share * 100:.{digits}f} %"
+
+
+def _forecast(picture: Picture, width: int, ink: Ink) -> list[Text]:
+    """The likely moment first; as many in a line as there is room for."""
+    found, now = picture.forecast, picture.at
+    moments = (
+        (("likely", found.likely), ("earliest", found.earliest), ("latest", found.latest)) if found else ()
+    )
+    parts = [
+        Text.assemble((f"{name} ", QUIET), (words.moment(then, now), "bold" if name == "likely" else ""))
+        for name, then in moments
+        if then
+    ]
+    if not parts:
+        return []
+    lines = packed(parts, width - LABEL, ink)
+    labels = ["empty", *[""] * len(lines)]
+    return [
+        Text.assemble((f"{label:<{LABEL}}", QUIET), line) for label, line in zip(labels, lines, strict=False)
+    ]
+
+
+def _heading(text: str, right: str, width: int, ink: Ink) -> Text:
+    return apart(Text(printable(text), "bold"), Text(right), width, ink, ink.rule)
+
+
+def _user(user: User, now: datetime, width: int, ink: Ink) -> Text:
+    seen = words.ago((now - user.last_activity).total_seconds()) if user.last_activity else "-"
+    return apart(Text(printable(user.email or user.user_id or "-")), Text(seen, QUIET), width, ink)
+
+
+def _entry(entry: Entry, at: str, width: int, ink: Ink) -> Text:
+    good = entry.outcome == "done"
+    what = Text.assemble((at, QUIET), "  ", printable(entry.what))
+    return apart(what, Text(printable(entry.outcome), QUIET if good else BAD), width, ink)
+
+
+def _since(stamp: str, now: datetime) -> str:
+    """ "since 10:30 (3 h 50 min)" """
+    with suppress(ValueError):
+        then = datetime.fromisoformat(stamp)
+        return f"since {words.clock(then, now)} ({words.span((now - then).total_seconds())})"
+    return f"since {printable(stamp)}"
+
+
+def _clock(stamp: str, now: datetime) -> str:
+    with suppress(ValueError):
+        return words.clock(datetime.fromisoformat(stamp), now)
+    return printable(stamp)

@@ -1,0 +1,33 @@
+"""The dashboard for programs: a line of JSON for each look."""
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from toolkit.monitor.picture import USERS, picture
+from toolkit.sources import Sources
+
+if TYPE_CHECKING:
+    from toolkit.site import Site
+
+
+def run(site: "Site", interval: float) -> None:
+    """Until it is interrupted, or whoever reads it has gone."""
+    sources = Sources(site, USERS)
+    try:
+        while True:
+            start = time.monotonic()
+            seen = picture(site, sources.wait(), site.now())
+            _write(msgspec.json.encode(seen) + b"\n")
+            time.sleep(max(0.0, start + interval - time.monotonic()))
+    except (KeyboardInterrupt, BrokenPipeError):
+        return
+
+
+def _write(line: bytes) -> None:
+    """Past sys.stdout, which keeps quiet about a reader that has gone."""
+    while line:
+        line = line[os.write(sys.stdout.fileno(), line) :]
