@@ -131,7 +131,10 @@ def _proxy(site: Site) -> str:
 def _session_api(site: Site) -> str:
     _started(site)
     report = site.sessions.report()
-    return f"{report.total} users, {sum(count.sessions for count in report.versions.values())} sessions"
+    if report.unknown:
+        raise NotYet("how many sessions there are is unknown", report.unknown, "bgctl up")
+    sessions = sum(count.sessions or 0 for count in report.versions.values())
+    return f"{report.total_active_users} users, {sessions} sessions"
 
 
 def _started(site: Site) -> None:

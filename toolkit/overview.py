@@ -58,7 +58,7 @@ def _slot(
     proxy: Status | None,
 ) -> SlotView:
     health = (slots.fault(site, name, slot.version) or "healthy") if slot.version else None
-    sessions = report.on(slot.version) if report and slot.version else None
+    sessions = report.on(slot.version).sessions if report and slot.version else None
     seen = proxy.slots.get(name) if proxy else None
     return SlotView(
         slot.version,

@@ -1,4 +1,4 @@
-"""Who is still active on which version, as the session API counts it. None is unknown, and unknown is never 0."""
+"""Who is still active on which version, as the session API counts it. Unknown is None, and never 0."""
 
 from datetime import datetime
 from pathlib import Path
@@ -71,7 +71,7 @@ class Sessions:
             key = self._admin_key.read_text().rstrip("\r\n")
         except OSError as error:
             raise Failed("the admin key cannot be read", str(error), "bgctl keys init") from None
-        query = {"idle": int(idle)} if idle else {}
+        query: dict[str, int | str] = {"idle": int(idle)} if idle else {}
         query |= {"limit": users} | ({"page": page} if page else {})
         path = f"/api/deployment/active-sessions?{urlencode(query)}"
         answer = self._client.get(path, {"Authorization": f"Bearer {key}"})

@@ -29,5 +29,6 @@ def command(app: App, as_json: bool) -> None:
         )
         for version, count in sorted(report.versions.items())
     ]
+    old = "unknown" if report.old_version_sessions is None else report.old_version_sessions
     site.ui.table(("version", "sessions", "users", "anonymous", "last activity"), rows)
-    site.ui.say(f"new sessions get {report.current}; {report.old} sessions on other versions")
+    site.ui.say(f"new sessions get {report.current_version}; {old} sessions on other versions")

@@ -46,7 +46,7 @@ def remaining(site: Site, now: State) -> Remaining:
     except BgctlError:
         slot = None
     gone = now.slots.blue.state == "maint"  # disable-blue: what sessions it had are being moved
-    sessions = 0 if gone else site.sessions.count(version)
+    sessions = 0 if gone else site.sessions.on(version).sessions
     return Remaining(version, sessions, slot.requests if slot else None, slot.websockets if slot else None)
 
 

@@ -180,8 +180,11 @@ REPORT = {
     "totalActiveUsers": 2,
     "oldVersionSessions": 3,
     "currentVersion": "1.6.8",
-    "users": [{"email": "a@b.c", "lastActivity": "2026-01-15T10:30:00Z"}],
-    "versions": {"1.6.7": {"sessions": 3, "users": 2, "anonymous": None, "lastActivity": None}},
+    "users": [{"userId": "a", "email": "a@b.c", "lastActivity": "2026-01-15T10:30:00Z"}],
+    "nextPage": None,
+    "unknown": None,
+    "versions": {"1.6.7": {"sessions": 3, "users": 2, "anonymous": 1, "websockets": 0, "lastActivity": None}},
+    "forecast": None,
 }
 
 
@@ -189,7 +192,7 @@ def test_sessions_are_counted_with_the_admin_key(web: Callable[[], Web], admin_k
     api = web()
     api.answers["/api/deployment/active-sessions"] = (200, REPORT)
     client = Sessions(Address(api.address), admin_key)
-    assert (client.count("1.6.7"), client.count("1.6.8")) == (3, 0)
+    assert (client.on("1.6.7").sessions, client.on("1.6.8").sessions) == (3, 0)
     assert api.requests[0][1]["Authorization"] == "Bearer " + "k" * 40
 
 
@@ -202,17 +205,17 @@ def test_54_a_count_that_cannot_be_had_is_unknown_and_never_0(
     api = web()
     api.answers["/api/deployment/active-sessions"] = reply
     client = Sessions(Address(api.address), admin_key)
-    assert client.count("1.6.7") is None
+    assert client.on("1.6.7") == sessions.Count(None, None)
     with pytest.raises(Failed, match="unknown"):
         client.report()
 
 
 def test_54_nobody_to_ask_is_unknown(nobody: Address, admin_key) -> None:
     client = sessions.Sessions(nobody, admin_key)
-    assert client.count("1.6.7") is None
+    assert client.on("1.6.7") == sessions.Count(None, None)
     with pytest.raises(Unreachable, match="connection refused"):
         client.report()
-    assert sessions.Sessions(nobody, admin_key.with_name("none")).count("1.6.7") is None
+    assert sessions.Sessions(nobody, admin_key.with_name("none")).on("1.6.7").sessions is None
 
 
 def test_34_a_port_and_its_holder() -> None:

@@ -41,7 +41,8 @@ class Web:
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 web.requests.append((self.path, dict(self.headers), body))
-                answer = web.answers.get(self.path, (404, b""))
+                plain = self.path.partition("?")[0]
+                answer = web.answers.get(self.path) or web.answers.get(plain) or (404, b"")
                 status, content = answer() if callable(answer) else answer
                 data = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
@@ -64,7 +65,11 @@ class World:
         self.root = root
         self.control, self.api, self.blue, self.green = web(), web(), web(), web()
         self.open = {"blue": (0, 0), "green": (0, 0)}
-        self.sessions: dict[str, int] | None = {}
+        self.sessions: dict[str, int] | None = {}  # None: the store is down
+        self.visitors: dict[str, int] = {}
+        self.unknown: str | None = None  # why the session API does not know
+        self.forecast: dict[str, str | None] | None = None
+        self.recent: dict[str, int] | None = None  # the sessions when only active ones are asked for
         self._files()
         self.control.answers["/status"] = self._status
         self.api.answers["/api/deployment/active-sessions"] = self._report
@@ -145,16 +150,23 @@ class World:
     def _report(self) -> Reply:
         if self.sessions is None:
             return 503, {"title": "the store does not answer"}
-        versions = {
-            version: {"sessions": count, "users": count, "anonymous": None, "lastActivity": None}
-            for version, count in self.sessions.items()
-        }
-        total = sum(self.sessions.values())
-        old = self.sessions.get("1.6.7", 0)
+        asked = self.api.requests[-1][0]
+        counted = self.sessions if self.recent is None or "idle=" not in asked else self.recent
+        known = self.unknown is None
         return 200, {
-            "totalActiveUsers": total,
-            "oldVersionSessions": old,
+            "totalActiveUsers": sum(counted.values()) if known else None,
+            "oldVersionSessions": counted.get("1.6.7", 0) if known else None,
             "currentVersion": "1.6.8",
             "users": [],
-            "versions": versions,
+            "nextPage": None,
+            "unknown": self.unknown,
+            "versions": {version: self._count(counted, version) for version in {*counted, *self.visitors}},
+            "forecast": self.forecast,
+        }
+
+    def _count(self, counted: dict[str, int], version: str) -> dict[str, Any]:
+        sessions, visitors = counted.get(version, 0), self.visitors.get(version, 0)
+        counts = {"sessions": sessions, "users": sessions, "anonymous": visitors, "websockets": 0}
+        return {key: None if self.unknown else value for key, value in counts.items()} | {
+            "lastActivity": None
         }
