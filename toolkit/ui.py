@@ -105,7 +105,10 @@ class UI:
             return False
         import click
 
-        return click.confirm(question, err=True)
+        try:
+            return click.confirm(question, err=True)
+        except click.Abort:
+            raise KeyboardInterrupt from None
 
     @property
     def can_ask(self) -> bool:

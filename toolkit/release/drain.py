@@ -34,12 +34,11 @@ def run(site: Site, watch: Watch, yes: bool = False) -> None:
     if left is None:
         site.ui.say(f"another bgctl goes on with {new}; next: bgctl status")
         return
-    if not yes:
-        site.ui.say(settle(site, left))
-    if yes or (site.ui.can_ask and site.ui.confirm(f"Promote {new} now?")):
+    seen = "" if yes else settle(site, left)
+    if yes or (site.ui.can_ask and site.ui.confirm(f"{seen}. Promote {new} now?")):
         finish(site, watch)
     else:
-        site.ui.say(f"next: bgctl promote{watch.terms.options(site.config.drain)}")
+        site.ui.say(f"{seen}: next: bgctl promote{watch.terms.options(site.config.drain)}")
 
 
 def wait(site: Site, watch: Watch) -> Remaining | None:

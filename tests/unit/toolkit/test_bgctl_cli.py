@@ -46,7 +46,7 @@ def leaves() -> list[tuple[str, click.Command]]:
     return found
 
 
-READING = {"status", "sessions", "history", "explain", "doctor", "route status", "keys list"}
+READING = {"cron", "status", "sessions", "history", "explain", "doctor", "route status", "keys list"}
 
 
 @pytest.mark.parametrize(("name", "command"), leaves())
