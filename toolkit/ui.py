@@ -128,6 +128,28 @@ class UI:
         return _console(sys.stderr)
 
 
+class HeldUI(UI):
+    """Keeps what it is told until it is known whether anybody must hear it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: list[tuple[Callable[[str, str], None], str, str]] = []
+
+    def say(self, text: str, style: str = "") -> None:
+        self._held.append((super().say, text, style))
+
+    def warn(self, text: str) -> None:
+        self._held.append((lambda text, _: super(HeldUI, self).warn(text), text, ""))
+
+    def progress(self, text: str) -> None:
+        pass
+
+    def release(self) -> None:
+        for show, text, style in self._held:
+            show(text, style)
+        self._held = []
+
+
 def _console(stream: TextIO) -> "Console":
     from rich.console import Console
 

@@ -5,6 +5,7 @@ from toolkit.errors import BgctlError, Locked, NotYet, Refused
 from toolkit.release import promote
 from toolkit.release.remaining import Remaining, Terms, remaining
 from toolkit.site import Site
+from toolkit.ui import HeldUI
 
 
 class Unknown(NotYet):
@@ -13,14 +14,19 @@ class Unknown(NotYet):
 
 def run(site: Site, terms: Terms) -> int:
     """The exit code. Promotes what is empty, or past its deadline, and goes on with a promotion cut short."""
-    note = site.state_dir / "auto.json"
+    shown, held = site.ui, HeldUI()
+    site.ui = shown if shown.watched else held
     try:
         act(site, terms)
     except BgctlError as error:
-        if site.ui.watched or _must_be_said(site, error):
-            site.ui.error(error)
+        if shown.watched or _must_be_said(site, error):
+            held.release()
+            shown.error(error)
         return error.code
-    trouble.forget(note)
+    finally:
+        site.ui = shown
+    held.release()
+    trouble.forget(site.state_dir / "auto.json")
     return 0
 
 
