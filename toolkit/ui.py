@@ -43,7 +43,7 @@ class UI:
             self.say(f"     ... {text}", "dim")
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Callable[[str], None]]:
+    def step(self, name: str, good: str = "ok") -> Iterator[Callable[[str], None]]:
         """Times a step and prints its line when it is over; yields a function that takes the line's text.
 
         Lines of steps within it are indented.
@@ -53,7 +53,7 @@ class UI:
         self._depth += 1
         try:
             yield notes.append
-            mark, style = "ok", "green"
+            mark, style = good, "green" if good == "ok" else "yellow"
         finally:
             self._depth -= 1
             self.line(mark, name, notes[-1], style, time.monotonic() - start)

@@ -107,7 +107,7 @@ def ahead(site: Site, plan: Plan) -> list[Step]:
             "switch",
             f"new sessions get {version}",
             lambda: switch(site),
-            lambda: phase(site) in ("candidate", "canary"),
+            lambda: phase(site) in ("rest", "candidate", "canary"),
             lambda: switch_back(site),
             "everyone gets the old version",
             f"new sessions get {version} already",
@@ -129,7 +129,7 @@ def behind(site: Site, plan: Plan) -> list[Step]:
             "ask",
             "ask whether to promote",
             lambda: ask(site, plan.version),
-            lambda: plan.ask and phase(site) not in ("promoting", "rest"),
+            lambda: plan.ask and phase(site) != "promoting" and not at_rest_on(site.state(), plan.version),
             otherwise="nothing to ask" if plan.ask else "skipped: nobody wants to be asked",
         ),
         Step(

@@ -71,21 +71,25 @@ def _take(step: Step, ui: UI) -> bool:
     if not step.needed():
         ui.line("-", step.name, step.otherwise, "dim")
         return False
-    with ui.step(step.name) as note:
-        note(step.what)
-        try:
+    try:
+        with ui.step(step.name) as note:
+            note(step.what)
             note(step.do())
-        except (BgctlError, KeyboardInterrupt):
-            _undo(step, ui)
-            raise
+    except (BgctlError, KeyboardInterrupt):
+        _undo(step, ui)
+        raise
     return True
 
 
 def _undo(step: Step, ui: UI) -> None:
     try:
-        step.undo()
-        if step.back:
-            ui.line("undo", step.name, step.back, "yellow")
+        if not step.back:
+            step.undo()
+            return
+        with ui.step(step.name, "undo") as note:
+            note("could not be undone")
+            step.undo()
+            note(step.back)
     except BgctlError as second:
         ui.warn(f"{step.name} could not be undone: {second}")  # the first failure is the one to report
 
@@ -96,12 +100,15 @@ def preview(steps: Sequence[Step], ui: UI) -> None:
         ui.emit({"dryRun": True, "steps": plan})
         return
     for entry in plan:
-        ui.line("plan" if entry["needed"] else "-", str(entry["step"]), str(entry["what"]))
+        if entry["needed"]:
+            ui.line("plan", str(entry["step"]), str(entry["what"]))
+        else:
+            ui.line("-", str(entry["step"]), f"{entry['what']}: {entry['otherwise']}", "dim")
     ui.say("dry run: nothing has been changed")
 
 
 def _planned(step: Step) -> dict[str, object]:
-    needed = step.needed()
-    return {"step": step.name, "what": step.what, "needed": needed} | (
-        {"undo": step.back} if step.back else {}
-    )
+    planned: dict[str, object] = {"step": step.name, "what": step.what, "needed": step.needed()}
+    if not planned["needed"]:
+        planned["otherwise"] = step.otherwise
+    return planned | ({"undo": step.back} if step.back else {})
