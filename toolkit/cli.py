@@ -16,6 +16,7 @@ from toolkit.sink import Sink
 # Name, and the line in `bgctl --help`: help must not import what the commands import.
 COMMANDS = {
     "up": "Start the stack, or bring it back as the state says.",
+    "deploy": "Release VERSION from beginning to end.",
     "up-green": "Start the new version beside the old one.",
     "route": "Send new sessions to blue, to green, or to both.",
     "status": "Show slots, sessions and what the proxy has applied.",
@@ -24,6 +25,7 @@ COMMANDS = {
     "drain": "Wait until the old version is empty.",
     "promote": "Make the new version the stable one.",
     "rollback": "Send everyone back to the old version.",
+    "cron": "Print what runs `bgctl drain --auto` every minute.",
     "history": "Show who changed what, and when.",
     "explain": "Show which slot a token or a request gets, and why.",
     "keys": "Make, rotate and list the signing keys.",

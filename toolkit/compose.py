@@ -15,6 +15,7 @@ class ComposeService(Struct, frozen=True):
     image: str = ""
     network_mode: str | None = None
     ports: list[Any] = []
+    build: Any = None  # how its image is made: a folder, or a table
 
     @property
     def published(self) -> set[str]:

@@ -5,7 +5,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from toolkit.errors import BgctlError, Failed, Refused
 
 PROJECT = "com.docker.compose.project"  # podman-compose sets these labels too
 SERVICE = "com.docker.compose.service"
+BUILD = 3600.0  # seconds for a build or a push
 IMAGE_USER = 10001  # whom our images run as
 
 
@@ -39,6 +40,9 @@ class Commands:
 
     def config(self) -> list[str]:
         return [*self._compose(), "config"]
+
+    def build(self, *services: str) -> list[str]:
+        return [*self._compose(), "build", *services]
 
     def up(self, service: str) -> list[str]:
         return [*self._compose(), "up", "-d", "--no-deps", service]
@@ -69,6 +73,9 @@ class Commands:
 
     def pull(self, name: str) -> list[str]:
         return [self.binary, "pull", name]
+
+    def push(self, name: str) -> list[str]:
+        return [self.binary, "push", name]
 
     def _compose(self) -> list[str]:
         files = ["--file", self.compose_file, "--env-file", self.env_file]
@@ -236,6 +243,13 @@ class Engine:
         except Failed:
             return False
         return True
+
+    def push(self, image: str) -> None:
+        runner.run(self.commands.push(image), timeout=BUILD)
+
+    def build(self, services: Sequence[str], env: Mapping[str, str]) -> None:
+        """As the compose file says."""
+        runner.run(self.commands.build(*services), timeout=BUILD, env=self._env(env), cwd=self.root)
 
     def _id(self, service: str) -> str:
         if found := self.containers().get(service):

@@ -1,11 +1,16 @@
 """Options that recur, and the way from the global options to a project."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from toolkit.cli import App
 from toolkit.site import Site
 from toolkit.ui import UI
 from toolkit.values import Duration
+
+if TYPE_CHECKING:
+    from toolkit.release.remaining import Terms
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
@@ -18,6 +23,33 @@ def duration(text: str) -> float:
         return Duration.parse(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def seconds(text: str) -> float:
+    """A click type: a duration, or plain seconds."""
+    return duration(f"{text}s" if text.isascii() and text.isdigit() else text)
+
+
+interval_option = click.option(
+    "--interval", "-i", type=seconds, default="2s", show_default=True, help="Between looks."
+)
+deadline_option = click.option(
+    "--deadline",
+    type=duration,
+    help="After this, counted from the switch, who is left moves on.  [default: bgctl.toml's]",
+)
+idle_timeout_option = click.option(
+    "--idle-timeout",
+    type=duration,
+    help="Do not wait for who is idle for longer.  [default: bgctl.toml's]",
+)
+
+
+def terms(site: Site, deadline: float | None, idle: float | None) -> "Terms":
+    """What a drain waits for: as given, else as bgctl.toml has it."""
+    from toolkit.release.remaining import Terms
+
+    return Terms.of(site.config.drain, deadline, idle)
 
 
 def site(app: App, as_json: bool = False) -> Site:

@@ -42,6 +42,8 @@ class Deployment(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class State(Struct, frozen=True, forbid_unknown_fields=True):
+    """`updated_at` is when the release last moved: while it drains, when it was switched."""
+
     schema: Literal[1]
     generation: Annotated[int, Meta(ge=1)]
     updated_at: str = field(name="updatedAt")
@@ -141,10 +143,11 @@ def disable_blue(state: State, now: datetime) -> State:
 
 
 def drained(state: State, now: datetime) -> State:
-    """Notes that blue has been found empty; changes no routing."""
+    """Notes that blue has been found empty; changes no routing, and keeps the time of the switch."""
     release = _release(state)
     _require(state, ("draining",), "nothing is draining", "bgctl route enable-green")
-    return _next(state, now, state.phase, _at(release, "drained"), state.slots.blue, state.slots.green)
+    noted = _next(state, now, state.phase, _at(release, "drained"), state.slots.blue, state.slots.green)
+    return noted if noted is state else replace(noted, updated_at=state.updated_at)
 
 
 def retire_blue(state: State, now: datetime) -> State:

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from toolkit.errors import BgctlError
+from toolkit.values import span
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from toolkit.meter import Show
 
 WIDTH = 160  # of tables that nobody's terminal bounds
 
@@ -24,6 +27,7 @@ class UI:
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
         self._last = ("", 0.0)
+        self._depth = 0
 
     def say(self, text: str, style: str = "") -> None:
         self._out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
@@ -39,21 +43,39 @@ class UI:
             self.say(f"     ... {text}", "dim")
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Callable[[str], None]]:
-        """Times a step and prints its line when it is over; yields a function that takes the line's text."""
+    def step(self, name: str, good: str = "ok") -> Iterator[Callable[[str], None]]:
+        """Times a step and prints its line when it is over; yields a function that takes the line's text.
+
+        Lines of steps within it are indented.
+        """
         start, notes = time.monotonic(), [""]
         mark, style = "fail", "red"
+        self._depth += 1
         try:
             yield notes.append
-            mark, style = "ok", "green"
+            mark, style = good, "green" if good == "ok" else "yellow"
         finally:
+            self._depth -= 1
             self.line(mark, name, notes[-1], style, time.monotonic() - start)
 
     def line(
         self, mark: str, name: str, note: str = "", style: str = "", seconds: float | None = None
     ) -> None:
-        took = f"  ({seconds:.1f} s)" if seconds is not None else ""
-        self.say(f"{mark:>4} {name:<14} {note}{took}".rstrip(), style)
+        took = f"  ({span(seconds)})" if seconds is not None else ""
+        self.say(f"{'     ' * self._depth}{mark:>4} {name:<14} {note}{took}".rstrip(), style)
+
+    @contextmanager
+    def meter(self) -> Iterator["Show"]:
+        """Yields what shows how far something has come, for as long as it takes."""
+        from toolkit import meter
+
+        if not self._out.is_terminal or self._out.is_dumb_terminal:
+            yield meter.Lines(self.say).show
+            return
+        from rich.live import Live
+
+        with Live(console=self._out, auto_refresh=False, transient=True) as live:
+            yield lambda share, text, more: live.update(meter.bar(share, text, more), refresh=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         from rich import box
@@ -79,11 +101,23 @@ class UI:
 
     def confirm(self, question: str) -> bool:
         """False without a terminal: there is nobody to ask."""
-        if not sys.stdin.isatty():
+        if not self.can_ask:
             return False
         import click
 
-        return click.confirm(question, err=True)
+        try:
+            return click.confirm(question, err=True)
+        except click.Abort:
+            raise KeyboardInterrupt from None
+
+    @property
+    def can_ask(self) -> bool:
+        return sys.stdin is not None and sys.stdin.isatty()
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody sees what is said: cron mails it, and wants it short."""
+        return sys.stdout.isatty()
 
     @cached_property
     def _out(self) -> "Console":
@@ -92,6 +126,28 @@ class UI:
     @cached_property
     def _error(self) -> "Console":
         return _console(sys.stderr)
+
+
+class HeldUI(UI):
+    """Keeps what it is told until it is known whether anybody must hear it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: list[tuple[Callable[[str, str], None], str, str]] = []
+
+    def say(self, text: str, style: str = "") -> None:
+        self._held.append((super().say, text, style))
+
+    def warn(self, text: str) -> None:
+        self._held.append((lambda text, _: super(HeldUI, self).warn(text), text, ""))
+
+    def progress(self, text: str) -> None:
+        pass
+
+    def release(self) -> None:
+        for show, text, style in self._held:
+            show(text, style)
+        self._held = []
 
 
 def _console(stream: TextIO) -> "Console":

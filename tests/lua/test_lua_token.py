@@ -390,7 +390,9 @@ def test_a_pin_slides_half_way_through_its_life(lua):
     assert due(None, lua.table(PLACE), 200, NOW)
 
 
-@pytest.mark.parametrize("other", [{"version": "1.6.8"}, {"sid": "B" * 22}, {"from": "1.6.6"}, {"bound": False}])
+@pytest.mark.parametrize(
+    "other", [{"version": "1.6.8"}, {"sid": "B" * 22}, {"from": "1.6.6"}, {"bound": False}]
+)
 def test_a_pin_that_says_something_else_is_minted_anew(lua, other):
     pin = lua.table({**PLACE, "exp": NOW + 200})
     assert lua.module("pin")[b"due"](pin, lua.table({**PLACE, **other}), 200, NOW)

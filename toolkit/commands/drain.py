@@ -8,26 +8,42 @@ from toolkit.cli import App
 
 @click.command("drain")
 @click.option("--timeout", type=options.duration, default="off", help="Give up after this.  [default: off]")
-@click.option(
-    "--interval", "-i", type=options.duration, default="2s", show_default=True, help="Between looks."
-)
-@click.option(
-    "--auto", "-a", is_flag=True, help="For cron: one look, one line; exit code 5 while it is not empty."
-)
+@options.interval_option
+@options.deadline_option
+@options.idle_timeout_option
+@click.option("--auto", "-a", is_flag=True, help="For cron: one look; what is empty is promoted.")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing: promote when it is empty.")
 @options.dry_run_option
 @click.pass_obj
-def command(app: App, timeout: float, interval: float, auto: bool, dry_run: bool) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context,
+    app: App,
+    timeout: float,
+    interval: float,
+    deadline: float | None,
+    idle_timeout: float | None,
+    auto: bool,
+    yes: bool,
+    dry_run: bool,
+) -> None:
     """Wait until the old version is empty.
 
-    Empty: no sessions and no WebSockets, both known; promote waits for the last requests. Exit code 5 when
-    the time-out comes first.
+    Empty: no sessions, no visitors without a log-in (unless bgctl.toml says otherwise) and no WebSockets,
+    all known; promote waits for the last requests. On a terminal it then asks whether to promote. Exit code 5
+    when the time-out comes first.
+
+    --auto says nothing but what it does, and what stays wrong; exit code 5 while somebody is left.
+    `bgctl cron` prints what runs it every minute.
     """
+    from toolkit.release import auto as by_itself
     from toolkit.release import drain
 
     site = options.site(app)
+    watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0, timeout)
     if dry_run:
-        site.ui.say(str(drain.look(site)))
+        site.ui.say(str(drain.look(site, watch.terms)))
     elif auto:
-        drain.run_once(site)
+        ctx.exit(by_itself.run(site, watch.terms))
     else:
-        drain.run(site, timeout, interval or 2.0)
+        drain.run(site, watch, yes)

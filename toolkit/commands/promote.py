@@ -7,17 +7,22 @@ from toolkit.cli import App
 
 
 @click.command("promote")
+@options.deadline_option
+@options.idle_timeout_option
 @options.dry_run_option
 @options.json_option
 @click.pass_obj
-def command(app: App, dry_run: bool, as_json: bool) -> None:
+def command(
+    app: App, deadline: float | None, idle_timeout: float | None, dry_run: bool, as_json: bool
+) -> None:
     """Make the new version the stable one.
 
     Blue, empty by now, comes back on the new version and takes over from green, which finishes what it has
-    and stops. A promotion that was cut short goes on from where it was.
+    and stops. Refused while blue has somebody whom a drain would wait for. A promotion that was cut short
+    goes on from where it was.
     """
     from toolkit.release import promote
 
     site = options.site(app, as_json)
-    promote.run(site, dry_run)
+    promote.run(site, options.terms(site, deadline, idle_timeout), dry_run)
     options.show_state(site, as_json, dry_run)

@@ -21,4 +21,6 @@ def command(app: App, version: str | None, dry_run: bool, as_json: bool) -> None
 
     site = options.site(app, as_json)
     up_green.run(site, version, dry_run)
+    if not dry_run:
+        site.ui.say("next: bgctl route enable-green, or bgctl route canary 10")
     options.show_state(site, as_json, dry_run)

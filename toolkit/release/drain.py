@@ -4,93 +4,119 @@ import time
 from dataclasses import dataclass
 
 from toolkit import state
-from toolkit.errors import BgctlError, NotYet, Refused
-from toolkit.proxy import Slot
+from toolkit.errors import NotYet, Refused
+from toolkit.release import outlook, promote, route
+from toolkit.release.remaining import Remaining, Terms, remaining
 from toolkit.site import Site
-from toolkit.state import State
+from toolkit.state import Deployment, State
 
 
 @dataclass(frozen=True)
-class Remaining:
-    """None is unknown, and unknown is not empty.
+class Watch:
+    """How a drain is watched: what it waits for, seconds between looks, and when it gives up (0: never)."""
 
-    Plain requests are told and not waited for: on a busy site those of visitors without a session come and go
-    for ever. Once blue is out of routing no more can come, and then promote waits for the last of them.
-    """
-
-    version: str
-    sessions: int | None
-    requests: int | None
-    websockets: int | None
-
-    @property
-    def empty(self) -> bool:
-        return self.sessions == self.websockets == 0
-
-    @property
-    def unknown(self) -> bool:
-        return self.sessions is None or self.websockets is None
-
-    def __str__(self) -> str:
-        parts = (("sessions", self.sessions), ("requests", self.requests), ("WebSockets", self.websockets))
-        said = [f"{'unknown' if count is None else count} {name}" for name, count in parts]
-        return f"{self.version} still has {', '.join(said)}" if not self.empty else f"{self.version} is empty"
+    terms: Terms
+    interval: float = 2
+    timeout: float = 0
 
 
-def remaining(site: Site, now: State) -> Remaining:
-    """What the old version still has, right now."""
-    release = now.deployment
-    version = release.old if release else ""
-    try:
-        slot: Slot | None = site.proxy.status().slots.get("blue", Slot())
-    except BgctlError:
-        slot = None
-    gone = now.slots.blue.state == "maint"  # disable-blue: what sessions it had are being moved
-    sessions = 0 if gone else site.sessions.count(version)
-    return Remaining(version, sessions, slot.requests if slot else None, slot.websockets if slot else None)
-
-
-def look(site: Site) -> Remaining:
+def look(site: Site, terms: Terms) -> Remaining:
     """Raises Refused unless something is draining."""
     now = site.state()
-    if now.phase != "draining":
-        raise Refused(
-            f"nothing is draining in phase {now.phase}", "blue still takes new sessions", _next(now)
-        )
-    return remaining(site, now)
+    _release(now)
+    return remaining(site, now, terms)
 
 
-def run(site: Site, timeout: float = 0, interval: float = 2) -> None:
-    """`timeout` 0 waits for as long as it takes. Raises NotYet when the time is over."""
-    deadline = time.monotonic() + timeout
-    while not (left := look(site)).empty:
-        site.ui.progress(str(left))
-        if timeout and time.monotonic() + interval > deadline:
-            raise NotYet("not empty yet", str(left), _wait(left))
-        time.sleep(interval)
-    record(site, left)
+def run(site: Site, watch: Watch, yes: bool = False) -> None:
+    """Waits, then asks whether to promote; without anybody to ask it says so. Raises NotYet."""
+    new = _release(site.state()).new
+    left = wait(site, watch)
+    if left is None:
+        site.ui.say(f"another bgctl goes on with {new}; next: bgctl status")
+        return
+    seen = "" if yes else settle(site, left)
+    if yes or (site.ui.can_ask and site.ui.confirm(f"{seen}. Promote {new} now?")):
+        finish(site, watch)
+    else:
+        site.ui.say(f"{seen}: next: bgctl promote{watch.terms.options(site.config.drain)}")
 
 
-def run_once(site: Site) -> None:
-    """One look, one line: what cron mails. Raises NotYet."""
-    try:
-        left = look(site)
-    except Refused as error:
-        raise Refused(error.what, f"{error.why}; next: {error.next}") from None
-    if not left.empty:
-        raise NotYet("not yet", f"{left}; next: {_wait(left)}")
-    record(site, left)
+def wait(site: Site, watch: Watch) -> Remaining | None:
+    """Until nobody is left to wait for. None: another bgctl promotes it, or has. Raises NotYet, Refused."""
+    now = site.state()
+    release = _release(now)
+    start, most = time.monotonic(), 1
+    with site.ui.meter() as show:
+        while not gone_on(now, release):
+            _release(now)
+            left = remaining(site, now, watch.terms)
+            if left.empty or left.overdue:
+                return left
+            most = max(most, left.total or 0)
+            share = 0.0 if left.total is None else 1 - left.total / most
+            show(share, str(left), outlook.words(left.forecast, left.ends, site.now()))
+            if watch.timeout and time.monotonic() + watch.interval > start + watch.timeout:
+                raise NotYet("not empty yet", str(left), _wait(left))
+            time.sleep(watch.interval)
+            now = site.state()
+    return None
+
+
+def gone_on(now: State, release: Deployment) -> bool:
+    """Whether another bgctl promotes this release, or has: cron's, most likely."""
+    if now.phase == "promoting":
+        return now.deployment is not None and now.deployment.id == release.id
+    return now.phase == "rest" and now.slots.blue.version == release.new
+
+
+def settle(site: Site, left: Remaining) -> str:
+    """Notes that it is empty; or moves, at their next request, whoever is left at the deadline."""
+    if left.empty:
+        record(site, left)
+        return str(left)
+    with site.change("drain"):
+        now = _same(site, left)
+        target = state.disable_blue(now, site.now())
+        route.prove(site, now, target)
+        route.switch(site, target)
+    return f"the deadline is over: {left}; they move at their next request"
 
 
 def record(site: Site, left: Remaining) -> None:
+    """Notes in the state that it was found empty."""
     now = site.state()
-    if now.deployment and now.deployment.step != "drained":
-        with site.change("drain"):
-            now = site.state()
-            if now.phase != "draining" or not now.deployment or now.deployment.old != left.version:
-                raise Refused("the release has moved on", f"it is in phase {now.phase}", "bgctl status")
-            site.save(state.drained(now, site.now()))
-    site.ui.say(f"{left}: next: bgctl promote")
+    if now.deployment and now.deployment.step == "drained":
+        return
+    with site.change("drain"):
+        site.save(state.drained(_same(site, left), site.now()))
+
+
+def finish(site: Site, watch: Watch) -> None:
+    """Promotes. If somebody has come back meanwhile, waits again."""
+    while (now := site.state()).phase != "rest":
+        try:
+            return promote.run(site, watch.terms)
+        except promote.NotEmpty as error:
+            site.ui.say(f"{error}; waiting on")
+        wait(site, watch)
+    site.ui.say(f"another bgctl was first: {now.slots.blue.version} is what everyone has")
+    return None
+
+
+def _release(now: State) -> Deployment:
+    """The release that drains. Raises Refused."""
+    if now.phase != "draining" or now.deployment is None:
+        why, next = "blue still takes new sessions", _next(now)
+        raise Refused(f"nothing is draining in phase {now.phase}", why, next)
+    return now.deployment
+
+
+def _same(site: Site, left: Remaining) -> State:
+    """The state, still draining what was looked at. Raises Refused."""
+    now = site.state()
+    if now.phase != "draining" or not now.deployment or now.deployment.old != left.version:
+        raise Refused("the release has moved on", f"it is in phase {now.phase}", "bgctl status")
+    return now
 
 
 def _wait(left: Remaining) -> str:

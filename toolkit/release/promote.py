@@ -5,28 +5,35 @@ Each step looks at how things are and does only what is missing: run it again af
 
 from toolkit import slots, state
 from toolkit.errors import Refused
-from toolkit.release import drain, route
+from toolkit.release import route
+from toolkit.release.remaining import Terms, remaining
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import Deployment, State
 
 
-def run(site: Site, dry_run: bool = False) -> None:
+class NotEmpty(Refused):
+    """Blue has somebody whom a drain would wait for, or nobody knows."""
+
+
+def run(site: Site, terms: Terms | None = None, dry_run: bool = False) -> None:
+    """`terms` are those of the drain before it; without, as bgctl.toml has them."""
+    terms = terms or Terms.of(site.config.drain)
     with site.change("promote", dry_run):
         now = site.state()
-        release = check(site, now)
-        walk(steps(site, release), site.ui, dry_run)
+        release = check(site, now, terms)
+        walk(steps(site, release, terms), site.ui, dry_run)
     if not dry_run:
         site.ui.say(f"{release.new} is what everyone has; rest")
 
 
-def steps(site: Site, release: Deployment) -> list[Step]:
+def steps(site: Site, release: Deployment, terms: Terms) -> list[Step]:
     old, new = release.old, release.new
     return [
         Step(
             "retire-blue",
             f"take blue ({old}) out of routing",
-            lambda: retire_blue(site),
+            lambda: retire_blue(site, terms),
             lambda: not taken_over(site),
         ),
         Step(
@@ -58,14 +65,14 @@ def steps(site: Site, release: Deployment) -> list[Step]:
     ]
 
 
-def check(site: Site, now: State) -> Deployment:
+def check(site: Site, now: State, terms: Terms) -> Deployment:
     """Raises Refused unless blue is empty, or was given up, and somebody healthy serves the new version."""
     release = now.deployment
     if release is None or now.phase not in ("draining", "promoting"):
         next = "bgctl route enable-green" if release else "bgctl up-green VERSION"
         raise Refused(f"nothing to promote in phase {now.phase}", "green does not serve everyone", next)
     site.env()  # the last step writes it: refused now, or not at all
-    check_empty(site, now)
+    check_empty(site, now, terms)
     serving = "blue" if taken_over_by(now) else "green"
     if problem := slots.fault(site, serving, release.new):
         raise Refused(f"{serving} is not healthy", problem, "bgctl status, or: bgctl rollback")
@@ -73,15 +80,16 @@ def check(site: Site, now: State) -> Deployment:
     return release
 
 
-def check_empty(site: Site, now: State) -> None:
-    """Raises Refused while blue has sessions; what disable-blue or an earlier try has taken out may go."""
+def check_empty(site: Site, now: State, terms: Terms) -> None:
+    """Raises NotEmpty while a drain would wait; what disable-blue or an earlier try has taken out may go."""
     if now.phase == "promoting" or now.slots.blue.state == "maint":
         return
-    left = drain.remaining(site, now)
+    left = remaining(site, now, terms)
+    if left.empty or left.overdue:
+        return
     if left.unknown:
-        raise Refused("whether blue is empty is unknown", str(left), "bgctl up, or: bgctl doctor")
-    if not left.empty:
-        raise Refused("blue is not empty", str(left), "bgctl drain")
+        raise NotEmpty("whether blue is empty is unknown", str(left), "bgctl up, or: bgctl doctor")
+    raise NotEmpty("blue is not empty", str(left), "bgctl drain")
 
 
 def taken_over_by(now: State) -> bool:
@@ -98,9 +106,9 @@ def green_drains(site: Site) -> bool:
     return site.state().slots.green.state != "maint"
 
 
-def retire_blue(site: Site) -> str:
+def retire_blue(site: Site, terms: Terms) -> str:
     now = site.state()
-    check_empty(site, now)  # again: somebody may have logged in on blue since
+    check_empty(site, now, terms)  # again: somebody may have logged in on blue since
     route.switch(site, state.retire_blue(now, site.now()))
     return slots.wait_empty(site, "blue")
 

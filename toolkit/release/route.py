@@ -82,7 +82,7 @@ def confirm_moving(site: Site) -> State:
     """
     now = site.state()
     moves = state.disable_blue(now, site.now()) != now
-    count = site.sessions.count(now.slots.blue.version or "") if moves else 0
+    count = site.sessions.on(now.slots.blue.version or "").sessions if moves else 0
     if count == 0:
         return now
     many = "an unknown number of" if count is None else count

@@ -17,9 +17,10 @@ def nothing() -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """`do` returns a note for its line.
+    """`do` returns a note for its line; `otherwise` is that line when there is nothing to do.
 
-    `undo` runs when `do` fails or is interrupted, and must not mind how far `do` came.
+    `undo` runs when `do` fails or is interrupted, and must not mind how far `do` came; `back` says what it
+    does.
     """
 
     name: str
@@ -27,54 +28,87 @@ class Step:
     do: Callable[[], str]
     needed: Callable[[], bool] = always
     undo: Callable[[], object] = nothing
+    back: str = ""
+    otherwise: str = "nothing to do"
 
 
-def walk(steps: Sequence[Step], ui: UI, dry_run: bool = False) -> None:
+def walk(steps: Sequence[Step], ui: UI, dry_run: bool = False, take_back: bool = False) -> None:
     """Raises what a step raises; what would be Refused is Failed when a step before it has changed something.
 
-    A dry run only says what would be done, as things stand now.
+    `take_back`: a failure undoes those before it, too, last first. A dry run only says what would be done, as
+    things stand now.
     """
     if dry_run:
         return preview(steps, ui)
-    done = ""
+    done: list[Step] = []
     for step in steps:
         try:
-            done = step.name if _take(step, ui) else done
-        except Refused as error:
-            if not done:
-                raise
-            why, next = f"{error.why}; up to {done} it is done", "run the same command again"
-            raise Failed(error.what, why, f"{error.next}, then {next}" if error.next else next) from None
+            done += [step] if _take(step, ui) else []
+        except (Refused, Failed) as error:
+            if done and take_back:
+                raise _taken_back(error, done, ui) from None
+            if done and isinstance(error, Refused):
+                raise _half_way(error, done[-1].name) from None
+            raise
     return None
+
+
+def _half_way(error: Refused, done: str) -> Failed:
+    why, next = f"{error.why}; up to {done} it is done", "run the same command again"
+    return Failed(error.what, why, f"{error.next}, then {next}" if error.next else next)
+
+
+def _taken_back(error: BgctlError, done: Sequence[Step], ui: UI) -> Failed:
+    for step in reversed(done):
+        _undo(step, ui)
+    undone = [step.name for step in reversed(done) if step.back]
+    why = f"{error.why}; undone: {', '.join(undone)}" if undone else error.why
+    return Failed(error.what, why, error.next, error.detail)
 
 
 def _take(step: Step, ui: UI) -> bool:
     """Whether there was anything to do."""
     if not step.needed():
-        ui.line("-", step.name, "nothing to do", "dim")
+        ui.line("-", step.name, step.otherwise, "dim")
         return False
-    with ui.step(step.name) as note:
-        note(step.what)
-        try:
+    try:
+        with ui.step(step.name) as note:
+            note(step.what)
             note(step.do())
-        except (BgctlError, KeyboardInterrupt):
-            _undo(step, ui)
-            raise
+    except (BgctlError, KeyboardInterrupt):
+        _undo(step, ui)
+        raise
     return True
 
 
 def _undo(step: Step, ui: UI) -> None:
     try:
-        step.undo()
+        if not step.back:
+            step.undo()
+            return
+        with ui.step(step.name, "undo") as note:
+            note("could not be undone")
+            step.undo()
+            note(step.back)
     except BgctlError as second:
         ui.warn(f"{step.name} could not be undone: {second}")  # the first failure is the one to report
 
 
 def preview(steps: Sequence[Step], ui: UI) -> None:
-    plan = [{"step": step.name, "what": step.what, "needed": step.needed()} for step in steps]
+    plan = [_planned(step) for step in steps]
     if ui.as_json:
         ui.emit({"dryRun": True, "steps": plan})
         return
     for entry in plan:
-        ui.line("plan" if entry["needed"] else "-", str(entry["step"]), str(entry["what"]))
+        if entry["needed"]:
+            ui.line("plan", str(entry["step"]), str(entry["what"]))
+        else:
+            ui.line("-", str(entry["step"]), f"{entry['what']}: {entry['otherwise']}", "dim")
     ui.say("dry run: nothing has been changed")
+
+
+def _planned(step: Step) -> dict[str, object]:
+    planned: dict[str, object] = {"step": step.name, "what": step.what, "needed": step.needed()}
+    if not planned["needed"]:
+        planned["otherwise"] = step.otherwise
+    return planned | ({"undo": step.back} if step.back else {})

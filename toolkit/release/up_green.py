@@ -8,7 +8,7 @@ from toolkit.state import State
 
 
 def run(site: Site, version: str | None, dry_run: bool = False) -> None:
-    version = version or _from_env(site)
+    version = version or from_env(site)
     with site.change(f"up-green {version}", dry_run):
         now = site.state()
         target = state.candidate(now, version, site.now())
@@ -18,8 +18,6 @@ def run(site: Site, version: str | None, dry_run: bool = False) -> None:
             site.ui.say(f"green runs {version} already and is healthy")
             return
         walk(steps(site, target, version), site.ui, dry_run)
-    if not dry_run:
-        site.ui.say("next: bgctl route enable-green, or bgctl route canary 10")
 
 
 def steps(site: Site, target: State, version: str) -> list[Step]:
@@ -43,6 +41,12 @@ def record(site: Site, target: State, version: str) -> str:
 
 def check(site: Site, now: State, version: str, pull: bool) -> None:
     """Raises Refused with nothing changed."""
+    check_ground(site, now)
+    slots.check_slot_images(site, "green", version, pull)
+
+
+def check_ground(site: Site, now: State) -> None:
+    """All that a candidate needs but its images. Raises Refused."""
     site.env()
     try:
         site.proxy.status()
@@ -53,10 +57,9 @@ def check(site: Site, now: State, version: str, pull: bool) -> None:
         raise Refused("blue is not healthy", problem, "bgctl up")
     for name, _, address in slots.members(site, "green"):
         slots.check_port(site, name, address)
-    slots.check_slot_images(site, "green", version, pull)
 
 
-def _from_env(site: Site) -> str:
+def from_env(site: Site) -> str:
     if version := site.env().get("VERSION"):
         return version
     raise Refused(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from worlds import World
 
-from toolkit.compose import Compose
+from toolkit.compose import Compose, ComposeService
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -17,6 +17,9 @@ class FakeEngine:
         self.there = {"proxy", "session-api", "frontend-blue", "frontend-green"}
         self.asked: list[str] = []
         self.open_then: list[tuple[int, int]] = []  # what blue had open when it was replaced
+        self.images: dict[str, str] = {}  # by service, where it is not x:1
+        self.builds: set[str] = set()  # services with a build:
+        self.missing: set[str] = set()
 
     def containers(self) -> dict[str, None]:
         return dict.fromkeys(self.there)
@@ -32,12 +35,26 @@ class FakeEngine:
 
     def compose(self, env: Mapping[str, str]) -> Compose:
         names = ("proxy", "session-api", "frontend-blue", "frontend-green")
-        return Compose.parse(
-            "services: {" + ", ".join(f"{n}: {{image: 'x:1', network_mode: host}}" for n in names) + "}"
-        )
+        return Compose({name: self._service(name) for name in names})
+
+    def _service(self, name: str) -> ComposeService:
+        build = "." if name in self.builds else None
+        return ComposeService(self.images.get(name, "x:1"), "host", build=build)
 
     def has_image(self, image: str) -> bool:
+        return image not in self.missing
+
+    def pull(self, image: str) -> bool:
+        self.asked.append(f"pull {image}")
+        self.missing.discard(image)
         return True
+
+    def push(self, image: str) -> None:
+        self.asked.append(f"push {image}")
+
+    def build(self, services: list[str], env: Mapping[str, str]) -> None:
+        self.asked.append(f"build {' '.join(services)} {env['VERSION']}")
+        self.missing -= {self.images.get(name, "x:1") for name in services}
 
     def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
         self.asked.append(f"up {service}")

@@ -46,7 +46,17 @@ def leaves() -> list[tuple[str, click.Command]]:
     return found
 
 
-READING = {"status", "sessions", "monitor", "history", "explain", "doctor", "route status", "keys list"}
+READING = {
+    "cron",
+    "status",
+    "sessions",
+    "monitor",
+    "history",
+    "explain",
+    "doctor",
+    "route status",
+    "keys list",
+}
 
 
 @pytest.mark.parametrize(("name", "command"), leaves())

@@ -13,6 +13,7 @@ from worlds import BGCTL, World
 READY = {"version": "1.6.7", "state": "ready", "weight": 100}
 DRAIN = {"version": "1.6.7", "state": "drain", "weight": 0}
 OUT = {"version": "1.6.7", "state": "maint", "weight": 0}
+LOOK = ("drain", "--timeout", "1ms")
 NONE = {"version": None, "state": "maint", "weight": 0}
 CANDIDATE = {"version": "1.6.8", "state": "maint", "weight": 0}
 GREEN = {"version": "1.6.8", "state": "ready", "weight": 100}
@@ -24,6 +25,10 @@ def rest(world: World) -> None:
 
 def candidate(world: World) -> None:
     world.put("candidate", READY, CANDIDATE)
+
+
+def canary(world: World) -> None:
+    world.put("canary", {**READY, "weight": 90}, {**GREEN, "weight": 10}, "canary")
 
 
 def draining(world: World) -> None:
@@ -114,7 +119,7 @@ def test_a_switch_that_the_proxy_does_not_confirm_fails_and_says_that_it_is_writ
         (rest, "drain", "bgctl up-green VERSION"),
         (rest, "promote", "bgctl up-green VERSION"),
         (candidate, "promote", "bgctl route enable-green"),
-        (candidate, "drain --auto", "bgctl status"),
+        (candidate, "drain", "bgctl status"),
         (promoting, "route enable-green", "bgctl promote, or bgctl rollback"),
         (promoting, "drain", "bgctl status"),
     ],
@@ -134,16 +139,17 @@ def test_disable_blue_asks_first_when_sessions_would_be_moved(world: World) -> N
     assert world.state["slots"]["blue"] == OUT
 
 
-def test_drain_waits_for_sessions_requests_and_websockets(world: World) -> None:
+def test_drain_waits_for_sessions_visitors_and_websockets(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2, "1.6.8": 9}
-    assert "2 sessions" in refused(world, "drain", "--auto", code=5)
-    world.sessions = {}
-    world.open["blue"] = (3, 1)
-    assert "2 requests, 1 WebSockets" in refused(world, "drain", "--auto", code=5)
+    assert "2 sessions" in refused(world, *LOOK, code=5)
+    world.sessions, world.visitors = {}, {"1.6.7": 4}
+    assert "0 sessions, 4 visitors" in refused(world, *LOOK, code=5)
+    world.visitors, world.open["blue"] = {}, (3, 1)
+    assert "2 requests, 1 WebSockets" in refused(world, *LOOK, code=5)
     assert "not empty yet" in refused(world, "drain", "--timeout", "50ms", "--interval", "10ms", code=5)
     world.open["blue"] = (0, 0)
-    done = world.bgctl("drain", "--auto")
+    done = world.bgctl("drain")
     assert (done.returncode, world.state["deployment"]["step"], world.state["generation"]) == (
         0,
         "drained",
@@ -157,19 +163,29 @@ def test_drain_waits_for_sessions_requests_and_websockets(world: World) -> None:
 def test_54_an_unknown_count_is_not_empty(world: World) -> None:
     draining(world)
     world.sessions = None
-    assert "unknown sessions" in refused(world, "drain", "--auto", code=5)
-    world.sessions = {}
-    world.control.answers["/status"] = (500, b"")
-    assert "unknown requests" in refused(world, "drain", "--auto", code=5)
+    assert "unknown sessions, unknown visitors" in refused(world, *LOOK, code=5)
+    assert refused(world, "drain", "--auto", code=5) == ""
+    world.sessions, world.unknown = {}, "proxy web1:8080 has not reported for 14 s"
+    assert "web1:8080 has not reported" in refused(world, *LOOK, code=5)
+    world.unknown, world.control.answers["/status"] = None, (500, b"")
+    assert "unknown requests" in refused(world, *LOOK, code=5)
+    assert refused(world, "drain", "--auto", code=5) == ""
     assert not (world.root / "state" / "history.jsonl").exists()
 
 
-def test_48_under_cron_it_is_one_line_and_no_prompt(world: World) -> None:
+def test_48_under_cron_it_is_silent_while_somebody_is_left(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2}
     done = world.bgctl("drain", "--auto", env={})
-    assert done.returncode == 5
-    assert (done.stdout + done.stderr).count("\n") == 1
+    assert (done.returncode, done.stdout + done.stderr) == (5, "")
+
+
+@pytest.mark.parametrize("phase", [rest, candidate, canary])
+def test_48_under_cron_it_is_silent_while_nothing_drains(
+    world: World, phase: Callable[[World], None]
+) -> None:
+    phase(world)
+    assert refused(world, "drain", "--auto", code=0) == ""
 
 
 def test_46_ctrl_c_while_draining_is_130_and_changes_nothing(world: World) -> None:

@@ -1,0 +1,45 @@
+"""bgctl deploy"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.command("deploy")
+@click.argument("version", required=False)
+@click.option("--auto", "-a", "--yes", "-y", "auto", is_flag=True, help="Ask nothing: promote when empty.")
+@options.interval_option
+@click.option("--skip-build", "-s", is_flag=True, help="The images exist already.")
+@options.deadline_option
+@options.idle_timeout_option
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(
+    app: App,
+    version: str | None,
+    auto: bool,
+    interval: float,
+    skip_build: bool,
+    deadline: float | None,
+    idle_timeout: float | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Release VERSION from beginning to end.
+
+    Builds and pushes what the compose file has a build: for, starts green and proves it, sends new sessions
+    there, waits until the old version is empty, asks, and promotes. VERSION is the env file's VERSION unless
+    given.
+
+    What fails up to the switch is undone. Run again after an interruption, it goes on from where the release
+    is. While it waits, other commands work: bgctl rollback takes it back.
+    """
+    from toolkit.release import deploy, drain, up_green
+
+    site = options.site(app, as_json)
+    watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0)
+    plan = deploy.Plan(version or up_green.from_env(site), watch, not auto, not skip_build)
+    deploy.run(site, plan, dry_run)
+    options.show_state(site, as_json, dry_run)

@@ -1,0 +1,68 @@
+"""`bgctl drain --auto`, for cron: one look, and what follows; nothing is said that nobody must know."""
+
+from toolkit import trouble
+from toolkit.errors import BgctlError, Locked, NotYet, Refused
+from toolkit.release import promote
+from toolkit.release.remaining import Remaining, Terms, remaining
+from toolkit.site import Site
+from toolkit.ui import HeldUI
+
+
+class Unknown(NotYet):
+    """Nobody knows whether it is empty."""
+
+
+def run(site: Site, terms: Terms) -> int:
+    """The exit code. Promotes what is empty, or past its deadline, and goes on with a promotion cut short."""
+    shown, held = site.ui, HeldUI()
+    site.ui = shown if shown.watched else held
+    try:
+        act(site, terms)
+    except BgctlError as error:
+        if shown.watched or _must_be_said(site, error):
+            held.release()
+            shown.error(error)
+        return error.code
+    finally:
+        site.ui = shown
+    held.release()
+    trouble.forget(site.state_dir / "auto.json")
+    return 0
+
+
+def act(site: Site, terms: Terms) -> None:
+    """Raises NotYet while it is not empty."""
+    now = site.state()
+    if now.phase == "draining":
+        check(remaining(site, now, terms))
+    elif now.phase != "promoting":
+        if site.ui.watched:
+            site.ui.say(f"nothing is draining in phase {now.phase}")
+        return
+    try:
+        promote.run(site, terms)
+    except promote.NotEmpty as error:  # somebody has come back this very moment
+        raise NotYet(error.what, error.why) from None
+    except Refused:
+        if site.state().phase in ("draining", "promoting"):
+            raise  # otherwise another bgctl has taken it back this very moment
+
+
+def check(left: Remaining) -> None:
+    """Raises NotYet unless it may be promoted."""
+    if left.empty or left.overdue:
+        return
+    if left.unknown:
+        raise Unknown("not yet", f"{left}; next: bgctl up, or: bgctl doctor")
+    raise NotYet("not yet", f"{left}; next: wait, or: bgctl route disable-blue")
+
+
+def _must_be_said(site: Site, error: BgctlError) -> bool:
+    """People who are left, and another bgctl, are no trouble; an unknown count is if it stays so."""
+    path, now = site.state_dir / "auto.json", site.now().timestamp()
+    if isinstance(error, Unknown):
+        return trouble.due(path, "unknown", now, trouble.PATIENCE)
+    if isinstance(error, NotYet | Locked):
+        trouble.forget(path)
+        return False
+    return trouble.due(path, error.what, now)

@@ -1,0 +1,218 @@
+"""`bgctl deploy`: the whole release. Each step looks at how things are: run it again after a crash anywhere.
+
+Up to the switch a failure takes everything back. After it nothing is taken back unasked: people are on green.
+"""
+
+from dataclasses import dataclass
+
+from toolkit import slots, state
+from toolkit.errors import Failed, NotYet, Refused
+from toolkit.release import drain, rollback, route, up_green
+from toolkit.release.drain import Watch
+from toolkit.release.images import Images
+from toolkit.release.steps import Step, preview, walk
+from toolkit.site import Site
+from toolkit.state import State
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`ask` before the promotion; `build` what can be built."""
+
+    version: str
+    watch: Watch
+    ask: bool = True
+    build: bool = True
+
+
+def run(site: Site, plan: Plan, dry_run: bool = False) -> None:
+    now = site.state()
+    if not dry_run:
+        check_asking(site, plan)
+    if at_rest_on(now, plan.version):
+        site.ui.say(f"nothing to do: {plan.version} is what everyone has")
+        return
+    check(site, now, plan.version)
+    if dry_run:
+        preview([*ahead(site, plan), *behind(site, plan)], site.ui)
+        return
+    walk(ahead(site, plan), site.ui, take_back=True)
+    try:
+        walk(behind(site, plan), site.ui)
+    except KeyboardInterrupt:
+        site.ui.say("as it is, nobody notices anything; to take it back: bgctl rollback")
+        raise
+
+
+def check_asking(site: Site, plan: Plan) -> None:
+    if plan.ask and not site.ui.can_ask:
+        why = "it asks before the old version is stopped, and there is no terminal"
+        raise Refused("nobody can be asked", why, f"bgctl deploy {plan.version} --auto")
+
+
+def check(site: Site, now: State, version: str) -> None:
+    """Raises Refused with nothing changed: what can be known beforehand is no reason to undo anything."""
+    release = now.deployment
+    if release and release.new != version:
+        what = f"{release.new} is under way (phase {now.phase})"
+        raise Refused(what, "one release at a time", f"bgctl deploy {release.new}, or: bgctl rollback")
+    if now.phase in ("rest", "candidate"):
+        state.candidate(now, version, site.now())
+        up_green.check_ground(site, now)
+    site.env()
+
+
+def at_rest_on(now: State, version: str) -> bool:
+    return now.phase == "rest" and now.slots.blue.version == version
+
+
+def ahead(site: Site, plan: Plan) -> list[Step]:
+    """Up to the switch. Images that were made or fetched stay."""
+    version, images = plan.version, Images(site, plan.version)
+    skipped = _why_not_built(site, plan, images)
+    if skipped:
+        images.leave()
+    return [
+        Step(
+            "build",
+            "build what the compose file has a build: for",
+            images.build,
+            lambda: not skipped,
+            otherwise=f"skipped: {skipped}",
+        ),
+        Step(
+            "push",
+            "push what was built",
+            images.push,
+            lambda: bool(images.to_push),
+            otherwise="nothing was built for a registry",
+        ),
+        Step(
+            "pull",
+            f"pull the images of {version}",
+            images.pull,
+            lambda: phase(site) in ("rest", "candidate") and bool(images.to_pull),
+            otherwise="the images are here",
+        ),
+        Step(
+            "up-green",
+            f"start green on {version} and prove it",
+            lambda: up_green_on(site, version),
+            lambda: green_wanted(site, version),
+            lambda: take_down(site),
+            "green is stopped",
+            f"green runs {version} already",
+        ),
+        Step(
+            "switch",
+            f"new sessions get {version}",
+            lambda: switch(site),
+            lambda: phase(site) in ("rest", "candidate", "canary"),
+            lambda: switch_back(site),
+            "everyone gets the old version",
+            f"new sessions get {version} already",
+        ),
+    ]
+
+
+def behind(site: Site, plan: Plan) -> list[Step]:
+    """After the switch: without the lock until the promotion."""
+    return [
+        Step(
+            "drain",
+            "wait until the old version is empty",
+            lambda: wait(site, plan),
+            lambda: phase(site) != "promoting",
+            otherwise="over: the promotion has begun",
+        ),
+        Step(
+            "ask",
+            "ask whether to promote",
+            lambda: ask(site, plan.version),
+            lambda: plan.ask and phase(site) != "promoting" and not at_rest_on(site.state(), plan.version),
+            otherwise="nothing to ask" if plan.ask else "skipped: nobody wants to be asked",
+        ),
+        Step(
+            "promote",
+            f"blue comes back on {plan.version} and takes over",
+            lambda: finish(site, plan),
+            lambda: not at_rest_on(site.state(), plan.version),
+            otherwise="another bgctl has done it",
+        ),
+        Step("clean-up", "nothing is left of green", lambda: clean_up(site, plan.version)),
+    ]
+
+
+def phase(site: Site) -> str:
+    return site.state().phase
+
+
+def green_wanted(site: Site, version: str) -> bool:
+    if phase(site) == "candidate":
+        return slots.fault(site, "green", version) is not None
+    return phase(site) == "rest"
+
+
+def up_green_on(site: Site, version: str) -> str:
+    up_green.run(site, version)
+    return f"green runs {version}, and nobody is sent there yet"
+
+
+def take_down(site: Site) -> None:
+    """An up-green that failed by itself has stopped green already."""
+    if site.state().deployment:
+        rollback.run(site)
+
+
+def switch(site: Site) -> str:
+    route.run(site, "enable-green")
+    return "new sessions get green, blue keeps its own"
+
+
+def switch_back(site: Site) -> None:
+    if phase(site) == "draining":
+        route.run(site, "disable-green")
+
+
+def wait(site: Site, plan: Plan) -> str:
+    left = drain.wait(site, plan.watch)
+    if left is None:
+        return "another bgctl goes on with it"
+    return drain.settle(site, left) if plan.ask else str(left)
+
+
+def ask(site: Site, version: str) -> str:
+    if not site.ui.confirm(f"Promote {version} now?"):
+        why = f"you said no; {version} has new sessions, and can stay so"
+        raise NotYet("not promoted", why, f"bgctl deploy {version}, or: bgctl rollback")
+    return "yes"
+
+
+def finish(site: Site, plan: Plan) -> str:
+    try:
+        drain.finish(site, plan.watch)
+    except Failed as error:
+        next = f"mend it, then: bgctl promote, or: bgctl rollback; before this: {error.next}"
+        raise Failed(error.what, f"{error.why}; people are served", next, error.detail) from None
+    return f"{site.state().slots.blue.version} is stable"
+
+
+def clean_up(site: Site, version: str) -> str:
+    """Nothing must be left. Raises Failed when another bgctl has taken the release back."""
+    if not at_rest_on(now := site.state(), version):
+        raise Failed("the release has moved on", slots.describe(now), "bgctl status")
+    if slots.absent(site, "green"):
+        return "nothing was left"
+    with site.change("clean-up"):
+        if site.state() == now:  # otherwise it is the next release's
+            slots.stop(site, "green")
+    return "a green was left, and is stopped"
+
+
+def _why_not_built(site: Site, plan: Plan, images: Images) -> str:
+    """Empty where it is to be built."""
+    if not plan.build:
+        return "--skip-build"
+    if phase(site) != "rest":
+        return f"the release of {plan.version} has begun"
+    return "" if images.buildable else f"{site.compose_path.name} has no build: for green"

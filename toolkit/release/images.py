@@ -1,0 +1,58 @@
+"""Green's images on one version: built where the compose file says how, pushed, or pulled."""
+
+from functools import cached_property
+
+from toolkit import slots
+from toolkit.compose import Compose
+from toolkit.site import Site
+
+
+class Images:
+    def __init__(self, site: Site, version: str) -> None:
+        self._site = site
+        self._env = slots.env_with(site, "green", version)
+        self._services = [name for name, _, _ in slots.members(site, "green")]
+        self._may_build = True
+
+    def leave(self) -> None:
+        """Nothing is to be built."""
+        self._may_build = False
+
+    @cached_property
+    def _compose(self) -> Compose:
+        return self._site.compose(self._env)
+
+    @property
+    def buildable(self) -> list[str]:
+        """The services whose images the compose file says how to make."""
+        return [name for name in self._services if self._may_build and self._compose.services[name].build]
+
+    @property
+    def to_push(self) -> list[str]:
+        """What is built here and has a registry to go to."""
+        return [image for image in self._names(self.buildable) if not image.startswith("localhost/")]
+
+    @property
+    def to_pull(self) -> list[str]:
+        """What is not built and not here."""
+        others = [name for name in self._services if name not in self.buildable]
+        return [image for image in self._names(others) if not self._site.engine.has_image(image)]
+
+    def build(self) -> str:
+        """Returns a note, as the others do."""
+        self._site.engine.build(self.buildable, self._env)
+        return f"built {', '.join(self._names(self.buildable))}"
+
+    def push(self) -> str:
+        for image in self.to_push:
+            self._site.engine.push(image)
+        return f"pushed {', '.join(self.to_push)}"
+
+    def pull(self) -> str:
+        """Raises Refused for an image that cannot be had."""
+        images = self.to_pull
+        slots.check_images(self._site, self._compose, self._services, pull=True)
+        return f"pulled {', '.join(images)}"
+
+    def _names(self, services: list[str]) -> list[str]:
+        return list(dict.fromkeys(self._compose.image(name) for name in services))

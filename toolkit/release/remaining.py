@@ -1,0 +1,149 @@
+"""What the old version still has, and what of it a drain waits for."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from msgspec.structs import replace
+
+from toolkit.config import Drain
+from toolkit.errors import BgctlError
+from toolkit.proxy import Slot
+from toolkit.sessions import Count, Forecast
+from toolkit.site import Site
+from toolkit.state import State
+from toolkit.values import Duration
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a drain waits for. `deadline` counts from the switch; 0 is none, and 0 is no limit to idleness."""
+
+    visitors: bool = True
+    deadline: float = 0
+    idle: float = 0
+
+    @classmethod
+    def of(cls, drain: Drain, deadline: float | None = None, idle: float | None = None) -> Self:
+        """As bgctl.toml has them, but for what is given."""
+        given = (
+            drain.deadline if deadline is None else deadline,
+            drain.idle_timeout if idle is None else idle,
+        )
+        return cls(drain.visitors, *given)
+
+    def ends(self, now: State) -> datetime | None:
+        """When whoever is left moves on. A time that cannot be read is never over."""
+        try:
+            switched = datetime.fromisoformat(now.updated_at).astimezone(UTC)
+            return switched + timedelta(seconds=self.deadline) if self.deadline else None
+        except (ValueError, OverflowError):
+            return None
+
+    def options(self, drain: Drain) -> str:
+        """What must be said to another command so that it goes by the same terms: " --idle-timeout 600s"."""
+        pairs = (
+            ("deadline", self.deadline, drain.deadline),
+            ("idle-timeout", self.idle, drain.idle_timeout),
+        )
+        other = [(name, wanted) for name, wanted, usual in pairs if wanted != usual]
+        return "".join(f" --{name} {Duration(wanted).nginx if wanted else 'off'}" for name, wanted in other)
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """None is unknown, and unknown is not empty; `why` says why.
+
+    Plain requests are told and not waited for: on a busy site those of visitors without a session come and go
+    for ever. Once blue is out of routing no more can come, and then promote waits for the last of them.
+    """
+
+    version: str
+    sessions: int | None
+    visitors: int | None
+    websockets: int | None
+    requests: int | None = None
+    terms: Terms = Terms()
+    why: str = ""
+    forecast: Forecast | None = None
+    ends: datetime | None = None
+    overdue: bool = False
+
+    @property
+    def awaited(self) -> tuple[int | None, ...]:
+        visitors = (self.visitors,) if self.terms.visitors else ()
+        return (self.sessions, self.websockets, *visitors)
+
+    @property
+    def empty(self) -> bool:
+        return all(count == 0 for count in self.awaited)
+
+    @property
+    def unknown(self) -> bool:
+        return None in self.awaited
+
+    @property
+    def total(self) -> int | None:
+        """All that is waited for."""
+        return None if self.unknown else sum(count or 0 for count in self.awaited)
+
+    def __str__(self) -> str:
+        if self.empty:
+            return f"{self.version} is empty"
+        why = f" ({self.why})" if self.unknown and self.why else ""
+        return f"{self.version} still has {self.counts}{why}"
+
+    @property
+    def counts(self) -> str:
+        visitors = "visitors" if self.terms.visitors else "visitors (not waited for)"
+        parts = (
+            ("sessions", self.sessions),
+            (visitors, self.visitors),
+            ("requests", self.requests),
+            ("WebSockets", self.websockets),
+        )
+        return ", ".join(f"{'unknown' if count is None else count} {name}" for name, count in parts)
+
+
+def remaining(site: Site, now: State, terms: Terms) -> Remaining:
+    """What the old version still has, right now."""
+    version = now.deployment.old if now.deployment else ""
+    slot, silent = _slot(site)
+    count, unknown, forecast = _count(site, now, version, terms.idle)
+    ends = terms.ends(now) if now.phase == "draining" else None
+    return Remaining(
+        version,
+        count.sessions,
+        count.anonymous,
+        slot.websockets if slot else None,
+        slot.requests if slot else None,
+        terms,
+        "; ".join(filter(None, (unknown, silent))),
+        forecast,
+        ends,
+        ends is not None and site.now() >= ends,
+    )
+
+
+def _slot(site: Site) -> tuple[Slot | None, str]:
+    try:
+        slot = site.proxy.status().slots.get("blue")
+    except BgctlError as error:
+        return None, str(error)
+    return slot, "" if slot else "the proxy does not know blue"
+
+
+def _count(site: Site, now: State, version: str, idle: float) -> tuple[Count, str, Forecast | None]:
+    """The count, why it is not known, and the forecast."""
+    if now.slots.blue.state == "maint":  # disable-blue: what sessions it had are being moved
+        return Count(0, 0, 0), "", None
+    try:
+        report = site.sessions.report(idle)
+    except BgctlError as error:
+        return Count(None, None), str(error), None
+    if report.unknown:
+        return Count(None, None), report.unknown, None
+    count, forecast = report.on(version), report.forecast
+    if idle and forecast and count.last_activity:  # sooner than by the usual idleness
+        forecast = replace(forecast, earliest=count.last_activity + timedelta(seconds=idle))
+    return count, "" if None not in (count.sessions, count.anonymous) else "not counted", forecast
