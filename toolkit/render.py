@@ -43,8 +43,8 @@ def settings(config: Config) -> bytes:
         "pin_key_file": "/keys/pin.secret",
         "proxy_key_file": "/keys/proxy.key",
         "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
-        "api_host": str(config.sessions.address.host),
-        "api_port": config.sessions.address.port,
+        "api": str(config.sessions.address),
+        "control": str(config.proxy.control),
         "active_window": active_window(config),
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
@@ -54,7 +54,8 @@ def settings(config: Config) -> bytes:
 
 def active_window(config: Config) -> int:
     """Seconds for which the proxy remembers whom it has seen: as long as that can matter to anybody."""
-    return int(max(config.sessions.idle_timeout or TOKEN_LIFE, config.drain.migrate_idle, config.proxy.pin_idle))
+    idle = config.sessions.idle_timeout or TOKEN_LIFE
+    return int(max(idle, config.drain.migrate_idle, config.proxy.pin_idle))
 
 
 def files(config: Config) -> dict[str, bytes]:
@@ -85,6 +86,7 @@ def _context(config: Config) -> dict[str, object]:
     return {
         "listen": proxy.listen,
         "control": proxy.control,
+        "api": config.sessions.address,
         "workers": proxy.workers,
         # Secure cookies mean that browsers come by HTTPS, wherever in front of us that ends.
         "scheme": "https" if proxy.secure_cookies else "$scheme",

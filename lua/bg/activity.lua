@@ -13,11 +13,12 @@ local workers = require("bg.workers")
 
 local ngx = ngx
 local floor, max, min = math.floor, math.max, math.min
-local match, sub = string.match, string.sub
+local format, match, sub = string.format, string.match, string.sub
 local pairs, tonumber = pairs, tonumber
 local exiting = ngx.worker.exiting
 
 local BATCH = 1000
+local PATH = "/internal/activity"
 local GONE = "gone "
 local MAX_ID = 128 -- bytes of a sid or user that the session API takes
 local HELD_SECONDS = 10 -- how often what stays open is noted again, unless a tenth of the idle window is less
@@ -129,6 +130,11 @@ local function row_of(key)
     return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, row.exp }
 end
 
+-- A JSON array. Not every cjson has a value for an empty one.
+local function list(items)
+    return #items > 0 and cjson.encode(items) or "[]"
+end
+
 local function report(keys)
     local sessions, gone = {}, {}
     for _, key in ipairs(keys) do
@@ -138,16 +144,9 @@ local function report(keys)
             sessions[#sessions + 1] = row_of(key) -- one forgotten since is counted as that
         end
     end
-    return cjson.encode({
-        proxy = settings.proxy_name,
-        now = ngx.now(),
-        since = seen.since(),
-        epoch = feed:get("epoch") or cjson.null,
-        complete = outbox.length() == 0,
-        sessions = #sessions > 0 and sessions or cjson.empty_array,
-        gone = #gone > 0 and gone or cjson.empty_array,
-        gauges = gauges(),
-    })
+    return format('{"proxy":%s,"now":%.3f,"since":%.3f,"epoch":%s,"complete":%s,"sessions":%s,"gone":%s,"gauges":%s}',
+        cjson.encode(settings.proxy_name), ngx.now(), seen.since(), cjson.encode(feed:get("epoch") or cjson.null),
+        outbox.length() == 0, list(sessions), list(gone), cjson.encode(gauges()))
 end
 
 -- A store with another epoch has been emptied, or is new to us: it is told everything.
@@ -162,20 +161,26 @@ local function take_epoch(body)
     end
 end
 
+-- It goes through our own control listener: nginx keeps the connection, and a session API that is down makes no line in
+-- the error log each second. A worker that is leaving may find that listener closed already, and goes straight there.
 -- nil when the report was taken, else why not, and whether the same report may be taken another time.
 local function deliver(keys)
     local key, err = files.secret(settings.proxy_key_file)
     if not key then
         return err, true
     end
-    local target = { host = settings.api_host, port = settings.api_port, path = "/internal/activity", key = key }
-    local status, body = post(target, report(keys))
+    local status, body = post(exiting() and settings.api or settings.control, PATH, key, report(keys))
     if status == 200 then
         take_epoch(body)
         return nil
     end
     -- What is malformed stays so. Sending it for ever would keep all else back.
-    return status and "status " .. status or body, status ~= 400
+    if status == 400 or status == 401 then
+        err = format("status %d: %s", status, sub(body, 1, 300))
+    else
+        err = status and "no answer: status " .. status or "no answer: " .. body
+    end
+    return err, status ~= 400
 end
 
 local function send()

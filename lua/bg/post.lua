@@ -7,19 +7,20 @@ local tonumber = tonumber
 
 local CONNECT, SEND, READ = 1000, 2000, 5000 -- milliseconds
 
---- The status and the body of the answer to `POST path` with a JSON body, or nil and why there is none.
--- @param target  `{host, port, path, key}`
-return function(target, body)
+--- The status and the body of the answer to a POST of a JSON `body` to `path` at `address` (`IP:port`), or nil and why
+-- there is none.
+return function(address, path, key, body)
     local socket = ngx.socket.tcp()
     socket:settimeouts(CONNECT, SEND, READ)
-    local ok, err = socket:connect(target.host, target.port)
+    local host, port = match(address, "^%[?([^%]]+)%]?:(%d+)$")
+    local ok, err = socket:connect(host, tonumber(port))
     if not ok then
         return nil, err
     end
     local request = concat({
-        "POST ", target.path, " HTTP/1.0\r\n",
-        "Host: ", target.host, "\r\n",
-        "Authorization: Bearer ", target.key, "\r\n",
+        "POST ", path, " HTTP/1.0\r\n",
+        "Host: ", address, "\r\n",
+        "Authorization: Bearer ", key, "\r\n",
         "Content-Type: application/json\r\n",
         "Content-Length: ", #body, "\r\n\r\n",
         body,

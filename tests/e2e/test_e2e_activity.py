@@ -1,4 +1,4 @@
-"""Who is counted where: activity from the proxy, through everything that can happen on its way to the session API."""
+"""Who is counted where: activity from the proxy, through all that can happen on its way to the session API."""
 
 from __future__ import annotations
 
