@@ -25,7 +25,7 @@ def test_status_counts_people_and_what_is_open(release: ReleaseWorld) -> None:
     assert cells(text, "slot")[6:] == ["sessions", "visitors", "requests", "WebSockets"]
     assert cells(text, "blue")[1:] == [OLD, "drain", "0", "running", "healthy", "34", "12", "3", "4"]
     assert cells(text, "green")[1:] == [NEW, "ready", "100", "running", "healthy", "67", "30", "10", "11"]
-    assert "68% of sessions and visitors are on 1.6.8" in text
+    assert "68 % of sessions and visitors are on 1.6.8" in text
     assert "1.6.7 is empty: earliest in " in text
     assert "latest in 6 d" in text
 
