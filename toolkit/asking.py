@@ -26,7 +26,7 @@ class Asked(Generic[T]):
     def __init__(self, question: Callable[[], T], limit: float) -> None:
         self._question, self._limit = question, limit
         self._since: float | None = None
-        self._answer: Answer[T] = Answer(fault="not asked yet")
+        self._answer: Answer[T] = Answer(fault="no answer yet")
 
     def ask(self, tell: Callable[[], None]) -> None:
         """Calls `tell`, in that thread, when there is an answer."""

@@ -1,4 +1,4 @@
-"""Times and durations as people say them: "3 min ago", "in 35 min", "14:20", on another day "Wed 14:20"."""
+"""Times and shares as people say them: "3 min ago", "in 35 min", "14:20" and "Wed 14:20", "68 %"."""
 
 from datetime import datetime, tzinfo
 from typing import Protocol
@@ -31,6 +31,15 @@ def span(seconds: float, parts: int = 2) -> str:
         if count or not said:
             said.append(f"{count} {unit}")
     return " ".join(said)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """ "68 %"; a share that is not all is not "100 %", and one that is not nothing is not "0 %"."""
+    least = 10.0**-digits
+    if 0 < share < least / 100:
+        return f"< {least:.{digits}f} %"
+    shown = round(share * 100, digits)
+    return f"{min(shown, 100 - least) if share < 1 else shown:.{digits}f} %"
 
 
 def ago(seconds: float) -> str:

@@ -52,7 +52,7 @@ def row(name: str, slot: "SlotView") -> list[object]:
 def remarks(view: "Overview", now: datetime) -> Iterator[str]:
     yield proxy_line(view)
     if view.deployment and view.migrated is not None:
-        yield f"{view.migrated:.0%} of sessions and visitors are on {view.deployment.new}"
+        yield f"{words.percent(view.migrated)} of sessions and visitors are on {view.deployment.new}"
     if view.deployment and (empty := words.forecast(view.forecast, now)):
         yield f"{view.deployment.old} is empty: {empty}"
     if view.unknown:

@@ -55,11 +55,7 @@ def card(name: str, picture: Picture, width: int, ink: Ink) -> list[Text]:
     lines.append(_condition(slot, width, ink))
     if slot.version is None:
         return lines
-    most = max(
-        (count for each in picture.slots.values() for count in _counts(each).values() if count), default=0
-    )
-    for label, count in _counts(slot).items():
-        lines.append(_row(label, _number(count), width, ink, _share(count, most), ACCENT[name]))
+    lines += _people(name, picture, width, ink)
     lines.append(_row("requests", _number(slot.requests), width, ink))
     lines.append(_row("WebSockets", _number(slot.websockets), width, ink))
     lines.append(_row("errors", _rate(slot.error_rate), width, ink))
@@ -73,7 +69,7 @@ def progress(picture: Picture, width: int, ink: Ink) -> list[Text]:
     share = picture.migrated
     said = Text("unknown" if picture.unknown or "session API" in picture.silent else "-", QUIET)
     if share is not None:
-        said = Text(_percent(share), "bold")
+        said = Text(words.percent(share), "bold")
     label = Text(f"{'migrated':<{LABEL}}", QUIET)
     line = Text.assemble(label, bar(share or 0, max(4, width - LABEL - 9), ACCENT["green"], ink))
     return [apart(line, said, width, ink), *_forecast(picture, width, ink)]
@@ -109,6 +105,18 @@ def history(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
 def footer(interval: float, width: int, ink: Ink) -> list[Text]:
     keys = Text(f"q quits {ink.dot} r looks again", QUIET)
     return [apart(keys, Text(f"every {words.span(interval)}", QUIET), width, ink)]
+
+
+def _people(name: str, picture: Picture, width: int, ink: Ink) -> list[Text]:
+    """Sessions belong to a version: where both slots serve it, they are counted once."""
+    slot, blue = picture.slots[name], picture.slots["blue"]
+    if slot is not blue and slot.version == blue.version:
+        return [_row(label, Text("as blue", QUIET), width, ink) for label in _counts(slot)]
+    most = max((count or 0 for each in picture.slots.values() for count in _counts(each).values()), default=0)
+    return [
+        _row(label, _number(count), width, ink, _share(count, most), ACCENT[name])
+        for label, count in _counts(slot).items()
+    ]
 
 
 def _counts(slot: SlotView) -> dict[str, int | None]:
@@ -149,11 +157,7 @@ def _share(count: int | None, most: int) -> float | None:
 def _rate(share: float | None) -> Text:
     if share is None:
         return Text("-", QUIET)
-    return Text(_percent(share, 1), BAD if share else QUIET)
-
-
-def _percent(share: float, digits: int = 0) -> str:
-    return f"{share * 100:.{digits}f} %"
+    return Text(words.percent(share, 1), BAD if share else QUIET)
 
 
 def _forecast(picture: Picture, width: int, ink: Ink) -> list[Text]:
@@ -187,7 +191,8 @@ def _user(user: User, now: datetime, width: int, ink: Ink) -> Text:
 
 def _entry(entry: Entry, at: str, width: int, ink: Ink) -> Text:
     good = entry.outcome == "done"
-    what = Text.assemble((at, QUIET), "  ", printable(entry.what))
+    why = "" if good else f"  {printable(entry.why)}".rstrip()
+    what = Text.assemble((at, QUIET), "  ", printable(entry.what), (why, QUIET))
     return apart(what, Text(printable(entry.outcome), QUIET if good else BAD), width, ink)
 
 

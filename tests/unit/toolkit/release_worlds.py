@@ -77,13 +77,10 @@ class ReleaseWorld(World):
         )
         lines = [
             {
-                **{
-                    "at": stamp(self.now - timedelta(minutes=minutes)),
-                    "who": "ops",
-                    "command": what,
-                    "what": what,
-                },
-                **{"from": OLD, "to": NEW, "generation": 7, "seconds": 0.1, "outcome": outcome, "why": ""},
+                "at": stamp(self.now - timedelta(minutes=minutes)),
+                **{"who": "ops", "command": what, "what": what, "from": OLD, "to": NEW},
+                **{"generation": 7, "seconds": 0.1, "outcome": outcome},
+                "why": "" if outcome == "done" else "not every worker has it",
             }
             for what, minutes, outcome in done
         ]

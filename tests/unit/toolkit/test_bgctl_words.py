@@ -118,6 +118,30 @@ def test_the_machines_own_zone_is_the_default(monkeypatch: pytest.MonkeyPatch) -
     time.tzset()
 
 
+@pytest.mark.parametrize(
+    ("share", "digits", "said"),
+    [
+        (0, 0, "0 %"),
+        (0, 1, "0.0 %"),
+        (0.678, 0, "68 %"),
+        (0.0125, 1, "1.2 %"),
+        (0.0004, 1, "< 0.1 %"),
+        (0.003, 0, "< 1 %"),
+        (0.999, 0, "99 %"),
+        (1, 0, "100 %"),
+    ],
+)
+def test_percent(share: float, digits: int, said: str) -> None:
+    assert words.percent(share, digits) == said
+
+
+@given(st.floats(0, 1), st.integers(0, 2))
+def test_all_and_nothing_are_said_only_when_it_is_so(share: float, digits: int) -> None:
+    said = words.percent(share, digits)
+    assert (said.strip("0. ") == "%") is (share == 0)
+    assert said.startswith("100") is (share == 1)
+
+
 EARLIEST, LIKELY, LATEST = (NOW + timedelta(minutes=n) for n in (5, 35, 6 * 1440 + 120))
 
 
