@@ -17,6 +17,7 @@ COOKIE_USERS, BEARER_USERS, VISITORS, SOCKETS = 60, 20, 40, 50
 NEWCOMERS = 20
 REQUESTS = 20_000
 POLL = 0.2
+GONE = ("--idle-timeout", "5s")  # visitors do not log out: who has done nothing for so long has left
 PATIENCE = 120.0  # seconds until something that must happen has happened
 
 
@@ -73,22 +74,21 @@ class Story:
     def empty_old(self) -> None:
         """The old version is not retired before its last session has ended."""
         self.chapter(f"{OLD} is drained: it is stopped when it is empty, not before")
-        self.bgctl("drain", "--auto", code=5)
+        self.bgctl("drain", "--timeout", "1s", code=5)
         self.load.log_out(version=OLD, limit=COOKIE_USERS // 2)
         self.say()
-        self.bgctl("drain", "--auto", code=5)
+        self.bgctl("drain", "--timeout", "1s", code=5)
         self.load.log_out(version=OLD)
         self.load.log_out(version=OLD, visitors=True)
         self.wait(f"nobody left on {OLD}", lambda tally: tally.sessions.get(OLD, 0) == 0)
         self.say()
-        self.bgctl("drain", "--timeout", "30s")
-        self.bgctl("drain", "--auto")
+        self.bgctl("drain", *GONE, "--timeout", "60s")
 
     def promote_new(self) -> None:
         """Blue comes back on the new version and takes over; green goes."""
         self.chapter(f"{NEW} is promoted: blue comes back on it and takes over without a sound")
         self.load.set_served({NEW})
-        self.bgctl("promote")
+        self.bgctl("promote", *GONE)
         self.say()
 
     def roll_next_back(self) -> None:

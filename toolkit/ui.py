@@ -54,6 +54,9 @@ class UI:
         try:
             yield notes.append
             mark, style = good, "green" if good == "ok" else "yellow"
+        except KeyboardInterrupt:
+            mark, style = "stop", "yellow"
+            raise
         finally:
             self._depth -= 1
             self.line(mark, name, notes[-1], style, time.monotonic() - start)

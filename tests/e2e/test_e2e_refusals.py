@@ -68,7 +68,6 @@ def test_35_36_a_candidate_that_does_not_prove_itself(resting, image, seen):
     "command",
     [
         ("promote",),
-        ("drain", "--auto"),
         ("drain", "--timeout", "1s"),
         ("route", "enable-green"),
         ("route", "disable-blue"),
@@ -77,6 +76,11 @@ def test_35_36_a_candidate_that_does_not_prove_itself(resting, image, seen):
 )
 def test_45_what_needs_a_release_under_way(resting, command):
     assert "up-green" in refused(resting, *command)
+
+
+def test_48_cron_has_nothing_to_do_at_rest(resting):
+    done = resting.bgctl("drain", "--auto")
+    assert done.stdout + done.stderr == ""
 
 
 def test_45_a_rollback_with_nothing_to_roll_back_is_no_error(resting):

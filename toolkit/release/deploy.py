@@ -40,7 +40,7 @@ def run(site: Site, plan: Plan, dry_run: bool = False) -> None:
     try:
         walk(behind(site, plan), site.ui)
     except KeyboardInterrupt:
-        site.ui.say("as it is, nobody notices anything; to take it back: bgctl rollback")
+        site.ui.say("people are served as they are; to take it back: bgctl rollback")
         raise
 
 
@@ -75,14 +75,14 @@ def ahead(site: Site, plan: Plan) -> list[Step]:
     return [
         Step(
             "build",
-            "build what the compose file has a build: for",
+            "build the images that the compose file has a build: for",
             images.build,
             lambda: not skipped,
             otherwise=f"skipped: {skipped}",
         ),
         Step(
             "push",
-            "push what was built",
+            "push what is built",
             images.push,
             lambda: bool(images.to_push),
             otherwise="nothing was built for a registry",

@@ -99,12 +99,15 @@ def preview(steps: Sequence[Step], ui: UI) -> None:
     if ui.as_json:
         ui.emit({"dryRun": True, "steps": plan})
         return
-    for entry in plan:
-        if entry["needed"]:
-            ui.line("plan", str(entry["step"]), str(entry["what"]))
-        else:
-            ui.line("-", str(entry["step"]), f"{entry['what']}: {entry['otherwise']}", "dim")
+    for step, entry in zip(steps, plan, strict=True):
+        ui.line("plan" if entry["needed"] else "-", step.name, _words(step, bool(entry["needed"])))
     ui.say("dry run: nothing has been changed")
+
+
+def _words(step: Step, needed: bool) -> str:
+    if not needed:
+        return step.what if step.otherwise == Step.otherwise else step.otherwise
+    return f"{step.what} (undo: {step.back})" if step.back else step.what
 
 
 def _planned(step: Step) -> dict[str, object]:
