@@ -1,4 +1,4 @@
-"""`python -m demo`: two releases of a small app under load, on this machine's loopback."""
+"""`python -m demo`: three releases of a small app under load, on this machine's loopback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from .load import LoadError, LoadProcess, Tally
 from .project import ROOT, Ports, Project
-from .story import NEW, OLD, RATE, Story, StoryError
+from .story import IDLE, NEXT, OLD, RATE, Story, StoryError
 
 DIRECTORY = ROOT / ".demo"
 NAME = "bgctl-demo"
@@ -27,7 +27,7 @@ def main() -> int:
         console.print("demo: stopped and removed")
         return 0
     ports = Ports() if Ports().all_free() else Ports.free()
-    project = Project(DIRECTORY, NAME, version=OLD, ports=ports).create()
+    project = Project(DIRECTORY, NAME, version=OLD, ports=ports, idle_timeout=IDLE).create()
     kept = False
     try:
         tally = _run(project, console)
@@ -68,6 +68,7 @@ def _report(project: Project, tally: Tally, console: Console) -> None:
         *((f"answered by {version}", f"{count:,}") for version, count in sorted(tally.answers.items())),
         ("failed", str(tally.failed)),
         ("flipped", str(tally.flipped)),
+        ("migrated with a page view, as allowed", str(tally.migrated)),
         ("moved after their version had gone", str(tally.moved)),
         ("WebSockets opened", str(tally.websockets_opened)),
         ("WebSockets cut", str(tally.websockets_cut)),
@@ -82,7 +83,8 @@ def _report(project: Project, tally: Tally, console: Console) -> None:
     _show_log(project, console)
     console.print(
         f"demo: requests={tally.requests} failed={tally.failed} flipped={tally.flipped} "
-        f"websockets_cut={tally.websockets_cut} max_gap_ms={tally.max_gap_ms:.0f} seconds={tally.seconds:.0f}"
+        f"websockets_cut={tally.websockets_cut} max_gap_ms={tally.max_gap_ms:.0f} "
+        f"seconds={tally.seconds:.0f} migrated={tally.migrated}"
     )
 
 
@@ -92,7 +94,7 @@ def _show_log(project: Project, console: Console) -> None:
 
 
 def _show_urls(project: Project, console: Console) -> None:
-    console.print(f"\nStill running, on {NEW}. Open:")
+    console.print(f"\nStill running, on {NEXT}. Open:")
     console.print(f"  the app      {project.url}/")
     console.print(f"  the routing  {project.control_url}/status")
     console.print(f"  the metrics  {project.control_url}/metrics")

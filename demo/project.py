@@ -65,6 +65,7 @@ read_timeout = "{self.read_timeout}"
 
 [sessions]
 address = "127.0.0.1:{self.ports.api}"
+idle_timeout = "{self.idle_timeout}"
 
 [services.frontend]
 routes = ["/"]
@@ -85,6 +86,9 @@ timeout = "{self.health_timeout}"
 request_deadline = "15s"
 websocket_deadline = "{self.websocket_deadline}"
 stop_grace = "5s"
+deadline = "{self.deadline}"
+visitors = {self.toml_visitors}
+migrate = "{self.migrate}"
 """
 
 ENVIRONMENT = """\
@@ -96,7 +100,7 @@ VERSION={self.version}
 BLUE_PORT={self.ports.blue}
 GREEN_PORT={self.ports.green}
 SESSION_API_PORT={self.ports.api}
-"""
+{self.env_store}"""
 
 
 @dataclass
@@ -112,6 +116,11 @@ class Project:
     read_timeout: str = "60s"
     health_timeout: str = "30s"
     websocket_deadline: str = "60s"
+    idle_timeout: str = "30m"
+    deadline: str = "off"
+    visitors: bool = True
+    migrate: str = "never"
+    store: str = ""  # the env file's BGCTL_STORE; empty: what the compose file says without it
 
     def create(self) -> Self:
         """Writes bgctl.toml, the env file and the compose file."""
@@ -121,6 +130,23 @@ class Project:
         shutil.copy(ROOT / "compose" / "compose.yaml", self.directory)
         return self
 
+    def configure(self, **settings: Any) -> Self:
+        """Changes settings in bgctl.toml; in force with the next `bgctl up`."""
+        for name, value in settings.items():
+            if not hasattr(self, name):
+                raise AttributeError(f"no such setting: {name}")
+            setattr(self, name, value)
+        (self.directory / "bgctl.toml").write_text(CONFIG.format(self=self))
+        return self
+
+    @property
+    def toml_visitors(self) -> str:
+        return json.dumps(self.visitors)
+
+    @property
+    def env_store(self) -> str:
+        return f"BGCTL_STORE={self.store}\n" if self.store else ""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports.proxy}"
@@ -128,6 +154,23 @@ class Project:
     @property
     def control_url(self) -> str:
         return f"http://127.0.0.1:{self.ports.control}"
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.api}"
+
+    def census(self, **query: str | int) -> dict[str, Any]:
+        """Who is active where, in the session API's words: active-sessions, asked with the admin key."""
+        key = (self.directory / "keys" / "admin.key").read_text().strip()
+        answer = requests.get(
+            f"{self.api_url}/api/deployment/active-sessions",
+            params=query,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=ANSWER_SECONDS,
+        )
+        answer.raise_for_status()
+        document: dict[str, Any] = answer.json()
+        return document
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """A bgctl in the background; `options` are Popen's."""

@@ -1,4 +1,4 @@
-"""The demo's story: a release under load until it is promoted, and a second one that is taken back."""
+"""The demo's story, under load: a release that is drained and promoted, a shorter one, and one taken back."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from .load import LoadProcess, Tally
 from .project import Project
 
 OLD, NEW, NEXT = "1.6.7", "1.6.8", "1.6.9"
+IDLE = "5s"  # the idle_timeout that this story needs: a drain waits for visitors until they are idle
 RATE = 420.0  # requests a second
-COOKIE_USERS, BEARER_USERS, VISITORS, SOCKETS = 60, 20, 40, 50
+COOKIE_USERS, BEARER_USERS, VISITORS, SOCKETS, TWO_TABS = 60, 20, 40, 50, 10
+CROWD = COOKIE_USERS + BEARER_USERS + VISITORS + SOCKETS + TWO_TABS
 NEWCOMERS = 20
 REQUESTS = 20_000
+PAUSE = 0.1  # seconds between two who leave
 POLL = 0.2
-GONE = ("--idle-timeout", "5s")  # visitors do not log out: who has done nothing for so long has left
+CRON = 1.0  # seconds between two looks of an unattended drain; cron's would be a minute
 PATIENCE = 120.0  # seconds until something that must happen has happened
+NOT_YET = 5
 
 
 class StoryError(RuntimeError):
@@ -30,6 +34,7 @@ class Story:
 
     def __init__(self, project: Project, load: LoadProcess, console: Console) -> None:
         self.project, self.load, self.console = project, load, console
+        self._switched = 0.0
 
     def tell(self) -> Tally:
         """The whole story, at least `REQUESTS` requests long. Returns the final tally."""
@@ -37,7 +42,12 @@ class Story:
         self.release_new()
         self.empty_old()
         self.promote_new()
-        self.roll_next_back()
+        first = time.monotonic() - self._switched
+        self.release_next()
+        self.migrate_to_next()
+        second = time.monotonic() - self._switched
+        self.remark(f"from the switch to the end of the release: {first:.0f} s, and {second:.0f} s this time")
+        self.roll_a_mistake_back()
         self.wait("the last of the requests", lambda tally: tally.requests >= REQUESTS)
         return self.load.stop()
 
@@ -48,10 +58,10 @@ class Story:
         self.load.spawn("bearer", BEARER_USERS)
         self.load.spawn("anonymous", VISITORS)
         self.load.spawn("websocket", SOCKETS)
-        crowd = COOKIE_USERS + BEARER_USERS + VISITORS + SOCKETS
+        self.load.spawn("tabs", TWO_TABS)
         self.wait(
-            f"all {crowd} on {OLD}",
-            lambda tally: tally.sessions.get(OLD, 0) == crowd and tally.websockets_opened >= SOCKETS,
+            f"all {CROWD} on {OLD}",
+            lambda tally: tally.sessions.get(OLD, 0) == CROWD and tally.websockets_opened >= SOCKETS,
         )
         self.say()
 
@@ -61,7 +71,7 @@ class Story:
         self.bgctl("up-green", NEW)
         self.chapter(f"New sessions go to {NEW}; every session on {OLD} stays")
         self.load.set_served({OLD, NEW})
-        self.bgctl("route", "enable-green")
+        self.switch()
         before = self.load.snapshot().sessions.get(OLD, 0)
         self.load.spawn("cookie", NEWCOMERS)
         self.wait(f"{NEWCOMERS} newcomers on {NEW}", lambda tally: tally.sessions.get(NEW, 0) >= NEWCOMERS)
@@ -69,57 +79,116 @@ class Story:
         if after != before:
             raise StoryError(f"{before - after} sessions left {OLD} by themselves")
         self.say()
-        self.bgctl("sessions")
 
     def empty_old(self) -> None:
         """The old version is not retired before its last session has ended."""
         self.chapter(f"{OLD} is drained: it is stopped when it is empty, not before")
-        self.bgctl("drain", "--timeout", "1s", code=5)
-        self.load.log_out(version=OLD, limit=COOKIE_USERS // 2)
+        self.bgctl("drain", "--auto", code=NOT_YET)
+        self.remark(
+            "exit 5: not yet, and nothing to say about it. People log out, one by one, and come back."
+        )
+        self.load.leave(OLD, PAUSE, come_back=True)
+        self.wait(f"half of them gone from {OLD}", lambda tally: tally.sessions.get(OLD, 0) <= CROWD // 2)
         self.say()
-        self.bgctl("drain", "--timeout", "1s", code=5)
-        self.load.log_out(version=OLD)
-        self.load.log_out(version=OLD, visitors=True)
-        self.wait(f"nobody left on {OLD}", lambda tally: tally.sessions.get(OLD, 0) == 0)
+        self.bgctl("sessions")
+        self.bgctl("drain", "--timeout", f"{PATIENCE:.0f}s")
+        self.wait_until_nobody_is_on(OLD)
         self.say()
-        self.bgctl("drain", *GONE, "--timeout", "60s")
 
     def promote_new(self) -> None:
         """Blue comes back on the new version and takes over; green goes."""
         self.chapter(f"{NEW} is promoted: blue comes back on it and takes over without a sound")
         self.load.set_served({NEW})
-        self.bgctl("promote", *GONE)
+        self.bgctl("promote")
         self.say()
 
-    def roll_next_back(self) -> None:
-        """A second release, taken back while people are on it."""
-        self.chapter(f"A second release, {NEXT}: a third of the newcomers at first")
+    def release_next(self) -> None:
+        """A second release. While it drains, a page that is loaded anew is the new version's."""
+        self.chapter(
+            f"{NEXT} is next, and this time nobody has to log out: whoever loads a page gets the new one"
+        )
+        self.project.configure(migrate="navigation")
+        self.console.print('  [cyan]bgctl.toml[/cyan]: [drain] migrate = "navigation"', markup=True)
+        self.bgctl("up")
         self.bgctl("up-green", NEXT)
         self.load.set_served({NEW, NEXT})
-        self.bgctl("route", "canary", "30")
-        self.load.log_out(version=NEW, limit=COOKIE_USERS)
-        self.load.spawn("websocket", NEWCOMERS)
-        self.wait(f"some on {NEXT}", lambda tally: tally.sessions.get(NEXT, 0) >= 10)
+        self.load.set_migrate("navigation")
+        self.switch()
+        self.load.set_draining(NEW)
         self.say()
-        self.chapter(f"Something is wrong with {NEXT}: one command, and everyone is on {NEW} again")
-        self.load.set_served({NEW})
+
+    def migrate_to_next(self) -> None:
+        """Sessions move as their people browse. API clients load no pages: they come with a new token."""
+        self.load.leave(NEW, PAUSE, kind="bearer", come_back=True)
+        self.wait_until_nobody_is_on(NEW)
+        self.say()
+        self.chapter(f"Nobody is at the keyboard: cron looks, and promotes {NEXT} when {NEW} is empty")
+        self.drain_unattended()
+        self.load.set_served({NEXT})
+        self.load.set_migrate("never")
+        self.load.set_draining(None)
+        tally = self.load.snapshot()
+        self.remark(f"{tally.migrated} sessions moved with a page view, none needed more than "
+                    f"{tally.views_to_migrate} of them")  # fmt: skip
+
+    def roll_a_mistake_back(self) -> None:
+        """A third release, of the wrong version, taken back while people are on it."""
+        self.chapter(f"By mistake, {OLD} is released again: a third of the newcomers at first")
+        self.bgctl("up-green", OLD)
+        self.load.set_served({NEXT, OLD})
+        self.bgctl("route", "canary", "30")
+        self.load.log_out(version=NEXT, limit=COOKIE_USERS)
+        self.load.spawn("websocket", NEWCOMERS)
+        self.wait(f"some on {OLD}", lambda tally: tally.sessions.get(OLD, 0) >= 10)
+        self.say()
+        self.chapter(f"One command, and everyone is on {NEXT} again")
+        self.load.set_served({NEXT})
         self.bgctl("rollback")
-        self.wait(f"nobody left on {NEXT}", lambda tally: tally.sessions.get(NEXT, 0) == 0)
+        self.wait_until_nobody_is_on(OLD)
         self.say()
         self.bgctl("status")
+
+    def switch(self) -> None:
+        """New sessions get green, in every worker when this returns."""
+        self.bgctl("route", "enable-green")
+        self._switched = time.monotonic()
+
+    def drain_unattended(self) -> None:
+        """What a line in a crontab does. Raises StoryError when that never promotes, or goes wrong."""
+        end = time.monotonic() + PATIENCE
+        while (code := self.run_bgctl("drain", "--auto")) == NOT_YET:
+            if time.monotonic() > end:
+                raise StoryError(f"nothing was promoted in {PATIENCE:g} s")
+            time.sleep(CRON)
+        if code:
+            raise StoryError(f"bgctl drain --auto: exit {code}")
+
+    def wait_until_nobody_is_on(self, version: str) -> None:
+        """Neither a session nor a page that is still open in some tab."""
+        self.wait(
+            f"nobody left on {version}",
+            lambda tally: not tally.sessions.get(version, 0) and not tally.pages.get(version, 0),
+        )
 
     def chapter(self, title: str) -> None:
         self.console.print(f"\n[bold]{title}[/bold]")
 
+    def remark(self, text: str) -> None:
+        self.console.print(f"  {text}", style="italic", markup=False, highlight=False)
+
     def bgctl(self, *arguments: str, code: int = 0) -> None:
-        """Runs bgctl and shows what it says, as it says it. Raises StoryError when it exits otherwise."""
+        """Runs bgctl to its end. Raises StoryError when it exits otherwise than with `code`."""
+        if (exited := self.run_bgctl(*arguments)) != code:
+            raise StoryError(f"bgctl {' '.join(arguments)}: exit {exited}, not {code}")
+
+    def run_bgctl(self, *arguments: str) -> int:
+        """Runs bgctl and shows what it says, as it says it. Returns its exit code."""
         self.console.print(f"  [cyan]$ bgctl {' '.join(arguments)}[/cyan]")
         with self.project.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 self.console.print(f"    {line.rstrip()}", markup=False, highlight=False)
-        if process.returncode != code:
-            raise StoryError(f"bgctl {' '.join(arguments)}: exit {process.returncode}, not {code}")
+        return process.returncode
 
     def wait(self, what: str, reached: Callable[[Tally], bool]) -> None:
         """Looks at the load until `reached` says that it is so. Raises StoryError when it never is."""
@@ -136,6 +205,6 @@ class Story:
         where = ", ".join(f"{version}: {count}" for version, count in sorted(tally.sessions.items()))
         self.console.print(
             f"  [green]load[/green] {tally.requests:,} requests, {tally.failed} failed, "
-            f"{tally.flipped} flipped; sessions on {where}",
+            f"{tally.flipped} flipped, {tally.migrated} migrated; sessions on {where}",
             highlight=False,
         )

@@ -1,8 +1,10 @@
 """A load generator that knows what a session is: it notices when one is answered by another version."""
 
+from .crowd import Crowd, CrowdError
 from .generator import Load
 from .process import LoadError, LoadProcess
 from .tally import Failure, Tally
+from .truth import Count
 from .user import KINDS
 
-__all__ = ["KINDS", "Failure", "Load", "LoadError", "LoadProcess", "Tally"]
+__all__ = ["KINDS", "Count", "Crowd", "CrowdError", "Failure", "Load", "LoadError", "LoadProcess", "Tally"]

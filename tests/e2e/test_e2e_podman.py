@@ -15,7 +15,7 @@ NEXT = "1.6.9"
 
 @pytest.mark.podman
 def test_a_full_cycle_on_podman(tmp_path):
-    project = Project(tmp_path / "project", "bgtpodman", engine="podman")
+    project = Project(tmp_path / "project", "bgtpodman", engine="podman", idle_timeout="5s")
     project.remove()
     project.create()
     try:
