@@ -148,4 +148,6 @@ def _silent(found: Found) -> Iterator[tuple[str, str]]:
     said |= {"proxy": found.proxy, "session API": found.report}
     if found.state.value:  # without it nobody knows what should be healthy
         said |= {f"health of {slot}": answer for slot, answer in found.health.items()}
-    yield from ((name, answer.fault) for name, answer in said.items() if answer.fault)
+    for name, answer in said.items():
+        if answer.fault:
+            yield name, answer.fault.removeprefix(f"the {name} ")

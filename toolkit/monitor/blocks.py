@@ -8,7 +8,7 @@ from rich.text import Text
 
 from toolkit import words
 from toolkit.history import Entry
-from toolkit.monitor.ink import ACCENT, BAD, QUIET, Ink, apart, bar, clip, fitting, packed
+from toolkit.monitor.ink import ACCENT, BAD, QUIET, UNKNOWN, Ink, apart, bar, clip, fitting, packed
 from toolkit.monitor.picture import Picture, alarms
 from toolkit.overview import SlotView
 from toolkit.sessions import User
@@ -36,11 +36,10 @@ def warnings(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
     wrong = list(alarms(picture))
     for told, alarm in enumerate(wrong):
         if len(lines) + 1 >= room and told + 1 < len(wrong):
-            return [*lines, clip(f"! and {len(wrong) - told} more", width, ink, "yellow")]
+            return [*lines, clip(f"! and {len(wrong) - told} more", width, ink, UNKNOWN)]
         wrapped = textwrap.wrap(printable(alarm), max(8, width - 2), max_lines=2, placeholder=ink.more)
         lines += [
-            clip(f"{'! ' if at == 0 else '  '}{line}", width, ink, "yellow")
-            for at, line in enumerate(wrapped)
+            clip(f"{'! ' if at == 0 else '  '}{line}", width, ink, UNKNOWN) for at, line in enumerate(wrapped)
         ]
     return lines
 
@@ -67,9 +66,11 @@ def progress(picture: Picture, width: int, ink: Ink) -> list[Text]:
     if not picture.deployment:
         return []
     share = picture.migrated
-    said = Text("unknown" if picture.unknown or "session API" in picture.silent else "-", QUIET)
+    said = Text("-", QUIET)
     if share is not None:
         said = Text(words.percent(share), "bold")
+    elif picture.unknown or "session API" in picture.silent:
+        said = Text("unknown", UNKNOWN)
     label = Text(f"{'migrated':<{LABEL}}", QUIET)
     line = Text.assemble(label, bar(share or 0, max(4, width - LABEL - 9), ACCENT["green"], ink))
     return [apart(line, said, width, ink), *_forecast(picture, width, ink)]
@@ -147,7 +148,7 @@ def _row(label: str, value: Text, width: int, ink: Ink, share: float | None = No
 
 
 def _number(count: int | None) -> Text:
-    return Text("unknown", QUIET) if count is None else Text(f"{count:,}", "" if count else QUIET)
+    return Text("unknown", UNKNOWN) if count is None else Text(f"{count:,}", "" if count else QUIET)
 
 
 def _share(count: int | None, most: int) -> float | None:

@@ -40,11 +40,11 @@ def _above(picture: Picture, width: int, ink: Ink, wrong: int) -> list[list[Text
 
 
 def _below(picture: Picture, width: int, ink: Ink, room: int) -> list[list[Text]]:
-    """Users and history: side by side, or users first."""
-    if width >= NARROW:
+    """Users and history: side by side, or one above the other."""
+    if width >= NARROW and picture.users:
         half, rest = halves(width)
         users, past = blocks.people(picture, half, ink, room), blocks.history(picture, rest, ink, room)
-        return [beside(users, past, half)] if users or past else []
+        return [beside(users, past, half)] if users else []
     least = min(4, room // 3) if picture.users else room
     past = blocks.history(picture, width, ink, least if least >= 2 else 0)
     users = blocks.people(picture, width, ink, room - len(past) - bool(past))

@@ -9,7 +9,7 @@ from rich.text import Text
 from toolkit.ui import printable
 
 ACCENT = {"blue": "bright_blue", "green": "bright_green"}
-QUIET, BAD = "dim", "bold red"
+QUIET, BAD, UNKNOWN = "dim", "bold red", "yellow"
 GAP = 3  # between two columns
 
 

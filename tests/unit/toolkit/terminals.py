@@ -39,10 +39,10 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
-    def until(self, said: str) -> str:
-        """Reads on until `said` comes, and returns what came with it."""
+    def until(self, *said: str) -> str:
+        """Reads on until all of `said` has come, and returns what came meanwhile."""
         start, deadline = len(self.output), time.monotonic() + WITHIN
-        while said not in self.output[start:]:
+        while any(each not in self.output[start:] for each in said):
             assert time.monotonic() < deadline, f"{said!r} is not in {self.output[start:]!r}"
             self._read()
         return self.output[start:]

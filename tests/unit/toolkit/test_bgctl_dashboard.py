@@ -185,6 +185,12 @@ def test_users_are_as_many_as_fit_and_the_rest_is_counted(count: int, height: in
     assert (not more) is (shown == count)
 
 
+def test_history_takes_the_place_of_users_when_there_are_none() -> None:
+    drawn = lines(replace(PICTURE, users=[], users_total=0), 120, 40)
+    assert any(line.startswith("history ─") for line in drawn)
+    assert not any(line.startswith("users on") for line in drawn)
+
+
 def test_a_user_without_an_address_goes_by_the_id() -> None:
     picture = replace(PICTURE, users=[User("u17", None, NOW - timedelta(minutes=3))], users_total=1)
     (line,) = (line for line in lines(picture, 60, 40) if line.startswith("u17"))

@@ -43,9 +43,9 @@ def restored(terminal: Terminal) -> bool:
 @pytest.mark.parametrize("key", ["q", "Q", "\x03"])
 def test_it_draws_and_a_key_ends_it(monitor: Monitor, key: str) -> None:
     terminal = monitor()
-    seen = terminal.until(FOOT)
-    for said in ("draining", "drain", "ready 100 %", "user0@example.org", "68 %", "route enable-green"):
-        assert said in seen
+    terminal.until(
+        "draining", "drain", "ready 100 %", "user0@example.org", "68 %", "route enable-green", FOOT
+    )
     assert not terminal.as_before
     terminal.press(key)
     assert terminal.ended() == 0
@@ -86,7 +86,7 @@ def test_a_resize_is_followed(monitor: Monitor) -> None:
     terminal = monitor(columns=60, rows=20)
     assert "history" not in terminal.until(FOOT)
     terminal.resize(120, 40)
-    assert "history" in terminal.until(FOOT)
+    terminal.until("history", FOOT)
 
 
 def test_it_looks_every_so_often(monitor: Monitor, release: ReleaseWorld) -> None:
@@ -99,7 +99,7 @@ def test_it_looks_every_so_often(monitor: Monitor, release: ReleaseWorld) -> Non
 def test_39_who_hangs_is_named_and_the_keys_still_work(monitor: Monitor, release: ReleaseWorld) -> None:
     release.engine_says("#!/bin/sh\nexec sleep 600\n")
     terminal = monitor()
-    assert "68 %" in terminal.until(FOOT)
+    terminal.until("68 %", FOOT)
     terminal.until("engine: no answer for")
     terminal.press("q")
     assert terminal.ended() == 0
@@ -110,16 +110,17 @@ def test_nobody_answers_and_it_goes_on(monitor: Monitor, release: ReleaseWorld) 
     for web in (release.control, release.api, release.blue, release.green):
         web.stop()
     (release.root / "state" / "state.json").unlink()
-    seen = (terminal := monitor()).until(FOOT)
-    for said in ("phase unknown", "state: ", "proxy: connection refused", "session API: connection refused"):
-        assert said in seen
+    terminal = monitor()
+    terminal.until(
+        *("phase unknown", "state: ", "proxy: connection refused", "session API: connection refused"), FOOT
+    )
     terminal.press("q")
     assert terminal.ended() == 0
 
 
 def test_without_colour_on_request(monitor: Monitor) -> None:
-    assert "\x1b[94m" in monitor().until(FOOT)
-    plain = monitor(NO_COLOR="1").until(FOOT)
+    monitor().until("\x1b[94m", FOOT)
+    plain = monitor(NO_COLOR="1").until("68 %", FOOT)
     assert "\x1b[94m" not in plain
     assert "\x1b[3" not in plain
 

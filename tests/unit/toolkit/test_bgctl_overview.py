@@ -129,6 +129,11 @@ def test_nobody_answers_and_it_is_said_who(release: ReleaseWorld, site: Site) ->
     assert "blue is not healthy: frontend-blue: connection refused" in alarms
 
 
+def test_54_a_store_that_is_down_is_told_once(release: ReleaseWorld, site: Site) -> None:
+    release.api.answers["/api/deployment/active-sessions"] = (503, {"title": "the store does not answer"})
+    assert look(site).silent == {"session API": "answered status 503"}
+
+
 def test_41_without_a_state_the_proxy_still_says_what_it_routes(release: ReleaseWorld, site: Site) -> None:
     answer = release._status()
     release.control.answers["/status"] = answer
