@@ -46,6 +46,7 @@ def settings(config: Config) -> bytes:
         "api": str(config.sessions.address),
         "control": str(config.proxy.control),
         "active_window": active_window(config),
+        "held_every": held_every(config),
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
     }
@@ -56,6 +57,12 @@ def active_window(config: Config) -> int:
     """Seconds for which the proxy remembers whom it has seen: as long as that can matter to anybody."""
     idle = config.sessions.idle_timeout or TOKEN_LIFE
     return int(max(idle, config.drain.migrate_idle, config.proxy.pin_idle))
+
+
+def held_every(config: Config) -> int:
+    """Seconds after which an open request is activity again: often enough for the shortest time-out."""
+    idles = [idle for idle in (config.sessions.idle_timeout, config.drain.idle_timeout) if idle]
+    return int(max(1, min(10, *[idle / 10 for idle in idles])))
 
 
 def files(config: Config) -> dict[str, bytes]:

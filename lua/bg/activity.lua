@@ -12,7 +12,6 @@ local seen = require("bg.seen")
 local workers = require("bg.workers")
 
 local ngx = ngx
-local floor, max, min = math.floor, math.max, math.min
 local format, match, sub = string.format, string.match, string.sub
 local pairs, tonumber = pairs, tonumber
 local exiting = ngx.worker.exiting
@@ -21,7 +20,6 @@ local BATCH = 1000
 local PATH = "/internal/activity"
 local GONE = "gone "
 local MAX_ID = 128 -- bytes of a sid or user that the session API takes
-local HELD_SECONDS = 10 -- how often what stays open is noted again, unless a tenth of the idle window is less
 local FORGOTTEN = metrics.series("bgctl_activity_forgotten_total")
 local DELIVERED = metrics.series("bgctl_activity_delivered_total")
 local REFUSED = metrics.series("bgctl_activity_refused_total")
@@ -32,14 +30,13 @@ local held = ngx.shared.bg_held -- what leaving workers still have open, as `pid
 local noted = {}
 local settings, gauges
 local sending = false
-local ticks, held_ticks = 0, HELD_SECONDS
+local ticks = 0
 
 local _M = {}
 
 --- Begins; `given` are the settings (bg.settings), `count_by_version()` gives the gauges that go with a report.
 function _M.init(given, count_by_version)
     settings, gauges = given, count_by_version
-    held_ticks = max(1, min(HELD_SECONDS, floor(given.active_window / 10)))
     seen.begin(ngx.now())
 end
 
@@ -218,7 +215,7 @@ end
 --- Once a second, and once more when a worker leaves: then it reports itself, whichever worker it is.
 function _M.tick()
     ticks = ticks + 1
-    local leaving, due = exiting(), ticks % held_ticks == 0
+    local leaving, due = exiting(), ticks % settings.held_every == 0
     local is_reporter = ngx.worker.id() == 0
     if leaving or due then
         note_open()

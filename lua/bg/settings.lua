@@ -8,7 +8,7 @@ local _M = {}
 local EXPECTED = {
     issuer = "string", leeway = "number", secure_cookies = "boolean", pin_idle = "number",
     state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
-    proxy_name = "string", api = "string", control = "string", active_window = "number",
+    proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number",
 }
 

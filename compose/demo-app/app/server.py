@@ -51,6 +51,7 @@ BOARD = web.AppKey("board", Board)
 LOGBOOK = web.AppKey("logbook", Logbook)
 OPEN = web.AppKey("open", OpenRequests)
 SOCKETS = web.AppKey("sockets", set[web.WebSocketResponse])
+CLOSING = web.AppKey("closing", asyncio.Event)
 
 SESSION_COOKIES = ("__Host-bg_session", "bg_session")
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -70,6 +71,7 @@ def create_app(settings: Settings) -> web.Application:
     app[LOGBOOK] = Logbook()
     app[SOCKETS] = set()
     app[OPEN] = OpenRequests()
+    app[CLOSING] = asyncio.Event()
     app.cleanup_ctx.append(_session_api)
     app.add_routes(routes)
     return app
@@ -162,6 +164,19 @@ async def log_entries(request: web.Request) -> web.Response:
     entries = [entry.as_dict() for entry in request.app[LOGBOOK]]
     answer = {"version": request.app[SETTINGS].version, "slot": slot_of(request), "entries": entries}
     return web.json_response(answer, headers=NO_STORE)
+
+
+@routes.get("/api/events")
+async def events(request: web.Request) -> web.StreamResponse:
+    """A stream (server-sent events) that says every second which version it comes from, until one side ends."""
+    headers = NO_STORE | {"Content-Type": "text/event-stream"}
+    stream = web.StreamResponse(headers=headers)
+    await stream.prepare(request)
+    while not request.app[CLOSING].is_set():
+        await stream.write(f"data: {request.app[SETTINGS].version}\n\n".encode())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(request.app[CLOSING].wait(), 1)
+    return stream
 
 
 @routes.get("/assets/{name}")
@@ -328,6 +343,7 @@ async def serve(app: web.Application) -> None:
             asyncio.get_running_loop().add_signal_handler(number, told.set)
         log.info("Slipway %s listens on port %d", settings.version, site.port)
         await told.wait()
+        app[CLOSING].set()
         await site.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(settings.grace):
