@@ -103,7 +103,7 @@ class Counts:
                 version: _activity(count, counted.websockets(version)) if known else UNKNOWN
                 for version, count in versions.items()
             },
-            forecast=self._forecast(counted.census if not query.idle else self._store.census())
+            forecast=self._forecast(self._store.census() if query.idle else counted.census)
             if known
             else None,
         )
@@ -131,9 +131,8 @@ class Counts:
         if not drained:
             return None
         count = census.versions.get(drained.version, VersionCount())
-        since = (
-            None if drained.since is None else -(-drained.since // 60) * 60
-        )  # departures are by the minute
+        # Departures are counted by the minute: from the first whole one.
+        since = None if drained.since is None else -(-drained.since // 60) * 60
         outlook = self._store.outlook(drained.version, census.now if since is None else since)
         drain = forecast.Drain(
             now=census.now,

@@ -61,8 +61,8 @@ class SqliteStore:
 
     def add(self, session: Session) -> None:
         with self.write() as db:
-            db.execute(sql.ADD, asdict(session))
             self._tidy(db, PURGE_BATCH)
+            db.execute(sql.ADD, asdict(session))
 
     def find(self, session: Session) -> Session | None:
         with self.connect() as db:

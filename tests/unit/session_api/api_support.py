@@ -4,21 +4,31 @@ import json
 import os
 import queue
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jwt
 import requests
 from falcon import testing
+from redis import Redis
 
 from session_api import keyring
+from session_api.stores import Session
+from session_api.stores.redis_address import RedisAddress
+from session_api.stores.sqlite import SqliteStore
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
 NOW = 1_800_000_000
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
@@ -35,13 +45,29 @@ class HandClock:
         return self.now
 
 
-def write_state(path: Path, blue: tuple[Any, str, int], green: tuple[Any, str, int]) -> None:
+def session(sid: str = "s1", user: str = "u1", version: str = "1.6.7", **changes: Any) -> Session:
+    return replace(Session(sid, user, f"{user}@x.y", version, NOW, NOW, NOW + 1000), **changes)
+
+
+def leave(store: Any) -> None:
+    """Close what a thread alone has open: SQLite's connections; Redis' are shared."""
+    if isinstance(store, SqliteStore):
+        store.close()
+
+
+def write_state(path: Path, blue: tuple[Any, str, int], green: tuple[Any, str, int], **changes: Any) -> None:
     """Replace the state file as bgctl does, by a rename."""
     slots = {
         name: dict(zip(("version", "state", "weight"), slot, strict=True))
         for name, slot in (("blue", blue), ("green", green))
     }
-    document = {"schema": 1, "generation": 17, "phase": "draining", "deployment": None, "slots": slots}
+    document = {
+        "schema": 1,
+        "generation": 17,
+        "phase": "draining",
+        "deployment": None,
+        "slots": slots,
+    } | changes
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(document))
     temporary.replace(path)
@@ -85,10 +111,61 @@ def claims(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+class RedisServer:
+    """A real one, on a Unix socket below /tmp: the path of a socket may not be long."""
+
+    def __init__(self, *options: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
+        self.socket = self.folder / "s"
+        self.options = ("--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder), *options)
+        self.start()
+
+    @property
+    def address(self) -> RedisAddress:
+        return RedisAddress(f"unix://{self.socket}")
+
+    def start(self) -> None:
+        """Return when it listens, or fail with its last words."""
+        self.launch()
+        said = []
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            said.append(line)
+            if "ready to accept connections" in line.lower():
+                return
+        raise RuntimeError("redis-server did not start:\n" + "".join(said))
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        command = ["redis-server", "--save", "", *self.options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def client(self) -> Redis:
+        return Redis(unix_socket_path=str(self.socket), decode_responses=True)
+
+    def kill(self) -> None:
+        """kill -9, and wait."""
+        self.process.kill()
+        self._ended()
+
+    def stop(self) -> None:
+        """End it, whatever it does, and leave nothing behind."""
+        self.kill()
+        shutil.rmtree(self.folder)
+
+    def _ended(self) -> None:
+        self.process.wait(timeout=60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
 class Api:
     """The application, and what the tests do with it again and again."""
 
-    def __init__(self, app: Any, keys: Path) -> None:
+    def __init__(self, app: Any, keys: Path, clock: HandClock) -> None:
+        self.clock = clock
+        self.epoch: str | None = None
+        self.proxy_key = (keys / "proxy.key").read_text().strip()
         self.client = testing.TestClient(app)
         self.service_key = (keys / "service.key").read_text().strip()
         self.admin_key = (keys / "admin.key").read_text().strip()
@@ -111,8 +188,33 @@ class Api:
         headers = {"Authorization": f"Bearer {token}"} if token else None
         return self.client.simulate_get(path, headers=headers)
 
-    def census(self) -> testing.Result:
-        return self.get("/api/deployment/active-sessions", self.admin_key)
+    def report(self, *sessions: list[Any], **changes: Any) -> testing.Result:
+        """What a proxy says that remembers ten days; it goes on with the epoch that it is told."""
+        now = self.clock()
+        body = {
+            "proxy": "web1:8080",
+            "now": now,
+            "since": now - 864000,
+            "epoch": self.epoch,
+            "complete": True,
+            "sessions": sessions,
+            "gone": [],
+        } | changes
+        headers = {"Authorization": f"Bearer {self.proxy_key}"}
+        answer = self.client.simulate_post("/internal/activity", json=body, headers=headers)
+        if answer.status_code == 200:
+            self.epoch = answer.json["epoch"]
+        return answer
+
+    def ask(self, **query: Any) -> testing.Result:
+        headers = {"Authorization": f"Bearer {self.admin_key}"}
+        return self.client.simulate_get("/api/deployment/active-sessions", params=query, headers=headers)
+
+    def census(self, **query: Any) -> testing.Result:
+        """Who is active where, when the proxy has told all: once to learn the epoch, and once by it."""
+        self.report()
+        self.report()
+        return self.ask(**query)
 
 
 class Server:
@@ -174,6 +276,7 @@ class Caller:
 
     def __init__(self, url: str, keys: Path) -> None:
         self.url = url
+        self.proxy_key = (keys / "proxy.key").read_text().strip()
         self.session = requests.Session()
         self.session.trust_env = False
         self.service_key = (keys / "service.key").read_text().strip()
@@ -183,8 +286,36 @@ class Caller:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return self.session.request(method, self.url + path, headers=headers, timeout=30, **more)
 
+    def report(self, **changes: Any) -> dict[str, Any]:
+        """What a proxy says that has been there for ten days."""
+        now = time.time()
+        body = {"proxy": "web1:8080", "now": now, "since": now - 864000, "epoch": None, "complete": True}
+        body |= {"sessions": []} | changes
+        return self.call("POST", "/internal/activity", self.proxy_key, json=body).json()
+
+    def census(self) -> dict[str, Any]:
+        """Who is active where, when a proxy has told all."""
+        self.report(epoch=self.report()["epoch"])
+        return self.call("GET", "/api/deployment/active-sessions", self.admin_key).json()
+
     def log_in(self, user: str, **more: str) -> requests.Response:
         return self.call("POST", "/api/auth/token", self.service_key, json={"userId": user, **more})
 
     def close(self) -> None:
         self.session.close()
+
+
+def eventually(look: Callable[[], T], good: Callable[[T], bool], limit: float = 60) -> T:
+    """What is seen once it is good; polls, and fails at the limit."""
+    patience = time.monotonic() + limit
+    while not good(seen := look()):
+        assert time.monotonic() < patience, f"still {seen!r}"
+        time.sleep(0.02)
+    return seen
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -5,14 +5,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from api_support import ALGORITHMS, NOW, ROOT, Api, Forge, HandClock, Server, write_state
+from api_support import ALGORITHMS, NOW, ROOT, Api, Forge, HandClock, RedisServer, Server, write_state
 
 from session_api import keyring
 from session_api.app import create_app
 from session_api.settings import Settings
 from session_api.stores import Store
+from session_api.stores.redis import RedisStore
 from session_api.stores.sqlite import SqliteStore
 from session_api.tokens import Tokens
 from session_api.version import State
@@ -47,15 +49,27 @@ def state_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
 def new_store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> Any:
     """A function that opens the same store again, as another host or process would."""
-    opened = []
+    opened: list[SqliteStore | RedisStore] = []
+    prefix = f"{{{uuid4()}}}"
 
-    def open_store(idle_timeout: int = 0, clock: HandClock = clock) -> Store:
-        store = SqliteStore(tmp_path / "sessions.db", idle_timeout, clock, busy_timeout=30)
-        opened.append(store)
-        return store
+    def open_store(idle_timeout: int = 0, clock: HandClock = clock, **more: Any) -> Store:
+        if request.param == "redis":
+            address = request.getfixturevalue("redis_server").address
+            opened.append(RedisStore(address, idle_timeout, clock, prefix=prefix, **more))
+        else:
+            path = tmp_path / "sessions.db"
+            opened.append(SqliteStore(path, idle_timeout, clock, busy_timeout=30, **more))
+        return opened[-1]
 
     yield open_store
     for store in opened:
@@ -65,6 +79,13 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) 
 @pytest.fixture
 def store(new_store: Any) -> Store:
     return new_store()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path, clock: HandClock) -> Iterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "sessions.db", clock=clock, busy_timeout=30)
+    yield store
+    store.close()
 
 
 @pytest.fixture(scope="session")
@@ -80,8 +101,9 @@ def tokens(all_keys: Path) -> Tokens:
 @pytest.fixture
 def make_api(keys: Path, state_file: Path, store: Store, clock: HandClock) -> Any:
     def make(store: Store = store, clock: HandClock = clock, **changes: Any) -> Api:
-        app_settings = Settings(issuer="bgctl", **changes)
-        return Api(create_app(store, keyring.Keyring(keys), State(state_file), clock, app_settings), keys)
+        app_settings = Settings(issuer="bgctl", **{"idle_timeout": 0} | changes)
+        app = create_app(store, keyring.Keyring(keys), State(state_file), clock, app_settings)
+        return Api(app, keys, clock)
 
     return make
 

@@ -148,6 +148,7 @@ def test_49_keys(api: Api, wrong: str | None) -> None:
     for method, path, key in (
         ("POST", "/api/auth/token", api.service_key),
         ("GET", "/api/deployment/active-sessions", api.admin_key),
+        ("POST", "/internal/activity", api.proxy_key),
     ):
         headers = {"Authorization": wrong.format(key, key)} if wrong else None
         problem(api.client.simulate_request(method, path, headers=headers), 401)
@@ -155,10 +156,12 @@ def test_49_keys(api: Api, wrong: str | None) -> None:
 
 def test_49_a_key_opens_its_own_door_alone(api: Api) -> None:
     token = api.token()
-    for key in (api.service_key, token):
+    for key in (api.service_key, api.proxy_key, token):
         problem(api.get("/api/deployment/active-sessions", key), 401)
-    for key in (api.admin_key, token):
+    for key in (api.admin_key, api.proxy_key, token):
         problem(api.post("/api/auth/token", key), 401)
+    for key in (api.admin_key, api.service_key, token):
+        problem(api.post("/internal/activity", key), 401)
     assert problem(api.get("/api/auth/session", api.admin_key), 401) == "The token is refused: malformed."
 
 
@@ -238,14 +241,20 @@ def test_an_ended_session(api: Api, method: str, path: str) -> None:
     assert 'error="invalid_token"' in result.headers["www-authenticate"]
 
 
-def test_an_idle_session_has_ended(make_api: Any, new_store: Any, clock: HandClock) -> None:
-    api = make_api(store=new_store(idle_timeout=1800))
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/auth/refresh"), ("GET", "/api/auth/session"), ("POST", "/api/deployment/heartbeat")],
+)
+def test_idle_is_not_over(make_api: Any, new_store: Any, clock: HandClock, method: str, path: str) -> None:
+    api = make_api(store=new_store(idle_timeout=1800), idle_timeout=1800)
     token = api.token()
     clock.now += 1799
-    assert api.post("/api/deployment/heartbeat", token).status_code == 200
-    clock.now += 1800
-    assert problem(api.post("/api/deployment/heartbeat", token), 401) == "This session has ended."
+    assert api.census().json["totalActiveUsers"] == 1
+    clock.now += 1
     assert api.census().json["totalActiveUsers"] == 0
+    headers = {"Authorization": f"Bearer {token}"}
+    assert api.client.simulate_request(method, path, headers=headers).status_code == 200
+    assert api.census().json["totalActiveUsers"] == 1
 
 
 @pytest.mark.parametrize(
@@ -314,6 +323,16 @@ def test_heartbeat(api: Api, state_file: Path) -> None:
     }
 
 
+def on_version(sessions: int, latest: int | None, anonymous: int = 0) -> dict[str, Any]:
+    return {
+        "sessions": sessions,
+        "users": sessions,
+        "anonymous": anonymous,
+        "websockets": None,
+        "lastActivity": None if latest is None else rfc3339(latest),
+    }
+
+
 def test_active_sessions(api: Api, clock: HandClock) -> None:
     api.log_in("u1", "1.6.7", email="a@b.c")
     clock.now += 5
@@ -323,20 +342,22 @@ def test_active_sessions(api: Api, clock: HandClock) -> None:
         "totalActiveUsers": 2,
         "oldVersionSessions": 2,
         "currentVersion": "1.6.8",
-        "users": [
-            {"email": None, "lastActivity": rfc3339(NOW + 5)},
-            {"email": "a@b.c", "lastActivity": rfc3339(NOW)},
-        ],
+        "users": [{"userId": "u1", "email": "a@b.c", "lastActivity": rfc3339(NOW)}],
+        "nextPage": None,
+        "unknown": None,
         "versions": {
-            "1.6.6": {"sessions": 1, "users": 1, "anonymous": None, "lastActivity": rfc3339(NOW + 5)},
-            "1.6.7": {"sessions": 1, "users": 1, "anonymous": None, "lastActivity": rfc3339(NOW)},
-            "1.6.8": {"sessions": 1, "users": 1, "anonymous": None, "lastActivity": rfc3339(NOW + 5)},
+            "1.6.6": on_version(1, NOW + 5),
+            "1.6.7": on_version(1, NOW),
+            "1.6.8": on_version(1, NOW + 5),
         },
+        "forecast": {"earliest": None, "likely": None, "latest": rfc3339(NOW + 604800)},
     }
+    other = {"userId": "u2", "email": None, "lastActivity": rfc3339(NOW + 5)}
+    assert api.ask(version="1.6.6").json["users"] == [other]
 
 
 def test_a_version_in_service_without_sessions_is_a_known_0(api: Api) -> None:
-    empty = {"sessions": 0, "users": 0, "anonymous": None, "lastActivity": None}
+    empty = on_version(0, None)
     assert api.census().json["versions"] == {"1.6.7": empty, "1.6.8": empty}
 
 
@@ -346,7 +367,7 @@ def test_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock) -> Non
     api.log_in()
     other = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    for result in (api.log_in(), api.census(), api.get("/api/deployment/active-sessions", api.admin_key)):
+    for result in (api.log_in(), api.ask(), api.report()):
         assert problem(result, 503) == "The session store is busy."
         assert result.headers["retry-after"] == "1"
     other.execute("ROLLBACK")
@@ -355,11 +376,12 @@ def test_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock) -> Non
     store.close()
 
 
-def test_54_a_corrupt_store(api: Api, tmp_path: Path) -> None:
+def test_54_a_corrupt_store(make_api: Any, sqlite_store: SqliteStore, tmp_path: Path) -> None:
+    api = make_api(store=sqlite_store)
     token = api.token(version="1.6.7")
     path = tmp_path / "sessions.db"
     path.write_bytes(b"\xa5" * path.stat().st_size)
-    for result in (api.census(), api.log_in(), api.post("/api/deployment/heartbeat", token)):
+    for result in (api.ask(), api.log_in(), api.post("/api/deployment/heartbeat", token), api.report()):
         assert problem(result, 503) == "The session store does not answer: sessions are unknown."
         assert result.headers["retry-after"] == "5"
     assert problem(api.get("/readyz"), 503) == "Not ready: store."
@@ -367,6 +389,7 @@ def test_54_a_corrupt_store(api: Api, tmp_path: Path) -> None:
     metrics = api.get("/metrics").text
     assert "bgctl_api_store_up 0.0" in metrics
     assert "bgctl_api_sessions{" not in metrics
+    assert "bgctl_api_count_known" not in metrics
     path.unlink()
     assert api.post("/api/deployment/heartbeat", token).status_code == 200
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1

@@ -45,10 +45,10 @@ def test_create_writes_the_documented_files(new_keys: Path) -> None:
             }
         ],
     }
-    shared = {"pin.secret", "service.key", "admin.key"}
+    shared = {"pin.secret", "service.key", "admin.key", "proxy.key"}
     halves = {"verify/k-20270115-1.pem", "signing/k-20270115-1.pem"}
     assert files(new_keys) == shared | halves | {"verify/keyring.json"}
-    assert len({(new_keys / name).read_text() for name in shared}) == 3
+    assert len({(new_keys / name).read_text() for name in shared}) == len(shared)
     for path in (new_keys, *new_keys.rglob("*")):
         assert path.stat().st_mode & 0o777 == (0o750 if path.is_dir() else 0o640), path
 
@@ -260,7 +260,7 @@ def test_halves_that_do_not_match(new_keys: Path) -> None:
     assert "not halves of one key" in refusal(new_keys)
 
 
-@pytest.mark.parametrize("name", ["signing/k-20270115-1.pem", "service.key", "admin.key"])
+@pytest.mark.parametrize("name", ["signing/k-20270115-1.pem", "service.key", "admin.key", "proxy.key"])
 def test_a_private_file_open_to_everyone(new_keys: Path, name: str) -> None:
     (new_keys / name).chmod(0o644)
     assert refusal(new_keys) == (
@@ -268,7 +268,7 @@ def test_a_private_file_open_to_everyone(new_keys: Path, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["service.key", "admin.key"])
+@pytest.mark.parametrize("name", ["service.key", "admin.key", "proxy.key"])
 @pytest.mark.parametrize(
     "content", ["", "x" * 31 + "\n", "x" * 40 + "\n" + "y" * 40, "x" * 20 + " " * 20, "\u00e9" * 40]
 )

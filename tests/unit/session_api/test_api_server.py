@@ -18,7 +18,7 @@ from session_api import keyring
 
 def census(server: Server, keys: Path) -> dict[str, Any]:
     with closing(Caller(server.url, keys)) as caller:
-        return caller.call("GET", "/api/deployment/active-sessions", caller.admin_key).json()
+        return caller.census()
 
 
 def missing(server: Server, keys: Path, acknowledged: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ def test_defaults_are_the_documented_ones() -> None:
         keys=Path("/keys"),
         store=Path("/data/sessions.db"),
         token_ttl=604800,
-        idle_timeout=0,
+        idle_timeout=1800,
         leeway=60,
         secure_cookies=True,
     )
@@ -31,12 +31,12 @@ def test_everything_can_be_set() -> None:
         "BGCTL_KEYS": "/k",
         "BGCTL_STORE": "sqlite:///here.db",
         "BGCTL_TOKEN_TTL": "3600",
-        "BGCTL_IDLE_TIMEOUT": "1800",
+        "BGCTL_IDLE_TIMEOUT": "0",
         "BGCTL_LEEWAY": "0",
         "BGCTL_SECURE_COOKIES": "false",
     }
     assert from_environment(environment) == Settings(
-        "shop", Path("/s.json"), Path("/k"), Path("here.db"), 3600, 1800, 0, False
+        "shop", Path("/s.json"), Path("/k"), Path("here.db"), 3600, 0, 0, False
     )
 
 
@@ -45,7 +45,10 @@ def test_everything_can_be_set() -> None:
     [
         ("BGCTL_ISSUER", ""),
         ("BGCTL_STORE", "/data/sessions.db"),
-        ("BGCTL_STORE", "redis://localhost"),
+        ("BGCTL_STORE", "redis://"),
+        ("BGCTL_STORE", "redis://localhost/first"),
+        ("BGCTL_STORE", "http://localhost"),
+        ("BGCTL_STORE_PASSWORD_FILE", "/nowhere"),
         ("BGCTL_STORE", "sqlite:///"),
         ("BGCTL_TOKEN_TTL", "7d"),
         ("BGCTL_TOKEN_TTL", "59"),

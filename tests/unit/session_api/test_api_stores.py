@@ -1,25 +1,12 @@
 """Every store keeps these promises."""
 
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import pytest
-from api_support import NOW, HandClock
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from api_support import NOW, HandClock, leave, session
 
-from session_api.stores import Session, Store, StoreBusyError, StoreError, VersionCount
-from session_api.stores import sqlite as sqlite_module
-from session_api.stores.sqlite import PURGE_AFTER, SqliteStore
-
-
-def session(sid: str = "s1", user: str = "u1", version: str = "1.6.7", **changes: Any) -> Session:
-    return replace(Session(sid, user, f"{user}@x.y", version, NOW, NOW, NOW + 1000), **changes)
+from session_api.stores import Gauge, Outlook, Place, Report, Seen, Store, UserSeen, VersionCount
 
 
 def test_what_is_added_is_found_by_another_connection(store: Store, new_store: Any) -> None:
@@ -34,10 +21,10 @@ def test_the_census_counts_users_once(store: Store) -> None:
     store.add(session("s4", "u2", "1.6.8"))
     census = store.census()
     assert census.users == 2
-    assert census.versions == {"1.6.7": VersionCount(2, 1, NOW + 5), "1.6.8": VersionCount(2, 2, NOW)}
-    assert store.users_elsewhere("1.6.8", 10) == [("u1@x.y", NOW + 5)]
-    assert store.users_elsewhere("1.6.9", 1) == [("u1@x.y", NOW + 5)]
-    assert sorted(store.users_elsewhere("1.6.7", 10)) == [("u1@x.y", NOW), ("u2@x.y", NOW)]
+    assert census.versions == {"1.6.7": VersionCount(2, 1, 0, NOW + 5), "1.6.8": VersionCount(2, 2, 0, NOW)}
+    assert store.users("1.6.7", 10) == [("u1", "u1@x.y", NOW + 5)]
+    assert store.users("1.6.8", 10) == [("u2", "u2@x.y", NOW), ("u1", "u1@x.y", NOW)]
+    assert store.users("1.6.9", 10) == []
 
 
 def test_an_empty_store_is_a_known_0(store: Store) -> None:
@@ -70,15 +57,40 @@ def test_looking_is_not_activity(store: Store, clock: HandClock) -> None:
     assert store.find(session(last_activity=NOW + 10)) == session()
 
 
-def test_idle_sessions_end(new_store: Any, clock: HandClock) -> None:
+def test_idle_is_not_counted_but_not_over(new_store: Any, clock: HandClock) -> None:
     store = new_store(idle_timeout=100)
     store.add(session())
     clock.now = NOW + 99
+    assert store.census().users == 1
     assert store.resume(session(last_activity=NOW + 99))
     clock.now = NOW + 199
-    assert store.census().users == 0
-    assert store.find(session()) is None
-    assert store.resume(session(last_activity=NOW + 199)) is None
+    assert (store.census().users, store.census().versions) == (0, {})
+    assert store.users("1.6.7", 10) == []
+    assert store.find(session(last_activity=NOW + 199)) == session(last_activity=NOW + 199)
+    assert store.census().users == 1
+    clock.now = NOW + 400
+    assert store.resume(session(last_activity=NOW + 400)) == session(last_activity=NOW + 400)
+    assert store.census().users == 1
+
+
+def test_a_shorter_window_can_be_asked_for(new_store: Any, clock: HandClock) -> None:
+    store = new_store(idle_timeout=1000)
+    store.add(session("s1", "u1"))
+    clock.now = NOW + 400
+    store.add(session("s2", "u2", last_activity=NOW + 400, expires_at=NOW + 9000))
+    clock.now = NOW + 700
+    assert store.census().users == store.census(9999).users == store.census(701).users == 2
+    assert store.census(700).users == store.census(301).users == 1
+    assert store.census(300).versions == {}
+    assert [user.user_id for user in store.users("1.6.7", 9, idle=700)] == ["u2"]
+
+
+def test_the_window_may_change_between_starts(new_store: Any, clock: HandClock) -> None:
+    new_store(idle_timeout=100).add(session())
+    clock.now = NOW + 200
+    assert new_store(idle_timeout=100).census().users == 0
+    assert new_store(idle_timeout=300).census().users == 1
+    assert new_store(idle_timeout=0).census().users == 1
 
 
 def test_an_ended_session_stays_ended(store: Store, clock: HandClock) -> None:
@@ -115,25 +127,27 @@ def test_56_of_many_logouts_one_counts(new_store: Any) -> None:
     hosts[0].add(session())
     together = threading.Barrier(len(hosts))
 
-    def log_out(host: SqliteStore) -> bool:
+    def log_out(host: Store) -> bool:
         together.wait()
         ended = host.end(session())
-        host.close()
+        leave(host)
         return ended
 
     with ThreadPoolExecutor(len(hosts)) as pool:
         assert sorted(pool.map(log_out, hosts)) == [False] * 7 + [True]
+    assert hosts[0].census().versions == {}
+    assert hosts[0].outlook("1.6.7", NOW - 60).departures == 1
 
 
-def test_threads_share_a_store(store: SqliteStore) -> None:
+def test_threads_share_a_store(store: Store) -> None:
     def log_in(number: int) -> None:
         for index in range(5):
             store.add(session(f"{number}-{index}", f"u{number}"))
-        store.close()
+        leave(store)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(log_in, range(8)))
-    assert store.census().versions == {"1.6.7": VersionCount(40, 8, NOW)}
+    assert store.census().versions == {"1.6.7": VersionCount(40, 8, 0, NOW)}
 
 
 def test_55_the_stores_clock_decides(new_store: Any) -> None:
@@ -150,182 +164,212 @@ def test_strange_text_is_kept_as_it_is(store: Store) -> None:
     assert store.find(strange) == strange
 
 
-# What follows is SQLite's alone.
+def seen(sid: str, user: str | None, version: str = "1.6.7", age: int = 0, life: int = 1000) -> Seen:
+    return Seen(sid, user, version, age, NOW + life)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "sessions.db"
+def note(store: Store, *rows: Seen, **more: Any) -> str:
+    return store.note(Report("web1:8080", seen=rows, **more))
 
 
-def test_53_a_locked_file_is_busy(path: Path, clock: HandClock) -> None:
-    store = SqliteStore(path, clock=clock, busy_timeout=0.01)
-    store.add(session())
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    for call in (store.census, store.ping, lambda: store.add(session("s2")), lambda: store.end(session())):
-        with pytest.raises(StoreBusyError):
-            call()
-    other.execute("ROLLBACK")
-    other.close()
-    assert store.census().users == 1
-    store.close()
-
-
-def test_53_and_a_short_lock_is_waited_for(store: SqliteStore, path: Path) -> None:
-    store.ping()
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN EXCLUSIVE")
-    waiting = threading.Event()
-
-    def log_in() -> None:
-        waiting.set()
-        store.add(session())
-        store.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(log_in)
-        waiting.wait()
-        other.execute("COMMIT")
-        done.result()
-    other.close()
-    assert store.find(session()) == session()
-
-
-@pytest.mark.parametrize("damage", ["garbage", "directory"])
-def test_54_a_corrupt_file_is_unknown_and_never_0(store: SqliteStore, path: Path, damage: str) -> None:
-    store.add(session())
-    if damage == "garbage":
-        path.write_bytes(b"\xa5" * path.stat().st_size)
-    else:
-        path.unlink()
-        path.mkdir()
-    for call in (store.census, store.ping, lambda: store.find(session()), lambda: store.resume(session())):
-        with pytest.raises(StoreError):
-            call()
-    path.rmdir() if path.is_dir() else path.unlink()
-    assert store.resume(session()) == session()
-    assert store.census().users == 1
-
-
-def test_a_file_that_was_replaced_is_not_written_to_in_secret(store: SqliteStore, path: Path) -> None:
-    store.add(session("s1"))
-    path.unlink()
-    store.add(session("s2", "u2"))
-    with sqlite3.connect(path) as seen:
-        assert seen.execute("SELECT sid FROM sessions").fetchall() == [("s2",)]
-    seen.close()
-
-
-def test_a_file_of_a_newer_program_is_left_alone(store: SqliteStore, path: Path) -> None:
-    with sqlite3.connect(path) as newer:
-        newer.execute("PRAGMA user_version = 2")
-    newer.close()
-    with pytest.raises(StoreError, match="has schema 2"):
-        store.ping()
-
-
-def test_what_expired_is_purged_by_later_logins(
-    store: SqliteStore, clock: HandClock, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr(sqlite_module, "PURGE_BATCH", 2)
-    for number in range(5):
-        store.add(session(f"s{number}"))
-
-    def kept() -> int:
-        with store.connect() as db:
-            return db.execute("SELECT count(*) FROM sessions").fetchone()[0]
-
-    clock.now = NOW + 1000 + PURGE_AFTER
-    store.add(session("not yet", expires_at=NOW + 10**6))
-    assert kept() == 6
-    clock.now += 1
-    for number, left in ((1, 5), (2, 4), (3, 4)):
-        store.add(session(f"new{number}", expires_at=NOW + 10**6))
-        assert kept() == left
-
-
-def test_57_counting_reads_an_index_alone(store: SqliteStore) -> None:
-    with store.connect() as db:
-        for statement in (sqlite_module.COUNT_USERS, sqlite_module.COUNT_VERSIONS):
-            plan = db.execute("EXPLAIN QUERY PLAN " + statement, {"now": 0, "idle_since": -1}).fetchall()
-            assert any("COVERING INDEX sessions_live" in step[-1] for step in plan), plan
-
-
-def test_the_file_is_durable_and_not_in_wal(store: SqliteStore) -> None:
-    with store.connect() as db:
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
-        assert db.execute("PRAGMA synchronous").fetchone() == (2,)
-
-
-def test_the_file_is_not_for_everyone(store: SqliteStore, path: Path) -> None:
-    store.add(session())
-    assert [file.name for file in path.parent.glob("sessions.db*") if file.stat().st_mode & 0o007] == []
-
-
-class StoreMachine(RuleBasedStateMachine):
-    """Whatever happens in whatever order, the store agrees with a dictionary."""
-
-    sids = st.sampled_from(["s1", "s2", "s3", "s4"])
-    users = st.sampled_from(["u1", "u2"])
-    directory: Path
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = HandClock()
-        (self.directory / "machine.db").unlink(missing_ok=True)
-        self.store = SqliteStore(self.directory / "machine.db", 300, self.clock)
-        self.known: dict[str, Session] = {}
-        self.ended: set[str] = set()
-
-    def active(self, sid: str) -> bool:
-        known = self.known[sid]
-        alive = known.expires_at > self.clock.now and known.last_activity > self.clock.now - 300
-        return sid not in self.ended and alive
-
-    @rule(sid=sids, user=users, life=st.integers(1, 900))
-    def resume(self, sid: str, user: str, life: int) -> None:
-        now = self.store.now()
-        asked = session(sid, user, last_activity=now, expires_at=now + life)
-        known = self.known.get(sid)
-        if known is None:
-            self.known[sid] = asked
-        elif known.user_id == user and self.active(sid):
-            self.known[sid] = replace(
-                known, last_activity=now, expires_at=max(known.expires_at, asked.expires_at)
-            )
-        else:
-            assert self.store.resume(asked) is None
-            return
-        assert self.store.resume(asked) == self.known[sid]
-
-    @rule(sid=sids, user=users)
-    def end(self, sid: str, user: str) -> None:
-        now = self.store.now()
-        asked = session(sid, user, last_activity=now, expires_at=now + 900)
-        known = self.known.setdefault(sid, asked)
-        mine = known.user_id == user and sid not in self.ended
-        assert self.store.end(asked) is mine
-        if mine:
-            self.ended.add(sid)
-
-    @rule(seconds=st.integers(1, 400))
-    def wait(self, seconds: int) -> None:
-        self.clock.now += seconds
-
-    @invariant()
-    def census_agrees(self) -> None:
-        active = [known for sid, known in self.known.items() if self.active(sid)]
-        census = self.store.census()
-        assert census.users == len({known.user_id for known in active})
-        assert sum(count.sessions for count in census.versions.values()) == len(active)
-
-    def teardown(self) -> None:
-        self.store.close()
-
-
-def test_any_history_of_sessions(tmp_path: Path) -> None:
-    machine = type("Machine", (StoreMachine,), {"directory": tmp_path})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_reports_are_counted(store: Store) -> None:
+    note(
+        store, seen("s1", "u1"), seen("s2", "u1", "1.6.8", 5), seen("p1", None, "1.6.8", 7), seen("p2", None)
     )
+    assert store.census().users == 1
+    assert store.census().versions == {
+        "1.6.7": VersionCount(1, 1, 1, NOW),
+        "1.6.8": VersionCount(1, 1, 1, NOW - 5),
+    }
+    assert store.find(session("s1", "u1")) == session("s1", "u1", email=None)
+
+
+def test_the_same_report_again_changes_nothing(store: Store) -> None:
+    rows = (seen("s1", "u1", age=3), seen("p1", None, age=3))
+    epoch = note(store, *rows)
+    before = store.census()
+    assert note(store, *rows, *rows) == epoch
+    assert store.census() == before
+
+
+def test_the_place_follows_the_latest_activity(store: Store, clock: HandClock) -> None:
+    store.add(session("s1", "u1"))
+    note(store, seen("p1", None))
+    clock.now = NOW + 100
+    note(store, seen("s1", "u1", "1.6.8", 10), seen("p1", None, "1.6.8", 10))
+    assert store.census().versions == {"1.6.8": VersionCount(1, 1, 1, NOW + 90)}
+    # A report that comes late neither moves back nor shortens.
+    note(store, seen("s1", "u1", "1.6.7", 50, 500), seen("p1", None, "1.6.7", 50, 500))
+    assert store.census().versions == {"1.6.8": VersionCount(1, 1, 1, NOW + 90)}
+    clock.now = NOW + 999
+    assert store.census().versions == {"1.6.8": VersionCount(1, 1, 1, NOW + 90)}
+
+
+def test_whoever_moves_keeps_the_email(store: Store) -> None:
+    store.add(session("s1", "u1"))
+    note(store, seen("s1", "u1", "1.6.8"))
+    assert store.users("1.6.8", 1) == [UserSeen("u1", "u1@x.y", NOW)]
+    # And a session that was first seen by a proxy gets it with its token.
+    note(store, seen("s2", "u2", "1.6.8"))
+    assert store.resume(session("s2", "u2", "1.6.8")) == session("s2", "u2", "1.6.8")
+    assert store.users("1.6.8", 1) == [UserSeen("u2", "u2@x.y", NOW)]
+
+
+def test_a_report_brings_back_who_was_idle(new_store: Any, clock: HandClock) -> None:
+    store = new_store(idle_timeout=100)
+    note(store, seen("s1", "u1"), seen("p1", None))
+    clock.now = NOW + 200
+    assert store.census().versions == {}
+    note(store, seen("s1", "u1", age=1), seen("p1", None, age=1), seen("s2", "u2", age=100))
+    assert store.census().versions == {"1.6.7": VersionCount(1, 1, 1, NOW + 199)}
+    assert store.find(session("s2", "u2", last_activity=NOW + 200)) is not None  # stored, though not counted
+
+
+def test_a_report_brings_back_nobody_who_logged_out(store: Store, clock: HandClock) -> None:
+    store.add(session())
+    assert store.end(session())
+    note(store, seen("s1", "u1"), seen("s1", "u1", life=9000))
+    assert store.census().versions == {}
+    clock.now = NOW + 5000
+    note(store, seen("s1", "u1", life=9000))
+    assert store.census().versions == {}
+
+
+def test_a_report_of_one_user_touches_no_session_of_another(store: Store) -> None:
+    store.add(session("s1", "u1"))
+    note(store, seen("s1", "u2", "1.6.8"))
+    assert store.census().versions == {"1.6.7": VersionCount(1, 1, 0, NOW)}
+
+
+def test_a_newer_token_proves_that_a_session_lives(store: Store, clock: HandClock) -> None:
+    store.add(session())
+    clock.now = NOW + 2000
+    assert store.census().users == 0
+    note(store, seen("s1", "u1", life=2000))
+    assert store.census().users == 0
+    note(store, seen("s1", "u1", life=2001))
+    assert store.census().users == 1
+
+
+def test_sessions_and_visitors_of_one_name_are_apart(store: Store) -> None:
+    note(store, seen("x", "u1", "1.6.7"), seen("x", None, "1.6.8"))
+    assert store.end(session("x", "u1"))
+    assert store.census().versions == {"1.6.8": VersionCount(0, 0, 1, NOW)}
+    note(store, seen("x", "u1"), seen("x", None, "1.6.8"))
+    assert store.census().versions == {"1.6.8": VersionCount(0, 0, 1, NOW)}
+
+
+def test_visitors_who_logged_in_are_gone(store: Store) -> None:
+    note(store, seen("p1", None), seen("p2", None))
+    note(store, seen("s1", "u1"), gone=("p1", "never seen"))
+    assert store.census().versions == {"1.6.7": VersionCount(1, 1, 1, NOW)}
+    assert store.outlook("1.6.7", NOW - 60).departures == 0
+
+
+def test_visitors_expire(store: Store, clock: HandClock) -> None:
+    note(store, seen("p1", None, life=10), seen("p2", None, life=0))
+    assert store.census().versions == {"1.6.7": VersionCount(0, 0, 1, NOW)}
+    clock.now = NOW + 10
+    assert store.census().versions == {}
+
+
+def test_an_age_beyond_all_time(store: Store) -> None:
+    note(store, seen("s1", "u1", age=2**53), seen("s2", "u2", life=2**53 - 1 - NOW))
+    assert store.census().users == 2
+    assert store.outlook("1.6.7", NOW).expires_at == 2**53 - 1
+
+
+def test_what_a_proxy_said_last(store: Store, clock: HandClock) -> None:
+    gauges = {"1.6.7": Gauge(1, 2, 3, 4)}
+    epoch = note(store, reach=100, gauges=gauges)
+    (heard,) = store.census().heard
+    assert (heard.proxy, heard.seen_at, heard.since, heard.told_at) == ("web1:8080", NOW, NOW - 100, None)
+    assert heard.gauges == gauges
+    note(store, epoch=epoch)
+    clock.now += 5
+    note(store, epoch=epoch, complete=False)
+    (heard,) = store.census().heard
+    assert (heard.seen_at, heard.since, heard.told_at, heard.gauges) == (NOW + 5, NOW + 5, NOW, gauges)
+    store.note(Report("a:1", gauges={}))
+    assert [(each.proxy, each.gauges) for each in store.census().heard] == [
+        ("a:1", {}),
+        ("web1:8080", gauges),
+    ]
+
+
+def test_a_store_has_a_birth(new_store: Any, clock: HandClock) -> None:
+    store = new_store(fresh=lambda: True)
+    birth = store.census().birth
+    assert (birth.born_at, birth.fresh) == (NOW, True)
+    clock.now += 5
+    assert new_store(fresh=lambda: False).census().birth == birth
+    assert note(store, epoch=birth.epoch) == birth.epoch
+    assert store.census().birth == birth
+    # A proxy that knew another store is the proof that this one has missed something.
+    note(store, epoch="another")
+    assert store.census().birth.fresh is False
+
+
+def test_pages_of_users(store: Store) -> None:
+    for number in range(7):
+        store.add(session(f"s{number}", f"u{number}", last_activity=NOW + number // 2))
+    expected = [f"u{number}" for number in (6, 5, 4, 3, 2, 1, 0)]
+    shown, place = [], None
+    while page := store.users("1.6.7", 2, place):
+        shown += [user.user_id for user in page]
+        place = Place(page[-1].last_activity, page[-1].user_id)
+    assert shown == expected
+    # Where the last page ended counts, though that user has moved since, or left.
+    store.resume(session("s4", "u4", last_activity=NOW + 9))
+    assert [user.user_id for user in store.users("1.6.7", 9, Place(NOW + 2, "u4"))] == expected[3:]
+    store.end(session("s4", "u4"))
+    assert [user.user_id for user in store.users("1.6.7", 9, Place(NOW + 2, "u4"))] == expected[3:]
+    assert store.users("1.6.7", 0) == []
+
+
+def test_a_user_stays_at_the_latest_session_that_is_left(store: Store, clock: HandClock) -> None:
+    store.add(session("s1", last_activity=NOW - 9))
+    store.add(session("s2", last_activity=NOW - 5))
+    store.add(session("s3", last_activity=NOW - 1, expires_at=NOW + 10))
+    clock.now = NOW + 10
+    assert store.users("1.6.7", 9) == [UserSeen("u1", "u1@x.y", NOW - 5)]
+    store.end(session("s2"))
+    assert store.users("1.6.7", 9) == [UserSeen("u1", "u1@x.y", NOW - 9)]
+    store.end(session("s1"))
+    assert store.users("1.6.7", 9) == []
+
+
+def test_departures(new_store: Any, clock: HandClock) -> None:
+    minute = NOW // 60 * 60
+    clock.now = minute
+    store = new_store(idle_timeout=600)
+    for number in range(4):
+        store.add(
+            session(f"s{number}", f"u{number}", last_activity=minute, expires_at=minute + 5000 + number)
+        )
+    store.note(Report("p", seen=(Seen("p1", None, "1.6.7", 0, minute + 100),)))
+    clock.now = minute + 60
+    store.end(session("s0", "u0"))  # logs out
+    store.note(Report("p", seen=(Seen("s1", "u1", "1.6.8", 0, minute + 5000),)))  # moves
+    assert store.outlook("1.6.7", minute) == Outlook(minute + 5003, 2)
+    assert store.outlook("1.6.7", minute + 1).departures == 2  # from the next whole minute
+    assert store.outlook("1.6.7", minute + 61).departures == 0
+    clock.now = minute + 100  # the visitor expires
+    assert store.outlook("1.6.7", minute).departures == 3
+    clock.now = minute + 600  # the other two are idle: gone, unless they come back
+    assert store.outlook("1.6.7", minute) == Outlook(None, 5)
+    assert store.outlook("1.6.7", minute + 660).departures == 0
+    store.resume(session("s2", "u2", last_activity=minute + 600, expires_at=minute + 5002))
+    assert store.outlook("1.6.7", minute) == Outlook(minute + 5002, 4)
+    clock.now = minute + 6000  # and that an idle one expires makes it no second departure
+    assert store.outlook("1.6.7", minute).departures == 5
+    assert store.outlook("1.6.7", minute + 1200).departures == 1
+
+
+def test_much_that_expired_at_once_is_swept_before_an_answer(store: Store, clock: HandClock) -> None:
+    for batch in range(3):
+        rows = [seen(f"{batch}-{number}", f"u{number}", life=10) for number in range(1000)]
+        note(store, *rows, seen(f"p{batch}", None, life=10))
+    assert store.census().versions == {"1.6.7": VersionCount(3000, 1000, 3, NOW)}
+    clock.now = NOW + 10
+    assert (store.census().users, store.census().versions) == (0, {})
