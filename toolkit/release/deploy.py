@@ -190,7 +190,7 @@ def ask(site: Site, version: str) -> str:
 
 def finish(site: Site, plan: Plan) -> str:
     try:
-        drain.finish(site, plan.watch)
+        drain.finish(site, plan.watch, plan.version)
     except Failed as error:
         next = f"mend it, then: bgctl promote, or: bgctl rollback; before this: {error.next}"
         raise Failed(error.what, f"{error.why}; people are served", next, error.detail) from None

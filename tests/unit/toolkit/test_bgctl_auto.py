@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from engines import FakeEngine, site_of
+from engines import FakeEngine, Hooked, Killed, site_of
 from hypothesis import given
 from hypothesis import strategies as st
 from worlds import BGCTL, ROOT, World
@@ -94,6 +94,36 @@ def test_42_a_promotion_that_was_cut_short_goes_on(world: World, site: Site) -> 
     world.sessions = None
     assert auto.run(site, Terms()) == 0
     assert world.state["phase"] == "rest"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_42_killed_anywhere_the_next_minute_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    config = world.root / "bgctl.toml"
+    config.write_text(config.read_text().replace('interval = "500ms"', 'interval = "1ms"'))
+    hook = Hooked(monkeypatch)
+
+    def begin(at: int) -> Site:
+        draining(world)
+        world.serve(world.blue, "1.6.7")
+        (world.root / ".env").write_text("CURRENT_VERSION=1.6.7\nVERSION=1.6.8\n")
+        hook.count, hook.at, hook.after = 0, at, after
+        site, engine = hook.site_of(world)
+        engine.there.add("frontend-green")
+        return site
+
+    assert auto.run(begin(-1), Terms()) == 0
+    total = hook.count
+    assert total > 8
+    for at in range(total):
+        site = begin(at)
+        with pytest.raises(Killed):
+            auto.run(site, Terms())
+        hook.at = -1
+        assert auto.run(site, Terms()) == 0, at
+        blue = world.state["slots"]["blue"]
+        assert (world.state["phase"], blue["version"], blue["weight"]) == ("rest", "1.6.8", 100), at
 
 
 @pytest.mark.parametrize(
