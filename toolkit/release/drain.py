@@ -94,6 +94,7 @@ def record(site: Site, left: Remaining) -> None:
 def finish(site: Site, watch: Watch, new: str) -> None:
     """Promotes. If somebody has come back meanwhile, or another bgctl is at work, waits again."""
     while (now := site.state()).phase != "rest":
+        promote.check_direction(now)
         try:
             return promote.run(site, watch.terms)
         except promote.NotEmpty as error:

@@ -18,7 +18,7 @@ from worlds import BGCTL, ROOT, World
 
 from toolkit import cron, slots, trouble
 from toolkit.errors import Failed, Refused
-from toolkit.release import auto
+from toolkit.release import auto, deploy, drain, rollback
 from toolkit.release.remaining import Terms
 from toolkit.site import Site
 from toolkit.trouble import Note
@@ -126,6 +126,32 @@ def test_42_killed_anywhere_the_next_minute_goes_on(
         assert (world.state["phase"], blue["version"], blue["weight"]) == ("rest", "1.6.8", 100), at
 
 
+def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
+    world: World, said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a promotion that has got far: both leave the phase that a promotion has."""
+    world.put("promoting", {"version": "1.6.8", "state": "ready", "weight": 100}, CANDIDATE, "stop-green")
+    world.serve(world.blue, "1.6.8")
+    site, engine = site_of(world)
+
+    def fail(service: str, env: object, grace: float = 10) -> None:
+        raise Failed(f"{service} is not healthy")
+
+    monkeypatch.setattr(engine, "up", fail)
+    with pytest.raises(Failed, match="frontend-blue is not healthy"):
+        rollback.run(site)
+    before = world.state
+    assert before["phase"] == "promoting"
+    said()
+    assert auto.run(site, Terms(deadline=1)) == Refused.code
+    assert "next: bgctl rollback, or: bgctl promote" in said()
+    with pytest.raises(Refused, match="a rollback has begun"):
+        deploy.run(site, deploy.Plan("1.6.8", drain.Watch(Terms()), ask=False))
+    with pytest.raises(Refused, match="a rollback has begun"):
+        drain.finish(site, drain.Watch(Terms()), "1.6.8")
+    assert world.state == before
+
+
 @pytest.mark.parametrize(
     ("phase", "blue", "green"),
     [("rest", READY, NONE), ("candidate", READY, CANDIDATE), ("canary", BLUE_90, CANARY)],
@@ -218,6 +244,7 @@ def test_a_precondition_that_is_not_met_is_told_at_once(world: World, site: Site
     world.serve(world.green, "0.0.0")
     assert auto.run(site, Terms()) == Refused.code
     assert "green is not healthy" in said()
+    assert not (world.root / "state" / "history.jsonl").exists()
 
 
 def test_what_cannot_be_noted_is_said(tmp_path: Path) -> None:
