@@ -100,8 +100,6 @@ def test_42_a_promotion_that_was_cut_short_goes_on(world: World, site: Site) -> 
 def test_42_killed_anywhere_the_next_minute_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
-    config = world.root / "bgctl.toml"
-    config.write_text(config.read_text().replace('interval = "500ms"', 'interval = "1ms"'))
     hook = Hooked(monkeypatch)
 
     def begin(at: int) -> Site:

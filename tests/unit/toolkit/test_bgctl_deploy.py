@@ -55,8 +55,6 @@ def at_rest(world: World) -> None:
     world.put("rest", READY, NONE)
     world.serve(world.blue, "1.6.7")
     world.serve(world.green, "nothing yet")
-    config = world.root / "bgctl.toml"
-    config.write_text(config.read_text().replace('interval = "500ms"', 'interval = "1ms"'))
     env = world.root / ".env"
     env.write_text("CURRENT_VERSION=1.6.7\nVERSION=1.6.7\n")
 
