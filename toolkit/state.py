@@ -157,6 +157,18 @@ def retire_blue(state: State, now: datetime) -> State:
     return _next(state, now, "promoting", _at(release, "retire-blue"), blue, ready(release.new))
 
 
+def hold_green(state: State, now: datetime) -> State:
+    """A promotion is being taken back: green serves everyone until blue is on the old version again."""
+    release = _release(state)
+    blue = maint(state.slots.blue.version)
+    return _next(state, now, "promoting", _at(release, "rollback"), blue, ready(release.new))
+
+
+def going_back(state: State) -> bool:
+    """Whether a rollback has begun: then nothing goes forward by itself."""
+    return state.deployment is not None and state.deployment.step == "rollback"
+
+
 def blue_on_new(state: State, now: datetime) -> State:
     """Blue runs the new version too, takes over, and green finishes what it has."""
     release = _release(state)

@@ -39,7 +39,9 @@ def act(site: Site, terms: Terms) -> None:
         if site.ui.watched:
             site.ui.say(f"nothing is draining in phase {now.phase}")
         return
+    promote.check_direction(now)
     try:
+        promote.check(site, now, terms)  # what is refused every minute must not fill the history
         promote.run(site, terms)
     except promote.NotEmpty as error:  # somebody has come back this very moment
         raise NotYet(error.what, error.why) from None

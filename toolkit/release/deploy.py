@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from toolkit import slots, state
 from toolkit.errors import Failed, NotYet, Refused
-from toolkit.release import drain, rollback, route, up_green
+from toolkit.release import drain, promote, rollback, route, up_green
 from toolkit.release.drain import Watch
 from toolkit.release.images import Images
 from toolkit.release.steps import Step, preview, walk
@@ -56,6 +56,7 @@ def check(site: Site, now: State, version: str) -> None:
     if release and release.new != version:
         what = f"{release.new} is under way (phase {now.phase})"
         raise Refused(what, "one release at a time", f"bgctl deploy {release.new}, or: bgctl rollback")
+    promote.check_direction(now)
     if now.phase in ("rest", "candidate"):
         state.candidate(now, version, site.now())
         up_green.check_ground(site, now)
@@ -190,7 +191,7 @@ def ask(site: Site, version: str) -> str:
 
 def finish(site: Site, plan: Plan) -> str:
     try:
-        drain.finish(site, plan.watch)
+        drain.finish(site, plan.watch, plan.version)
     except Failed as error:
         next = f"mend it, then: bgctl promote, or: bgctl rollback; before this: {error.next}"
         raise Failed(error.what, f"{error.why}; people are served", next, error.detail) from None

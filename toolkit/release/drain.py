@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from toolkit import state
-from toolkit.errors import NotYet, Refused
+from toolkit.errors import Locked, NotYet, Refused
 from toolkit.release import outlook, promote, route
 from toolkit.release.remaining import Remaining, Terms, remaining
 from toolkit.site import Site
@@ -36,7 +36,7 @@ def run(site: Site, watch: Watch, yes: bool = False) -> None:
         return
     seen = "" if yes else settle(site, left)
     if yes or (site.ui.can_ask and site.ui.confirm(f"{seen}. Promote {new} now?")):
-        finish(site, watch)
+        finish(site, watch, new)
     else:
         site.ui.say(f"{seen}: next: bgctl promote{watch.terms.options(site.config.drain)}")
 
@@ -91,15 +91,22 @@ def record(site: Site, left: Remaining) -> None:
         site.save(state.drained(_same(site, left), site.now()))
 
 
-def finish(site: Site, watch: Watch) -> None:
-    """Promotes. If somebody has come back meanwhile, waits again."""
+def finish(site: Site, watch: Watch, new: str) -> None:
+    """Promotes. If somebody has come back meanwhile, or another bgctl is at work, waits again."""
     while (now := site.state()).phase != "rest":
+        promote.check_direction(now)
         try:
             return promote.run(site, watch.terms)
         except promote.NotEmpty as error:
             site.ui.say(f"{error}; waiting on")
-        wait(site, watch)
-    site.ui.say(f"another bgctl was first: {now.slots.blue.version} is what everyone has")
+            wait(site, watch)
+        except Locked as error:
+            site.ui.progress(f"{error}; waiting")
+            time.sleep(watch.interval)
+    if now.slots.blue.version != new:
+        why = f"{now.slots.blue.version} is what everyone has"
+        raise Refused("the release has moved on", why, "bgctl status")
+    site.ui.say(f"another bgctl was first: {new} is what everyone has")
     return None
 
 

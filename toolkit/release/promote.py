@@ -80,6 +80,13 @@ def check(site: Site, now: State, terms: Terms) -> Deployment:
     return release
 
 
+def check_direction(now: State) -> None:
+    """For who promotes unasked. Raises Refused when a rollback was cut short: somebody wants to go back."""
+    if now.phase == "promoting" and state.going_back(now):
+        why = "it was cut short, and nothing goes forward by itself"
+        raise Refused("a rollback has begun", why, "bgctl rollback, or: bgctl promote")
+
+
 def check_empty(site: Site, now: State, terms: Terms) -> None:
     """Raises NotEmpty while a drain would wait; what disable-blue or an earlier try has taken out may go."""
     if now.phase == "promoting" or now.slots.blue.state == "maint":

@@ -66,7 +66,7 @@ def promoted(site: Site, release: Deployment) -> bool:
 
 def hold(site: Site, new: str) -> str:
     slots.start(site, "green", new)
-    route.switch(site, state.retire_blue(site.state(), site.now()))
+    route.switch(site, state.hold_green(site.state(), site.now()))
     return slots.wait_empty(site, "blue")
 
 

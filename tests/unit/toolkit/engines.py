@@ -1,9 +1,11 @@
 """An engine without containers: it notes what is asked of it, and what it starts answers as it should."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import pytest
 from worlds import World
 
+from toolkit import atomic
 from toolkit.compose import Compose, ComposeService
 from toolkit.site import Site
 from toolkit.ui import UI
@@ -84,3 +86,33 @@ def site_of(world: World, ui: UI | None = None) -> tuple[Site, FakeEngine]:
     site, engine = Site(world.root, ui or UI(), "test"), FakeEngine(world)
     site.__dict__["engine"] = engine
     return site, engine
+
+
+class Killed(BaseException):
+    """kill -9: nothing is undone."""
+
+
+class Hooked:
+    """Counts what bgctl writes or asks an engine for, and kills it before or after the one numbered `at`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count, self.at, self.after = 0, -1, False
+        write = atomic.write
+        monkeypatch.setattr(atomic, "write", lambda *a, **k: self.through(lambda: write(*a, **k)))
+
+    def through(self, do: Callable[[], object]) -> object:
+        mine, self.count = self.count, self.count + 1
+        if mine == self.at and not self.after:
+            raise Killed
+        result = do()
+        if mine == self.at:
+            raise Killed
+        return result
+
+    def site_of(self, world: World) -> tuple[Site, FakeEngine]:
+        site, engine = site_of(world)
+        for name in ("up", "remove", "build", "push", "pull"):
+            call = getattr(engine, name)
+            hooked = lambda *a, call=call: self.through(lambda: call(*a))  # noqa: E731
+            setattr(engine, name, hooked)
+        return site, engine

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from engines import FakeEngine, site_of
+from engines import FakeEngine, Hooked, Killed, site_of
 from hypothesis import given
 from hypothesis import strategies as st
 from worlds import BGCTL, ROOT, World
 
 from toolkit import cron, slots, trouble
 from toolkit.errors import Failed, Refused
-from toolkit.release import auto
+from toolkit.release import auto, deploy, drain, rollback
 from toolkit.release.remaining import Terms
 from toolkit.site import Site
 from toolkit.trouble import Note
@@ -94,6 +94,60 @@ def test_42_a_promotion_that_was_cut_short_goes_on(world: World, site: Site) -> 
     world.sessions = None
     assert auto.run(site, Terms()) == 0
     assert world.state["phase"] == "rest"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_42_killed_anywhere_the_next_minute_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    hook = Hooked(monkeypatch)
+
+    def begin(at: int) -> Site:
+        draining(world)
+        world.serve(world.blue, "1.6.7")
+        (world.root / ".env").write_text("CURRENT_VERSION=1.6.7\nVERSION=1.6.8\n")
+        hook.count, hook.at, hook.after = 0, at, after
+        site, engine = hook.site_of(world)
+        engine.there.add("frontend-green")
+        return site
+
+    assert auto.run(begin(-1), Terms()) == 0
+    total = hook.count
+    assert total > 8
+    for at in range(total):
+        site = begin(at)
+        with pytest.raises(Killed):
+            auto.run(site, Terms())
+        hook.at = -1
+        assert auto.run(site, Terms()) == 0, at
+        blue = world.state["slots"]["blue"]
+        assert (world.state["phase"], blue["version"], blue["weight"]) == ("rest", "1.6.8", 100), at
+
+
+def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
+    world: World, said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a promotion that has got far: both leave the phase that a promotion has."""
+    world.put("promoting", {"version": "1.6.8", "state": "ready", "weight": 100}, CANDIDATE, "stop-green")
+    world.serve(world.blue, "1.6.8")
+    site, engine = site_of(world)
+
+    def fail(service: str, env: object, grace: float = 10) -> None:
+        raise Failed(f"{service} is not healthy")
+
+    monkeypatch.setattr(engine, "up", fail)
+    with pytest.raises(Failed, match="frontend-blue is not healthy"):
+        rollback.run(site)
+    before = world.state
+    assert before["phase"] == "promoting"
+    said()
+    assert auto.run(site, Terms(deadline=1)) == Refused.code
+    assert "next: bgctl rollback, or: bgctl promote" in said()
+    with pytest.raises(Refused, match="a rollback has begun"):
+        deploy.run(site, deploy.Plan("1.6.8", drain.Watch(Terms()), ask=False))
+    with pytest.raises(Refused, match="a rollback has begun"):
+        drain.finish(site, drain.Watch(Terms()), "1.6.8")
+    assert world.state == before
 
 
 @pytest.mark.parametrize(
@@ -188,6 +242,7 @@ def test_a_precondition_that_is_not_met_is_told_at_once(world: World, site: Site
     world.serve(world.green, "0.0.0")
     assert auto.run(site, Terms()) == Refused.code
     assert "green is not healthy" in said()
+    assert not (world.root / "state" / "history.jsonl").exists()
 
 
 def test_what_cannot_be_noted_is_said(tmp_path: Path) -> None:

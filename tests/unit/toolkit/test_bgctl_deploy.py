@@ -6,10 +6,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
-from engines import FakeEngine, site_of
+from engines import FakeEngine, Hooked, Killed, site_of
 from worlds import BGCTL, Reply, World
 
-from toolkit import atomic
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.release import deploy
 from toolkit.release.deploy import Plan
@@ -56,8 +55,6 @@ def at_rest(world: World) -> None:
     world.put("rest", READY, NONE)
     world.serve(world.blue, "1.6.7")
     world.serve(world.green, "nothing yet")
-    config = world.root / "bgctl.toml"
-    config.write_text(config.read_text().replace('interval = "500ms"', 'interval = "1ms"'))
     env = world.root / ".env"
     env.write_text("CURRENT_VERSION=1.6.7\nVERSION=1.6.7\n")
 
@@ -366,48 +363,23 @@ def test_46_it_goes_on_from_where_the_release_is(resting: World, phase, blue, gr
     assert not [call for call in engine.asked if call.startswith(("build", "push"))]
 
 
-class Killed(BaseException):
-    """kill -9: nothing is undone."""
-
-
-class Hooked:
-    """Counts what a deploy writes or asks an engine for, and kills it before or after the one numbered."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.count, self.at, self.after = 0, -1, False
-        write = atomic.write
-        monkeypatch.setattr(atomic, "write", lambda *a, **k: self.through(lambda: write(*a, **k)))
-
-    def through(self, do: Callable[[], object]) -> object:
-        mine, self.count = self.count, self.count + 1
-        if mine == self.at and not self.after:
-            raise Killed
-        result = do()
-        if mine == self.at:
-            raise Killed
-        return result
-
-    def engine(self, world: World) -> tuple[Site, FakeEngine]:
-        site, engine = site_of(world)
-        engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
-        for name in ("up", "remove", "build", "push", "pull"):
-            call = getattr(engine, name)
-            hooked = lambda *a, call=call: self.through(lambda: call(*a))  # noqa: E731
-            setattr(engine, name, hooked)
-        return site, engine
+def hooked(hook: Hooked, world: World) -> tuple[Site, FakeEngine]:
+    site, engine = hook.site_of(world)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
+    return site, engine
 
 
 @pytest.mark.parametrize("after", [False, True])
 def test_42_killed_anywhere_it_goes_on(resting: World, monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
     hook = Hooked(monkeypatch)
-    deploy.run(hook.engine(resting)[0], PLAN)
+    deploy.run(hooked(hook, resting)[0], PLAN)
     assert released(resting)
     total = hook.count
     assert total > 15
     for at in range(total):
         at_rest(resting)
         hook.count, hook.at, hook.after = 0, at, after
-        site, engine = hook.engine(resting)
+        site, engine = hooked(hook, resting)
         with pytest.raises(Killed):
             deploy.run(site, PLAN)
         hook.at = -1
@@ -422,11 +394,11 @@ def test_42_killed_anywhere_it_can_be_taken_back(resting: World, monkeypatch: py
     from toolkit.release import rollback
 
     hook = Hooked(monkeypatch)
-    deploy.run(hook.engine(resting)[0], PLAN)
+    deploy.run(hooked(hook, resting)[0], PLAN)
     for at in range(hook.count):
         at_rest(resting)
         hook.count, hook.at = 0, at
-        site, engine = hook.engine(resting)
+        site, engine = hooked(hook, resting)
         with pytest.raises(Killed):
             deploy.run(site, PLAN)
         hook.at = -1

@@ -1,5 +1,6 @@
 """What a drain waits for, until when, what it says meanwhile, and what it does then."""
 
+import fcntl
 import io
 import itertools
 import os
@@ -259,6 +260,35 @@ def test_a_promotion_by_another_ends_the_wait(world: World) -> None:
     assert drain.gone_on(site.state(), release)
     world.put("rest", READY, NONE)
     assert not drain.gone_on(site.state(), release)
+
+
+def test_44_another_bgctl_is_waited_for_before_the_promotion(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draining(world)
+    site, _ = site_of(world)
+    said: list[str] = []
+    directory = os.open(world.root / "state", os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+
+    def progress(text: str) -> None:
+        said.append(text)
+        fcntl.flock(directory, fcntl.LOCK_UN)
+
+    monkeypatch.setattr(site.ui, "progress", progress)
+    drain.run(site, Watch(Terms(), interval=0.001), yes=True)
+    os.close(directory)
+    assert "another bgctl is at work here" in said[0]
+    assert world.state["phase"] == "rest"
+
+
+def test_what_another_bgctl_has_taken_back_is_not_promoted(world: World) -> None:
+    world.put("rest", READY, NONE)
+    site, _ = site_of(world)
+    with pytest.raises(Refused, match=r"moved on: 1\.6\.7 is what everyone has"):
+        drain.finish(site, Watch(Terms()), "1.6.8")
+    world.put("rest", {**READY, "version": "1.6.8"}, NONE)
+    drain.finish(site, Watch(Terms()), "1.6.8")
 
 
 def test_it_gives_up_in_time(world: World) -> None:

@@ -35,6 +35,9 @@ OPTIONS = "--project-name shop --file compose.yaml --env-file .env --profile dep
             "podman-compose --in-pod=false --project-name shop --file prod.yaml --env-file prod.env"
             " --profile deployment up -d --no-deps frontend-green",
         ),
+        (DOCKER.build("a-green", "b-green"), f"docker-compose {OPTIONS} build a-green b-green"),
+        (PLUGIN.build("a-green"), f"docker compose {OPTIONS} build a-green"),
+        (PODMAN.push("x:1"), "podman push x:1"),
         (DOCKER.config(), f"docker-compose {OPTIONS} config"),
         (DOCKER.ids(), "docker ps --all --quiet --filter label=com.docker.compose.project=shop"),
         (PODMAN.ids(), "podman ps --all --quiet --filter label=com.docker.compose.project=shop"),
@@ -168,6 +171,14 @@ def test_a_compose_file_that_fits() -> None:
     found = Compose.parse(RESOLVED)
     check(CONFIG, found, ROOT / "compose" / "compose.yaml")
     assert found.image("frontend-green") == "f:1.6.8"
+
+
+@pytest.mark.parametrize(
+    ("entry", "built"),
+    [("build: .", True), ("build: {context: ., dockerfile: Dockerfile}", True), ("image: x", False)],
+)
+def test_what_is_built_says_so(entry: str, built: bool) -> None:
+    assert bool(Compose.parse(f"services: {{a: {{{entry}}}}}").services["a"].build) is built
 
 
 def test_50_a_service_that_is_missing_is_named() -> None:

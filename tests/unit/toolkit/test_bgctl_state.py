@@ -165,6 +165,7 @@ class Release(RuleBasedStateMachine):
                 state.disable_blue,
                 state.drained,
                 state.retire_blue,
+                state.hold_green,
                 state.blue_on_new,
                 state.retire_green,
                 state.back_to_blue,

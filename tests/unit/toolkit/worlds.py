@@ -120,6 +120,7 @@ class World:
             "127.0.0.1:8090": self.api.address,
             "127.0.0.1:8081": self.blue.address,
             "127.0.0.1:8083": self.green.address,
+            'interval = "500ms"': 'interval = "1ms"',
         }
         for old, new in moved.items():
             text = text.replace(old, new)
