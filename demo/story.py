@@ -18,7 +18,7 @@ COOKIE_USERS, BEARER_USERS, VISITORS, SOCKETS, TWO_TABS = 60, 20, 40, 50, 10
 CROWD = COOKIE_USERS + BEARER_USERS + VISITORS + SOCKETS + TWO_TABS
 NEWCOMERS = 20
 REQUESTS = 20_000
-PAUSE = 0.1  # seconds between two who leave
+PAUSE = 0.12  # seconds between two who leave
 POLL = 0.2
 CRON = 1.0  # seconds between two looks of an unattended drain; cron's would be a minute
 PATIENCE = 120.0  # seconds until something that must happen has happened
@@ -108,7 +108,7 @@ class Story:
             f"{NEXT} is next, and this time nobody has to log out: whoever loads a page gets the new one"
         )
         self.project.configure(migrate="navigation")
-        self.console.print('  [cyan]bgctl.toml[/cyan]: [drain] migrate = "navigation"', markup=True)
+        self.remark('bgctl.toml: [drain] migrate = "navigation"')
         self.bgctl("up")
         self.bgctl("up-green", NEXT)
         self.load.set_served({NEW, NEXT})

@@ -32,9 +32,14 @@ def navigation(referer: str | None = None) -> Headers:
     }
 
 
+def landing(referer: str) -> Headers:
+    """The page to which a form on `referer` has led, by a redirect."""
+    return {"Cache-Control": "max-age=0", **navigation(referer)}
+
+
 def form(origin: str, referer: str) -> Headers:
     """A form that is sent: a navigation by POST."""
-    return {"Cache-Control": "max-age=0", "Origin": origin, **navigation(referer)}
+    return {"Origin": origin, **landing(referer)}
 
 
 def asset(path: str, origin: str, referer: str, *, module: bool = False) -> Headers:

@@ -24,6 +24,7 @@ class Tab(Caller):
     """`page` is None while there is none: before the first, and after one that failed."""
 
     page: Page | None = None
+    _landing = False  # the page's form was sent, and the next navigation is where it leads
 
     async def view(self, path: str, calls: int = 1) -> None:
         """A page view as a person has it: the document, its assets, API calls, and now and then a note."""
@@ -43,7 +44,9 @@ class Tab(Caller):
         drains = session.version is not None and session.version == self.scene.draining
         session.views += drains
         judge = Navigation(session, lambda: self.scene.migrate)
-        sent = headers.navigation(self.page.url if self.page else None)
+        referer = self.page.url if self.page else None
+        sent = headers.landing(referer) if referer and self._landing else headers.navigation(referer)
+        self._landing = False
         answer = await self.request("GET", path, judge, headers=sent)
         if drains:
             self.recorder.viewed(session.views)
@@ -74,7 +77,9 @@ class Tab(Caller):
         """Send a form of the page that is open. The page that it leads to is the next navigation."""
         assert self.page
         sent = headers.form(self.scene.base_url, self.page.url)
-        return await self.send("POST", path, self.page, data=form, headers=sent)
+        answer = await self.send("POST", path, self.page, data=form, headers=sent)
+        self._landing = answer is not None
+        return answer
 
     async def log_out(self) -> None:
         """At once, by the button on the page; a browser that shows none asks all the same."""

@@ -21,7 +21,7 @@ Kind = Literal["cookie", "bearer", "anonymous", "websocket", "tabs"]
 KINDS: tuple[Kind, ...] = ("cookie", "bearer", "anonymous", "websocket", "tabs")
 
 SESSION_COOKIE = re.compile(r"(?:__Host-)?bg_session")
-STAY = (5, 40)  # API calls that a tab in the background makes before its page is loaded anew
+STAY = (5, 30)  # API calls that a tab in the background makes before its page is loaded anew
 
 
 class User(Person):
@@ -87,11 +87,14 @@ class User(Person):
         self.session.signed = claims(token).get("deploymentVersion") or self.version
         if self.kind == "bearer":
             self.http.headers["Authorization"] = f"Bearer {token}"
+        elif self.kind != "websocket":
+            await self.tabs[0].view(BOARD)  # where the log-in leads
         return True
 
     async def _log_in(self, tab: Tab) -> str | None:
         form = {"user": self.name, "email": f"{self.name}@example.test"}
-        if await tab.open("/login") is None or await tab.submit("/login", form) is None:
+        page = await tab.open("/login")
+        if page is None or not await tab.load(page) or await tab.submit("/login", form) is None:
             return None
         token = next((c.value for c in self.http.cookie_jar if SESSION_COOKIE.fullmatch(c.key)), None)
         if not token:
@@ -141,5 +144,6 @@ class User(Person):
             connector=connector,
             cookie_jar=CookieJar(unsafe=True) if browses else DummyCookieJar(),
             headers=headers.ALWAYS if browses else None,
+            skip_auto_headers=("Accept",) if browses else (),  # a browser's handshake has none
             timeout=ClientTimeout(total=self.scene.timeout),
         )

@@ -350,6 +350,33 @@ def test_process_obeys_and_reports(service_key: Path) -> None:
     run(scenario())
 
 
+def test_process_migrates_and_leaves(service_key: Path) -> None:
+    def story(stage: Stage) -> None:
+        with LoadProcess(stage.url, served={OLD}, rate=200) as load:
+            load.spawn("cookie", 2)
+            load.spawn("bearer", 2)
+            while load.snapshot().sessions.get(OLD, 0) < 4:
+                pass
+            load.set_served({OLD, NEW})
+            load.set_migrate("navigation")
+            load.set_draining(OLD)
+            stage.proxy.current, stage.proxy.migrate = NEW, True
+            load.leave(OLD, 0.01, kind="bearer")
+            while load.snapshot().sessions != {NEW: 2}:
+                pass
+            load.set_draining(None)
+            load.set_migrate("never")
+            final = load.stop()
+            assert final.clean and final.migrated == 2, final.failures
+            assert final.pages == {NEW: 2}
+
+    async def scenario() -> None:
+        async with stage_of(service_key, OLD, NEW) as stage:
+            await asyncio.to_thread(story, stage)
+
+    run(scenario())
+
+
 def test_process_that_dies_is_reported() -> None:
     with LoadProcess("http://127.0.0.1:1", served=set()) as load:
         assert load._child is not None
