@@ -11,7 +11,7 @@ from rich.table import Table
 
 from .load import LoadError, LoadProcess, Tally
 from .project import ROOT, Ports, Project
-from .story import IDLE, NEXT, OLD, RATE, Story, StoryError
+from .story import FIRST, IDLE, NEXT, OLD, RATE, Story, StoryError
 
 DIRECTORY = ROOT / ".demo"
 NAME = "bgctl-demo"
@@ -27,7 +27,7 @@ def main() -> int:
         console.print("demo: stopped and removed")
         return 0
     ports = Ports() if Ports().all_free() else Ports.free()
-    project = Project(DIRECTORY, NAME, version=OLD, ports=ports, idle_timeout=IDLE).create()
+    project = Project(DIRECTORY, NAME, version=OLD, ports=ports, idle_timeout=IDLE, migrate=FIRST).create()
     kept = False
     try:
         tally = _run(project, console)

@@ -62,7 +62,7 @@ def active_window(config: Config) -> int:
 def held_every(config: Config) -> int:
     """Seconds after which an open request is activity again: often enough for the shortest time-out."""
     idles = [idle for idle in (config.sessions.idle_timeout, config.drain.idle_timeout) if idle]
-    return int(max(1, min(10, *[idle / 10 for idle in idles])))
+    return int(max(1, min([10, *(idle / 10 for idle in idles)])))
 
 
 def files(config: Config) -> dict[str, bytes]:

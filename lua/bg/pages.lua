@@ -1,33 +1,63 @@
--- Which version a session's pages and scripts came from: while a session moves from one version to the next, a tab that
--- still shows a page of the old one is served by the old one. Kept in memory that all workers share; what is forgotten
--- (the least used first) goes with its session.
+-- Which version a browser's pages and scripts came from: while its session moves from one version to the next, a tab
+-- that still shows a page of the old one is served by the old one. A browser's list has a name, which its pin carries
+-- from its very first page on, so that what is listed is all that it may have open. Lists are kept in memory that all
+-- workers share; of what no longer fits, the least used is forgotten.
 
+local base64url = require("bg.base64url")
+local crypto = require("bg.crypto")
 local metrics = require("bg.metrics")
 
 local ngx = ngx
+local sub = string.sub
 
 local SECONDS = 7 * 86400 -- a tab may stay open for as long as a token lives
 local FORGOTTEN = metrics.series("bgctl_activity_forgotten_total")
+local EPOCH = "epoch" -- no key of a page: those are hashes
+local EPOCH_BYTES, NAME_BYTES = 6, 9
 
 local dict = ngx.shared.bg_pages
 
 local _M = {}
 
-local function key_of(sid, path)
-    return ngx.md5_bin(sid .. " " .. path)
+-- Names begin with the epoch: a list from before a restart, or from before a time in which nothing was noted, has gaps.
+local epoch
+
+--- Begins to keep lists, or stops (`keeps` false). A reload that goes on keeping them goes on with those there are.
+function _M.begin(keeps)
+    if keeps then
+        dict:safe_add(EPOCH, base64url.encode(crypto.random(EPOCH_BYTES)))
+    else
+        dict:delete(EPOCH)
+    end
+    epoch = dict:get(EPOCH)
 end
 
---- Session `sid` got what is at `path` from `version`.
-function _M.note(sid, path, version)
-    local _, _, forgotten = dict:set(key_of(sid, path), version, SECONDS)
+--- A name for the list of a browser that has no page yet; nil while no lists are kept. It follows from the session, so
+-- that tabs which a browser restores all at once begin one list.
+function _M.name(sid)
+    return epoch and epoch .. base64url.encode(sub(ngx.md5_bin(sid), 1, NAME_BYTES)) or nil
+end
+
+--- Whether the list with this name (which may be nil) is kept, without a gap.
+function _M.knows(name)
+    return name ~= nil and epoch ~= nil and sub(name, 1, #epoch) == epoch
+end
+
+local function key_of(name, path)
+    return ngx.md5_bin(name .. " " .. path)
+end
+
+--- The browser of list `name` got what is at `path` from `version`.
+function _M.note(name, path, version)
+    local _, _, forgotten = dict:set(key_of(name, path), version, SECONDS)
     if forgotten then
         metrics.add(FORGOTTEN)
     end
 end
 
---- The version from which session `sid` last got what is at `path`, or nil.
-function _M.version(sid, path)
-    return dict:get(key_of(sid, path))
+--- The version from which it last got what is at `path`, or nil.
+function _M.version(name, path)
+    return dict:get(key_of(name, path))
 end
 
 return _M

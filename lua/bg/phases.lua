@@ -4,6 +4,7 @@ local activity = require("bg.activity")
 local credentials = require("bg.credentials")
 local metrics = require("bg.metrics")
 local open = require("bg.open")
+local pages = require("bg.pages")
 local router = require("bg.router")
 local settings = require("bg.settings")
 local slot_totals = require("bg.slot_totals")
@@ -55,6 +56,7 @@ end
 function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
+    pages.begin(given.keeps_pages)
     activity.init(given, function() return slot_totals.by_version(router.state.value) end)
 end
 

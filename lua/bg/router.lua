@@ -32,32 +32,40 @@ function _M.init(given)
     _M.state = watched.new("state.json", function() return files.read(settings.state_file) end, routes.parse)
 end
 
--- The slot of a request that a page of the session makes, where that page is known to be another version's than the
--- session's own: only one that has moved on has such pages.
+-- The slot of a request that a page makes, where that page is known to be of the version that its session has left.
 local function page_slot(state, held_pin, request)
-    local old = state.by_version[held_pin.from]
-    if not old or held_pin.version == held_pin.from or page.is_load(request) then
+    local old = held_pin and held_pin.from and state.by_version[held_pin.from]
+    if not old or held_pin.version == held_pin.from or not pages.knows(held_pin.pages) or page.is_load(request) then
         return nil
     end
     local path = page.referrer(request)
-    local version = path and pages.version(held_pin.sid, path)
-    return version == old.version and old or nil
+    return path and pages.version(held_pin.pages, path) == old.version and old or nil
 end
 
--- Whether this page load takes its session along to the version that new sessions get.
-local function moves(who, request, cookies, now)
-    if not page.is_load(request) then
-        return false
+-- The slot to which this page load takes its session along, if it does: the one that a new session would get.
+local function moved_slot(state, slot, who, request, cookies, now)
+    if slot.state ~= "drain" or not page.is_load(request) then
+        return nil
     end
     local asked = cookie.get(cookies, settings.update_cookie) ~= nil
-    return migration.allowed(settings.migrate, asked, function()
+    local moves = migration.allowed(settings.migrate, asked, pages.knows(place.pages), function()
         return activity.is_idle(who.key, settings.migrate_idle, now)
     end)
+    local target = moves and decision.fresh(state, crypto.fraction(who.sid))
+    return target and target ~= slot and target or nil
+end
+
+-- The name of a browser's list of pages: it begins with the first page, and goes on with the pin.
+local function list_name(held_pin, request, is_slotted)
+    if held_pin then
+        return held_pin.pages
+    end
+    return is_slotted and settings.keeps_pages and page.is_load(request) and pages.name(place.sid) or nil
 end
 
 -- What a pin says of having moved on is kept for as long as the version that was left is served.
 local function still_from(state, held_pin, version)
-    local from = held_pin and held_pin.sid == place.sid and held_pin.version == version and held_pin.from
+    local from = held_pin and held_pin.version == version and held_pin.from
     return from and from ~= version and state.by_version[from] and from or nil
 end
 
@@ -100,23 +108,22 @@ function _M.route(request, now, is_slotted)
     place.sid, place.version = who.pin_sid or who.sid, slot.version
     place.bound = in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid)
     place.from = still_from(state, held_pin, slot.version)
+    place.pages = list_name(held_pin, request, is_slotted)
 
-    local other = held_pin and held_pin.from and page_slot(state, held_pin, request)
+    local other = page_slot(state, held_pin, request)
     if other then
         return other, "page", nil, note(who, other, "page", request)
     end
     if not in_cookie and (rule == "token" or rule == "moved") then -- an API client: no jar for a pin, and no pages
         return slot, rule, nil, note(who, slot, rule, request)
     end
-    if is_slotted and slot.state == "drain" and moves(who, request, cookies, now) then
-        local target = decision.fresh(state, crypto.fraction(who.sid))
-        if target ~= slot then
-            place.from, place.version = slot.version, target.version
-            slot, rule = target, "migrated"
-        end
+    local target = is_slotted and moved_slot(state, slot, who, request, cookies, now)
+    if target then
+        place.from, place.version = slot.version, target.version
+        slot, rule = target, "migrated"
     end
-    if is_slotted and (settings.keeps_pages or place.from) and page.may_refer(request) then
-        pages.note(place.sid, request.path(), slot.version)
+    if is_slotted and pages.knows(place.pages) and page.may_refer(request) then
+        pages.note(place.pages, request.path(), slot.version)
     end
     if in_cookie and held_pin and held_pin.sid ~= place.sid then
         activity.gone(held_pin.sid) -- the visitor has logged in

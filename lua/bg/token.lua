@@ -73,8 +73,8 @@ local function refuse(claims, issuer, leeway, now)
     end
 end
 
---- The identity in `text`, `{version, sid, user, exp, from, bound, good_until}`, or nil and the reason (a word of
--- docs/tokens.md). `user` is nil where the token names none; `from` and `bound` are for pins to have (bg.pin).
+--- The identity in `text`, `{version, sid, user, exp, from, bound, pages, good_until}`, or nil and the reason (a word
+-- of docs/tokens.md). `user` is nil where the token names none; `from`, `bound` and `pages` are for pins (bg.pin).
 -- @param keys    table of kid -> key as crypto.key makes it
 -- @param rules   `{issuer = string, leeway = seconds}`
 -- @param now     seconds since the epoch
@@ -112,6 +112,7 @@ function _M.verify(text, keys, rules, now)
         exp = claims.exp,
         from = _M.is_version(claims.from) and claims.from or nil,
         bound = claims.bound == true,
+        pages = is_text(claims.pages, MAX_SID) and claims.pages or nil,
         good_until = min(claims.exp + rules.leeway, (key.retire_at or huge) - 1), -- the last good second
     }
 end

@@ -10,12 +10,12 @@ from rich.console import Console
 from stacks import Stack, running
 
 from demo.load import LoadProcess
-from demo.story import IDLE, NEW, NEXT, OLD, RATE, Story
+from demo.story import FIRST, IDLE, NEW, NEXT, OLD, RATE, Story
 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    with running(tmp_path / "project", idle_timeout=IDLE) as one:
+    with running(tmp_path / "project", idle_timeout=IDLE, migrate=FIRST) as one:
         yield one
 
 

@@ -119,10 +119,25 @@ def test_idle_is_what_has_been_silent_for_as_long_as_anything_is_known(nginx):
     assert seen(nginx, check + asked) == [False, True, False, True]
 
 
+def pages(nginx, code):
+    return nginx.run(f"local pages = require('bg.pages') {code}")
+
+
 def test_a_page_keeps_the_version_that_it_came_from_last(nginx):
-    pages = "local pages = require('bg.pages') pages.note('a', '/', '1.6.7') pages.note('b', '/', '1.6.8') "
+    pages(nginx, "pages.note('a', '/', '1.6.7') pages.note('b', '/', '1.6.8')")
     asked = "return pages.version('a', '/'), pages.version('b', '/'), pages.version('a', '/log') == nil"
-    assert nginx.run(pages + asked) == ["1.6.7", "1.6.8", True]
-    assert nginx.run(
-        "local pages = require('bg.pages') pages.note('a', '/', '1.6.8') return pages.version('a', '/')"
-    ) == ["1.6.8"]
+    assert pages(nginx, asked) == ["1.6.7", "1.6.8", True]
+    assert pages(nginx, "pages.note('a', '/', '1.6.8') return pages.version('a', '/')") == ["1.6.8"]
+
+
+def test_a_list_of_pages_is_known_until_there_is_a_gap(nginx):
+    (name,) = pages(nginx, "pages.begin(true) return pages.name('sid')")
+    assert pages(nginx, "return pages.name('sid'), pages.name('other')")[0] == name
+    assert pages(nginx, f"pages.begin(true) return pages.knows('{name}')") == [True], "a reload leaves no gap"
+    assert pages(nginx, "return pages.knows(nil), pages.knows('')") == [False, False]
+    code = f"pages.begin(false) local off = pages.knows('{name}') pages.begin(true) return off, pages.knows('{name}')"
+    assert pages(nginx, code) == [False, False]
+    assert pages(nginx, "pages.begin(false) return pages.name('sid') == nil, pages.knows(nil)") == [
+        True,
+        False,
+    ]

@@ -73,17 +73,12 @@ def test_63_no_header_makes_it_throw(lua, referer, host, method, word):
     page[b"referrer"](asked)
 
 
-@pytest.mark.parametrize(
-    ("mode", "asked", "idle", "allowed"),
-    [
-        (b"never", False, True, False),
-        (b"never", True, False, True),
-        (b"navigation", False, False, True),
-        (b"idle", False, False, False),
-        (b"idle", False, True, True),
-        (b"idle", True, False, True),
-    ],
-)
-def test_who_may_move_with_a_page_load(lua, mode, asked, idle, allowed):
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("knows_all", [True, False])
+@pytest.mark.parametrize("idle", [True, False])
+@pytest.mark.parametrize("mode", [b"never", b"idle", b"navigation"])
+def test_who_may_move_with_a_page_load(lua, mode, asked, knows_all, idle):
+    """Who has asked, always; by itself only with all pages known, and as the operator has it."""
+    allowed = asked or (knows_all and (mode == b"navigation" or (mode == b"idle" and idle)))
     is_idle = lua.runtime.eval(b"function() return true end" if idle else b"function() return false end")
-    assert bool(lua.module("migration")[b"allowed"](mode, asked, is_idle)) is allowed
+    assert bool(lua.module("migration")[b"allowed"](mode, asked, knows_all, is_idle)) is allowed

@@ -356,15 +356,20 @@ versions = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
 sids = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=128).map(str.encode)
 
 
-@given(sids, versions, st.none() | versions, st.booleans(), st.integers(1, 10**6))
-def test_a_pin_says_where_its_session_is(lua, sid, version, left, bound, life):
+lists = st.none() | st.from_regex(r"\A[A-Za-z0-9_-]{20}\Z")
+
+
+@given(sids, versions, st.none() | versions, st.booleans(), lists, st.integers(1, 10**6))
+def test_a_pin_says_where_its_session_is(lua, sid, version, left, bound, pages, life):
     pin = lua.module("pin")
     keys = lua.table({"pin": lua.module("crypto")[b"key"](b"HS256", SECRET)})
     rules = lua.table({"issuer": "bgctl-pin", "leeway": 0})
-    place = {"sid": pin[b"sid"](SECRET, sid), "version": version, "from": left, "bound": bound}
+    own = pin[b"sid"](SECRET, sid)
+    place = {"sid": own, "version": version, "from": left, "bound": bound, "pages": pages}
     text = pin[b"mint"](SECRET, lua.table(place), NOW + life, NOW)
     identity = plain(lua.module("token")[b"verify"](text, keys, rules, NOW))
-    assert (identity["version"], identity.get("from"), identity["bound"]) == (version, left, bound)
+    assert (identity["version"], identity["bound"]) == (version, bound)
+    assert (identity.get("from"), identity.get("pages")) == (left, pages)
     assert identity["exp"] == NOW + life
     again = pin[b"sid"](SECRET, identity["sid"].encode())
     assert again == place["sid"], "a session id stays the same from pin to pin"
@@ -379,7 +384,7 @@ def test_a_pin_is_no_session_token_and_a_token_no_pin(lua, keys, verify):
     assert lua.module("token")[b"verify"](sign("HS256").encode(), pins, rules, NOW) == (None, b"unknown_kid")
 
 
-PLACE = {"sid": "A" * 22, "version": "1.6.7", "from": None, "bound": True}
+PLACE = {"sid": "A" * 22, "version": "1.6.7", "from": None, "bound": True, "pages": "b" * 20}
 
 
 def test_a_pin_slides_half_way_through_its_life(lua):
@@ -391,7 +396,7 @@ def test_a_pin_slides_half_way_through_its_life(lua):
 
 
 @pytest.mark.parametrize(
-    "other", [{"version": "1.6.8"}, {"sid": "B" * 22}, {"from": "1.6.6"}, {"bound": False}]
+    "other", [{"version": "1.6.8"}, {"sid": "B" * 22}, {"from": "1.6.6"}, {"bound": False}, {"pages": None}]
 )
 def test_a_pin_that_says_something_else_is_minted_anew(lua, other):
     pin = lua.table({**PLACE, "exp": NOW + 200})

@@ -1,6 +1,7 @@
 """nginx.conf and settings.json from bgctl.toml."""
 
 import json
+import socket
 from pathlib import Path
 
 import jinja2
@@ -42,7 +43,25 @@ def test_settings() -> None:
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
         "pin_key_file": "/keys/pin.secret",
+        "proxy_key_file": "/keys/proxy.key",
+        "proxy_name": f"{socket.gethostname()}:8080",
+        "api": "127.0.0.1:8090",
+        "control": "127.0.0.1:9180",
+        "active_window": 1800,
+        "held_every": 10,
+        "migrate": "never",
+        "migrate_idle": 600,
     }
+
+
+@pytest.mark.parametrize(
+    ("idle", "window", "every"),
+    [("30m", 1800, 10), ("5s", 1800, 1), ("60s", 1800, 6), ("2h", 7200, 10), ("off", 7 * 86400, 10)],
+)
+def test_the_proxy_remembers_for_as_long_as_it_matters(idle: str, window: int, every: int) -> None:
+    text = EXAMPLE.replace('idle_timeout = "30m"', f'idle_timeout = "{idle}"')
+    settings = json.loads(render.settings(config.parse(text)))
+    assert (settings["active_window"], settings["held_every"]) == (window, every)
 
 
 def test_an_issuer_is_escaped() -> None:
