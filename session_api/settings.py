@@ -40,7 +40,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         try:
             return parse(text) if text else default
         except ValueError as error:
-            shown = re.sub(r"//[^/]*@", "//***@", text)  # a URL may hold a password
+            shown = re.sub(r":.*@", ":***@", text)  # a URL may hold a password
             raise SettingsError(f"{name}={shown!r}: {error}", f"set {name} in the compose file") from None
 
     issuer = environment.get("BGCTL_ISSUER", "")

@@ -18,7 +18,7 @@ import msgspec
 from redis import Redis, RedisCluster, RedisError
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisClusterException
 from redis.retry import Retry
 
 from session_api.clock import Clock
@@ -164,7 +164,7 @@ class RedisStore:
         """Down, loading, read-only, out of memory: whatever goes wrong leaves as a StoreError."""
         try:
             yield
-        except (RedisError, OSError) as error:
+        except (RedisError, RedisClusterException, OSError) as error:
             kind = StoreBusyError if str(error).startswith("BUSY ") else StoreError
             raise kind(f"Redis: {error}") from error
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from session_api.stores import StoreBusyError, StoreError
 
 SCHEMA_VERSION = 2
+CACHE = 8 * 1024  # KiB for each connection: a batch of activity touches pages all over the file
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -86,6 +87,7 @@ class SqliteFile:
         try:
             connection.execute("PRAGMA journal_mode = TRUNCATE")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{CACHE}")
             if self._schema(connection) < SCHEMA_VERSION:
                 self._migrate(connection)
             self._opened(connection)

@@ -15,7 +15,7 @@ local call = redis.call
 local base = string.sub(KEYS[1], 1, -7)
 local now = tonumber(ARGV[1]) or tonumber(call('TIME')[1])
 local window = tonumber(ARGV[2])
-local DAY = 86400
+local DAY, DAYS_KEPT = 86400, 30
 
 local function key(...)
     return table.concat({ base, ... }, ':')
@@ -46,7 +46,7 @@ local function depart(version, at, moment)
     local minute = math.floor(moment / 60)
     local day = key('d', version, math.floor(minute / 1440))
     call('HINCRBY', day, minute, 1)
-    call('EXPIRE', day, 31 * DAY)
+    call('EXPIRE', day, (DAYS_KEPT + 1) * DAY)
 end
 
 local function get(sid)

@@ -3,8 +3,8 @@ if sweep(1000) then
     return 'again'
 end
 local version, minute, walk = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
-local left = 0
-for day = math.floor(minute / 1440), math.floor(now / DAY) do
+local left, today = 0, math.floor(now / DAY)
+for day = math.max(math.floor(minute / 1440), today - DAYS_KEPT), today do
     local minutes = call('HGETALL', key('d', version, day))
     for i = 1, #minutes, 2 do
         left = left + (tonumber(minutes[i]) >= minute and tonumber(minutes[i + 1]) or 0)

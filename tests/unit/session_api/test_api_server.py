@@ -5,13 +5,16 @@ import os
 import signal
 import sqlite3
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
-from api_support import Caller, Server
+from api_support import Caller, RedisServer, Server
 
 from session_api import keyring
 
@@ -89,15 +92,26 @@ def test_52_a_killed_worker_loses_no_session(serve: Any, keys: Path) -> None:
     assert missing(server, keys, crowd.acknowledged) == []
 
 
-def test_52_a_killed_server_loses_no_session(serve: Any, keys: Path) -> None:
-    server = serve()
+@pytest.fixture(params=["sqlite", "redis"])
+def store_of(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The environment of servers that share a store of this kind."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    redis = RedisServer()
+    yield {"BGCTL_STORE": redis.address.url}
+    redis.stop()
+
+
+def test_52_a_killed_server_loses_no_session(serve: Any, keys: Path, store_of: dict[str, str]) -> None:
+    server = serve(**store_of)
     crowd = Crowd(server.url, keys)
     try:
         crowd.wait_for(20)
         server.kill()
     finally:
         crowd.go_home()
-    again = serve()
+    again = serve(**store_of)
     assert census(again, keys)["versions"]["1.6.8"]["sessions"] >= len(crowd.acknowledged)
     assert missing(again, keys, crowd.acknowledged) == []
 
@@ -121,21 +135,56 @@ def test_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, tmp_path
     assert census(server, keys)["totalActiveUsers"] == 9
 
 
-def test_56_double_logout_at_the_same_time(serve: Any, keys: Path) -> None:
-    server = serve()
-    with closing(Caller(server.url, keys)) as caller:
+def test_56_double_logout_at_the_same_time(serve: Any, keys: Path, store_of: dict[str, str]) -> None:
+    servers = [serve(**store_of), serve(**store_of)]
+    with closing(Caller(servers[0].url, keys)) as caller:
         token = caller.log_in("u1").json()["token"]
         caller.log_in("u2")
     together = threading.Barrier(8)
 
-    def log_out(_: int) -> int:
-        with closing(Caller(server.url, keys)) as caller:
+    def log_out(number: int) -> int:
+        with closing(Caller(servers[number % 2].url, keys)) as caller:
             together.wait()
             return caller.call("POST", "/api/auth/logout", token).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(log_out, range(8))) == [204] * 8
-    assert census(server, keys)["versions"]["1.6.8"]["sessions"] == 1
+    for server in servers:
+        assert census(server, keys)["versions"]["1.6.8"]["sessions"] == 1
+
+
+def test_several_proxies_and_log_ins_at_once(serve: Any, keys: Path, store_of: dict[str, str]) -> None:
+    """Two hosts; four proxies that tell of the same sessions and of others; users who log in meanwhile."""
+    servers = [serve(**store_of), serve(**store_of)]
+    together = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        with closing(Caller(servers[number % 2].url, keys)) as caller:
+            together.wait()
+            for batch in range(5):
+                if number < 4:
+                    rows = [tell(f"shared-{batch}-{each}", f"u{each}") for each in range(50)]
+                    rows += [tell(f"{number}-{batch}-{each}", None) for each in range(50)]
+                    assert "epoch" in caller.report(proxy=f"web{number}", sessions=rows)
+                else:
+                    assert caller.log_in(f"u{batch}").status_code == 201
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    with closing(Caller(servers[0].url, keys)) as caller:
+        epoch = caller.report()["epoch"]
+        for number in range(4):
+            caller.report(proxy=f"web{number}", epoch=epoch)
+    for server in servers:
+        counted = census(server, keys)
+        assert (counted["unknown"], counted["totalActiveUsers"]) == (None, 50)
+        assert counted["versions"]["1.6.8"]["sessions"] == 5 * 50 + 4 * 5
+        assert counted["versions"]["1.6.8"]["anonymous"] == 4 * 5 * 50
+
+
+def tell(sid: str, user: str | None) -> list[Any]:
+    now = time.time()
+    return [sid, user, "1.6.8", now, now + 3600]
 
 
 def test_11_a_large_token_is_told_so(serve: Any, keys: Path) -> None:
@@ -174,18 +223,24 @@ def test_logs_are_json_and_hold_no_secret(serve: Any, keys: Path, tmp_path: Path
         token = caller.log_in("user-name", email="secret@mail.example").json()["token"]
         (tmp_path / "sessions.db").write_bytes(b"\xa5" * 20000)
         assert caller.call("POST", "/api/auth/refresh", token).status_code == 503
+        seen = [["secret-sid", "user-name", "1.6.8", time.time(), time.time() + 60]]
+        assert caller.report(sessions=seen)["status"] == 503
+        assert caller.report(sessions=[*seen, ["secret-sid"]])["status"] == 400
         assert caller.call("GET", "/api/auth/session", token + "x").status_code == 401
         secrets = [
             token,
             token.rpartition(".")[2],
             caller.service_key,
             caller.admin_key,
+            caller.proxy_key,
+            "secret-sid",
             "secret@mail",
             "user-name",
         ]
     server.stop()
     entries = [json.loads(line) for line in server.lines]
     failures = [entry for entry in entries if entry["event"] == "request failed"]
-    assert [(entry["level"], entry["route"]) for entry in failures] == [("error", "/api/auth/refresh")]
+    routes = [("error", "/api/auth/refresh"), ("error", "/internal/activity")]
+    assert [(entry["level"], entry["route"]) for entry in failures] == routes
     text = "".join(server.lines)
     assert not [secret for secret in secrets if secret in text]

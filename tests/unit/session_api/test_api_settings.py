@@ -9,6 +9,7 @@ import pytest
 from api_support import ROOT
 
 from session_api.settings import Settings, SettingsError, from_environment
+from session_api.stores.redis_address import RedisAddress
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -38,6 +39,28 @@ def test_everything_can_be_set() -> None:
     assert from_environment(environment) == Settings(
         "shop", Path("/s.json"), Path("/k"), Path("here.db"), 3600, 0, 0, False
     )
+
+
+@pytest.mark.parametrize("url", ["redis://h", "redis://h:1/15", "rediss://u:p@h:1/0", "unix:///run/s?db=1"])
+def test_redis(url: str) -> None:
+    assert from_environment({"BGCTL_ISSUER": "bgctl", "BGCTL_STORE": url}).store == RedisAddress(url)
+
+
+def test_the_password_comes_from_a_file_and_is_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("open sesame\n")
+    environment = {
+        "BGCTL_ISSUER": "bgctl",
+        "BGCTL_STORE": "redis://h",
+        "BGCTL_STORE_PASSWORD_FILE": str(file),
+    }
+    settings = from_environment(environment)
+    assert settings.store == RedisAddress("redis://h", "open sesame")
+    assert "sesame" not in repr(settings)
+    for url in ("redis://:sesame@h/x", "http://u:sesame@h", "redis://:ses/ame@h:1:2", "redis:sesame@h"):
+        with pytest.raises(SettingsError) as caught:
+            from_environment({"BGCTL_ISSUER": "bgctl", "BGCTL_STORE": url})
+        assert "sesame" not in str(caught.value) and "ses/ame" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -98,21 +98,23 @@ def test_54_a_busy_server_is_busy(start: Any) -> None:
             store.census()
         with server.client() as mercy:
             mercy.script_kill()
+    assert eventually(lambda: refusal(store), lambda said: said is None) is None
     assert store.census().users == 1
     store.close()
 
 
 def test_54_a_loading_server_is_unknown(start: Any) -> None:
-    server = start("--appendonly", "yes", "--key-load-delay", "500")  # microseconds
+    server = start("--appendonly", "yes", "--key-load-delay", "50")  # microseconds
     store = filled(server)
-    rows = tuple(Seen(f"s{number}", "u1", "1.6.7", 0, NOW + 1000) for number in range(600))
-    store.note(Report("p", seen=rows))
+    for batch in range(3):  # it answers after every 1,024 commands that it reads
+        rows = [Seen(f"{batch}-{number}", "u1", "1.6.7", 0, NOW + 1000) for number in range(1000)]
+        store.note(Report("p", seen=tuple(rows)))
     server.kill()
     server.launch()
     said = eventually(lambda: refusal(store), lambda said: said is None or "loading" in said)
     assert said is not None
     assert eventually(lambda: refusal(store), lambda said: said is None) is None
-    assert store.census().versions["1.6.7"].sessions == 600
+    assert store.census().versions["1.6.7"].sessions == 3001
     store.close()
 
 
