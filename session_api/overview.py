@@ -59,7 +59,8 @@ class Overviews:
     def now(self, limit: int, page: str | None) -> Overview:
         """As of now, with one page of users. Raises StateError if no state was ever read."""
         release = self._state.document()
-        sessions, unknown = self._count(limit, page)
+        old = release.deployment.old if release.deployment else None
+        sessions, unknown = self._count(limit, page, old)
         return Overview(
             at=moment(self._clock()),
             phase=release.phase,
@@ -72,16 +73,18 @@ class Overviews:
             history=history.recent(self._state.path.with_name("history.jsonl"), ENTRIES),
         )
 
-    def _count(self, limit: int, page: str | None) -> tuple[ActiveSessions | None, str | None]:
+    def _count(
+        self, limit: int, page: str | None, old: str | None
+    ) -> tuple[ActiveSessions | None, str | None]:
         try:
-            return self._ask(limit, page), None
+            return self._ask(limit, page, old), None
         except StoreBusyError:
             return None, BUSY
         except StoreError:
             return None, DOWN
 
-    def _ask(self, limit: int, page: str | None) -> ActiveSessions:
-        """The seam: what active-sessions answers to `limit` and `page`; the census has no pages yet."""
+    def _ask(self, limit: int, page: str | None, version: str | None) -> ActiveSessions:
+        """The seam: what active-sessions answers to these parameters; the census takes none yet."""
         return self._sessions.census()
 
     def _gauge(self) -> dict[str, Gauge] | None:
