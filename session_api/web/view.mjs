@@ -32,7 +32,7 @@ function versions({ deployment: { from, to }, slots }) {
   const slot = (version) => (version === slots.green.version && version !== slots.blue.version ? "green" : "blue");
   return [
     h("span", { "data-slot": slot(from) }, from),
-    h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
+    " ", h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"), " ",
     h("span", { "data-slot": slot(to) }, to),
   ];
 }

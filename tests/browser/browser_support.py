@@ -1,5 +1,6 @@
 """What the browser tests use: a site around the real session API, and tabs that are hidden and shown."""
 
+import json
 import ssl
 import threading
 import time
@@ -27,6 +28,21 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 STRICT = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
+STEP = 7_000  # milliseconds: less than the time-out of any request
+COUNT_REQUESTS = """
+    window.pending = 0; // requests on their way
+    const send = window.fetch;
+    window.fetch = async (...request) => {
+        pending += 1;
+        try {
+            const answer = await send(...request);
+            await answer.clone().text();
+            return answer;
+        } finally {
+            pending -= 1;
+        }
+    };
+"""
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "date", "server", "content-length"}
 
 
@@ -38,6 +54,7 @@ class Site:
         self.files: dict[str, tuple[str, str]] = {}  # path: media type, text
         self.version: str | None = None  # what the proxy says in X-Deployment-Version
         self.down = False
+        self.alter: dict[str, Callable[[Any], None]] = {}  # path: what to change in the JSON of an answer
         self._seen: list[tuple[str, str, str]] = []
         self._news = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": self}))
@@ -119,7 +136,15 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
         if self.site.version:
             headers["X-Deployment-Version"] = self.site.version
-        self._answer(answer.status_code, headers, answer.content)
+        self._answer(answer.status_code, headers, self._altered(answer))
+
+    def _altered(self, answer: requests.Response) -> bytes:
+        alter = self.site.alter.get(self.path.partition("?")[0])
+        if not alter or not answer.ok:
+            return answer.content
+        document = answer.json()
+        alter(document)
+        return json.dumps(document).encode()
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -141,6 +166,26 @@ def wait(page: Page, true: Callable[[], Any], told: Callable[[], object] = lambd
     while not true():
         assert time.monotonic() < deadline, f"never came true {told()}"
         page.wait_for_timeout(10)
+
+
+def take_time(page: Page) -> None:
+    """The page's time is the test's to turn, from here on."""
+    page.add_init_script(COUNT_REQUESTS)
+    page.clock.install()
+
+
+def until(page: Page, true: Callable[[], bool]) -> None:
+    """Return when it is true and the page has its answers."""
+    wait(page, lambda: true() and page.evaluate("pending === 0"))
+
+
+def pass_time(page: Page, milliseconds: float) -> None:
+    """Turn the clock; what the page asks meanwhile is answered before its own time-out passes."""
+    while milliseconds > 0:
+        until(page, lambda: True)
+        page.clock.run_for(min(STEP, int(milliseconds)))
+        milliseconds -= STEP
+    until(page, lambda: True)
 
 
 def hide(page: Page) -> None:

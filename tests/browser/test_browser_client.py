@@ -1,16 +1,14 @@
 """client.mjs in a real browser: when it beats, when it is silent, what it offers and what a reload sends."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from api_support import Caller, write_state
-from browser_support import Site, hide, self_signed, show, wait
+from browser_support import Site, hide, pass_time, self_signed, show, take_time, until, wait
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 INTERVAL = 60_000
-STEP = 8_000
 LONGEST = INTERVAL * 1.2  # with the jitter
 SCRIPT = '<script type="module" src="/api/deployment/client.mjs{}"></script>'
 LISTEN = """
@@ -19,18 +17,6 @@ LISTEN = """
         heard.push(event.detail);
         if (window.prevented) event.preventDefault();
     });
-    window.pending = 0; // requests on their way
-    const send = window.fetch;
-    window.fetch = async (...request) => {
-        pending += 1;
-        try {
-            const answer = await send(...request);
-            await answer.clone().text();
-            return answer;
-        } finally {
-            pending -= 1;
-        }
-    };
 """
 OLD_AND_NEW = ("1.6.7", "drain", 0), ("1.6.8", "ready", 100)
 
@@ -61,22 +47,8 @@ def open_page(page: Page, site: Site, options: str = "", version: str = "") -> N
     """The page, with time in the test's hand."""
     site.page(SCRIPT.format(options), version)
     page.add_init_script(LISTEN)
-    page.clock.install()
+    take_time(page)
     page.goto(site.url)
-
-
-def until(page: Page, true: Callable[[], bool]) -> None:
-    """Return when it is true and the page has its answer."""
-    wait(page, lambda: true() and page.evaluate("pending === 0"))
-
-
-def pass_time(page: Page, milliseconds: float) -> None:
-    """Turn the clock; what the page asks meanwhile is answered before its own time-out passes."""
-    while milliseconds > 0:
-        wait(page, lambda: page.evaluate("pending === 0"))
-        page.clock.run_for(min(STEP, int(milliseconds)))
-        milliseconds -= STEP
-    wait(page, lambda: page.evaluate("pending === 0"))
 
 
 def test_it_beats_at_once_and_then_once_an_interval(page: Page, site: Site, user: str) -> None:
@@ -127,8 +99,8 @@ def test_51_while_nobody_answers_it_asks_less_and_less(
     until(page, lambda: site.beats == 1)
     site.down = True
     pass_time(page, 30 * INTERVAL)
-    # After 2, 4, 8, and then every 8 intervals, each a little longer. Chromium itself sends a request again whose
-    # kept connection was closed.
+    # After 2, 4, 8, and then every 8 intervals, each a little longer. Chromium itself sends a request
+    # again whose kept connection was closed.
     assert 4 <= site.beats - 1 <= 12
     site.down = False
     before = site.beats
@@ -253,11 +225,10 @@ def test_a_session_that_moved_leaves_its_older_pages_old(
 
 
 def test_imported_it_waits_for_watch_and_can_be_stopped(page: Page, site: Site, user: str) -> None:
-    page.add_init_script(LISTEN)
     site.page('<script type="module" src="/app.mjs"></script>')
     code = 'import * as client from "/api/deployment/client.mjs"; Object.assign(window, client);'
     site.files["/app.mjs"] = "text/javascript", code
-    page.clock.install()
+    take_time(page)
     page.goto(site.url)
     wait(page, lambda: page.evaluate("Boolean(window.watch)"))
     pass_time(page, INTERVAL)
