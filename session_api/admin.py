@@ -31,7 +31,7 @@ class AdminLogin:
         """Log in, if this is the admin key."""
         if not hmac.compare_digest(key, self._admin_key()):
             return False
-        expires_at = int(self._clock()) + LIFE
+        expires_at = str(int(self._clock()) + LIFE)
         self._cookie.set(resp, f"{expires_at}.{self._sign(expires_at)}")
         return True
 
@@ -42,13 +42,13 @@ class AdminLogin:
     def holds(self, req: falcon.Request) -> bool:
         """Whether the request carries a log-in that is still good."""
         found = FORM.fullmatch(self._cookie.read(req) or "")
-        if not found or not hmac.compare_digest(found[2], self._sign(int(found[1]))):
+        if not found or not hmac.compare_digest(found[2], self._sign(found[1])):
             return False
         return int(found[1]) > self._clock()
 
-    def _sign(self, expires_at: int) -> str:
+    def _sign(self, expires_at: str) -> str:
         key = hmac.digest(self._admin_key(), PURPOSE, "sha256")
-        return hmac.digest(key, str(expires_at).encode(), "sha256").hex()
+        return hmac.digest(key, expires_at.encode(), "sha256").hex()
 
 
 class AdminGuard:

@@ -1,5 +1,6 @@
 """All that the dashboard shows, in one document."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -40,7 +41,8 @@ class Overviews:
     def now(self, query: Query) -> Overview:
         """As of now, with one page of users. Raises StateError if no state was ever read."""
         release = self._state.document()
-        sessions, unknown = self._count(query)
+        old = release.deployment.old if release.deployment else None
+        sessions, unknown = self._count(replace(query, version=query.version or old))
         return Overview(
             at=moment(self._clock()),
             phase=release.phase,

@@ -76,11 +76,12 @@ def _key(req: falcon.Request) -> bytes:
     """What the form has in its one field. Raises HTTPUnsupportedMediaType, HTTPBadRequest."""
     if (req.content_type or "").partition(";")[0].strip() != FORM:
         raise falcon.HTTPUnsupportedMediaType(description=f"The log-in is sent as {FORM}.")
+    text = req.bounded_stream.read().decode("latin-1")
     try:
-        fields = parse_qs(req.bounded_stream.read(), max_num_fields=8)
+        fields = parse_qs(text, encoding="latin-1", max_num_fields=8)
     except ValueError:
         raise falcon.HTTPBadRequest(description="This is not the form.") from None
-    return fields.get(b"key", [b""])[0].strip()
+    return fields.get("key", [""])[0].strip().encode("latin-1")
 
 
 def _send(resp: falcon.Response, page: bytes) -> None:

@@ -58,6 +58,7 @@ function show() {
     fill(part("history"), history(data, time));
     part("users").hidden = !data.deployment && !data.sessions?.users.length;
     part("users-title").textContent = data.deployment ? `Users on ${data.deployment.from}` : "Users on old versions";
+    part("pages").hidden = pages.length < 2 && !data.sessions?.nextPage;
     part("newer").disabled = pages.length < 2;
     part("older").disabled = !data.sessions?.nextPage;
   }

@@ -69,7 +69,7 @@ function failures({ gauge, earlier }) {
   if (!gauge) return unknown();
   const found = errors(gauge, earlier);
   if (!found) return h("span", { class: "muted" }, "no requests");
-  return [h("span", { class: found.failed ? "figure bad" : "figure" }, found.rate),
+  return [h("span", { class: found.many ? "figure bad" : "figure" }, found.rate),
     h("span", { class: "muted small" }, found.detail)];
 }
 

@@ -19,7 +19,7 @@ export function release(data, now) {
       h("p", { class: "since" },
         h("span", { class: `chip phase ${phase}` }, PHASES[phase] ?? phase),
         updatedAt ? h("span", { class: "muted" }, "changed ", ago(updatedAt, now)) : null,
-        deployment ? h("span", { class: "muted" }, "· release began ", at(deployment.startedAt, now)) : null),
+        deployment ? h("span", { class: "muted" }, "release began ", at(deployment.startedAt, now)) : null),
       h("h1", { id: "headline" }, deployment ? versions(data) : current(data)),
       h("p", { class: "sentence" }, sentence(data, current(data)))),
     deployment ? left(data) : null,
@@ -32,7 +32,7 @@ function versions({ deployment: { from, to }, slots }) {
   const slot = (version) => (version === slots.green.version && version !== slots.blue.version ? "green" : "blue");
   return [
     h("span", { "data-slot": slot(from) }, from),
-    h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
+    " ", h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"), " ",
     h("span", { "data-slot": slot(to) }, to),
   ];
 }
@@ -65,19 +65,19 @@ function progress(data) {
 
 function forecast(data, now) {
   const { earliest, likely, latest } = data.sessions?.forecast ?? {};
-  const { from, to } = data.deployment;
+  const { from } = data.deployment;
   const count = data.sessions?.versions[from];
   const empty = count && !reason(data) && !count.sessions && !count.anonymous && !count.websockets;
   if (empty) return h("p", { class: "notice good" }, `${from} is empty: nothing holds it any more.`);
   if (![earliest, likely, latest].some(known) && data.phase !== "draining") return null;
-  const cell = (title, iso, note, main) => h("div", { class: main ? "main" : null },
+  const cell = (title, iso, note, why, main) => h("div", { class: main ? "main" : null },
     h("dt", {}, title),
-    h("dd", {}, iso ? h("strong", {}, ago(iso, now)) : h("span", { class: "unknown" }, "unknown"),
-      h("span", { class: "muted" }, iso ? [at(iso, now), " · "] : null, note)));
+    h("dd", {}, iso ? h("strong", {}, ago(iso, now)) : unknown(),
+      h("span", { class: "muted" }, iso ? [at(iso, now), ` · ${note}`] : reason(data) ? null : why)));
   return h("dl", { class: "forecast", "aria-label": `When ${from} will be empty` },
-    cell("Empty at the earliest", earliest, "if nobody comes back"),
-    cell("Likely", likely, likely ? "at the pace so far" : "too few have left to tell", true),
-    cell("At the latest", latest, "the last log-in expires"));
+    cell("Empty at the earliest", earliest, "if nobody comes back", "no idle time-out is set"),
+    cell("Likely", likely, "at the pace so far", "nobody has left yet", true),
+    cell("At the latest", latest, "the last one expires"));
 }
 
 export function users(data, now) {
@@ -101,7 +101,7 @@ export function history(data, now) {
     h("span", { class: `mark ${each.outcome}`, role: "img", "aria-label": each.outcome }),
     h("div", {},
       h("p", {}, h("strong", {}, each.what), each.outcome === "done" ? null : h("span", { class: "outcome" }, each.outcome)),
-      h("p", { class: "muted small" }, `${each.who} · ${each.command} · ${duration(each.seconds)}`, each.why ? ` · ${each.why}` : null)),
+      h("p", { class: "muted small" }, [each.who, each.command, each.seconds >= 1 ? `took ${duration(each.seconds)}` : "", each.why].filter(Boolean).join(" · "))),
     h("span", { class: "muted small" }, ago(each.at, now)));
   return [title, h("ol", { class: "history" }, data.history.map(entry))];
 }

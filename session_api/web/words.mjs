@@ -33,7 +33,7 @@ export function percent(part, whole) {
 export function duration(seconds) {
   const minutes = Math.round(seconds / 60), hours = Math.floor(minutes / 60);
   if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (minutes < 90) return `${minutes} min`;
+  if (minutes < 60) return `${minutes} min`;
   if (hours < 36) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
   return `${Math.round(hours / 24)} days`;
 }
@@ -70,5 +70,5 @@ export function errors(gauge, earlier) {
   const failed = gauge.errors - (recent ? earlier.errors : 0);
   if (!requests) return null;
   const span = recent ? "in the last minute" : "since the proxy started";
-  return { failed, rate: percent(failed, requests), detail: `${number(failed)} of ${number(requests)} ${span}` };
+  return { many: failed / requests >= 0.01, rate: percent(failed, requests), detail: `${number(failed)} of ${number(requests)} ${span}` };
 }

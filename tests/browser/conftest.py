@@ -37,7 +37,7 @@ def state_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(keys: Path, state_file: Path, tmp_path: Path) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, keys: Path, state_file: Path, tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "metrics").mkdir()
     environment = {
         "PYTHONPATH": str(ROOT),
@@ -48,7 +48,7 @@ def server(keys: Path, state_file: Path, tmp_path: Path) -> Iterator[Server]:
         "BGCTL_SECURE_COOKIES": "false",
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
     }
-    started = Server(os.environ | environment)
+    started = Server(os.environ | environment | getattr(request, "param", {}))
     yield started
     started.stop()
 
