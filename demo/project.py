@@ -89,6 +89,7 @@ stop_grace = "5s"
 deadline = "{self.deadline}"
 visitors = {self.toml_visitors}
 migrate = "{self.migrate}"
+migrate_idle = "{self.migrate_idle}"
 """
 
 ENVIRONMENT = """\
@@ -120,6 +121,7 @@ class Project:
     deadline: str = "off"
     visitors: bool = True
     migrate: str = "never"
+    migrate_idle: str = "10m"
     store: str = ""  # the env file's BGCTL_STORE; empty: what the compose file says without it
 
     def create(self) -> Self:

@@ -1,4 +1,4 @@
-"""Who is counted where: activity from the proxy, through all that may happen on its way to the session API."""
+"""Who is counted where: activity from the proxy, through all that may happen on its way to the API."""
 
 from __future__ import annotations
 

@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from toolkit import enginefile, render, slots, state
+from toolkit.compose import Compose
 from toolkit.errors import Failed, Refused
 from toolkit.proxy import reachable
 from toolkit.release import reload
@@ -25,7 +27,7 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
     Shared services come last: people are served without them, and must not wait for one that is in trouble.
     """
     target = site.state() if site.state_path.exists() else _first_state(site)
-    check(site, target, pull)
+    found = check(site, target, pull)
     return [
         Step("keys", "make the keys that are missing", lambda: make_keys(site), lambda: keys_wanted(site)),
         Step("folders", "make the folders, let the containers read them", lambda: make_folders(site)),
@@ -35,6 +37,7 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
         *[_slot(site, slot, version) for slot, version in in_service(target).items()],
         Step("proxy", "start the proxy, or give it the new configuration", lambda: start_proxy(site)),
         Step("routing", "wait until every worker routes by the state", lambda: await_routing(site)),
+        *_store(site, found),
         *[_shared(site, name) for name in site.config.shared],
     ]
 
@@ -49,7 +52,8 @@ def _first_state(site: Site) -> State:
     return state.adopt(version, site.now(), after=(running and running.generation) or 0)
 
 
-def check(site: Site, target: State, pull: bool) -> None:
+def check(site: Site, target: State, pull: bool) -> Compose:
+    """The compose file. Raises Refused with nothing changed."""
     wanted, blue = site.env().get("CURRENT_VERSION"), target.slots.blue.version
     if target.phase == "rest" and wanted and wanted != blue:
         why = f"blue serves {blue}; a new version is a release"
@@ -59,10 +63,12 @@ def check(site: Site, target: State, pull: bool) -> None:
     if not adopted(site):  # later on, they must not keep the rest from coming back: see start_shared
         services += site.config.shared
     env = site.compose_env(blue or "", target.slots.green.version or blue or "")
-    slots.check_images(site, site.compose(env), services, pull)
+    found = site.compose(env)
+    slots.check_images(site, found, services, pull)
     for service, address in slots.addresses(site, versions):
         if service in services:
             slots.check_port(site, service, address)
+    return found
 
 
 def in_service(target: State) -> dict[str, str]:
@@ -127,6 +133,14 @@ def _shared(site: Site, name: str) -> Step:
     return Step(name, f"start {name}", lambda: start_shared(site, name))
 
 
+def _store(site: Site, found: Compose) -> list[Step]:
+    """BGCTL_STORE may name a service of the compose file, such as redis: then it is started like the rest."""
+    name = urlsplit(site.env().get("BGCTL_STORE", "")).hostname
+    if name not in found.services:
+        return []
+    return [Step("store", f"start {name}", lambda: start_store(site, name))]
+
+
 def _slot(site: Site, slot: str, version: str) -> Step:
     what = f"start {slot} on {version}"
     return Step(f"start-{slot}", what, lambda: slots.start(site, slot, version))
@@ -143,6 +157,17 @@ def start_shared(site: Site, name: str) -> str:
         site.engine.up(name, env)
     slots.prove_service(site, name, address, service.health, None)
     return f"{name} is healthy"
+
+
+def start_store(site: Site, name: str) -> str:
+    """Whether it is healthy, the session API tells."""
+    if site.engine.running(name):
+        return f"{name} runs already"
+    blue = site.state().slots.blue.version or ""
+    env = site.compose_env(blue, blue)
+    slots.check_images(site, site.compose(env), [name], pull=True)
+    site.engine.up(name, env)
+    return f"{name} runs"
 
 
 def start_proxy(site: Site) -> str:
