@@ -269,8 +269,9 @@ def test_words(page: Page, site: Site) -> None:
         f"""async () => {{
             const {{ duration, errors, percent, relative, some }} = await import("{PATH}/words.mjs");
             const gauge = (requests, errors) => ({{ requests, errors }});
+            const pairs = [[0, 9], [1, 9999], [1, 200], [1, 3], [999, 1000], [5, 5]];
             return {{
-                percent: [[0, 9], [1, 9999], [1, 200], [1, 3], [999, 1000], [5, 5]].map((pair) => percent(...pair)),
+                percent: pairs.map((pair) => percent(...pair)),
                 duration: [0, 89, 90, 3599, 3600, 7500, 129600, 518400].map(duration),
                 relative: [0, 5000, -5000].map((by) => relative(new Date(1e12 + by).toISOString(), 1e12)),
                 some: [0, null, undefined, 1, 1234].map((count) => some(count, "user")),
