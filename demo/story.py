@@ -12,8 +12,8 @@ from .load import LoadProcess, Tally
 from .project import Project
 
 OLD, NEW, NEXT = "1.6.7", "1.6.8", "1.6.9"
-# At first only who has been idle for minutes may move, which here nobody is. But pages are listed from the beginning:
-# nobody moves whose open pages are not all known.
+# At first only who has been idle for minutes may move, which here nobody is. But pages are listed from the
+# beginning: nobody moves whose open pages are not all known.
 FIRST = "idle"
 IDLE = "5s"  # the idle_timeout that this story needs: a drain waits for visitors until they are idle
 RATE = 420.0  # requests a second

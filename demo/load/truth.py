@@ -33,9 +33,12 @@ class Truth:
         self.idle = idle
         self._entries: dict[str, Entry] = {}
         self._events: dict[str, float] = defaultdict(float)
+        self._gone: set[str] = set()
 
     def answered(self, sid: str, user: str | None, version: str, now: float) -> None:
-        """A request of `sid` was answered by `version`: it is there now."""
+        """A request of `sid` was answered by `version`: it is there now, unless it has logged out."""
+        if sid in self._gone:
+            return
         before = self._entries.get(sid)
         if before is None or before.version != version or not self._active(before, now):
             self._events[version] = now
@@ -45,6 +48,7 @@ class Truth:
 
     def gone(self, sid: str, now: float) -> None:
         """`sid` has logged out: that is final."""
+        self._gone.add(sid)
         entry = self._entries.pop(sid)
         self._events[entry.version] = now
 

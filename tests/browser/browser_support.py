@@ -4,7 +4,8 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,6 +45,37 @@ COUNT_REQUESTS = """
     };
 """
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "date", "server", "content-length"}
+
+
+@contextmanager
+def reporting(api: str, keys: Path) -> Iterator[None]:
+    """A proxy that has seen nobody, and says so every second: without one, no count is known."""
+    key = (keys / "proxy.key").read_text().strip()
+    body: dict[str, Any] = {"proxy": "web1:8080", "epoch": None, "complete": True, "sessions": [], "gone": []}
+    ended = threading.Event()
+
+    def report() -> None:
+        now = time.time()
+        headers = {"Authorization": f"Bearer {key}"}
+        told = body | {"now": now, "since": now - 864000}
+        answer = requests.post(f"{api}/internal/activity", json=told, headers=headers, timeout=30)
+        if answer.ok:
+            body["epoch"] = answer.json()["epoch"]
+
+    def go_on() -> None:
+        while not ended.wait(1):
+            with suppress(requests.RequestException):
+                report()
+
+    report()
+    report()
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 class Site:

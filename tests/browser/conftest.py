@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from api_support import ROOT, Caller, Server, write_state
-from browser_support import ARGUMENTS, CHROMIUM, Site
+from browser_support import ARGUMENTS, CHROMIUM, Site, reporting
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from session_api import keyring
@@ -49,7 +49,8 @@ def server(request: pytest.FixtureRequest, keys: Path, state_file: Path, tmp_pat
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
     }
     started = Server(os.environ | environment | getattr(request, "param", {}))
-    yield started
+    with reporting(started.url, keys):
+        yield started
     started.stop()
 
 

@@ -168,7 +168,7 @@ async def log_entries(request: web.Request) -> web.Response:
 
 @routes.get("/api/events")
 async def events(request: web.Request) -> web.StreamResponse:
-    """A stream (server-sent events) that says every second which version it comes from, until one side ends."""
+    """A stream (server-sent events): every second, which version it comes from, until one side ends."""
     headers = NO_STORE | {"Content-Type": "text/event-stream"}
     stream = web.StreamResponse(headers=headers)
     await stream.prepare(request)

@@ -105,15 +105,17 @@ ASKED = st.tuples(st.integers(0, 5), st.sampled_from([OLD, NEW]), st.floats(0.1,
 
 @given(st.lists(ASKED, max_size=40))
 def test_counts_are_those_of_a_look_at_everyone(asked: list[tuple[int, str, float, bool]]) -> None:
-    """Two ids to a user; against a book that is written anew for every look."""
-    book, now, last = Truth(IDLE), 1000.0, {}
+    """Two ids to a user; against a book that is written anew for every look. Who has left stays away."""
+    book, now, last, left = Truth(IDLE), 1000.0, {}, set()
     for number, version, pause, leaves in asked:
         now += pause
         book.answered(f"s{number}", f"u{number // 2}", version, now)
-        last[number] = (version, now)
-        if leaves:
+        if number not in left:
+            last[number] = (version, now)
+        if leaves and number not in left:
             book.gone(f"s{number}", now)
             del last[number]
+            left.add(number)
         for place in (OLD, NEW):
             here = {n for n, (version, then) in last.items() if version == place and now - then < IDLE}
             found = book.counts(now).get(place, Count(0, 0, 0))
