@@ -30,7 +30,8 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 	done
 
 test: lint setup  ## Lint, then every test, on both engines
-	@$(STAGE) tests $(PYTHON) -m pytest tests/unit tests/lua tests/e2e
+	@$(STAGE) "test tools" setup/testtools
+	@$(STAGE) tests $(PYTHON) -m pytest tests/unit tests/lua tests/browser tests/e2e
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk

@@ -61,7 +61,7 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     app.add_route("/api/auth/logout", auth, suffix="logout")
     app.add_route("/api/auth/session", auth, suffix="session")
 
-    deployment = DeploymentResource(sessions, counts, state, admin, user)
+    deployment = DeploymentResource(sessions, counts, admin, user)
     app.add_route("/api/deployment/active-sessions", deployment, suffix="active_sessions")
     app.add_route("/api/deployment/heartbeat", deployment, suffix="heartbeat")
     app.add_route("/api/deployment/version", deployment, suffix="version")

@@ -125,9 +125,10 @@ class Heartbeat(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CurrentVersion(msgspec.Struct, frozen=True, rename="camel"):
-    """The version that a new session gets."""
+    """The version that a new session gets; and, to a page behind the proxy, whether it is on another one."""
 
     current_version: str
+    update_available: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -67,11 +67,21 @@ class Sessions:
         )
 
     def beat(self, claims: Claims, routed: str | None) -> messages.Heartbeat:
-        """Mark activity, and tell whether a newer version awaits. Raises SessionEndedError, TokenError."""
+        """Mark activity, and tell whether another version awaits. Raises SessionEndedError, TokenError.
+
+        In a canary both versions take new sessions: nobody on either is asked to move.
+        """
         current = self._state.current_version()
         claims = self._held(claims, routed)
         _alive(self._store.resume(_session(claims, self._store.now(), claims.expires_at)))
-        return messages.Heartbeat(claims.version, current, claims.version != current)
+        return messages.Heartbeat(claims.version, current, not self._state.takes_new(claims.version))
+
+    def newest(self, routed: str | None) -> messages.CurrentVersion:
+        """For who has no session: what new ones get, and whether that awaits where the proxy sent the request."""
+        current = self._state.current_version()
+        if routed is None:
+            return messages.CurrentVersion(current)
+        return messages.CurrentVersion(current, not self._state.takes_new(routed))
 
     def _held(self, claims: Claims, routed: str | None) -> Claims:
         """The claims with the version that serves the session: where the proxy sent it, else its own.

@@ -80,6 +80,10 @@ class State:
         """Every version that a slot serves. Raises StateError."""
         return {slot.version for slot in self._slots() if slot.version and slot.state != "maint"}
 
+    def takes_new(self, version: str) -> bool:
+        """Whether new sessions may get this version. Raises StateError."""
+        return any(slot.version == version and slot.state == "ready" for slot in self._slots())
+
     def draining(self) -> Draining | None:
         """The version that only keeps its own sessions, if there is one. Raises StateError."""
         document = self._document.get()

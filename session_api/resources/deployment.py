@@ -6,10 +6,9 @@ import falcon
 
 from session_api.counts import Counts, Query
 from session_api.credentials import KeyGuard, UserGuard
-from session_api.messages import CurrentVersion
 from session_api.pages import Page
 from session_api.sessions import Sessions
-from session_api.version import PATTERN, State
+from session_api.version import PATTERN
 
 MAX_USERS = 1000
 MAX_IDLE = 400 * 86400  # seconds
@@ -18,12 +17,9 @@ MAX_IDLE = 400 * 86400  # seconds
 class DeploymentResource:
     """What a release waits for is bgctl's to see; a page asks whether to reload."""
 
-    def __init__(
-        self, sessions: Sessions, counts: Counts, state: State, admin: KeyGuard, user: UserGuard
-    ) -> None:
+    def __init__(self, sessions: Sessions, counts: Counts, admin: KeyGuard, user: UserGuard) -> None:
         self._sessions = sessions
         self._counts = counts
-        self._state = state
         self._admin = admin
         self._user = user
 
@@ -35,7 +31,7 @@ class DeploymentResource:
         resp.media = self._sessions.beat(self._user(req), req.get_header("X-Deployment-Version"))
 
     def on_get_version(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.media = CurrentVersion(self._state.current_version())
+        resp.media = self._sessions.newest(req.get_header("X-Deployment-Version"))
 
 
 def query(req: falcon.Request) -> Query:

@@ -323,6 +323,25 @@ def test_heartbeat(api: Api, state_file: Path) -> None:
     }
 
 
+def test_a_canary_asks_nobody_to_move(api: Api, state_file: Path) -> None:
+    write_state(state_file, ("1.6.7", "ready", 90), ("1.6.8", "ready", 10))
+    for version in ("1.6.7", "1.6.8"):
+        beat = api.post("/api/deployment/heartbeat", api.token(version=version)).json
+        assert (beat["yourVersion"], beat["updateAvailable"]) == (version, False)
+
+
+def test_a_visitors_page_hears_whether_it_is_old(api: Api, state_file: Path) -> None:
+    def is_old(version: str) -> bool:
+        headers = {"X-Deployment-Version": version}
+        answer = api.client.simulate_get("/api/deployment/version", headers=headers).json
+        assert answer["currentVersion"] == "1.6.8"
+        return bool(answer["updateAvailable"])
+
+    assert [is_old("1.6.7"), is_old("1.6.8"), is_old("1.5.0")] == [True, False, True]
+    write_state(state_file, ("1.6.7", "ready", 10), ("1.6.8", "ready", 90))
+    assert [is_old("1.6.7"), is_old("1.6.8")] == [False, False]
+
+
 def on_version(sessions: int, latest: int | None, anonymous: int = 0) -> dict[str, Any]:
     return {
         "sessions": sessions,
