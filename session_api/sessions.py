@@ -77,7 +77,7 @@ class Sessions:
         return messages.Heartbeat(claims.version, current, not self._state.takes_new(claims.version))
 
     def newest(self, routed: str | None) -> messages.CurrentVersion:
-        """For who has no session: what new ones get, and whether that awaits where the proxy sent the request."""
+        """What new sessions get, and whether where the proxy sent this request is another version."""
         current = self._state.current_version()
         if routed is None:
             return messages.CurrentVersion(current)

@@ -92,7 +92,16 @@ class Site:
             "BGCTL_LEEWAY": f"{tokens.leeway:.0f}",
             "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
             "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),
+            **self._store(),
         }
+
+    def _store(self) -> dict[str, str]:
+        """What the env file says of it, so that a change is noticed; a broken env file keeps no rollback out."""
+        try:
+            store = self.env().get("BGCTL_STORE")
+        except BgctlError:
+            return {}
+        return {"BGCTL_STORE": store} if store else {}
 
     def compose(self, env: dict[str, str]) -> "Compose":
         """Raises Refused when the compose file does not fit bgctl.toml."""

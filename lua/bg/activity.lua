@@ -61,6 +61,15 @@ function _M.names(sid, user)
     return seen.key(sid, user), user
 end
 
+--- The key of what a session has left behind: it has moved on, and a page of it is still on `version`.
+function _M.page_key(key, version)
+    local longer = key .. "~" .. version
+    if #longer > 2 + MAX_ID then -- with the kind before it (bg.seen)
+        return sub(key, 1, 2) .. "page-" .. ngx.md5(longer)
+    end
+    return longer
+end
+
 --- Whether the session under `key` has made no request for `limit` seconds before the one at hand.
 function _M.is_idle(key, limit, now)
     return not noted[key] and seen.is_idle(key, limit, now)

@@ -80,7 +80,7 @@ local function note(who, slot, rule, request)
         return nil -- a log-in whose Strict cookie has stayed away: it is no visitor, and its next request tells
     end
     if rule == "page" then
-        key = key .. "~" .. slot.version -- the session has moved on; this page of it has not
+        key = activity.page_key(key, slot.version)
     end
     return activity.note(key, user, who.exp, slot.version)
 end
@@ -111,8 +111,9 @@ function _M.route(request, now, is_slotted)
     place.pages = list_name(held_pin, request, is_slotted)
 
     local other = page_slot(state, held_pin, request)
-    if other then
-        return other, "page", nil, note(who, other, "page", request)
+    local page_holder = other and note(who, other, "page", request)
+    if other and is_slotted then
+        return other, "page", nil, page_holder
     end
     if not in_cookie and (rule == "token" or rule == "moved") then -- an API client: no jar for a pin, and no pages
         return slot, rule, nil, note(who, slot, rule, request)

@@ -100,6 +100,11 @@ def test_a_second_tab_keeps_the_version_of_its_page(site):
         assert fetch(site, browser, "/log", "/api/log") == OLD
         assert fetch(site, browser, "/") == NEW
     eventually(lambda: site.census()["versions"][OLD]["sessions"] == 1, "the old page holds the old version")
+    beat = browser.post(
+        f"{site.url}/api/deployment/heartbeat", headers={**FETCH, "Referer": f"{site.url}/log"}, timeout=10
+    )
+    assert beat.json() == {"yourVersion": NEW, "currentVersion": NEW, "updateAvailable": False}
+    assert fetch(site, browser, "/log", "/api/log") == OLD, "a beat of the old page moves nothing back"
     assert load(site, browser, "/log") == NEW
     assert fetch(site, browser, "/log", "/api/log") == NEW
 

@@ -119,6 +119,15 @@ def test_idle_is_what_has_been_silent_for_as_long_as_anything_is_known(nginx):
     assert seen(nginx, check + asked) == [False, True, False, True]
 
 
+def test_the_key_of_an_old_page_fits_into_a_report(nginx):
+    """A third party's id may have all of the 128 bytes that an id may have."""
+    page_key = (
+        "local activity = require('bg.activity') return activity.page_key('s ' .. ('x'):rep(%d), '1.6.7')"
+    )
+    assert nginx.run(page_key % 9) == ["s xxxxxxxxx~1.6.7"]
+    assert [len(nginx.run(page_key % length)[0]) <= 130 for length in (122, 123, 128)] == [True] * 3
+
+
 def pages(nginx, code):
     return nginx.run(f"local pages = require('bg.pages') {code}")
 

@@ -34,6 +34,9 @@ http {
     lua_shared_dict bg_seen %(seen)s;
     lua_shared_dict bg_outbox %(outbox)s;
     lua_shared_dict bg_pages 64k;
+    lua_shared_dict bg_feed 64k;
+    lua_shared_dict bg_held 64k;
+    lua_shared_dict bg_workers 64k;
     server {
         listen 127.0.0.1:%(port)d;
         location / {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from toolkit.errors import BgctlError, Failed, Refused
+from toolkit.errors import BgctlError, Failed, Locked, Refused
 from toolkit.ui import UI
 
 
@@ -75,6 +75,8 @@ def _take(step: Step, ui: UI) -> bool:
         with ui.step(step.name) as note:
             note(step.what)
             note(step.do())
+    except Locked:
+        raise  # somebody else is at work: what is there now may be theirs
     except (BgctlError, KeyboardInterrupt):
         _undo(step, ui)
         raise
