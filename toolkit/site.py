@@ -96,7 +96,7 @@ class Site:
         }
 
     def _store(self) -> dict[str, str]:
-        """What the env file says of it, so that a change is noticed; a broken env file keeps no rollback out."""
+        """What the env file names, so that a change is noticed; a broken one keeps no rollback out."""
         try:
             store = self.env().get("BGCTL_STORE")
         except BgctlError:
