@@ -8,7 +8,6 @@ from stacks import NEW, OLD, eventually
 
 from demo.load import LoadProcess
 from demo.project import Project
-from demo.story import GONE
 
 NEXT = "1.6.9"
 
@@ -31,9 +30,9 @@ def test_a_full_cycle_on_podman(tmp_path):
             project.bgctl("drain", "--auto", code=5)
             load.log_out(version=OLD)
             load.log_out(version=OLD, visitors=True)
-            project.bgctl("drain", *GONE, "--timeout", "60s")
+            project.bgctl("drain", "--timeout", "60s")
             load.set_served({NEW})
-            project.bgctl("promote", *GONE)
+            project.bgctl("promote")
             project.bgctl("up-green", NEXT)
             load.set_served({NEW, NEXT})
             project.bgctl("route", "enable-green")
