@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from toolkit.errors import BgctlError
-from toolkit.values import span
+from toolkit.words import took as in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +64,7 @@ class UI:
     def line(
         self, mark: str, name: str, note: str = "", style: str = "", seconds: float | None = None
     ) -> None:
-        took = f"  ({span(seconds)})" if seconds is not None else ""
+        took = f"  ({in_words(seconds)})" if seconds is not None else ""
         self.say(f"{'     ' * self._depth}{mark:>4} {name:<14} {note}{took}".rstrip(), style)
 
     @contextmanager

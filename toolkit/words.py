@@ -33,6 +33,13 @@ def span(seconds: float, parts: int = 2) -> str:
     return " ".join(said)
 
 
+def took(seconds: float) -> str:
+    """How long something took: "0.4 s", "42 s", "2 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return span(seconds)
+
+
 def percent(share: float, digits: int = 0) -> str:
     """ "68 %"; a share that is not all is not "100 %", and one that is not nothing is not "0 %"."""
     least = 10.0**-digits

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from toolkit.sessions import Forecast
-from toolkit.values import span
+from toolkit.words import clock, until
 
 
 def words(forecast: Forecast | None, ends: datetime | None, now: datetime) -> str:
@@ -19,12 +19,5 @@ def words(forecast: Forecast | None, ends: datetime | None, now: datetime) -> st
     return "; ".join(parts)
 
 
-def clock(at: datetime, now: datetime) -> str:
-    """On this machine's clock: "14:20", or "26 Nov 14:20" on another day."""
-    here, today = at.astimezone(), now.astimezone().date()
-    return f"{here:%H:%M}" if here.date() == today else f"{here.day} {here:%b %H:%M}"
-
-
 def _when(at: datetime, now: datetime) -> str:
-    left = (at - now).total_seconds()
-    return f"{clock(at, now)} (in {span(left)})" if left > 0 else f"{clock(at, now)} (now)"
+    return f"{clock(at, now)} ({until((at - now).total_seconds())})"
