@@ -85,6 +85,49 @@ local function note(who, slot, rule, request)
     return activity.note(key, user, who.exp, slot.version)
 end
 
+-- The slot, the rule that chose it, and whose request it is: one that is held to a slot, or a new session's.
+local function decide(state, token, held_pin)
+    local slot, rule = decision.held(state, token, held_pin)
+    local who = token or held_pin
+    if slot then
+        return slot, rule, who
+    end
+    rule = who and "retired" or "new"
+    who = who or { sid = base64url.encode(crypto.random(SID_BYTES)) }
+    return decision.fresh(state, crypto.fraction(who.sid)), rule, who
+end
+
+-- What the browser's pin should say of `who` on this slot.
+local function find_place(state, slot, who, in_cookie, held_pin, request, is_slotted)
+    place.sid, place.version = who.pin_sid or who.sid, slot.version
+    place.bound = in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid)
+    place.from = still_from(state, held_pin, slot.version)
+    place.pages = list_name(held_pin, request, is_slotted)
+end
+
+-- A page may be loaded, which may take its session along. The slot and the rule that come of it.
+local function load_page(state, slot, rule, who, request, cookies, now)
+    local target = moved_slot(state, slot, who, request, cookies, now)
+    if target then
+        place.from, place.version = slot.version, target.version
+        slot, rule = target, "migrated"
+    end
+    if pages.knows(place.pages) and page.may_refer(request) then
+        pages.note(place.pages, request.path(), slot.version)
+    end
+    return slot, rule
+end
+
+-- The Set-Cookie value of the pin, where one is due. The pin of a session that has moved on lasts for as long as its
+-- token: it must not fall back to the token's version.
+local function due_pin(token, in_cookie, held_pin, now)
+    if not pin.due(held_pin, place, settings.pin_idle, now) then
+        return nil
+    end
+    local life = place.from and in_cookie and max(token.exp - now, settings.pin_idle) or settings.pin_idle
+    return credentials.pin_cookie(place, life, now)
+end
+
 --- What is decided for a request at `now` (seconds): the slot (bg.routes), the rule that chose it, the Set-Cookie
 -- value of a pin where one is due, and the holder of the request (bg.activity). Nil while no state has been read
 -- yet. `is_slotted`: the slot really serves this request, so that a page may come from it. A token from the cookie
@@ -98,17 +141,8 @@ function _M.route(request, now, is_slotted)
     local cookies = request.cookie()
     local token, in_cookie = credentials.session(request.authorization(), cookies, now)
     local held_pin = credentials.pin(cookies, now)
-    local slot, rule = decision.held(state, token, held_pin)
-    local who = token or held_pin
-    if not slot then
-        rule = who and "retired" or "new"
-        who = who or { sid = base64url.encode(crypto.random(SID_BYTES)) }
-        slot = decision.fresh(state, crypto.fraction(who.sid))
-    end
-    place.sid, place.version = who.pin_sid or who.sid, slot.version
-    place.bound = in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid)
-    place.from = still_from(state, held_pin, slot.version)
-    place.pages = list_name(held_pin, request, is_slotted)
+    local slot, rule, who = decide(state, token, held_pin)
+    find_place(state, slot, who, in_cookie, held_pin, request, is_slotted)
 
     local other = page_slot(state, held_pin, request)
     local page_holder = other and note(who, other, "page", request)
@@ -118,24 +152,13 @@ function _M.route(request, now, is_slotted)
     if not in_cookie and (rule == "token" or rule == "moved") then -- an API client: no jar for a pin, and no pages
         return slot, rule, nil, note(who, slot, rule, request)
     end
-    local target = is_slotted and moved_slot(state, slot, who, request, cookies, now)
-    if target then
-        place.from, place.version = slot.version, target.version
-        slot, rule = target, "migrated"
-    end
-    if is_slotted and pages.knows(place.pages) and page.may_refer(request) then
-        pages.note(place.pages, request.path(), slot.version)
+    if is_slotted then
+        slot, rule = load_page(state, slot, rule, who, request, cookies, now)
     end
     if in_cookie and held_pin and held_pin.sid ~= place.sid then
         activity.gone(held_pin.sid) -- the visitor has logged in
     end
-    local holder = note(who, slot, rule, request)
-    if not pin.due(held_pin, place, settings.pin_idle, now) then
-        return slot, rule, nil, holder
-    end
-    -- One that has moved on must not fall back to its token's version because its pin has run out.
-    local life = place.from and in_cookie and max(token.exp - now, settings.pin_idle) or settings.pin_idle
-    return slot, rule, credentials.pin_cookie(place, life, now), holder
+    return slot, rule, due_pin(token, in_cookie, held_pin, now), note(who, slot, rule, request)
 end
 
 return _M
