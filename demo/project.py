@@ -62,6 +62,7 @@ control = "127.0.0.1:{self.ports.control}"
 secure_cookies = false    # plain HTTP on loopback
 workers = {self.workers}
 read_timeout = "{self.read_timeout}"
+pin_idle = "{self.pin_idle}"
 
 [sessions]
 address = "127.0.0.1:{self.ports.api}"
@@ -115,6 +116,7 @@ class Project:
     ports: Ports = field(default_factory=Ports.free)
     workers: int = 2
     read_timeout: str = "60s"
+    pin_idle: str = "30m"
     health_timeout: str = "30s"
     websocket_deadline: str = "60s"
     idle_timeout: str = "30m"

@@ -6,7 +6,9 @@ from typing import NamedTuple, Self
 
 import msgspec
 
+from session_api.messages import Count, UserId
 from session_api.stores import Place, UserSeen
+from session_api.version import VersionName
 
 
 class Page(NamedTuple):
@@ -25,8 +27,8 @@ class Page(NamedTuple):
         """Raises ValueError if it is not one of ours."""
         try:
             text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            version, at, user_id = msgspec.json.decode(text, type=tuple[str, int, str])
-        except (binascii.Error, msgspec.DecodeError, UnicodeError) as error:
+            version, at, user_id = msgspec.json.decode(text, type=tuple[VersionName, Count, UserId])
+        except (binascii.Error, msgspec.MsgspecError, UnicodeError) as error:
             raise ValueError("not a cursor") from error
         return cls(version, Place(at, user_id))
 

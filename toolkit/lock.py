@@ -86,5 +86,5 @@ def _words(who: Holder | None) -> str:
 def _read(path: Path) -> Holder | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Holder)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError):
         return None

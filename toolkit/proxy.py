@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct, field
@@ -13,6 +14,7 @@ from toolkit.values import Address
 from toolkit.web import Client, Unreachable
 
 POLL = 0.02  # seconds; workers read the state every 0.1 s
+FEED = 10.0  # seconds without a delivery: the session API then calls its counts unknown as well
 APPLY = 10.0  # seconds for every worker to apply a generation
 
 
@@ -49,6 +51,17 @@ class Activity(Struct, frozen=True, rename="camel"):
     dropped: int = 0
     last_delivery: float | None = None
     error: str | None = None
+
+    def untold(self, now: datetime) -> str | None:
+        """Why the session API may not know all that this proxy has seen; None: it does.
+
+        One that cannot report is forgotten there after a while, as if it had been switched off.
+        """
+        return self.error or ("nothing is delivered" if self.is_stale(now) else None)
+
+    def is_stale(self, now: datetime) -> bool:
+        """Reports go out every second."""
+        return self.last_delivery is None or now.timestamp() - self.last_delivery > FEED
 
 
 class Status(Struct, frozen=True):

@@ -72,7 +72,7 @@ class Sessions:
         """
         try:
             key = self._admin_key.read_text().rstrip("\r\n")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise Failed("the admin key cannot be read", str(error), "bgctl keys init") from None
         query: dict[str, int | str] = {"idle": int(idle)} if idle else {}
         query |= {"limit": users} | ({"page": page} if page else {})

@@ -7,6 +7,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit import atomic
+from toolkit.errors import Failed
+
 PATIENCE = 300.0  # seconds for what often ends by itself
 AGAIN = 3600.0
 
@@ -31,8 +34,8 @@ def due(path: Path, what: str, now: float, patience: float = 0) -> bool:
     """Whether to say it now. What cannot be noted is said."""
     note, say = judge(_read(path), what, now, patience)
     try:
-        path.write_bytes(msgspec.json.encode(note) + b"\n")
-    except OSError:
+        atomic.write(path, msgspec.json.encode(note) + b"\n")
+    except Failed:
         return True
     return say
 
@@ -46,5 +49,5 @@ def forget(path: Path) -> None:
 def _read(path: Path) -> Note | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Note)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError):
         return None

@@ -12,6 +12,7 @@ local seen = require("bg.seen")
 local workers = require("bg.workers")
 
 local ngx = ngx
+local min = math.min
 local format, match, sub = string.format, string.match, string.sub
 local pairs, tonumber = pairs, tonumber
 local exiting = ngx.worker.exiting
@@ -19,10 +20,10 @@ local exiting = ngx.worker.exiting
 local BATCH = 1000
 local PATH = "/internal/activity"
 local GONE = "gone "
+local LATEST = 253402300799 -- the last second of the year 9999: some tokens have an `exp` that cjson would round
 local MAX_ID = 128 -- bytes of a sid or user that the session API takes
 local FORGOTTEN = metrics.series("bgctl_activity_forgotten_total")
 local DELIVERED = metrics.series("bgctl_activity_delivered_total")
-local REFUSED = metrics.series("bgctl_activity_refused_total")
 
 local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery
 local held = ngx.shared.bg_held -- what leaving workers still have open, as `pid number` -> key
@@ -77,7 +78,9 @@ end
 
 --- A visitor is one no longer: it has logged in.
 function _M.gone(sid)
-    seen.drop(seen.key(sid))
+    local key = seen.key(sid)
+    noted[key] = nil
+    seen.drop(key)
     outbox.add(GONE .. sid)
 end
 
@@ -104,19 +107,26 @@ end
 
 local function fold()
     for key, row in pairs(noted) do
-        if seen.put(row, settings.active_window) then
+        local kept, forgotten = seen.put(row, settings.active_window)
+        if forgotten then
             metrics.add(FORGOTTEN)
+            outbox.lose(outbox.length() > 0 and 1 or 0) -- it may be one that was yet to be told
         end
-        outbox.add(key)
+        if kept then
+            outbox.add(key)
+        end
     end
     noted = {}
 end
 
--- A worker that is leaving has no more ticks: another one keeps what it has open alive, for as long as it lives.
-local function hand_over()
-    local pid = ngx.worker.pid()
+--- A worker that is leaving has no more ticks: another one keeps what it has open alive, for as long as it lives.
+function _M.hand_over(number, row)
+    held:safe_set(ngx.worker.pid() .. " " .. number, row.key)
+end
+
+local function hand_all_over()
     for number, row in pairs(open.holders()) do
-        held:safe_set(pid .. " " .. number, row.key)
+        _M.hand_over(number, row)
     end
 end
 
@@ -133,12 +143,17 @@ end
 
 local function row_of(key)
     local row = seen.get(key)
-    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, row.exp }
+    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, LATEST) }
 end
 
 -- A JSON array. Not every cjson has a value for an empty one.
 local function list(items)
     return #items > 0 and cjson.encode(items) or "[]"
+end
+
+-- What was lost may have been the latest of a session that is silent since: until its window is over, who knows?
+local function is_complete()
+    return outbox.length() == 0 and outbox.whole_for() > settings.active_window
 end
 
 local function report(keys)
@@ -147,12 +162,12 @@ local function report(keys)
         if sub(key, 1, #GONE) == GONE then
             gone[#gone + 1] = sub(key, #GONE + 1)
         else
-            sessions[#sessions + 1] = row_of(key) -- one forgotten since is counted as that
+            sessions[#sessions + 1] = row_of(key) -- nil: it is over since, or was counted as lost when it was forgotten
         end
     end
     return format('{"proxy":%s,"now":%.3f,"since":%.3f,"epoch":%s,"complete":%s,"sessions":%s,"gone":%s,"gauges":%s}',
         cjson.encode(settings.proxy_name), ngx.now(), seen.since(), cjson.encode(feed:get("epoch") or cjson.null),
-        outbox.length() == 0, list(sessions), list(gone), cjson.encode(gauges()))
+        is_complete(), list(sessions), list(gone), cjson.encode(gauges()))
 end
 
 -- A store with another epoch has been emptied, or is new to us: it is told everything.
@@ -200,7 +215,7 @@ local function send()
                 return
             end
             ngx.log(ngx.ERR, "the session API refuses a report of activity: ", err)
-            metrics.add(REFUSED, #keys)
+            outbox.lose(#keys)
         else
             feed:delete("error")
             feed:set("last_delivery", ngx.now())
@@ -230,7 +245,7 @@ function _M.tick()
         note_open()
     end
     if leaving then
-        hand_over()
+        hand_all_over()
     elseif due and is_reporter then
         note_handed_over()
     end

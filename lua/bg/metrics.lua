@@ -14,8 +14,7 @@ local FAMILIES = {
     bgctl_errors_total = "Requests answered with a 5xx, by the slot they were meant for.",
     bgctl_migrations_total = "Sessions that a page load has taken to the new version.",
     bgctl_activity_delivered_total = "Rows of activity that the session API has taken.",
-    bgctl_activity_refused_total = "Rows of activity that the session API found malformed.",
-    bgctl_activity_dropped_total = "Rows of activity dropped because too many were waiting.",
+    bgctl_activity_dropped_total = "Rows of activity that were not told: too many waited, or they were refused.",
     bgctl_activity_forgotten_total = "Sessions or pages forgotten to make room for newer ones.",
 }
 
@@ -34,9 +33,9 @@ function _M.series(name, ...)
     return #parts > 0 and name .. "{" .. concat(parts, ",") .. "}" or name
 end
 
---- Adds one to a series.
-function _M.add(series)
-    pending[series] = (pending[series] or 0) + 1
+--- Adds `amount` to a series, or one.
+function _M.add(series, amount)
+    pending[series] = (pending[series] or 0) + (amount or 1)
 end
 
 --- Folds this worker's sums into shared memory. What does not fit stays pending and is tried again.

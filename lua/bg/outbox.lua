@@ -10,14 +10,33 @@ local MOST = 50000
 local DROPPED = metrics.series("bgctl_activity_dropped_total")
 
 local dict = ngx.shared.bg_outbox
+local feed = ngx.shared.bg_feed
 
 local _M = {}
+
+--- Notes that `count` keys will not be sent: for a while nobody can say that all has been told.
+function _M.lose(count)
+    if count > 0 then
+        metrics.add(DROPPED, count)
+        feed:set("lost_at", ngx.now())
+    end
+end
+
+--- Seconds since something was lost; a very long time if nothing ever was. A clock that was set back must not make it
+-- last longer.
+function _M.whole_for()
+    local now, lost_at = ngx.now(), feed:get("lost_at") or 0
+    if lost_at > now then
+        feed:set("lost_at", now)
+    end
+    return math.max(0, now - lost_at)
+end
 
 local function drop_oldest()
     local key = dict:lpop(QUEUE)
     if key then
         dict:delete("in " .. key)
-        metrics.add(DROPPED)
+        _M.lose(1)
     end
     return key
 end
@@ -35,7 +54,7 @@ local function push(key, how)
             dict:delete("in " .. key)
         end
         if not drop_oldest() then -- the newest is what no longer fits
-            return metrics.add(DROPPED)
+            return _M.lose(1)
         end
     end
 end

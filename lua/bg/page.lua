@@ -27,9 +27,13 @@ function _M.is_load(request)
     return find(request.accept() or "", "text/html", 1, true) ~= nil
 end
 
---- Whether what is asked for here may ask for more.
+--- Whether what is asked for here may ask for more: a document may be the answer to a form, too.
 function _M.may_refer(request)
-    return REFERRERS[request.destination() or "document"] == true and request.method() == "GET"
+    local destination = request.destination()
+    if request.method() == "POST" then
+        return destination == "document"
+    end
+    return REFERRERS[destination or "document"] == true and request.method() == "GET"
 end
 
 --- The path (with its query) of the page or script of this site that asks; nil when none does.

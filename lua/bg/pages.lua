@@ -12,10 +12,11 @@ local sub = string.sub
 
 local SECONDS = 7 * 86400 -- a tab may stay open for as long as a token lives
 local FORGOTTEN = metrics.series("bgctl_activity_forgotten_total")
-local EPOCH = "epoch" -- no key of a page: those are hashes
+local EPOCH = "pages_epoch"
 local EPOCH_BYTES, NAME_BYTES = 6, 9
 
 local dict = ngx.shared.bg_pages
+local feed = ngx.shared.bg_feed -- where nothing is ever forgotten
 
 local _M = {}
 
@@ -25,11 +26,11 @@ local epoch
 --- Begins to keep lists, or stops (`keeps` false). A reload that goes on keeping them goes on with those there are.
 function _M.begin(keeps)
     if keeps then
-        dict:safe_add(EPOCH, base64url.encode(crypto.random(EPOCH_BYTES)))
+        feed:safe_add(EPOCH, base64url.encode(crypto.random(EPOCH_BYTES)))
     else
-        dict:delete(EPOCH)
+        feed:delete(EPOCH)
     end
-    epoch = dict:get(EPOCH)
+    epoch = feed:get(EPOCH)
 end
 
 --- A name for the list of a browser that has no page yet; nil while no lists are kept. It follows from the session, so

@@ -127,9 +127,13 @@ function _M.slot()
         router.state:poll()
     end
     local upstream, slot, holder = route_safely(true)
-    ngx.var.bg_open = open.enter(slot, ngx.var.bg_upgrade ~= "", holder)
+    local number = open.enter(slot, ngx.var.bg_upgrade ~= "", holder)
+    ngx.var.bg_open = number
     if leaving then
         workers.publish(router.state)
+        if holder then
+            activity.hand_over(number, holder)
+        end
     end
     return upstream
 end

@@ -49,7 +49,8 @@ local function moved_slot(state, slot, who, request, cookies, now)
     end
     local asked = cookie.get(cookies, settings.update_cookie) ~= nil
     local moves = migration.allowed(settings.migrate, asked, pages.knows(place.pages), function()
-        return activity.is_idle(who.key, settings.migrate_idle, now)
+        -- A log-in whose token has stayed away is known under another key: it may have been busy all the time.
+        return not who.bound and activity.is_idle(who.key, settings.migrate_idle, now)
     end)
     local target = moves and decision.fresh(state, crypto.fraction(who.sid))
     return target and target ~= slot and target or nil
@@ -120,12 +121,27 @@ end
 
 -- The Set-Cookie value of the pin, where one is due. The pin of a session that has moved on lasts for as long as its
 -- token: it must not fall back to the token's version.
-local function due_pin(token, in_cookie, held_pin, now)
-    if not pin.due(held_pin, place, settings.pin_idle, now) then
+local function due_pin(token, held_pin, now)
+    local life = place.from and token and max(token.exp - now, settings.pin_idle) or settings.pin_idle
+    return pin.due(held_pin, place, life, now) and credentials.pin_cookie(place, life, now) or nil
+end
+
+-- A request with its token in a header, from a script: only a browser that has loaded a page has a pin. It stays whose
+-- it is, and lives on with what the script does.
+local function slide_pin(token, held_pin, slot, now)
+    if not held_pin or held_pin.version ~= slot.version then
         return nil
     end
-    local life = place.from and in_cookie and max(token.exp - now, settings.pin_idle) or settings.pin_idle
-    return credentials.pin_cookie(place, life, now)
+    place.sid, place.bound = held_pin.sid, held_pin.bound
+    return due_pin(token, held_pin, now)
+end
+
+-- A page of the version that its session has left asks for something. What it gets may ask for more.
+local function serve_old_page(old, token, held_pin, request, now)
+    if page.may_refer(request) then
+        pages.note(held_pin.pages, request.path(), old.version)
+    end
+    return due_pin(token, held_pin, now)
 end
 
 --- What is decided for a request at `now` (seconds): the slot (bg.routes), the rule that chose it, the Set-Cookie
@@ -147,10 +163,10 @@ function _M.route(request, now, is_slotted)
     local other = page_slot(state, held_pin, request)
     local page_holder = other and note(who, other, "page", request)
     if other and is_slotted then
-        return other, "page", nil, page_holder
+        return other, "page", serve_old_page(other, token, held_pin, request, now), page_holder
     end
-    if not in_cookie and (rule == "token" or rule == "moved") then -- an API client: no jar for a pin, and no pages
-        return slot, rule, nil, note(who, slot, rule, request)
+    if not in_cookie and (rule == "token" or rule == "moved") then
+        return slot, rule, slide_pin(token, held_pin, slot, now), note(who, slot, rule, request)
     end
     if is_slotted then
         slot, rule = load_page(state, slot, rule, who, request, cookies, now)
@@ -158,7 +174,7 @@ function _M.route(request, now, is_slotted)
     if in_cookie and held_pin and held_pin.sid ~= place.sid then
         activity.gone(held_pin.sid) -- the visitor has logged in
     end
-    return slot, rule, due_pin(token, in_cookie, held_pin, now), note(who, slot, rule, request)
+    return slot, rule, due_pin(in_cookie and token, held_pin, now), note(who, slot, rule, request)
 end
 
 return _M

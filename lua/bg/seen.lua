@@ -11,6 +11,7 @@ local LINE = "^(%S+) (%S+) (%S+) ?(.*)$"
 
 local dict = ngx.shared.bg_seen
 local SINCE = "since" -- no key of a session: those begin with KIND and a blank
+local OVER, OVER_SECONDS = "over", 600 -- in place of a line
 local KIND = { session = "s ", visitor = "v " }
 
 local _M = { KIND = KIND }
@@ -33,7 +34,7 @@ end
 --- The row under `key`, `{key, version, seen, exp, user}`, or nil.
 function _M.get(key)
     local line = dict:get(key)
-    if not line then
+    if not line or line == OVER then
         return nil
     end
     local version, seen, exp, user = match(line, LINE)
@@ -43,23 +44,27 @@ function _M.get(key)
     }
 end
 
---- Keeps a row for `window` seconds, unless a newer one is there. True when somebody had to be forgotten for it.
+--- Keeps a row for `window` seconds, unless a newer one is there. Whether there is anything to tell of it, and whether
+-- somebody had to be forgotten for it.
 function _M.put(row, window)
-    local known = _M.get(row.key)
-    if known and known.seen > row.seen then
-        return false
+    if dict:get(row.key) == OVER then
+        return false, false
+    end
+    local known = _M.get(row.key) -- what lies ahead of the clock is from before it was set back
+    if known and known.seen > row.seen and known.seen <= ngx.now() then
+        return true, false
     end
     local line = format("%s %.3f %d", row.version, row.seen, row.exp)
     local _, _, forgotten = dict:set(row.key, row.user and line .. " " .. row.user or line, window)
     if forgotten then
         dict:set(SINCE, ngx.now())
     end
-    return forgotten
+    return true, forgotten
 end
 
---- Forgets `key`.
+--- It is over with `key`, also for what other workers have yet to fold.
 function _M.drop(key)
-    dict:delete(key)
+    dict:set(key, OVER, OVER_SECONDS)
 end
 
 --- Every key. It locks the dictionary for as long as it copies: for a store that was emptied, not for every second.

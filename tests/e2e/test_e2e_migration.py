@@ -126,6 +126,49 @@ def test_scripts_and_styles_of_an_old_page_bring_their_own(site):
     assert (answer.status_code, answer.headers["X-Deployment-Version"]) == (200, OLD)
 
 
+def test_what_an_old_page_loads_later_brings_its_own_too(site):
+    """Its script is asked for after the session has moved, and what that imports after that."""
+    browser = arrive(site)
+    page = browser.get(f"{site.url}/log", headers=LOAD, timeout=10).text
+    script = next(
+        part for part in page.split('"') if part.startswith("/assets/log.") and part.endswith(".js")
+    )
+    site.bgctl("route", "enable-green")
+    assert load(site, browser, "/") == NEW
+    code = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "script"}
+    text = browser.get(site.url + script, headers={**code, "Referer": f"{site.url}/log"}, timeout=10).text
+    imported = text.partition('from "./')[2].partition('"')[0]
+    answer = browser.get(
+        f"{site.url}/assets/{imported}", headers={**code, "Referer": site.url + script}, timeout=10
+    )
+    assert (answer.status_code, answer.headers["X-Deployment-Version"]) == (200, OLD)
+
+
+@pytest.mark.parametrize("bearer", [True, False])
+def test_a_pin_lives_on_with_what_scripts_do(tmp_path_factory, bearer):
+    """A visitor who uses the old tab alone, and an app that keeps its token in a script: no page is loaded."""
+    life = 4
+    directory = tmp_path_factory.mktemp("pins") / "project"
+    with running(directory, migrate="navigation", pin_idle=f"{life}s") as short:
+        browser = arrive(short, None)
+        load(short, browser, "/log")
+        login = {"data": {"user": "ada"}, "headers": {"Accept": "application/json"}, "timeout": 10}
+        token = browser.post(f"{short.url}/login", **login).json()["token"] if bearer else ""
+        short.start_of_release()
+        assert load(short, browser, "/") == NEW
+        headers = {**FETCH, "Referer": f"{short.url}{'/' if bearer else '/log'}"}
+        headers |= {"Authorization": f"Bearer {token}"} if bearer else {}
+        began = short.proxy_status()["activity"]["lastDelivery"]
+        versions = set()
+
+        def lived_twice() -> bool:
+            versions.add(short.version_of(browser, **headers))
+            return short.proxy_status()["activity"]["lastDelivery"] > began + 2 * life
+
+        eventually(lived_twice, "twice the life of a pin is over")
+        assert versions == {NEW if bearer else OLD}
+
+
 def test_refresh_carries_the_move_into_the_token(site):
     browser = arrive(site)
     sid = claims(browser.cookies["bg_session"])["sid"]

@@ -19,9 +19,8 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 @pytest.fixture(autouse=True)
 def _empty(nginx):
-    nginx.run(
-        "for _, name in ipairs({'bg_seen', 'bg_outbox', 'bg_pages'}) do ngx.shared[name]:flush_all() end"
-    )
+    names = "{'bg_seen', 'bg_outbox', 'bg_pages', 'bg_feed'}"
+    nginx.run(f"for _, name in ipairs({names}) do ngx.shared[name]:flush_all() end")
 
 
 def outbox(nginx, code):
@@ -93,6 +92,22 @@ def test_a_visitor_and_a_session_of_one_id_are_two(nginx):
     )
 
 
+def test_a_visitor_who_has_logged_in_is_not_noted_again_by_another_worker(nginx):
+    put = "seen.put({key = seen.key('a'), version = '1.6.7', seen = 1, exp = 9}, 60)"
+    assert seen(nginx, f"{put} seen.drop(seen.key('a')) return {put}") == [False, False]
+    assert seen(nginx, "return seen.get(seen.key('a')) == nil") == [True]
+
+
+def test_a_clock_that_was_set_back_freezes_nothing(nginx):
+    put = "seen.put({key = seen.key('a'), version = '%s', seen = ngx.now() + %d, exp = 9}, 60)"
+    seen(nginx, put % ("1.6.7", 3600))
+    seen(nginx, put % ("1.6.8", 0))
+    assert seen(nginx, "return seen.get(seen.key('a')).version") == ["1.6.8"]
+    lost = "local feed = ngx.shared.bg_feed feed:set('lost_at', ngx.now() + 3600) return outbox.whole_for()"
+    assert outbox(nginx, lost) == [0]
+    assert outbox(nginx, "return ngx.shared.bg_feed:get('lost_at') <= ngx.now()") == [True]
+
+
 def test_58_who_is_forgotten_for_lack_of_memory_moves_what_is_known_since(tmp_path: Path):
     with workbench(tmp_path, seen="64k") as small:
         fill = """
@@ -100,7 +115,7 @@ def test_58_who_is_forgotten_for_lack_of_memory_moves_what_is_known_since(tmp_pa
             local forgotten = 0
             for number = 1, 5000 do
                 local row = {key = seen.key(number, 'u'), version = '1.6.7', seen = 6, exp = 9, user = 'u'}
-                forgotten = forgotten + (seen.put(row, 60) and 1 or 0)
+                forgotten = forgotten + (select(2, seen.put(row, 60)) and 1 or 0)
             end
             return forgotten > 0, seen.since() > 5, seen.get(seen.key(5000, 'u')) ~= nil
         """

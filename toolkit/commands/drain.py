@@ -4,6 +4,7 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.errors import BgctlError
 
 
 @click.command("drain")
@@ -38,8 +39,14 @@ def command(
     """
     from toolkit.release import auto as by_itself
     from toolkit.release import drain
+    from toolkit.ui import UI
 
-    site = options.site(app)
+    try:
+        site = options.site(app)
+    except BgctlError as error:
+        if auto and not by_itself.must_be_said(app.project / "state", error, UI().watched):
+            ctx.exit(error.code)
+        raise
     watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0, timeout)
     if dry_run:
         site.ui.say(str(drain.look(site, watch.terms)))

@@ -1,7 +1,7 @@
 """What the dashboard shows: the overview, who is still on the old version, and what was done last."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import structs
 
@@ -14,7 +14,6 @@ from toolkit.sources import Found
 
 USERS = 100  # asked for; a screen has room for fewer
 HISTORY = 10
-FEED = timedelta(seconds=10)  # without a delivery, while something waits: trouble
 
 
 class Picture(Overview, frozen=True, kw_only=True, rename="camel"):
@@ -62,8 +61,7 @@ def alarms(picture: Picture) -> Iterator[str]:
 
 def feed_trouble(feed: Activity, now: datetime) -> str | None:
     """ "connection refused, 120 waiting, 3 lost"; rows that wait for a moment are no trouble."""
-    last = datetime.fromtimestamp(feed.last_delivery, now.tzinfo) if feed.last_delivery else None
-    stuck = bool(feed.queued) and (last is None or now - last > FEED)
+    stuck = bool(feed.queued) and feed.is_stale(now)
     if not (feed.error or feed.dropped or stuck):
         return None
     said = [feed.error] if feed.error else ["nothing is delivered"] if stuck else []

@@ -1,11 +1,16 @@
 """`bgctl drain --auto`, for cron: one look, and what follows; nothing is said that nobody must know."""
 
+import time
+from pathlib import Path
+
 from toolkit import trouble
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
 from toolkit.release import promote
 from toolkit.release.remaining import Remaining, Terms, remaining
 from toolkit.site import Site
 from toolkit.ui import HeldUI
+
+NOTE = "auto.json"  # in state/: what is wrong, and since when
 
 
 class Unknown(NotYet):
@@ -19,14 +24,14 @@ def run(site: Site, terms: Terms) -> int:
     try:
         act(site, terms)
     except BgctlError as error:
-        if shown.watched or _must_be_said(site, error):
+        if must_be_said(site.state_dir, error, shown.watched):
             held.release()
             shown.error(error)
         return error.code
     finally:
         site.ui = shown
     held.release()
-    trouble.forget(site.state_dir / "auto.json")
+    trouble.forget(site.state_dir / NOTE)
     return 0
 
 
@@ -59,12 +64,16 @@ def check(left: Remaining) -> None:
     raise NotYet("not yet", f"{left}; next: wait, or: bgctl route disable-blue")
 
 
-def _must_be_said(site: Site, error: BgctlError) -> bool:
+def must_be_said(state_dir: Path, error: BgctlError, watched: bool) -> bool:
     """People who are left, and another bgctl, are no trouble; an unknown count is if it stays so."""
-    path, now = site.state_dir / "auto.json", site.now().timestamp()
+    if watched:
+        return True
+    path, now = state_dir / NOTE, time.time()
     if isinstance(error, Unknown):
         return trouble.due(path, "unknown", now, trouble.PATIENCE)
-    if isinstance(error, NotYet | Locked):
+    if isinstance(error, Locked):
+        return False  # which says nothing of how things are
+    if isinstance(error, NotYet):
         trouble.forget(path)
         return False
     return trouble.due(path, error.what, now)

@@ -1,6 +1,7 @@
 """`bgctl drain`: waits until the old version is empty, without the lock: a rollback must get in."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from toolkit import state
@@ -47,8 +48,9 @@ def wait(site: Site, watch: Watch) -> Remaining | None:
     release = _release(now)
     start, most = time.monotonic(), 1
     with site.ui.meter() as show:
-        while not gone_on(now, release):
-            _release(now)
+        while not gone_on(now, release.new):
+            if _release(now).new != release.new:
+                raise _moved_on(now)
             left = remaining(site, now, watch.terms)
             if left.empty or left.overdue:
                 return left
@@ -62,16 +64,16 @@ def wait(site: Site, watch: Watch) -> Remaining | None:
     return None
 
 
-def gone_on(now: State, release: Deployment) -> bool:
-    """Whether another bgctl promotes this release, or has: cron's, most likely."""
+def gone_on(now: State, new: str) -> bool:
+    """Whether another bgctl promotes this version, or has: cron's, most likely."""
     if now.phase == "promoting":
-        return now.deployment is not None and now.deployment.id == release.id
-    return now.phase == "rest" and now.slots.blue.version == release.new
+        return now.deployment is not None and now.deployment.new == new
+    return now.phase == "rest" and now.slots.blue.version == new
 
 
 def settle(site: Site, left: Remaining) -> str:
     """Notes that it is empty; or moves, at their next request, whoever is left at the deadline."""
-    if left.empty:
+    if left.empty or gone_on(site.state(), left.new):
         record(site, left)
         return str(left)
     with site.change("drain"):
@@ -83,12 +85,13 @@ def settle(site: Site, left: Remaining) -> str:
 
 
 def record(site: Site, left: Remaining) -> None:
-    """Notes in the state that it was found empty."""
+    """Notes in the state that it was found empty, unless another bgctl is further on."""
     now = site.state()
-    if now.deployment and now.deployment.step == "drained":
+    if gone_on(now, left.new) or (now.deployment and now.deployment.step == "drained"):
         return
-    with site.change("drain"):
-        site.save(state.drained(_same(site, left), site.now()))
+    with suppress(Locked), site.change("drain"):
+        if not gone_on(site.state(), left.new):
+            site.save(state.drained(_same(site, left), site.now()))
 
 
 def finish(site: Site, watch: Watch, new: str) -> None:
@@ -96,7 +99,7 @@ def finish(site: Site, watch: Watch, new: str) -> None:
     while (now := site.state()).phase != "rest":
         promote.check_direction(now)
         try:
-            return promote.run(site, watch.terms)
+            return promote.run(site, watch.terms, only=new)
         except promote.NotEmpty as error:
             site.ui.say(f"{error}; waiting on")
             wait(site, watch)
@@ -104,8 +107,7 @@ def finish(site: Site, watch: Watch, new: str) -> None:
             site.ui.progress(f"{error}; waiting")
             time.sleep(watch.interval)
     if now.slots.blue.version != new:
-        why = f"{now.slots.blue.version} is what everyone has"
-        raise Refused("the release has moved on", why, "bgctl status")
+        raise _moved_on(now)
     site.ui.say(f"another bgctl was first: {new} is what everyone has")
     return None
 
@@ -121,9 +123,17 @@ def _release(now: State) -> Deployment:
 def _same(site: Site, left: Remaining) -> State:
     """The state, still draining what was looked at. Raises Refused."""
     now = site.state()
-    if now.phase != "draining" or not now.deployment or now.deployment.old != left.version:
-        raise Refused("the release has moved on", f"it is in phase {now.phase}", "bgctl status")
+    release = now.deployment
+    if now.phase != "draining" or not release or (release.old, release.new) != (left.version, left.new):
+        raise _moved_on(now)
     return now
+
+
+def _moved_on(now: State) -> Refused:
+    why = f"{now.slots.blue.version} is what everyone has"
+    if now.deployment:
+        why = f"it is {now.deployment.new} that is released now, in phase {now.phase}"
+    return Refused("the release has moved on", why, "bgctl status")
 
 
 def _wait(left: Remaining) -> str:

@@ -16,11 +16,14 @@ class NotEmpty(Refused):
     """Blue has somebody whom a drain would wait for, or nobody knows."""
 
 
-def run(site: Site, terms: Terms | None = None, dry_run: bool = False) -> None:
-    """`terms` are those of the drain before it; without, as bgctl.toml has them."""
+def run(site: Site, terms: Terms | None = None, dry_run: bool = False, only: str | None = None) -> None:
+    """`terms` are those of the drain before it; without, as bgctl.toml has them. `only` this new version."""
     terms = terms or Terms.of(site.config.drain)
     with site.change("promote", dry_run):
         now = site.state()
+        if only and now.deployment and now.deployment.new != only:
+            why = f"it is {now.deployment.new} that is released now"
+            raise Refused(f"{only} is not promoted", why, "bgctl status")
         release = check(site, now, terms)
         walk(steps(site, release, terms), site.ui, dry_run)
     if not dry_run:

@@ -52,7 +52,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Remaining:
-    """None is unknown, and unknown is not empty; `why` says why.
+    """None is unknown, and unknown is not empty; `why` says why. `new` is the version that follows.
 
     Plain requests are told and not waited for: on a busy site those of visitors without a session come and go
     for ever. Once blue is out of routing no more can come, and then promote waits for the last of them.
@@ -68,6 +68,7 @@ class Remaining:
     forecast: Forecast | None = None
     ends: datetime | None = None
     overdue: bool = False
+    new: str = ""
 
     @property
     def awaited(self) -> tuple[int | None, ...]:
@@ -108,8 +109,8 @@ class Remaining:
 def remaining(site: Site, now: State, terms: Terms) -> Remaining:
     """What the old version still has, right now."""
     version = now.deployment.old if now.deployment else ""
-    slot, silent = _slot(site)
-    count, unknown, forecast = _count(site, now, version, terms.idle)
+    slot, untold, silent = _proxy(site)
+    count, unknown, forecast = _count(site, now, version, terms.idle, untold)
     ends = terms.ends(now) if now.phase == "draining" else None
     return Remaining(
         version,
@@ -122,18 +123,23 @@ def remaining(site: Site, now: State, terms: Terms) -> Remaining:
         forecast,
         ends,
         ends is not None and site.now() >= ends,
+        now.deployment.new if now.deployment else "",
     )
 
 
-def _slot(site: Site) -> tuple[Slot | None, str]:
+def _proxy(site: Site) -> tuple[Slot | None, str, str]:
+    """What blue has open, why the session API may not know all the proxy saw, why the proxy is silent."""
     try:
-        slot = site.proxy.status().slots.get("blue")
+        status = site.proxy.status()
     except BgctlError as error:
-        return None, str(error)
-    return slot, "" if slot else "the proxy does not know blue"
+        return None, "", str(error)
+    slot, untold = status.slots.get("blue"), status.activity and status.activity.untold(site.now())
+    return slot, untold or "", "" if slot else "the proxy does not know blue"
 
 
-def _count(site: Site, now: State, version: str, idle: float) -> tuple[Count, str, Forecast | None]:
+def _count(
+    site: Site, now: State, version: str, idle: float, untold: str
+) -> tuple[Count, str, Forecast | None]:
     """The count, why it is not known, and the forecast."""
     if now.slots.blue.state == "maint":  # disable-blue: what sessions it had are being moved
         return Count(0, 0, 0), "", None
@@ -141,8 +147,8 @@ def _count(site: Site, now: State, version: str, idle: float) -> tuple[Count, st
         report = site.sessions.report(idle)
     except BgctlError as error:
         return Count(None, None), str(error), None
-    if report.unknown:
-        return Count(None, None), report.unknown, None
+    if report.unknown or untold:
+        return Count(None, None), report.unknown or f"the proxy's reports: {untold}", None
     count, forecast = report.on(version), report.forecast
     if idle and forecast and count.last_activity:  # sooner than by the usual idleness
         forecast = replace(forecast, earliest=count.last_activity + timedelta(seconds=idle))

@@ -4,6 +4,7 @@ import time
 
 from toolkit import slots, state
 from toolkit.errors import Failed, Refused
+from toolkit.release.remaining import Terms, remaining
 from toolkit.release.steps import Step, preview
 from toolkit.site import Site
 from toolkit.state import State
@@ -81,12 +82,11 @@ def confirm_moving(site: Site) -> State:
     Asked without the lock: a question that nobody answers must not keep a rollback out.
     """
     now = site.state()
-    moves = state.disable_blue(now, site.now()) != now
-    count = site.sessions.on(now.slots.blue.version or "").sessions if moves else 0
-    if count == 0:
+    if state.disable_blue(now, site.now()) == now:
         return now
-    many = "an unknown number of" if count is None else count
-    question = f"{many} sessions on {now.slots.blue.version} will be moved to green at once. Go on?"
-    if not site.ui.confirm(question):
-        raise Refused("not confirmed", f"{many} sessions are still on blue", "bgctl drain, or: --yes")
+    left = remaining(site, now, Terms.of(site.config.drain))
+    if left.empty:
+        return now
+    if not site.ui.confirm(f"{left}; they move to green at their next request. Go on?"):
+        raise Refused("not confirmed", str(left), "bgctl drain, or: --yes")
     return now

@@ -134,7 +134,7 @@ def test_disable_blue_asks_first_when_sessions_would_be_moved(world: World) -> N
     world.sessions = {"1.6.7": 3}
     assert "3 sessions" in refused(world, "route", "disable-blue")
     world.sessions = None
-    assert "unknown number" in refused(world, "route", "disable-blue")
+    assert "unknown sessions" in refused(world, "route", "disable-blue")
     assert world.bgctl("route", "disable-blue", "--yes").returncode == 0
     assert world.state["slots"]["blue"] == OUT
 

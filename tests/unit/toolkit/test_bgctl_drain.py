@@ -252,15 +252,13 @@ def test_a_promotion_by_another_ends_the_wait(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2}
     site, _ = site_of(world)
-    release = site.state().deployment
-    assert release
-    assert not drain.gone_on(site.state(), release)
+    assert not drain.gone_on(site.state(), "1.6.8")
     world.put("promoting", OUT, GREEN, "retire-blue")
-    assert drain.gone_on(site.state(), release)
+    assert drain.gone_on(site.state(), "1.6.8")
     world.put("rest", {**READY, "version": "1.6.8"}, NONE)
-    assert drain.gone_on(site.state(), release)
+    assert drain.gone_on(site.state(), "1.6.8")
     world.put("rest", READY, NONE)
-    assert not drain.gone_on(site.state(), release)
+    assert not drain.gone_on(site.state(), "1.6.8")
 
 
 def test_44_another_bgctl_is_waited_for_before_the_promotion(
@@ -290,6 +288,38 @@ def test_what_another_bgctl_has_taken_back_is_not_promoted(world: World) -> None
         drain.finish(site, Watch(Terms()), "1.6.8")
     world.put("rest", {**READY, "version": "1.6.8"}, NONE)
     drain.finish(site, Watch(Terms()), "1.6.8")
+
+
+def test_another_release_is_not_promoted_in_its_place(world: World) -> None:
+    """Somebody took 1.6.9 back and released 1.6.8 while we were asked."""
+    draining(world)
+    site, _ = site_of(world)
+    with pytest.raises(Refused, match=r"1\.6\.9 is not promoted: it is 1\.6\.8 that is released now"):
+        drain.finish(site, Watch(Terms()), "1.6.9")
+    assert world.state["phase"] == "draining"
+
+
+@pytest.mark.parametrize(
+    ("feed", "why"),
+    [
+        ({"error": "no answer: status 502", "lastDelivery": None}, "no answer: status 502"),
+        ({"error": None, "lastDelivery": 1.0, "queued": 3}, "nothing is delivered"),
+        ({"error": None, "lastDelivery": None}, "nothing is delivered"),
+    ],
+)
+def test_54_a_proxy_that_cannot_report_makes_the_count_unknown(
+    world: World, feed: dict[str, object], why: str
+) -> None:
+    """Even if the session API has forgotten it by now, and counts what others report."""
+    draining(world)
+    world.sessions = {"1.6.7": 0}
+    code, document = world._status()
+    world.control.answers["/status"] = (code, {**document, "activity": feed})
+    site, _ = site_of(world)
+    left = remaining(site, site.state(), Terms())
+    assert left.unknown
+    assert not left.empty
+    assert why in str(left)
 
 
 def test_it_gives_up_in_time(world: World) -> None:
