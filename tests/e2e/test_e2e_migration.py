@@ -146,7 +146,7 @@ def test_what_an_old_page_loads_later_brings_its_own_too(site):
 
 @pytest.mark.parametrize("bearer", [True, False])
 def test_a_pin_lives_on_with_what_scripts_do(tmp_path_factory, bearer):
-    """A visitor who uses the old tab alone, and an app that keeps its token in a script: no page is loaded."""
+    """A visitor who uses the old tab alone, and an app with its token in a script: no page is loaded."""
     life = 4
     directory = tmp_path_factory.mktemp("pins") / "project"
     with running(directory, migrate="navigation", pin_idle=f"{life}s") as short:
