@@ -116,7 +116,8 @@ def test_an_interrupted_deploy_goes_on_where_it_was(site):
     browser.post(f"{site.url}/logout", timeout=10, allow_redirects=False)
     done = site.bgctl("deploy", NEW, "--auto", "--skip-build")
     assert site.state()["phase"] == "rest", done.stdout
-    assert "nothing to do" in done.stdout
+    assert f"green runs {NEW} already" in done.stdout
+    assert f"{NEW} is stable" in done.stdout
 
 
 def test_a_deploy_of_a_broken_version_is_taken_back(site):
