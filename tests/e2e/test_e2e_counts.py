@@ -24,6 +24,8 @@ PATIENCE = 90.0
 
 STORES = {"sqlite": "", "redis": "redis://redis:6379/0"}
 
+pytestmark = pytest.mark.timeout(900)  # minutes of load; a slow machine may take its time
+
 
 @contextmanager
 def site_on(store: str, idle: int, directory: Path) -> Iterator[Stack]:

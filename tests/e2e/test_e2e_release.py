@@ -12,6 +12,8 @@ from stacks import Stack, running
 from demo.load import LoadProcess
 from demo.story import FIRST, IDLE, NEW, NEXT, OLD, RATE, Story
 
+pytestmark = pytest.mark.timeout(900)  # minutes of load; a slow machine may take its time
+
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
