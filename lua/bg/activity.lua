@@ -255,6 +255,13 @@ function _M.tick()
     end
 end
 
+--- Between two ticks: what other workers have folded since need not wait for the next one.
+function _M.report()
+    if ngx.worker.id() == 0 and not exiting() and outbox.length() > 0 then
+        send_alone()
+    end
+end
+
 --- In a worker that is leaving, a request with this number has ended: no tick will fold what was noted of it.
 function _M.left(number)
     held:delete(ngx.worker.pid() .. " " .. number)

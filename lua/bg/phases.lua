@@ -19,7 +19,8 @@ require("bg.control")
 
 local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of these
 local KEYS_SECONDS = 1
-local REPORT_SECONDS = 1
+local ACTIVITY_SECONDS = 1
+local REPORT_SECONDS = 0.5
 local STABLE = "blue" -- what serves when nothing is known yet
 
 local FAULTS = metrics.series("bgctl_faults_total")
@@ -65,7 +66,8 @@ function _M.init_worker()
     sync()
     every(STATE_SECONDS, sync)
     every(KEYS_SECONDS, credentials.sync_keys)
-    every(REPORT_SECONDS, activity.tick)
+    every(ACTIVITY_SECONDS, activity.tick)
+    every(REPORT_SECONDS, activity.report)
 end
 
 -- What routing may want to know of the request at hand, read when it is asked for.

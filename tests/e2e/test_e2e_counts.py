@@ -89,13 +89,14 @@ def lag_of(value: int, course: list[tuple[float, int]], at: float) -> float | No
 
 
 async def stir(crowd: Crowd, seconds: float) -> None:
-    """People come, go and move about."""
+    """People come to the new version and leave the old one, so that each number only goes one way.
+
+    One that went up and down could do so between two of our looks.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        await asyncio.gather(
-            crowd.log_in(5), crowd.log_out(5), crowd.log_out(3, version=OLD), crowd.touch(50), crowd.visit(2)
-        )
-        await asyncio.sleep(0.2)
+        await asyncio.gather(crowd.log_in(5), crowd.log_out(5, version=OLD), crowd.touch(50), crowd.visit(2))
+        await asyncio.sleep(0.2)  # between two bursts, not for anything to happen
 
 
 async def fill(stack: Stack, crowd: Crowd) -> None:
