@@ -70,6 +70,7 @@ def _report(project: Project, tally: Tally, console: Console) -> None:
         ("flipped", str(tally.flipped)),
         ("migrated with a page view, as allowed", str(tally.migrated)),
         ("moved after their version had gone", str(tally.moved)),
+        ("sent again, for an idle connection was being closed", str(tally.resent)),
         ("WebSockets opened", str(tally.websockets_opened)),
         ("WebSockets cut", str(tally.websockets_cut)),
         ("POSTs done twice", str(tally.doubled_posts)),

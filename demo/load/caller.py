@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import ClientSession
+from aiohttp import ClientConnectorError, ClientOSError, ClientSession, ServerDisconnectedError, TraceConfig
 
 from .headers import Headers
 from .judgement import Judge, Session, Verdict
@@ -25,6 +26,25 @@ class Person:
     @property
     def wanted_elsewhere(self) -> bool:
         return self.scene.ended or self._leave is not None
+
+
+@dataclass(slots=True)
+class Sent:
+    """Whether a request went out on a connection that had served another one before."""
+
+    reused: bool = False
+
+
+def tracing() -> TraceConfig:
+    """For a ClientSession whose requests carry a `Sent`."""
+
+    async def reuse(session: Any, context: Any, params: Any) -> None:
+        if isinstance(context.trace_request_ctx, Sent):
+            context.trace_request_ctx.reused = True
+
+    config = TraceConfig()
+    config.on_connection_reuseconn.append(reuse)
+    return config
 
 
 class Caller:
@@ -50,10 +70,7 @@ class Caller:
         owner = judge.version if path.startswith("/assets/") else None
         self.recorder.requests += 1
         try:
-            url = self.scene.base_url + path
-            async with self.person.http.request(method, url, allow_redirects=False, **options) as response:
-                text = (await response.read()).decode(errors="replace")
-                answer = Answer(response.status, response.headers, text)
+            answer = await self._exchange(method, path, options)
         except LOST as error:
             self.fail(method, path, name_of(error))
             return None
@@ -70,6 +87,27 @@ class Caller:
             return None
         self.recorder.success(said[0])
         return answer
+
+    async def _exchange(self, method: str, path: str, options: dict[str, Any]) -> Answer:
+        """Raise one of LOST.
+
+        A server may close a connection that is idle just when we send. Browsers send such a request again on
+        a new connection, whatever its method, if not a byte of an answer came; so do we, once.
+        """
+        url, sent = self.scene.base_url + path, Sent()
+        for again in (False, True):
+            try:
+                async with self.person.http.request(
+                    method, url, allow_redirects=False, trace_request_ctx=sent, **options
+                ) as response:
+                    text = (await response.read()).decode(errors="replace")
+                    return Answer(response.status, response.headers, text)
+            except (ServerDisconnectedError, ConnectionResetError, ClientOSError) as error:
+                if again or not sent.reused or isinstance(error, ClientConnectorError):
+                    raise
+                self.recorder.resent += 1
+                sent.reused = False
+        raise AssertionError("not reached")
 
     def judge(self, path: str, said: list[str], judge: Judge, before: set[str]) -> None:
         """Count what `judge` thinks of the answer; one that speaks with two tongues flips once.

@@ -35,6 +35,7 @@ class Tally:
     migrated: sessions that a navigation moved to another version, as it may. No fault.
     views_to_migrate: the most pages that a session on a draining version was shown until it had migrated, the
         one that migrated it included; or has been shown, if it still has not.
+    resent: requests sent again, as browsers do: the server had closed an idle connection. No fault.
     overtaken: assets asked for after their page's version had been retired. No fault: it is loaded anew.
     websockets_cut: WebSockets that ended, but not by us; `close_codes` says how.
     max_gap_ms: the longest time between two consecutive successful answers, over all users.
@@ -49,6 +50,7 @@ class Tally:
     moved: int = 0
     migrated: int = 0
     views_to_migrate: int = 0
+    resent: int = 0
     overtaken: int = 0
     websockets_opened: int = 0
     websockets_cut: int = 0
@@ -79,7 +81,7 @@ class Recorder:
     """Collects a tally as things happen. Times are seconds of the monotonic clock."""
 
     def __init__(self) -> None:
-        self.requests = self.failed = self.flipped = self.moved = self.overtaken = 0
+        self.requests = self.failed = self.flipped = self.moved = self.overtaken = self.resent = 0
         self.migrated = self.views = 0
         self.opened = self.cut = self.doubled = 0
         self.answers: Counter[str] = Counter()
@@ -127,6 +129,7 @@ class Recorder:
             moved=self.moved,
             migrated=self.migrated,
             views_to_migrate=self.views,
+            resent=self.resent,
             overtaken=self.overtaken,
             websockets_opened=self.opened,
             websockets_cut=self.cut,

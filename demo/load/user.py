@@ -12,7 +12,7 @@ from aiohttp import BaseConnector, ClientSession, ClientTimeout, CookieJar, Dumm
 
 from . import headers, websocket
 from .apiclient import ApiClient
-from .caller import Person
+from .caller import Person, tracing
 from .judgement import Session
 from .scene import Leaving, Pace, Scene, claims
 from .tab import BOARD, LOG, Tab
@@ -146,4 +146,5 @@ class User(Person):
             headers=headers.ALWAYS if browses else None,
             skip_auto_headers=("Accept",) if browses else (),  # a browser's handshake has none
             timeout=ClientTimeout(total=self.scene.timeout),
+            trace_configs=[tracing()],
         )

@@ -169,7 +169,9 @@ def test_a_dropped_connection_is_a_failure(service_key: Path) -> None:
             play.proxy.trick = drop
             await until(lambda: dropped >= 2)
             final = await play.load.stop()
-        assert final.failed == dropped
+        # On a connection that was used before, one is sent again; a new one that drops it too is a failure.
+        assert final.failed > 0
+        assert final.failed + final.resent == dropped
         assert all(failure.method == "POST" for failure in final.failures)
 
     run(scenario())
