@@ -104,7 +104,7 @@ def test_54_a_busy_server_is_busy(start: Any) -> None:
 
 
 def test_54_a_loading_server_is_unknown(start: Any) -> None:
-    server = start("--appendonly", "yes", "--key-load-delay", "50")  # microseconds
+    server = start("--appendonly", "yes", "--key-load-delay", "200")  # microseconds
     store = filled(server)
     for batch in range(3):  # it answers after every 1,024 commands that it reads
         rows = [Seen(f"{batch}-{number}", "u1", "1.6.7", 0, NOW + 1000) for number in range(1000)]
