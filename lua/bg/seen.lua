@@ -8,6 +8,7 @@ local tonumber = tonumber
 
 -- version, last seen, expiry, then the user: whatever bytes it may have, to the end.
 local LINE = "^(%S+) (%S+) (%S+) ?(.*)$"
+local SEEN = "^%S+ (%S+)"
 
 local dict = ngx.shared.bg_seen
 local SINCE = "since" -- no key of a session: those begin with KIND and a blank
@@ -47,11 +48,13 @@ end
 --- Keeps a row for `window` seconds, unless a newer one is there. Whether there is anything to tell of it, and whether
 -- somebody had to be forgotten for it.
 function _M.put(row, window)
-    if dict:get(row.key) == OVER then
+    local known = dict:get(row.key)
+    if known == OVER then
         return false, false
     end
-    local known = _M.get(row.key) -- what lies ahead of the clock is from before it was set back
-    if known and known.seen > row.seen and known.seen <= ngx.now() then
+    -- What lies ahead of the clock is from before it was set back.
+    local known_seen = known and tonumber(match(known, SEEN))
+    if known_seen and known_seen > row.seen and known_seen <= ngx.now() then
         return true, false
     end
     local line = format("%s %.3f %d", row.version, row.seen, row.exp)
