@@ -14,7 +14,7 @@ import pytest
 from engines import FakeEngine, Hooked, Killed, site_of
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import BGCTL, ROOT, World
+from worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, ROOT, World
 
 from toolkit import cron, slots, trouble
 from toolkit.errors import Failed, Refused
@@ -23,12 +23,6 @@ from toolkit.release.remaining import Terms
 from toolkit.site import Site
 from toolkit.trouble import Note
 
-READY = {"version": "1.6.7", "state": "ready", "weight": 100}
-DRAIN = {"version": "1.6.7", "state": "drain", "weight": 0}
-OUT = {"version": "1.6.7", "state": "maint", "weight": 0}
-NONE = {"version": None, "state": "maint", "weight": 0}
-CANDIDATE = {"version": "1.6.8", "state": "maint", "weight": 0}
-GREEN = {"version": "1.6.8", "state": "ready", "weight": 100}
 CANARY = {"version": "1.6.8", "state": "ready", "weight": 10}
 BLUE_90 = {**READY, "weight": 90}
 

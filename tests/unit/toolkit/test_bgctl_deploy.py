@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from engines import FakeEngine, Hooked, Killed, site_of
-from worlds import BGCTL, Reply, World
+from worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, Reply, World
 
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.release import deploy
@@ -18,12 +18,6 @@ from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.ui import UI
 
-READY = {"version": "1.6.7", "state": "ready", "weight": 100}
-DRAIN = {"version": "1.6.7", "state": "drain", "weight": 0}
-OUT = {"version": "1.6.7", "state": "maint", "weight": 0}
-NONE = {"version": None, "state": "maint", "weight": 0}
-CANDIDATE = {"version": "1.6.8", "state": "maint", "weight": 0}
-GREEN = {"version": "1.6.8", "state": "ready", "weight": 100}
 CANARY = {"version": "1.6.8", "state": "ready", "weight": 10}
 BLUE_90 = {**READY, "weight": 90}
 ON_NEW = {"version": "1.6.8", "state": "ready", "weight": 100}

@@ -13,7 +13,7 @@ from engines import site_of
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
-from worlds import BGCTL, World
+from worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, World
 
 from toolkit import meter, state
 from toolkit.config import Drain
@@ -25,12 +25,6 @@ from toolkit.sessions import Forecast
 from toolkit.values import Duration
 from toolkit.words import took
 
-READY = {"version": "1.6.7", "state": "ready", "weight": 100}
-DRAIN = {"version": "1.6.7", "state": "drain", "weight": 0}
-OUT = {"version": "1.6.7", "state": "maint", "weight": 0}
-NONE = {"version": None, "state": "maint", "weight": 0}
-CANDIDATE = {"version": "1.6.8", "state": "maint", "weight": 0}
-GREEN = {"version": "1.6.8", "state": "ready", "weight": 100}
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 LONG_AGO = Terms(deadline=3600)  # the worlds' switch was in January
 

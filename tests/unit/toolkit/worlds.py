@@ -14,6 +14,14 @@ ROOT = Path(__file__).parents[3]
 BGCTL = Path(sys.executable).parent / "bgctl"
 Reply = tuple[int, bytes | dict[str, Any]]
 
+# Slots as a release has them: the old version, and the new one.
+READY = {"version": "1.6.7", "state": "ready", "weight": 100}
+DRAIN = {"version": "1.6.7", "state": "drain", "weight": 0}
+OUT = {"version": "1.6.7", "state": "maint", "weight": 0}
+NONE = {"version": None, "state": "maint", "weight": 0}
+CANDIDATE = {"version": "1.6.8", "state": "maint", "weight": 0}
+GREEN = {"version": "1.6.8", "state": "ready", "weight": 100}
+
 
 class Web:
     """An HTTP server on a port of its own. `answers` maps a path to a reply, or to a function giving one."""
