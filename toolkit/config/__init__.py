@@ -1,0 +1,7 @@
+"""bgctl.toml: what an operator may write, and a named line for whatever is wrong with it."""
+
+from toolkit.config.reading import load, locate, parse
+from toolkit.config.rules import problems
+from toolkit.config.tables import SLOTS, Config, Drain, Health, Project, Service
+
+__all__ = ["SLOTS", "Config", "Drain", "Health", "Project", "Service", "load", "locate", "parse", "problems"]
