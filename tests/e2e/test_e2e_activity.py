@@ -18,6 +18,7 @@ IDLE = 6  # seconds; short, so that idling out can be waited for
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with running(tmp_path_factory.mktemp("activity") / "project", idle_timeout=f"{IDLE}s") as one:
+        eventually(lambda: everybody(one) == (0, 0), "the proxy has reported for the first time")
         yield one
 
 
