@@ -20,15 +20,18 @@ def share(*parts: str) -> Path:
     return inside if inside.exists() else here.parent.joinpath(*parts)
 
 
-def nginx_conf(config: Config, template: str) -> str:
-    from jinja2 import Environment, StrictUndefined
+def nginx_conf(config: Config) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # It renders nginx syntax, not HTML, from values that the configuration's patterns have let through.
     environment = Environment(  # noqa: S701
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(share("nginx")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    environment.keep_trailing_newline = True
-    return environment.from_string(template).render(_context(config))
+    return environment.get_template("nginx.conf.j2").render(_context(config))
 
 
 def settings(config: Config) -> bytes:
@@ -67,8 +70,7 @@ def held_every(config: Config) -> int:
 
 def files(config: Config) -> dict[str, bytes]:
     """File name to content."""
-    template = share("nginx", "nginx.conf.j2").read_text()
-    return {"nginx.conf": nginx_conf(config, template).encode(), "settings.json": settings(config)}
+    return {"nginx.conf": nginx_conf(config).encode(), "settings.json": settings(config)}
 
 
 def digest(files: dict[str, bytes]) -> str:

@@ -2,6 +2,18 @@
 
 from toolkit.config.reading import load, locate, parse
 from toolkit.config.rules import problems
-from toolkit.config.tables import SLOTS, Config, Drain, Health, Project, Service
+from toolkit.config.tables import HEADERS, SLOTS, Config, Drain, Health, Project, Service
 
-__all__ = ["SLOTS", "Config", "Drain", "Health", "Project", "Service", "load", "locate", "parse", "problems"]
+__all__ = [
+    "HEADERS",
+    "SLOTS",
+    "Config",
+    "Drain",
+    "Health",
+    "Project",
+    "Service",
+    "load",
+    "locate",
+    "parse",
+    "problems",
+]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from toolkit.config.rules import Where, problems
-from toolkit.config.tables import Config, Service
+from toolkit.config.tables import HEADERS, Config, Service
 from toolkit.errors import Refused
 from toolkit.values import Duration, Text
 
@@ -59,6 +59,7 @@ def _config(raw: dict[str, Any], text: str, name: str) -> Config:
     # Services are converted one by one: msgspec's error path does not name the key of a mapping.
     services = raw.pop("services", {})
     config = _convert(raw, Config, (), text, name)
+    config = msgspec.structs.replace(config, headers={**HEADERS, **config.headers})
     if not isinstance(services, dict):
         raise _refusal(text, name, ("services",), "must be tables such as [services.frontend]")
     converted = {

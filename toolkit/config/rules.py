@@ -28,11 +28,11 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _duplicates(config)
 
 
-MAY_BE_OFF = {("drain", "deadline"), ("drain", "idle_timeout")}
+MAY_BE_OFF = {("drain", "deadline"), ("drain", "idle_timeout"), ("tls", "hsts"), ("canary", "max_p99")}
 
 
 def _durations_that_are_off(config: Config) -> Iterator[tuple[Where, str]]:
-    for table in ("proxy", "tokens", "health", "drain"):
+    for table in ("proxy", "tls", "tokens", "health", "drain", "preview", "canary"):
         for key, value in msgspec.structs.asdict(getattr(config, table)).items():
             if isinstance(value, Duration) and not value and (table, key) not in MAY_BE_OFF:
                 yield (table, key), 'cannot be off; write a duration such as "30s"'

@@ -1,9 +1,10 @@
 """The tables of bgctl.toml: every setting, its kind and its default."""
 
+import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from toolkit.values import Address, Duration, Text
 
@@ -47,7 +48,57 @@ class Project(Table, frozen=True):
     engine: Engine = Engine("auto")
 
 
+class Path(Text):
+    """Below the project's folder, without a step up."""
+
+    kind, like = "a path below this folder", "certs/fullchain.pem"
+    pattern = re.compile(r"(?!/)(?!(.*/)?\.\.?(/|$))[A-Za-z0-9._/-]+|")
+
+
+class Size(Text):
+    kind, like, pattern = "a size", "100m", re.compile(r"[1-9][0-9]{0,8}[kmg]")
+
+
+class Network(Text):
+    """An address, or a network in CIDR form."""
+
+    kind, like, pattern = "an address or a network", "10.0.0.0/8", re.compile(r"[0-9a-fA-F:.]+(/[0-9]{1,3})?")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError with what to write."""
+        try:
+            return cls(ipaddress.ip_network(super().parse(text)))
+        except ValueError:
+            raise ValueError(f'{text!r} is not {cls.kind}; write one like "{cls.like}"') from None
+
+
+class HeaderName(Text):
+    kind, like, pattern = "the name of a header", "X-Frame-Options", re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
+
+
+class HeaderValue(Text):
+    """What nginx takes between double quotes as it stands; empty: the header is not sent."""
+
+    kind, like = 'the value of a header, without ", $ or \\', "SAMEORIGIN"
+    pattern = re.compile(r"[ !#%-\[\]-~]*")
+
+
+HEADERS = {
+    HeaderName("X-Content-Type-Options"): HeaderValue("nosniff"),
+    HeaderName("X-Frame-Options"): HeaderValue("SAMEORIGIN"),
+    HeaderName("Referrer-Policy"): HeaderValue("strict-origin-when-cross-origin"),
+}
+
+
+class Link(Text):
+    kind, like = "the address of a server", "http://127.0.0.1:9090"
+    pattern = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?|")
+
+
 class Proxy(Table, frozen=True):
+    """`listen` is plain HTTP: beside [tls], it redirects. `trusted`: whose X-Forwarded-For is believed."""
+
     listen: Address = Address("127.0.0.1:8080")
     control: Address = Address("127.0.0.1:9180")
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
@@ -56,6 +107,28 @@ class Proxy(Table, frozen=True):
     read_timeout: Duration = Duration(60)
     connect_timeout: Duration = Duration(2)
     upstream_keepalive: Duration = Duration(4)
+    client_timeout: Duration = Duration(30)
+    max_body: Size = Size("100m")
+    compress: bool = True
+    access_log: bool = False
+    trusted: tuple[Network, ...] = ()
+    unavailable_page: Path = Path("")
+
+
+class Tls(Table, frozen=True):
+    """On where `certificate` is given."""
+
+    certificate: Path = Path("")
+    key: Path = Path("")
+    listen: Address = Address("0.0.0.0:443")
+    http3: bool = False
+    redirect: bool = True
+    hsts: Duration = Duration(365 * 86400)
+    acme_webroot: Path = Path("")
+
+    @property
+    def on(self) -> bool:
+        return self.certificate != ""
 
 
 class Tokens(Table, frozen=True):
@@ -76,6 +149,7 @@ class Service(Table, frozen=True):
     blue: Address | None = None
     green: Address | None = None
     address: Address | None = None
+    mirror: Annotated[int, Meta(ge=0, le=100)] = 0
 
     @property
     def slotted(self) -> bool:
@@ -91,6 +165,9 @@ class Health(Table, frozen=True):
     passes: Annotated[int, Meta(ge=1, le=100)] = 3
     interval: Duration = Duration(0.5)
     timeout: Duration = Duration(60)
+    check: Duration = Duration(2)
+    check_timeout: Duration = Duration(1)
+    fails: Annotated[int, Meta(ge=1, le=100)] = 3
 
 
 class Migrate(Text):
@@ -111,14 +188,49 @@ class Drain(Table, frozen=True):
     migrate_idle: Duration = Duration(10 * 60)
 
 
+class Maintenance(Table, frozen=True):
+    """`allow` are clients who are served all the same."""
+
+    page: Path = Path("")
+    allow: tuple[Network, ...] = ()
+
+
+class Preview(Table, frozen=True):
+    """`check` is a command that a candidate has to pass."""
+
+    life: Duration = Duration(3600)
+    check: str = ""
+
+
+class Canary(Table, frozen=True):
+    """How the steps of a canary release are judged. Shares are of 1, `confidence` too."""
+
+    steps: tuple[Annotated[int, Meta(ge=1, le=100)], ...] = ()
+    pause: Duration = Duration(60)
+    patience: Duration = Duration(15 * 60)
+    requests: Annotated[int, Meta(ge=1)] = 200
+    confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.999
+    margin: Annotated[float, Meta(ge=0, lt=1)] = 0.005
+    max_error_rate: Annotated[float, Meta(gt=0, le=1)] = 0.1
+    max_p99: Duration = Duration(0)
+    prometheus: Link = Link("")
+    query: str = ""
+    command: str = ""
+
+
 class Config(Table, frozen=True):
     project: Project
     proxy: Proxy = Proxy()
+    tls: Tls = Tls()
+    headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))
     tokens: Tokens = Tokens()
     sessions: Sessions = Sessions()
     services: dict[str, Service] = {}
     health: Health = Health()
     drain: Drain = Drain()
+    maintenance: Maintenance = Maintenance()
+    preview: Preview = Preview()
+    canary: Canary = Canary()
 
     @property
     def slotted(self) -> dict[str, Service]:

@@ -4,7 +4,6 @@ import json
 import socket
 from pathlib import Path
 
-import jinja2
 import pytest
 
 from toolkit import config, render
@@ -69,19 +68,12 @@ def test_an_issuer_is_escaped() -> None:
     assert json.loads(render.settings(odd))["issuer"] == 'a "quoted" \\ one'
 
 
-def test_the_template_gets_what_it_was_promised() -> None:
-    template = """{% for s in services %}
-{{ s.name }} {{ s.id }} {{ s.slotted }} {{ s.blue }} {{ s.address }}
-{% endfor %}"""
-    assert render.nginx_conf(CONFIG, template).splitlines() == [
-        "frontend frontend True 127.0.0.1:8081 None",
-        "session-api session_api False None 127.0.0.1:8090",
-    ]
-
-
-def test_a_template_that_asks_for_more_is_an_error() -> None:
-    with pytest.raises(jinja2.UndefinedError):
-        render.nginx_conf(CONFIG, "{{ nonsense }}")
+def test_every_service_has_its_upstreams() -> None:
+    text = render.nginx_conf(CONFIG)
+    assert "{{" not in text
+    assert "{%" not in text
+    for name in ("bg_frontend_blue", "bg_frontend_green_alone", "bg_session_api"):
+        assert f"upstream {name} {{" in text
 
 
 def test_the_digest_tells_configurations_apart() -> None:
