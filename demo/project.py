@@ -17,6 +17,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[1]
 BGCTL = Path(sys.executable).parent / "bgctl"
+IMAGES = os.environ.get("BGCTL_IMAGES", "bgctl")  # as setup/images names them
 ANSWER_SECONDS = 5.0
 COMMAND_SECONDS = 300.0
 
@@ -96,7 +97,10 @@ migrate_idle = "{self.migrate_idle}"
 ENVIRONMENT = """\
 # Versions: blue runs CURRENT_VERSION, green VERSION. bgctl keeps both up to date.
 REGISTRY_URL=localhost
-REGISTRY_USER=bgctl
+REGISTRY_USER={IMAGES}
+BGCTL_PROXY_IMAGE=localhost/{IMAGES}/proxy:dev
+BGCTL_SESSION_API_IMAGE=localhost/{IMAGES}/session-api:dev
+BGCTL_REDIS_IMAGE=localhost/{IMAGES}/redis:dev
 CURRENT_VERSION={self.version}
 VERSION={self.version}
 BLUE_PORT={self.ports.blue}
@@ -130,7 +134,7 @@ class Project:
         """Writes bgctl.toml, the env file and the compose file."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "bgctl.toml").write_text(CONFIG.format(self=self))
-        (self.directory / ".env").write_text(ENVIRONMENT.format(self=self))
+        (self.directory / ".env").write_text(ENVIRONMENT.format(self=self, IMAGES=IMAGES))
         shutil.copy(ROOT / "compose" / "compose.yaml", self.directory)
         return self
 

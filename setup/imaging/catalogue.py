@@ -1,8 +1,10 @@
 """What images there are and what goes into them."""
 
+import os
 from dataclasses import dataclass, field
 
-PREFIX = "localhost/bgctl"
+SHARED = "localhost/bgctl"  # bases are the same for every checkout
+PREFIX = f"localhost/{os.environ.get('BGCTL_IMAGES', 'bgctl')}"  # two checkouts at work need two names
 PYTHON = "3.13"  # in both Python bases
 
 
@@ -28,16 +30,23 @@ class Image:
 
 
 PROXY_BASE = Base(
-    f"{PREFIX}/base-proxy:dev",
+    f"{SHARED}/base-proxy:dev",
     "openresty/openresty:1.27.1.2-0-bookworm-fat",
-    ("nginx-light", "libnginx-mod-http-lua", "lua-resty-core", "lua-cjson", "ca-certificates"),
+    (
+        "nginx-light",
+        "libnginx-mod-http-lua",
+        "libnginx-mod-http-brotli-filter",
+        "lua-resty-core",
+        "lua-cjson",
+        "ca-certificates",
+    ),
 )
 PYTHON_BASE = Base(
-    f"{PREFIX}/base-python:dev",
+    f"{SHARED}/base-python:dev",
     f"python:{PYTHON}-slim",
     ("python3", "ca-certificates"),
 )
-REDIS_BASE = Base(f"{PREFIX}/base-redis:dev", "redis:8-bookworm", ("redis-server",))
+REDIS_BASE = Base(f"{SHARED}/base-redis:dev", "redis:8-bookworm", ("redis-server",))
 BASES = (PROXY_BASE, PYTHON_BASE, REDIS_BASE)
 
 

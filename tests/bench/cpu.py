@@ -18,7 +18,7 @@ from pathlib import Path
 import jwt
 import requests
 
-from demo.project import Project
+from demo.project import IMAGES, Project
 
 ROUNDS = 5
 SECONDS = 5
@@ -135,7 +135,7 @@ def _start(project: Project, directory: Path, configuration: str) -> str:
         "--tmpfs=/tmp",
         f"--volume={directory}:/etc/bgctl:ro",
     ]
-    return project.engine_says("run", *options, "localhost/bgctl/proxy:dev").strip()
+    return project.engine_says("run", *options, f"localhost/{IMAGES}/proxy:dev").strip()
 
 
 def _wait_for(url: str) -> None:

@@ -12,9 +12,9 @@ import docker
 import requests
 from stacks import eventually
 
-from demo.project import Ports
+from demo.project import IMAGES, Ports
 
-IMAGE = "localhost/bgctl/proxy:dev"
+IMAGE = f"localhost/{IMAGES}/proxy:dev"
 CONFIGURATION = """\
 include /opt/bgctl/modules.conf;
 worker_processes 1;
