@@ -2,7 +2,7 @@
 
 from toolkit.config.reading import load, locate, parse
 from toolkit.config.rules import problems
-from toolkit.config.tables import HEADERS, SLOTS, Config, Drain, Health, Project, Service
+from toolkit.config.tables import HEADERS, SLOTS, Canary, Config, Drain, Health, Project, Service, Sessions
 
 __all__ = [
     "HEADERS",
