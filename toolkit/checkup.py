@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolkit import config, envfile, ports, slots
+from toolkit import config, envfile, gate, ports, render, slots
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.release import up
 from toolkit.site import Site
@@ -29,6 +29,7 @@ MENDS = {
     "compose file": "edit the compose file, or bgctl.toml",
     "keys": "bgctl keys list",
     "state": "bgctl up",
+    "gate": "bgctl up",
     "images": "start docker or podman",
     "ports": "start docker or podman",
     "proxy": "bgctl up",
@@ -58,6 +59,7 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
 
 def _configuration(root: Path) -> str:
     found = config.load(root / "bgctl.toml")
+    render.pages(found, root)
     return f"project {found.project.name}, {len(found.slotted)} slotted, {len(found.shared)} shared"
 
 
@@ -99,6 +101,13 @@ def _state(site: Site) -> str:
     return f"phase {now.phase}, generation {now.generation}: {slots.describe(now)}"
 
 
+def _gate(site: Site) -> str:
+    _started(site)
+    if closed := site.state().gate:
+        raise NotYet(gate.describe(closed, site.now()), next=gate.opener(closed))
+    return "open"
+
+
 def _images(site: Site) -> str:
     found, services = site.compose(_environment(site)), ["proxy", *site.config.shared]
     services += [name for name, _, _ in slots.members(site, "blue")]
@@ -125,6 +134,9 @@ def _proxy(site: Site) -> str:
         have = [worker.generation for worker in status.live]
         why = status.state_error or f"workers have {have}, the state is {generation}"
         raise Failed("not every worker routes by the state", why, "bgctl up")
+    for name, slot in status.slots.items():
+        if slot.health.up is False:
+            raise Failed(f"the proxy finds {name} down", slot.health.why or "", "bgctl status")
     return f"{len(status.live)} workers, generation {status.generation}"
 
 
@@ -154,6 +166,7 @@ CHECKS: dict[str, Check] = {
     "compose file": _compose,
     "keys": _keys,
     "state": _state,
+    "gate": _gate,
     "images": _images,
     "ports": _ports,
     "proxy": _proxy,

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.config import Config
+from toolkit.config import SLOTS, Config
+from toolkit.errors import Refused
 
-NAMES = ("nginx.conf", "settings.json")
+PAGES = ("unavailable.html", "maintenance.html")
+NAMES = ("nginx.conf", "settings.json", *PAGES)
 TOKEN_LIFE = 7 * 86400  # seconds, of the session API's tokens
 LOADED = ".loaded"  # the digest of what the running proxy was last told to load
 
@@ -52,8 +54,23 @@ def settings(config: Config) -> bytes:
         "held_every": held_every(config),
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
+        "peers": peers(config),
+        "health_check": float(config.health.check),
+        "health_timeout": float(config.health.check_timeout),
+        "health_fails": config.health.fails,
+        "unavailable_page": "/etc/bgctl/unavailable.html",
+        "maintenance_page": "/etc/bgctl/maintenance.html",
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
+
+
+def peers(config: Config) -> list[dict[str, str]]:
+    """Whom the proxy asks for their health."""
+    return [
+        {"slot": slot, "service": name, "address": str(service.at(slot)), "path": str(service.health)}
+        for name, service in config.slotted.items()
+        for slot in SLOTS
+    ]
 
 
 def active_window(config: Config) -> int:
@@ -68,9 +85,29 @@ def held_every(config: Config) -> int:
     return int(max(1, min([10, *(idle / 10 for idle in idles)])))
 
 
-def files(config: Config) -> dict[str, bytes]:
-    """File name to content."""
-    return {"nginx.conf": nginx_conf(config).encode(), "settings.json": settings(config)}
+def pages(config: Config, root: Path) -> dict[str, bytes]:
+    """The operator's, below the project's folder, or ours. Raises Refused naming the setting."""
+    named = (
+        ("proxy.unavailable_page", config.proxy.unavailable_page),
+        ("maintenance.page", config.maintenance.page),
+    )
+    found = {}
+    for name, (setting, page) in zip(PAGES, named, strict=True):
+        try:
+            found[name] = (root / page if page else share("nginx", "pages", name)).read_bytes()
+        except OSError as error:
+            why = f"{setting} names {page}: {error.strerror}"
+            raise Refused("a page is missing", why, f"make {page}, or edit bgctl.toml") from None
+    return found
+
+
+def files(config: Config, root: Path) -> dict[str, bytes]:
+    """File name to content. Raises Refused when a page that the operator has named cannot be read."""
+    return {
+        "nginx.conf": nginx_conf(config).encode(),
+        "settings.json": settings(config),
+        **pages(config, root),
+    }
 
 
 def digest(files: dict[str, bytes]) -> str:
@@ -100,5 +137,6 @@ def _context(config: Config) -> dict[str, object]:
         # Secure cookies mean that browsers come by HTTPS, wherever in front of us that ends.
         "scheme": "https" if proxy.secure_cookies else "$scheme",
         "services": services,
+        "allowed": config.maintenance.allow,
         **times,
     }

@@ -58,6 +58,7 @@ def check(site: Site, target: State, pull: bool) -> Compose:
     if target.phase == "rest" and wanted and wanted != blue:
         why = f"blue serves {blue}; a new version is a release"
         raise Refused(f"CURRENT_VERSION is {wanted} in {site.env_path.name}", why, f"bgctl up-green {wanted}")
+    render.pages(site.config, site.root)
     versions = in_service(target)
     services = ["proxy", *[m[0] for slot in versions for m in slots.members(site, slot)]]
     if not adopted(site):  # later on, they must not keep the rest from coming back: see start_shared
@@ -172,7 +173,7 @@ def start_store(site: Site, name: str) -> str:
 
 def start_proxy(site: Site) -> str:
     """A proxy that does not answer cannot be reloaded, and may be dying of what it has loaded: a new one."""
-    files = render.files(site.config)
+    files = render.files(site.config, site.root)
     if site.engine.running("proxy") and reachable(site.proxy, tries=3):
         return reload.apply(site, files)
     reload.store(site, files)
