@@ -56,13 +56,13 @@ class Overview(Struct, frozen=True, rename="camel"):
     phase: str | None
     generation: int | None
     deployment: state.Deployment | None
-    gate: state.Gate | None
     slots: dict[str, SlotView]
     proxy: ProxyView | None
     migrated: float | None
     forecast: Forecast | None
     unknown: str | None
     silent: dict[str, str]
+    gate: state.Gate | None = None
 
 
 def gather(site: Site) -> Overview:
@@ -78,13 +78,13 @@ def overview(site: Site, found: Found) -> Overview:
         now.phase if now else None,
         now.generation if now else None,
         release,
-        now.gate if now else None,
         {name: _slot(site, name, found) for name in SLOTS},
         _proxy(found.proxy.value),
         migrated(report, release) if report and release else None,
         report.forecast if report else None,
         report.unknown if report else None,
         dict(_silent(found)),
+        now.gate if now else None,
     )
 
 

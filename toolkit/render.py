@@ -10,7 +10,6 @@ from toolkit.config import SLOTS, Config
 from toolkit.errors import Refused
 
 PAGES = ("unavailable.html", "maintenance.html")
-NAMES = ("nginx.conf", "settings.json", *PAGES)
 TOKEN_LIFE = 7 * 86400  # seconds, of the session API's tokens
 LOADED = ".loaded"  # the digest of what the running proxy was last told to load
 
@@ -111,7 +110,7 @@ def files(config: Config, root: Path) -> dict[str, bytes]:
 
 
 def digest(files: dict[str, bytes]) -> str:
-    return hashlib.sha256(b"\0".join(files[name] for name in NAMES)).hexdigest()
+    return hashlib.sha256(b"\0".join(files[name] for name in sorted(files))).hexdigest()
 
 
 def _context(config: Config) -> dict[str, object]:
