@@ -5,6 +5,7 @@ local credentials = require("bg.credentials")
 local metrics = require("bg.metrics")
 local open = require("bg.open")
 local pages = require("bg.pages")
+local report = require("bg.report")
 local router = require("bg.router")
 local settings = require("bg.settings")
 local slot_totals = require("bg.slot_totals")
@@ -58,7 +59,8 @@ function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
     pages.begin(given.keeps_pages)
-    activity.init(given, function() return slot_totals.by_version(router.state.value) end)
+    activity.init(given)
+    report.init(given, function() return slot_totals.by_version(router.state.value) end)
 end
 
 --- init_worker_by_lua: the state is read before the first accept.
@@ -67,7 +69,7 @@ function _M.init_worker()
     every(STATE_SECONDS, sync)
     every(KEYS_SECONDS, credentials.sync_keys)
     every(ACTIVITY_SECONDS, activity.tick)
-    every(REPORT_SECONDS, activity.report)
+    every(REPORT_SECONDS, report.catch_up)
 end
 
 -- What routing may want to know of the request at hand, read when it is asked for.
