@@ -1,12 +1,12 @@
 -- The control listener: what bgctl and Prometheus read. Loopback only, and nothing here changes anything.
 
 local cjson = require("cjson.safe")
-local activity = require("bg.activity")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
 local health = require("bg.health")
 local metrics = require("bg.metrics")
+local report = require("bg.report")
 local router = require("bg.router")
 local routes = require("bg.routes")
 local slot_totals = require("bg.slot_totals")
@@ -118,7 +118,7 @@ function _M.status()
         gate = gate_row(list) or cjson.null,
         stateError = router.state.why or cjson.null,
         keysError = credentials.keys.why or cjson.null,
-        activity = activity.status(),
+        activity = report.status(),
     })
 end
 
@@ -230,7 +230,7 @@ function _M.metrics()
         metrics.family("bgctl_state_refusals", "gauge", "Bad state files that this worker has refused.",
             { { "bgctl_state_refusals", router.state.refusals } }),
         metrics.family("bgctl_activity_queued", "gauge", "Sessions and visitors that are yet to be reported.",
-            { { "bgctl_activity_queued", activity.status().queued } })
+            { { "bgctl_activity_queued", report.status().queued } })
     )
 end
 

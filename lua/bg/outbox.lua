@@ -12,7 +12,7 @@ local DROPPED = metrics.series("bgctl_activity_dropped_total")
 local dict = ngx.shared.bg_outbox
 local feed = ngx.shared.bg_feed
 
-local _M = {}
+local _M = { GONE = "gone " } -- before a sid: this visitor is one no longer
 
 --- Notes that `count` keys will not be sent: for a while nobody can say that all has been told.
 function _M.lose(count)

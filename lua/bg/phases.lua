@@ -9,6 +9,7 @@ local metrics = require("bg.metrics")
 local notice = require("bg.notice")
 local open = require("bg.open")
 local pages = require("bg.pages")
+local report = require("bg.report")
 local router = require("bg.router")
 local settings = require("bg.settings")
 local slot_totals = require("bg.slot_totals")
@@ -41,7 +42,7 @@ for _, mode in ipairs({ "pause", "maintenance" }) do
 end
 local decisions, errors = slot_totals.DECISIONS, slot_totals.ERRORS
 
-local checks_seconds
+local checks_seconds -- between two looks at the slots
 
 local _M = {}
 
@@ -59,7 +60,7 @@ local function every(seconds, work)
 end
 
 local function sync()
-    if router.state:poll() then
+    if router.state:poll() or exiting() then
         waiting.wake()
     end
     health.sync()
@@ -72,7 +73,8 @@ function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
     pages.begin(given.keeps_pages)
-    activity.init(given, function() return slot_totals.by_version(router.state.value) end)
+    activity.init(given)
+    report.init(given, function() return slot_totals.by_version(router.state.value) end)
     notice.init(given)
     health.init(given, function() return router.state.value end)
     checks_seconds = given.health_check
@@ -84,7 +86,7 @@ function _M.init_worker()
     every(STATE_SECONDS, sync)
     every(KEYS_SECONDS, credentials.sync_keys)
     every(ACTIVITY_SECONDS, activity.tick)
-    every(REPORT_SECONDS, activity.report)
+    every(REPORT_SECONDS, report.catch_up)
     every(checks_seconds, health.tick)
 end
 
