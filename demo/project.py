@@ -83,6 +83,7 @@ health = "/readyz"
 [health]
 interval = "100ms"
 timeout = "{self.health_timeout}"
+check = "{self.health_check}"
 
 [drain]
 request_deadline = "15s"
@@ -92,6 +93,9 @@ deadline = "{self.deadline}"
 visitors = {self.toml_visitors}
 migrate = "{self.migrate}"
 migrate_idle = "{self.migrate_idle}"
+
+[maintenance]
+allow = {self.toml_allow}
 """
 
 ENVIRONMENT = """\
@@ -122,12 +126,14 @@ class Project:
     read_timeout: str = "60s"
     pin_idle: str = "30m"
     health_timeout: str = "30s"
+    health_check: str = "2s"
     websocket_deadline: str = "60s"
     idle_timeout: str = "30m"
     deadline: str = "off"
     visitors: bool = True
     migrate: str = "never"
     migrate_idle: str = "10m"
+    allow: tuple[str, ...] = ()
     store: str = ""  # the env file's BGCTL_STORE; empty: what the compose file says without it
 
     def create(self) -> Self:
@@ -150,6 +156,10 @@ class Project:
     @property
     def toml_visitors(self) -> str:
         return json.dumps(self.visitors)
+
+    @property
+    def toml_allow(self) -> str:
+        return json.dumps(self.allow)
 
     @property
     def env_store(self) -> str:
