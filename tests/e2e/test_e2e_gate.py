@@ -1,4 +1,4 @@
-"""The gate: a pause holds requests, and they are then served once; maintenance is a page for all but a few."""
+"""The gate: a pause holds requests and then serves them once; maintenance is a page for all but a few."""
 
 from __future__ import annotations
 
@@ -225,9 +225,8 @@ def test_a_held_websocket_opens_and_an_open_one_lives_on(gate: Stack, clients: T
 
 
 class Echo(BaseHTTPRequestHandler):
-    """In blue's place: remembers what reached it."""
+    """In blue's place: remembers what reached it. Each connection is for one request: none outlives it."""
 
-    protocol_version = "HTTP/1.1"
     seen: ClassVar[list[tuple[str, bytes]]] = []
 
     def do_POST(self) -> None:

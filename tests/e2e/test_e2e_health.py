@@ -20,7 +20,7 @@ TOLD = r"(blue|green) is (down|up again): frontend at "
 
 
 class App(BaseHTTPRequestHandler):
-    """In blue's place: proves `version`, and drops the connection on every POST."""
+    """In blue's place: proves `version`, and drops the connection on every POST. None outlives it."""
 
     protocol_version = "HTTP/1.1"
     version: ClassVar[str] = OLD
@@ -29,6 +29,7 @@ class App(BaseHTTPRequestHandler):
         body = json.dumps({"version": self.version}).encode()
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
 

@@ -24,6 +24,10 @@ def pause(site: Site, seconds: float, argv: Sequence[str] = (), dry_run: bool = 
     """
     if argv and not runner.which(argv[0]):
         raise Refused(f"{argv[0]} was not found", "there is nothing to run", "bgctl pause -- CMD ...")
+    if not seconds:
+        raise Refused(
+            "--for off is no pause", "it would turn everybody away at once", "bgctl pause --for 30s"
+        )
     with site.change("pause", dry_run):
         now = site.state()
         target = state.pause(now, _whole(site.now().timestamp() + seconds), site.now())
