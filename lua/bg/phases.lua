@@ -154,6 +154,7 @@ function _M.slot()
     local leaving = exiting()
     if leaving then -- no timer reads the state for it any more
         router.state:poll()
+        health.sync()
     end
     if is_closed() then
         return ""
@@ -196,7 +197,9 @@ end
 
 --- content_by_lua of a request that no slot has answered, or not in time.
 function _M.unavailable()
-    health.hurry()
+    if ngx.var.bg_open ~= "" then -- it was meant for a slot
+        health.hurry()
+    end
     if ngx.status == 504 then
         return notice.send("timeout", "")
     end

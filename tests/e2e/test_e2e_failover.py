@@ -11,7 +11,7 @@ from stacks import NEW, OLD, Stack, eventually, running
 
 UPSTREAM = (
     r"connect\(\) failed|upstream timed out|temporarily disabled|no live upstreams"
-    r"|prematurely closed|reset by peer"
+    r"|prematurely closed|reset by peer|(blue|green) is (down|up again): "
 )
 
 
