@@ -20,7 +20,8 @@ class App(BaseHTTPRequestHandler):
 
     def handle_request(self) -> None:
         if self.path == "/healthz":  # the proxy's own question
-            return self.answer(b'{"version": "1.6.7"}')
+            self.answer(b'{"version": "1.6.7"}')
+            return
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.seen.append((f"{self.command} {self.path}", dict(self.headers)))
         if self.path == "/drop":
