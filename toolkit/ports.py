@@ -15,7 +15,7 @@ def check_allowed(service: str, address: Address) -> None:
     first = first_unprivileged()
     if address.port < first:
         setting = f"net.ipv4.ip_unprivileged_port_start={address.port}"
-        why = f"{service} needs it, runs without privileges, and this machine keeps ports below {first} for root"
+        why = f"{service} needs it and is not root, for whom this machine keeps ports below {first}"
         mend = f"sysctl -w {setting}   (and to stay so: echo {setting} > /etc/sysctl.d/60-bgctl.conf)"
         raise Refused(f"port {address.port} cannot be taken", why, mend)
 

@@ -116,7 +116,7 @@ class Proxy(Table, frozen=True):
 
 
 class Tls(Table, frozen=True):
-    """On where `certificate` is given. `port` is the one that browsers see, where it is not that of `listen`."""
+    """On where `certificate` is given. `port`: the one that browsers see, where another than `listen`'s."""
 
     certificate: Path = Path("")
     key: Path = Path("")

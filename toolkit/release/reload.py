@@ -15,7 +15,7 @@ CANDIDATE = "nginx.conf.new"
 def run(site: Site, dry_run: bool = False, wait: float = 0) -> str | None:
     """`bgctl reload`: a note of what was done, or None where there was nothing to do.
 
-    Raises Refused, with nothing changed, for what the proxy would not take. `wait`: seconds for another bgctl.
+    Raises Refused, with nothing changed, for what the proxy would not take. Waits `wait` s for another bgctl.
     """
     files, certificate = wanted(site)
     check_listeners(site)
@@ -31,7 +31,7 @@ def run(site: Site, dry_run: bool = False, wait: float = 0) -> str | None:
 
 
 def wanted(site: Site) -> tuple[dict[str, bytes], Certificate | None]:
-    """What belongs below proxy/ by now, name to content. Raises Refused for a certificate that will not do."""
+    """What belongs below proxy/, name to content. Raises Refused for a certificate that will not do."""
     found = certificates.wanted(site)
     if found is None:
         return render.files(site.config), None
