@@ -2,6 +2,7 @@
 
 local activity = require("bg.activity")
 local credentials = require("bg.credentials")
+local crypto = require("bg.crypto")
 local figures = require("bg.figures")
 local metrics = require("bg.metrics")
 local open = require("bg.open")
@@ -39,6 +40,8 @@ for _, slot in ipairs({ "blue", "green" }) do
 end
 local decisions, errors = slot_totals.DECISIONS, slot_totals.ERRORS
 
+local logs = false
+
 local _M = {}
 
 -- Runs `work` on every tick, and in a worker's last one. A tick that fails is logged; the next one comes all the same.
@@ -65,6 +68,7 @@ end
 function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
+    logs = given.access_log
     pages.begin(given.keeps_pages)
     activity.init(given)
     report.init(given, function() return slot_totals.by_version(router.state.value) end)
@@ -87,7 +91,7 @@ local request = {
     cookie = function() return ngx.var.http_cookie end,
     method = function() return ngx.var.request_method end,
     path = function() return ngx.var.request_uri end,
-    host = function() return ngx.var.http_host end,
+    host = function() return ngx.var.bg_host end,
     accept = function() return ngx.var.http_accept end,
     referer = function() return ngx.var.http_referer end,
     mode = function() return ngx.var.http_sec_fetch_mode end,
@@ -96,15 +100,26 @@ local request = {
     purpose = function() return ngx.var.http_sec_purpose or ngx.var.http_purpose end,
 }
 
+-- Whose request it is, for the access log; the same for a log-in's token and for the pin beside it.
+local function session_hash(who)
+    if not who.hash then
+        who.hash = crypto.short_hash(who.pin_sid or who.sid)
+    end
+    return who.hash
+end
+
 local function route(is_slotted)
     local var = ngx.var
-    local slot, rule, pin, holder = router.route(request, ngx.time(), is_slotted)
+    local slot, rule, pin, holder, who = router.route(request, ngx.time(), is_slotted)
     if not slot then
         return STABLE, STABLE
     end
     var.bg_version = slot.version
     if slot.upstream == slot.name then
         var.bg_other_version = router.state.value.slots[OTHER[slot.name]].version
+    end
+    if logs then
+        var.bg_reason, var.bg_session = rule, session_hash(who)
     end
     if pin then
         var.bg_pin = pin
