@@ -4,13 +4,18 @@ local activity = require("bg.activity")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local figures = require("bg.figures")
+local decision = require("bg.decision")
+local gate = require("bg.gate")
+local health = require("bg.health")
 local metrics = require("bg.metrics")
+local notice = require("bg.notice")
 local open = require("bg.open")
 local pages = require("bg.pages")
 local report = require("bg.report")
 local router = require("bg.router")
 local settings = require("bg.settings")
 local slot_totals = require("bg.slot_totals")
+local waiting = require("bg.waiting")
 local workers = require("bg.workers")
 
 local ngx = ngx
@@ -38,9 +43,14 @@ local failovers = {}
 for _, slot in ipairs({ "blue", "green" }) do
     failovers[slot] = metrics.series("bgctl_failovers_total", "slot", slot)
 end
+local turned_away = {}
+for _, mode in ipairs({ "pause", "maintenance" }) do
+    turned_away[mode] = metrics.series("bgctl_turned_away_total", "mode", mode)
+end
 local decisions, errors = slot_totals.DECISIONS, slot_totals.ERRORS
 
 local logs = false
+local checks_seconds -- between two looks at the slots
 
 local _M = {}
 
@@ -58,7 +68,10 @@ local function every(seconds, work)
 end
 
 local function sync()
-    router.state:poll()
+    if router.state:poll() or exiting() then
+        waiting.wake()
+    end
+    health.sync()
     metrics.fold()
     figures.fold()
     workers.publish(router.state) -- whoever reads it knows that all before is folded
@@ -73,6 +86,9 @@ function _M.init(settings_file)
     activity.init(given)
     report.init(given, function() return slot_totals.by_version(router.state.value) end)
     figures.begin(ngx.now())
+    notice.init(given)
+    health.init(given, function() return router.state.value end)
+    checks_seconds = given.health_check
 end
 
 --- init_worker_by_lua: the state is read before the first accept.
@@ -83,6 +99,7 @@ function _M.init_worker()
     every(ACTIVITY_SECONDS, activity.tick)
     every(REPORT_SECONDS, report.catch_up)
     every(FORGET_SECONDS, function() figures.forget(router.state.value, ngx.now()) end)
+    every(checks_seconds, health.tick)
 end
 
 -- What routing may want to know of the request at hand, read when it is asked for.
@@ -129,7 +146,7 @@ local function route(is_slotted)
         metrics.add(MIGRATIONS)
     end
     metrics.add(decisions[slot.name][rule])
-    return slot.upstream, slot.name, holder, slot
+    return decision.upstream(slot, health.up), slot.name, holder, slot
 end
 
 -- The upstream's name, the slot's, the request's holder, and the slot (bg.routes), where one is known. Never throws; a
@@ -144,16 +161,26 @@ local function route_safely(is_slotted)
     return STABLE, STABLE
 end
 
---- set_by_lua of a location that both slots share: the upstream's name.
-function _M.route()
-    return (route_safely(false))
+-- Whether the gate is closed to the request at hand.
+local function is_closed()
+    local state = router.state.value
+    return state ~= nil and state.gate ~= nil and gate.is_closed(state.gate, ngx.var.bg_allowed ~= "")
 end
 
---- set_by_lua of a slotted location: the upstream's name, with the request counted in until log().
+--- set_by_lua of a location that both slots share: the upstream's name, or "" while the gate is closed.
+function _M.route()
+    return is_closed() and "" or (route_safely(false))
+end
+
+--- set_by_lua of a slotted location: the upstream's name, with the request counted in until log(); or "" while the gate
+-- is closed.
 function _M.slot()
     local leaving = exiting()
     if leaving then -- no timer reads the state for it any more
         router.state:poll()
+    end
+    if is_closed() then
+        return ""
     end
     local upstream, name, holder, slot = route_safely(true)
     local number = open.enter(name, ngx.var.bg_upgrade ~= "", holder, slot, ngx.now())
@@ -191,12 +218,47 @@ local function count(slot, status, began, failed_over, var)
     end
 end
 
+-- Waits at the gate, and has the request routed by `enter`; or turns it away.
+local function wait(enter)
+    local upstream
+    repeat
+        local verdict = waiting.pass(router.state, ngx.var.bg_allowed ~= "")
+        if verdict ~= "open" then
+            metrics.add(turned_away[verdict])
+            return notice.send(verdict)
+        end
+        upstream = enter()
+    until upstream ~= ""
+    ngx.var.bg_upstream = upstream
+end
+
+--- access_by_lua where route() has found the gate closed.
+function _M.held_route()
+    return wait(_M.route)
+end
+
+--- access_by_lua where slot() has.
+function _M.held_slot()
+    return wait(_M.slot)
+end
+
+--- content_by_lua of a request that no slot has answered, or not in time.
+function _M.unavailable()
+    health.hurry()
+    if ngx.status == 504 then
+        return notice.send("timeout", "")
+    end
+    return notice.send("unavailable", ngx.var.bg_retry_after)
+end
+
 --- log_by_lua of the public server: counts out what slot() counted in.
 function _M.log()
     local var = ngx.var
     local number = var.bg_open
     if not number or number == "" then
         return
+    elseif number == waiting.HELD then -- the client has gone
+        return waiting.leave()
     end
     local name, holder, slot, began = open.leave(number)
     local status, failed = ngx.status, var.bg_failed
@@ -204,6 +266,9 @@ function _M.log()
         metrics.add(errors[name])
     elseif failed ~= "" then
         metrics.add(failovers[failed])
+        if health.up[failed] ~= false then
+            health.hurry()
+        end
     end
     if slot then
         count(slot, status, began, status < 500 and failed ~= "", var)

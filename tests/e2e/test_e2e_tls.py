@@ -1,4 +1,4 @@
-"""The edge: TLS and protocols, what every answer carries, limits, the access log, and certificates that change."""
+"""The edge: TLS and protocols, what every answer carries, limits, access log, certificates that change."""
 
 from __future__ import annotations
 
@@ -346,7 +346,7 @@ def proxy_files(stack: Stack) -> dict[str, bytes]:
 
 
 def test_an_http3_connection_is_told_that_a_reload_has_cut_it(edge):
-    """Its packets reach a new worker, which does not know it: the reset makes the client connect anew at once."""
+    """Its packets reach a new worker, which does not know it: a reset makes the client connect anew."""
 
     async def ask() -> None:
         async with http3.connection(edge.ports.tls, edge.ca) as client:
