@@ -123,7 +123,7 @@ def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:
 
 
 def digest(files: dict[str, bytes]) -> str:
-    return hashlib.sha256(b"\0".join(files[name] for name in NAMES)).hexdigest()
+    return hashlib.sha256(b"\0".join(files[name] for name in sorted(files))).hexdigest()
 
 
 def _context(config: Config, pem: str) -> dict[str, object]:
