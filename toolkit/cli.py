@@ -19,6 +19,7 @@ COMMANDS = {
     "deploy": "Release VERSION from beginning to end.",
     "up-green": "Start the new version beside the old one.",
     "route": "Send new sessions to blue, to green, or to both.",
+    "reload": "Give the proxy a changed configuration, or a renewed certificate.",
     "pause": "Hold new requests for a moment, for as long as a command runs.",
     "resume": "Let the held requests through.",
     "maintenance": "Show everybody a page, but for the addresses that are allowed.",

@@ -4,6 +4,7 @@ local cjson = require("cjson.safe")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
+local figures = require("bg.figures")
 local health = require("bg.health")
 local metrics = require("bg.metrics")
 local report = require("bg.report")
@@ -115,6 +116,8 @@ function _M.status()
         workersExpected = ngx.worker.count(),
         workers = worker_rows(list),
         slots = slot_rows(list),
+        startedAt = figures.started_at(),
+        figures = figures.by_version(router.state.value),
         gate = gate_row(list) or cjson.null,
         stateError = router.state.why or cjson.null,
         keysError = credentials.keys.why or cjson.null,

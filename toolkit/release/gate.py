@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from toolkit import render, runner, state
+from toolkit import runner, state
 from toolkit.errors import Failed, Refused
 from toolkit.proxy import POLL
 from toolkit.release import reload, route
@@ -56,7 +56,7 @@ def maintenance(site: Site, on: bool, dry_run: bool = False) -> None:
         now = site.state()
         target = state.begin_maintenance(now, site.now()) if on else state.end_maintenance(now)
         _change(site, now, target, _served(site) if on else "everybody is served", dry_run)
-    if on and reload.loaded(site) != render.digest(render.files(site.config, site.root)):
+    if on and not reload.is_loaded(site, reload.wanted(site)[0]):
         site.ui.warn("the proxy has not loaded bgctl.toml as it is now; next: bgctl up")
 
 

@@ -51,6 +51,7 @@ def test_settings() -> None:
         "held_every": 10,
         "migrate": "never",
         "migrate_idle": 600,
+        "access_log": False,
         "peers": [
             {"slot": slot, "service": "frontend", "address": address, "path": "/healthz"}
             for slot, address in (("blue", "127.0.0.1:8081"), ("green", "127.0.0.1:8083"))
