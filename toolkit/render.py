@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from toolkit import __version__
 from toolkit.config import Config
 
 NAMES = ("nginx.conf", "settings.json")
@@ -52,6 +53,8 @@ def settings(config: Config) -> bytes:
         "held_every": held_every(config),
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
+        "version": __version__,
+        "drain_deadline": int(config.drain.deadline),
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
 

@@ -2,6 +2,7 @@
 
 local activity = require("bg.activity")
 local credentials = require("bg.credentials")
+local exposition = require("bg.exposition")
 local figures = require("bg.figures")
 local metrics = require("bg.metrics")
 local open = require("bg.open")
@@ -32,10 +33,6 @@ local STREAM = "text/event-stream"
 local FAULTS = metrics.series("bgctl_faults_total")
 local PINS = metrics.series("bgctl_pins_total")
 local MIGRATIONS = metrics.series("bgctl_migrations_total")
-local failovers = {}
-for _, slot in ipairs({ "blue", "green" }) do
-    failovers[slot] = metrics.series("bgctl_failovers_total", "slot", slot)
-end
 local decisions, errors = slot_totals.DECISIONS, slot_totals.ERRORS
 
 local _M = {}
@@ -66,6 +63,7 @@ function _M.init(settings_file)
     router.init(given)
     pages.begin(given.keeps_pages)
     figures.begin(ngx.now())
+    exposition.init(given)
     activity.init(given, function() return slot_totals.by_version(router.state.value) end)
 end
 
@@ -182,14 +180,12 @@ function _M.log()
         return
     end
     local name, holder, slot, began = open.leave(number)
-    local status, failed = ngx.status, var.bg_failed
+    local status = ngx.status
     if status >= 500 then
         metrics.add(errors[name])
-    elseif failed ~= "" then
-        metrics.add(failovers[failed])
     end
     if slot then
-        count(slot, status, began, status < 500 and failed ~= "", var)
+        count(slot, status, began, status < 500 and var.bg_failed ~= "", var)
     end
     if holder then
         activity.ended(holder)

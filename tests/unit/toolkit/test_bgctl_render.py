@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import config, render
+from toolkit import __version__, config, render
 
 EXAMPLE = (Path(__file__).parents[3] / "bgctl.example.toml").read_text()
 CONFIG = config.parse(EXAMPLE)
@@ -50,6 +50,8 @@ def test_settings() -> None:
         "held_every": 10,
         "migrate": "never",
         "migrate_idle": 600,
+        "version": __version__,
+        "drain_deadline": 0,
     }
 
 
