@@ -131,7 +131,7 @@ function _M.slot()
         router.state:poll()
     end
     local upstream, slot, holder = route_safely(true)
-    local number = open.enter(slot, ngx.var.bg_upgrade ~= "", holder)
+    local number = open.enter(slot, ngx.var.bg_lasting ~= "", holder)
     ngx.var.bg_open = number
     if leaving then
         workers.publish(router.state)
