@@ -85,9 +85,9 @@ interval = "100ms"
 timeout = "{self.health_timeout}"
 
 [drain]
-request_deadline = "15s"
+request_deadline = "{self.request_deadline}"
 websocket_deadline = "{self.websocket_deadline}"
-stop_grace = "5s"
+stop_grace = "{self.stop_grace}"
 deadline = "{self.deadline}"
 visitors = {self.toml_visitors}
 migrate = "{self.migrate}"
@@ -122,7 +122,9 @@ class Project:
     read_timeout: str = "60s"
     pin_idle: str = "30m"
     health_timeout: str = "30s"
+    request_deadline: str = "15s"
     websocket_deadline: str = "60s"
+    stop_grace: str = "5s"
     idle_timeout: str = "30m"
     deadline: str = "off"
     visitors: bool = True

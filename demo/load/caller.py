@@ -142,7 +142,7 @@ class Caller:
                 case Verdict.MOVED:
                     self.recorder.moved += 1
                 case Verdict.MIGRATED:
-                    self.recorder.migrate(session.views)
+                    self.recorder.migrate(session.views + 1)
                     session.views = 0
 
     async def ask(self, path: str, judge: Judge, sent: Headers) -> None:

@@ -125,7 +125,7 @@ class Recorder:
 
     def migrate(self, views: int) -> None:
         self.migrated += 1
-        self.viewed(max(views, 1))
+        self.viewed(views)
 
     def note(self, user: str, method: str, path: str, what: str) -> None:
         """Keep it for the report; whoever calls also counts it under one of the words above."""
