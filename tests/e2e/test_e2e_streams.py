@@ -165,7 +165,8 @@ def test_37_a_container_that_dies_in_a_drain_is_failed_over_counted_and_told(sta
 
 def test_29_with_no_connection_left_state_and_timers_survive(stack):
     """A proxy of 64 connections a worker: idle clients make room; those who hold on are cut in seconds."""
-    stack.expected += [r"worker_connections are not enough", r"failed to run timer|lua|left in connection"]
+    none_left = "worker_connections are not enough"
+    stack.expected += [none_left, r"failed to run timer", r"context: ngx\.timer"]  # reports to itself
     conf = stack.directory / "proxy" / "nginx.conf"
     few, changed = conf.read_text(), ""
     for line in few.splitlines():
@@ -184,12 +185,13 @@ def test_29_with_no_connection_left_state_and_timers_survive(stack):
     assert stack.version_of(stack.visitor()) == NEW
     for one in idle:
         one.close()
-    holding = [connection(stack, b"GET / HTTP/1.1\r\nHost: x\r\n") for _ in range(300)]
+    holding = [connection(stack, b"GET / HTTP/1.1\r\nHost: x\r\n") for _ in range(150)]
     eventually(lambda: switches(stack, "disable-green"), "those who hold on are cut, and it goes on")
     eventually(lambda: ages(stack) and max(ages(stack)) < 1, "every worker reads the state")
-    assert stack.version_of(stack.visitor()) == OLD
+    eventually(lambda: answered(stack) == OLD, "there is room again")
     for one in holding:
         one.close()
+    assert any(none_left in line for line in stack.error_log())
 
 
 def connection(stack: Stack, sent: bytes = b"") -> socket.socket:
@@ -200,6 +202,11 @@ def connection(stack: Stack, sent: bytes = b"") -> socket.socket:
 
 def switches(stack: Stack, command: str) -> bool:
     return stack.bgctl("route", command, code=None).returncode == 0
+
+
+def answered(stack: Stack) -> str | None:
+    answer = requests.get(f"{stack.url}/api/whoami", timeout=30)
+    return answer.json()["version"] if answer.status_code == 200 else None
 
 
 def ages(stack: Stack) -> list[float]:
@@ -228,7 +235,7 @@ def test_a_full_tmp_refuses_large_bodies_and_nothing_else(stack):
     """A 503 that says when to come back, with nothing sent to the app; and it ends with the fullness."""
     stack.expected.append(r"No space left on device")
     proxy = stack.container("proxy")
-    assert proxy.exec_run("sh -c 'head -c 1g /dev/zero > /tmp/full'").exit_code != 0
+    assert proxy.exec_run("sh -c 'head -c 1G /dev/zero > /tmp/full'").exit_code != 0
     try:
         refused = Upload(stack)
         assert refused.finish()[0] == 503
@@ -244,6 +251,7 @@ def test_a_full_tmp_refuses_large_bodies_and_nothing_else(stack):
 
 
 def test_a_body_over_the_limit_is_refused_and_one_below_arrives(stack):
+    stack.expected.append(r"client intended to send too large body")
     assert Upload(stack, megabytes=99).finish() == (201, True, OLD)
     answer = requests.post(
         f"{stack.url}/api/files", headers={"Content-Length": str(101 * MEGABYTE)}, timeout=30
