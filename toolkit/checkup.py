@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from toolkit import config, envfile, ports, slots
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
-from toolkit.release import up
+from toolkit.release import certificates, up
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -28,6 +28,7 @@ MENDS = {
     "engine": "start docker or podman",
     "compose file": "edit the compose file, or bgctl.toml",
     "keys": "bgctl keys list",
+    "certificate": "edit bgctl.toml",
     "state": "bgctl up",
     "images": "start docker or podman",
     "ports": "start docker or podman",
@@ -92,6 +93,18 @@ def _keys(site: Site) -> str:
     return f"{ring.sign} signs, {len(ring.keys)} are believed"
 
 
+def _certificate(site: Site) -> str:
+    found = certificates.wanted(site)
+    if found is None:
+        return "no TLS here"
+    if found.expires_soon(site.now()):
+        why = f"it is good until {found.until:%Y-%m-%d}"
+        raise NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
+    if up.adopted(site) and not certificates.is_installed(site, found):
+        raise NotYet("the proxy has another certificate", f"{found} is there to be loaded", "bgctl reload")
+    return str(found)
+
+
 def _state(site: Site) -> str:
     if not site.state_path.exists():
         raise NotYet("nothing has been started yet", next="bgctl up")
@@ -107,11 +120,7 @@ def _images(site: Site) -> str:
 
 
 def _ports(site: Site) -> str:
-    wanted = [("proxy", site.config.proxy.listen), ("proxy", site.config.proxy.control)]
-    wanted += [(name, each.at("address")) for name, each in site.config.shared.items()]
-    wanted += [
-        (name, address) for slot in ("blue", "green") for name, _, address in slots.members(site, slot)
-    ]
+    wanted = slots.addresses(site, ("blue", "green"))
     for service, address in wanted:
         slots.check_port(site, service, address)
     free = sum(ports.is_free(address) for _, address in wanted)
@@ -153,6 +162,7 @@ CHECKS: dict[str, Check] = {
     "engine": _engine,
     "compose file": _compose,
     "keys": _keys,
+    "certificate": _certificate,
     "state": _state,
     "images": _images,
     "ports": _ports,

@@ -19,6 +19,7 @@ COMMANDS = {
     "deploy": "Release VERSION from beginning to end.",
     "up-green": "Start the new version beside the old one.",
     "route": "Send new sessions to blue, to green, or to both.",
+    "reload": "Give the proxy a changed configuration, or a renewed certificate.",
     "status": "Show slots, sessions and what the proxy has applied.",
     "sessions": "Show how many sessions each version has.",
     "monitor": "Watch a release: slots, sessions, who is left, what is wrong.",

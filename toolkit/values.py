@@ -84,5 +84,9 @@ class Address(Text):
         return f"http://{self}"
 
     @property
+    def wildcard(self) -> bool:
+        return ipaddress.ip_address(self.host).is_unspecified
+
+    @property
     def loopback(self) -> bool:
         return ipaddress.ip_address(self.host).is_loopback

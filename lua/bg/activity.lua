@@ -20,7 +20,7 @@ local FORGOTTEN = metrics.series("bgctl_activity_forgotten_total")
 local held = ngx.shared.bg_held -- what leaving workers still have open, as `pid number` -> key
 
 local noted = {}
-local settings
+local settings, lull
 local ticks = 0
 
 local _M = {}
@@ -28,6 +28,8 @@ local _M = {}
 --- Begins; `given` are the settings (bg.settings).
 function _M.init(given)
     settings = given
+    -- Longer than the pause between two notes of what is open. Where idleness is a matter of seconds, all is news.
+    lull = given.held_every > 1 and given.held_every + 1 or 0
     seen.begin(ngx.now())
 end
 
@@ -97,13 +99,15 @@ end
 
 local function fold()
     for key, row in pairs(noted) do
-        local kept, forgotten = seen.put(row, settings.active_window)
+        local told, forgotten = seen.put(row, settings.active_window, lull)
         if forgotten then
             metrics.add(FORGOTTEN)
             outbox.lose(outbox.length() > 0 and 1 or 0) -- it may be one that was yet to be told
         end
-        if kept then
+        if told == "news" then
             outbox.add(key)
+        elseif told then
+            outbox.add_later(key)
         end
     end
     noted = {}
@@ -145,6 +149,9 @@ function _M.tick()
         note_handed_over()
     end
     fold()
+    if leaving or due and is_reporter then
+        outbox.promote()
+    end
     if leaving or is_reporter then
         report.send()
     end

@@ -4,6 +4,7 @@ local cjson = require("cjson.safe")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
+local figures = require("bg.figures")
 local metrics = require("bg.metrics")
 local report = require("bg.report")
 local router = require("bg.router")
@@ -92,6 +93,8 @@ function _M.status()
         workersExpected = ngx.worker.count(),
         workers = worker_rows(list),
         slots = slot_rows(list),
+        startedAt = figures.started_at(),
+        figures = figures.by_version(router.state.value),
         stateError = router.state.why or cjson.null,
         keysError = credentials.keys.why or cjson.null,
         activity = report.status(),

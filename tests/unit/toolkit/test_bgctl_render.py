@@ -50,6 +50,7 @@ def test_settings() -> None:
         "held_every": 10,
         "migrate": "never",
         "migrate_idle": 600,
+        "access_log": False,
     }
 
 
