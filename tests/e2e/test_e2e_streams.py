@@ -213,8 +213,15 @@ def ages(stack: Stack) -> list[float]:
     return [row["stateAge"] for row in stack.proxy_status()["workers"] if not row["exiting"]]
 
 
-def test_24_slow_clients_are_cut_and_others_do_not_notice(stack):
+@pytest.fixture
+def impatient(tmp_path):
+    with running(tmp_path / "project", proxy_more={"client_timeout": "3s"}) as one:
+        yield one
+
+
+def test_24_slow_clients_are_cut_and_others_do_not_notice(impatient):
     """Headers, bodies and readers that stand still, twenty of each at the same time."""
+    stack = impatient
     body = b"POST /api/notes HTTP/1.1\r\nHost: x\r\nIdempotency-Key: 12345678\r\nContent-Length: 100\r\n\r\nx"
     reader = b"GET /api/files/200 HTTP/1.1\r\nHost: x\r\n\r\n"
     slow = [connection(stack, sent) for sent in (b"GET / HTTP/1.1\r\nHo", body, reader) for _ in range(20)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from demo.load import Ledger, LoadProcess, Tally
 from demo.load.user import Kind
 from demo.project import Project
+from toolkit.errors import Refused
 from toolkit.release import route
 from toolkit.site import Site
 from toolkit.ui import UI
@@ -103,8 +104,14 @@ def _switch(project: Project, load: LoadProcess, what: str, percent: int | None)
     if what == "disable-green":
         load.set_served({OLD})  # before it is retired
     command = f"route {what}" if percent is None else f"route {what} {percent}"
-    start = time.monotonic()
-    route.run(Site(project.directory, Quiet(), command), what, percent)
+    site = Site(project.directory, Quiet(), command)
+    while True:
+        start = time.monotonic()
+        try:
+            route.run(site, what, percent)
+        except Refused:  # a slot was too slow to prove that it is healthy: as an operator does, again
+            continue
+        break
     took = (time.monotonic() - start) * 1000
     if what != "disable-green":
         load.set_served({OLD, NEW})  # not before: tokens may name it, and blue still serves them
