@@ -182,7 +182,7 @@ function _M.slot()
         return ""
     end
     local upstream, name, holder, slot = route_safely(true)
-    local number = open.enter(name, ngx.var.bg_upgrade ~= "", holder, slot, ngx.now())
+    local number = open.enter(name, ngx.var.bg_lasting ~= "", holder, slot, ngx.now())
     ngx.var.bg_open = number
     if leaving then
         workers.publish(router.state)
