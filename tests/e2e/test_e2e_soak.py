@@ -1,4 +1,4 @@
-"""A small soak: what `make soak` does a thousand times. The length of a gap is not judged: that is the machine's."""
+"""A small soak: what `make soak` does a thousand times. How long a gap may be is the machine's affair."""
 
 from __future__ import annotations
 
