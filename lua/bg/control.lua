@@ -1,11 +1,13 @@
 -- The control listener: what bgctl and Prometheus read. Loopback only, and nothing here changes anything.
 
 local cjson = require("cjson.safe")
-local activity = require("bg.activity")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
+local figures = require("bg.figures")
+local health = require("bg.health")
 local metrics = require("bg.metrics")
+local report = require("bg.report")
 local router = require("bg.router")
 local routes = require("bg.routes")
 local slot_totals = require("bg.slot_totals")
@@ -60,6 +62,27 @@ local function worker_rows(list)
     return rows
 end
 
+-- Null where it is not known: JSON has no nil.
+local function health_row(name)
+    local known = health.of(name)
+    return {
+        up = known.up == nil and cjson.null or known.up,
+        since = known.since or cjson.null,
+        why = known.why or cjson.null,
+    }
+end
+
+-- The gate, and how many requests are held at it; nil while it is open and nobody is.
+local function gate_row(list)
+    local gate, held = router.state.value and router.state.value.gate, 0
+    for _, worker in ipairs(list) do
+        held = held + worker.held
+    end
+    if gate or held > 0 then
+        return { mode = gate and gate.mode or cjson.null, ["until"] = gate and gate.ends or cjson.null, held = held }
+    end
+end
+
 local function slot_rows(list)
     local rows = {}
     for _, name in ipairs(routes.SLOTS) do
@@ -72,6 +95,7 @@ local function slot_rows(list)
             websockets = total(list, "websockets", name),
             requests = slot_totals.requests(name),
             errors = slot_totals.errors(name),
+            health = health_row(name),
         }
     end
     return rows
@@ -92,9 +116,12 @@ function _M.status()
         workersExpected = ngx.worker.count(),
         workers = worker_rows(list),
         slots = slot_rows(list),
+        startedAt = figures.started_at(),
+        figures = figures.by_version(router.state.value),
+        gate = gate_row(list) or cjson.null,
         stateError = router.state.why or cjson.null,
         keysError = credentials.keys.why or cjson.null,
-        activity = activity.status(),
+        activity = report.status(),
     })
 end
 
@@ -177,21 +204,28 @@ end
 --- GET /metrics: Prometheus text (format 0.0.4).
 function _M.metrics()
     local list = workers.list()
-    local open, websockets, age = {}, {}, 0
+    local open, websockets, up, held, age = {}, {}, {}, 0, 0
     for _, name in ipairs(routes.SLOTS) do
         open[#open + 1] = { metrics.series("bgctl_open_requests", "slot", name), total(list, "open", name) }
         websockets[#websockets + 1] = {
             metrics.series("bgctl_open_websockets", "slot", name), total(list, "websockets", name),
         }
+        if health.up[name] ~= nil then
+            up[#up + 1] = { metrics.series("bgctl_slot_up", "slot", name), health.up[name] and 1 or 0 }
+        end
     end
     for _, worker in ipairs(list) do
         age = worker.exiting and age or math.max(age, state_age(worker))
+        held = held + worker.held
     end
     ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
     ngx.print(
         metrics.counters(),
         metrics.family("bgctl_open_requests", "gauge", "Requests in flight, WebSockets included.", open),
         metrics.family("bgctl_open_websockets", "gauge", "WebSockets open.", websockets),
+        metrics.family("bgctl_held_requests", "gauge", "Requests that wait at the closed gate.",
+            { { "bgctl_held_requests", held } }),
+        metrics.family("bgctl_slot_up", "gauge", "Whether a slot answers its health checks; absent: not known.", up),
         metrics.family("bgctl_state_generation", "gauge", "Lowest generation in force in any worker.",
             { { "bgctl_state_generation", applied(list) or 0 } }),
         metrics.family("bgctl_state_age_seconds", "gauge", "Longest time since a worker last read a good state.",
@@ -199,7 +233,7 @@ function _M.metrics()
         metrics.family("bgctl_state_refusals", "gauge", "Bad state files that this worker has refused.",
             { { "bgctl_state_refusals", router.state.refusals } }),
         metrics.family("bgctl_activity_queued", "gauge", "Sessions and visitors that are yet to be reported.",
-            { { "bgctl_activity_queued", activity.status().queued } })
+            { { "bgctl_activity_queued", report.status().queued } })
     )
 end
 

@@ -31,12 +31,12 @@ def run(site: Site, dry_run: bool = False, wait: float = 0) -> str | None:
 
 
 def wanted(site: Site) -> tuple[dict[str, bytes], Certificate | None]:
-    """What belongs below proxy/, name to content. Raises Refused for a certificate that will not do."""
+    """What belongs below proxy/, name to content. Raises Refused for a certificate or page that is no good."""
     found = certificates.wanted(site)
     if found is None:
-        return render.files(site.config), None
+        return render.files(site.config, site.root), None
     name = certificates.name_of(found)
-    return {name: found.pem, **render.files(site.config, name)}, found
+    return {name: found.pem, **render.files(site.config, site.root, name)}, found
 
 
 def check_listeners(site: Site) -> None:
