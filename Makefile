@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test bench lint lock clean
+.PHONY: help demo demo-stop setup test bench soak lint lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -36,6 +36,10 @@ test: lint setup  ## Lint, then every test, on both engines
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk
 	@$(PYTHON) -m tests.bench
+
+soak:  ## A thousand switches in a row under load (SWITCHES=1000)
+	@setup/venv && setup/engine docker && setup/images docker
+	@$(PYTHON) -m tests.soak $(if $(SWITCHES),--switches $(SWITCHES))
 
 lint:  ## ruff, mypy, luacheck, shellcheck
 	@$(STAGE) venv setup/venv

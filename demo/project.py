@@ -94,9 +94,9 @@ timeout = "{self.health_timeout}"
 check = "{self.health_check}"
 
 [drain]
-request_deadline = "15s"
+request_deadline = "{self.request_deadline}"
 websocket_deadline = "{self.websocket_deadline}"
-stop_grace = "5s"
+stop_grace = "{self.stop_grace}"
 deadline = "{self.deadline}"
 visitors = {self.toml_visitors}
 migrate = "{self.migrate}"
@@ -135,7 +135,9 @@ class Project:
     pin_idle: str = "30m"
     health_timeout: str = "30s"
     health_check: str = "2s"
+    request_deadline: str = "15s"
     websocket_deadline: str = "60s"
+    stop_grace: str = "5s"
     idle_timeout: str = "30m"
     deadline: str = "off"
     visitors: bool = True

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from toolkit import __version__
 from toolkit.config import SLOTS, Config
 from toolkit.errors import Refused
 from toolkit.values import Address, Duration
@@ -72,6 +73,8 @@ def settings(config: Config) -> bytes:
         "health_fails": config.health.fails,
         "unavailable_page": "/etc/bgctl/unavailable.html",
         "maintenance_page": "/etc/bgctl/maintenance.html",
+        "version": __version__,
+        "drain_deadline": int(config.drain.deadline),
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
 
@@ -123,7 +126,7 @@ def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:
 
 
 def digest(files: dict[str, bytes]) -> str:
-    return hashlib.sha256(b"\0".join(files[name] for name in NAMES)).hexdigest()
+    return hashlib.sha256(b"\0".join(files[name] for name in sorted(files))).hexdigest()
 
 
 def _context(config: Config, pem: str) -> dict[str, object]:

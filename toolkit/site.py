@@ -91,6 +91,7 @@ class Site:
             "BGCTL_ISSUER": tokens.issuer,
             "BGCTL_LEEWAY": f"{tokens.leeway:.0f}",
             "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
+            "BGCTL_STOP_GRACE": f"{self.config.drain.stop_grace:.0f}",
             "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),
             **self._store(),
         }

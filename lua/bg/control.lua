@@ -4,9 +4,9 @@ local cjson = require("cjson.safe")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
+local exposition = require("bg.exposition")
 local figures = require("bg.figures")
 local health = require("bg.health")
-local metrics = require("bg.metrics")
 local report = require("bg.report")
 local router = require("bg.router")
 local routes = require("bg.routes")
@@ -201,40 +201,11 @@ function _M.explain()
     return answer(200, explain(credentials.list(authorization, cookies, ngx.time())))
 end
 
---- GET /metrics: Prometheus text (format 0.0.4).
+--- GET /metrics: Prometheus text.
 function _M.metrics()
-    local list = workers.list()
-    local open, websockets, up, held, age = {}, {}, {}, 0, 0
-    for _, name in ipairs(routes.SLOTS) do
-        open[#open + 1] = { metrics.series("bgctl_open_requests", "slot", name), total(list, "open", name) }
-        websockets[#websockets + 1] = {
-            metrics.series("bgctl_open_websockets", "slot", name), total(list, "websockets", name),
-        }
-        if health.up[name] ~= nil then
-            up[#up + 1] = { metrics.series("bgctl_slot_up", "slot", name), health.up[name] and 1 or 0 }
-        end
-    end
-    for _, worker in ipairs(list) do
-        age = worker.exiting and age or math.max(age, state_age(worker))
-        held = held + worker.held
-    end
     ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
-    ngx.print(
-        metrics.counters(),
-        metrics.family("bgctl_open_requests", "gauge", "Requests in flight, WebSockets included.", open),
-        metrics.family("bgctl_open_websockets", "gauge", "WebSockets open.", websockets),
-        metrics.family("bgctl_held_requests", "gauge", "Requests that wait at the closed gate.",
-            { { "bgctl_held_requests", held } }),
-        metrics.family("bgctl_slot_up", "gauge", "Whether a slot answers its health checks; absent: not known.", up),
-        metrics.family("bgctl_state_generation", "gauge", "Lowest generation in force in any worker.",
-            { { "bgctl_state_generation", applied(list) or 0 } }),
-        metrics.family("bgctl_state_age_seconds", "gauge", "Longest time since a worker last read a good state.",
-            { { "bgctl_state_age_seconds", age } }),
-        metrics.family("bgctl_state_refusals", "gauge", "Bad state files that this worker has refused.",
-            { { "bgctl_state_refusals", router.state.refusals } }),
-        metrics.family("bgctl_activity_queued", "gauge", "Sessions and visitors that are yet to be reported.",
-            { { "bgctl_activity_queued", report.status().queued } })
-    )
+    ngx.header["Cache-Control"] = "no-store"
+    ngx.print(exposition.text())
 end
 
 return _M

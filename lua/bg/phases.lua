@@ -3,6 +3,7 @@
 local activity = require("bg.activity")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
+local exposition = require("bg.exposition")
 local figures = require("bg.figures")
 local decision = require("bg.decision")
 local gate = require("bg.gate")
@@ -39,10 +40,6 @@ local STREAM = "text/event-stream"
 local FAULTS = metrics.series("bgctl_faults_total")
 local PINS = metrics.series("bgctl_pins_total")
 local MIGRATIONS = metrics.series("bgctl_migrations_total")
-local failovers = {}
-for _, slot in ipairs({ "blue", "green" }) do
-    failovers[slot] = metrics.series("bgctl_failovers_total", "slot", slot)
-end
 local turned_away = {}
 for _, mode in ipairs({ "pause", "maintenance" }) do
     turned_away[mode] = metrics.series("bgctl_turned_away_total", "mode", mode)
@@ -89,6 +86,7 @@ function _M.init(settings_file)
     notice.init(given)
     health.init(given, function() return router.state.value end)
     checks_seconds = given.health_check
+    exposition.init(given)
 end
 
 --- init_worker_by_lua: the state is read before the first accept.
@@ -178,12 +176,13 @@ function _M.slot()
     local leaving = exiting()
     if leaving then -- no timer reads the state for it any more
         router.state:poll()
+        health.sync()
     end
     if is_closed() then
         return ""
     end
     local upstream, name, holder, slot = route_safely(true)
-    local number = open.enter(name, ngx.var.bg_upgrade ~= "", holder, slot, ngx.now())
+    local number = open.enter(name, ngx.var.bg_lasting ~= "", holder, slot, ngx.now())
     ngx.var.bg_open = number
     if leaving then
         workers.publish(router.state)
@@ -244,7 +243,9 @@ end
 
 --- content_by_lua of a request that no slot has answered, or not in time.
 function _M.unavailable()
-    health.hurry()
+    if ngx.var.bg_open ~= "" then -- it was meant for a slot
+        health.hurry()
+    end
     if ngx.status == 504 then
         return notice.send("timeout", "")
     end
@@ -261,17 +262,14 @@ function _M.log()
         return waiting.leave()
     end
     local name, holder, slot, began = open.leave(number)
-    local status, failed = ngx.status, var.bg_failed
+    local status = ngx.status
     if status >= 500 then
         metrics.add(errors[name])
-    elseif failed ~= "" then
-        metrics.add(failovers[failed])
-        if health.up[failed] ~= false then
-            health.hurry()
-        end
+    elseif var.bg_failed ~= "" and health.up[name] ~= false then
+        health.hurry()
     end
     if slot then
-        count(slot, status, began, status < 500 and failed ~= "", var)
+        count(slot, status, began, status < 500 and var.bg_failed ~= "", var)
     end
     if holder then
         activity.ended(holder)

@@ -31,7 +31,7 @@ def run(site: Site, dry_run: bool = False, wait: float = 0) -> str | None:
 
 
 def wanted(site: Site) -> tuple[dict[str, bytes], Certificate | None]:
-    """What belongs below proxy/, name to content. Raises Refused for a certificate or page that is no good."""
+    """What belongs in proxy/, name to content. Raises Refused where a certificate or page is no good."""
     found = certificates.wanted(site)
     if found is None:
         return render.files(site.config, site.root), None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import config, render
+from toolkit import __version__, config, render
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
@@ -61,6 +61,8 @@ def test_settings() -> None:
         "health_fails": 3,
         "unavailable_page": "/etc/bgctl/unavailable.html",
         "maintenance_page": "/etc/bgctl/maintenance.html",
+        "version": __version__,
+        "drain_deadline": 0,
     }
 
 
