@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 import requests
@@ -208,12 +208,18 @@ def switches(stack: Stack, command: str) -> bool:
 
 
 def answered(stack: Stack) -> str | None:
-    answer = requests.get(f"{stack.url}/api/whoami", timeout=30)
-    return answer.json()["version"] if answer.status_code == 200 else None
+    """The version that answers; None while there is no room for the request."""
+    with suppress(requests.ConnectionError):
+        answer = requests.get(f"{stack.url}/api/whoami", timeout=30)
+        return answer.json()["version"] if answer.status_code == 200 else None
+    return None
 
 
 def ages(stack: Stack) -> list[float]:
-    return [row["stateAge"] for row in stack.proxy_status()["workers"] if not row["exiting"]]
+    """Seconds since each worker has read the state; none while there is no room for the question."""
+    with suppress(requests.ConnectionError):
+        return [row["stateAge"] for row in stack.proxy_status()["workers"] if not row["exiting"]]
+    return []
 
 
 @pytest.fixture
