@@ -200,6 +200,7 @@ class Project:
     def plain_url(self) -> str:
         return f"http://127.0.0.1:{self.ports.proxy}"
 
+    @property
     def toml_allow(self) -> str:
         return json.dumps(self.allow)
 
