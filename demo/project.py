@@ -82,6 +82,7 @@ routes = ["/"]
 blue = "127.0.0.1:{self.ports.blue}"
 green = "127.0.0.1:{self.ports.green}"
 health = "/healthz"
+mirror = {self.mirror}
 
 [services.session-api]
 routes = ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]
@@ -148,6 +149,7 @@ class Project:
     tls_more: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
+    mirror: int = 0
     store: str = ""  # the env file's BGCTL_STORE; empty: what the compose file says without it
 
     def create(self) -> Self:

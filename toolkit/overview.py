@@ -45,6 +45,7 @@ class ProxyView(Struct, frozen=True):
     error: str | None
     activity: proxy.Activity | None
     held: int = 0
+    mirror: proxy.Mirror | None = None
 
 
 class Overview(Struct, frozen=True, rename="camel"):
@@ -147,7 +148,8 @@ def _proxy(seen: proxy.Status | None) -> ProxyView | None:
     if seen is None:
         return None
     held = seen.gate.held if seen.gate else 0
-    return ProxyView(seen.generation, len(seen.live), seen.expected, seen.state_error, seen.activity, held)
+    now = (seen.generation, len(seen.live), seen.expected, seen.state_error, seen.activity)
+    return ProxyView(*now, held, seen.mirror)
 
 
 def _silent(found: Found) -> Iterator[tuple[str, str]]:

@@ -80,6 +80,15 @@ class Activity(Struct, frozen=True, rename="camel"):
         return self.last_delivery is None or now.timestamp() - self.last_delivery > FEED
 
 
+class Mirror(Struct, frozen=True):
+    """Copies of requests that green got, since the proxy started; `dropped` are those that it did not get."""
+
+    version: str
+    requests: int
+    errors: int
+    dropped: int
+
+
 class Status(Struct, frozen=True):
     workers: list[Worker]
     expected: int = field(name="workersExpected")
@@ -88,6 +97,7 @@ class Status(Struct, frozen=True):
     state_error: str | None = field(name="stateError", default=None)
     activity: Activity | None = None
     gate: Gate | None = None
+    mirror: Mirror | None = None
 
     @property
     def requests(self) -> int:

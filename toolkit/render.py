@@ -75,6 +75,11 @@ def settings(config: Config) -> bytes:
         "maintenance_page": "/etc/bgctl/maintenance.html",
         "version": __version__,
         "drain_deadline": int(config.drain.deadline),
+        "mirrors": {
+            name: {"address": str(service.at("green")), "share": service.mirror}
+            for name, service in config.slotted.items()
+            if service.mirror
+        },
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
 
@@ -137,7 +142,7 @@ def _context(config: Config, pem: str) -> dict[str, object]:
             "id": name.replace("-", "_"),
             "routes": list(service.routes),
             "slotted": service.slotted,
-            **{key: getattr(service, key) for key in ("blue", "green", "address")},
+            **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror")},
         }
         for name, service in config.services.items()
     ]

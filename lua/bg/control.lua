@@ -118,6 +118,7 @@ function _M.status()
         slots = slot_rows(list),
         startedAt = figures.started_at(),
         figures = figures.by_version(router.state.value),
+        mirror = figures.mirror(router.state.value) or cjson.null,
         gate = gate_row(list) or cjson.null,
         stateError = router.state.why or cjson.null,
         keysError = credentials.keys.why or cjson.null,

@@ -79,6 +79,24 @@ local function failovers(list)
         end)
 end
 
+local function mirrored(list)
+    local name, rows = "bgctl_mirrored_total", {}
+    local function add(row, outcome, value)
+        if value > 0 then
+            local series = metrics.series(name, "slot", row.slot, "version", row.version, "outcome", outcome)
+            rows[#rows + 1] = { series, value }
+        end
+    end
+    for _, row in ipairs(list) do
+        for class, status in ipairs(STATUSES) do
+            add(row, status, row.mirrored[class])
+        end
+        add(row, "failed", row.mirrored.failed)
+        add(row, "dropped", row.mirrored.dropped)
+    end
+    return metrics.family(name, "counter", "Copies of requests for a candidate, by what came of them.", rows)
+end
+
 -- Slots as they are in the state, with what living workers have open on them.
 local function slots_now(list)
     local found = {}
@@ -192,8 +210,8 @@ end
 function _M.text()
     local list, rows = workers.list(), figures.list()
     return table.concat({
-        metrics.counters(), requests(rows), durations(rows), failovers(rows), slots(list), gate_and_health(list),
-        state(list), processes(list), reporting(), memory(), about(),
+        metrics.counters(), requests(rows), durations(rows), failovers(rows), mirrored(rows),
+        slots(list), gate_and_health(list), state(list), processes(list), reporting(), memory(), about(),
     })
 end
 

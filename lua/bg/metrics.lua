@@ -20,6 +20,11 @@ local FAMILIES = {
     bgctl_activity_forgotten_total = "Sessions or pages forgotten to make room for newer ones.",
 }
 
+local LABELLED = {
+    bgctl_decisions_total = true, bgctl_refused_tokens_total = true, bgctl_errors_total = true,
+    bgctl_health_checks_total = true, bgctl_turned_away_total = true, bgctl_refused_files_total = true,
+}
+
 local dict = ngx.shared.bg_metrics
 local pending = {}
 
@@ -79,7 +84,9 @@ function _M.counters()
     end
     sort(names)
     for _, name in ipairs(names) do
-        texts[#texts + 1] = _M.family(name, "counter", FAMILIES[name], rows[name] or {})
+        -- A counter that begins with its first event would hide that one from `increase`.
+        local none = LABELLED[name] and {} or { { name, 0 } }
+        texts[#texts + 1] = _M.family(name, "counter", FAMILIES[name], rows[name] or none)
     end
     return concat(texts)
 end

@@ -9,6 +9,7 @@ local decision = require("bg.decision")
 local gate = require("bg.gate")
 local health = require("bg.health")
 local metrics = require("bg.metrics")
+local mirror = require("bg.mirror")
 local notice = require("bg.notice")
 local open = require("bg.open")
 local pages = require("bg.pages")
@@ -87,6 +88,7 @@ function _M.init(settings_file)
     health.init(given, function() return router.state.value end)
     checks_seconds = given.health_check
     exposition.init(given)
+    mirror.init(given)
 end
 
 --- init_worker_by_lua: the state is read before the first accept.
@@ -252,7 +254,8 @@ function _M.unavailable()
     return notice.send("unavailable", ngx.var.bg_retry_after)
 end
 
---- log_by_lua of the public server: counts out what slot() counted in.
+--- log_by_lua of the public server: counts out what slot() counted in. The slot (bg.routes) that the request was meant
+-- for, where there is one.
 function _M.log()
     local var = ngx.var
     local number = var.bg_open
@@ -279,6 +282,15 @@ function _M.log()
         metrics.fold()
         figures.fold()
         activity.left(number)
+    end
+    return slot
+end
+
+--- log_by_lua of a location of `service`, which is mirrored.
+function _M.log_and_mirror(service)
+    local slot = _M.log()
+    if slot and router.state.value then
+        mirror.offer(service, slot, router.state.value, ngx.var)
     end
 end
 

@@ -12,7 +12,7 @@ local EXPECTED = {
     migrate = "string", migrate_idle = "number", access_log = "boolean",
     peers = "table", health_check = "number", health_timeout = "number", health_fails = "number",
     unavailable_page = "string", maintenance_page = "string",
-    version = "string", drain_deadline = "number",
+    version = "string", drain_deadline = "number", mirrors = "table",
 }
 
 --- The settings in the file at `path`. Raises when they are missing or malformed: the proxy must not start on them.

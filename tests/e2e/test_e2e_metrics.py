@@ -19,7 +19,7 @@ from workbench import workbench
 
 import toolkit
 
-UPSTREAM = r"connect\(\) failed|prematurely closed|reset by peer"
+UPSTREAM = r"is down|is up again|connect\(\) failed|prematurely closed|reset by peer"
 
 
 @dataclass(frozen=True)

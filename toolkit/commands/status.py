@@ -11,6 +11,7 @@ from toolkit.cli import App
 
 if TYPE_CHECKING:
     from toolkit.overview import Overview, SlotView
+    from toolkit.proxy import Mirror
 
 COLUMNS = (
     *("slot", "version", "state", "weight", "container", "health"),
@@ -59,6 +60,8 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
     for name, slot in view.slots.items():
         if slot.passed_over:
             yield f"the proxy finds {name} down: {slot.passed_over}"
+    if view.deployment and view.proxy and view.proxy.mirror:
+        yield mirror_line(view.proxy.mirror)
     if view.deployment and view.migrated is not None:
         yield f"{words.percent(view.migrated)} of sessions and visitors are on {view.deployment.new}"
     if view.deployment and (empty := words.forecast(view.forecast, now)):
@@ -66,6 +69,11 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
     if view.unknown:
         yield f"sessions are unknown: {view.unknown}"
     yield from (f"{name}: {why}" for name, why in view.silent.items() if name != "proxy")
+
+
+def mirror_line(mirror: "Mirror") -> str:
+    dropped = f", {mirror.dropped} more were too much for it" if mirror.dropped else ""
+    return f"{mirror.version} was sent copies of {mirror.requests} requests: {mirror.errors} errors{dropped}"
 
 
 def proxy_line(view: "Overview") -> str:

@@ -63,6 +63,7 @@ def test_settings() -> None:
         "maintenance_page": "/etc/bgctl/maintenance.html",
         "version": __version__,
         "drain_deadline": 0,
+        "mirrors": {},
     }
 
 
