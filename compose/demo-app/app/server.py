@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import re
@@ -52,9 +53,11 @@ LOGBOOK = web.AppKey("logbook", Logbook)
 OPEN = web.AppKey("open", OpenRequests)
 SOCKETS = web.AppKey("sockets", set[web.WebSocketResponse])
 CLOSING = web.AppKey("closing", asyncio.Event)
+SERVED = web.AppKey("served", itertools.count)
 
 SESSION_COOKIES = ("__Host-bg_session", "bg_session")
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+FAILING = (33, 66, 99)
 NO_STORE = {"Cache-Control": "no-store"}
 FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -72,6 +75,7 @@ def create_app(settings: Settings) -> web.Application:
     app[SOCKETS] = set()
     app[OPEN] = OpenRequests()
     app[CLOSING] = asyncio.Event()
+    app[SERVED] = itertools.count(1)
     app.cleanup_ctx.append(_session_api)
     app.add_routes(routes)
     return app
@@ -91,6 +95,7 @@ async def friendly(request: web.Request, handler: Handler) -> web.StreamResponse
         if request.path == "/ws":
             return await handler(request)
         with request.app[OPEN]:
+            stumble(request)
             return await handler(request)
     except web.HTTPNotFound:
         return problem(request, HTTPStatus.NOT_FOUND, "Nothing here", "This version has no such page.")
@@ -104,6 +109,17 @@ async def friendly(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "That went wrong", "Please try again.")
+
+
+def stumble(request: web.Request) -> None:
+    """Three requests of a hundred fail in a version that has FAULT=some-errors."""
+    app = request.app
+    if (
+        app[SETTINGS].fault == "some-errors"
+        and request.path != "/healthz"
+        and next(app[SERVED]) % 100 in FAILING
+    ):
+        raise web.HTTPInternalServerError
 
 
 def problem(request: web.Request, status: HTTPStatus, title: str, text: str) -> web.Response:
