@@ -3,6 +3,7 @@
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import ceil
 from typing import NoReturn
 
 from toolkit import slots, state
@@ -89,7 +90,7 @@ class Trial:
             found.bad = verdict.why
             return
         left = self.pause - self.window.seconds
-        found.missing += [f"{left:.0f} s left"] * (left > 0) + [verdict.why] * bool(verdict.why)
+        found.missing += [f"{ceil(left)} s left"] * (left > 0) + [verdict.why] * bool(verdict.why)
 
     def ask_prometheus(self, found: Findings) -> None:
         try:
@@ -108,6 +109,7 @@ class Trial:
 
     def end(self, why: str) -> NoReturn:
         """Everyone gets blue again, and the history the reason. Waits for whoever has the lock."""
+        self.site.ui.line("bad", f"{self.share} %", why, "red")
         what = f"{self.moment.new} is taken back at {self.share} %"
         error = Failed(what, why, f"mend it, then: bgctl deploy {self.moment.new}", log_of(self.site))
         while True:

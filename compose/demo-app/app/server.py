@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import os
 import re
@@ -27,11 +26,13 @@ class OpenRequests:
     """How many requests are being answered, WebSockets left out, and a way to wait until there are none."""
 
     def __init__(self) -> None:
+        self.begun = 0
         self._count = 0
         self._none = asyncio.Event()
         self._none.set()
 
     def __enter__(self) -> None:
+        self.begun += 1
         self._count += 1
         self._none.clear()
 
@@ -53,7 +54,6 @@ LOGBOOK = web.AppKey("logbook", Logbook)
 OPEN = web.AppKey("open", OpenRequests)
 SOCKETS = web.AppKey("sockets", set[web.WebSocketResponse])
 CLOSING = web.AppKey("closing", asyncio.Event)
-SERVED = web.AppKey("served", itertools.count)
 
 SESSION_COOKIES = ("__Host-bg_session", "bg_session")
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -75,7 +75,6 @@ def create_app(settings: Settings) -> web.Application:
     app[SOCKETS] = set()
     app[OPEN] = OpenRequests()
     app[CLOSING] = asyncio.Event()
-    app[SERVED] = itertools.count(1)
     app.cleanup_ctx.append(_session_api)
     app.add_routes(routes)
     return app
@@ -113,12 +112,8 @@ async def friendly(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def stumble(request: web.Request) -> None:
     """Three requests of a hundred fail in a version that has FAULT=some-errors."""
-    app = request.app
-    if (
-        app[SETTINGS].fault == "some-errors"
-        and request.path != "/healthz"
-        and next(app[SERVED]) % 100 in FAILING
-    ):
+    faulty = request.app[SETTINGS].fault == "some-errors" and request.path != "/healthz"
+    if faulty and request.app[OPEN].begun % 100 in FAILING:
         raise web.HTTPInternalServerError
 
 
