@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from canaries import BOUNDS
 from worlds import CANDIDATE, READY, Reply, Web, World
+
+from tests.bench.traffic import BOUNDS
 
 OLD, NEW = "1.6.7", "1.6.8"
 

@@ -1,10 +1,10 @@
 """The verdict on green: false alarms, misses, and what it says."""
 
 import pytest
-from canaries import BOUNDS, Kind, traffic
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.bench.traffic import BOUNDS, Kind, traffic
 from toolkit.analysis import Verdict, judge
 from toolkit.config import Canary
 from toolkit.figures import Figures
