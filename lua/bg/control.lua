@@ -5,6 +5,7 @@ local activity = require("bg.activity")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
+local figures = require("bg.figures")
 local metrics = require("bg.metrics")
 local router = require("bg.router")
 local routes = require("bg.routes")
@@ -92,6 +93,8 @@ function _M.status()
         workersExpected = ngx.worker.count(),
         workers = worker_rows(list),
         slots = slot_rows(list),
+        startedAt = figures.started_at(),
+        figures = figures.by_version(router.state.value),
         stateError = router.state.why or cjson.null,
         keysError = credentials.keys.why or cjson.null,
         activity = activity.status(),

@@ -2,6 +2,7 @@
 
 local activity = require("bg.activity")
 local credentials = require("bg.credentials")
+local figures = require("bg.figures")
 local metrics = require("bg.metrics")
 local open = require("bg.open")
 local pages = require("bg.pages")
@@ -12,6 +13,8 @@ local workers = require("bg.workers")
 
 local ngx = ngx
 local pcall = pcall
+local lower, match, sub = string.lower, string.match, string.sub
+local tonumber = tonumber
 local exiting = ngx.worker.exiting
 
 -- Loaded before the workers start, so that no request has to open a file for it.
@@ -21,7 +24,10 @@ local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of thes
 local KEYS_SECONDS = 1
 local ACTIVITY_SECONDS = 1
 local REPORT_SECONDS = 0.5
+local FORGET_SECONDS = 60
 local STABLE = "blue" -- what serves when nothing is known yet
+local OTHER = { blue = "green", green = "blue" }
+local STREAM = "text/event-stream"
 
 local FAULTS = metrics.series("bgctl_faults_total")
 local PINS = metrics.series("bgctl_pins_total")
@@ -49,8 +55,9 @@ end
 
 local function sync()
     router.state:poll()
-    workers.publish(router.state)
     metrics.fold()
+    figures.fold()
+    workers.publish(router.state) -- whoever reads it knows that all before is folded
 end
 
 --- init_by_lua: settings and keys, before any worker exists. Raises: nginx does not start on bad keys.
@@ -58,6 +65,7 @@ function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
     pages.begin(given.keeps_pages)
+    figures.begin(ngx.now())
     activity.init(given, function() return slot_totals.by_version(router.state.value) end)
 end
 
@@ -68,6 +76,7 @@ function _M.init_worker()
     every(KEYS_SECONDS, credentials.sync_keys)
     every(ACTIVITY_SECONDS, activity.tick)
     every(REPORT_SECONDS, activity.report)
+    every(FORGET_SECONDS, function() figures.forget(router.state.value, ngx.now()) end)
 end
 
 -- What routing may want to know of the request at hand, read when it is asked for.
@@ -93,7 +102,7 @@ local function route(is_slotted)
     end
     var.bg_version = slot.version
     if slot.upstream == slot.name then
-        var.bg_other_version = router.state.value.slots[slot.name == "blue" and "green" or "blue"].version
+        var.bg_other_version = router.state.value.slots[OTHER[slot.name]].version
     end
     if pin then
         var.bg_pin = pin
@@ -103,14 +112,15 @@ local function route(is_slotted)
         metrics.add(MIGRATIONS)
     end
     metrics.add(decisions[slot.name][rule])
-    return slot.upstream, slot.name, holder
+    return slot.upstream, slot.name, holder, slot
 end
 
--- The upstream's name, the slot's, and the request's holder. Never throws; a fault routes to the stable slot.
+-- The upstream's name, the slot's, the request's holder, and the slot (bg.routes), where one is known. Never throws; a
+-- fault routes to the stable slot.
 local function route_safely(is_slotted)
-    local ok, upstream, slot, holder = pcall(route, is_slotted)
+    local ok, upstream, name, holder, slot = pcall(route, is_slotted)
     if ok then
-        return upstream, slot, holder
+        return upstream, name, holder, slot
     end
     metrics.add(FAULTS)
     ngx.log(ngx.ERR, "routing failed, the stable slot serves: ", upstream)
@@ -128,8 +138,8 @@ function _M.slot()
     if leaving then -- no timer reads the state for it any more
         router.state:poll()
     end
-    local upstream, slot, holder = route_safely(true)
-    local number = open.enter(slot, ngx.var.bg_upgrade ~= "", holder)
+    local upstream, name, holder, slot = route_safely(true)
+    local number = open.enter(name, ngx.var.bg_upgrade ~= "", holder, slot, ngx.now())
     ngx.var.bg_open = number
     if leaving then
         workers.publish(router.state)
@@ -140,6 +150,30 @@ function _M.slot()
     return upstream
 end
 
+-- What the last server that was asked took: the time that the first one was waited for is not its own.
+local function last_seconds(times)
+    return tonumber(match(times or "", "([%d.]+)$"))
+end
+
+local function is_stream(kind)
+    return kind and lower(sub(kind, 1, #STREAM)) == STREAM
+end
+
+-- The figures of a request that was meant for `slot`. What lasts for as long as it likes has no latency.
+local function count(slot, status, began, failed_over, var)
+    figures.finished(slot, status, failed_over)
+    if not began or is_stream(var.sent_http_content_type) then
+        return
+    elseif not failed_over then
+        return figures.took(slot, ngx.now() - began)
+    end
+    local other = router.state.value.slots[OTHER[slot.name]]
+    local seconds = last_seconds(var.upstream_response_time)
+    if seconds and other.version == var.bg_other_version then
+        figures.took(other, seconds)
+    end
+end
+
 --- log_by_lua of the public server: counts out what slot() counted in.
 function _M.log()
     local var = ngx.var
@@ -147,18 +181,23 @@ function _M.log()
     if not number or number == "" then
         return
     end
-    local slot, holder = open.leave(number)
-    local failed = var.bg_failed
-    if ngx.status >= 500 then
-        metrics.add(errors[slot])
+    local name, holder, slot, began = open.leave(number)
+    local status, failed = ngx.status, var.bg_failed
+    if status >= 500 then
+        metrics.add(errors[name])
     elseif failed ~= "" then
         metrics.add(failovers[failed])
+    end
+    if slot then
+        count(slot, status, began, status < 500 and failed ~= "", var)
     end
     if holder then
         activity.ended(holder)
     end
     if exiting() then -- no timer ticks in a worker that is leaving, and its WebSockets may outlive it by hours
         workers.publish(router.state)
+        metrics.fold()
+        figures.fold()
         activity.left(number)
     end
 end

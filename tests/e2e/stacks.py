@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import docker
@@ -66,6 +67,22 @@ class Stack(Project):
         if self.state()["phase"] == "rest":
             self.bgctl("up-green", NEW)
         self.bgctl("route", "enable-green")
+
+    def settled(self) -> dict[str, Any]:
+        """The proxy's status once nothing is open and every worker has told what it counted."""
+        asked = time.time()
+        status: dict[str, Any] = {}
+
+        def told() -> bool:
+            nonlocal status
+            now = time.time()
+            status = self.proxy_status()
+            read = [now - worker["stateAge"] for worker in status["workers"]]
+            still = sum(slot["open"] for slot in status["slots"].values())
+            return not still and min(read) > asked + 0.01  # clocks of nginx go by milliseconds
+
+        eventually(told, "every worker has told what it counted")
+        return status
 
     def assert_clean_log(self) -> None:
         """No line but those that a test has said it provokes."""
