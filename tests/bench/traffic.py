@@ -47,8 +47,8 @@ def _more(dice: random.Random, before: Figures, kind: Kind, size: int) -> Figure
 
 def hits(dice: random.Random, of: int, rate: float) -> int:
     """How many of so many, each with this chance: from one hit straight to the next."""
-    if rate <= 0:
-        return 0
+    if rate in (0, 1):
+        return of * int(rate)
     found, at = 0, -1
     while True:
         at += 1 + int(log(1 - dice.random()) / log1p(-rate))

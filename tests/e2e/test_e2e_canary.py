@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from stacks import NEW, OLD, Stack, eventually, running
 
 from demo.load import LoadProcess
+from demo.project import Ports
 
 BAD = "1.6.8-some-errors"  # three requests of a hundred
 LAX = 0.3  # the margin where a good green must pass on a machine that is busy
@@ -142,33 +140,42 @@ def test_while_it_waits_a_rollback_gets_in(site):
     assert (site.state()["phase"], site.containers("frontend-green")) == ("rest", [])
 
 
-class Alarm(BaseHTTPRequestHandler):
-    """Prometheus' answer to a query that finds what it looks for."""
+@pytest.fixture
+def prometheus(tmp_path) -> Iterator[str]:
+    """The address of a real one, which scrapes nothing."""
+    folder = tmp_path / "prometheus"
+    folder.mkdir()
+    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
+    address = f"127.0.0.1:{Ports.free().control}"
+    options = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={address}")
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(["prometheus", *options], cwd=folder, stdout=log, stderr=log)
+        try:
+            eventually(lambda: is_ready(address), "Prometheus is ready")
+            yield f"http://{address}"
+        finally:
+            server.terminate()
+            server.wait(30)
 
-    asked: ClassVar[list[str]] = []
 
-    def do_GET(self) -> None:
-        self.asked += parse_qs(urlsplit(self.path).query)["query"]
-        sample = {"metric": {"version": NEW}, "value": [1700000000, "0.2"]}
-        body = {"status": "success", "data": {"resultType": "vector", "result": [sample]}}
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+def is_ready(address: str) -> bool:
+    try:
+        return requests.get(f"http://{address}/-/ready", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
 
 
-def test_an_alarm_of_prometheus_takes_it_back(site):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Alarm)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    query = 'errors{version="{green}"} > {share}'
-    judge_by(site, prometheus=f"http://127.0.0.1:{server.server_port}", query=query)
-    said = ended(release(site, NEW, "50"), 1)
-    server.shutdown()
-    server.server_close()
-    assert f'the query of Prometheus gives {{version="{NEW}"}} 0.2' in said
-    assert Alarm.asked == [f'errors{{version="{NEW}"}} > 50']
+def test_an_alarm_of_prometheus_takes_it_back(site, prometheus):
+    """The alarm is on the version and the share at hand; the first share has none."""
+    query = 'absent(errors{version="{green}"}) * {share} > 20'
+    judge_by(site, prometheus=prometheus, query=query, requests=20, margin=LAX)
+    process = release(site, NEW, "20,50", "--pause", "200ms")
+    with LoadProcess(site.url, served={OLD, NEW}, rate=100) as load:
+        eventually(lambda: share(site) == 20, "the canary has begun")
+        load.spawn("anonymous", 60)
+        said = ended(process, 1)
+    assert f'taken back at 50 %: the query of Prometheus gives {{version="{NEW}"}} 50' in said
+    assert site.state()["phase"] == "rest"
 
 
 def test_a_command_that_is_not_content_takes_it_back(site):

@@ -70,7 +70,7 @@ class Trial:
         return found
 
     def ask_health(self, found: Findings) -> None:
-        """Blue answers in the place of a green that is down: the figures do not show it."""
+        """Where few requests come, the figures say late that green is down."""
         problem = slots.fault(self.site, "green", self.moment.new)
         self.faults = self.faults + 1 if problem else 0
         if self.faults >= self.site.config.health.fails:
