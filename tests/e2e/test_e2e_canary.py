@@ -48,6 +48,7 @@ def share(site: Stack) -> int:
 
 def test_a_green_that_fails_three_per_cent_is_taken_back_within_the_first_step(site):
     """And nothing else goes wrong: as many failures as green had, and nobody is moved but back to blue."""
+    judge_by(site, together=1)  # in this load, requests fail one by one
     process = release(site, BAD, "25,50,100", "--pause", "2s")
     eventually(lambda: share(site) == 25, "the canary has begun")
     with LoadProcess(site.url, served={OLD}, rate=250) as load:

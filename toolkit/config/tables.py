@@ -214,7 +214,7 @@ class Canary(Table, frozen=True):
     requests: Annotated[int, Meta(ge=1)] = 300
     confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.999
     margin: Annotated[float, Meta(ge=0, lt=1)] = 0.005
-    together: Annotated[int, Meta(ge=1, le=100)] = 1
+    together: Annotated[int, Meta(ge=1, le=100)] = 2
     max_error_rate: Annotated[float, Meta(gt=0, le=1)] = 0.1
     max_p99: Duration = Duration(0)
     prometheus: Link = Link("")
