@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import ClassVar, Self
 
@@ -25,6 +25,18 @@ def is_rising(shares: Sequence[int]) -> bool:
 def stamp(now: datetime) -> str:
     """RFC 3339 in UTC, whole seconds: 2026-01-15T10:30:00Z."""
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_stamp(text: str | None) -> bool:
+    try:
+        return text is not None and stamp(moment(text)) == text
+    except ValueError:
+        return False
+
+
+def moment(text: str) -> datetime:
+    """The time that a stamp says. Raises ValueError."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 class Duration(float):
@@ -89,6 +101,10 @@ class Address(Text):
     @property
     def url(self) -> str:
         return f"http://{self}"
+
+    @property
+    def wildcard(self) -> bool:
+        return ipaddress.ip_address(self.host).is_unspecified
 
     @property
     def loopback(self) -> bool:

@@ -1,43 +1,35 @@
 -- Who is active: noted by each worker as requests are routed, folded into shared memory once a second (bg.seen,
--- bg.outbox), reported from there by one worker. What is open is active for as long as it is open. So a reload, a
--- worker that dies or a session API that is down loses nothing: what is shared outlives them all.
+-- bg.outbox), reported from there by one worker (bg.report). What is open is active for as long as it is open. So a
+-- reload, a worker that dies or a session API that is down loses nothing: what is shared outlives them all.
 
-local cjson = require("cjson.safe")
-local files = require("bg.files")
 local metrics = require("bg.metrics")
 local open = require("bg.open")
 local outbox = require("bg.outbox")
-local post = require("bg.post")
+local report = require("bg.report")
 local seen = require("bg.seen")
 local workers = require("bg.workers")
 
 local ngx = ngx
-local min = math.min
-local format, match, sub = string.format, string.match, string.sub
+local match, sub = string.match, string.sub
 local pairs, tonumber = pairs, tonumber
 local exiting = ngx.worker.exiting
 
-local BATCH = 1000
-local PATH = "/internal/activity"
-local GONE = "gone "
-local LATEST = 253402300799 -- the last second of the year 9999: some tokens have an `exp` that cjson would round
 local MAX_ID = 128 -- bytes of a sid or user that the session API takes
 local FORGOTTEN = metrics.series("bgctl_activity_forgotten_total")
-local DELIVERED = metrics.series("bgctl_activity_delivered_total")
 
-local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery
 local held = ngx.shared.bg_held -- what leaving workers still have open, as `pid number` -> key
 
 local noted = {}
-local settings, gauges
-local sending = false
+local settings, lull
 local ticks = 0
 
 local _M = {}
 
---- Begins; `given` are the settings (bg.settings), `count_by_version()` gives the gauges that go with a report.
-function _M.init(given, count_by_version)
-    settings, gauges = given, count_by_version
+--- Begins; `given` are the settings (bg.settings).
+function _M.init(given)
+    settings = given
+    -- Longer than the pause between two notes of what is open. Where idleness is a matter of seconds, all is news.
+    lull = given.held_every > 1 and given.held_every + 1 or 0
     seen.begin(ngx.now())
 end
 
@@ -81,7 +73,7 @@ function _M.gone(sid)
     local key = seen.key(sid)
     noted[key] = nil
     seen.drop(key)
-    outbox.add(GONE .. sid)
+    outbox.add(outbox.GONE .. sid)
 end
 
 -- Whoever is under `key` is active now, wherever its place is by now: a WebSocket on the version that a session has
@@ -107,13 +99,15 @@ end
 
 local function fold()
     for key, row in pairs(noted) do
-        local kept, forgotten = seen.put(row, settings.active_window)
+        local told, forgotten = seen.put(row, settings.active_window, lull)
         if forgotten then
             metrics.add(FORGOTTEN)
             outbox.lose(outbox.length() > 0 and 1 or 0) -- it may be one that was yet to be told
         end
-        if kept then
+        if told == "news" then
             outbox.add(key)
+        elseif told then
+            outbox.add_later(key)
         end
     end
     noted = {}
@@ -141,101 +135,6 @@ local function note_handed_over()
     end
 end
 
-local function row_of(key)
-    local row = seen.get(key)
-    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, LATEST) }
-end
-
--- A JSON array. Not every cjson has a value for an empty one.
-local function list(items)
-    return #items > 0 and cjson.encode(items) or "[]"
-end
-
--- What was lost may have been the latest of a session that is silent since: until its window is over, who knows?
-local function is_complete()
-    return outbox.length() == 0 and outbox.whole_for() > settings.active_window
-end
-
-local function report(keys)
-    local sessions, gone = {}, {}
-    for _, key in ipairs(keys) do
-        if sub(key, 1, #GONE) == GONE then
-            gone[#gone + 1] = sub(key, #GONE + 1)
-        else
-            sessions[#sessions + 1] = row_of(key) -- nil: it is over since, or was counted as lost when it was forgotten
-        end
-    end
-    return format('{"proxy":%s,"now":%.3f,"since":%.3f,"epoch":%s,"complete":%s,"sessions":%s,"gone":%s,"gauges":%s}',
-        cjson.encode(settings.proxy_name), ngx.now(), seen.since(), cjson.encode(feed:get("epoch") or cjson.null),
-        is_complete(), list(sessions), list(gone), cjson.encode(gauges()))
-end
-
--- A store with another epoch has been emptied, or is new to us: it is told everything.
-local function take_epoch(body)
-    local answer = cjson.decode(body)
-    local epoch = type(answer) == "table" and answer.epoch
-    if type(epoch) == "string" and epoch ~= feed:get("epoch") then
-        feed:set("epoch", epoch)
-        for _, key in ipairs(seen.keys()) do
-            outbox.add(key)
-        end
-    end
-end
-
--- It goes through our own control listener: nginx keeps the connection, and a session API that is down makes no line in
--- the error log each second. A worker that is leaving may find that listener closed already, and goes straight there.
--- nil when the report was taken, else why not, and whether the same report may be taken another time.
-local function deliver(keys)
-    local key, err = files.secret(settings.proxy_key_file)
-    if not key then
-        return err, true
-    end
-    local status, body = post(exiting() and settings.api or settings.control, PATH, key, report(keys))
-    if status == 200 then
-        take_epoch(body)
-        return nil
-    end
-    -- What is malformed stays so. Sending it for ever would keep all else back.
-    if status == 400 or status == 401 then
-        err = format("status %d: %s", status, sub(body, 1, 300))
-    else
-        err = status and "no answer: status " .. status or "no answer: " .. body
-    end
-    return err, status ~= 400
-end
-
-local function send()
-    repeat
-        local keys = outbox.take(BATCH)
-        local err, again = deliver(keys)
-        if err then
-            feed:set("error", err)
-            if again then
-                outbox.put_back(keys)
-                return
-            end
-            ngx.log(ngx.ERR, "the session API refuses a report of activity: ", err)
-            outbox.lose(#keys)
-        else
-            feed:delete("error")
-            feed:set("last_delivery", ngx.now())
-            metrics.add(DELIVERED, #keys)
-        end
-    until outbox.length() == 0
-end
-
-local function send_alone()
-    if sending then
-        return
-    end
-    sending = true
-    local ok, err = pcall(send)
-    sending = false
-    if not ok then
-        ngx.log(ngx.ERR, "activity: ", err)
-    end
-end
-
 --- Once a second, and once more when a worker leaves: then it reports itself, whichever worker it is.
 function _M.tick()
     ticks = ticks + 1
@@ -250,15 +149,11 @@ function _M.tick()
         note_handed_over()
     end
     fold()
-    if leaving or is_reporter then
-        send_alone()
+    if leaving or due and is_reporter then
+        outbox.promote()
     end
-end
-
---- Between two ticks: what other workers have folded since need not wait for the next one.
-function _M.report()
-    if ngx.worker.id() == 0 and not exiting() and outbox.length() > 0 then
-        send_alone()
+    if leaving or is_reporter then
+        report.send()
     end
 end
 
@@ -266,18 +161,7 @@ end
 function _M.left(number)
     held:delete(ngx.worker.pid() .. " " .. number)
     fold()
-    ngx.timer.at(0, send_alone)
-end
-
---- How the reporting goes, for the control listener.
-function _M.status()
-    return {
-        queued = outbox.length(),
-        delivered = metrics.total(DELIVERED),
-        dropped = metrics.total(metrics.series("bgctl_activity_dropped_total")),
-        lastDelivery = feed:get("last_delivery") or cjson.null,
-        error = feed:get("error") or cjson.null,
-    }
+    ngx.timer.at(0, report.send)
 end
 
 return _M

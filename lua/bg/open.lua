@@ -1,6 +1,6 @@
--- Open requests of this worker, per slot, WebSockets apart; whose they are, and since when. A request carries its
--- number in an nginx variable from the moment it is routed until it is logged, so a client that goes away is counted
--- out like any other.
+-- Open requests of this worker, per slot, WebSockets apart (event streams count as such); whose they are, and since
+-- when. A request carries its number in an nginx variable from the moment it is routed until it is logged, so a client
+-- that goes away is counted out like any other.
 
 local tonumber, tostring = tonumber, tostring
 

@@ -1,18 +1,19 @@
 -- Keys of what has yet to be reported, first noted, first sent: shared by all workers, each key in it once, and
--- bounded. What it holds is the key alone: what is sent is the newest that is known under it (bg.seen).
+-- bounded. What it holds is the key alone: what is sent is the newest that is known under it (bg.seen). Of whom there
+-- is nothing new to say, only that they are still active, waits in a second queue, for seconds.
 
 local metrics = require("bg.metrics")
 
 local ngx = ngx
 
-local QUEUE = "queue"
+local QUEUE, LATER = "queue", "later"
 local MOST = 50000
 local DROPPED = metrics.series("bgctl_activity_dropped_total")
 
 local dict = ngx.shared.bg_outbox
 local feed = ngx.shared.bg_feed
 
-local _M = {}
+local _M = { GONE = "gone " } -- before a sid: this visitor is one no longer
 
 --- Notes that `count` keys will not be sent: for a while nobody can say that all has been told.
 function _M.lose(count)
@@ -70,6 +71,32 @@ function _M.add(key)
         drop_oldest()
     end
     push(key, dict.rpush)
+end
+
+--- Adds a key to those that can wait until promote().
+function _M.add_later(key)
+    local marker = "later " .. key
+    local added, err = dict:safe_add(marker, true)
+    if not added and err == "exists" then
+        return
+    end
+    if added and dict:llen(LATER) < MOST and dict:rpush(LATER, key) then
+        return
+    end
+    dict:delete(marker)
+    _M.add(key)
+end
+
+--- What could wait has waited.
+function _M.promote()
+    for _ = 1, dict:llen(LATER) or 0 do
+        local key = dict:lpop(LATER)
+        if not key then
+            return
+        end
+        dict:delete("later " .. key)
+        _M.add(key)
+    end
 end
 
 --- Takes up to `most` keys from the front.

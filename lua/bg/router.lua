@@ -145,10 +145,10 @@ local function serve_old_page(old, token, held_pin, request, now)
 end
 
 --- What is decided for a request at `now` (seconds): the slot (bg.routes), the rule that chose it, the Set-Cookie
--- value of a pin where one is due, and the holder of the request (bg.activity). Nil while no state has been read
--- yet. `is_slotted`: the slot really serves this request, so that a page may come from it. A token from the cookie
--- gets a pin beside it: on the first navigation from another site the Strict cookie stays away, and the Lax pin then
--- holds the version.
+-- value of a pin where one is due, the holder of the request (bg.activity), and whose it is: an identity (bg.token),
+-- or `{sid}` of a new session. Nil while no state has been read yet. `is_slotted`: the slot really serves this request,
+-- so that a page may come from it. A token from the cookie gets a pin beside it: on the first navigation from another
+-- site the Strict cookie stays away, and the Lax pin then holds the version.
 function _M.route(request, now, is_slotted)
     local state = _M.state.value
     if not state then
@@ -163,10 +163,10 @@ function _M.route(request, now, is_slotted)
     local other = page_slot(state, held_pin, request)
     local page_holder = other and note(who, other, "page", request)
     if other and is_slotted then
-        return other, "page", serve_old_page(other, token, held_pin, request, now), page_holder
+        return other, "page", serve_old_page(other, token, held_pin, request, now), page_holder, who
     end
     if not in_cookie and (rule == "token" or rule == "moved") then
-        return slot, rule, slide_pin(token, held_pin, slot, now), note(who, slot, rule, request)
+        return slot, rule, slide_pin(token, held_pin, slot, now), note(who, slot, rule, request), who
     end
     if is_slotted then
         slot, rule = load_page(state, slot, rule, who, request, cookies, now)
@@ -174,7 +174,7 @@ function _M.route(request, now, is_slotted)
     if in_cookie and held_pin and held_pin.sid ~= place.sid then
         activity.gone(held_pin.sid) -- the visitor has logged in
     end
-    return slot, rule, due_pin(in_cookie and token, held_pin, now), note(who, slot, rule, request)
+    return slot, rule, due_pin(in_cookie and token, held_pin, now), note(who, slot, rule, request), who
 end
 
 return _M

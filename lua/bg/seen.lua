@@ -8,7 +8,7 @@ local tonumber = tonumber
 
 -- version, last seen, expiry, then the user: whatever bytes it may have, to the end.
 local LINE = "^(%S+) (%S+) (%S+) ?(.*)$"
-local SEEN = "^%S+ (%S+)"
+local PLACE = "^(%S+) (%S+) (%d+)"
 
 local dict = ngx.shared.bg_seen
 local SINCE = "since" -- no key of a session: those begin with KIND and a blank
@@ -45,24 +45,31 @@ function _M.get(key)
     }
 end
 
---- Keeps a row for `window` seconds, unless a newer one is there. Whether there is anything to tell of it, and whether
--- somebody had to be forgotten for it.
-function _M.put(row, window)
+-- What a row says that the line known of it does not: it is somewhere else, lives longer, or comes back after a lull.
+local function is_news(row, version, seen, exp, lull)
+    return version ~= row.version or row.seen - seen > lull or tonumber(exp) ~= row.exp
+end
+
+--- Keeps a row for `window` seconds, unless a newer one is there. "news" or "more", or nil where it is over with the
+-- row: more of a session that is known to be active can be told later than what is news of it. Second value: somebody
+-- had to be forgotten for it. `lull`: seconds of silence after which it is news that a session goes on.
+function _M.put(row, window, lull)
     local known = dict:get(row.key)
     if known == OVER then
-        return false, false
+        return nil, false
     end
+    local version, seen, exp = match(known or "", PLACE)
+    seen = tonumber(seen)
     -- What lies ahead of the clock is from before it was set back.
-    local known_seen = known and tonumber(match(known, SEEN))
-    if known_seen and known_seen > row.seen and known_seen <= ngx.now() then
-        return true, false
+    if seen and seen > row.seen and seen <= ngx.now() then
+        return "more", false
     end
     local line = format("%s %.3f %d", row.version, row.seen, row.exp)
     local _, _, forgotten = dict:set(row.key, row.user and line .. " " .. row.user or line, window)
     if forgotten then
         dict:set(SINCE, ngx.now())
     end
-    return true, forgotten
+    return (not seen or is_news(row, version, seen, exp, lull)) and "news" or "more", forgotten
 end
 
 --- It is over with `key`, also for what other workers have yet to fold.

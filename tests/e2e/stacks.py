@@ -44,14 +44,18 @@ class Stack(Project):
 
     def visitor(self) -> requests.Session:
         """A new browser: its own cookies and connections."""
-        return requests.Session()
+        browser = requests.Session()
+        if self.ca:
+            browser.verify = str(self.ca)
+            browser.trust_env = False  # REQUESTS_CA_BUNDLE would outrank it
+        return browser
 
     def log_in(self, user: str = "ada") -> requests.Session:
         """A browser of somebody who has just logged in."""
         browser = self.visitor()
         form = {"user": user, "email": f"{user}@example.test"}
         browser.post(f"{self.url}/login", data=form, timeout=10).raise_for_status()
-        assert "bg_session" in browser.cookies
+        assert f"{'__Host-' if self.tls else ''}bg_session" in browser.cookies
         return browser
 
     def version_of(self, browser: requests.Session, **headers: str) -> str:

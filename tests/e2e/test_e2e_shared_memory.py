@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from workbench import Workbench, workbench
 
-ROW = "seen.put({key = seen.key(%r, %r), version = %r, seen = %f, exp = 99, user = %r}, 60)"
+ROW = "seen.put({key = seen.key(%r, %r), version = %r, seen = %f, exp = 99, user = %r}, 60, 10)"
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,34 @@ def test_51_a_key_that_came_anew_while_it_was_on_its_way_waits_once(nginx):
     assert outbox(nginx, f"{code} return outbox.take(9)") == [["a"]]
 
 
+def test_what_can_wait_waits_once_and_holds_nothing_up(nginx):
+    code = "outbox.add_later('a') outbox.add_later('b') outbox.add_later('a') outbox.add('c')"
+    assert outbox(nginx, f"{code} return outbox.length(), outbox.take(9)") == [1, ["c"]]
+    assert outbox(nginx, "outbox.add('b') outbox.promote() return outbox.take(9)") == [["b", "a"]]
+    assert outbox(nginx, "outbox.promote() return outbox.length()") == [0]
+
+
+def test_too_many_that_could_wait_do_not_wait(nginx):
+    code = "for number = 1, 50001 do outbox.add_later('s ' .. number) end return outbox.take(9)"
+    assert outbox(nginx, code) == [["s 50001"]]
+
+
+@pytest.mark.parametrize(
+    ("version", "at", "exp", "told"),
+    [
+        ("1.6.7", 1010, 99, "more"),
+        ("1.6.7", 1011, 99, "news"),  # it was silent for longer than the lull of 10
+        ("1.6.8", 1001, 99, "news"),
+        ("1.6.7", 1001, 100, "news"),
+        ("1.6.7", 999, 99, "more"),  # another worker has told of a later request
+    ],
+)
+def test_news_is_what_the_store_could_not_know(nginx, version, at, exp, told):
+    put = "seen.put({key = 's a', version = '%s', seen = %d, exp = %d, user = 'u'}, 60, 10)"
+    assert seen(nginx, "return " + put % ("1.6.7", 1000, 99)) == ["news", False]
+    assert seen(nginx, "return " + put % (version, at, exp)) == [told, False]
+
+
 def test_51_too_many_drop_the_oldest_and_are_counted(nginx):
     code = "for number = 1, 50003 do outbox.add('s ' .. number) end return outbox.length(), outbox.take(1)"
     assert outbox(nginx, code) == [50000, ["s 4"]]
@@ -80,12 +108,13 @@ def test_a_session_is_remembered_as_it_was_last(nginx):
 @pytest.mark.parametrize("user", ["", " ", "a\tb", "two\nlines", "naïve", "x" * 128])
 def test_63_any_user_comes_back_as_it_went_in(nginx, user):
     escaped = "".join(f"\\{byte:03d}" for byte in user.encode())
-    put = f'seen.put({{key = seen.key("a", "u"), version = "1", seen = 1, exp = 2, user = "{escaped}"}}, 60)'
+    row = f'{{key = seen.key("a", "u"), version = "1", seen = 1, exp = 2, user = "{escaped}"}}'
+    put = f"seen.put({row}, 60, 10)"
     assert seen(nginx, f"{put} return seen.get(seen.key('a', 'u')).user") == [user]
 
 
 def test_a_visitor_and_a_session_of_one_id_are_two(nginx):
-    seen(nginx, "seen.put({key = seen.key('a'), version = '1.6.7', seen = 1, exp = 9}, 60)")
+    seen(nginx, "seen.put({key = seen.key('a'), version = '1.6.7', seen = 1, exp = 9}, 60, 10)")
     assert (
         seen(nginx, "return seen.get(seen.key('a', 'u')) == nil, seen.get(seen.key('a')).user == nil")
         == [True] * 2
@@ -93,13 +122,13 @@ def test_a_visitor_and_a_session_of_one_id_are_two(nginx):
 
 
 def test_a_visitor_who_has_logged_in_is_not_noted_again_by_another_worker(nginx):
-    put = "seen.put({key = seen.key('a'), version = '1.6.7', seen = 1, exp = 9}, 60)"
-    assert seen(nginx, f"{put} seen.drop(seen.key('a')) return {put}") == [False, False]
+    put = "seen.put({key = seen.key('a'), version = '1.6.7', seen = 1, exp = 9}, 60, 10)"
+    assert seen(nginx, f"{put} seen.drop(seen.key('a')) return {put}") == [None, False]
     assert seen(nginx, "return seen.get(seen.key('a')) == nil") == [True]
 
 
 def test_a_clock_that_was_set_back_freezes_nothing(nginx):
-    put = "seen.put({key = seen.key('a'), version = '%s', seen = ngx.now() + %d, exp = 9}, 60)"
+    put = "seen.put({key = seen.key('a'), version = '%s', seen = ngx.now() + %d, exp = 9}, 60, 10)"
     seen(nginx, put % ("1.6.7", 3600))
     seen(nginx, put % ("1.6.8", 0))
     assert seen(nginx, "return seen.get(seen.key('a')).version") == ["1.6.8"]
@@ -115,7 +144,7 @@ def test_58_who_is_forgotten_for_lack_of_memory_moves_what_is_known_since(tmp_pa
             local forgotten = 0
             for number = 1, 5000 do
                 local row = {key = seen.key(number, 'u'), version = '1.6.7', seen = 6, exp = 9, user = 'u'}
-                forgotten = forgotten + (select(2, seen.put(row, 60)) and 1 or 0)
+                forgotten = forgotten + (select(2, seen.put(row, 60, 10)) and 1 or 0)
             end
             return forgotten > 0, seen.since() > 5, seen.get(seen.key(5000, 'u')) ~= nil
         """

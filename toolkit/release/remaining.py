@@ -6,6 +6,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
+from toolkit import render
 from toolkit.config import Drain
 from toolkit.errors import BgctlError
 from toolkit.proxy import Slot
@@ -144,7 +145,8 @@ def _count(
     if now.slots.blue.state == "maint":  # disable-blue: what sessions it had are being moved
         return Count(0, 0, 0), "", None
     try:
-        report = site.sessions.report(idle)
+        # Of who is active all the time, the proxy tells that every so often: nobody is idle before that.
+        report = site.sessions.report(idle and idle + render.held_every(site.config))
     except BgctlError as error:
         return Count(None, None), str(error), None
     if report.unknown or untold:

@@ -14,7 +14,7 @@ REMEMBER = 30.0  # seconds that a token's owner is believed before the API is as
 ASK_AGAIN = 5.0  # seconds until the next question when the API did not answer
 TOKENS = 10_000
 # A visitor waits for these answers; a page must come even if the name on it does not.
-PATIENTLY = ClientTimeout(total=3, connect=1)
+PATIENTLY = ClientTimeout(total=10)  # a log-in is worth waiting for
 BRIEFLY = ClientTimeout(total=1)
 
 log = logging.getLogger("slipway")
