@@ -29,7 +29,7 @@ def traffic(**errors: float) -> dict[str, str]:
     return series
 
 
-# By alert: series with which it fires after half an hour, and with which it does not; a value for each minute.
+# By alert: series with which it fires after half an hour, and with which it does not; one value a minute.
 CASES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
     "BgctlProxyDown": ([{'up{job="bgctl-proxy"}': "0x60"}], [{'up{job="bgctl-proxy"}': "1x60"}]),
     "BgctlSessionApiDown": (
