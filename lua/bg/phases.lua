@@ -5,6 +5,7 @@ local credentials = require("bg.credentials")
 local metrics = require("bg.metrics")
 local open = require("bg.open")
 local pages = require("bg.pages")
+local preview = require("bg.preview")
 local report = require("bg.report")
 local router = require("bg.router")
 local settings = require("bg.settings")
@@ -22,6 +23,7 @@ local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of thes
 local KEYS_SECONDS = 1
 local ACTIVITY_SECONDS = 1
 local REPORT_SECONDS = 0.5
+local NO_REFERRER = "no-referrer"
 local STABLE = "blue" -- what serves when nothing is known yet
 
 local FAULTS = metrics.series("bgctl_faults_total")
@@ -94,7 +96,9 @@ local function route(is_slotted)
         return STABLE, STABLE
     end
     var.bg_version = slot.version
-    if slot.upstream == slot.name then
+    -- A preview shows its version, or that it fails: the other one's answer would hide that.
+    local upstream = rule == "preview" and slot.alone or slot.upstream
+    if upstream == slot.name then
         var.bg_other_version = router.state.value.slots[slot.name == "blue" and "green" or "blue"].version
     end
     if pin then
@@ -105,7 +109,7 @@ local function route(is_slotted)
         metrics.add(MIGRATIONS)
     end
     metrics.add(decisions[slot.name][rule])
-    return slot.upstream, slot.name, holder
+    return upstream, slot.name, holder
 end
 
 -- The upstream's name, the slot's, and the request's holder. Never throws; a fault routes to the stable slot.
@@ -140,6 +144,29 @@ function _M.slot()
         end
     end
     return upstream
+end
+
+--- content_by_lua of the link that `bgctl preview` prints: the cookie, and on to the page.
+function _M.preview()
+    if ngx.var.request_method ~= "GET" then
+        ngx.header.Allow = "GET"
+        return ngx.exit(405)
+    end
+    local query, now = ngx.req.get_uri_args(10), ngx.time()
+    local ask = { token = query.token, to = query.to, is_end = query["end"] ~= nil }
+    local known, reason
+    if not ask.is_end then
+        known, reason = credentials.preview_link(ask.token, now, function(version)
+            return router.state.value ~= nil and router.state.value.by_version[version] ~= nil
+        end)
+    end
+    local given = preview.answer(router.settings, ask, known, reason, now)
+    ngx.status = given.status
+    ngx.header["Cache-Control"] = "no-store"
+    ngx.header["Referrer-Policy"] = NO_REFERRER
+    ngx.header["Set-Cookie"], ngx.header.Location = given.cookie, given.location
+    ngx.header["Content-Type"] = "text/plain; charset=utf-8"
+    ngx.print(given.text and given.text .. "\n" or "")
 end
 
 --- log_by_lua of the public server: counts out what slot() counted in.
