@@ -18,6 +18,7 @@ COMMANDS = {
     "up": "Start the stack, or bring it back as the state says.",
     "deploy": "Release VERSION from beginning to end.",
     "up-green": "Start the new version beside the old one.",
+    "preview": "Print a link that shows the new version before anyone else gets it.",
     "route": "Send new sessions to blue, to green, or to both.",
     "status": "Show slots, sessions and what the proxy has applied.",
     "sessions": "Show how many sessions each version has.",
