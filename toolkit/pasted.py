@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from toolkit import curl
 from toolkit.errors import Refused
-from toolkit.request import ACCEPTED, METHODS, Request, add
+from toolkit.request import ACCEPTED, METHODS, Request, add, split
 
 
 def read(text: str, url: str = "") -> Request:
@@ -51,7 +50,7 @@ def jar(text: str, url: str) -> Iterator[str]:
         raise Refused(
             "a cookie jar says nothing of where it goes", ACCEPTED, "bgctl explain --url https://..."
         )
-    found = urlsplit(url)
+    found = split(url)
     host, path = found.hostname or "", found.path or "/"
     for domain, below, at, secure, _, name, value in filter(None, map(_row, text.splitlines())):
         here = host == domain.lstrip(".") or (below == "TRUE" and host.endswith(f".{domain.lstrip('.')}"))

@@ -1,6 +1,6 @@
 """A request that somebody asks about, as the proxy's /explain takes it."""
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -26,14 +26,24 @@ class Request(Struct, frozen=True, omit_defaults=True):
 
     def at(self, url: str) -> "Request":
         """The same for another address. Raises Refused for none."""
-        found = urlsplit(url if "//" in url else f"//{url}")
-        if not found.netloc:
-            raise Refused(f"{url!r} is no address", "it has no host", "https://shop.example/page")
+        found = split(url)
         path = urlunsplit(("", "", found.path or "/", found.query, ""))
         return replace(self, path=path, host=found.netloc.rpartition("@")[2])
 
     def with_headers(self, headers: dict[str, str]) -> "Request":
         return replace(self, headers={**self.headers, **headers})
+
+
+def split(url: str) -> SplitResult:
+    """Raises Refused for what is no address."""
+    try:
+        found = urlsplit(url if "//" in url else f"//{url}")
+        why = "" if found.hostname else "it has no host"
+    except ValueError as error:
+        why = str(error)
+    if why:
+        raise Refused(f"{url!r} is no address", why, "bgctl explain --url https://shop.example/page")
+    return found
 
 
 def add(headers: dict[str, str], name: str, value: str) -> None:
