@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test bench lint lock clean
+.PHONY: help demo demo-stop setup test bench soak lint lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -37,6 +37,10 @@ bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk
 	@$(PYTHON) -m tests.bench
 
+soak:  ## A thousand switches in a row under load (SWITCHES=1000)
+	@setup/venv && setup/engine docker && setup/images docker
+	@$(PYTHON) -m tests.soak $(if $(SWITCHES),--switches $(SWITCHES))
+
 lint:  ## ruff, mypy, luacheck, shellcheck
 	@$(STAGE) venv setup/venv
 	@$(STAGE) linters setup/linters
@@ -48,7 +52,7 @@ lint:  ## ruff, mypy, luacheck, shellcheck
 
 lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the newest)
 	@setup/venv
-	@$(LOCK) --python-version 3.11 pyproject.toml --group session-api --group demo --group podman --group test \
+	@$(LOCK) --python-version 3.11 pyproject.toml --group session-api --group demo --group certificates --group podman --group test \
 	    -o locks/dev.txt
 	@$(LOCK) --python-version 3.13 --group session-api -o locks/session-api.txt
 	@$(LOCK) --python-version 3.13 --group demo -o locks/demo-app.txt

@@ -73,6 +73,12 @@ def _report(project: Project, tally: Tally, console: Console) -> None:
         ("sent again, for an idle connection was being closed", str(tally.resent)),
         ("WebSockets opened", str(tally.websockets_opened)),
         ("WebSockets cut", str(tally.websockets_cut)),
+        ("event streams opened", str(tally.streams_opened)),
+        ("event streams cut", str(tally.streams_cut)),
+        (
+            "long polls, uploads, downloads",
+            f"{tally.polls:,}, {tally.uploads:,}, {tally.downloads:,}",
+        ),
         ("POSTs done twice", str(tally.doubled_posts)),
         ("longest gap between two answers", f"{tally.max_gap_ms:.0f} ms"),
         ("of which this load generator itself was late", f"{tally.max_lag_ms:.0f} ms at most"),
@@ -84,8 +90,8 @@ def _report(project: Project, tally: Tally, console: Console) -> None:
     _show_log(project, console)
     console.print(
         f"demo: requests={tally.requests} failed={tally.failed} flipped={tally.flipped} "
-        f"websockets_cut={tally.websockets_cut} max_gap_ms={tally.max_gap_ms:.0f} "
-        f"seconds={tally.seconds:.0f} migrated={tally.migrated}"
+        f"websockets_cut={tally.websockets_cut} streams_cut={tally.streams_cut} "
+        f"max_gap_ms={tally.max_gap_ms:.0f} seconds={tally.seconds:.0f} migrated={tally.migrated}"
     )
 
 

@@ -9,11 +9,13 @@ import shutil
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 import requests
+
+from demo import certificates
 
 ROOT = Path(__file__).resolve().parents[1]
 BGCTL = Path(sys.executable).parent / "bgctl"
@@ -31,15 +33,16 @@ class Ports:
     blue: int = 8081
     green: int = 8083
     api: int = 8090
+    tls: int = 8443
 
     @classmethod
     def free(cls) -> Self:
         """Ports that nobody has, and below those that the kernel gives to outgoing connections."""
         candidates = random.sample(range(20000, 30000), 200)
-        return cls(*[port for port in candidates if _is_free(port)][:5])
+        return cls(*[port for port in candidates if _is_free(port)][: len(fields(cls))])
 
     def all_free(self) -> bool:
-        return all(map(_is_free, (self.proxy, self.control, self.blue, self.green, self.api)))
+        return all(map(_is_free, astuple(self)))
 
 
 def _is_free(port: int) -> bool:
@@ -52,6 +55,10 @@ def _is_free(port: int) -> bool:
         return True
 
 
+def _toml(table: dict[str, Any]) -> str:
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
+
+
 CONFIG = """\
 [project]
 name = "{self.name}"
@@ -60,11 +67,12 @@ engine = "{self.engine}"
 [proxy]
 listen = "127.0.0.1:{self.ports.proxy}"
 control = "127.0.0.1:{self.ports.control}"
-secure_cookies = false    # plain HTTP on loopback
+secure_cookies = {self.toml_tls}
 workers = {self.workers}
 read_timeout = "{self.read_timeout}"
 pin_idle = "{self.pin_idle}"
-
+{self.toml_proxy}
+{self.toml_tables}
 [sessions]
 address = "127.0.0.1:{self.ports.api}"
 idle_timeout = "{self.idle_timeout}"
@@ -83,15 +91,19 @@ health = "/readyz"
 [health]
 interval = "100ms"
 timeout = "{self.health_timeout}"
+check = "{self.health_check}"
 
 [drain]
-request_deadline = "15s"
+request_deadline = "{self.request_deadline}"
 websocket_deadline = "{self.websocket_deadline}"
-stop_grace = "5s"
+stop_grace = "{self.stop_grace}"
 deadline = "{self.deadline}"
 visitors = {self.toml_visitors}
 migrate = "{self.migrate}"
 migrate_idle = "{self.migrate_idle}"
+
+[maintenance]
+allow = {self.toml_allow}
 """
 
 ENVIRONMENT = """\
@@ -122,17 +134,27 @@ class Project:
     read_timeout: str = "60s"
     pin_idle: str = "30m"
     health_timeout: str = "30s"
+    health_check: str = "2s"
+    request_deadline: str = "15s"
     websocket_deadline: str = "60s"
+    stop_grace: str = "5s"
     idle_timeout: str = "30m"
     deadline: str = "off"
     visitors: bool = True
     migrate: str = "never"
     migrate_idle: str = "10m"
+    tls: bool = False  # HTTPS, with a certificate of an authority of its own: see `ca`
+    proxy_more: dict[str, Any] = field(default_factory=dict)  # more of [proxy], of [tls], and [headers]
+    tls_more: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
     store: str = ""  # the env file's BGCTL_STORE; empty: what the compose file says without it
 
     def create(self) -> Self:
         """Writes bgctl.toml, the env file and the compose file."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        if self.tls:
+            self.authority = certificates.make(self.directory)
         (self.directory / "bgctl.toml").write_text(CONFIG.format(self=self))
         (self.directory / ".env").write_text(ENVIRONMENT.format(self=self, IMAGES=IMAGES))
         shutil.copy(ROOT / "compose" / "compose.yaml", self.directory)
@@ -152,12 +174,43 @@ class Project:
         return json.dumps(self.visitors)
 
     @property
+    def toml_tls(self) -> str:
+        return json.dumps(self.tls)
+
+    @property
+    def toml_proxy(self) -> str:
+        return _toml(self.proxy_more)
+
+    @property
+    def toml_tables(self) -> str:
+        own = {
+            "certificate": certificates.CHAIN,
+            "key": certificates.KEY,
+            "listen": f"127.0.0.1:{self.ports.tls}",
+        }
+        tables = {"tls": {**(own if self.tls else {}), **self.tls_more}, "headers": self.headers}
+        return "".join(f"[{name}]\n{_toml(table)}\n" for name, table in tables.items() if table)
+
+    @property
+    def ca(self) -> Path | None:
+        """Whom to trust, in PEM; None: plain HTTP."""
+        return self.directory / certificates.AUTHORITY if self.tls else None
+
+    @property
+    def plain_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.proxy}"
+
+    @property
+    def toml_allow(self) -> str:
+        return json.dumps(self.allow)
+
+    @property
     def env_store(self) -> str:
         return f"BGCTL_STORE={self.store}\n" if self.store else ""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.proxy}"
+        return f"https://127.0.0.1:{self.ports.tls}" if self.tls else self.plain_url
 
     @property
     def control_url(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from .load import LoadProcess, Tally
+from .load import Ledger, LoadProcess, Tally
 from .project import Project
 
 OLD, NEW, NEXT = "1.6.7", "1.6.8", "1.6.9"
@@ -18,7 +18,8 @@ FIRST = "idle"
 IDLE = "5s"  # the idle_timeout that this story needs: a drain waits for visitors until they are idle
 RATE = 420.0  # requests a second
 COOKIE_USERS, BEARER_USERS, VISITORS, SOCKETS, TWO_TABS = 60, 20, 40, 50, 10
-CROWD = COOKIE_USERS + BEARER_USERS + VISITORS + SOCKETS + TWO_TABS
+STREAMS, POLLS, UPLOADS, DOWNLOADS = 10, 4, 3, 3
+CROWD = COOKIE_USERS + BEARER_USERS + VISITORS + SOCKETS + TWO_TABS + STREAMS + POLLS + UPLOADS + DOWNLOADS
 NEWCOMERS = 20
 REQUESTS = 20_000
 PAUSE = 0.12  # seconds between two who leave
@@ -37,6 +38,7 @@ class Story:
 
     def __init__(self, project: Project, load: LoadProcess, console: Console) -> None:
         self.project, self.load, self.console = project, load, console
+        self.ledger = Ledger()
         self._switched = 0.0
 
     def tell(self) -> Tally:
@@ -52,19 +54,30 @@ class Story:
         self.remark(f"from the switch to the end of the release: {first:.0f} s, and {second:.0f} s this time")
         self.roll_a_mistake_back()
         self.wait("the last of the requests", lambda tally: tally.requests >= REQUESTS)
-        return self.load.stop()
+        tally = self.load.stop()
+        self.read_ledgers()
+        tally.doubled_posts = max(tally.doubled_posts, len(self.ledger.doubled()))
+        return tally
 
     def crowd_on_old(self) -> None:
-        """Everyone is on the old version, with every WebSocket open."""
+        """Everyone is on the old version, with every WebSocket and event stream open."""
         self.chapter(f"People are using {OLD}")
         self.load.spawn("cookie", COOKIE_USERS)
         self.load.spawn("bearer", BEARER_USERS)
         self.load.spawn("anonymous", VISITORS)
         self.load.spawn("websocket", SOCKETS)
         self.load.spawn("tabs", TWO_TABS)
+        self.load.spawn("events", STREAMS)
+        self.load.spawn("poll", POLLS)
+        self.load.spawn("upload", UPLOADS)
+        self.load.spawn("download", DOWNLOADS)
         self.wait(
             f"all {CROWD} on {OLD}",
-            lambda tally: tally.sessions.get(OLD, 0) == CROWD and tally.websockets_opened >= SOCKETS,
+            lambda tally: (
+                tally.sessions.get(OLD, 0) == CROWD
+                and tally.websockets_opened >= SOCKETS
+                and tally.streams_opened >= STREAMS
+            ),
         )
         self.say()
 
@@ -102,6 +115,7 @@ class Story:
         """Blue comes back on the new version and takes over; green goes."""
         self.chapter(f"{NEW} is promoted: blue comes back on it and takes over without a sound")
         self.load.set_served({NEW})
+        self.read_ledgers()
         self.bgctl("promote")
         self.say()
 
@@ -146,6 +160,7 @@ class Story:
         self.say()
         self.chapter(f"One command, and everyone is on {NEXT} again")
         self.load.set_served({NEXT})
+        self.read_ledgers()
         self.bgctl("rollback")
         self.wait_until_nobody_is_on(OLD)
         self.say()
@@ -159,12 +174,20 @@ class Story:
     def drain_unattended(self) -> None:
         """What a line in a crontab does. Raises StoryError when that never promotes, or goes wrong."""
         end = time.monotonic() + PATIENCE
+        self.read_ledgers()
         while (code := self.run_bgctl("drain", "--auto")) == NOT_YET:
+            self.read_ledgers()
             if time.monotonic() > end:
                 raise StoryError(f"nothing was promoted in {PATIENCE:g} s")
             time.sleep(CRON)
         if code:
             raise StoryError(f"bgctl drain --auto: exit {code}")
+
+    def read_ledgers(self) -> None:
+        """Asks both slots which POSTs they have seen: one of them is about to end, and to forget."""
+        ports = self.project.ports
+        for slot, port in (("blue", ports.blue), ("green", ports.green)):
+            self.ledger.read(f"http://127.0.0.1:{port}", slot)
 
     def wait_until_nobody_is_on(self, version: str) -> None:
         """Neither a session nor a page that is still open in some tab."""

@@ -6,16 +6,27 @@ from pathlib import Path
 
 from toolkit.errors import Failed
 
+Owner = tuple[int, int]
 
-def write(path: Path, data: bytes, like: os.stat_result | None = None) -> None:
+
+def write(
+    path: Path,
+    data: bytes,
+    like: os.stat_result | None = None,
+    *,
+    mode: int = 0o644,
+    owner: Owner | None = None,
+) -> None:
     """Raises Failed, with the old file intact, when the disk is full or broken.
 
-    `like` gives mode and owner; without it the file is 0644 and ours. There is one writer (the lock), so the
-    temporary name is fixed: a killed run's leftover is overwritten.
+    `like` gives mode and owner; without it the file has `mode`, and is ours or `owner`'s. There is one writer
+    (the lock), so the temporary name is fixed: a killed run's leftover is overwritten.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        _write_through(temporary, data, like)
+        if like:
+            mode, owner = stat.S_IMODE(like.st_mode), (like.st_uid, like.st_gid)
+        _write_through(temporary, data, mode, owner)
         temporary.replace(path)
         _sync_directory(path.parent)
     except OSError as error:
@@ -23,11 +34,11 @@ def write(path: Path, data: bytes, like: os.stat_result | None = None) -> None:
         raise Failed(f"{path} could not be written", str(error), "bgctl doctor") from None
 
 
-def _write_through(path: Path, data: bytes, like: os.stat_result | None) -> None:
+def _write_through(path: Path, data: bytes, mode: int, owner: Owner | None) -> None:
     with path.open("wb") as file:
-        os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode) if like else 0o644)
-        if like and os.geteuid() == 0:
-            os.fchown(file.fileno(), like.st_uid, like.st_gid)
+        os.fchmod(file.fileno(), mode)
+        if owner and os.geteuid() == 0:
+            os.fchown(file.fileno(), *owner)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

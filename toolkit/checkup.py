@@ -6,9 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolkit import config, envfile, ports, slots
+from toolkit import config, envfile, gate, ports, render, slots
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
-from toolkit.release import up
+from toolkit.release import certificates, up
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -28,7 +28,9 @@ MENDS = {
     "engine": "start docker or podman",
     "compose file": "edit the compose file, or bgctl.toml",
     "keys": "bgctl keys list",
+    "certificate": "edit bgctl.toml",
     "state": "bgctl up",
+    "gate": "bgctl up",
     "images": "start docker or podman",
     "ports": "start docker or podman",
     "proxy": "bgctl up",
@@ -58,6 +60,7 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
 
 def _configuration(root: Path) -> str:
     found = config.load(root / "bgctl.toml")
+    render.pages(found, root)
     return f"project {found.project.name}, {len(found.slotted)} slotted, {len(found.shared)} shared"
 
 
@@ -92,11 +95,30 @@ def _keys(site: Site) -> str:
     return f"{ring.sign} signs, {len(ring.keys)} are believed"
 
 
+def _certificate(site: Site) -> str:
+    found = certificates.wanted(site)
+    if found is None:
+        return "no TLS here"
+    if found.expires_soon(site.now()):
+        why = f"it is good until {found.until:%Y-%m-%d}"
+        raise NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
+    if up.adopted(site) and not certificates.is_installed(site, found):
+        raise NotYet("the proxy has another certificate", f"{found} is there to be loaded", "bgctl reload")
+    return str(found)
+
+
 def _state(site: Site) -> str:
     if not site.state_path.exists():
         raise NotYet("nothing has been started yet", next="bgctl up")
     now = site.state()
     return f"phase {now.phase}, generation {now.generation}: {slots.describe(now)}"
+
+
+def _gate(site: Site) -> str:
+    _started(site)
+    if closed := site.state().gate:
+        raise NotYet(gate.describe(closed, site.now()), next=gate.opener(closed))
+    return "open"
 
 
 def _images(site: Site) -> str:
@@ -107,11 +129,7 @@ def _images(site: Site) -> str:
 
 
 def _ports(site: Site) -> str:
-    wanted = [("proxy", site.config.proxy.listen), ("proxy", site.config.proxy.control)]
-    wanted += [(name, each.at("address")) for name, each in site.config.shared.items()]
-    wanted += [
-        (name, address) for slot in ("blue", "green") for name, _, address in slots.members(site, slot)
-    ]
+    wanted = slots.addresses(site, ("blue", "green"))
     for service, address in wanted:
         slots.check_port(site, service, address)
     free = sum(ports.is_free(address) for _, address in wanted)
@@ -125,6 +143,9 @@ def _proxy(site: Site) -> str:
         have = [worker.generation for worker in status.live]
         why = status.state_error or f"workers have {have}, the state is {generation}"
         raise Failed("not every worker routes by the state", why, "bgctl up")
+    for name, slot in status.slots.items():
+        if slot.health.up is False:
+            raise Failed(f"the proxy finds {name} down", slot.health.why or "", "bgctl status")
     return f"{len(status.live)} workers, generation {status.generation}"
 
 
@@ -153,7 +174,9 @@ CHECKS: dict[str, Check] = {
     "engine": _engine,
     "compose file": _compose,
     "keys": _keys,
+    "certificate": _certificate,
     "state": _state,
+    "gate": _gate,
     "images": _images,
     "ports": _ports,
     "proxy": _proxy,

@@ -22,6 +22,7 @@ from toolkit.errors import Failed, Locked
 from toolkit.values import stamp
 
 HOLDER = "holder.json"
+POLL = 0.2  # seconds
 
 
 class Holder(Struct, frozen=True):
@@ -33,15 +34,15 @@ class Holder(Struct, frozen=True):
 
 
 @contextmanager
-def held(directory: Path, command: str, now: datetime) -> Iterator[None]:
-    """Raises Locked at once when another process holds it."""
+def held(directory: Path, command: str, now: datetime, wait: float = 0) -> Iterator[None]:
+    """Raises Locked when another process holds it: at once, or after `wait` seconds."""
     try:
         directory.mkdir(exist_ok=True)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise Failed(f"{directory} cannot be locked", str(error), "bgctl doctor") from None
     try:
-        _take(fd, directory)
+        _wait_for(fd, directory, wait)
         me = Holder(os.getpid(), whoami(), socket.gethostname(), command, stamp(now))
         # It stays when we go: the lock alone says whether somebody is at work.
         atomic.write(directory / HOLDER, msgspec.json.encode(me) + b"\n")
@@ -55,6 +56,17 @@ def whoami() -> str:
     with suppress(KeyError, OSError):
         return os.environ.get("SUDO_USER") or getpass.getuser()
     return str(os.getuid())
+
+
+def _wait_for(fd: int, directory: Path, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return _take(fd, directory)
+        except Locked:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(POLL)
 
 
 def _take(fd: int, directory: Path) -> None:

@@ -4,7 +4,28 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from toolkit.errors import Refused
 from toolkit.values import Address
+
+UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+
+
+def check_allowed(service: str, address: Address) -> None:
+    """Raises Refused for a port that only root may take: no container of ours runs as root."""
+    first = first_unprivileged()
+    if address.port < first:
+        setting = f"net.ipv4.ip_unprivileged_port_start={address.port}"
+        why = f"{service} needs it and is not root, for whom this machine keeps ports below {first}"
+        mend = f"sysctl -w {setting}   (and to stay so: echo {setting} > /etc/sysctl.d/60-bgctl.conf)"
+        raise Refused(f"port {address.port} cannot be taken", why, mend)
+
+
+def first_unprivileged() -> int:
+    """Of the host, whose network the proxy uses."""
+    try:
+        return int(UNPRIVILEGED.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def is_free(address: Address) -> bool:

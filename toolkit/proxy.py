@@ -25,6 +25,21 @@ class Worker(Struct, frozen=True):
     exiting: bool = False
 
 
+class Peers(Struct, frozen=True):
+    """What the proxy's own health checks say of a slot; `up` None: nothing yet. `since` in epoch seconds."""
+
+    up: bool | None = None
+    since: float | None = None
+    why: str | None = None
+
+
+class Gate(Struct, frozen=True):
+    """The gate as the proxy has it. `held` requests wait at it."""
+
+    mode: str | None = None
+    held: int = 0
+
+
 class Slot(Struct, frozen=True):
     """`open` counts requests in flight, WebSockets among them.
 
@@ -38,6 +53,7 @@ class Slot(Struct, frozen=True):
     websockets: int = 0
     served: int | None = field(name="requests", default=None)
     errors: int | None = None
+    health: Peers = Peers()
 
     @property
     def requests(self) -> int:
@@ -72,6 +88,12 @@ class Status(Struct, frozen=True):
     generation: int | None = None
     state_error: str | None = field(name="stateError", default=None)
     activity: Activity | None = None
+    gate: Gate | None = None
+
+    @property
+    def requests(self) -> int:
+        """In flight at any slot, WebSockets left out."""
+        return sum(slot.requests for slot in self.slots.values())
 
     @property
     def live(self) -> list[Worker]:
@@ -84,7 +106,7 @@ class Status(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True, omit_defaults=True):
-    """`outcome`: used, outranked, retired, rejected, absent, no, not reached."""
+    """`outcome`: used, outranked, retired, rejected, absent, no, not reached, held, covered."""
 
     rule: str
     outcome: str

@@ -6,9 +6,22 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.config import Config
+from toolkit import __version__
+from toolkit.config import SLOTS, Config
+from toolkit.errors import Refused
+from toolkit.values import Address, Duration
 
-NAMES = ("nginx.conf", "settings.json")
+PAGES = ("unavailable.html", "maintenance.html")
+NAMES = ("nginx.conf", "settings.json", *PAGES)
+CIPHERS = (  # of TLS 1.2; those of 1.3 are all good
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+)
+HEADER_TIMEOUT = Duration(10)
 TOKEN_LIFE = 7 * 86400  # seconds, of the session API's tokens
 LOADED = ".loaded"  # the digest of what the running proxy was last told to load
 
@@ -20,7 +33,8 @@ def share(*parts: str) -> Path:
     return inside if inside.exists() else here.parent.joinpath(*parts)
 
 
-def nginx_conf(config: Config) -> str:
+def nginx_conf(config: Config, pem: str = "") -> str:
+    """`pem`: the file below proxy/ with certificate and key, where [tls] is on."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # It renders nginx syntax, not HTML, from values that the configuration's patterns have let through.
@@ -31,7 +45,7 @@ def nginx_conf(config: Config) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("nginx.conf.j2").render(_context(config))
+    return environment.get_template("nginx.conf.j2").render(_context(config, pem))
 
 
 def settings(config: Config) -> bytes:
@@ -57,8 +71,26 @@ def settings(config: Config) -> bytes:
             for name, service in config.services.items()
             for route in service.routes
         ],
+        "access_log": config.proxy.access_log,
+        "peers": peers(config),
+        "health_check": float(config.health.check),
+        "health_timeout": float(config.health.check_timeout),
+        "health_fails": config.health.fails,
+        "unavailable_page": "/etc/bgctl/unavailable.html",
+        "maintenance_page": "/etc/bgctl/maintenance.html",
+        "version": __version__,
+        "drain_deadline": int(config.drain.deadline),
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
+
+
+def peers(config: Config) -> list[dict[str, str]]:
+    """Whom the proxy asks for their health."""
+    return [
+        {"slot": slot, "service": name, "address": str(service.at(slot)), "path": str(service.health)}
+        for name, service in config.slotted.items()
+        for slot in SLOTS
+    ]
 
 
 def active_window(config: Config) -> int:
@@ -73,16 +105,36 @@ def held_every(config: Config) -> int:
     return int(max(1, min([10, *(idle / 10 for idle in idles)])))
 
 
-def files(config: Config) -> dict[str, bytes]:
-    """File name to content."""
-    return {"nginx.conf": nginx_conf(config).encode(), "settings.json": settings(config)}
+def pages(config: Config, root: Path) -> dict[str, bytes]:
+    """The operator's, below the project's folder, or ours. Raises Refused naming the setting."""
+    named = (
+        ("proxy.unavailable_page", config.proxy.unavailable_page),
+        ("maintenance.page", config.maintenance.page),
+    )
+    found = {}
+    for name, (setting, page) in zip(PAGES, named, strict=True):
+        try:
+            found[name] = (root / page if page else share("nginx", "pages", name)).read_bytes()
+        except OSError as error:
+            why = f"{setting} names {page}: {error.strerror}"
+            raise Refused("a page is missing", why, f"make {page}, or edit bgctl.toml") from None
+    return found
+
+
+def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:
+    """File name to content. Raises Refused when a page that the operator has named cannot be read."""
+    return {
+        "nginx.conf": nginx_conf(config, pem).encode(),
+        "settings.json": settings(config),
+        **pages(config, root),
+    }
 
 
 def digest(files: dict[str, bytes]) -> str:
-    return hashlib.sha256(b"\0".join(files[name] for name in NAMES)).hexdigest()
+    return hashlib.sha256(b"\0".join(files[name] for name in sorted(files))).hexdigest()
 
 
-def _context(config: Config) -> dict[str, object]:
+def _context(config: Config, pem: str) -> dict[str, object]:
     proxy = config.proxy
     services = [
         {
@@ -94,16 +146,48 @@ def _context(config: Config) -> dict[str, object]:
         }
         for name, service in config.services.items()
     ]
-    times = {
-        key: getattr(proxy, key).nginx for key in ("read_timeout", "connect_timeout", "upstream_keepalive")
-    }
+    names = ("read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
+    times = {key: getattr(proxy, key).nginx for key in names}
     return {
-        "listen": proxy.listen,
+        "listen": _listen(proxy.listen),
         "control": proxy.control,
         "api": config.sessions.address,
         "workers": proxy.workers,
-        # Secure cookies mean that browsers come by HTTPS, wherever in front of us that ends.
-        "scheme": "https" if proxy.secure_cookies else "$scheme",
+        # Without TLS here, secure cookies mean that browsers come by HTTPS: it ends in front of us.
+        "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
         "services": services,
+        "allowed": config.maintenance.allow,
         **times,
+        **_edge(config, pem),
     }
+
+
+def _edge(config: Config, pem: str) -> dict[str, object]:
+    """What stands between browsers and routing."""
+    proxy, tls = config.proxy, config.tls
+    return {
+        "tls": tls.on,
+        "tls_listen": _listen(tls.listen),
+        "public_port": tls.public_port,
+        "pem": pem,
+        "ciphers": ":".join(CIPHERS),
+        "http3": tls.on and tls.http3,
+        "redirect": tls.on and tls.redirect,
+        "hsts": int(tls.hsts) if tls.on else 0,
+        "acme": tls.acme_webroot.removeprefix("proxy/"),
+        "headers": [
+            {"name": name, "value": value, "variable": name.lower().replace("-", "_")}
+            for name, value in config.headers.items()
+            if value
+        ],
+        "header_timeout": min(proxy.client_timeout, HEADER_TIMEOUT).nginx,
+        "max_body": proxy.max_body,
+        "compress": proxy.compress,
+        "access_log": proxy.access_log,
+        "trusted": proxy.trusted,
+    }
+
+
+def _listen(address: Address) -> str:
+    """As nginx wants it: [::] is every address of both families."""
+    return f"{address} ipv6only=off" if address.host == "::" else address

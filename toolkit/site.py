@@ -91,6 +91,7 @@ class Site:
             "BGCTL_ISSUER": tokens.issuer,
             "BGCTL_LEEWAY": f"{tokens.leeway:.0f}",
             "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
+            "BGCTL_STOP_GRACE": f"{self.config.drain.stop_grace:.0f}",
             "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),
             **self._store(),
         }
@@ -112,12 +113,15 @@ class Site:
         return found
 
     @contextmanager
-    def change(self, what: str, dry_run: bool = False) -> Iterator[None]:
-        """Holds the lock and, when it is over, adds a line to the history, whatever the outcome."""
+    def change(self, what: str, dry_run: bool = False, wait: float = 0) -> Iterator[None]:
+        """Holds the lock and, when it is over, adds a line to the history, whatever the outcome.
+
+        `wait`: seconds for another bgctl to end. Raises Locked while one is at work.
+        """
         if dry_run:
             yield
             return
-        with lock.held(self.state_dir, self.command, self.now()):
+        with lock.held(self.state_dir, self.command, self.now(), wait):
             start, before = time.monotonic(), self._state_or_none()
             try:
                 yield

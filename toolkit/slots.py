@@ -18,10 +18,14 @@ def members(site: Site, slot: str) -> list[tuple[str, Service, Address]]:
 
 def addresses(site: Site, slots: Iterable[str]) -> list[tuple[str, Address]]:
     """(compose service, address) of the proxy, of what is shared, and of `slots`."""
-    proxy = site.config.proxy
-    found = [("proxy", proxy.listen), ("proxy", proxy.control)]
+    found = [("proxy", address) for address in site.config.listeners.values()]
     found += [(name, each.at("address")) for name, each in site.config.shared.items()]
     return found + [(name, address) for slot in slots for name, _, address in members(site, slot)]
+
+
+def public(site: Site) -> list[Address]:
+    """Where browsers come."""
+    return [address for name, address in site.config.listeners.items() if name != "proxy.control"]
 
 
 def fault(site: Site, slot: str, version: str) -> str | None:
@@ -116,7 +120,9 @@ def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> None:
 
 
 def check_port(site: Site, service: str, address: Address) -> None:
-    """Raises Refused when somebody other than this service's own container is there."""
+    """Raises Refused when somebody other than this service's own container is there, or it may not be."""
+    if service == "proxy" and not site.engine.running(service):
+        ports.check_allowed(service, address)
     if not ports.is_free(address) and not site.engine.running(service):
         mend = "stop that, or name another port in bgctl.toml and the compose file"
         raise Refused(f"{address} is taken by {ports.holder(address)}", f"{service} needs it", mend)

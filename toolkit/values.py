@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar, Self
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
@@ -18,6 +18,18 @@ def is_version(text: str) -> bool:
 def stamp(now: datetime) -> str:
     """RFC 3339 in UTC, whole seconds: 2026-01-15T10:30:00Z."""
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_stamp(text: str | None) -> bool:
+    try:
+        return text is not None and stamp(moment(text)) == text
+    except ValueError:
+        return False
+
+
+def moment(text: str) -> datetime:
+    """The time that a stamp says. Raises ValueError."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 class Duration(float):
@@ -82,6 +94,10 @@ class Address(Text):
     @property
     def url(self) -> str:
         return f"http://{self}"
+
+    @property
+    def wildcard(self) -> bool:
+        return ipaddress.ip_address(self.host).is_unspecified
 
     @property
     def loopback(self) -> bool:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import ClientConnectorError, ClientOSError, ClientSession, ServerDisconnectedError, TraceConfig
+from aiohttp import (
+    ClientConnectorError,
+    ClientOSError,
+    ClientResponse,
+    ClientSession,
+    ServerDisconnectedError,
+    TraceConfig,
+)
 
 from .headers import Headers
 from .judgement import Judge, Session, Verdict
@@ -45,6 +53,12 @@ def tracing() -> TraceConfig:
     config = TraceConfig()
     config.on_connection_reuseconn.append(reuse)
     return config
+
+
+def _fresh(options: dict[str, Any]) -> dict[str, Any]:
+    """For one more try: aiohttp wants a large body as a file, and reads that to its end."""
+    data = options.get("data")
+    return {**options, "data": io.BytesIO(data)} if isinstance(data, bytes) else options
 
 
 class Caller:
@@ -89,7 +103,12 @@ class Caller:
         return answer
 
     async def _exchange(self, method: str, path: str, options: dict[str, Any]) -> Answer:
-        """Raise one of LOST.
+        """Raise one of LOST."""
+        async with await self.begin(method, path, **options) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def begin(self, method: str, path: str, **options: Any) -> ClientResponse:
+        """An answer of which the body is yet to come. Raise one of LOST.
 
         A server may close a connection that is idle just when we send. Browsers send such a request again on
         a new connection, whatever its method, if not a byte of an answer came; so do we, once.
@@ -97,11 +116,9 @@ class Caller:
         url, sent = self.scene.base_url + path, Sent()
         for again in (False, True):
             try:
-                async with self.person.http.request(
-                    method, url, allow_redirects=False, trace_request_ctx=sent, **options
-                ) as response:
-                    text = (await response.read()).decode(errors="replace")
-                    return Answer(response.status, response.headers, text)
+                return await self.person.http.request(
+                    method, url, allow_redirects=False, trace_request_ctx=sent, **_fresh(options)
+                )
             except (ServerDisconnectedError, ConnectionResetError, ClientOSError) as error:
                 if again or not sent.reused or isinstance(error, ClientConnectorError):
                     raise
@@ -125,7 +142,7 @@ class Caller:
                 case Verdict.MOVED:
                     self.recorder.moved += 1
                 case Verdict.MIGRATED:
-                    self.recorder.migrate(session.views)
+                    self.recorder.migrate(session.views + 1)
                     session.views = 0
 
     async def ask(self, path: str, judge: Judge, sent: Headers) -> None:
@@ -136,17 +153,25 @@ class Caller:
 
     async def pin_note(self, judge: Judge, sent: Headers) -> None:
         """A POST that must arrive once."""
-        answer = await self.send(
-            "POST",
-            "/api/notes",
-            judge,
-            json={"text": f"{self.person.name} was here"},
-            headers={"Idempotency-Key": uuid.uuid4().hex, **sent},
+        note = {"text": f"{self.person.name} was here"}
+        await self.post_once("/api/notes", judge, headers=sent, json=note)
+
+    async def post_once(self, path: str, judge: Judge, headers: Headers, **options: Any) -> Answer | None:
+        """A POST under a key of its own, which the app must see once."""
+        await self.due()  # what is not sent is not entered
+        key = uuid.uuid4().hex
+        self.recorder.posts[key] = False
+        answer = await self.request(
+            "POST", path, judge, headers={"Idempotency-Key": key, **headers}, **options
         )
-        seen = self.field(answer, "/api/notes", "seen")
-        if answer is not None and seen != 1:
+        if answer is None:
+            return None
+        self.recorder.posts[key] = True
+        seen = self.field(answer, path, "seen")
+        if seen != 1:
             self.recorder.doubled += 1
-            self.note("POST", "/api/notes", f"seen {seen} times")
+            self.note("POST", path, f"seen {seen} times")
+        return answer
 
     def field(self, answer: Answer | None, path: str, name: str) -> Any:
         if answer is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from .judgement import Migrate
 from .scene import Scene
 from .tally import Recorder, Tally
-from .user import KINDS, Kind, User
+from .user import HOLDERS, KINDS, Kind, User
 
 LAG_PROBE = 0.05  # seconds
 
@@ -24,9 +24,9 @@ class Load:
 
     `served` returns the versions being served at this moment. A version must be out of it *before* anything
     retires that version, and in it at the latest when its first session is made.
-    `rate` is requests per second over all users together; holders of WebSockets come on top, with one page
-    for each socket. `ca` is a file with the certificate authority to trust; `timeout` is seconds per request.
-    `migrate` says what may move a session off a version that is being served.
+    `rate` is requests per second over all users together; holders (of WebSockets, event streams, long polls,
+    large bodies) come on top. `ca` is a file with the certificate authority to trust; `timeout` is seconds
+    per request. `migrate` says what may move a session off a version that is being served.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Load:
         self._probe = asyncio.create_task(self._measure_lag())
 
     def spawn(self, kind: Kind, n: int = 1) -> None:
-        """Add users. Every second holder of a WebSocket is logged in, the others are visitors."""
+        """Add users. Every second holder (of a WebSocket, say) is logged in, the others are visitors."""
         if kind not in KINDS:
             raise ValueError(f"no such kind of user: {kind!r}; there are {', '.join(KINDS)}")
         for index in range(n):
-            logs_in = kind in ("cookie", "bearer", "tabs") or (kind == "websocket" and index % 2 == 0)
+            logs_in = kind in ("cookie", "bearer", "tabs") or (kind in HOLDERS and index % 2 == 0)
             user = User(self._scene, kind, f"{kind}-{next(self._numbers):03d}", logs_in=logs_in)
             self._users[user] = asyncio.create_task(user.run(), name=user.name)
             self._paced += _paces(user)
@@ -125,6 +125,11 @@ class Load:
             Counter(page for user in self._users for page in user.pages),
         )
 
+    @property
+    def posts(self) -> dict[str, bool]:
+        """The keys of all POSTs, and whether the app said that it has it."""
+        return self._recorder.posts
+
     async def stop(self) -> Tally:
         """Let every request end, close all connections, return the final tally. Raise what killed a user."""
         self._recorder.end()
@@ -155,4 +160,4 @@ class Load:
 
 def _paces(user: User) -> int:
     """How many send requests at the common pace: each tab does, the holder of a WebSocket does not."""
-    return 0 if user.kind == "websocket" else max(1, len(user.tabs))
+    return 0 if user.kind in HOLDERS else max(1, len(user.tabs))

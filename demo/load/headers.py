@@ -54,6 +54,17 @@ def asset(path: str, origin: str, referer: str, *, module: bool = False) -> Head
     }
 
 
+def events(referer: str, last: str = "") -> Headers:
+    """new EventSource(), or its return after the event `last`."""
+    return {
+        "Cache-Control": "no-cache",
+        "Accept": "text/event-stream",
+        **({"Last-Event-ID": last} if last else {}),
+        **_fetched("same-origin", "cors", "empty"),
+        "Referer": referer,
+    }
+
+
 def fetch(referer: str) -> Headers:
     """fetch() of a script on the page `referer`, without the cache."""
     return {**FRESH, "Accept": "*/*", **_fetched("same-origin", "cors", "empty"), "Referer": referer}

@@ -116,7 +116,11 @@ class Page:
     def judge(self, answered: str, served: Served) -> Verdict:
         if answered == self.version:
             return Verdict.RIGHT
-        if self.version in served:
+        if self.version in served and not self._comes_home(answered):
             return Verdict.FLIPPED
         self.version = answered  # its own is gone: it goes on with whoever answers its session
         return self.session.judge(answered, served)
+
+    def _comes_home(self, answered: str) -> bool:
+        """Another version than the token's had shown the page, for the token's was not served: now it is."""
+        return answered == self.session.signed and not self.session.migrated

@@ -47,6 +47,7 @@ class LoadProcess:
             "ca": str(ca) if ca else None,
             "migrate": migrate,
         }
+        self.posts: dict[str, bool] = {}  # Load.posts, once it has stopped
         self._lock = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
 
@@ -115,7 +116,8 @@ class LoadProcess:
 
     def stop(self) -> Tally:
         """End the load and the process; return the final tally."""
-        final = Tally.from_dict(self._ask("stop"))
+        last = self._ask("stop")
+        final, self.posts = Tally.from_dict(last["tally"]), last["posts"]
         assert self._child is not None
         self._end(self._child)
         self._child = None
@@ -211,7 +213,7 @@ class Worker:
                 return load.tally().as_dict()
             case "stop":
                 self._load = None
-                return (await load.stop()).as_dict()
+                return {"tally": (await load.stop()).as_dict(), "posts": load.posts}
             case _:
                 raise LoadError(f"no such verb: {verb}")
         return None

@@ -49,11 +49,15 @@ class Scene:
 class Answer:
     status: int
     headers: Any
-    text: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
 
     def json(self) -> dict[str, Any]:
         """The object's fields, none if it is another kind of value. Raise ValueError when it is not JSON."""
-        body = json.loads(self.text)
+        body = json.loads(self.body)
         return body if isinstance(body, dict) else {}
 
     def versions(self) -> Iterable[str]:

@@ -42,13 +42,13 @@ class Tab(Caller):
         session, origin = self.person.session, self.scene.base_url
         await self.due()
         drains = session.version is not None and session.version == self.scene.draining
-        session.views += drains
         judge = Navigation(session, lambda: self.scene.migrate)
         referer = self.page.url if self.page else None
         sent = headers.landing(referer) if referer and self._landing else headers.navigation(referer)
         self._landing = False
         answer = await self.request("GET", path, judge, headers=sent)
-        if drains:
+        if drains and session.version == self.scene.draining:
+            session.views += 1
             self.recorder.viewed(session.views)
         self.page = Page(origin + path, next(iter(answer.versions())), session) if answer else None
         return answer

@@ -38,6 +38,8 @@ class Tally:
     resent: requests sent again, as browsers do: the server had closed an idle connection. No fault.
     overtaken: assets asked for after their page's version had been retired. No fault: it is loaded anew.
     websockets_cut: WebSockets that ended, but not by us; `close_codes` says how.
+    streams_cut: event streams that ended, but not by us, and not after the app's `bye`.
+    streams_renewed: event streams that did end after it, and were asked for again. No fault.
     max_gap_ms: the longest time between two consecutive successful answers, over all users.
     max_lag_ms: the longest time by which this process itself woke late: a gap below it may be ours.
     doubled_posts: posts that the app saw more than once.
@@ -54,6 +56,12 @@ class Tally:
     overtaken: int = 0
     websockets_opened: int = 0
     websockets_cut: int = 0
+    streams_opened: int = 0
+    streams_cut: int = 0
+    streams_renewed: int = 0
+    polls: int = 0
+    uploads: int = 0
+    downloads: int = 0
     doubled_posts: int = 0
     max_gap_ms: float = 0.0
     max_gap_at: str = ""
@@ -67,7 +75,8 @@ class Tally:
 
     @property
     def clean(self) -> bool:
-        return not (self.failed or self.flipped or self.websockets_cut or self.doubled_posts)
+        cut = self.websockets_cut or self.streams_cut
+        return not (self.failed or self.flipped or cut or self.doubled_posts)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -84,6 +93,9 @@ class Recorder:
         self.requests = self.failed = self.flipped = self.moved = self.overtaken = self.resent = 0
         self.migrated = self.views = 0
         self.opened = self.cut = self.doubled = 0
+        self.streams = self.streams_cut = self.streams_renewed = 0
+        self.polls = self.uploads = self.downloads = 0
+        self.posts: dict[str, bool] = {}  # by key, whether the app said that it has it
         self.answers: Counter[str] = Counter()
         self.close_codes: Counter[str] = Counter()
         self.lag = 0.0
@@ -113,7 +125,7 @@ class Recorder:
 
     def migrate(self, views: int) -> None:
         self.migrated += 1
-        self.viewed(max(views, 1))
+        self.viewed(views)
 
     def note(self, user: str, method: str, path: str, what: str) -> None:
         """Keep it for the report; whoever calls also counts it under one of the words above."""
@@ -133,6 +145,12 @@ class Recorder:
             overtaken=self.overtaken,
             websockets_opened=self.opened,
             websockets_cut=self.cut,
+            streams_opened=self.streams,
+            streams_cut=self.streams_cut,
+            streams_renewed=self.streams_renewed,
+            polls=self.polls,
+            uploads=self.uploads,
+            downloads=self.downloads,
             doubled_posts=self.doubled,
             max_gap_ms=round(self._gap * 1000, 1),
             max_gap_at=self._gap_at,

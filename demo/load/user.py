@@ -6,19 +6,28 @@ import asyncio
 import contextlib
 import random
 import re
-from typing import Literal
+from collections.abc import Awaitable, Callable
+from typing import Literal, get_args
 
 from aiohttp import BaseConnector, ClientSession, ClientTimeout, CookieJar, DummyCookieJar, TCPConnector
 
-from . import headers, websocket
+from . import events, headers, poll, transfer, websocket
 from .apiclient import ApiClient
 from .caller import Person, tracing
 from .judgement import Session
 from .scene import Leaving, Pace, Scene, claims
 from .tab import BOARD, LOG, Tab
 
-Kind = Literal["cookie", "bearer", "anonymous", "websocket", "tabs"]
-KINDS: tuple[Kind, ...] = ("cookie", "bearer", "anonymous", "websocket", "tabs")
+Kind = Literal["cookie", "bearer", "anonymous", "websocket", "tabs", "events", "poll", "upload", "download"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# What they do on a page until they load another one, at a pace of their own.
+HOLDERS: dict[Kind, Callable[[Tab], Awaitable[None]]] = {
+    "websocket": websocket.hold,
+    "events": events.follow,
+    "poll": poll.wait,
+    "upload": transfer.upload,
+    "download": transfer.download,
+}
 
 SESSION_COOKIE = re.compile(r"(?:__Host-)?bg_session")
 STAY = (5, 30)  # API calls that a tab in the background makes before its page is loaded anew
@@ -31,7 +40,7 @@ class User(Person):
         super().__init__(scene, name)
         self.kind, self.logs_in = kind, logs_in
         self.gone = False
-        paces = [Pace(scene.interval, steady=kind != "websocket") for _ in range(2 if kind == "tabs" else 1)]
+        paces = [Pace(scene.interval, steady=kind not in HOLDERS) for _ in range(2 if kind == "tabs" else 1)]
         self.tabs = [] if kind == "bearer" else [Tab(self, pace) for pace in paces]
         self._api = ApiClient(self, paces[0])
 
@@ -87,7 +96,7 @@ class User(Person):
         self.session.signed = claims(token).get("deploymentVersion") or self.version
         if self.kind == "bearer":
             self.http.headers["Authorization"] = f"Bearer {token}"
-        elif self.kind != "websocket":
+        elif self.kind not in HOLDERS:
             await self.tabs[0].view(BOARD)  # where the log-in leads
         return True
 
@@ -112,9 +121,9 @@ class User(Person):
         while True:
             if self.kind == "bearer":
                 await self._api.browse()
-            elif self.kind == "websocket":
+            elif self.kind in HOLDERS:
                 if await self.tabs[0].open(BOARD):
-                    await websocket.hold(self.tabs[0])
+                    await HOLDERS[self.kind](self.tabs[0])
             elif self.kind == "tabs" and number:
                 await self.tabs[1].view(LOG, calls=random.randint(*STAY))
             else:

@@ -5,6 +5,7 @@ local ffi = require("ffi")
 local bit = require("bit")
 
 local byte, find, sub, char = string.byte, string.find, string.sub, string.char
+local format, gsub = string.format, string.gsub
 
 ffi.cdef([[
 typedef struct bio_st BIO;
@@ -186,6 +187,12 @@ end
 function _M.fraction(text)
     C.SHA256(text, #text, digest_out)
     return (digest_out[0] * 0x1000000 + digest_out[1] * 0x10000 + digest_out[2] * 0x100 + digest_out[3]) / 0x100000000
+end
+
+--- The first 16 hexadecimal digits of a text's SHA-256: enough to tell sessions apart, and nothing to log in with.
+function _M.short_hash(text)
+    C.SHA256(text, #text, digest_out)
+    return (gsub(ffi.string(digest_out, 8), ".", function(letter) return format("%02x", byte(letter)) end))
 end
 
 return _M

@@ -5,6 +5,8 @@ local activity = require("bg.activity")
 local cookie = require("bg.cookie")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
+local decision = require("bg.decision")
+local health = require("bg.health")
 local location = require("bg.location")
 local page = require("bg.page")
 local pages = require("bg.pages")
@@ -124,8 +126,37 @@ local function fresh(facts)
     return { rule = case.rule, outcome = "used", why = why }
 end
 
+-- Rules that come before and after all others change who answers, and when; not what is decided.
+local function closed_gate(facts)
+    local gate = facts.state.gate
+    if not gate then
+        return { outcome = "no", why = "open" }
+    elseif gate.mode == "pause" then
+        return { outcome = "held", why = "paused until " .. moment(gate.ends) .. "; then:" }
+    end
+    return { outcome = "held", why = "maintenance, but for [maintenance] allow; then:" }
+end
+
+local function covered(facts)
+    local case = facts.case
+    if facts.is_open then
+        return { outcome = "no", why = "the slot is still to be drawn" }
+    end
+    local is_covered = case.rule ~= "preview" and facts.is_slotted
+        and decision.upstream(case.slot, health.up) == case.slot.cover
+    if case.slot.cover and is_covered then
+        return { outcome = "covered", why = case.slot.name .. " is down: the other slot answers" }
+    end
+    local is_down = health.up[case.slot.name] == false
+    return {
+        outcome = "no",
+        why = case.slot.name .. (is_down and " is down, and nobody covers it" or " is not known to be down"),
+    }
+end
+
 -- The rules in their order: name, and what came of it.
 local RULES = {
+    { "gate", closed_gate },
     { "preview", function(facts)
         return credential(facts, facts.shown.preview, "preview cookie", facts.case.rule == "preview")
     end },
@@ -165,12 +196,12 @@ local RULES = {
         end
         return { outcome = "no", why = no_move(facts) }
     end },
+    { "health", covered },
 }
 
 -- Who is nobody yet draws when it comes: until then only a share of 0 or 1 tells the slot.
-local function is_open(facts)
-    local share = facts.state.green_share
-    return facts.case.rule ~= "migrated" and not facts.case.who.key and share > 0 and share < 1
+local function is_open(case, share)
+    return case.rule ~= "migrated" and not case.who.key and share > 0 and share < 1
 end
 
 local function text_of(value)
@@ -215,7 +246,7 @@ end
 --- What is decided for a request at `now`: `{slot, version, reason, service, pin, rules}`; nil while no state has been
 -- read yet. `slot` and `version` are nil where the draw of a new session is still to be made; `service` is nil where
 -- the proxy answers by itself; `pin` is what a new one would say. Each rule has `rule`, `outcome` (used, outranked,
--- retired, rejected, absent, no, not reached) and `why`.
+-- retired, rejected, absent, no, not reached, held, covered) and `why`.
 function _M.of(request, now)
     local settings = router.settings
     local route = request.has_path and location.find(settings.routes, request.path()) or nil
@@ -226,9 +257,10 @@ function _M.of(request, now)
     end
     local facts = {
         case = case, request = request, now = now, settings = settings, is_slotted = is_slotted,
-        state = router.state.value, shown = credentials.all(request.authorization(), request.cookie(), now),
+        state = router.state.value, is_open = is_open(case, router.state.value.green_share),
+        shown = credentials.all(request.authorization(), request.cookie(), now),
     }
-    local open, place = is_open(facts), case.place
+    local open, place = facts.is_open, case.place
     return {
         slot = not open and case.slot.name or nil,
         version = not open and case.slot.version or nil,

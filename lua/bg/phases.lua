@@ -2,7 +2,14 @@
 
 local activity = require("bg.activity")
 local credentials = require("bg.credentials")
+local crypto = require("bg.crypto")
+local exposition = require("bg.exposition")
+local figures = require("bg.figures")
+local decision = require("bg.decision")
+local gate = require("bg.gate")
+local health = require("bg.health")
 local metrics = require("bg.metrics")
+local notice = require("bg.notice")
 local open = require("bg.open")
 local pages = require("bg.pages")
 local preview = require("bg.preview")
@@ -10,10 +17,13 @@ local report = require("bg.report")
 local router = require("bg.router")
 local settings = require("bg.settings")
 local slot_totals = require("bg.slot_totals")
+local waiting = require("bg.waiting")
 local workers = require("bg.workers")
 
 local ngx = ngx
 local pcall = pcall
+local lower, match, sub = string.lower, string.match, string.sub
+local tonumber = tonumber
 local exiting = ngx.worker.exiting
 
 -- Loaded before the workers start, so that no request has to open a file for it.
@@ -23,17 +33,22 @@ local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of thes
 local KEYS_SECONDS = 1
 local ACTIVITY_SECONDS = 1
 local REPORT_SECONDS = 0.5
-local NO_REFERRER = "no-referrer"
+local FORGET_SECONDS = 60
 local STABLE = "blue" -- what serves when nothing is known yet
+local OTHER = { blue = "green", green = "blue" }
+local STREAM = "text/event-stream"
 
 local FAULTS = metrics.series("bgctl_faults_total")
 local PINS = metrics.series("bgctl_pins_total")
 local MIGRATIONS = metrics.series("bgctl_migrations_total")
-local failovers = {}
-for _, slot in ipairs({ "blue", "green" }) do
-    failovers[slot] = metrics.series("bgctl_failovers_total", "slot", slot)
+local turned_away = {}
+for _, mode in ipairs({ "pause", "maintenance" }) do
+    turned_away[mode] = metrics.series("bgctl_turned_away_total", "mode", mode)
 end
 local decisions, errors = slot_totals.DECISIONS, slot_totals.ERRORS
+
+local logs = false
+local checks_seconds -- between two looks at the slots
 
 local _M = {}
 
@@ -51,18 +66,28 @@ local function every(seconds, work)
 end
 
 local function sync()
-    router.state:poll()
-    workers.publish(router.state)
+    if router.state:poll() or exiting() then
+        waiting.wake()
+    end
+    health.sync()
     metrics.fold()
+    figures.fold()
+    workers.publish(router.state) -- whoever reads it knows that all before is folded
 end
 
 --- init_by_lua: settings and keys, before any worker exists. Raises: nginx does not start on bad keys.
 function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
+    logs = given.access_log
     pages.begin(given.keeps_pages)
     activity.init(given)
     report.init(given, function() return slot_totals.by_version(router.state.value) end)
+    figures.begin(ngx.now())
+    notice.init(given)
+    health.init(given, function() return router.state.value end)
+    checks_seconds = given.health_check
+    exposition.init(given)
 end
 
 --- init_worker_by_lua: the state is read before the first accept.
@@ -72,6 +97,8 @@ function _M.init_worker()
     every(KEYS_SECONDS, credentials.sync_keys)
     every(ACTIVITY_SECONDS, activity.tick)
     every(REPORT_SECONDS, report.catch_up)
+    every(FORGET_SECONDS, function() figures.forget(router.state.value, ngx.now()) end)
+    every(checks_seconds, health.tick)
 end
 
 -- What routing may want to know of the request at hand, read when it is asked for.
@@ -80,7 +107,7 @@ local request = {
     cookie = function() return ngx.var.http_cookie end,
     method = function() return ngx.var.request_method end,
     path = function() return ngx.var.request_uri end,
-    host = function() return ngx.var.http_host end,
+    host = function() return ngx.var.bg_host end,
     accept = function() return ngx.var.http_accept end,
     referer = function() return ngx.var.http_referer end,
     mode = function() return ngx.var.http_sec_fetch_mode end,
@@ -89,17 +116,27 @@ local request = {
     purpose = function() return ngx.var.http_sec_purpose or ngx.var.http_purpose end,
 }
 
+-- Whose request it is, for the access log; the same for a log-in's token and for the pin beside it.
+local function session_hash(who)
+    if not who.hash then
+        who.hash = crypto.short_hash(who.pin_sid or who.sid)
+    end
+    return who.hash
+end
+
 local function route(is_slotted)
     local var = ngx.var
-    local slot, rule, pin, holder = router.route(request, ngx.time(), is_slotted)
+    local slot, rule, pin, holder, who = router.route(request, ngx.time(), is_slotted)
     if not slot then
         return STABLE, STABLE
     end
     var.bg_version = slot.version
-    -- A preview shows its version, or that it fails: the other one's answer would hide that.
-    local upstream = rule == "preview" and slot.alone or slot.upstream
-    if upstream == slot.name then
-        var.bg_other_version = router.state.value.slots[slot.name == "blue" and "green" or "blue"].version
+    local is_preview = rule == "preview"
+    if slot.upstream == slot.name and not is_preview then
+        var.bg_other_version = router.state.value.slots[OTHER[slot.name]].version
+    end
+    if logs then
+        var.bg_reason, var.bg_session = rule, session_hash(who)
     end
     if pin then
         var.bg_pin = pin
@@ -109,33 +146,46 @@ local function route(is_slotted)
         metrics.add(MIGRATIONS)
     end
     metrics.add(decisions[slot.name][rule])
-    return upstream, slot.name, holder
+    -- A preview shows its version, or that it fails: the other one's answer would hide that.
+    return is_preview and slot.alone or decision.upstream(slot, health.up), slot.name, holder, slot
 end
 
--- The upstream's name, the slot's, and the request's holder. Never throws; a fault routes to the stable slot.
+-- The upstream's name, the slot's, the request's holder, and the slot (bg.routes), where one is known. Never throws; a
+-- fault routes to the stable slot.
 local function route_safely(is_slotted)
-    local ok, upstream, slot, holder = pcall(route, is_slotted)
+    local ok, upstream, name, holder, slot = pcall(route, is_slotted)
     if ok then
-        return upstream, slot, holder
+        return upstream, name, holder, slot
     end
     metrics.add(FAULTS)
     ngx.log(ngx.ERR, "routing failed, the stable slot serves: ", upstream)
     return STABLE, STABLE
 end
 
---- set_by_lua of a location that both slots share: the upstream's name.
-function _M.route()
-    return (route_safely(false))
+-- Whether the gate is closed to the request at hand.
+local function is_closed()
+    local state = router.state.value
+    return state ~= nil and state.gate ~= nil and gate.is_closed(state.gate, ngx.var.bg_allowed ~= "")
 end
 
---- set_by_lua of a slotted location: the upstream's name, with the request counted in until log().
+--- set_by_lua of a location that both slots share: the upstream's name, or "" while the gate is closed.
+function _M.route()
+    return is_closed() and "" or (route_safely(false))
+end
+
+--- set_by_lua of a slotted location: the upstream's name, with the request counted in until log(); or "" while the gate
+-- is closed.
 function _M.slot()
     local leaving = exiting()
     if leaving then -- no timer reads the state for it any more
         router.state:poll()
+        health.sync()
     end
-    local upstream, slot, holder = route_safely(true)
-    local number = open.enter(slot, ngx.var.bg_upgrade ~= "", holder)
+    if is_closed() then
+        return ""
+    end
+    local upstream, name, holder, slot = route_safely(true)
+    local number = open.enter(name, ngx.var.bg_lasting ~= "", holder, slot, ngx.now())
     ngx.var.bg_open = number
     if leaving then
         workers.publish(router.state)
@@ -163,10 +213,68 @@ function _M.preview()
     local given = preview.answer(router.settings, ask, known, reason, now)
     ngx.status = given.status
     ngx.header["Cache-Control"] = "no-store"
-    ngx.header["Referrer-Policy"] = NO_REFERRER
     ngx.header["Set-Cookie"], ngx.header.Location = given.cookie, given.location
     ngx.header["Content-Type"] = "text/plain; charset=utf-8"
     ngx.print(given.text and given.text .. "\n" or "")
+end
+
+-- What the last server that was asked took: the time that the first one was waited for is not its own.
+local function last_seconds(times)
+    return tonumber(match(times or "", "([%d.]+)$"))
+end
+
+local function is_stream(kind)
+    return kind and lower(sub(kind, 1, #STREAM)) == STREAM
+end
+
+-- The figures of a request that was meant for `slot`. What lasts for as long as it likes has no latency.
+local function count(slot, status, began, failed_over, var)
+    figures.finished(slot, status, failed_over)
+    if not began or is_stream(var.sent_http_content_type) then
+        return
+    elseif not failed_over then
+        return figures.took(slot, ngx.now() - began)
+    end
+    local other = router.state.value.slots[OTHER[slot.name]]
+    local seconds = last_seconds(var.upstream_response_time)
+    if seconds and other.version == var.bg_other_version then
+        figures.took(other, seconds)
+    end
+end
+
+-- Waits at the gate, and has the request routed by `enter`; or turns it away.
+local function wait(enter)
+    local upstream
+    repeat
+        local verdict = waiting.pass(router.state, ngx.var.bg_allowed ~= "")
+        if verdict ~= "open" then
+            metrics.add(turned_away[verdict])
+            return notice.send(verdict)
+        end
+        upstream = enter()
+    until upstream ~= ""
+    ngx.var.bg_upstream = upstream
+end
+
+--- access_by_lua where route() has found the gate closed.
+function _M.held_route()
+    return wait(_M.route)
+end
+
+--- access_by_lua where slot() has.
+function _M.held_slot()
+    return wait(_M.slot)
+end
+
+--- content_by_lua of a request that no slot has answered, or not in time.
+function _M.unavailable()
+    if ngx.var.bg_open ~= "" then -- it was meant for a slot
+        health.hurry()
+    end
+    if ngx.status == 504 then
+        return notice.send("timeout", "")
+    end
+    return notice.send("unavailable", ngx.var.bg_retry_after)
 end
 
 --- log_by_lua of the public server: counts out what slot() counted in.
@@ -175,19 +283,26 @@ function _M.log()
     local number = var.bg_open
     if not number or number == "" then
         return
+    elseif number == waiting.HELD then -- the client has gone
+        return waiting.leave()
     end
-    local slot, holder = open.leave(number)
-    local failed = var.bg_failed
-    if ngx.status >= 500 then
-        metrics.add(errors[slot])
-    elseif failed ~= "" then
-        metrics.add(failovers[failed])
+    local name, holder, slot, began = open.leave(number)
+    local status = ngx.status
+    if status >= 500 then
+        metrics.add(errors[name])
+    elseif var.bg_failed ~= "" and health.up[name] ~= false then
+        health.hurry()
+    end
+    if slot then
+        count(slot, status, began, status < 500 and var.bg_failed ~= "", var)
     end
     if holder then
         activity.ended(holder)
     end
     if exiting() then -- no timer ticks in a worker that is leaving, and its WebSockets may outlive it by hours
         workers.publish(router.state)
+        metrics.fold()
+        figures.fold()
         activity.left(number)
     end
 end

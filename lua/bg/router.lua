@@ -208,15 +208,16 @@ local function take_effect(case, request)
     return note(who, who.key, slot.version, request)
 end
 
---- The slot of a request, the rule that chose it, the Set-Cookie value of a pin where one is due, and the holder of the
--- request (bg.activity); see decide().
+--- The slot of a request, the rule that chose it, the Set-Cookie value of a pin where one is due, the holder of the
+-- request (bg.activity), and whose it is: an identity (bg.token), or `{sid}` of a new session. See decide().
 function _M.route(request, now, is_slotted)
     local case = _M.decide(at_hand, request, now, is_slotted)
     if not case then
         return nil
     end
     local holder = take_effect(case, request)
-    return case.slot, case.rule, case.life and credentials.pin_cookie(case.place, case.life, now) or nil, holder
+    local cookie_value = case.life and credentials.pin_cookie(case.place, case.life, now) or nil
+    return case.slot, case.rule, cookie_value, holder, case.who
 end
 
 return _M

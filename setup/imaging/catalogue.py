@@ -81,4 +81,5 @@ IMAGES = (
     demo_app("1.6.8-unhealthy", fault="unhealthy"),
     demo_app("1.6.8-wrong-version", fault="wrong-version"),
     demo_app("1.6.8-crash", fault="crash-after-healthy"),
+    demo_app("1.6.8-deaf", fault="deaf"),
 )

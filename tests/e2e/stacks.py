@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import docker
@@ -43,14 +44,18 @@ class Stack(Project):
 
     def visitor(self) -> requests.Session:
         """A new browser: its own cookies and connections."""
-        return requests.Session()
+        browser = requests.Session()
+        if self.ca:
+            browser.verify = str(self.ca)
+            browser.trust_env = False  # REQUESTS_CA_BUNDLE would outrank it
+        return browser
 
     def log_in(self, user: str = "ada") -> requests.Session:
         """A browser of somebody who has just logged in."""
         browser = self.visitor()
         form = {"user": user, "email": f"{user}@example.test"}
         browser.post(f"{self.url}/login", data=form, timeout=10).raise_for_status()
-        assert "bg_session" in browser.cookies
+        assert f"{'__Host-' if self.tls else ''}bg_session" in browser.cookies
         return browser
 
     def version_of(self, browser: requests.Session, **headers: str) -> str:
@@ -66,6 +71,22 @@ class Stack(Project):
         if self.state()["phase"] == "rest":
             self.bgctl("up-green", NEW)
         self.bgctl("route", "enable-green")
+
+    def settled(self) -> dict[str, Any]:
+        """The proxy's status once nothing is open and every worker has told what it counted."""
+        asked = time.time()
+        status: dict[str, Any] = {}
+
+        def told() -> bool:
+            nonlocal status
+            now = time.time()
+            status = self.proxy_status()
+            read = [now - worker["stateAge"] for worker in status["workers"]]
+            still = sum(slot["open"] for slot in status["slots"].values())
+            return not still and min(read) > asked + 0.01  # clocks of nginx go by milliseconds
+
+        eventually(told, "every worker has told what it counted")
+        return status
 
     def assert_clean_log(self) -> None:
         """No line but those that a test has said it provokes."""

@@ -35,8 +35,8 @@ class People:
                 browser.get(f"{stack.url}/", headers=LOAD, timeout=10).headers["X-Deployment-Version"] == NEW
             )
         self.new = self._arrive("nina")
-        self.expired = self._sign(exp=1_768_471_200)
-        self.gone = self._sign(deploymentVersion="1.0.0")
+        self.expired = self.sign(exp=1_768_471_200)
+        self.gone = self.sign(deploymentVersion="1.0.0")
 
     def _arrive(self, user: str | None) -> requests.Session:
         browser = self.stack.visitor()
@@ -47,7 +47,7 @@ class People:
         browser.get(f"{self.stack.url}/", headers=LOAD, timeout=10)
         return browser
 
-    def _sign(self, **changes: object) -> str:
+    def sign(self, **changes: object) -> str:
         """Signed as the session API does it."""
         keys = self.stack.directory / "keys"
         kid = next((keys / "signing").glob("*.pem")).stem
@@ -133,13 +133,17 @@ def test_explain_says_what_the_proxy_does(people):
 
 
 def test_asking_is_not_activity(people):
-    before = people.stack.census()["versions"]
+    """Who is only asked about is nobody, also once a later request of somebody else has been reported."""
+    ghost = people.sign(userId="ghost", sid="G" * 22)
     for _ in range(20):
-        ask(people, "/", {"Cookie": cookies(people.new), **LOAD})
-    after = people.stack.census()["versions"]
-    assert {version: each["lastActivity"] for version, each in before.items()} == {
-        version: each["lastActivity"] for version, each in after.items()
-    }
+        ask(people, "/", {"Authorization": f"Bearer {ghost}"})
+    people.stack.version_of(people.stack.visitor(), Authorization=f"Bearer {people.sign(userId='real')}")
+
+    def users() -> set[str]:
+        return {each["userId"] for each in people.stack.census(limit=1000)["users"]}
+
+    eventually(lambda: "real" in users(), "the request is reported")
+    assert "ghost" not in users()
 
 
 def files(people: People) -> dict[str, str]:

@@ -170,13 +170,15 @@ def test_28_open_requests_return_to_zero_when_clients_go_away(release):
 
 
 def test_60_a_reload_under_load_loses_nothing(release):
-    """HUP: the old workers finish what they have, WebSockets included."""
+    """HUP: the old workers finish what they have, WebSockets and event streams included."""
     release.start_of_release()
     with LoadProcess(release.url, served={OLD, NEW}, rate=200) as load:
         load.spawn("cookie", 20)
         load.spawn("anonymous", 10)
         load.spawn("websocket", 10)
+        load.spawn("events", 5)
         eventually(lambda: load.snapshot().websockets_opened >= 10, "the WebSockets are open")
+        eventually(lambda: load.snapshot().streams_opened >= 5, "the event streams are open")
         for _ in range(3):
             before = set(workers(release))
             release.container("proxy").kill("SIGHUP")

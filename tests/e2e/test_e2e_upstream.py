@@ -17,8 +17,12 @@ class App(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     seen: ClassVar[list[tuple[str, dict[str, str]]]] = []
+    read: ClassVar[threading.Event] = threading.Event()
 
     def handle_request(self) -> None:
+        if self.path == "/healthz":  # the proxy's own question
+            self.answer(b'{"version": "1.6.7"}')
+            return
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.seen.append((f"{self.command} {self.path}", dict(self.headers)))
         if self.path == "/drop":
@@ -27,6 +31,9 @@ class App(BaseHTTPRequestHandler):
         self.send_response(200)
         if self.path == "/large-headers":
             self.send_header("Content-Security-Policy", "x" * 12_000)
+        if self.path.startswith("/drip"):
+            self.drip()
+            return
         if self.path == "/accel":
             self.send_header("X-Accel-Redirect", "/elsewhere")
         cut = self.path == "/cut"
@@ -34,6 +41,24 @@ class App(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"ok")
         self.close_connection = cut
+
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def drip(self) -> None:
+        """One event, and the next one when somebody has read it."""
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        if self.path == "/drip-unbuffered":
+            self.send_header("X-Accel-Buffering", "no")
+        self.end_headers()
+        self.wfile.write(b"9\r\ndata: 1\n\n\r\n")
+        self.wfile.flush()
+        came = self.read.wait(30)
+        self.wfile.write(b"9\r\ndata: 2\n\n\r\n0\r\n\r\n" if came else b"0\r\n\r\n")
 
     do_GET = do_POST = handle_request  # noqa: N815 - http.server's names
 
@@ -45,7 +70,7 @@ class App(BaseHTTPRequestHandler):
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack at rest of which only the proxy matters: App answers on blue's port."""
     with running(tmp_path_factory.mktemp("upstream") / "project") as one:
-        one.expected.append(r"upstream prematurely closed|reset by peer")
+        one.expected.append(r"upstream prematurely closed|reset by peer|blue is (down|up again): ")
         one.container("frontend-blue").stop(timeout=5)
         server = ThreadingHTTPServer(("127.0.0.1", one.ports.blue), App)
         thread = threading.Thread(target=server.serve_forever)
@@ -118,6 +143,15 @@ def test_26_an_answer_that_breaks_off_is_not_asked_for_again(proxied, app):
     with pytest.raises(requests.RequestException):
         requests.get(f"{proxied.url}/cut", timeout=10)
     assert reached(app) == ["GET /cut"]
+
+
+@pytest.mark.parametrize("path", ["/drip", "/drip-unbuffered"])
+def test_an_event_is_passed_on_when_it_is_written_and_not_when_a_buffer_is_full(proxied, app, path):
+    App.read.clear()
+    with requests.get(f"{proxied.url}{path}", stream=True, timeout=10) as answer:
+        assert answer.raw.read1() == b"data: 1\n\n"
+        App.read.set()
+        assert answer.raw.read() == b"data: 2\n\n"
 
 
 def test_one_bad_request_turns_nobody_away(proxied, app):

@@ -31,6 +31,7 @@ http {
     scgi_temp_path /tmp/scgi;
     lua_package_path "/opt/bgctl/lua/?.lua;;";
     lua_shared_dict bg_metrics 64k;
+    lua_shared_dict bg_figures 256k;
     lua_shared_dict bg_seen %(seen)s;
     lua_shared_dict bg_outbox %(outbox)s;
     lua_shared_dict bg_pages 64k;

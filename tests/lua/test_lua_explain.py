@@ -168,7 +168,7 @@ def requests(draw, pages: str):  # type: ignore[no-untyped-def]
     }
 
 
-RULES = ["preview", "page", "moved", "bearer", "cookie", "pin", "new", "migrated"]
+RULES = ["gate", "preview", "page", "moved", "bearer", "cookie", "pin", "new", "migrated", "health"]
 
 
 @settings(max_examples=1500, deadline=None)
@@ -183,7 +183,7 @@ def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     assert proxy.memory() == before, "asking changes nothing"
 
     slotted = request["path"] != "/api/auth/refresh"
-    slot, rule, pin, _ = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
+    slot, rule, pin, *_ = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
     assert said["reason"] == plain(rule)
     if "slot" in said:
         assert (said["slot"], said["version"]) == (plain(slot[b"name"]), plain(slot[b"version"]))
@@ -217,7 +217,7 @@ def test_a_preview_outranks_everything_but_maint(proxy, name, version):
         "path": "/",
         "headers": {**headers, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
     }
-    slot, rule, pin, holder = proxy.router[b"route"](proxy.asked(request), NOW, True)
+    slot, rule, pin, holder, _ = proxy.router[b"route"](proxy.asked(request), NOW, True)
     serving = {each["version"] for each in (blue, green) if each["state"] != "maint"}
     if version in serving:
         assert (plain(rule), plain(slot[b"version"]), pin) == ("preview", version, None)

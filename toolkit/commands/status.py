@@ -50,7 +50,15 @@ def row(name: str, slot: "SlotView") -> list[object]:
 
 
 def remarks(view: "Overview", now: datetime) -> Iterator[str]:
+    from toolkit import gate
+
     yield proxy_line(view)
+    if view.gate:
+        held = view.proxy.held if view.proxy else None
+        yield f"{gate.describe(view.gate, now, held)}; next: {gate.opener(view.gate)}"
+    for name, slot in view.slots.items():
+        if slot.passed_over:
+            yield f"the proxy finds {name} down: {slot.passed_over}"
     if view.deployment and view.migrated is not None:
         yield f"{words.percent(view.migrated)} of sessions and visitors are on {view.deployment.new}"
     if view.deployment and (empty := words.forecast(view.forecast, now)):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from toolkit.config.rules import Where, problems
-from toolkit.config.tables import HEADERS, Config, Service
+from toolkit.config.tables import HEADERS, Config, HeaderName, HeaderValue, Service
 from toolkit.errors import Refused
 from toolkit.values import Duration, Text
 
@@ -59,13 +59,19 @@ def _config(raw: dict[str, Any], text: str, name: str) -> Config:
     # Services are converted one by one: msgspec's error path does not name the key of a mapping.
     services = raw.pop("services", {})
     config = _convert(raw, Config, (), text, name)
-    config = msgspec.structs.replace(config, headers={**HEADERS, **config.headers})
+    config = msgspec.structs.replace(config, headers=_with_defaults(config.headers))
     if not isinstance(services, dict):
         raise _refusal(text, name, ("services",), "must be tables such as [services.frontend]")
     converted = {
         key: _convert(value, Service, ("services", key), text, name) for key, value in services.items()
     }
     return msgspec.structs.replace(config, services=converted)
+
+
+def _with_defaults(headers: dict[HeaderName, HeaderValue]) -> dict[HeaderName, HeaderValue]:
+    """Names of headers are the same in any letters."""
+    written = {name.lower() for name in headers}
+    return {name: value for name, value in HEADERS.items() if name.lower() not in written} | headers
 
 
 def _convert(raw: object, kind: type[T], at: Where, text: str, name: str) -> T:

@@ -22,6 +22,10 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("proxy", "control"), 'must be on a loopback address; write control = "127.0.0.1:9180"'
     if config.tokens.leeway > 300:
         yield ("tokens", "leeway"), 'is more than 5m; write leeway = "60s"'
+    yield from _tls_problems(config)
+    yield from _header_problems(config)
+    if any(network.endswith("/0") for network in config.proxy.trusted):
+        yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
     yield from _durations_that_are_off(config)
     for name, service in config.services.items():
         yield from _service_problems(name, service)
@@ -36,6 +40,45 @@ def _durations_that_are_off(config: Config) -> Iterator[tuple[Where, str]]:
         for key, value in msgspec.structs.asdict(getattr(config, table)).items():
             if isinstance(value, Duration) and not value and (table, key) not in MAY_BE_OFF:
                 yield (table, key), 'cannot be off; write a duration such as "30s"'
+
+
+def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    tls = config.tls
+    if tls.on and not tls.key:
+        yield ("tls", "certificate"), 'is without its private key; add key = "certs/privkey.pem"'
+    if tls.key and not tls.on:
+        yield ("tls", "key"), 'is without its certificate; add certificate = "certs/fullchain.pem"'
+    if tls.on and not config.proxy.secure_cookies:
+        yield ("proxy", "secure_cookies"), "is false, and [tls] is on: browsers come by HTTPS; remove it"
+    if tls.http3 and not tls.on:
+        yield ("tls", "http3"), 'needs TLS; add certificate = "certs/fullchain.pem" and its key'
+    if tls.acme_webroot and not re.fullmatch(r"proxy/(?!tls(/|$)).+", tls.acme_webroot):
+        yield ("tls", "acme_webroot"), 'must be below proxy/, which the proxy sees; write "proxy/acme"'
+
+
+# What nginx or we set ourselves, for each answer anew.
+OWN_HEADERS = {
+    "strict-transport-security": "is [tls] hsts; remove it here",
+    "alt-svc": "is [tls] http3; remove it here",
+}
+TAKEN_HEADERS = re.compile(
+    r"set-cookie|location|connection|upgrade|transfer-encoding|date|server|content-(length|type|encoding)"
+    r"|x-deployment-.*|retry-after",
+    re.IGNORECASE,
+)
+
+
+def _header_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    seen: set[str] = set()
+    for name in config.headers:
+        lower = name.lower()
+        if lower in OWN_HEADERS:
+            yield ("headers", name), OWN_HEADERS[lower]
+        elif TAKEN_HEADERS.fullmatch(name):
+            yield ("headers", name), "belongs to each answer; remove it"
+        elif lower in seen:
+            yield ("headers", name), "is there twice, in other letters; keep one"
+        seen.add(lower)
 
 
 def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]]:
@@ -55,8 +98,10 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
 
 
 def _duplicates(config: Config) -> Iterator[tuple[Where, str]]:
+    yield from _wildcards(config)
     seen: dict[object, str] = {config.proxy.listen: "proxy.listen"}
     claims: list[tuple[Where, object]] = [(("proxy", "control"), config.proxy.control)]
+    claims += [(("tls", "listen"), config.tls.listen)] if config.tls.on else []
     for name, service in config.services.items():
         claims += [(("services", name, key), getattr(service, key)) for key in (*SLOTS, "address")]
         claims += [(("services", name, "routes"), route) for route in service.routes]
@@ -64,3 +109,14 @@ def _duplicates(config: Config) -> Iterator[tuple[Where, str]]:
         if value is not None and value in seen:
             yield where, f"{value} is already taken by {seen[value]}; each needs its own"
         seen[value] = ".".join(where)
+
+
+def _wildcards(config: Config) -> Iterator[tuple[Where, str]]:
+    """Two listeners on one port, of which one takes every address."""
+    by_port: dict[int, str] = {}
+    for name, address in config.listeners.items():
+        other = by_port.setdefault(address.port, name)
+        pair = (address, config.listeners[other])
+        hosts = {each.host for each in pair}
+        if len(hosts) == 2 and any(each.wildcard for each in pair):
+            yield tuple(name.split(".")), f"{address} clashes with {other}; give it another port"

@@ -116,11 +116,12 @@ class Proxy(Table, frozen=True):
 
 
 class Tls(Table, frozen=True):
-    """On where `certificate` is given."""
+    """On where `certificate` is given. `port`: the one that browsers see, where another than `listen`'s."""
 
     certificate: Path = Path("")
     key: Path = Path("")
     listen: Address = Address("0.0.0.0:443")
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
     http3: bool = False
     redirect: bool = True
     hsts: Duration = Duration(365 * 86400)
@@ -129,6 +130,10 @@ class Tls(Table, frozen=True):
     @property
     def on(self) -> bool:
         return self.certificate != ""
+
+    @property
+    def public_port(self) -> int:
+        return self.port or self.listen.port
 
 
 class Tokens(Table, frozen=True):
@@ -240,6 +245,12 @@ class Config(Table, frozen=True):
     maintenance: Maintenance = Maintenance()
     preview: Preview = Preview()
     canary: Canary = Canary()
+
+    @property
+    def listeners(self) -> dict[str, Address]:
+        """Where the proxy listens, by setting."""
+        found = {"proxy.listen": self.proxy.listen, "proxy.control": self.proxy.control}
+        return found | ({"tls.listen": self.tls.listen} if self.tls.on else {})
 
     @property
     def slotted(self) -> dict[str, Service]:

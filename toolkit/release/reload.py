@@ -2,19 +2,64 @@
 
 from collections.abc import Iterable
 
-from toolkit import atomic, render
-from toolkit.errors import Failed
-from toolkit.proxy import Status
+from toolkit import atomic, ports, render
+from toolkit.certificate import Certificate
+from toolkit.errors import Failed, Refused
+from toolkit.proxy import Status, reachable
+from toolkit.release import certificates
 from toolkit.site import Site
 
 CANDIDATE = "nginx.conf.new"
 
 
+def run(site: Site, dry_run: bool = False, wait: float = 0) -> str | None:
+    """`bgctl reload`: a note of what was done, or None where there was nothing to do.
+
+    Raises Refused, with nothing changed, for what the proxy would not take. Waits `wait` s for another bgctl.
+    """
+    files, certificate = wanted(site)
+    check_listeners(site)
+    if is_loaded(site, files):
+        return None
+    if not (site.engine.running("proxy") and reachable(site.proxy, tries=3)):
+        raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
+    tls = f", certificate of {certificate}" if certificate else ""
+    if dry_run:
+        return f"would test and load the new configuration{tls}"
+    with site.change("reload", wait=wait):
+        return f"{apply(site, files)}{tls}"
+
+
+def wanted(site: Site) -> tuple[dict[str, bytes], Certificate | None]:
+    """What belongs in proxy/, name to content. Raises Refused where a certificate or page is no good."""
+    found = certificates.wanted(site)
+    if found is None:
+        return render.files(site.config, site.root), None
+    name = certificates.name_of(found)
+    return {name: found.pem, **render.files(site.config, site.root, name)}, found
+
+
+def check_listeners(site: Site) -> None:
+    """Raises Refused where the proxy could not listen: it would go on with its old configuration."""
+    now = stored(site, ["nginx.conf"]).get("nginx.conf", b"").decode()
+    for name, address in site.config.listeners.items():
+        if f"listen {address}" not in now:
+            ports.check_allowed(name, address)
+            if not ports.is_free(address):
+                why = f"{name} in bgctl.toml"
+                raise Refused(f"{address} is taken by {ports.holder(address)}", why, "name another port")
+
+
+def is_loaded(site: Site, files: dict[str, bytes]) -> bool:
+    return stored(site, files) == files and loaded(site) == render.digest(files)
+
+
 def apply(site: Site, files: dict[str, bytes]) -> str:
-    """Raises Failed with the old configuration in place and in service."""
-    old = stored(site, files)
-    if old == files and loaded(site) == render.digest(files):
+    """Raises Refused or Failed with the old configuration in place and in service."""
+    if is_loaded(site, files):
         return "runs with this configuration already"
+    old = stored(site, files)
+    prepare(site, files)
     test(site, files["nginx.conf"])
     store(site, files)
     try:
@@ -26,13 +71,23 @@ def apply(site: Site, files: dict[str, bytes]) -> str:
     return "took the new configuration"
 
 
+def prepare(site: Site, files: dict[str, bytes]) -> None:
+    """What nginx.conf will name: it does nobody any harm before."""
+    certificates.make_folders(site)
+    certificates.make_quic_key(site)
+    for name in _keys(files):
+        certificates.write(site, name, files[name])
+
+
 def test(site: Site, conf: bytes) -> None:
+    """Raises Refused with what nginx says."""
     candidate = site.proxy_dir / CANDIDATE
     atomic.write(candidate, conf)
     try:
         site.engine.exec("proxy", "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
     except Failed as error:
-        raise Failed("the proxy refuses the new configuration", error.why, "bgctl doctor") from None
+        next = "write http3 = false: this nginx has none" if "http_v3" in error.why else "bgctl doctor"
+        raise Refused("the proxy refuses the new configuration", error.why, next) from None
     finally:
         candidate.unlink(missing_ok=True)
 
@@ -50,15 +105,17 @@ def hang_up(site: Site) -> None:
 
 
 def store(site: Site, files: dict[str, bytes]) -> None:
+    """Keys first: nginx.conf names them."""
     site.proxy_dir.mkdir(exist_ok=True)
-    for name, data in files.items():
-        atomic.write(site.proxy_dir / name, data)
+    prepare(site, files)
+    for name in files.keys() - _keys(files):
+        atomic.write(site.proxy_dir / name, files[name])
 
 
 def stored(site: Site, names: Iterable[str]) -> dict[str, bytes]:
     """What is on disk, without what is missing there."""
-    paths = [site.proxy_dir / name for name in names]
-    return {path.name: path.read_bytes() for path in paths if path.exists()}
+    paths = {name: site.proxy_dir / name for name in names}
+    return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
 
 
 def loaded(site: Site) -> str | None:
@@ -71,3 +128,8 @@ def loaded(site: Site) -> str | None:
 def mark_loaded(site: Site, files: dict[str, bytes]) -> None:
     """Only now: a run that was killed on the way loads again."""
     atomic.write(site.proxy_dir / render.LOADED, render.digest(files).encode())
+    certificates.prune(site, _keys(files))
+
+
+def _keys(files: dict[str, bytes]) -> set[str]:
+    return files.keys() - set(render.NAMES)

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from toolkit import enginefile, render, slots, state
+from toolkit import enginefile, slots, state
 from toolkit.compose import Compose
 from toolkit.errors import Failed, Refused
 from toolkit.proxy import reachable
-from toolkit.release import reload
+from toolkit.release import certificates, reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
@@ -58,6 +58,7 @@ def check(site: Site, target: State, pull: bool) -> Compose:
     if target.phase == "rest" and wanted and wanted != blue:
         why = f"blue serves {blue}; a new version is a release"
         raise Refused(f"CURRENT_VERSION is {wanted} in {site.env_path.name}", why, f"bgctl up-green {wanted}")
+    reload.wanted(site)  # a certificate or page that will not do is told now
     versions = in_service(target)
     services = ["proxy", *[m[0] for slot in versions for m in slots.members(site, slot)]]
     if not adopted(site):  # later on, they must not keep the rest from coming back: see start_shared
@@ -106,6 +107,7 @@ def make_folders(site: Site) -> str:
     site.data_dir.mkdir(exist_ok=True)
     site.data_dir.chmod(0o750)  # it holds e-mail addresses
     (site.data_dir / "redis").mkdir(exist_ok=True)  # or the engine makes it, for root
+    certificates.make_folders(site)
     if (group := site.engine.group) is not None:
         _own(site.data_dir, group, group)
         _own(site.keys_dir, -1, group)
@@ -172,14 +174,14 @@ def start_store(site: Site, name: str) -> str:
 
 def start_proxy(site: Site) -> str:
     """A proxy that does not answer cannot be reloaded, and may be dying of what it has loaded: a new one."""
-    files = render.files(site.config)
+    files, _ = reload.wanted(site)
     if site.engine.running("proxy") and reachable(site.proxy, tries=3):
         return reload.apply(site, files)
     reload.store(site, files)
     blue = site.state().slots.blue.version or ""
     site.engine.up("proxy", site.compose_env(blue, blue))
     reload.mark_loaded(site, files)
-    return f"listens on {site.config.proxy.listen}"
+    return f"listens on {' and '.join(slots.public(site))}"
 
 
 def await_routing(site: Site) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,19 +30,45 @@ class Board:
     def __init__(self) -> None:
         self._notes: deque[Note] = deque(maxlen=SHOWN)
         self._seen: OrderedDict[str, int] = OrderedDict()
+        self._waiting: set[asyncio.Event] = set()
 
     def __iter__(self) -> Iterator[Note]:
         """Newest first."""
         return reversed(self._notes)
 
+    @property
+    def newest(self) -> Note | None:
+        return self._notes[-1] if self._notes else None
+
+    @property
+    def ledger(self) -> Mapping[str, int]:
+        """How often each key has arrived here."""
+        return self._seen
+
     def post(self, key: str, author: str, text: str) -> int:
         """Pin a note once per key; return how often this process has now seen the key."""
-        self._seen[key] = seen = self.seen(key) + 1
+        seen = self.arrived(key)
         if seen == 1:
             self._notes.append(Note(author, text, datetime.now(UTC)))
+            for event in self._waiting:
+                event.set()
+        return seen
+
+    def arrived(self, key: str) -> int:
+        """Enter a key into the ledger; return how often this process has now seen it."""
+        self._seen[key] = seen = self.seen(key) + 1
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
         return seen
 
     def seen(self, key: str) -> int:
         return self._seen.get(key, 0)
+
+    @contextmanager
+    def heard(self, event: asyncio.Event) -> Iterator[None]:
+        """Sets the event when a note is pinned."""
+        self._waiting.add(event)
+        try:
+            yield
+        finally:
+            self._waiting.discard(event)

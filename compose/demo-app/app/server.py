@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import re
 import signal
 from collections.abc import AsyncIterator
@@ -15,6 +16,8 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.typedefs import Handler
 
+from .farewell import End, Farewell
+from .files import LARGEST, blocks, digest, digest_of
 from .logbook import Logbook
 from .notes import LONGEST, Board
 from .pages import Assets, Pages
@@ -23,7 +26,7 @@ from .settings import VERSION, Settings
 
 
 class OpenRequests:
-    """How many requests are being answered, WebSockets left out, and a way to wait until there are none."""
+    """How many requests are being answered, and a way to wait until there are none."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -50,11 +53,13 @@ PAGES = web.AppKey("pages", Pages)
 BOARD = web.AppKey("board", Board)
 LOGBOOK = web.AppKey("logbook", Logbook)
 OPEN = web.AppKey("open", OpenRequests)
-SOCKETS = web.AppKey("sockets", set[web.WebSocketResponse])
-CLOSING = web.AppKey("closing", asyncio.Event)
+FAREWELL = web.AppKey("farewell", Farewell)
 
 SESSION_COOKIES = ("__Host-bg_session", "bg_session")
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+LAST_EVENT = re.compile(r"[0-9]{1,15}")
+NUMBER = re.compile(r"[0-9]{1,4}")
+LONGEST_POLL = 300  # seconds
 NO_STORE = {"Cache-Control": "no-store"}
 FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -69,9 +74,8 @@ def create_app(settings: Settings) -> web.Application:
     app[PAGES] = Pages(settings.version, app[ASSETS])
     app[BOARD] = Board()
     app[LOGBOOK] = Logbook()
-    app[SOCKETS] = set()
     app[OPEN] = OpenRequests()
-    app[CLOSING] = asyncio.Event()
+    app[FAREWELL] = Farewell()
     app.cleanup_ctx.append(_session_api)
     app.add_routes(routes)
     return app
@@ -88,8 +92,6 @@ async def _session_api(app: web.Application) -> AsyncIterator[None]:
 async def friendly(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error becomes a page, or JSON for those who ask for it; never a traceback."""
     try:
-        if request.path == "/ws":
-            return await handler(request)
         with request.app[OPEN]:
             return await handler(request)
     except web.HTTPNotFound:
@@ -168,15 +170,90 @@ async def log_entries(request: web.Request) -> web.Response:
 
 @routes.get("/api/events")
 async def events(request: web.Request) -> web.StreamResponse:
-    """A stream (server-sent events): every second, which version it comes from, until one side ends."""
-    headers = NO_STORE | {"Content-Type": "text/event-stream"}
+    """A stream (server-sent events): every second, which version it comes from, until one side ends.
+
+    Numbers go on after Last-Event-ID. The last event is `bye`: come back, but not all at once (`retry`).
+    """
+    headers = NO_STORE | {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
     stream = web.StreamResponse(headers=headers)
     await stream.prepare(request)
-    while not request.app[CLOSING].is_set():
-        await stream.write(f"data: {request.app[SETTINGS].version}\n\n".encode())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(request.app[CLOSING].wait(), 1)
+    await stream.write(f"retry: {random.randint(500, 2500)}\n\n".encode())  # noqa: S311
+    last = request.headers.get("Last-Event-ID", "")
+    number = int(last) if LAST_EVENT.fullmatch(last) else 0
+    version, over = request.app[SETTINGS].version, asyncio.Event()
+    with request.app[FAREWELL].on(setting(over)), contextlib.suppress(ConnectionResetError):
+        while not over.is_set():
+            number += 1
+            await stream.write(f"id: {number}\ndata: {version}\n\n".encode())
+            await waited(over, 1)
+        await stream.write(f"event: bye\ndata: {version}\n\n".encode())
     return stream
+
+
+@routes.get("/api/wait")
+async def wait_for_note(request: web.Request) -> web.Response:
+    """A long poll: the next note, or none after `seconds`, or none at once when this process is to end."""
+    board, event = request.app[BOARD], asyncio.Event()
+    seconds = min(number_of(request.query.get("seconds", "25")), LONGEST_POLL)
+    before = board.newest
+    with board.heard(event), request.app[FAREWELL].on(setting(event)):
+        await waited(event, seconds)
+    note = board.newest if board.newest is not before else None
+    answer = {"version": request.app[SETTINGS].version, "note": note.as_dict() if note else None}
+    return web.json_response(answer, headers=NO_STORE)
+
+
+def setting(event: asyncio.Event) -> End:
+    async def end() -> None:
+        event.set()
+
+    return end
+
+
+async def waited(event: asyncio.Event, seconds: float) -> None:
+    """Until the event is set, or the time is over."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+def number_of(text: str) -> int:
+    """Raise HTTPBadRequest when it is none."""
+    if not NUMBER.fullmatch(text):
+        raise web.HTTPBadRequest(reason="Not a number")
+    return int(text)
+
+
+@routes.get("/api/files/{megabytes}")
+async def download(request: web.Request) -> web.StreamResponse:
+    """A large file with its digest."""
+    version, megabytes = request.app[SETTINGS].version, number_of(request.match_info["megabytes"])
+    if megabytes > LARGEST:
+        raise web.HTTPBadRequest(reason=f"A file has at most {LARGEST} megabytes")
+    whole = await asyncio.to_thread(digest, version, megabytes)
+    headers = NO_STORE | {"Content-Type": "application/octet-stream", "Repr-Digest": whole}
+    response = web.StreamResponse(headers=headers)
+    response.content_length = megabytes * 1024 * 1024
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionResetError):
+        for block in blocks(version, megabytes):
+            await response.write(block)
+    return response
+
+
+@routes.post("/api/files")
+async def upload(request: web.Request) -> web.Response:
+    """The digest of what is sent. Needs an Idempotency-Key, for the ledger."""
+    key = key_of(request)
+    whole, size = await digest_of(request.content.iter_any())
+    seen = request.app[BOARD].arrived(key)
+    answer = {"version": request.app[SETTINGS].version, "bytes": size, "seen": seen}
+    return web.json_response(answer, status=201, headers=NO_STORE | {"Repr-Digest": whole})
+
+
+@routes.get("/api/ledger")
+async def whole_ledger(request: web.Request) -> web.Response:
+    """How often this process has seen each key."""
+    return web.json_response(dict(request.app[BOARD].ledger), headers=NO_STORE)
 
 
 @routes.get("/assets/{name}")
@@ -279,9 +356,7 @@ async def notes(request: web.Request) -> web.Response:
 @routes.post("/api/notes")
 async def post_note(request: web.Request) -> web.Response:
     """Needs an Idempotency-Key. 201 for a new note, 200 for one that was posted before."""
-    key = request.headers.get("Idempotency-Key", "")
-    if not IDEMPOTENCY_KEY.fullmatch(key):
-        raise web.HTTPBadRequest(reason="Idempotency-Key is missing or malformed")
+    key = key_of(request)
     text = (await _json_object(request)).get("text")
     if not (isinstance(text, str) and 1 <= len(text.strip()) <= LONGEST):
         raise web.HTTPBadRequest(reason=f"A note has 1 to {LONGEST} characters")
@@ -291,6 +366,14 @@ async def post_note(request: web.Request) -> web.Response:
         request.app[LOGBOOK].enter(author, "pinned a note")
     answer = {"id": key, "seen": seen, "version": request.app[SETTINGS].version}
     return web.json_response(answer, status=201 if seen == 1 else 200, headers=NO_STORE)
+
+
+def key_of(request: web.Request) -> str:
+    """Raise HTTPBadRequest when it has none."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise web.HTTPBadRequest(reason="Idempotency-Key is missing or malformed")
+    return key
 
 
 @routes.get("/api/notes/{key}")
@@ -304,20 +387,22 @@ async def ledger(request: web.Request) -> web.Response:
 async def echo(request: web.Request) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(heartbeat=30, timeout=2, max_msg_size=64 * 1024)
     await socket.prepare(request)
-    sockets = request.app[SOCKETS]
-    sockets.add(socket)
     try:
-        await socket.send_json({"version": request.app[SETTINGS].version, "slot": slot_of(request)})
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                await socket.send_str(message.data)
-            elif message.type is WSMsgType.BINARY:
-                await socket.send_bytes(message.data)
+        with request.app[FAREWELL].on(lambda: close(socket)):
+            await socket.send_json({"version": request.app[SETTINGS].version, "slot": slot_of(request)})
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    await socket.send_str(message.data)
+                elif message.type is WSMsgType.BINARY:
+                    await socket.send_bytes(message.data)
     except ConnectionResetError:
         pass  # the client has gone
-    finally:
-        sockets.discard(socket)
     return socket
+
+
+async def close(socket: web.WebSocketResponse) -> None:
+    """1012: the service restarts."""
+    await socket.close(code=WSCloseCode.SERVICE_RESTART, message=b"restarting")
 
 
 async def serve(app: web.Application) -> None:
@@ -331,7 +416,7 @@ async def serve(app: web.Application) -> None:
         app,
         access_log=None,
         keepalive_timeout=settings.keepalive,
-        shutdown_timeout=1,
+        shutdown_timeout=0.1,
         max_field_size=16 * 1024,  # what the proxy lets through
     )
     await runner.setup()
@@ -343,20 +428,11 @@ async def serve(app: web.Application) -> None:
             asyncio.get_running_loop().add_signal_handler(number, told.set)
         log.info("Slipway %s listens on port %d", settings.version, site.port)
         await told.wait()
-        app[CLOSING].set()
+        if settings.fault == "deaf":
+            await asyncio.Event().wait()
         await site.stop()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(settings.grace):
-                await asyncio.gather(_close_sockets(app), app[OPEN].ended())
+            async with asyncio.timeout(settings.end):
+                await asyncio.gather(app[FAREWELL].say(settings.spread), app[OPEN].ended())
     finally:
         await runner.cleanup()
-
-
-async def _close_sockets(app: web.Application) -> None:
-    """Close with 1012 (service restart), spread over the grace period so that not all return at once."""
-    sockets = app[SOCKETS]
-    pause = app[SETTINGS].grace / (len(sockets) + 1)
-    async with asyncio.TaskGroup() as closing:
-        for socket in list(sockets):
-            closing.create_task(socket.close(code=WSCloseCode.SERVICE_RESTART, message=b"restarting"))
-            await asyncio.sleep(pause)

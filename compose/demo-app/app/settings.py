@@ -8,20 +8,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-FAULTS = ("", "unhealthy", "wrong-version", "crash-after-healthy")
+FAULTS = ("", "unhealthy", "wrong-version", "crash-after-healthy", "deaf")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`keepalive` and `grace` are seconds. `fault` makes the app misbehave on purpose, for tests."""
+    """`keepalive` and `grace` are seconds; `grace` is what lies between SIGTERM and SIGKILL.
+
+    `fault` makes the app misbehave on purpose, for tests.
+    """
 
     version: str
     port: int = 3000
     keepalive: float = 75.0
-    grace: float = 5.0
+    grace: float = 10.0
     fault: str = ""
     session_api_url: str = "http://session-api:8090"
     service_key_file: Path = Path("/keys/service.key")
+
+    @property
+    def spread(self) -> float:
+        """Seconds over which good-byes are spread: what is told last has time to end."""
+        return self.grace * 0.7
+
+    @property
+    def end(self) -> float:
+        """Seconds after which nothing is waited for any more: before SIGKILL."""
+        return self.grace * 0.9
 
 
 def from_env(env: Mapping[str, str]) -> Settings:
@@ -36,7 +49,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         version=version,
         port=int(env.get("PORT") or 3000),
         keepalive=float(env.get("KEEPALIVE") or 75),
-        grace=float(env.get("GRACE") or 5),
+        grace=float(env.get("GRACE") or 10),
         fault=fault,
         session_api_url=env.get("SESSION_API_URL") or "http://session-api:8090",
         service_key_file=Path(env.get("SERVICE_KEY_FILE") or "/keys/service.key"),

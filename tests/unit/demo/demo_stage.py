@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import io
 import json
 import sys
 import uuid
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import ClientSession, CookieJar, DummyCookieJar, WSMsgType, web
+from aiohttp import ClientResponse, ClientSession, CookieJar, DummyCookieJar, WSMsgType, web
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "compose" / "demo-app")]  # the app is no installed package
@@ -110,10 +111,11 @@ class Proxy:
         self.migrate = False
         self.trick: Callable[[web.Request, str], Awaitable[web.Response | str | None]] | None = None
         self.sockets: set[web.WebSocketResponse] = set()
+        self.streams: list[web.Request] = []
         self._pages: dict[tuple[str, str], str] = {}
 
     def app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_route("*", "/{rest:.*}", self.handle)
         app.cleanup_ctx.append(self._client)
         return app
@@ -135,15 +137,30 @@ class Proxy:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self.tunnel(request, url, slot)
         async with self.http.request(
-            request.method, url, headers=headers, data=await request.read(), allow_redirects=False
+            request.method, url, headers=headers, data=io.BytesIO(await request.read()), allow_redirects=False
         ) as got:
+            if got.headers.get("Content-Type") == "text/event-stream":
+                return await self.pour(request, got, version)
             response = web.Response(status=got.status, body=await got.read())
-            for name in ("Content-Type", "Location", "Set-Cookie", "Cache-Control"):
+            for name in ("Content-Type", "Location", "Set-Cookie", "Cache-Control", "Repr-Digest"):
                 if name in got.headers:
                     response.headers[name] = got.headers[name]
         response.headers["X-Deployment-Version"] = version
         response.headers.add("Set-Cookie", f"bg_pin={route.pin}; Path=/")
         self._pages[route.sid, request.path] = version
+        return response
+
+    async def pour(self, request: web.Request, got: ClientResponse, version: str) -> web.StreamResponse:
+        """A stream as it comes."""
+        headers = {"Content-Type": "text/event-stream", "X-Deployment-Version": version}
+        response = web.StreamResponse(headers=headers)
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        self.streams.append(request)
+        with contextlib.suppress(ConnectionResetError):
+            async for chunk in got.content.iter_any():
+                await response.write(chunk)
+        self.streams.remove(request)
         return response
 
     def route(self, request: web.Request) -> Route:

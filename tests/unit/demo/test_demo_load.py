@@ -6,12 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from demo_play import NEW, OLD, playing, run, until
 from demo_stage import Stage, stage_of
 
-from demo.load import KINDS, Load, LoadError, LoadProcess, Tally, tally, websocket
-from demo.load.judgement import Session, Verdict
+from demo.load import KINDS, Ledger, Load, LoadError, LoadProcess, Tally, tally, websocket
+from demo.load.judgement import Page, Session, Verdict
 from demo.load.tally import Recorder
 
 
@@ -207,6 +207,57 @@ def test_a_websocket_that_ends_but_not_by_us_is_cut(service_key: Path, code: int
         assert final.close_codes == {str(code or 1006): 4} and final.failed == 0
 
     run(scenario())
+
+
+def test_an_event_stream_that_breaks_off_is_cut_and_asked_for_again(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"events": 4}) as play:
+            await until(lambda: len(play.proxy.streams) == 4)
+            for request in list(play.proxy.streams):
+                assert request.transport is not None
+                request.transport.abort()
+            await until(lambda: play.load.tally().streams_opened >= 8)
+            final = await play.load.stop()
+        assert (final.streams_cut, final.streams_renewed, final.failed) == (4, 0, 0), final.failures
+        assert not final.clean
+
+    run(scenario())
+
+
+def test_a_ledger_adds_up_what_all_processes_have_seen(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {"upload": 2, "anonymous": 4}) as play:
+            await until(lambda: play.load.tally().uploads >= 2)
+            await play.load.stop()
+            posts = play.load.posts
+            ledger = Ledger()
+            for slot, version in (("blue", OLD), ("green", NEW), ("gone", OLD)):
+                base = "http://127.0.0.1:1" if slot == "gone" else play.stage.backends[version]
+                await asyncio.to_thread(ledger.read, base, slot)
+            assert (ledger.doubled(), ledger.lost(posts)) == ([], [])
+            key = next(key for key, answered in posts.items() if answered)
+            async with ClientSession() as http:
+                note, headers = {"text": "again"}, {"Idempotency-Key": key}
+                url = play.stage.backends[NEW] + "/api/notes"
+                await (await http.post(url, json=note, headers=headers)).read()
+            await asyncio.to_thread(ledger.read, play.stage.backends[NEW], "green")
+            assert ledger.doubled() == [key]
+            assert ledger.lost({"never-arrived": True, "failed": False}) == ["never-arrived"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("signed", "migrated", "flips"), [(NEW, False, False), (OLD, False, True), (NEW, True, True)]
+)
+def test_a_page_goes_home_with_its_session_when_the_tokens_version_is_served_again(
+    signed: str, migrated: bool, flips: bool
+) -> None:
+    """Green was withdrawn when the page was loaded, and comes back."""
+    session = Session(OLD, signed, migrated)
+    page = Page("/", OLD, session)
+    assert (page.judge(NEW, {OLD, NEW}) is Verdict.FLIPPED) == flips
+    assert page.version == (OLD if flips else NEW)
 
 
 def test_a_post_that_arrives_twice_is_seen(service_key: Path) -> None:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import config, render
+from toolkit import __version__, config, render
 
-EXAMPLE = (Path(__file__).parents[3] / "bgctl.example.toml").read_text()
+ROOT = Path(__file__).parents[3]
+EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
 CONFIG = config.parse(EXAMPLE)
 
 
 def test_every_address_and_route_is_in_the_rendered_configuration() -> None:
-    conf = render.files(CONFIG)["nginx.conf"].decode()
+    conf = render.files(CONFIG, ROOT)["nginx.conf"].decode()
     for service in CONFIG.services.values():
         for address in filter(None, (service.blue, service.green, service.address)):
             assert f"server {address}" in conf
@@ -27,7 +28,7 @@ def test_every_address_and_route_is_in_the_rendered_configuration() -> None:
 
 def test_times_are_nginx_times() -> None:
     text = EXAMPLE.replace('connect_timeout = "2s"', 'connect_timeout = "250ms"').replace('"60s"', '"2m"', 1)
-    conf = render.files(config.parse(text))["nginx.conf"].decode()
+    conf = render.files(config.parse(text), ROOT)["nginx.conf"].decode()
     assert "proxy_connect_timeout 250ms;" in conf
     assert "proxy_read_timeout 120s;" in conf
 
@@ -56,6 +57,18 @@ def test_settings() -> None:
             {"location": "/api/deployment/", "service": "session-api", "slotted": False},
             {"location": "= /.well-known/jwks.json", "service": "session-api", "slotted": False},
         ],
+        "access_log": False,
+        "peers": [
+            {"slot": slot, "service": "frontend", "address": address, "path": "/healthz"}
+            for slot, address in (("blue", "127.0.0.1:8081"), ("green", "127.0.0.1:8083"))
+        ],
+        "health_check": 2,
+        "health_timeout": 1,
+        "health_fails": 3,
+        "unavailable_page": "/etc/bgctl/unavailable.html",
+        "maintenance_page": "/etc/bgctl/maintenance.html",
+        "version": __version__,
+        "drain_deadline": 0,
     }
 
 
@@ -83,14 +96,14 @@ def test_every_service_has_its_upstreams() -> None:
 
 
 def test_the_digest_tells_configurations_apart() -> None:
-    one = render.files(CONFIG)
-    other = render.files(config.parse(EXAMPLE.replace('pin_idle = "30m"', 'pin_idle = "31m"')))
-    assert render.digest(one) == render.digest(render.files(CONFIG)) != render.digest(other)
+    one = render.files(CONFIG, ROOT)
+    other = render.files(config.parse(EXAMPLE.replace('pin_idle = "30m"', 'pin_idle = "31m"')), ROOT)
+    assert render.digest(one) == render.digest(render.files(CONFIG, ROOT)) != render.digest(other)
 
 
 def test_the_app_is_told_how_browsers_come() -> None:
     """By HTTPS where cookies are secure, though TLS ends in front of the proxy; else as they reached it."""
     for secure, scheme in (("true", "https"), ("false", "$scheme")):
         text = EXAMPLE.replace("secure_cookies = true", f"secure_cookies = {secure}")
-        conf = render.files(config.parse(text))["nginx.conf"].decode()
+        conf = render.files(config.parse(text), ROOT)["nginx.conf"].decode()
         assert f"X-Forwarded-Proto {scheme};" in conf

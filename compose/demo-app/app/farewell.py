@@ -1,0 +1,56 @@
+"""A polite end: what is held open is told to end one by one, so that not all come back at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+
+End = Callable[[], Awaitable[object]]
+
+
+def moments(count: int, seconds: float) -> Iterator[float]:
+    """When each of `count` ends: one in each of `count` equal parts of `seconds`, somewhere within it."""
+    return ((number + random.random()) * seconds / count for number in range(count))  # noqa: S311
+
+
+class Farewell:
+    """WebSockets, event streams and long polls: each says how it is to be ended."""
+
+    def __init__(self) -> None:
+        self._ends: set[End] = set()
+        self._telling: set[asyncio.Task[None]] = set()
+        self._begun = False
+
+    @contextmanager
+    def on(self, end: End) -> Iterator[None]:
+        """Who comes when the farewell has begun is told at once."""
+        self._ends.add(end)
+        if self._begun:
+            self._tell(end)
+        try:
+            yield
+        finally:
+            self._ends.discard(end)
+
+    def _tell(self, end: End) -> None:
+        task = asyncio.create_task(_quietly(end))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def say(self, seconds: float) -> None:
+        """Tells everyone, spread over `seconds`."""
+        self._begun = True
+        now = asyncio.get_running_loop().time
+        begun, leaving = now(), random.sample(list(self._ends), len(self._ends))
+        for end, due in zip(leaving, moments(len(leaving), seconds), strict=True):
+            await asyncio.sleep(begun + due - now())
+            if end in self._ends:
+                self._tell(end)
+
+
+async def _quietly(end: End) -> None:
+    """A client that has gone needs no good-bye."""
+    with suppress(ConnectionResetError):
+        await end()

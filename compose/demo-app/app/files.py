@@ -1,0 +1,40 @@
+"""Large bodies: files that are generated anew each time, and the digest of one that is sent here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import AsyncIterable, Iterator
+from functools import lru_cache
+
+BLOCK = 64 * 1024
+BLOCKS = 16  # to the megabyte
+LARGEST = 1024  # megabytes
+
+
+def blocks(version: str, megabytes: int) -> Iterator[bytes]:
+    """A file, in blocks; each version has its own."""
+    for number in range(megabytes * BLOCKS):
+        yield hashlib.shake_128(f"{version} {number}".encode()).digest(BLOCK)
+
+
+@lru_cache(maxsize=64)
+def digest(version: str, megabytes: int) -> str:
+    """A file's digest, as Repr-Digest has it (RFC 9530)."""
+    whole = hashlib.sha256()
+    for block in blocks(version, megabytes):
+        whole.update(block)
+    return header(whole.digest())
+
+
+async def digest_of(chunks: AsyncIterable[bytes]) -> tuple[str, int]:
+    """The digest of what arrives, and how many bytes that were."""
+    whole, size = hashlib.sha256(), 0
+    async for chunk in chunks:
+        whole.update(chunk)
+        size += len(chunk)
+    return header(whole.digest()), size
+
+
+def header(sha256: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(sha256).decode()}:"

@@ -1,0 +1,78 @@
+"""An app of the tests' own, in place of a slot's: it answers as the path says, and remembers what it got."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from stacks import Stack
+
+STREAM = "text/event-stream; charset=utf-8"
+
+
+@dataclass
+class Actor:
+    """`seen` is what reached it: method, path and headers, whose names are in small letters."""
+
+    port: int
+    drops: bool = False
+    seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+
+    def paths(self) -> list[str]:
+        return [path for _, path, _ in self.seen]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """/status/N answers with N, /wait/MS after so many milliseconds, /stream with a short stream of events.
+
+    /drop ends the connection without an answer where the actor drops.
+    """
+
+    protocol_version = "HTTP/1.1"
+    actor: Actor
+
+    def answer(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        self.rfile.read(length)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.actor.seen.append((self.command, self.path, headers))
+        _, what, value = (*self.path.split("?")[0].split("/"), "", "")[:3]
+        if what == "wait":
+            time.sleep(int(value) / 1000)
+        if what == "drop" and self.actor.drops:
+            self.close_connection = True
+            return
+        body = b"data: x\n\n" if what == "stream" else b"ok"
+        self.send_response(int(value) if what == "status" else 200)
+        self.send_header("Content-Type", STREAM if what == "stream" else "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST = answer  # noqa: N815 - http.server's names
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def acting(stack: Stack, slot: str, drops: bool = False) -> Iterator[Actor]:
+    """An Actor on the port of `slot`, whose container is stopped meanwhile."""
+    container = stack.container(f"frontend-{slot}")
+    container.stop(timeout=5)
+    actor = Actor(getattr(stack.ports, slot), drops)
+    server = ThreadingHTTPServer(("127.0.0.1", actor.port), type("Bound", (Handler,), {"actor": actor}))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield actor
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        container.start()

@@ -1,0 +1,126 @@
+"""Switches in a row, while a load of every kind runs."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from demo.load import Ledger, LoadProcess, Tally
+from demo.load.user import Kind
+from demo.project import Project
+from toolkit.errors import Refused
+from toolkit.release import route
+from toolkit.site import Site
+from toolkit.ui import UI
+
+OLD, NEW = "1.6.7", "1.6.8"
+RATE = 250.0  # requests a second; holders come on top
+TURNOVER = 0.25  # seconds between two people who leave each version, and come back as newcomers
+PATIENCE = 60.0  # seconds until all have arrived
+
+Switch = tuple[str, int | None]
+
+
+class Quiet(UI):
+    def say(self, text: str, style: str = "") -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Run:
+    """`switches` are repeated in this order. `moves`: one of them takes green's sessions to blue."""
+
+    name: str
+    switches: tuple[Switch, ...]
+    crowd: dict[Kind, int]
+    moves: bool = False
+
+
+# Whoever has a session keeps its version, whatever the shares of new ones.
+SHARES = Run(
+    "who gets new sessions",
+    (("enable-green", None), ("canary", 10), ("canary", 90), ("canary", 50)),
+    {
+        "cookie": 20,
+        "bearer": 10,
+        "anonymous": 20,
+        "tabs": 5,
+        "websocket": 30,
+        "events": 20,
+        "poll": 6,
+        "upload": 3,
+        "download": 3,
+    },
+)
+# Green comes and goes. Whose token names a version that comes back goes back to it, even from a page that is
+# just loading: nobody here logs in and loads assets.
+WITHDRAWALS = Run(
+    "green comes and goes",
+    (("enable-green", None), ("disable-green", None), ("canary", 50), ("disable-green", None)),
+    {"anonymous": 40, "websocket": 30, "events": 20, "poll": 6, "upload": 3, "download": 3},
+    moves=True,
+)
+
+
+@dataclass
+class Outcome:
+    """`took` are milliseconds for each switch: lock, proof, write, every worker's word, history."""
+
+    run: Run
+    tally: Tally
+    took: list[float]
+    doubled: list[str]
+    lost: list[str]
+
+
+def switched(project: Project, run: Run, times: int, rate: float = RATE) -> Outcome:
+    """Makes `times` switches on a project whose green is up, and leaves it as it was."""
+    with LoadProcess(project.url, served={OLD}, rate=rate) as load:
+        for kind, number in run.crowd.items():
+            load.spawn(kind, number)
+        _await_crowd(load, sum(run.crowd.values()))
+        load.leave(OLD, TURNOVER, come_back=True)
+        took = []
+        for number, (what, percent) in enumerate(_first(run.switches, times)):
+            took.append(_switch(project, load, what, percent))
+            if number == 0 and not run.moves:
+                load.leave(NEW, TURNOVER, come_back=True)
+        tally = load.stop()
+    ledger = Ledger()
+    ledger.read(f"http://127.0.0.1:{project.ports.blue}", "blue")
+    ledger.read(f"http://127.0.0.1:{project.ports.green}", "green")
+    project.bgctl("route", "disable-green")
+    return Outcome(run, tally, took, ledger.doubled(), ledger.lost(load.posts))
+
+
+def _first(switches: Sequence[Switch], times: int) -> list[Switch]:
+    return list(itertools.islice(itertools.cycle(switches), times))
+
+
+def _switch(project: Project, load: LoadProcess, what: str, percent: int | None) -> float:
+    """Milliseconds."""
+    if what == "disable-green":
+        load.set_served({OLD})  # before it is retired
+    command = f"route {what}" if percent is None else f"route {what} {percent}"
+    site = Site(project.directory, Quiet(), command)
+    while True:
+        start = time.monotonic()
+        try:
+            route.run(site, what, percent)
+        except Refused:  # a slot was too slow to prove that it is healthy: as an operator does, again
+            continue
+        break
+    took = (time.monotonic() - start) * 1000
+    if what != "disable-green":
+        load.set_served({OLD, NEW})  # not before: tokens may name it, and blue still serves them
+    return took
+
+
+def _await_crowd(load: LoadProcess, everyone: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while sum((tally := load.snapshot()).sessions.values()) < everyone:
+        if time.monotonic() > end:
+            raise RuntimeError(f"not everyone has come in {PATIENCE:g} s: {tally}")
+        time.sleep(0.05)

@@ -1,0 +1,34 @@
+"""bgctl reload"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+NOTHING = "runs with this configuration already"
+
+
+@click.command("reload")
+@click.option(
+    "--wait", type=options.duration, default="off", help="For another bgctl to end.  [default: off]"
+)
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(app: App, wait: float, dry_run: bool, as_json: bool) -> None:
+    """Give the proxy a changed configuration, or a renewed certificate.
+
+    Key and certificate must fit, and nginx must take the new configuration; otherwise nothing changes, and
+    the exit code is 3. No request is lost. Where nothing has changed it does nothing, and off a terminal
+    says nothing: fit for cron, and for the hook of whatever renews certificates.
+    """
+    from toolkit.release import reload
+
+    site = options.site(app, as_json)
+    note = reload.run(site, dry_run, wait)
+    if as_json:
+        site.ui.emit(
+            {"changed": note is not None and not dry_run, "dryRun": dry_run, "note": note or NOTHING}
+        )
+    elif note or site.ui.watched:
+        site.ui.say(f"proxy: {note or NOTHING}")
