@@ -9,6 +9,7 @@ import msgspec
 from session_api.errors import SetupError
 from session_api.watched import Watched
 
+PREVIEW = "preview"
 PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z"
 VersionName = Annotated[str, msgspec.Meta(pattern=PATTERN)]
 
@@ -81,12 +82,17 @@ class State:
         return {slot.version for slot in self._slots() if slot.version and slot.state != "maint"}
 
     def takes_new(self, version: str) -> bool:
-        """Whether new sessions may get this version. Raises StateError."""
+        """Whether new sessions may get this version; a preview has no update, either. Raises StateError."""
+        document = self._document.get()
+        if document.phase == PREVIEW and version == document.slots.green.version:
+            return True
         return any(slot.version == version and slot.state == "ready" for slot in self._slots())
 
     def draining(self) -> Draining | None:
         """The version that only keeps its own sessions, if there is one. Raises StateError."""
         document = self._document.get()
+        if document.phase == PREVIEW:  # green keeps its own, but they are to stay
+            return None
         drained = {slot.version for slot in self._slots() if slot.version and slot.state == "drain"}
         drained.discard(self.current_version())
         if not drained:

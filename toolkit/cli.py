@@ -18,6 +18,7 @@ COMMANDS = {
     "up": "Start the stack, or bring it back as the state says.",
     "deploy": "Release VERSION from beginning to end.",
     "up-green": "Start the new version beside the old one.",
+    "preview": "Print a link that shows the new version before anyone else gets it.",
     "route": "Send new sessions to blue, to green, or to both.",
     "reload": "Give the proxy a changed configuration, or a renewed certificate.",
     "pause": "Hold new requests for a moment, for as long as a command runs.",

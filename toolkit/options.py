@@ -26,6 +26,14 @@ def duration(text: str) -> float:
         raise click.BadParameter(str(error)) from None
 
 
+def lifetime(text: str) -> float:
+    """A click type: a duration that ends."""
+    found = duration(text)
+    if not found:
+        raise click.BadParameter('it cannot be off; write one like "30m"')
+    return found
+
+
 def seconds(text: str) -> float:
     """A click type: a duration, or plain seconds."""
     return duration(f"{text}s" if text.isascii() and text.isdigit() else text)

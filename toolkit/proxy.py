@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from toolkit.config import Drain
 from toolkit.errors import BgctlError, Failed
 from toolkit.figures import Figures
+from toolkit.request import Request
 from toolkit.values import Address
 from toolkit.web import Client, Unreachable
 
@@ -122,6 +123,36 @@ class Status(Struct, frozen=True):
         return len(up_to_date) == len(self.live) >= self.expected
 
 
+class Rule(Struct, frozen=True, omit_defaults=True):
+    """`outcome`: used, outranked, retired, rejected, absent, no, not reached, held, covered."""
+
+    rule: str
+    outcome: str
+    why: str
+    version: str | None = None
+    slot: str | None = None
+    reason: str | None = None
+
+
+class NewPin(Struct, frozen=True, omit_defaults=True):
+    """`life` in seconds."""
+
+    version: str
+    life: int
+    left: str | None = field(name="from", default=None)
+
+
+class Explanation(Struct, frozen=True):
+    """`slot` and `version`: None where the draw decides; `service`: None where the proxy answers."""
+
+    slot: str | None
+    version: str | None
+    reason: str
+    rules: list[Rule]
+    service: str | None = None
+    pin: NewPin | None = None
+
+
 class Proxy:
     def __init__(self, control: Address) -> None:
         self._client = Client(control.url)
@@ -137,12 +168,14 @@ class Proxy:
             problem = str(error)
         raise Failed(f"{self._client.base}/status is not bgctl's proxy", problem, "bgctl doctor")
 
-    def explain(self, headers: dict[str, str]) -> dict[str, object]:
-        answer = self._client.post("/explain", msgspec.json.encode(headers))
+    def explain(self, asked: Request) -> Explanation:
+        answer = self._client.post("/explain", msgspec.json.encode(asked))
         if answer.status != 200:
             raise Failed("the proxy did not explain", f"status {answer.status}", "bgctl doctor")
-        decoded: dict[str, object] = msgspec.json.decode(answer.body)
-        return decoded
+        try:
+            return msgspec.json.decode(answer.body, type=Explanation)
+        except msgspec.DecodeError as error:
+            raise Failed("the proxy did not explain", str(error), "bgctl up") from None
 
     def wait_applied(
         self, generation: int, within: float = APPLY, dead: Callable[[], str | None] | None = None

@@ -66,6 +66,11 @@ def settings(config: Config) -> bytes:
         "held_every": held_every(config),
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
+        "routes": [
+            {"location": str(route), "service": name, "slotted": service.slotted}
+            for name, service in config.services.items()
+            for route in service.routes
+        ],
         "access_log": config.proxy.access_log,
         "peers": peers(config),
         "health_check": float(config.health.check),

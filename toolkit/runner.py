@@ -55,9 +55,12 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     both: bool = False,
+    called: str = "",
+    tell: Callable[[str], None] | None = None,
 ) -> str:
     """Standard output (`both`: followed by standard error).
 
+    `called` is what it is in messages. `tell` gets each line of both as it comes; then both are returned.
     Raises Failed on a non-zero exit, after `timeout` seconds, or when there is no such program.
     """
     import sh
@@ -65,6 +68,7 @@ def run(
     program = which(argv[0])
     if program is None:
         raise Failed(f"{argv[0]} was not found", "it is not installed, or not on the PATH", "bgctl doctor")
+    lines = _Lines(tell) if tell else None
     process = sh.Command(program)(
         *argv[1:],
         _bg=True,
@@ -76,21 +80,41 @@ def run(
         _env=_environment(env or {}),
         _preexec_fn=_die_with_parent(),
         _cwd=str(cwd) if cwd else None,
+        _out=lines,
+        _err_to_out=lines is not None,
     )
     try:
         with _time_limit(process.pid, timeout) as over:
             process.wait()
     except sh.ErrorReturnCode as error:
         if over.is_set():
-            why = f"no answer within {timeout:g} s: the engine hangs"
-            raise Failed(f"{_name(argv)} was given up", why, "bgctl doctor") from None
-        why = _last_lines(error.stderr)
-        raise Failed(f"{_name(argv)} failed with exit code {error.exit_code}", why) from None
+            why = f"no answer within {timeout:g} s" + (": the engine hangs" if not called else "")
+            raise Failed(f"{called or _name(argv)} was given up", why, "bgctl doctor") from None
+        why = _last_lines(lines.text if lines else error.stderr)
+        raise Failed(f"{called or _name(argv)} failed with exit code {error.exit_code}", why) from None
     except BaseException:
         _kill(process.pid)
         raise
-    text = process.stdout.decode(errors="replace")
+    if lines:
+        return lines.text.decode()
+    text: str = process.stdout.decode(errors="replace")
     return text + process.stderr.decode(errors="replace") if both else text
+
+
+class _Lines:
+    """What a program says, told line by line; sh keeps nothing of what it hands on."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._all: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        self._all.append(line)
+        self._tell(line.rstrip("\r\n"))
+
+    @property
+    def text(self) -> bytes:
+        return "".join(self._all).encode()
 
 
 def _die_with_parent() -> Callable[[], None] | None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from toolkit.errors import Refused
 from toolkit.values import VERSION, is_stamp, is_version, stamp
 
-Phase = Literal["rest", "candidate", "canary", "draining", "promoting"]
+Phase = Literal["rest", "candidate", "preview", "canary", "draining", "promoting"]
 Version = Annotated[str, Meta(pattern=rf"\A{VERSION.pattern}\Z")]
 
 
@@ -110,7 +110,7 @@ def adopt(version: str, now: datetime, after: int = 0) -> State:
 def candidate(state: State, version: str, now: datetime) -> State:
     """Green runs and is healthy, and nobody is sent there yet."""
     check_version(version)
-    _require(state, ("rest", "candidate"), "a release is under way", "bgctl rollback")
+    _require(state, ("rest", "candidate", "preview"), "a release is under way", "bgctl rollback")
     blue = serving_version(state, "blue")
     if blue == version:
         raise Refused(
@@ -123,6 +123,15 @@ def candidate(state: State, version: str, now: datetime) -> State:
         raise Refused(f"{state.deployment.new} is the candidate", why, "bgctl rollback")
     deployment = Deployment(now.strftime("%Y%m%d-%H%M%S"), blue, version, stamp(now), "candidate")
     return _next(state, now, "candidate", deployment, ready(blue), maint(version))
+
+
+def preview(state: State, now: datetime) -> State:
+    """Green serves its own sessions: who has been shown the way. Later on it does so anyway."""
+    release = _release(state)
+    if state.phase in ("canary", "draining"):
+        return state
+    _require(state, ("candidate", "preview"), "everyone gets green already", "bgctl promote")
+    return _next(state, now, "preview", _at(release, "preview"), ready(release.old), drain(release.new))
 
 
 def canary(state: State, percent: int, now: datetime) -> State:
@@ -251,7 +260,7 @@ def _routable(state: State) -> Deployment:
     release = _release(state)
     _require(
         state,
-        ("candidate", "canary", "draining"),
+        ("candidate", "preview", "canary", "draining"),
         "a promotion is under way",
         "bgctl promote, or bgctl rollback",
     )

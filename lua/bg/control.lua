@@ -2,8 +2,7 @@
 
 local cjson = require("cjson.safe")
 local credentials = require("bg.credentials")
-local crypto = require("bg.crypto")
-local decision = require("bg.decision")
+local explain = require("bg.explain")
 local exposition = require("bg.exposition")
 local figures = require("bg.figures")
 local health = require("bg.health")
@@ -126,80 +125,22 @@ function _M.status()
     })
 end
 
--- The identity in the first of these credentials that verifies.
-local function verified(shown, rules)
-    for _, credential in ipairs(shown) do
-        if rules[credential.rule] and credential.identity then
-            return credential.identity
-        end
-    end
-end
-
--- What came of one credential; `used` is the identity that decided.
-local function outcome(credential, used)
-    local who = credential.identity
-    if not who then
-        return { rule = credential.rule, outcome = "rejected", why = credential.reason }
-    end
-    local serves = router.state.value.by_version[who.version]
-    return {
-        rule = credential.rule,
-        outcome = who == used and "used" or serves and "outranked" or "retired",
-        version = who.version,
-        slot = serves and serves.name,
-        why = serves and "slot " .. serves.name .. " serves version " .. who.version
-            or "no slot serves version " .. who.version .. " any more",
-    }
-end
-
--- Without a session the draw is the next visitor's: only a share of 0 or 1 tells the slot beforehand.
-local function fresh(known)
-    local state = router.state.value
-    if known then
-        return decision.fresh(state, crypto.fraction(known.sid))
-    end
-    return (state.green_share == 0 and state.slots.blue) or (state.green_share == 1 and state.slots.green)
-end
-
--- The same choice as router.route makes, with the outcome of every credential beside it.
-local function explain(shown)
-    local token = verified(shown, { bearer = true, cookie = true })
-    local pin = verified(shown, { pin = true })
-    local slot, reason = decision.held(router.state.value, token, pin)
-    local used = slot and (reason == "token" and token or pin)
-    local rules = {}
-    for i, credential in ipairs(shown) do
-        rules[i] = outcome(credential, used)
-    end
-    if not slot then
-        slot = fresh(token or pin)
-        reason = (token or pin) and "retired" or "new"
-        rules[#rules + 1] = {
-            rule = "new",
-            outcome = "used",
-            why = string.format("new sessions go to green with a share of %g %%", router.state.value.green_share * 100),
-        }
-    end
-    return {
-        slot = slot and slot.name or cjson.null,
-        version = slot and slot.version or cjson.null,
-        reason = reason,
-        rules = rules,
-    }
-end
-
---- POST /explain `{"authorization": text?, "cookie": text?}`: the decision for such a request, and each rule's outcome.
+--- POST /explain `{"method", "path", "host", "headers": {...}, "client"}`, each of them optional, or just
+-- `{"authorization", "cookie"}`: the decision for such a request, and each rule's outcome (bg.explain).
 function _M.explain()
     ngx.req.read_body()
-    local request = strict_json.object(ngx.req.get_body_data() or "")
-    if not request then
-        return answer(400, { title = "the body is not a JSON object with authorization and cookie" })
-    elseif not router.state.value then
+    local asked = strict_json.object(ngx.req.get_body_data() or "")
+    if not asked then
+        return answer(400, { title = "the body is not a JSON object that describes a request" })
+    end
+    local said = explain.of(explain.request(asked), ngx.time())
+    if not said then
         return answer(503, { title = "no state has been read yet: " .. (router.state.why or "") })
     end
-    local authorization = type(request.authorization) == "string" and request.authorization or nil
-    local cookies = type(request.cookie) == "string" and request.cookie or nil
-    return answer(200, explain(credentials.list(authorization, cookies, ngx.time())))
+    for _, name in ipairs({ "slot", "version", "service", "pin" }) do
+        said[name] = said[name] or cjson.null
+    end
+    return answer(200, said)
 end
 
 --- GET /metrics: Prometheus text.

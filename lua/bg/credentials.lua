@@ -1,5 +1,5 @@
--- What a request shows for itself: the session token that verifies, and the pin. Holds the worker's verifiers and
--- the key ring; knows nothing of nginx variables, nor of versions.
+-- What a request shows for itself: the session token that verifies, the pin, and a preview. Holds the worker's
+-- verifiers and the key ring; knows nothing of nginx variables, nor of versions.
 
 local activity = require("bg.activity")
 local cookie = require("bg.cookie")
@@ -9,12 +9,14 @@ local identity = require("bg.identity")
 local keyring = require("bg.keyring")
 local metrics = require("bg.metrics")
 local pin = require("bg.pin")
+local preview = require("bg.preview")
+local token = require("bg.token")
 local watched = require("bg.watched")
 
 local lower, sub = string.lower, string.sub
 
-local settings, pin_secret, tokens, pins
-local refusal_series = { token = {}, pin = {} }
+local settings, pin_secret, tokens, pins, previews
+local refusal_series = { token = {}, pin = {}, preview = {} }
 
 local _M = {}
 
@@ -61,6 +63,7 @@ function _M.init(given)
         error(settings.pin_key_file .. ": " .. (err or why), 0)
     end
     pins = identity.new({ [pin.KID] = key }, { issuer = pin.ISSUER, leeway = 0 }, counter("pin"), know)
+    previews = identity.new({ [preview.KID] = key }, { issuer = preview.ISSUER, leeway = 0 }, counter("preview"), know)
     _M.keys = watched.new("keyring.json", function() return keyring.index(settings.keys_dir) end,
         function(text) return keyring.load(settings.keys_dir, text) end)
     if not _M.keys:poll() then
@@ -76,23 +79,50 @@ function _M.sync_keys()
     end
 end
 
+-- The identity in `text`, where there is any and it verifies. `quietly`: a refusal is not counted.
+local function identity_in(verifier, text, now, quietly)
+    if not text then
+        return nil
+    end
+    if quietly then
+        return (verifier:look(text, now))
+    end
+    return (verifier:of(text, now))
+end
+
 --- The identity in the first session token that verifies: the bearer's, else the cookie's. Second value: it came in the
 -- cookie.
-function _M.session(authorization, cookies, now)
-    local bearer = bearer_of(authorization)
-    local who = bearer and tokens:of(bearer, now)
+function _M.session(authorization, cookies, now, quietly)
+    local who = identity_in(tokens, bearer_of(authorization), now, quietly)
     if who then
         return who, false
     end
-    local text = cookie.get(cookies, settings.session_cookie)
-    who = text and tokens:of(text, now)
+    who = identity_in(tokens, cookie.get(cookies, settings.session_cookie), now, quietly)
     return who, who ~= nil
 end
 
 --- The identity in the pin, if one verifies.
-function _M.pin(cookies, now)
-    local text = cookie.get(cookies, settings.pin_cookie)
-    return text and pins:of(text, now)
+function _M.pin(cookies, now, quietly)
+    return identity_in(pins, cookie.get(cookies, settings.pin_cookie), now, quietly)
+end
+
+--- The identity in the preview's cookie, if one verifies.
+function _M.preview(cookies, now, quietly)
+    return identity_in(previews, cookie.get(cookies, settings.preview_cookie), now, quietly)
+end
+
+--- The identity in the token of a preview's link, or nil and the reason. A refusal is counted, also one for which the
+-- token itself is not to blame.
+function _M.preview_link(text, now, is_served)
+    if type(text) ~= "string" then
+        text = ""
+    end
+    local known, reason = previews:of(text, now)
+    if known and not is_served(known.version) then
+        previews.count("retired")
+        return nil, "retired"
+    end
+    return known, reason
 end
 
 --- The Set-Cookie value of a new pin of `place` (bg.pin), good for `life` seconds.
@@ -101,20 +131,22 @@ function _M.pin_cookie(place, life, now)
     return pin.cookie(settings.pin_cookie, text, life, settings.secure_cookies)
 end
 
---- What each credential of a request is worth at `now`: a list of `{rule, identity, reason}`, absent ones left out.
--- For explaining; routing looks no further than it must.
-function _M.list(authorization, cookies, now)
-    local list = {}
-    local function add(rule, text, verifier)
-        if text then
-            local who, reason = verifier:of(text, now)
-            list[#list + 1] = { rule = rule, identity = who, reason = reason }
+--- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin}`, each `{identity, reason,
+-- expired_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it must.
+function _M.all(authorization, cookies, now)
+    local function worth(text, verifier)
+        if not text then
+            return nil
         end
+        local who, reason = verifier:look(text, now)
+        return { identity = who, reason = reason, expired_at = reason == "expired" and token.expiry(text) or nil }
     end
-    add("bearer", bearer_of(authorization), tokens)
-    add("cookie", cookie.get(cookies, settings.session_cookie), tokens)
-    add("pin", cookie.get(cookies, settings.pin_cookie), pins)
-    return list
+    return {
+        preview = worth(cookie.get(cookies, settings.preview_cookie), previews),
+        bearer = worth(bearer_of(authorization), tokens),
+        cookie = worth(cookie.get(cookies, settings.session_cookie), tokens),
+        pin = worth(cookie.get(cookies, settings.pin_cookie), pins),
+    }
 end
 
 return _M

@@ -1,6 +1,6 @@
--- Which slot serves this request? Values in, values out. The rules are the heart of the project, in their order: a
--- verified token's version (or the one that its session has moved on to), else a verified pin's, else a new session,
--- shared out by weight.
+-- Which slot serves this request? Values in, values out. The rules are the heart of the project, in their order: what
+-- a preview shows, a verified token's version (or the one that its session has moved on to), else a verified pin's,
+-- else a new session, shared out by weight.
 
 local _M = {}
 
@@ -10,7 +10,12 @@ local _M = {}
 -- @param routes  a routing table (bg.routes)
 -- @param token   identity `{version}` from a verified session token, or nil
 -- @param pin     identity `{version, from}` from a verified pin, or nil
-function _M.held(routes, token, pin)
+-- @param preview identity `{version}` from a verified preview, or nil
+function _M.held(routes, token, pin, preview)
+    local shown = preview and routes.by_version[preview.version]
+    if shown then
+        return shown, "preview"
+    end
     if token and pin and pin.from == token.version then
         local slot = routes.by_version[pin.version]
         if slot then

@@ -25,8 +25,8 @@ function _M.new(keys, rules, count, know)
     }, Identity)
 end
 
---- The identity (bg.token) in `text`, or nil and the reason. `now` in seconds.
-function Identity:of(text, now)
+--- The identity (bg.token) in `text`, or nil and the reason, not counted. `now` in seconds.
+function Identity:look(text, now)
     local known = self.known:get(text)
     if known and now <= known.good_until then
         return known
@@ -41,8 +41,16 @@ function Identity:of(text, now)
         end
         self.refused:set(text, reason, REFUSAL_SECONDS)
     end
-    self.count(reason)
     return nil, reason
+end
+
+--- The same, with a refusal counted.
+function Identity:of(text, now)
+    local known, reason = self:look(text, now)
+    if not known then
+        self.count(reason)
+    end
+    return known, reason
 end
 
 return _M

@@ -13,6 +13,7 @@ local mirror = require("bg.mirror")
 local notice = require("bg.notice")
 local open = require("bg.open")
 local pages = require("bg.pages")
+local preview = require("bg.preview")
 local report = require("bg.report")
 local router = require("bg.router")
 local settings = require("bg.settings")
@@ -132,7 +133,8 @@ local function route(is_slotted)
         return STABLE, STABLE
     end
     var.bg_version = slot.version
-    if slot.upstream == slot.name then
+    local is_preview = rule == "preview"
+    if slot.upstream == slot.name and not is_preview then
         var.bg_other_version = router.state.value.slots[OTHER[slot.name]].version
     end
     if logs then
@@ -146,7 +148,8 @@ local function route(is_slotted)
         metrics.add(MIGRATIONS)
     end
     metrics.add(decisions[slot.name][rule])
-    return decision.upstream(slot, health.up), slot.name, holder, slot
+    -- A preview shows its version, or that it fails: the other one's answer would hide that.
+    return is_preview and slot.alone or decision.upstream(slot, health.up), slot.name, holder, slot
 end
 
 -- The upstream's name, the slot's, the request's holder, and the slot (bg.routes), where one is known. Never throws; a
@@ -193,6 +196,28 @@ function _M.slot()
         end
     end
     return upstream
+end
+
+--- content_by_lua of the link that `bgctl preview` prints: the cookie, and on to the page.
+function _M.preview()
+    if ngx.var.request_method ~= "GET" then
+        ngx.header.Allow = "GET"
+        return ngx.exit(405)
+    end
+    local query, now = ngx.req.get_uri_args(10), ngx.time()
+    local ask = { token = query.token, to = query.to, is_end = query["end"] ~= nil }
+    local known, reason
+    if not ask.is_end then
+        known, reason = credentials.preview_link(ask.token, now, function(version)
+            return router.state.value ~= nil and router.state.value.by_version[version] ~= nil
+        end)
+    end
+    local given = preview.answer(router.settings, ask, known, reason, now)
+    ngx.status = given.status
+    ngx.header["Cache-Control"] = "no-store"
+    ngx.header["Set-Cookie"], ngx.header.Location = given.cookie, given.location
+    ngx.header["Content-Type"] = "text/plain; charset=utf-8"
+    ngx.print(given.text and given.text .. "\n" or "")
 end
 
 -- What the last server that was asked took: the time that the first one was waited for is not its own.

@@ -1,6 +1,7 @@
--- From a request to a slot: looks at what it shows for itself (bg.credentials), asks bg.decision, lets a session
--- move on where that is due (bg.migration), and says which pin it gets. Knows nothing of nginx variables: `request`
--- (bg.phases) has a function for each header.
+-- From a request to a slot. `decide` looks at what it shows for itself (bg.credentials), asks bg.decision, and lets a
+-- session move on where that is due (bg.migration): it changes nothing, so that bg.explain can ask it, too. `route` is
+-- the decision with its effects: activity, pages, the pin. Knows nothing of nginx variables: `request` (bg.phases) has
+-- a function for each header.
 
 local activity = require("bg.activity")
 local base64url = require("bg.base64url")
@@ -20,14 +21,14 @@ local max = math.max
 
 local SID_BYTES = 16
 
-local settings
-local place = {} -- of the request at hand: what its pin should say
+local settings -- also _M.settings: bg.explain, bg.phases
+local at_hand = { place = {} } -- the case of the request at hand
 
 local _M = {}
 
 --- Loads keys and sets up what routing needs. Raises on what must not be used.
 function _M.init(given)
-    settings = given
+    settings, _M.settings = given, given
     credentials.init(given)
     _M.state = watched.new("state.json", function() return files.read(settings.state_file) end, routes.parse)
 end
@@ -42,26 +43,33 @@ local function page_slot(state, held_pin, request)
     return path and pages.version(held_pin.pages, path) == old.version and old or nil
 end
 
--- The slot to which this page load takes its session along, if it does: the one that a new session would get.
-local function moved_slot(state, slot, who, request, cookies, now)
-    if slot.state ~= "drain" or not page.is_load(request) then
-        return nil
-    end
+-- Whether this page load takes its session along.
+local function may_move(case, cookies, now)
+    local who = case.who
     local asked = cookie.get(cookies, settings.update_cookie) ~= nil
-    local moves = migration.allowed(settings.migrate, asked, pages.knows(place.pages), function()
+    return migration.allowed(settings.migrate, asked, pages.knows(case.place.pages), function()
         -- A log-in whose token has stayed away is known under another key: it may have been busy all the time.
         return not who.bound and activity.is_idle(who.key, settings.migrate_idle, now)
     end)
-    local target = moves and decision.fresh(state, crypto.fraction(who.sid))
-    return target and target ~= slot and target or nil
+end
+
+-- The slot to which it does: the one that a new session would get. In a preview that is the old version's.
+local function moved_slot(state, case, request, cookies, now)
+    local slot = case.slot
+    if slot.state ~= "drain" or state.is_preview or not page.is_load(request)
+        or not may_move(case, cookies, now) then
+        return nil
+    end
+    local target = decision.fresh(state, crypto.fraction(case.who.sid))
+    return target ~= slot and target or nil
 end
 
 -- The name of a browser's list of pages: it begins with the first page, and goes on with the pin.
-local function list_name(held_pin, request, is_slotted)
-    if held_pin then
-        return held_pin.pages
+local function list_name(case, request, is_slotted)
+    if case.pin then
+        return case.pin.pages
     end
-    return is_slotted and settings.keeps_pages and page.is_load(request) and pages.name(place.sid) or nil
+    return is_slotted and settings.keeps_pages and page.is_load(request) and pages.name(case.place.sid) or nil
 end
 
 -- What a pin says of having moved on is kept for as long as the version that was left is served.
@@ -70,111 +78,146 @@ local function still_from(state, held_pin, version)
     return from and from ~= version and state.by_version[from] and from or nil
 end
 
--- Notes the request as activity, and returns the holder. Nobody is a visitor before coming back with a pin: what
--- keeps no cookies would be counted with every request.
-local function note(who, slot, rule, request)
-    if rule == "new" then
-        return nil
-    end
-    local key, user = who.key, who.user
-    if not user and who.bound and request.site() == "cross-site" then
-        return nil -- a log-in whose Strict cookie has stayed away: it is no visitor, and its next request tells
-    end
-    if rule == "page" then
-        key = activity.page_key(key, slot.version)
-    end
-    return activity.note(key, user, who.exp, slot.version)
-end
-
 -- The slot, the rule that chose it, and whose request it is: one that is held to a slot, or a new session's.
-local function decide(state, token, held_pin)
-    local slot, rule = decision.held(state, token, held_pin)
-    local who = token or held_pin
-    if slot then
-        return slot, rule, who
+local function choose(case, state)
+    local slot, rule = decision.held(state, case.token, case.pin, case.preview)
+    local who = case.token or case.pin
+    if rule == "preview" then
+        who = who or case.preview
+    elseif not slot then
+        rule = (who or case.preview) and "retired" or "new"
+        who = who or { sid = base64url.encode(crypto.random(SID_BYTES)) }
+        slot = decision.fresh(state, crypto.fraction(who.sid))
     end
-    rule = who and "retired" or "new"
-    who = who or { sid = base64url.encode(crypto.random(SID_BYTES)) }
-    return decision.fresh(state, crypto.fraction(who.sid)), rule, who
+    case.slot, case.rule, case.who = slot, rule, who
 end
 
--- What the browser's pin should say of `who` on this slot.
-local function find_place(state, slot, who, in_cookie, held_pin, request, is_slotted)
-    place.sid, place.version = who.pin_sid or who.sid, slot.version
-    place.bound = in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid)
-    place.from = still_from(state, held_pin, slot.version)
-    place.pages = list_name(held_pin, request, is_slotted)
+-- What the browser's pin should say of whose request it is, on the slot that was chosen.
+local function find_place(case, state, request, is_slotted)
+    local place, held_pin, who = case.place, case.pin, case.who
+    place.sid, place.version = who.pin_sid or who.sid, case.slot.version
+    place.bound = case.in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid)
+    place.from = still_from(state, held_pin, case.slot.version)
+    place.pages = list_name(case, request, is_slotted)
 end
 
--- A page may be loaded, which may take its session along. The slot and the rule that come of it.
-local function load_page(state, slot, rule, who, request, cookies, now)
-    local target = moved_slot(state, slot, who, request, cookies, now)
-    if target then
-        place.from, place.version = slot.version, target.version
-        slot, rule = target, "migrated"
+-- A token in a header comes from a script: only a browser that has loaded a page has a pin. It stays whose it is, and
+-- lives on with what the script does.
+local function keep_pin(case)
+    local held_pin = case.pin
+    if held_pin and held_pin.version == case.slot.version then
+        case.place.sid, case.place.bound = held_pin.sid, held_pin.bound
+        return true
     end
-    if pages.knows(place.pages) and page.may_refer(request) then
-        pages.note(place.pages, request.path(), slot.version)
+    return false
+end
+
+-- For how many seconds a new pin is good, where one is due. The pin of a session that has moved on lasts for as long
+-- as its token: it must not fall back to the token's version.
+local function pin_life(case, token, now)
+    local life = case.place.from and token and max(token.exp - now, settings.pin_idle) or settings.pin_idle
+    return pin.due(case.pin, case.place, life, now) and life or nil
+end
+
+-- A preview leaves a browser as it was: no pin, and nobody moves. But what it loads is of this version, and a tab may
+-- show it for longer: on the list that the browser has, or will have.
+local function decide_preview(case, is_slotted)
+    local who = case.who
+    case.list = is_slotted and (case.pin and case.pin.pages or case.token and pages.name(who.pin_sid)) or nil
+end
+
+-- The page that asks may decide for itself; else a page that is loaded may take its session along.
+local function decide_page(case, state, request, cookies, now, is_slotted)
+    case.page = page_slot(state, case.pin, request)
+    if case.page and is_slotted then
+        case.slot, case.rule, case.list = case.page, "page", case.pin.pages
+        case.life = pin_life(case, case.token, now)
+        return
     end
-    return slot, rule
-end
-
--- The Set-Cookie value of the pin, where one is due. The pin of a session that has moved on lasts for as long as its
--- token: it must not fall back to the token's version.
-local function due_pin(token, held_pin, now)
-    local life = place.from and token and max(token.exp - now, settings.pin_idle) or settings.pin_idle
-    return pin.due(held_pin, place, life, now) and credentials.pin_cookie(place, life, now) or nil
-end
-
--- A request with its token in a header, from a script: only a browser that has loaded a page has a pin. It stays whose
--- it is, and lives on with what the script does.
-local function slide_pin(token, held_pin, slot, now)
-    if not held_pin or held_pin.version ~= slot.version then
-        return nil
+    case.is_script = not case.in_cookie and (case.rule == "token" or case.rule == "moved")
+    if case.is_script then
+        case.life = keep_pin(case) and pin_life(case, case.token, now) or nil
+        return
     end
-    place.sid, place.bound = held_pin.sid, held_pin.bound
-    return due_pin(token, held_pin, now)
-end
-
--- A page of the version that its session has left asks for something. What it gets may ask for more.
-local function serve_old_page(old, token, held_pin, request, now)
-    if page.may_refer(request) then
-        pages.note(held_pin.pages, request.path(), old.version)
+    if is_slotted then
+        local target = moved_slot(state, case, request, cookies, now)
+        if target then
+            case.place.from, case.place.version = case.slot.version, target.version
+            case.slot, case.rule = target, "migrated"
+        end
+        case.list = case.place.pages
     end
-    return due_pin(token, held_pin, now)
+    case.life = pin_life(case, case.in_cookie and case.token, now)
 end
 
---- What is decided for a request at `now` (seconds): the slot (bg.routes), the rule that chose it, the Set-Cookie
--- value of a pin where one is due, the holder of the request (bg.activity), and whose it is: an identity (bg.token),
--- or `{sid}` of a new session. Nil while no state has been read yet. `is_slotted`: the slot really serves this request,
--- so that a page may come from it. A token from the cookie gets a pin beside it: on the first navigation from another
--- site the Strict cookie stays away, and the Lax pin then holds the version.
-function _M.route(request, now, is_slotted)
+--- Fills `case` (with a table `place` in it) with what is decided for a request at `now` (seconds); nil while no state
+-- has been read yet. Nothing else changes; `quietly`: not even what is counted of bad tokens.
+-- `is_slotted`: the slot really serves this request, so that a page may come from it.
+-- Fields: `slot` (bg.routes) and `rule`; `who` it is, without a `key` if it is nobody yet; `token` (`in_cookie`), `pin`
+-- and `preview` as far as they verify; `page`: the slot of the old page that asks; `list`: where what is loaded here is
+-- noted (bg.pages); `life`: of a new pin that says `place`, where one is due. A token from the cookie gets a pin beside
+-- it: on the first navigation from another site the Strict cookie stays away, and the Lax pin then holds the version.
+function _M.decide(case, request, now, is_slotted, quietly)
     local state = _M.state.value
     if not state then
         return nil
     end
     local cookies = request.cookie()
-    local token, in_cookie = credentials.session(request.authorization(), cookies, now)
-    local held_pin = credentials.pin(cookies, now)
-    local slot, rule, who = decide(state, token, held_pin)
-    find_place(state, slot, who, in_cookie, held_pin, request, is_slotted)
+    case.token, case.in_cookie = credentials.session(request.authorization(), cookies, now, quietly)
+    case.pin, case.preview = credentials.pin(cookies, now, quietly), credentials.preview(cookies, now, quietly)
+    case.page, case.list, case.life, case.is_script = nil, nil, nil, false
+    choose(case, state)
+    if case.rule == "preview" then
+        decide_preview(case, is_slotted)
+        return case
+    end
+    find_place(case, state, request, is_slotted)
+    decide_page(case, state, request, cookies, now, is_slotted)
+    return case
+end
 
-    local other = page_slot(state, held_pin, request)
-    local page_holder = other and note(who, other, "page", request)
-    if other and is_slotted then
-        return other, "page", serve_old_page(other, token, held_pin, request, now), page_holder, who
+-- Notes the request as activity on `version`, and returns the holder. Nobody is a visitor before coming back with a
+-- pin: what keeps no cookies would be counted with every request.
+local function note(who, key, version, request)
+    if not key then
+        return nil
     end
-    if not in_cookie and (rule == "token" or rule == "moved") then
-        return slot, rule, slide_pin(token, held_pin, slot, now), note(who, slot, rule, request), who
+    local user = who.user
+    if not user and who.bound and request.site() == "cross-site" then
+        return nil -- a log-in whose Strict cookie has stayed away: it is no visitor, and its next request tells
     end
-    if is_slotted then
-        slot, rule = load_page(state, slot, rule, who, request, cookies, now)
+    return activity.note(key, user, who.exp, version)
+end
+
+-- Activity and pages. Returns the holder.
+local function take_effect(case, request)
+    local who, slot = case.who, case.slot
+    if pages.knows(case.list) and page.may_refer(request) then
+        pages.note(case.list, request.path(), slot.version)
     end
-    if in_cookie and held_pin and held_pin.sid ~= place.sid then
-        activity.gone(held_pin.sid) -- the visitor has logged in
+    local page_holder
+    if case.page and who.key then
+        page_holder = note(who, activity.page_key(who.key, case.page.version), case.page.version, request)
     end
-    return slot, rule, due_pin(in_cookie and token, held_pin, now), note(who, slot, rule, request), who
+    if case.rule == "page" then
+        return page_holder
+    end
+    if case.life and case.in_cookie and case.pin and case.pin.sid ~= case.place.sid then
+        activity.gone(case.pin.sid) -- the visitor has logged in
+    end
+    return note(who, who.key, slot.version, request)
+end
+
+--- The slot of a request, the rule that chose it, the Set-Cookie value of a pin where one is due, the holder of the
+-- request (bg.activity), and whose it is: an identity (bg.token), or `{sid}` of a new session. See decide().
+function _M.route(request, now, is_slotted)
+    local case = _M.decide(at_hand, request, now, is_slotted)
+    if not case then
+        return nil
+    end
+    local holder = take_effect(case, request)
+    local cookie_value = case.life and credentials.pin_cookie(case.place, case.life, now) or nil
+    return case.slot, case.rule, cookie_value, holder, case.who
 end
 
 return _M

@@ -11,6 +11,7 @@ local type = type
 local SCHEMA = 1
 local SLOTS = { "blue", "green" }
 local OTHER = { blue = "green", green = "blue" }
+local PREVIEW = "preview" -- the phase in which green is served to who has been shown the way
 local STATES = { ready = true, drain = true, maint = true }
 local MODES = { pause = true, maintenance = true }
 
@@ -66,16 +67,18 @@ local function check(document)
 end
 
 -- Nobody reaches a slot in maint, not even when the other one stumbles: then the upstream without a backup is used.
--- `cover` is the upstream of a slot that is known to be down, for as long as there is somebody to fall back on.
-local function slot_of(name, slots)
-    local entry = slots[name]
-    local alone = slots[OTHER[name]].state == "maint"
+-- Nor does anybody get a candidate that is only being looked at. `cover` is the upstream of a slot that is known to be
+-- down, for as long as there is somebody to fall back on.
+local function slot_of(name, document)
+    local entry = document.slots[name]
+    local alone = document.slots[OTHER[name]].state == "maint" or (document.phase == PREVIEW and name == "blue")
     return {
         name = name,
         version = entry.version ~= strict_json.null and entry.version or nil,
         state = entry.state,
         weight = entry.weight,
         upstream = alone and name .. "_alone" or name,
+        alone = name .. "_alone",
         cover = not alone and name .. "_by_" .. OTHER[name] or nil,
     }
 end
@@ -110,7 +113,7 @@ local function gate_of(gate)
 end
 
 --- The routing table in `text`, or nil and what is wrong with it:
--- `{generation, phase, slots = {blue, green}, by_version = {version -> slot}, green_share, gate}`.
+-- `{generation, phase, is_preview, slots = {blue, green}, by_version = {version -> slot}, green_share, gate}`.
 function _M.parse(text)
     local document = strict_json.object(text)
     local why = check(document)
@@ -119,7 +122,7 @@ function _M.parse(text)
     end
     local slots = {}
     for _, name in ipairs(SLOTS) do
-        slots[name] = slot_of(name, document.slots)
+        slots[name] = slot_of(name, document)
     end
     local share = green_share(slots)
     if not share then
@@ -128,6 +131,7 @@ function _M.parse(text)
     return {
         generation = document.generation,
         phase = document.phase,
+        is_preview = document.phase == PREVIEW,
         slots = slots,
         by_version = by_version(slots),
         green_share = share,

@@ -9,7 +9,7 @@ local EXPECTED = {
     issuer = "string", leeway = "number", secure_cookies = "boolean", pin_idle = "number",
     state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
-    migrate = "string", migrate_idle = "number", access_log = "boolean",
+    migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
     peers = "table", health_check = "number", health_timeout = "number", health_fails = "number",
     unavailable_page = "string", maintenance_page = "string",
     version = "string", drain_deadline = "number", mirrors = "table",
@@ -31,6 +31,7 @@ function _M.load(path)
     settings.session_cookie = prefix .. "bg_session="
     settings.pin_cookie = prefix .. "bg_pin="
     settings.update_cookie = prefix .. "bg_update="
+    settings.preview_cookie = prefix .. "bg_preview="
     settings.keeps_pages = settings.migrate ~= "never"
     return settings
 end

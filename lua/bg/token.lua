@@ -117,4 +117,12 @@ function _M.verify(text, keys, rules, now)
     }
 end
 
+--- When `text` expires, as it says itself: of a token that was refused for just that, whose signature is good.
+function _M.expiry(text)
+    local body = match(text, "^[^.]*%.([^.]*)%.")
+    local claims = body and base64url.decode(body)
+    claims = claims and strict_json.object(claims)
+    return claims and is_time(claims.exp) and claims.exp or nil
+end
+
 return _M

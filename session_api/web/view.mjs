@@ -24,7 +24,7 @@ export function release(data, now) {
       h("p", { class: "sentence" }, sentence(data, current(data)))),
     deployment ? left(data) : null,
     deployment ? progress(data) : null,
-    deployment && phase !== "candidate" ? forecast(data, now) : null,
+    deployment && !["candidate", "preview"].includes(phase) ? forecast(data, now) : null,
   ];
 }
 

@@ -8,6 +8,7 @@ const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "l
 export const PHASES = {
   rest: "At rest",
   candidate: "Candidate",
+  preview: "Preview",
   canary: "Canary",
   draining: "Draining",
   promoting: "Promoting",
@@ -57,6 +58,7 @@ export function sentence({ phase, deployment, slots }, current) {
   return {
     rest: `All sessions are served by ${current}.`,
     candidate: `${to} is up and takes no sessions yet; ${from} serves everyone.`,
+    preview: `${to} is up for who has its preview link; ${from} serves everyone else.`,
     canary: `${to} takes ${canary?.weight ?? 0} % of new sessions; all others get ${from}.`,
     draining: `New sessions get ${to}. ${from} keeps its own until it is empty.`,
     promoting: `${from} gives way: ${to} takes its place.`,

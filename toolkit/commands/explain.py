@@ -1,49 +1,45 @@
 """bgctl explain"""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from toolkit import options
 from toolkit.cli import App
-from toolkit.errors import Refused
+
+if TYPE_CHECKING:
+    from toolkit.proxy import Explanation
+    from toolkit.ui import UI
 
 
 @click.command("explain")
+@click.option("--url", default="", help="The address that is asked for; a cookie jar needs one.")
+@click.option("--navigate", is_flag=True, help="As the load of a page, not as a script's request.")
 @options.json_option
 @click.pass_obj
-def command(app: App, as_json: bool) -> None:
+def command(app: App, url: str, navigate: bool, as_json: bool) -> None:
     """Show which slot a token or a request gets, and why.
 
-    Reads a token, or header lines such as `Cookie: ...` and `Authorization: Bearer ...`, from standard input:
-    on the command line everyone on this machine could read them.
+    Reads standard input: a token; header lines such as `Cookie: ...`; a cookie jar as curl -c writes it; or a
+    curl command line as browsers copy it. On the command line everyone on this machine could read them.
     """
+    from toolkit import pasted, request
+
     site = options.site(app, as_json)
-    answer = site.proxy.explain(request_headers(sys.stdin.read()))
+    asked = pasted.read(sys.stdin.read(), url)
+    said = site.proxy.explain(asked.with_headers(request.LOAD) if navigate else asked)
     if as_json:
-        site.ui.emit(answer)
-        return
-    rules = answer.get("rules")
-    rows = (
-        [[rule.get("rule"), rule.get("outcome"), rule.get("why")] for rule in rules]
-        if isinstance(rules, list)
-        else []
-    )
-    site.ui.table(("rule", "outcome", "why"), rows)
-    site.ui.say(f"-> {answer.get('slot')} ({answer.get('version')}): {answer.get('reason')}")
+        site.ui.emit(said)
+    else:
+        show(site.ui, said)
 
 
-def request_headers(text: str) -> dict[str, str]:
-    """What the proxy is asked about. Raises Refused when nothing usable was given."""
-    headers: dict[str, str] = {}
-    for line in text.splitlines():
-        name, colon, value = line.strip("<> \t").partition(":")  # curl -v marks what it sends
-        token = name.removeprefix("Bearer ")
-        if colon and name.lower() in ("cookie", "authorization"):
-            headers[name.lower()] = value.strip()
-        elif token and not colon and " " not in token:
-            headers["authorization"] = f"Bearer {token}"
-    if not headers:
-        why = "a token, or lines such as 'Cookie: ...', are read from standard input"
-        raise Refused("nothing to explain", why, "bgctl explain < token.txt")
-    return headers
+def show(ui: "UI", said: "Explanation") -> None:
+    ui.table(("rule", "outcome", "why"), [(rule.rule, rule.outcome, rule.why) for rule in said.rules])
+    place = f"{said.slot} ({said.version})" if said.slot else "blue or green, as its draw will have it"
+    by = f", for {said.service}" if said.service else ""
+    ui.say(f"-> {place}: {said.reason}{by}")
+    if said.pin:
+        left = f", moved on from {said.pin.left}" if said.pin.left else ""
+        ui.say(f"   and it gets a pin: {said.pin.version}{left}, for {said.pin.life} s")

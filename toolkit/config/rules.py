@@ -107,6 +107,8 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
     if not service.slotted and slots != (None, None):
         yield here, "has address as well as blue or green; keep one address, or the two slots"
     for route in service.routes:
+        if re.match(r"(\S+ )?/_bgctl(/|$)", route):
+            yield (*here, "routes"), f"{route!r} is the proxy's own; remove it"
         if re.match(r"(\S+ )?/internal(/|$)", route):
             yield (*here, "routes"), f"{route!r} would open /internal/ to the public; remove it"
 

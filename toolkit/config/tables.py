@@ -200,11 +200,20 @@ class Maintenance(Table, frozen=True):
     allow: tuple[Network, ...] = ()
 
 
-class Preview(Table, frozen=True):
-    """`check` is a command that a candidate has to pass."""
+class Origin(Text):
+    """Where browsers come, without a path; empty: as [proxy] and [tls] listen."""
 
+    kind, like = "an address such as a browser shows, without a path", "https://shop.example"
+    pattern = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|")
+
+
+class Preview(Table, frozen=True):
+    """`check` is a command that a candidate has to pass, within `check_timeout`."""
+
+    url: Origin = Origin("")
     life: Duration = Duration(3600)
     check: str = ""
+    check_timeout: Duration = Duration(5 * 60)
 
 
 class Canary(Table, frozen=True):

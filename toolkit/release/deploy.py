@@ -9,11 +9,14 @@ from toolkit import slots, state
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.release import canary, drain, promote, rollback, route, up_green
 from toolkit.release.canary import Course
+from toolkit.release import preview as previews
 from toolkit.release.drain import Watch
 from toolkit.release.images import Images
 from toolkit.release.steps import Step, preview, walk
 from toolkit.site import Site
 from toolkit.state import State
+
+UNUSED = ("rest", "candidate", "preview")  # phases in which nobody has been sent to green
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def check(site: Site, now: State, version: str) -> None:
         what = f"{release.new} is under way (phase {now.phase})"
         raise Refused(what, "one release at a time", f"bgctl deploy {release.new}, or: bgctl rollback")
     promote.check_direction(now)
-    if now.phase in ("rest", "candidate"):
+    if now.phase in UNUSED:
         state.candidate(now, version, site.now())
         up_green.check_ground(site, now)
     site.env()
@@ -94,7 +97,7 @@ def ahead(site: Site, plan: Plan) -> list[Step]:
             "pull",
             f"pull the images of {version}",
             images.pull,
-            lambda: phase(site) in ("rest", "candidate") and bool(images.to_pull),
+            lambda: phase(site) in UNUSED and bool(images.to_pull),
             otherwise="the images are here",
         ),
         Step(
@@ -106,16 +109,33 @@ def ahead(site: Site, plan: Plan) -> list[Step]:
             "green is stopped",
             f"green runs {version} already",
         ),
+        *checking(site, site.config.preview.check),
         *canary_steps(site, plan.course),
         Step(
             "switch",
             f"new sessions get {version}",
             lambda: switch(site),
-            lambda: phase(site) in ("rest", "candidate", "canary"),
+            lambda: phase(site) in (*UNUSED, "canary"),
             lambda: switch_back(site),
             "everyone gets the old version",
             f"new sessions get {version} already",
         ),
+    ]
+
+
+def checking(site: Site, command: str) -> list[Step]:
+    if not command:
+        return []
+    return [
+        Step(
+            "check",
+            f"green has to pass, by way of the proxy: {command}",
+            lambda: previews.check(site, command),
+            lambda: phase(site) in UNUSED,
+            lambda: end_preview(site),
+            "nobody is shown green",
+            "people are on green already",
+        )
     ]
 
 
@@ -127,13 +147,18 @@ def canary_steps(site: Site, course: Course | None) -> list[Step]:
             "canary",
             f"{course} of new sessions get green, and each share is judged",
             lambda: canary.run(site, course),
-            lambda: phase(site) in ("rest", "candidate", "canary"),
+            lambda: phase(site) in (*UNUSED, "canary"),
             lambda: canary.take_back(site),
             "everyone gets the old version",
             "over: all new sessions get green already",
             stays=True,
         )
     ]
+
+
+def end_preview(site: Site) -> None:
+    if phase(site) == "preview":
+        route.run(site, "disable-green")
 
 
 def behind(site: Site, plan: Plan) -> list[Step]:
@@ -169,7 +194,7 @@ def phase(site: Site) -> str:
 
 
 def green_wanted(site: Site, version: str) -> bool:
-    if phase(site) == "candidate":
+    if phase(site) in ("candidate", "preview"):
         return slots.fault(site, "green", version) is not None
     return phase(site) == "rest"
 

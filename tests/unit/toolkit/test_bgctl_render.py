@@ -51,6 +51,12 @@ def test_settings() -> None:
         "held_every": 10,
         "migrate": "never",
         "migrate_idle": 600,
+        "routes": [
+            {"location": "/", "service": "frontend", "slotted": True},
+            {"location": "/api/auth/", "service": "session-api", "slotted": False},
+            {"location": "/api/deployment/", "service": "session-api", "slotted": False},
+            {"location": "= /.well-known/jwks.json", "service": "session-api", "slotted": False},
+        ],
         "access_log": False,
         "peers": [
             {"slot": slot, "service": "frontend", "address": address, "path": "/healthz"}

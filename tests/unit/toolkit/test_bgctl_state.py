@@ -15,6 +15,7 @@ NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 OLD, NEW = "1.6.7", "1.6.8"
 REST = state.adopt(OLD, NOW)
 CANDIDATE = state.candidate(REST, NEW, NOW)
+PREVIEW = state.preview(CANDIDATE, NOW)
 CANARY = state.canary(CANDIDATE, 10, NOW)
 DRAINING = state.enable_green(CANDIDATE, NOW)
 GIVEN_UP = state.disable_blue(DRAINING, NOW)
@@ -31,6 +32,7 @@ EVERY = [
     MAINTAINED,
     REST,
     CANDIDATE,
+    PREVIEW,
     CANARY,
     DRAINING,
     GIVEN_UP,
@@ -47,6 +49,11 @@ EVERY = [
     [
         (REST, "rest", ready(OLD), maint(None)),
         (CANDIDATE, "candidate", ready(OLD), maint(NEW)),
+        (PREVIEW, "preview", ready(OLD), drain(NEW)),
+        (state.canary(PREVIEW, 10, NOW), "canary", ready(OLD, 90), ready(NEW, 10)),
+        (state.enable_green(PREVIEW, NOW), "draining", drain(OLD), ready(NEW)),
+        (state.disable_green(PREVIEW, NOW), "candidate", ready(OLD), maint(NEW)),
+        (state.back_to_blue(PREVIEW, NOW), "candidate", ready(OLD), maint(NEW)),
         (CANARY, "canary", ready(OLD, 90), ready(NEW, 10)),
         (DRAINING, "draining", drain(OLD), ready(NEW)),
         (GIVEN_UP, "draining", maint(OLD), ready(NEW)),
@@ -79,6 +86,10 @@ def test_what_is_written_reads_back(at: State) -> None:
     "again",
     [
         lambda: (CANDIDATE, state.candidate(CANDIDATE, NEW, NOW)),
+        lambda: (PREVIEW, state.preview(PREVIEW, NOW)),
+        lambda: (PREVIEW, state.candidate(PREVIEW, NEW, NOW)),
+        lambda: (CANARY, state.preview(CANARY, NOW)),
+        lambda: (DRAINING, state.preview(DRAINING, NOW)),
         lambda: (CANARY, state.canary(CANARY, 10, NOW)),
         lambda: (CANDIDATE, state.canary(CANDIDATE, 0, NOW)),
         lambda: (DRAINING, state.canary(DRAINING, 100, NOW)),
@@ -110,6 +121,10 @@ def test_enable_green_again_keeps_that_blue_was_found_empty() -> None:
         lambda: state.candidate(REST, OLD, NOW),
         lambda: state.candidate(REST, "../x", NOW),
         lambda: state.adopt("", NOW),
+        lambda: state.candidate(PREVIEW, "1.6.9", NOW),
+        lambda: state.preview(REST, NOW),
+        lambda: state.preview(TAKEN_OVER, NOW),
+        lambda: state.rest(PREVIEW, NOW),
         lambda: state.canary(REST, 10, NOW),
         lambda: state.enable_green(REST, NOW),
         lambda: state.disable_blue(REST, NOW),
@@ -223,6 +238,7 @@ class Release(RuleBasedStateMachine):
     @rule(
         step=st.sampled_from(
             [
+                state.preview,
                 state.enable_green,
                 state.disable_green,
                 state.disable_blue,

@@ -1,0 +1,274 @@
+-- Which slot would a request get, and why? The decision is bg.router's own; what is said here is each rule that it
+-- tried, in order, with what came of it. Nothing is changed, counted or minted.
+
+local activity = require("bg.activity")
+local cookie = require("bg.cookie")
+local credentials = require("bg.credentials")
+local crypto = require("bg.crypto")
+local decision = require("bg.decision")
+local health = require("bg.health")
+local location = require("bg.location")
+local page = require("bg.page")
+local pages = require("bg.pages")
+local router = require("bg.router")
+
+local date, format, lower = os.date, string.format, string.lower
+
+local LAST_MOMENT = 253402300799 -- of the year 9999
+
+-- What is wrong with a token, by reason (docs/tokens.md). Never a word of the token itself.
+local REASONS = {
+    too_large = "longer than 8192 bytes",
+    malformed = "not three segments of base64url with strict JSON in them",
+    crit = "it has a crit, b64 or enc header",
+    unknown_kid = "signed with a key that is not in the ring, or no longer",
+    alg = "its alg is not that of its key",
+    signature = "its signature is not its key's: forged, or damaged",
+    issuer = "of another issuer",
+    expired = "expired",
+    not_yet = "issued in the future",
+    claims = "a claim is missing or not of its kind",
+}
+
+local _M = {}
+
+local function moment(seconds)
+    return seconds <= LAST_MOMENT and date("!%Y-%m-%dT%H:%M:%SZ", seconds) or "an unknown time"
+end
+
+local function percent(share)
+    return format("%g %%", share * 100)
+end
+
+local function rejected(worth)
+    local why = REASONS[worth.reason] or worth.reason
+    if worth.expired_at then
+        why = "expired at " .. moment(worth.expired_at)
+    end
+    return { outcome = "rejected", reason = worth.reason, why = why }
+end
+
+-- What came of a credential that says a version: it decided, it would have, or nobody serves that.
+local function credential(facts, worth, what, decided)
+    if not worth then
+        return { outcome = "absent", why = "the request has no " .. what }
+    elseif not worth.identity then
+        return rejected(worth)
+    end
+    local version = worth.identity.version
+    local slot = facts.state.by_version[version]
+    local why = slot and format("says %s, which %s serves", version, slot.name)
+        or format("says %s, which no slot serves", version)
+    return {
+        outcome = decided and "used" or slot and "outranked" or "retired",
+        version = version, slot = slot and slot.name, why = why,
+    }
+end
+
+-- Why the page that asks does not decide; nil where it does.
+local function no_page(facts)
+    local request, held_pin = facts.request, facts.case.pin
+    if not held_pin or not held_pin.from then
+        return "the pin does not say that this browser has moved on"
+    elseif not facts.state.by_version[held_pin.from] then
+        return format("%s, which it has left, is not served any more", held_pin.from)
+    elseif not pages.knows(held_pin.pages) then
+        return "its pages are not known"
+    elseif page.is_load(request) then
+        return "a page load: what the tab showed is gone"
+    elseif not page.referrer(request) then
+        return "no Referer names a page of this site"
+    end
+    local version = pages.version(held_pin.pages, page.referrer(request))
+    if version ~= held_pin.from then
+        return format("the page that asks is of %s", version or "no version that is known")
+    end
+end
+
+-- Why the load of a page does not take the session along; nil where it does.
+local function no_move(facts)
+    local case, settings = facts.case, facts.settings
+    if case.rule == "preview" or case.rule == "page" then
+        return "decided already"
+    elseif not facts.is_slotted then
+        return "this service is shared by both versions"
+    elseif case.is_script then
+        return "a token in a header moves with a page, or with a new token"
+    elseif case.slot.state ~= "drain" then
+        return format("%s is not draining", case.slot.name)
+    elseif facts.state.is_preview then
+        return "nobody has been sent to the new version yet"
+    elseif not page.is_load(facts.request) then
+        return "not the load of a whole page"
+    elseif cookie.get(facts.request.cookie(), settings.update_cookie) then
+        return "a new session would get the same slot"
+    elseif settings.migrate == "never" then
+        return "[drain] migrate is never, and the user has not asked"
+    elseif not pages.knows(case.place.pages) then
+        return "not every page that the browser may have open is known"
+    elseif settings.migrate == "idle" and (case.who.bound
+        or not activity.is_idle(case.who.key, settings.migrate_idle, facts.now)) then
+        return format("it was not idle for %d s", settings.migrate_idle)
+    end
+    return "a new session would get the same slot"
+end
+
+local function fresh(facts)
+    local case, share = facts.case, facts.state.green_share
+    local is_used = case.rule == "new" or case.rule == "retired"
+    local why = format("%s of new sessions get green", percent(share))
+    if not is_used then
+        return { outcome = "not reached", why = why }
+    end
+    if case.who.key then
+        why = format("%s; the draw of this one is %s", why, percent(crypto.fraction(case.who.sid)))
+    end
+    return { rule = case.rule, outcome = "used", why = why }
+end
+
+-- Rules that come before and after all others change who answers, and when; not what is decided.
+local function closed_gate(facts)
+    local gate = facts.state.gate
+    if not gate then
+        return { outcome = "no", why = "open" }
+    elseif gate.mode == "pause" then
+        return { outcome = "held", why = "paused until " .. moment(gate.ends) .. "; then:" }
+    end
+    return { outcome = "held", why = "maintenance, but for [maintenance] allow; then:" }
+end
+
+local function covered(facts)
+    local case = facts.case
+    if facts.is_open then
+        return { outcome = "no", why = "the slot is still to be drawn" }
+    end
+    local is_covered = case.rule ~= "preview" and facts.is_slotted
+        and decision.upstream(case.slot, health.up) == case.slot.cover
+    if case.slot.cover and is_covered then
+        return { outcome = "covered", why = case.slot.name .. " is down: the other slot answers" }
+    end
+    local is_down = health.up[case.slot.name] == false
+    return {
+        outcome = "no",
+        why = case.slot.name .. (is_down and " is down, and nobody covers it" or " is not known to be down"),
+    }
+end
+
+-- The rules in their order: name, and what came of it.
+local RULES = {
+    { "gate", closed_gate },
+    { "preview", function(facts)
+        return credential(facts, facts.shown.preview, "preview cookie", facts.case.rule == "preview")
+    end },
+    { "page", function(facts)
+        local why = no_page(facts)
+        if facts.case.rule == "page" then
+            return { outcome = "used", why = "a page of " .. facts.case.slot.version .. " asks" }
+        elseif not why then
+            why = facts.case.rule == "preview" and "decided already" or "this service is shared by both versions"
+        end
+        return { outcome = "no", why = why }
+    end },
+    { "moved", function(facts)
+        local token, held_pin = facts.case.token, facts.case.pin
+        if not (token and held_pin and held_pin.from == token.version) then
+            return { outcome = "no", why = "no pin says that the token's session has moved on" }
+        end
+        return credential(facts, facts.shown.pin, "pin", facts.case.rule == "moved")
+    end },
+    { "bearer", function(facts)
+        local case = facts.case
+        return credential(facts, facts.shown.bearer, "bearer token", case.rule == "token" and not case.in_cookie)
+    end },
+    { "cookie", function(facts)
+        local case = facts.case
+        return credential(facts, facts.shown.cookie, "session cookie", case.rule == "token" and case.in_cookie)
+    end },
+    { "pin", function(facts)
+        return credential(facts, facts.shown.pin, "pin", facts.case.rule == "pin")
+    end },
+    { "new", fresh },
+    { "migrated", function(facts)
+        local case = facts.case
+        if case.rule == "migrated" then
+            local why = format("a page load takes the session from %s to %s", case.place.from, case.slot.version)
+            return { outcome = "used", why = why }
+        end
+        return { outcome = "no", why = no_move(facts) }
+    end },
+    { "health", covered },
+}
+
+-- Who is nobody yet draws when it comes: until then only a share of 0 or 1 tells the slot.
+local function is_open(case, share)
+    return case.rule ~= "migrated" and not case.who.key and share > 0 and share < 1
+end
+
+local function text_of(value)
+    return type(value) == "string" and value or nil
+end
+
+--- What `asked`, `{method, path, host, headers, client}` or just `{authorization, cookie}`, is as a request
+-- (bg.phases).
+function _M.request(asked)
+    local headers = { authorization = text_of(asked.authorization), cookie = text_of(asked.cookie) }
+    for name, value in pairs(type(asked.headers) == "table" and asked.headers or {}) do
+        headers[lower(tostring(name))] = text_of(value)
+    end
+    local function header(name)
+        return function() return headers[name] end
+    end
+    local method, path = text_of(asked.method) or "GET", text_of(asked.path)
+    local host, client = text_of(asked.host) or headers.host, text_of(asked.client)
+    return {
+        method = function() return method end,
+        path = function() return path or "/" end,
+        host = function() return host end,
+        client = function() return client end,
+        has_path = path ~= nil,
+        authorization = header("authorization"), cookie = header("cookie"), accept = header("accept"),
+        referer = header("referer"), mode = header("sec-fetch-mode"), destination = header("sec-fetch-dest"),
+        site = header("sec-fetch-site"),
+        purpose = function() return headers["sec-purpose"] or headers.purpose end,
+    }
+end
+
+local function rule_rows(facts)
+    local rows = {}
+    for i, rule in ipairs(RULES) do
+        local row = rule[2](facts)
+        row.rule = row.rule or rule[1]
+        rows[i] = row
+    end
+    return rows
+end
+
+--- What is decided for a request at `now`: `{slot, version, reason, service, pin, rules}`; nil while no state has been
+-- read yet. `slot` and `version` are nil where the draw of a new session is still to be made; `service` is nil where
+-- the proxy answers by itself; `pin` is what a new one would say. Each rule has `rule`, `outcome` (used, outranked,
+-- retired, rejected, absent, no, not reached, held, covered) and `why`.
+function _M.of(request, now)
+    local settings = router.settings
+    local route = request.has_path and location.find(settings.routes, request.path()) or nil
+    local is_slotted = not request.has_path or (route ~= nil and route.slotted)
+    local case = router.decide({ place = {} }, request, now, is_slotted, true)
+    if not case then
+        return nil
+    end
+    local facts = {
+        case = case, request = request, now = now, settings = settings, is_slotted = is_slotted,
+        state = router.state.value, is_open = is_open(case, router.state.value.green_share),
+        shown = credentials.all(request.authorization(), request.cookie(), now),
+    }
+    local open, place = facts.is_open, case.place
+    return {
+        slot = not open and case.slot.name or nil,
+        version = not open and case.slot.version or nil,
+        reason = case.rule,
+        service = route and route.service,
+        pin = case.life and not open and { version = place.version, from = place.from, life = case.life } or nil,
+        rules = rule_rows(facts),
+    }
+end
+
+return _M

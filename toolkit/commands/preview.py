@@ -1,0 +1,64 @@
+"""bgctl preview"""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+if TYPE_CHECKING:
+    from toolkit.release.preview import Preview
+    from toolkit.site import Site
+
+
+def origin(text: str) -> str:
+    """A click type: where browsers come."""
+    from toolkit.config.tables import Origin
+
+    try:
+        return Origin.parse(text.rstrip("/"))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command("preview")
+@click.option("--to", default="/", show_default=True, help="The path that the link leads to.")
+@click.option("--life", type=options.lifetime, help="How long the link is good for.  [default: bgctl.toml's]")
+@click.option("--url", type=origin, default="", help="Where browsers come.  [default: bgctl.toml's]")
+@click.option("--check", metavar="CMD", default="", help="Print the link only if CMD passes, run by a shell.")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(
+    app: App, to: str, life: float | None, url: str, check: str, dry_run: bool, as_json: bool
+) -> None:
+    """Print a link that shows the new version before anyone else gets it.
+
+    Whoever opens it gets green, whatever else they have, until the link expires. It is a secret: it is
+    printed, and kept nowhere. CMD finds BGCTL_PREVIEW_URL, BGCTL_PREVIEW_COOKIE (name=value), BGCTL_URL and
+    BGCTL_VERSION in its environment; if it fails, things are as they were before.
+    """
+    from toolkit.release import preview
+
+    site = options.site(app, as_json)
+    shown = preview.run(site, preview.Wish(to, life, url), check, dry_run)
+    if shown:
+        show(site, shown)
+
+
+def show(site: "Site", shown: "Preview") -> None:
+    from toolkit import link
+    from toolkit.values import stamp
+
+    if doubt := link.doubt(site.config, shown.link.base):
+        site.ui.warn(f"{doubt}; --url, or [preview] url, names the right one")
+    if site.ui.as_json:
+        expires = stamp(shown.expires)
+        site.ui.emit(
+            {"url": shown.link.url, "end": shown.link.end, "version": shown.version, "expires": expires}
+        )
+        return
+    site.ui.say(f"{shown.version} for whoever opens this, until {stamp(shown.expires)}:")
+    site.ui.say(shown.link.url)
+    site.ui.say(f"to leave it earlier: {shown.link.end}; for everybody: bgctl route disable-green")
