@@ -70,7 +70,8 @@ def _lines(defaults: dict[str, Any], series: list[Series], width: int, height: i
     unit = defaults["unit"]
     shown = sorted(series, key=lambda one: -one[1][-1][1])[: len(COLOURS)]
     legend = "".join(
-        f'<span><i style="background:{colour}"></i>{html.escape(name)} <b>{_number(points[-1][1], unit)}</b></span> '
+        f'<span><i style="background:{colour}"></i>{html.escape(name)}'
+        f" <b>{_number(points[-1][1], unit)}</b></span> "
         for colour, (name, points) in zip(COLOURS, shown, strict=False)
     )
     height -= 22 + 18 * math.ceil(len(shown) / 3)
