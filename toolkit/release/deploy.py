@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from toolkit import slots, state
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.release import canary, drain, promote, rollback, route, up_green
-from toolkit.release.canary import Course
 from toolkit.release import preview as previews
+from toolkit.release.canary import Course
 from toolkit.release.drain import Watch
 from toolkit.release.images import Images
 from toolkit.release.steps import Step, preview, walk

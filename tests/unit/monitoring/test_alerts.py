@@ -6,11 +6,11 @@ import json
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
-import yaml
 
 MONITORING = Path(__file__).parents[3] / "compose" / "monitoring"
-RULES = yaml.safe_load((MONITORING / "alerts.yml").read_text())
+RULES = msgspec.yaml.decode((MONITORING / "alerts.yml").read_bytes())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
 
 ANSWERS = 'bgctl_requests_total{slot="%s",status="%s"}'
@@ -29,7 +29,7 @@ def traffic(**errors: float) -> dict[str, str]:
     return series
 
 
-# By alert: series with which it fires after half an hour, and with which it does not; one value a minute.
+# By alert: series with which it fires after half an hour, and with which it does not; a value a minute.
 CASES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
     "BgctlProxyDown": ([{'up{job="bgctl-proxy"}': "0x60"}], [{'up{job="bgctl-proxy"}': "1x60"}]),
     "BgctlSessionApiDown": (
