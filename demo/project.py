@@ -82,6 +82,7 @@ routes = ["/"]
 blue = "127.0.0.1:{self.ports.blue}"
 green = "127.0.0.1:{self.ports.green}"
 health = "/healthz"
+mirror = {self.mirror}
 
 [services.session-api]
 routes = ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]
@@ -91,6 +92,7 @@ health = "/readyz"
 [health]
 interval = "100ms"
 timeout = "{self.health_timeout}"
+check = "{self.health_check}"
 
 [drain]
 request_deadline = "{self.request_deadline}"
@@ -100,6 +102,9 @@ deadline = "{self.deadline}"
 visitors = {self.toml_visitors}
 migrate = "{self.migrate}"
 migrate_idle = "{self.migrate_idle}"
+
+[maintenance]
+allow = {self.toml_allow}
 """
 
 ENVIRONMENT = """\
@@ -130,6 +135,7 @@ class Project:
     read_timeout: str = "60s"
     pin_idle: str = "30m"
     health_timeout: str = "30s"
+    health_check: str = "2s"
     request_deadline: str = "15s"
     websocket_deadline: str = "60s"
     stop_grace: str = "5s"
@@ -142,6 +148,8 @@ class Project:
     proxy_more: dict[str, Any] = field(default_factory=dict)  # more of [proxy], of [tls], and [headers]
     tls_more: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    mirror: int = 0
     store: str = ""  # the env file's BGCTL_STORE; empty: what the compose file says without it
 
     def create(self) -> Self:
@@ -193,6 +201,10 @@ class Project:
     @property
     def plain_url(self) -> str:
         return f"http://127.0.0.1:{self.ports.proxy}"
+
+    @property
+    def toml_allow(self) -> str:
+        return json.dumps(self.allow)
 
     @property
     def env_store(self) -> str:

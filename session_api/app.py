@@ -41,7 +41,7 @@ App = falcon.App[Any, Any]
 def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, settings: Settings) -> App:
     """The WSGI application over these parts."""
     counts = Counts(store, state, settings.token_ttl, settings.idle_timeout)
-    metrics = Metrics(counts)
+    metrics = Metrics(counts, state)
     tokens = Tokens(keyring, clock, settings.issuer, settings.leeway)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
     cookie = SessionCookie(settings.secure_cookies, settings.token_ttl)
@@ -53,9 +53,9 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     json = JSONHandler(dumps=msgspec.json.encode, loads=_decode)
     app.req_options.media_handlers = falcon.media.Handlers({falcon.MEDIA_JSON: json})
     app.resp_options.media_handlers = falcon.media.Handlers({falcon.MEDIA_JSON: json})
-    problems.install(app)
+    problems.install(app, metrics.store_failed)
 
-    auth = AuthResource(sessions, service, user, cookie)
+    auth = AuthResource(sessions, service, user, cookie, metrics.issued)
     app.add_route("/api/auth/token", auth, suffix="token")
     app.add_route("/api/auth/refresh", auth, suffix="refresh")
     app.add_route("/api/auth/logout", auth, suffix="logout")

@@ -7,6 +7,7 @@ not counted here but asked of the store at each scrape, so they are right whoeve
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -14,7 +15,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from session_api.counts import Counts, report_age
+from session_api.errors import SetupError
 from session_api.stores import Census, StoreError
+from session_api.version import State
 
 GAUGES = {
     "sessions": "Active sessions.",
@@ -26,8 +29,8 @@ GAUGES = {
 class Metrics:
     """The metrics of one app."""
 
-    def __init__(self, counts: Counts) -> None:
-        self._sessions = SessionCollector(counts)
+    def __init__(self, counts: Counts, state: State) -> None:
+        self._sessions = SessionCollector(counts, state)
         self._own = CollectorRegistry()
         self._own.register(self._sessions)
         self._requests = Counter(
@@ -37,7 +40,7 @@ class Metrics:
             registry=self._own,
         )
         self._seconds = Histogram(
-            "bgctl_api_request_seconds",
+            "bgctl_api_request_duration_seconds",
             "Time to answer.",
             ["route"],
             buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 5),
@@ -49,6 +52,17 @@ class Metrics:
             ["reason"],
             registry=self._own,
         )
+        self._issues = Counter(
+            "bgctl_api_tokens_issued",
+            "Tokens signed, for a log-in or a refresh.",
+            ["by"],
+            registry=self._own,
+        )
+        self._store_errors = Counter(
+            "bgctl_api_store_errors",
+            "Requests that failed because the session store did.",
+            registry=self._own,
+        )
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""
@@ -58,6 +72,14 @@ class Metrics:
     def rejected(self, reason: str) -> None:
         """Count a token that is not believed."""
         self._rejections.labels(reason).inc()
+
+    def issued(self, by: str) -> None:
+        """Count a token that was signed, by "login" or "refresh"."""
+        self._issues.labels(by).inc()
+
+    def store_failed(self) -> None:
+        """Count a request that the store could not serve."""
+        self._store_errors.inc()
 
     def render(self) -> bytes:
         """All metrics of all workers, in Prometheus' text format."""
@@ -72,31 +94,43 @@ class Metrics:
 class SessionCollector(Collector):
     """Who is active, by version. While the store is down all that is absent, which is not 0."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, state: State) -> None:
         self._counts = counts
+        self._state = state
 
     def collect(self) -> Iterator[Metric]:
         """Ask the store, once a scrape."""
         up = GaugeMetricFamily("bgctl_api_store_up", "Whether the session store answers.")
+        known = GaugeMetricFamily("bgctl_api_counts_known", "Whether the counts are complete.")
+        yield _since_when_it_drains(self._state)
         try:
             counted = self._counts.count()
         except StoreError:
             up.add_metric([], 0)
-            yield up
+            known.add_metric([], 0)
+            yield from (up, known)
             return
         up.add_metric([], 1)
-        known = GaugeMetricFamily("bgctl_api_count_known", "Whether the counts are complete: 0 is not all.")
         known.add_metric([], int(counted.unknown is None))
         yield from (up, known, *_by_version(counted.census), _by_proxy(counted.census))
 
 
+def _since_when_it_drains(state: State) -> Metric:
+    """Absent while nothing drains, or nobody knows."""
+    since = GaugeMetricFamily(
+        "bgctl_api_drain_start_timestamp_seconds",
+        "When the version that drains was switched away from.",
+        labels=["version"],
+    )
+    with suppress(SetupError):
+        draining = state.draining()
+        if draining and draining.since:
+            since.add_metric([draining.version], draining.since)
+    return since
+
+
 def _by_version(census: Census) -> Iterator[Metric]:
-    told = {
-        "sessions": "Active sessions.",
-        "users": "Users with an active session.",
-        "visitors": "Active visitors.",
-    }
-    for name, help_text in told.items():
+    for name, help_text in GAUGES.items():
         metric = GaugeMetricFamily(f"bgctl_api_{name}", help_text, labels=["version"])
         for version, count in census.versions.items():
             metric.add_metric([version], getattr(count, name))

@@ -37,15 +37,22 @@ TABLE: Mapping[type[Exception], Callable[[Any], falcon.HTTPError]] = {
 }
 
 
-def install(app: falcon.App[Any, Any]) -> None:
-    """Answer every error of this table, and Falcon's own, with a problem document."""
+def install(app: falcon.App[Any, Any], store_failed: Callable[[], None]) -> None:
+    """Answer every error of this table, and Falcon's own, with a problem document.
+
+    `store_failed` is told of every request that the store could not serve.
+    """
     app.set_error_serializer(_serialize)
     for kind, describe in TABLE.items():
-        app.add_error_handler(kind, _handler(describe))
+        app.add_error_handler(kind, _handler(describe, store_failed))
 
 
-def _handler(describe: Callable[[Any], falcon.HTTPError]) -> Callable[..., None]:
+def _handler(
+    describe: Callable[[Any], falcon.HTTPError], store_failed: Callable[[], None]
+) -> Callable[..., None]:
     def handle(req: falcon.Request, resp: falcon.Response, error: Exception, params: object) -> None:
+        if isinstance(error, StoreError):
+            store_failed()
         problem = describe(error)
         if problem.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             unforeseen = problem.status_code == HTTPStatus.INTERNAL_SERVER_ERROR

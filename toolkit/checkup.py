@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolkit import config, envfile, ports, slots
+from toolkit import config, envfile, gate, ports, render, slots
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.release import certificates, up
 from toolkit.site import Site
@@ -30,6 +30,7 @@ MENDS = {
     "keys": "bgctl keys list",
     "certificate": "edit bgctl.toml",
     "state": "bgctl up",
+    "gate": "bgctl up",
     "images": "start docker or podman",
     "ports": "start docker or podman",
     "proxy": "bgctl up",
@@ -59,6 +60,7 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
 
 def _configuration(root: Path) -> str:
     found = config.load(root / "bgctl.toml")
+    render.pages(found, root)
     return f"project {found.project.name}, {len(found.slotted)} slotted, {len(found.shared)} shared"
 
 
@@ -112,6 +114,13 @@ def _state(site: Site) -> str:
     return f"phase {now.phase}, generation {now.generation}: {slots.describe(now)}"
 
 
+def _gate(site: Site) -> str:
+    _started(site)
+    if closed := site.state().gate:
+        raise NotYet(gate.describe(closed, site.now()), next=gate.opener(closed))
+    return "open"
+
+
 def _images(site: Site) -> str:
     found, services = site.compose(_environment(site)), ["proxy", *site.config.shared]
     services += [name for name, _, _ in slots.members(site, "blue")]
@@ -134,6 +143,9 @@ def _proxy(site: Site) -> str:
         have = [worker.generation for worker in status.live]
         why = status.state_error or f"workers have {have}, the state is {generation}"
         raise Failed("not every worker routes by the state", why, "bgctl up")
+    for name, slot in status.slots.items():
+        if slot.health.up is False:
+            raise Failed(f"the proxy finds {name} down", slot.health.why or "", "bgctl status")
     return f"{len(status.live)} workers, generation {status.generation}"
 
 
@@ -164,6 +176,7 @@ CHECKS: dict[str, Check] = {
     "keys": _keys,
     "certificate": _certificate,
     "state": _state,
+    "gate": _gate,
     "images": _images,
     "ports": _ports,
     "proxy": _proxy,

@@ -16,6 +16,7 @@ class SlotView(Struct, frozen=True, rename="camel"):
 
     `sessions`, `users` and `visitors` are those of its version. `open` counts WebSockets too. `error_rate` is
     the share of answers that were 5xx: since the last look, or since the proxy started; None without any.
+    `passed_over` says why the proxy's own checks find it down; None: they do not.
     """
 
     version: str | None
@@ -29,6 +30,7 @@ class SlotView(Struct, frozen=True, rename="camel"):
     open: int | None
     websockets: int | None
     error_rate: float | None
+    passed_over: str | None = None
 
     @property
     def requests(self) -> int | None:
@@ -42,6 +44,8 @@ class ProxyView(Struct, frozen=True):
     expected: int
     error: str | None
     activity: proxy.Activity | None
+    held: int = 0
+    mirror: proxy.Mirror | None = None
 
 
 class Overview(Struct, frozen=True, rename="camel"):
@@ -59,6 +63,7 @@ class Overview(Struct, frozen=True, rename="camel"):
     forecast: Forecast | None
     unknown: str | None
     silent: dict[str, str]
+    gate: state.Gate | None = None
 
 
 def gather(site: Site) -> Overview:
@@ -80,6 +85,7 @@ def overview(site: Site, found: Found) -> Overview:
         report.forecast if report else None,
         report.unknown if report else None,
         dict(_silent(found)),
+        now.gate if now else None,
     )
 
 
@@ -127,6 +133,7 @@ def _slot(site: Site, name: str, found: Found) -> SlotView:
         seen.open if seen else None,
         seen.websockets if seen else None,
         error_rate(seen, before) if seen else None,
+        seen.health.why if seen and seen.health.up is False else None,
     )
 
 
@@ -140,7 +147,9 @@ def _container(site: Site, slot: str, containers: Containers | None) -> str | No
 def _proxy(seen: proxy.Status | None) -> ProxyView | None:
     if seen is None:
         return None
-    return ProxyView(seen.generation, len(seen.live), seen.expected, seen.state_error, seen.activity)
+    held = seen.gate.held if seen.gate else 0
+    now = (seen.generation, len(seen.live), seen.expected, seen.state_error, seen.activity)
+    return ProxyView(*now, held, seen.mirror)
 
 
 def _silent(found: Found) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from toolkit.config import Drain
 from toolkit.errors import BgctlError, Failed
+from toolkit.figures import Figures
 from toolkit.values import Address
 from toolkit.web import Client, Unreachable
 
@@ -22,6 +23,21 @@ class Worker(Struct, frozen=True):
     pid: int
     generation: int | None
     exiting: bool = False
+
+
+class Peers(Struct, frozen=True):
+    """What the proxy's own health checks say of a slot; `up` None: nothing yet. `since` in epoch seconds."""
+
+    up: bool | None = None
+    since: float | None = None
+    why: str | None = None
+
+
+class Gate(Struct, frozen=True):
+    """The gate as the proxy has it. `held` requests wait at it."""
+
+    mode: str | None = None
+    held: int = 0
 
 
 class Slot(Struct, frozen=True):
@@ -37,6 +53,7 @@ class Slot(Struct, frozen=True):
     websockets: int = 0
     served: int | None = field(name="requests", default=None)
     errors: int | None = None
+    health: Peers = Peers()
 
     @property
     def requests(self) -> int:
@@ -64,13 +81,36 @@ class Activity(Struct, frozen=True, rename="camel"):
         return self.last_delivery is None or now.timestamp() - self.last_delivery > FEED
 
 
+class Mirror(Struct, frozen=True):
+    """Copies of requests that green got, since the proxy started; `dropped` are those that it did not get."""
+
+    version: str
+    requests: int
+    errors: int
+    dropped: int
+
+
 class Status(Struct, frozen=True):
+    """`figures` by version, of those that slots serve, since `started_at`.
+
+    That is Unix time; None: an older proxy, which has no figures.
+    """
+
     workers: list[Worker]
     expected: int = field(name="workersExpected")
     slots: dict[str, Slot]
     generation: int | None = None
     state_error: str | None = field(name="stateError", default=None)
     activity: Activity | None = None
+    figures: dict[str, Figures] = {}
+    started_at: float | None = field(name="startedAt", default=None)
+    gate: Gate | None = None
+    mirror: Mirror | None = None
+
+    @property
+    def requests(self) -> int:
+        """In flight at any slot, WebSockets left out."""
+        return sum(slot.requests for slot in self.slots.values())
 
     @property
     def live(self) -> list[Worker]:

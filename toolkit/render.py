@@ -6,10 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.config import Config
+from toolkit import __version__
+from toolkit.config import SLOTS, Config
+from toolkit.errors import Refused
 from toolkit.values import Address, Duration
 
-NAMES = ("nginx.conf", "settings.json")
+PAGES = ("unavailable.html", "maintenance.html")
+NAMES = ("nginx.conf", "settings.json", *PAGES)
 CIPHERS = (  # of TLS 1.2; those of 1.3 are all good
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
@@ -64,8 +67,30 @@ def settings(config: Config) -> bytes:
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
         "access_log": config.proxy.access_log,
+        "peers": peers(config),
+        "health_check": float(config.health.check),
+        "health_timeout": float(config.health.check_timeout),
+        "health_fails": config.health.fails,
+        "unavailable_page": "/etc/bgctl/unavailable.html",
+        "maintenance_page": "/etc/bgctl/maintenance.html",
+        "version": __version__,
+        "drain_deadline": int(config.drain.deadline),
+        "mirrors": {
+            name: {"address": str(service.at("green")), "share": service.mirror}
+            for name, service in config.slotted.items()
+            if service.mirror
+        },
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
+
+
+def peers(config: Config) -> list[dict[str, str]]:
+    """Whom the proxy asks for their health."""
+    return [
+        {"slot": slot, "service": name, "address": str(service.at(slot)), "path": str(service.health)}
+        for name, service in config.slotted.items()
+        for slot in SLOTS
+    ]
 
 
 def active_window(config: Config) -> int:
@@ -80,13 +105,33 @@ def held_every(config: Config) -> int:
     return int(max(1, min([10, *(idle / 10 for idle in idles)])))
 
 
-def files(config: Config, pem: str = "") -> dict[str, bytes]:
-    """File name to content."""
-    return {"nginx.conf": nginx_conf(config, pem).encode(), "settings.json": settings(config)}
+def pages(config: Config, root: Path) -> dict[str, bytes]:
+    """The operator's, below the project's folder, or ours. Raises Refused naming the setting."""
+    named = (
+        ("proxy.unavailable_page", config.proxy.unavailable_page),
+        ("maintenance.page", config.maintenance.page),
+    )
+    found = {}
+    for name, (setting, page) in zip(PAGES, named, strict=True):
+        try:
+            found[name] = (root / page if page else share("nginx", "pages", name)).read_bytes()
+        except OSError as error:
+            why = f"{setting} names {page}: {error.strerror}"
+            raise Refused("a page is missing", why, f"make {page}, or edit bgctl.toml") from None
+    return found
+
+
+def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:
+    """File name to content. Raises Refused when a page that the operator has named cannot be read."""
+    return {
+        "nginx.conf": nginx_conf(config, pem).encode(),
+        "settings.json": settings(config),
+        **pages(config, root),
+    }
 
 
 def digest(files: dict[str, bytes]) -> str:
-    return hashlib.sha256(b"\0".join(files[name] for name in NAMES)).hexdigest()
+    return hashlib.sha256(b"\0".join(files[name] for name in sorted(files))).hexdigest()
 
 
 def _context(config: Config, pem: str) -> dict[str, object]:
@@ -97,7 +142,7 @@ def _context(config: Config, pem: str) -> dict[str, object]:
             "id": name.replace("-", "_"),
             "routes": list(service.routes),
             "slotted": service.slotted,
-            **{key: getattr(service, key) for key in ("blue", "green", "address")},
+            **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror")},
         }
         for name, service in config.services.items()
     ]
@@ -111,6 +156,7 @@ def _context(config: Config, pem: str) -> dict[str, object]:
         # Without TLS here, secure cookies mean that browsers come by HTTPS: it ends in front of us.
         "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
         "services": services,
+        "allowed": config.maintenance.allow,
         **times,
         **_edge(config, pem),
     }

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ from toolkit.errors import Failed
 _PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
+GRACE = 5.0  # seconds
+
+
 def search_path() -> str:
     """PATH, then the usual places, then where our own interpreter is (podman-compose is installed there)."""
     here = str(Path(sys.executable).parent)
@@ -25,6 +29,23 @@ def search_path() -> str:
 
 def which(name: str) -> str | None:
     return shutil.which(name, path=search_path())
+
+
+def attend(argv: Sequence[str], to_stderr: bool = False) -> int:
+    """The exit code of what an operator wants to run, with our terminal; negative: the signal that ended it.
+
+    It ends with us: when we are interrupted it gets SIGTERM, and `GRACE` seconds.
+    """
+    process = subprocess.Popen(argv, stdout=2 if to_stderr else None)  # noqa: S603  it is the operator's own command
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        raise
+    finally:
+        process.kill()
 
 
 def run(

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from toolkit.errors import Refused
-from toolkit.values import VERSION, is_version, stamp
+from toolkit.values import VERSION, is_stamp, is_version, stamp
 
 Phase = Literal["rest", "candidate", "canary", "draining", "promoting"]
 Version = Annotated[str, Meta(pattern=rf"\A{VERSION.pattern}\Z")]
@@ -41,8 +41,16 @@ class Deployment(Struct, frozen=True, forbid_unknown_fields=True):
     step: str
 
 
-class State(Struct, frozen=True, forbid_unknown_fields=True):
-    """`updated_at` is when the release last moved: while it drains, when it was switched."""
+class Gate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What new requests come up against. A pause holds them `until` a time, and then turns them away."""
+
+    mode: Literal["pause", "maintenance"]
+    since: str
+    until: str | None = None
+
+
+class State(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`updated_at` is when the release last moved: while it drains, when it was switched. No `gate`: open."""
 
     schema: Literal[1]
     generation: Annotated[int, Meta(ge=1)]
@@ -50,6 +58,7 @@ class State(Struct, frozen=True, forbid_unknown_fields=True):
     phase: Phase
     deployment: Deployment | None
     slots: Slots
+    gate: Gate | None = None
 
 
 def decode(data: bytes) -> State:
@@ -75,6 +84,8 @@ def problem_of(state: State) -> str | None:
         return "no slot takes new sessions"
     if (state.phase == "rest") != (state.deployment is None):
         return f"phase {state.phase} and deployment do not go together"
+    if state.gate and (state.gate.mode == "pause") != is_stamp(state.gate.until):
+        return f"gate {state.gate.mode} until {state.gate.until} is not possible"
     return None
 
 
@@ -195,6 +206,34 @@ def rest(state: State, now: datetime) -> State:
     return _next(state, now, "rest", None, ready(serving_version(state, "blue")), maint(None))
 
 
+def pause(state: State, until: datetime, now: datetime) -> State:
+    """New requests are held, at most until then; once more: until another time."""
+    if state.gate and state.gate.mode == "maintenance":
+        raise Refused("maintenance is on", "nobody is there to be held", "bgctl maintenance off")
+    since = state.gate.since if state.gate else stamp(now)
+    return _gated(state, Gate("pause", since, stamp(until)))
+
+
+def resume(state: State) -> State:
+    """The end of a pause."""
+    if state.gate and state.gate.mode == "maintenance":
+        raise Refused("maintenance is on", "it is no pause", "bgctl maintenance off")
+    return _gated(state, None)
+
+
+def begin_maintenance(state: State, now: datetime) -> State:
+    """A page for everybody; a pause becomes that."""
+    if state.gate and state.gate.mode == "maintenance":
+        return state
+    return _gated(state, Gate("maintenance", stamp(now)))
+
+
+def end_maintenance(state: State) -> State:
+    if state.gate and state.gate.mode == "pause":
+        raise Refused("maintenance is not on", "there is a pause", "bgctl resume")
+    return _gated(state, None)
+
+
 def serving_version(state: State, slot: str) -> str:
     version = state.slots[slot].version
     if version is None:
@@ -232,6 +271,12 @@ def _require(state: State, phases: tuple[str, ...], why: str, next: str) -> None
 
 def _at(release: Deployment, step: str) -> Deployment:
     return replace(release, step=step)
+
+
+def _gated(state: State, gate: Gate | None) -> State:
+    """No step of the release: `updated_at` stays."""
+    changed = replace(state, gate=gate)
+    return state if changed == state else replace(changed, generation=state.generation + 1)
 
 
 def _next(

@@ -2,7 +2,9 @@
 
 import ipaddress
 import re
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import ClassVar, Self
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
@@ -15,9 +17,26 @@ def is_version(text: str) -> bool:
     return VERSION.fullmatch(text) is not None
 
 
+def is_rising(shares: Sequence[int]) -> bool:
+    """Whether these are shares in per cent, each larger than the one before."""
+    return all(1 <= share <= 100 for share in shares) and all(low < high for low, high in pairwise(shares))
+
+
 def stamp(now: datetime) -> str:
     """RFC 3339 in UTC, whole seconds: 2026-01-15T10:30:00Z."""
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_stamp(text: str | None) -> bool:
+    try:
+        return text is not None and stamp(moment(text)) == text
+    except ValueError:
+        return False
+
+
+def moment(text: str) -> datetime:
+    """The time that a stamp says. Raises ValueError."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 class Duration(float):

@@ -4,8 +4,9 @@ local cjson = require("cjson.safe")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
+local exposition = require("bg.exposition")
 local figures = require("bg.figures")
-local metrics = require("bg.metrics")
+local health = require("bg.health")
 local report = require("bg.report")
 local router = require("bg.router")
 local routes = require("bg.routes")
@@ -61,6 +62,27 @@ local function worker_rows(list)
     return rows
 end
 
+-- Null where it is not known: JSON has no nil.
+local function health_row(name)
+    local known = health.of(name)
+    return {
+        up = known.up == nil and cjson.null or known.up,
+        since = known.since or cjson.null,
+        why = known.why or cjson.null,
+    }
+end
+
+-- The gate, and how many requests are held at it; nil while it is open and nobody is.
+local function gate_row(list)
+    local gate, held = router.state.value and router.state.value.gate, 0
+    for _, worker in ipairs(list) do
+        held = held + worker.held
+    end
+    if gate or held > 0 then
+        return { mode = gate and gate.mode or cjson.null, ["until"] = gate and gate.ends or cjson.null, held = held }
+    end
+end
+
 local function slot_rows(list)
     local rows = {}
     for _, name in ipairs(routes.SLOTS) do
@@ -73,6 +95,7 @@ local function slot_rows(list)
             websockets = total(list, "websockets", name),
             requests = slot_totals.requests(name),
             errors = slot_totals.errors(name),
+            health = health_row(name),
         }
     end
     return rows
@@ -95,6 +118,8 @@ function _M.status()
         slots = slot_rows(list),
         startedAt = figures.started_at(),
         figures = figures.by_version(router.state.value),
+        mirror = figures.mirror(router.state.value) or cjson.null,
+        gate = gate_row(list) or cjson.null,
         stateError = router.state.why or cjson.null,
         keysError = credentials.keys.why or cjson.null,
         activity = report.status(),
@@ -177,33 +202,11 @@ function _M.explain()
     return answer(200, explain(credentials.list(authorization, cookies, ngx.time())))
 end
 
---- GET /metrics: Prometheus text (format 0.0.4).
+--- GET /metrics: Prometheus text.
 function _M.metrics()
-    local list = workers.list()
-    local open, websockets, age = {}, {}, 0
-    for _, name in ipairs(routes.SLOTS) do
-        open[#open + 1] = { metrics.series("bgctl_open_requests", "slot", name), total(list, "open", name) }
-        websockets[#websockets + 1] = {
-            metrics.series("bgctl_open_websockets", "slot", name), total(list, "websockets", name),
-        }
-    end
-    for _, worker in ipairs(list) do
-        age = worker.exiting and age or math.max(age, state_age(worker))
-    end
     ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
-    ngx.print(
-        metrics.counters(),
-        metrics.family("bgctl_open_requests", "gauge", "Requests in flight, WebSockets included.", open),
-        metrics.family("bgctl_open_websockets", "gauge", "WebSockets open.", websockets),
-        metrics.family("bgctl_state_generation", "gauge", "Lowest generation in force in any worker.",
-            { { "bgctl_state_generation", applied(list) or 0 } }),
-        metrics.family("bgctl_state_age_seconds", "gauge", "Longest time since a worker last read a good state.",
-            { { "bgctl_state_age_seconds", age } }),
-        metrics.family("bgctl_state_refusals", "gauge", "Bad state files that this worker has refused.",
-            { { "bgctl_state_refusals", router.state.refusals } }),
-        metrics.family("bgctl_activity_queued", "gauge", "Sessions and visitors that are yet to be reported.",
-            { { "bgctl_activity_queued", report.status().queued } })
-    )
+    ngx.header["Cache-Control"] = "no-store"
+    ngx.print(exposition.text())
 end
 
 return _M

@@ -33,4 +33,13 @@ function _M.fresh(routes, draw)
     return draw < routes.green_share and routes.slots.green or routes.slots.blue
 end
 
+--- The upstream that serves the requests of `slot`: its own, or the other slot's while it is known that this one is
+-- down and the other one is not. `up` is what checks say (bg.health).
+function _M.upstream(slot, up)
+    if up[slot.name] == false and slot.cover and up[slot.name == "blue" and "green" or "blue"] then
+        return slot.cover
+    end
+    return slot.upstream
+end
+
 return _M

@@ -11,11 +11,14 @@ local ipairs, pairs = ipairs, pairs
 local BOUNDS = { 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000,
     30000, 60000 }
 local BUCKETS = #BOUNDS + 1
--- A row is one array: buckets, then answers by the first digit of their status, failovers, milliseconds.
+-- A row is one array: buckets, then answers by the first digit of their status, failovers, milliseconds, and the same
+-- of copied requests (bg.mirror), those without an answer, those that were not sent.
 local STATUS = BUCKETS
 local FAILOVERS = STATUS + 6
 local TIME = FAILOVERS + 1
-local FIELDS = TIME
+local MIRRORED = TIME
+local OUTCOMES = { failed = MIRRORED + 6, dropped = MIRRORED + 7 }
+local FIELDS = MIRRORED + 7
 
 local SLOTS = { "blue", "green" }
 local STARTED = "started"
@@ -55,13 +58,18 @@ function _M.started_at()
     return dict:get(STARTED)
 end
 
+-- An app may say 999.
+local function class_of(status)
+    return max(1, min(5, floor(status / 100)))
+end
+
 --- A request that was meant for `slot` (bg.routes) is over. `failed_over`: the other slot had to answer it.
 function _M.finished(slot, status, failed_over)
     if not slot.version then
         return
     end
     local row = row_of(slot)
-    local class = STATUS + max(1, min(5, floor(status / 100))) -- an app may say 999
+    local class = STATUS + class_of(status)
     row[class] = row[class] + 1
     if failed_over then
         row[FAILOVERS] = row[FAILOVERS] + 1
@@ -81,6 +89,13 @@ function _M.took(slot, seconds)
     end
     row[bucket] = row[bucket] + 1
     row[TIME] = row[TIME] + time
+end
+
+--- What came of a copy of a request for `slot`: a status, "failed" (no answer) or "dropped" (not sent).
+function _M.mirrored(slot, outcome)
+    local field = OUTCOMES[outcome] or MIRRORED + class_of(outcome)
+    local row = row_of(slot)
+    row[field] = row[field] + 1
 end
 
 local function fold_row(pair, row)
@@ -165,12 +180,17 @@ local function read(pair)
     found.failovers = field(FAILOVERS)
     found.errors = found.statuses[5] + found.failovers
     found.seconds = field(TIME) / 1000
+    found.mirrored = { failed = field(OUTCOMES.failed), dropped = field(OUTCOMES.dropped) }
+    for class = 1, 5 do
+        found.mirrored[class] = field(MIRRORED + class)
+    end
     return found
 end
 
---- All that is known: a list of `{slot, version, requests, errors, statuses, failovers, counts, seconds}`. `statuses`
--- are the requests by the first digit of their status, `counts` those whose latency says something, by bucket
--- (`SECONDS`, and one beyond), `seconds` the sum of their latencies. An error is a 5xx, or a failover.
+--- All that is known: a list of `{slot, version, requests, errors, statuses, failovers, counts, seconds, mirrored}`.
+-- `statuses` are the requests by the first digit of their status, `counts` those whose latency says something, by
+-- bucket (`SECONDS`, and one beyond), `seconds` the sum of their latencies, `mirrored` the copies by the first digit of
+-- their status, and `failed` and `dropped`. An error is a 5xx, or a failover.
 function _M.list()
     local list = pairs_known()
     table.sort(list)
@@ -204,6 +224,23 @@ function _M.by_version(state)
         end
     end
     return found
+end
+
+--- What came of the copies for green in `state`: `{version, requests, errors, dropped}`, or nil when there were none.
+function _M.mirror(state)
+    local version = state and state.slots.green.version
+    if not version or not dict:get("green " .. version) then
+        return nil
+    end
+    local came = read("green " .. version).mirrored
+    local sum = came.failed
+    for class = 1, 5 do
+        sum = sum + came[class]
+    end
+    if sum + came.dropped == 0 then
+        return nil
+    end
+    return { version = version, requests = sum, errors = came[5] + came.failed, dropped = came.dropped }
 end
 
 return _M

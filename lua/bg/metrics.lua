@@ -8,14 +8,21 @@ local concat, sort = table.concat, table.sort
 local FAMILIES = {
     bgctl_decisions_total = "Requests by the slot they were routed to and the rule that decided.",
     bgctl_refused_tokens_total = "Tokens that were treated as absent, by kind and reason.",
-    bgctl_failovers_total = "Requests answered by the other slot, by the slot they were meant for.",
     bgctl_pins_total = "Pins minted for visitors.",
     bgctl_faults_total = "Requests on which routing itself failed and the stable slot was used.",
     bgctl_errors_total = "Requests answered with a 5xx, by the slot they were meant for.",
+    bgctl_health_checks_total = "Health checks by the slot that was asked and what came of it.",
+    bgctl_turned_away_total = "Requests that the closed gate did not let through, by its mode.",
     bgctl_migrations_total = "Sessions that a page load has taken to the new version.",
+    bgctl_refused_files_total = "Bad contents of a file; each worker that refuses them counts one.",
     bgctl_activity_delivered_total = "Rows of activity that the session API has taken.",
     bgctl_activity_dropped_total = "Rows of activity that were not told: too many waited, or they were refused.",
     bgctl_activity_forgotten_total = "Sessions or pages forgotten to make room for newer ones.",
+}
+
+local LABELLED = {
+    bgctl_decisions_total = true, bgctl_refused_tokens_total = true, bgctl_errors_total = true,
+    bgctl_health_checks_total = true, bgctl_turned_away_total = true, bgctl_refused_files_total = true,
 }
 
 local dict = ngx.shared.bg_metrics
@@ -77,7 +84,9 @@ function _M.counters()
     end
     sort(names)
     for _, name in ipairs(names) do
-        texts[#texts + 1] = _M.family(name, "counter", FAMILIES[name], rows[name] or {})
+        -- A counter that begins with its first event would hide that one from `increase`.
+        local none = LABELLED[name] and {} or { { name, 0 } }
+        texts[#texts + 1] = _M.family(name, "counter", FAMILIES[name], rows[name] or none)
     end
     return concat(texts)
 end

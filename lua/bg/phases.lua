@@ -3,14 +3,21 @@
 local activity = require("bg.activity")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
+local exposition = require("bg.exposition")
 local figures = require("bg.figures")
+local decision = require("bg.decision")
+local gate = require("bg.gate")
+local health = require("bg.health")
 local metrics = require("bg.metrics")
+local mirror = require("bg.mirror")
+local notice = require("bg.notice")
 local open = require("bg.open")
 local pages = require("bg.pages")
 local report = require("bg.report")
 local router = require("bg.router")
 local settings = require("bg.settings")
 local slot_totals = require("bg.slot_totals")
+local waiting = require("bg.waiting")
 local workers = require("bg.workers")
 
 local ngx = ngx
@@ -34,13 +41,14 @@ local STREAM = "text/event-stream"
 local FAULTS = metrics.series("bgctl_faults_total")
 local PINS = metrics.series("bgctl_pins_total")
 local MIGRATIONS = metrics.series("bgctl_migrations_total")
-local failovers = {}
-for _, slot in ipairs({ "blue", "green" }) do
-    failovers[slot] = metrics.series("bgctl_failovers_total", "slot", slot)
+local turned_away = {}
+for _, mode in ipairs({ "pause", "maintenance" }) do
+    turned_away[mode] = metrics.series("bgctl_turned_away_total", "mode", mode)
 end
 local decisions, errors = slot_totals.DECISIONS, slot_totals.ERRORS
 
 local logs = false
+local checks_seconds -- between two looks at the slots
 
 local _M = {}
 
@@ -58,7 +66,10 @@ local function every(seconds, work)
 end
 
 local function sync()
-    router.state:poll()
+    if router.state:poll() or exiting() then
+        waiting.wake()
+    end
+    health.sync()
     metrics.fold()
     figures.fold()
     workers.publish(router.state) -- whoever reads it knows that all before is folded
@@ -73,6 +84,11 @@ function _M.init(settings_file)
     activity.init(given)
     report.init(given, function() return slot_totals.by_version(router.state.value) end)
     figures.begin(ngx.now())
+    notice.init(given)
+    health.init(given, function() return router.state.value end)
+    checks_seconds = given.health_check
+    exposition.init(given)
+    mirror.init(given)
 end
 
 --- init_worker_by_lua: the state is read before the first accept.
@@ -83,6 +99,7 @@ function _M.init_worker()
     every(ACTIVITY_SECONDS, activity.tick)
     every(REPORT_SECONDS, report.catch_up)
     every(FORGET_SECONDS, function() figures.forget(router.state.value, ngx.now()) end)
+    every(checks_seconds, health.tick)
 end
 
 -- What routing may want to know of the request at hand, read when it is asked for.
@@ -129,7 +146,7 @@ local function route(is_slotted)
         metrics.add(MIGRATIONS)
     end
     metrics.add(decisions[slot.name][rule])
-    return slot.upstream, slot.name, holder, slot
+    return decision.upstream(slot, health.up), slot.name, holder, slot
 end
 
 -- The upstream's name, the slot's, the request's holder, and the slot (bg.routes), where one is known. Never throws; a
@@ -144,16 +161,27 @@ local function route_safely(is_slotted)
     return STABLE, STABLE
 end
 
---- set_by_lua of a location that both slots share: the upstream's name.
-function _M.route()
-    return (route_safely(false))
+-- Whether the gate is closed to the request at hand.
+local function is_closed()
+    local state = router.state.value
+    return state ~= nil and state.gate ~= nil and gate.is_closed(state.gate, ngx.var.bg_allowed ~= "")
 end
 
---- set_by_lua of a slotted location: the upstream's name, with the request counted in until log().
+--- set_by_lua of a location that both slots share: the upstream's name, or "" while the gate is closed.
+function _M.route()
+    return is_closed() and "" or (route_safely(false))
+end
+
+--- set_by_lua of a slotted location: the upstream's name, with the request counted in until log(); or "" while the gate
+-- is closed.
 function _M.slot()
     local leaving = exiting()
     if leaving then -- no timer reads the state for it any more
         router.state:poll()
+        health.sync()
+    end
+    if is_closed() then
+        return ""
     end
     local upstream, name, holder, slot = route_safely(true)
     local number = open.enter(name, ngx.var.bg_lasting ~= "", holder, slot, ngx.now())
@@ -191,22 +219,60 @@ local function count(slot, status, began, failed_over, var)
     end
 end
 
---- log_by_lua of the public server: counts out what slot() counted in.
+-- Waits at the gate, and has the request routed by `enter`; or turns it away.
+local function wait(enter)
+    local upstream
+    repeat
+        local verdict = waiting.pass(router.state, ngx.var.bg_allowed ~= "")
+        if verdict ~= "open" then
+            metrics.add(turned_away[verdict])
+            return notice.send(verdict)
+        end
+        upstream = enter()
+    until upstream ~= ""
+    ngx.var.bg_upstream = upstream
+end
+
+--- access_by_lua where route() has found the gate closed.
+function _M.held_route()
+    return wait(_M.route)
+end
+
+--- access_by_lua where slot() has.
+function _M.held_slot()
+    return wait(_M.slot)
+end
+
+--- content_by_lua of a request that no slot has answered, or not in time.
+function _M.unavailable()
+    if ngx.var.bg_open ~= "" then -- it was meant for a slot
+        health.hurry()
+    end
+    if ngx.status == 504 then
+        return notice.send("timeout", "")
+    end
+    return notice.send("unavailable", ngx.var.bg_retry_after)
+end
+
+--- log_by_lua of the public server: counts out what slot() counted in. The slot (bg.routes) that the request was meant
+-- for, where there is one.
 function _M.log()
     local var = ngx.var
     local number = var.bg_open
     if not number or number == "" then
         return
+    elseif number == waiting.HELD then -- the client has gone
+        return waiting.leave()
     end
     local name, holder, slot, began = open.leave(number)
-    local status, failed = ngx.status, var.bg_failed
+    local status = ngx.status
     if status >= 500 then
         metrics.add(errors[name])
-    elseif failed ~= "" then
-        metrics.add(failovers[failed])
+    elseif var.bg_failed ~= "" and health.up[name] ~= false then
+        health.hurry()
     end
     if slot then
-        count(slot, status, began, status < 500 and failed ~= "", var)
+        count(slot, status, began, status < 500 and var.bg_failed ~= "", var)
     end
     if holder then
         activity.ended(holder)
@@ -216,6 +282,15 @@ function _M.log()
         metrics.fold()
         figures.fold()
         activity.left(number)
+    end
+    return slot
+end
+
+--- log_by_lua of a location of `service`, which is mirrored.
+function _M.log_and_mirror(service)
+    local slot = _M.log()
+    if slot and router.state.value then
+        mirror.offer(service, slot, router.state.value, ngx.var)
     end
 end
 

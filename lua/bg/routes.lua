@@ -2,6 +2,7 @@
 -- look-ups. A document with one bad entry is refused whole, so that half a switch can never be in force.
 
 local strict_json = require("bg.strict_json")
+local timestamp = require("bg.timestamp")
 local token = require("bg.token")
 
 local floor = math.floor
@@ -11,6 +12,7 @@ local SCHEMA = 1
 local SLOTS = { "blue", "green" }
 local OTHER = { blue = "green", green = "blue" }
 local STATES = { ready = true, drain = true, maint = true }
+local MODES = { pause = true, maintenance = true }
 
 local _M = { SLOTS = SLOTS }
 
@@ -28,6 +30,17 @@ local function flaw(name, slot)
         return "slots." .. name .. ".weight is not 0 to 100"
     elseif not token.is_version(slot.version) and not (slot.version == strict_json.null and slot.state == "maint") then
         return "slots." .. name .. ".version is not a version"
+    end
+end
+
+-- nil when the gate is well-formed, or there is none; else what is wrong with it.
+local function gate_flaw(gate)
+    if gate == nil or gate == strict_json.null then
+        return nil
+    elseif type(gate) ~= "table" or not MODES[gate.mode] then
+        return "gate.mode is not pause or maintenance"
+    elseif gate.mode == "pause" and not timestamp.parse(gate["until"]) then
+        return "gate.until is not a time"
     end
 end
 
@@ -49,9 +62,11 @@ local function check(document)
             return why
         end
     end
+    return gate_flaw(document.gate)
 end
 
 -- Nobody reaches a slot in maint, not even when the other one stumbles: then the upstream without a backup is used.
+-- `cover` is the upstream of a slot that is known to be down, for as long as there is somebody to fall back on.
 local function slot_of(name, slots)
     local entry = slots[name]
     local alone = slots[OTHER[name]].state == "maint"
@@ -61,6 +76,7 @@ local function slot_of(name, slots)
         state = entry.state,
         weight = entry.weight,
         upstream = alone and name .. "_alone" or name,
+        cover = not alone and name .. "_by_" .. OTHER[name] or nil,
     }
 end
 
@@ -86,8 +102,15 @@ local function green_share(slots)
     end
 end
 
+-- `{mode, ends}` of a gate that is closed (`ends`: seconds since the epoch, of a pause), nil of an open one.
+local function gate_of(gate)
+    if gate and gate ~= strict_json.null then
+        return { mode = gate.mode, ends = timestamp.parse(gate["until"]) }
+    end
+end
+
 --- The routing table in `text`, or nil and what is wrong with it:
--- `{generation, phase, slots = {blue, green}, by_version = {version -> slot}, green_share}`.
+-- `{generation, phase, slots = {blue, green}, by_version = {version -> slot}, green_share, gate}`.
 function _M.parse(text)
     local document = strict_json.object(text)
     local why = check(document)
@@ -108,6 +131,7 @@ function _M.parse(text)
         slots = slots,
         by_version = by_version(slots),
         green_share = share,
+        gate = gate_of(document.gate),
     }
 end
 

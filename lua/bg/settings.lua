@@ -10,6 +10,9 @@ local EXPECTED = {
     state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", access_log = "boolean",
+    peers = "table", health_check = "number", health_timeout = "number", health_fails = "number",
+    unavailable_page = "string", maintenance_page = "string",
+    version = "string", drain_deadline = "number", mirrors = "table",
 }
 
 --- The settings in the file at `path`. Raises when they are missing or malformed: the proxy must not start on them.

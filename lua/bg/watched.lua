@@ -1,6 +1,8 @@
 -- A file that somebody else replaces: read again and again, parsed when it differs, swapped in only when it is good.
 -- On bad content the last good value stays, and each new reason is logged once.
 
+local metrics = require("bg.metrics")
+
 local ngx = ngx
 
 local _M = {}
@@ -9,15 +11,15 @@ Watched.__index = Watched
 
 --- Watches what `read() -> text | nil, err` gives; `parse(text) -> value | nil, err` makes the value of it.
 -- Fields: `value` (the last good one, nil before the first), `why` (why the newest was refused, nil when it was not),
--- `good_at` (seconds since the epoch when the file last was good), `refusals` (how many bad contents were seen).
+-- `good_at` (seconds since the epoch when the file last was good). What is refused is counted.
 function _M.new(name, read, parse)
-    return setmetatable({ name = name, read = read, parse = parse, good_at = 0, refusals = 0 }, Watched)
+    return setmetatable({ name = name, read = read, parse = parse, good_at = 0 }, Watched)
 end
 
 function Watched:refuse(why)
     if why ~= self.why then
         self.why = why
-        self.refusals = self.refusals + 1
+        metrics.add(metrics.series("bgctl_refused_files_total", "file", self.name))
         ngx.log(ngx.ERR, self.name, " refused, the last good one stays in force: ", why)
     end
 end

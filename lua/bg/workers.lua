@@ -3,6 +3,7 @@
 
 local ffi = require("ffi")
 local open = require("bg.open")
+local waiting = require("bg.waiting")
 
 local ngx = ngx
 local format, match = string.format, string.match
@@ -11,7 +12,7 @@ local tonumber = tonumber
 ffi.cdef("int kill(int pid, int signal);")
 
 local ESRCH = 3
-local LINE = "^(%d+) (%d) (%d+%.%d+) (%d+) (%d+) (%d+) (%d+)$"
+local LINE = "^(%d+) (%d) (%d+%.%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$"
 
 local dict = ngx.shared.bg_workers
 
@@ -28,15 +29,15 @@ function _M.publish(state)
     local exiting = ngx.worker.exiting() and 1 or 0
     local blue, blue_websockets = open.of("blue")
     local green, green_websockets = open.of("green")
-    local ok, err = dict:safe_set(ngx.worker.pid(), format("%d %d %.3f %d %d %d %d",
-        generation, exiting, state.good_at, blue, blue_websockets, green, green_websockets))
+    local ok, err = dict:safe_set(ngx.worker.pid(), format("%d %d %.3f %d %d %d %d %d",
+        generation, exiting, state.good_at, blue, blue_websockets, green, green_websockets, waiting.count()))
     if not ok then
         ngx.log(ngx.ERR, "cannot publish this worker's state: ", err)
     end
 end
 
 local function parse(pid, line)
-    local generation, exiting, good_at, blue, blue_websockets, green, green_websockets = match(line, LINE)
+    local generation, exiting, good_at, blue, blue_websockets, green, green_websockets, held = match(line, LINE)
     return {
         pid = pid,
         generation = tonumber(generation),
@@ -44,6 +45,7 @@ local function parse(pid, line)
         good_at = tonumber(good_at),
         open = { blue = tonumber(blue), green = tonumber(green) },
         websockets = { blue = tonumber(blue_websockets), green = tonumber(green_websockets) },
+        held = tonumber(held),
     }
 end
 

@@ -1,5 +1,7 @@
 """/api/auth/: tokens and the sessions they stand for."""
 
+from collections.abc import Callable
+
 import falcon
 import msgspec
 
@@ -12,22 +14,30 @@ from session_api.sessions import Sessions
 class AuthResource:
     """The app's backend opens sessions with its key; all else is the user's, with a token."""
 
-    def __init__(self, sessions: Sessions, service: KeyGuard, user: UserGuard, cookie: SessionCookie) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        service: KeyGuard,
+        user: UserGuard,
+        cookie: SessionCookie,
+        issued: Callable[[str], None],
+    ) -> None:
         self._sessions = sessions
         self._service = service
         self._user = user
         self._cookie = cookie
+        self._issued = issued
 
     def on_post_token(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._service(req)
         who = msgspec.convert(req.get_media(), TokenRequest)
         token = self._sessions.open(who.user_id, who.email, req.get_header("X-Deployment-Version"))
         resp.status = falcon.HTTP_CREATED
-        self._send(resp, token)
+        self._send(resp, token, "login")
 
     def on_post_refresh(self, req: falcon.Request, resp: falcon.Response) -> None:
         token = self._sessions.refresh(self._user(req), req.get_header("X-Deployment-Version"))
-        self._send(resp, token)
+        self._send(resp, token, "refresh")
 
     def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._sessions.close(self._user(req))
@@ -37,6 +47,7 @@ class AuthResource:
     def on_get_session(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.media = self._sessions.look(self._user(req), req.get_header("X-Deployment-Version"))
 
-    def _send(self, resp: falcon.Response, token: Token) -> None:
+    def _send(self, resp: falcon.Response, token: Token, by: str) -> None:
+        self._issued(by)
         resp.media = token
         self._cookie.set(resp, token.token)

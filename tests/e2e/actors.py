@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -16,9 +17,11 @@ STREAM = "text/event-stream; charset=utf-8"
 
 @dataclass
 class Actor:
-    """`seen` is what reached it: method, path and headers, whose names are in small letters."""
+    """`seen` is what reached it: method, path and headers, names in small letters; no health checks."""
 
+    slot: str
     port: int
+    version: str
     drops: bool = False
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
@@ -39,7 +42,8 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         self.rfile.read(length)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.actor.seen.append((self.command, self.path, headers))
+        if self.path != "/healthz":
+            self.actor.seen.append((self.command, self.path, headers))
         _, what, value = (*self.path.split("?")[0].split("/"), "", "")[:3]
         if what == "wait":
             time.sleep(int(value) / 1000)
@@ -47,8 +51,11 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = b"data: x\n\n" if what == "stream" else b"ok"
+        if what == "healthz":
+            body = json.dumps({"version": self.actor.version}).encode()
         self.send_response(int(value) if what == "status" else 200)
         self.send_header("Content-Type", STREAM if what == "stream" else "text/plain")
+        self.send_header("Set-Cookie", f"actor={self.actor.slot}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -65,7 +72,7 @@ def acting(stack: Stack, slot: str, drops: bool = False) -> Iterator[Actor]:
     """An Actor on the port of `slot`, whose container is stopped meanwhile."""
     container = stack.container(f"frontend-{slot}")
     container.stop(timeout=5)
-    actor = Actor(getattr(stack.ports, slot), drops)
+    actor = Actor(slot, getattr(stack.ports, slot), stack.state()["slots"][slot]["version"], drops)
     server = ThreadingHTTPServer(("127.0.0.1", actor.port), type("Bound", (Handler,), {"actor": actor}))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -45,7 +45,9 @@ class Stack(Project):
     def visitor(self) -> requests.Session:
         """A new browser: its own cookies and connections."""
         browser = requests.Session()
-        browser.verify = str(self.ca) if self.ca else True
+        if self.ca:
+            browser.verify = str(self.ca)
+            browser.trust_env = False  # REQUESTS_CA_BUNDLE would outrank it
         return browser
 
     def log_in(self, user: str = "ada") -> requests.Session:

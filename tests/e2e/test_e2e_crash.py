@@ -95,7 +95,7 @@ def test_a_reboot_in_mid_release_comes_back_as_it_was(stack):
     stack.bgctl("route", "disable-green")
     old = stack.log_in("rita")
     stack.bgctl("route", "enable-green")
-    stack.expected.append("connect\\(\\) failed|upstream")
+    stack.expected.append("connect\\(\\) failed|upstream|is (down|up again): ")
     for container in map(stack.client.containers.get, stack.containers()):
         container.stop(timeout=5)
     stack.bgctl("up")

@@ -11,7 +11,7 @@ from stacks import NEW, OLD, Stack, eventually, running
 
 UPSTREAM = (
     r"connect\(\) failed|upstream timed out|temporarily disabled|no live upstreams"
-    r"|prematurely closed|reset by peer"
+    r"|prematurely closed|reset by peer|(blue|green) is (down|up again): "
 )
 
 
@@ -48,10 +48,8 @@ def test_30_a_slot_that_refuses_is_served_by_the_other_in_the_same_request(pair,
     try:
         assert [seen(pair, old_visitor) for _ in range(5)] == [(200, NEW)] * 5, "and the header says which"
         metrics = f"{pair.control_url}/metrics"
-        eventually(
-            lambda: 'bgctl_failovers_total{slot="blue"}' in requests.get(metrics, timeout=10).text,
-            "it is counted",
-        )
+        counted = f'bgctl_failovers_total{{slot="blue",version="{OLD}"}} 5'
+        eventually(lambda: counted in requests.get(metrics, timeout=10).text, "they are counted")
     finally:
         blue.start()
     back_on_old(pair, old_visitor)

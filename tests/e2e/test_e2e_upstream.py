@@ -20,6 +20,9 @@ class App(BaseHTTPRequestHandler):
     read: ClassVar[threading.Event] = threading.Event()
 
     def handle_request(self) -> None:
+        if self.path == "/healthz":  # the proxy's own question
+            self.answer(b'{"version": "1.6.7"}')
+            return
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.seen.append((f"{self.command} {self.path}", dict(self.headers)))
         if self.path == "/drop":
@@ -38,6 +41,12 @@ class App(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"ok")
         self.close_connection = cut
+
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def drip(self) -> None:
         """One event, and the next one when somebody has read it."""
@@ -61,7 +70,7 @@ class App(BaseHTTPRequestHandler):
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack at rest of which only the proxy matters: App answers on blue's port."""
     with running(tmp_path_factory.mktemp("upstream") / "project") as one:
-        one.expected.append(r"upstream prematurely closed|reset by peer")
+        one.expected.append(r"upstream prematurely closed|reset by peer|blue is (down|up again): ")
         one.container("frontend-blue").stop(timeout=5)
         server = ThreadingHTTPServer(("127.0.0.1", one.ports.blue), App)
         thread = threading.Thread(target=server.serve_forever)

@@ -11,6 +11,7 @@ from toolkit.cli import App
 
 if TYPE_CHECKING:
     from toolkit.overview import Overview, SlotView
+    from toolkit.proxy import Mirror
 
 COLUMNS = (
     *("slot", "version", "state", "weight", "container", "health"),
@@ -50,7 +51,17 @@ def row(name: str, slot: "SlotView") -> list[object]:
 
 
 def remarks(view: "Overview", now: datetime) -> Iterator[str]:
+    from toolkit import gate
+
     yield proxy_line(view)
+    if view.gate:
+        held = view.proxy.held if view.proxy else None
+        yield f"{gate.describe(view.gate, now, held)}; next: {gate.opener(view.gate)}"
+    for name, slot in view.slots.items():
+        if slot.passed_over:
+            yield f"the proxy finds {name} down: {slot.passed_over}"
+    if view.deployment and view.proxy and view.proxy.mirror:
+        yield mirror_line(view.proxy.mirror)
     if view.deployment and view.migrated is not None:
         yield f"{words.percent(view.migrated)} of sessions and visitors are on {view.deployment.new}"
     if view.deployment and (empty := words.forecast(view.forecast, now)):
@@ -58,6 +69,11 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
     if view.unknown:
         yield f"sessions are unknown: {view.unknown}"
     yield from (f"{name}: {why}" for name, why in view.silent.items() if name != "proxy")
+
+
+def mirror_line(mirror: "Mirror") -> str:
+    dropped = f", {mirror.dropped} more were too much for it" if mirror.dropped else ""
+    return f"{mirror.version} was sent copies of {mirror.requests} requests: {mirror.errors} errors{dropped}"
 
 
 def proxy_line(view: "Overview") -> str:

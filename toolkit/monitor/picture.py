@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import structs
 
+from toolkit import gate
 from toolkit.history import Entry
 from toolkit.overview import Overview, overview
 from toolkit.proxy import Activity
@@ -43,11 +44,16 @@ def picture(site: Site, found: Found, at: datetime) -> Picture:
 def alarms(picture: Picture) -> Iterator[str]:
     """What somebody should look at, a line each."""
     yield from (f"{name}: {why}" for name, why in picture.silent.items())
+    if picture.gate:
+        held = picture.proxy.held if picture.proxy else None
+        yield f"{gate.describe(picture.gate, picture.at, held)}; {gate.opener(picture.gate)}"
     if picture.unknown:
         yield f"sessions are unknown: {picture.unknown}"
     for name, slot in picture.slots.items():
         if slot.health not in (None, "healthy"):
             yield f"{name} is not healthy: {slot.health}"
+        if slot.passed_over:
+            yield f"the proxy finds {name} down: {slot.passed_over}"
     if proxy := picture.proxy:
         if proxy.error:
             yield f"the proxy refused the state: {proxy.error}"

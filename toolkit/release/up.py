@@ -58,7 +58,7 @@ def check(site: Site, target: State, pull: bool) -> Compose:
     if target.phase == "rest" and wanted and wanted != blue:
         why = f"blue serves {blue}; a new version is a release"
         raise Refused(f"CURRENT_VERSION is {wanted} in {site.env_path.name}", why, f"bgctl up-green {wanted}")
-    reload.wanted(site)  # a certificate that will not do is told now
+    reload.wanted(site)  # a certificate or page that will not do is told now
     versions = in_service(target)
     services = ["proxy", *[m[0] for slot in versions for m in slots.members(site, slot)]]
     if not adopted(site):  # later on, they must not keep the rest from coming back: see start_shared

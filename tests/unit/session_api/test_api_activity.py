@@ -282,14 +282,14 @@ def test_a_session_that_was_moved_carries_the_move_into_its_token(api: Api) -> N
 
 def test_metrics_of_sessions(api: Api, clock: HandClock) -> None:
     api.log_in("u1", "1.6.7")
-    assert "bgctl_api_count_known 0.0" in api.get("/metrics").text
+    assert "bgctl_api_counts_known 0.0" in api.get("/metrics").text
     api.report(row("p1", None, "1.6.8"))
     api.census()
     clock.now += 4
     lines = api.get("/metrics").text.splitlines()
     for line in (
         "bgctl_api_store_up 1.0",
-        "bgctl_api_count_known 1.0",
+        "bgctl_api_counts_known 1.0",
         'bgctl_api_sessions{version="1.6.7"} 1.0',
         'bgctl_api_users{version="1.6.7"} 1.0',
         'bgctl_api_visitors{version="1.6.8"} 1.0',

@@ -408,7 +408,8 @@ def test_54_a_corrupt_store(make_api: Any, sqlite_store: SqliteStore, tmp_path: 
     metrics = api.get("/metrics").text
     assert "bgctl_api_store_up 0.0" in metrics
     assert "bgctl_api_sessions{" not in metrics
-    assert "bgctl_api_count_known" not in metrics
+    assert "bgctl_api_counts_known 0.0" in metrics
+    assert "bgctl_api_store_errors_total 4.0" in metrics
     path.unlink()
     assert api.post("/api/deployment/heartbeat", token).status_code == 200
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
@@ -463,12 +464,15 @@ def test_metrics(api: Api, forge: Forge) -> None:
     api.log_in("u1", "1.6.7")
     api.get("/api/auth/session", forge.token({}, claims(iss="other")))
     api.client.simulate_get("/nowhere/u1@x.y")
+    api.post("/api/auth/refresh", api.token("u2", "1.6.7"))
     metrics = api.get("/metrics")
     assert metrics.headers["content-type"].startswith("text/plain")
     lines = metrics.text.splitlines()
-    assert 'bgctl_api_sessions{version="1.6.7"} 1.0' in lines
+    assert 'bgctl_api_sessions{version="1.6.7"} 2.0' in lines
+    assert 'bgctl_api_tokens_issued_total{by="login"} 2.0' in lines
+    assert 'bgctl_api_tokens_issued_total{by="refresh"} 1.0' in lines
     assert 'bgctl_api_tokens_rejected_total{reason="issuer"} 1.0' in lines
-    assert 'bgctl_api_requests_total{method="POST",route="/api/auth/token",status="201"} 1.0' in lines
+    assert 'bgctl_api_requests_total{method="POST",route="/api/auth/token",status="201"} 2.0' in lines
     assert 'bgctl_api_requests_total{method="GET",route="none",status="404"} 1.0' in lines
     assert "bgctl_api_store_up 1.0" in lines
     assert "nowhere" not in metrics.text

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 from api_support import Caller, RedisServer, Server
+from prometheus_client.parser import text_string_to_metric_families
 
 from session_api import keyring
 
@@ -201,6 +203,30 @@ def test_counts_of_all_workers_meet(serve: Any, keys: Path) -> None:
     lines = requests.get(server.url + "/metrics", timeout=30).text.splitlines()
     assert 'bgctl_api_requests_total{method="GET",route="/healthz",status="200"} 40.0' in lines
     assert 'bgctl_api_requests_total{method="other",route="/healthz",status="400"} 1.0' in lines
+    assert 'bgctl_api_request_duration_seconds_count{route="/healthz"} 41.0' in lines
+
+
+def test_threads_of_one_worker_count_together_and_hostile_paths_add_no_series(serve: Any, keys: Path) -> None:
+    server = serve()
+
+    def hammer(number: int) -> None:
+        with closing(Caller(server.url, keys)) as caller:
+            for turn in range(25):
+                assert caller.log_in(f"u{number}-{turn}").status_code == 201
+                caller.call("GET", f"/nowhere/{number}/{turn}", "x")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hammer, range(8)))
+    text = requests.get(server.url + "/metrics", timeout=30).text
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["bgctl_api_tokens_issued_total", "login"] == 200
+    routes = {key[2] for key in samples if key[0] == "bgctl_api_requests_total"}
+    assert routes == {"/api/auth/token", "none"}
+    subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True, timeout=30)
 
 
 def test_19_a_rotated_key_reaches_every_worker(serve: Any, keys: Path) -> None:

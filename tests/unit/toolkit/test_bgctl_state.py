@@ -1,5 +1,6 @@
 """The steps of a release as values: the design's table, refusals, and what holds in any order of calls."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,7 +23,23 @@ TAKEN_OVER = state.blue_on_new(RETIRED, NOW)
 GREEN_OUT = state.retire_green(TAKEN_OVER, NOW)
 PROMOTED = state.rest(GREEN_OUT, NOW)
 BACK = state.back_to_blue(DRAINING, NOW)
-EVERY = [REST, CANDIDATE, CANARY, DRAINING, GIVEN_UP, RETIRED, TAKEN_OVER, GREEN_OUT, PROMOTED, BACK]
+LATER = NOW + timedelta(seconds=30)
+PAUSED = state.pause(DRAINING, LATER, NOW)
+MAINTAINED = state.begin_maintenance(CANARY, NOW)
+EVERY = [
+    PAUSED,
+    MAINTAINED,
+    REST,
+    CANDIDATE,
+    CANARY,
+    DRAINING,
+    GIVEN_UP,
+    RETIRED,
+    TAKEN_OVER,
+    GREEN_OUT,
+    PROMOTED,
+    BACK,
+]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +87,10 @@ def test_what_is_written_reads_back(at: State) -> None:
         lambda: (RETIRED, state.retire_blue(RETIRED, NOW)),
         lambda: (TAKEN_OVER, state.blue_on_new(TAKEN_OVER, NOW)),
         lambda: (PROMOTED, state.rest(PROMOTED, NOW)),
+        lambda: (PAUSED, state.pause(PAUSED, LATER, NOW)),
+        lambda: (DRAINING, state.resume(DRAINING)),
+        lambda: (MAINTAINED, state.begin_maintenance(MAINTAINED, LATER)),
+        lambda: (DRAINING, state.end_maintenance(DRAINING)),
     ],
 )
 def test_the_same_again_changes_nothing(again) -> None:
@@ -99,6 +120,9 @@ def test_enable_green_again_keeps_that_blue_was_found_empty() -> None:
         lambda: state.retire_green(DRAINING, NOW),
         lambda: state.rest(DRAINING, NOW),
         lambda: state.back_to_blue(REST, NOW),
+        lambda: state.pause(MAINTAINED, LATER, NOW),
+        lambda: state.resume(MAINTAINED),
+        lambda: state.end_maintenance(PAUSED),
     ],
 )
 def test_45_what_a_rule_forbids_is_refused_with_the_next_command(forbidden) -> None:
@@ -130,6 +154,45 @@ def test_41_what_a_proxy_would_refuse_is_no_state() -> None:
         assert old in good
         with pytest.raises(ValueError):  # noqa: PT011  (the words differ, and are msgspec's)
             state.decode(good.replace(old, new, 1).encode())
+
+
+def test_the_gate_is_closed_and_opened_and_the_release_does_not_move() -> None:
+    gate = PAUSED.gate
+    assert gate == state.Gate("pause", "2026-01-15T10:30:00Z", "2026-01-15T10:30:30Z")
+    longer = state.pause(PAUSED, LATER + timedelta(seconds=5), LATER)
+    assert longer.gate == state.Gate("pause", "2026-01-15T10:30:00Z", "2026-01-15T10:30:35Z")
+    maintained = state.begin_maintenance(PAUSED, LATER)
+    assert maintained.gate == state.Gate("maintenance", "2026-01-15T10:30:30Z")
+    assert state.end_maintenance(maintained).gate is None
+    opened = state.resume(PAUSED)
+    assert opened == state.State(**{**_fields(DRAINING), "generation": DRAINING.generation + 2})
+    assert b"gate" not in state.encode(opened)
+
+
+def _fields(of: State) -> dict[str, object]:
+    return {name: getattr(of, name) for name in of.__struct_fields__}
+
+
+@pytest.mark.parametrize("step", [state.disable_green, state.disable_blue, state.enable_green])
+def test_a_release_goes_on_behind_the_gate(step) -> None:
+    for closed in (PAUSED, MAINTAINED):
+        assert step(closed, LATER).gate == closed.gate
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"mode": "pause"', '"mode": "closed"'),
+        ('"until": "2026-01-15T10:30:30Z"', '"until": "soon"'),
+        ('"until": "2026-01-15T10:30:30Z"', '"until": null'),
+        ('"mode": "pause"', '"mode": "maintenance"'),
+    ],
+)
+def test_41_a_gate_that_a_proxy_would_refuse_is_no_state(old: str, new: str) -> None:
+    good = state.encode(PAUSED).decode()
+    assert old in good
+    with pytest.raises(ValueError):  # noqa: PT011  (the words differ, and are msgspec's)
+        state.decode(good.replace(old, new).encode())
 
 
 class Release(RuleBasedStateMachine):
@@ -176,6 +239,23 @@ class Release(RuleBasedStateMachine):
     def go(self, step) -> None:
         self.move(step)
 
+    @rule(closed=st.sampled_from(["pause", "maintenance", None]))
+    def gate(self, closed: str | None) -> None:
+        """Opened and closed at any moment; a release neither notices nor changes it."""
+        self.seen = self.state
+        if closed == "pause":
+            until = self.now + timedelta(seconds=5)
+            self.try_gate(lambda: state.pause(self.state, until, self.now))
+        elif closed:
+            self.try_gate(lambda: state.begin_maintenance(self.state, self.now))
+        else:
+            self.try_gate(lambda: state.resume(self.state))
+            self.try_gate(lambda: state.end_maintenance(self.seen))
+
+    def try_gate(self, step) -> None:
+        with suppress(Refused):
+            self.state = step()
+
     @precondition(lambda self: self.state.deployment)
     @rule()
     def roll_back(self) -> None:
@@ -203,7 +283,9 @@ class Release(RuleBasedStateMachine):
         assert steps == 0 or (self.state.updated_at > self.seen.updated_at) is not self.noted()
 
     def noted(self) -> bool:
-        """A drain that has ended is no other routing: the deadlines go on from the switch."""
+        """A drain that has ended and a gate are no other routing: the deadlines go on from the switch."""
+        if self.state.gate != self.seen.gate:
+            return True
         return self.state.deployment is not None and self.state.deployment.step == "drained"
 
 

@@ -1,0 +1,40 @@
+"""bgctl maintenance"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.group("maintenance")
+def command() -> None:
+    """Show everybody a page, but for the addresses that are allowed.
+
+    [maintenance] of bgctl.toml has the page and the addresses.
+    """
+
+
+def _change(app: App, on: bool, dry_run: bool, as_json: bool) -> None:
+    from toolkit.release import gate
+
+    site = options.site(app, as_json)
+    gate.maintenance(site, on, dry_run)
+    options.show_state(site, as_json, dry_run)
+
+
+@command.command("on")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def on(app: App, dry_run: bool, as_json: bool) -> None:
+    """Answer every new request with the page; WebSockets live on."""
+    _change(app, True, dry_run, as_json)
+
+
+@command.command("off")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def off(app: App, dry_run: bool, as_json: bool) -> None:
+    """Serve everybody again."""
+    _change(app, False, dry_run, as_json)

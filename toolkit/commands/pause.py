@@ -1,0 +1,34 @@
+"""bgctl pause"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.command("pause", context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--for",
+    "seconds",
+    type=options.seconds,
+    default="30s",
+    show_default=True,
+    help="How long requests are held at most; later ones are turned away.",
+)
+@click.argument("command_line", metavar="[-- CMD ...]", nargs=-1, type=click.UNPROCESSED)
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(app: App, seconds: float, command_line: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Hold new requests for a moment, for as long as a command runs.
+
+    Waits for the requests that are open (not for WebSockets), for half of the time at most, runs CMD, and
+    resumes whatever came of it. Without CMD it ends while requests are held: bgctl resume lets them through.
+    """
+    from toolkit.release import gate
+
+    site = options.site(app, as_json)
+    gate.pause(site, seconds, command_line, dry_run)
+    if not command_line and not dry_run:
+        site.ui.say("next: bgctl resume")
+    options.show_state(site, as_json, dry_run)

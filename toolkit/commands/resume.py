@@ -1,0 +1,19 @@
+"""bgctl resume"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+
+
+@click.command("resume")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(app: App, dry_run: bool, as_json: bool) -> None:
+    """Let the held requests through."""
+    from toolkit.release import gate
+
+    site = options.site(app, as_json)
+    gate.resume(site, dry_run)
+    options.show_state(site, as_json, dry_run)
