@@ -38,8 +38,15 @@ def retire(stack: Stack, name: str) -> subprocess.Popen[str]:
         stack.bgctl("route", "disable-blue", "--yes")
     command = "promote" if name == "blue" else "rollback"
     process = stack.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    eventually(lambda: slot(stack, name)["state"] == "maint", f"{name} is out of routing")
+    eventually(lambda: unrouted(stack, name), f"{name} is out of routing")
     return process
+
+
+def unrouted(stack: Stack, name: str) -> bool:
+    """In every worker: /status is one worker's word of the slots, and the other may be behind."""
+    state, workers = stack.state(), stack.proxy_status()["workers"]
+    applied = {row["generation"] for row in workers if not row["exiting"]}
+    return state["slots"][name]["state"] == "maint" and applied == {state["generation"]}
 
 
 def ended(process: subprocess.Popen[str]) -> str:
