@@ -21,6 +21,10 @@ class Refused(BgctlError):  # noqa: N818
     code = 3
 
 
+class MovedOn(Refused):
+    """Somebody else has changed the release meanwhile: what is there now is theirs."""
+
+
 class Locked(BgctlError):  # noqa: N818
     """Another bgctl is changing this project."""
 

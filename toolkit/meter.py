@@ -26,13 +26,13 @@ class Lines:
             self._say(f"     ... {text}; {more}" if more else f"     ... {text}")
 
 
-def bar(share: float, text: str, more: str) -> "RenderableType":
+def bar(share: float, text: str, more: str, of: str = "have left") -> "RenderableType":
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
     row = Table.grid(padding=(0, 1))
-    row.add_row(Text("    "), ProgressBar(1.0, share, WIDTH), Text(f"{share:4.0%} have left", "bold"))
+    row.add_row(Text("    "), ProgressBar(1.0, share, WIDTH), Text(f"{share:4.0%} {of}", "bold"))
     lines = [Text(f"     {line}", "dim" if line == more else "") for line in (text, more) if line]
     return Group(row, *lines)

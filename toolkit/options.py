@@ -7,9 +7,10 @@ import click
 from toolkit.cli import App
 from toolkit.site import Site
 from toolkit.ui import UI
-from toolkit.values import Duration
+from toolkit.values import Duration, is_rising
 
 if TYPE_CHECKING:
+    from toolkit.release.canary import Course
     from toolkit.release.remaining import Terms
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -30,6 +31,15 @@ def seconds(text: str) -> float:
     return duration(f"{text}s" if text.isascii() and text.isdigit() else text)
 
 
+def shares(text: str) -> tuple[int, ...]:
+    """A click type: "5,25,50,100"."""
+    parts = [part.strip().removesuffix("%") for part in text.split(",")]
+    found = tuple(int(part) for part in parts if part.isascii() and part.isdigit())
+    if len(found) < len(parts) or not is_rising(found):
+        raise click.BadParameter(f"{text!r} is not a list of rising shares from 1 to 100; write 5,25,50,100")
+    return found
+
+
 interval_option = click.option(
     "--interval", "-i", type=seconds, default="2s", show_default=True, help="Between looks."
 )
@@ -43,6 +53,16 @@ idle_timeout_option = click.option(
     type=duration,
     help="Do not wait for who is idle for longer.  [default: bgctl.toml's]",
 )
+canary_option = click.option(
+    "--canary",
+    "shares",
+    type=shares,
+    metavar="SHARES",
+    help="New sessions in steps, each judged: 5,25,50,100.  [default: bgctl.toml's; 100: at once]",
+)
+pause_option = click.option(
+    "--pause", type=seconds, help="The least time of such a step.  [default: bgctl.toml's]"
+)
 
 
 def terms(site: Site, deadline: float | None, idle: float | None) -> "Terms":
@@ -50,6 +70,22 @@ def terms(site: Site, deadline: float | None, idle: float | None) -> "Terms":
     from toolkit.release.remaining import Terms
 
     return Terms.of(site.config.drain, deadline, idle)
+
+
+def course(
+    site: Site, shares: tuple[int, ...] | None, pause: float | None, interval: float
+) -> "Course | None":
+    """A canary's course: as given, else as bgctl.toml has it. None: all new sessions at once."""
+    from toolkit.release.canary import Course
+
+    steps = site.config.canary.steps if shares is None else shares
+    if pause is not None and not steps:
+        raise click.UsageError(
+            "--pause is of no use without --canary SHARES, or [canary] steps in bgctl.toml"
+        )
+    if pause == 0:
+        raise click.UsageError("--pause cannot be off")
+    return Course(steps, pause or site.config.canary.pause, interval) if steps else None
 
 
 def site(app: App, as_json: bool = False) -> Site:

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from toolkit.config import Drain
 from toolkit.errors import BgctlError, Failed
+from toolkit.figures import Figures
 from toolkit.values import Address
 from toolkit.web import Client, Unreachable
 
@@ -90,12 +91,19 @@ class Mirror(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
+    """`figures` by version, of those that slots serve, since `started_at`.
+
+    That is Unix time; None: an older proxy, which has no figures.
+    """
+
     workers: list[Worker]
     expected: int = field(name="workersExpected")
     slots: dict[str, Slot]
     generation: int | None = None
     state_error: str | None = field(name="stateError", default=None)
     activity: Activity | None = None
+    figures: dict[str, Figures] = {}
+    started_at: float | None = field(name="startedAt", default=None)
     gate: Gate | None = None
     mirror: Mirror | None = None
 

@@ -68,8 +68,8 @@ class UI:
         self.say(f"{'     ' * self._depth}{mark:>4} {name:<14} {note}{took}".rstrip(), style)
 
     @contextmanager
-    def meter(self) -> Iterator["Show"]:
-        """Yields what shows how far something has come, for as long as it takes."""
+    def meter(self, of: str = "have left") -> Iterator["Show"]:
+        """Yields what shows how far something has come, for as long as it takes; `of` follows the share."""
         from toolkit import meter
 
         if not self._out.is_terminal or self._out.is_dumb_terminal:
@@ -78,7 +78,7 @@ class UI:
         from rich.live import Live
 
         with Live(console=self._out, auto_refresh=False, transient=True) as live:
-            yield lambda share, text, more: live.update(meter.bar(share, text, more), refresh=True)
+            yield lambda share, text, more: live.update(meter.bar(share, text, more, of), refresh=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         from rich import box

@@ -2,7 +2,9 @@
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import ClassVar, Self
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
@@ -13,6 +15,11 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 def is_version(text: str) -> bool:
     return VERSION.fullmatch(text) is not None
+
+
+def is_rising(shares: Sequence[int]) -> bool:
+    """Whether these are shares in per cent, each larger than the one before."""
+    return all(1 <= share <= 100 for share in shares) and all(low < high for low, high in pairwise(shares))
 
 
 def stamp(now: datetime) -> str:

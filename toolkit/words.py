@@ -40,6 +40,11 @@ def took(seconds: float) -> str:
     return span(seconds)
 
 
+def short(seconds: float) -> str:
+    """A bound of response times: "100 ms", "2.5 s"."""
+    return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
+
+
 def percent(share: float, digits: int = 0) -> str:
     """ "68 %"; a share that is not all is not "100 %", and one that is not nothing is not "0 %"."""
     least = 10.0**-digits

@@ -81,5 +81,6 @@ IMAGES = (
     demo_app("1.6.8-unhealthy", fault="unhealthy"),
     demo_app("1.6.8-wrong-version", fault="wrong-version"),
     demo_app("1.6.8-crash", fault="crash-after-healthy"),
+    demo_app("1.6.8-some-errors", fault="some-errors"),
     demo_app("1.6.8-deaf", fault="deaf"),
 )

@@ -1,4 +1,4 @@
-"""A small soak: what `make soak` does a thousand times. How long a gap is, the machine decides: not judged here."""
+"""A small soak: what `make soak` does a thousand times. How long a gap is, is not judged here."""
 
 from __future__ import annotations
 

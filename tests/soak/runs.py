@@ -17,7 +17,6 @@ from toolkit.ui import UI
 
 OLD, NEW = "1.6.7", "1.6.8"
 RATE = 250.0  # requests a second; holders come on top
-TURNOVER = 0.25  # seconds between two people who leave each version, and come back as newcomers
 PATIENCE = 60.0  # seconds until all have arrived
 
 Switch = tuple[str, int | None]
@@ -30,11 +29,15 @@ class Quiet(UI):
 
 @dataclass(frozen=True)
 class Run:
-    """`switches` are repeated in this order. `moves`: one of them takes green's sessions to blue."""
+    """`switches` are repeated in this order. `moves`: one of them takes green's sessions to blue.
+
+    `turnover`: seconds between two people who leave a version, and come back as newcomers.
+    """
 
     name: str
     switches: tuple[Switch, ...]
     crowd: dict[Kind, int]
+    turnover: float = 0.25
     moves: bool = False
 
 
@@ -60,6 +63,7 @@ WITHDRAWALS = Run(
     "green comes and goes",
     (("enable-green", None), ("disable-green", None), ("canary", 50), ("disable-green", None)),
     {"anonymous": 40, "websocket": 30, "events": 20, "poll": 6, "upload": 3, "download": 3},
+    turnover=0.05,
     moves=True,
 )
 
@@ -81,12 +85,12 @@ def switched(project: Project, run: Run, times: int, rate: float = RATE) -> Outc
         for kind, number in run.crowd.items():
             load.spawn(kind, number)
         _await_crowd(load, sum(run.crowd.values()))
-        load.leave(OLD, TURNOVER, come_back=True)
+        load.leave(OLD, run.turnover, come_back=True)
         took = []
         for number, (what, percent) in enumerate(_first(run.switches, times)):
             took.append(_switch(project, load, what, percent))
             if number == 0 and not run.moves:
-                load.leave(NEW, TURNOVER, come_back=True)
+                load.leave(NEW, run.turnover, come_back=True)
         tally = load.stop()
     ledger = Ledger()
     ledger.read(f"http://127.0.0.1:{project.ports.blue}", "blue")

@@ -11,6 +11,8 @@ from toolkit.cli import App
 @click.option("--auto", "-a", "--yes", "-y", "auto", is_flag=True, help="Ask nothing: promote when empty.")
 @options.interval_option
 @click.option("--skip-build", "-s", is_flag=True, help="The images exist already.")
+@options.canary_option
+@options.pause_option
 @options.deadline_option
 @options.idle_timeout_option
 @options.dry_run_option
@@ -22,6 +24,8 @@ def command(
     auto: bool,
     interval: float,
     skip_build: bool,
+    shares: tuple[int, ...] | None,
+    pause: float | None,
     deadline: float | None,
     idle_timeout: float | None,
     dry_run: bool,
@@ -30,8 +34,8 @@ def command(
     """Release VERSION from beginning to end.
 
     Builds and pushes what the compose file has a build: for, starts green and proves it, sends new sessions
-    there, waits until the old version is empty, asks, and promotes. VERSION is the env file's VERSION unless
-    given.
+    there, with --canary in shares that are judged, waits until the old version is empty, asks, and promotes.
+    VERSION is the env file's VERSION unless given.
 
     What fails up to the switch is undone. Run again after an interruption, it goes on from where the release
     is. While it waits, other commands work: bgctl rollback takes it back.
@@ -40,6 +44,7 @@ def command(
 
     site = options.site(app, as_json)
     watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0)
-    plan = deploy.Plan(version or up_green.from_env(site), watch, not auto, not skip_build)
+    course = options.course(site, shares, pause, watch.interval)
+    plan = deploy.Plan(version or up_green.from_env(site), watch, not auto, not skip_build, course)
     deploy.run(site, plan, dry_run)
     options.show_state(site, as_json, dry_run)

@@ -56,16 +56,26 @@ def locate(text: str, path: Where) -> int:
 
 
 def _config(raw: dict[str, Any], text: str, name: str) -> Config:
-    # Services are converted one by one: msgspec's error path does not name the key of a mapping.
-    services = raw.pop("services", {})
+    # Services and headers are converted one by one: msgspec's error path does not name the key of a mapping.
+    services, headers = raw.pop("services", {}), raw.pop("headers", {})
     config = _convert(raw, Config, (), text, name)
-    config = msgspec.structs.replace(config, headers=_with_defaults(config.headers))
     if not isinstance(services, dict):
         raise _refusal(text, name, ("services",), "must be tables such as [services.frontend]")
+    if not isinstance(headers, dict):
+        raise _refusal(text, name, ("headers",), 'must be a table; write X-Frame-Options = "DENY" below it')
+    written = {
+        _convert(key, HeaderName, ("headers", key), text, name): _header_value(key, value, text, name)
+        for key, value in headers.items()
+    }
+    config = msgspec.structs.replace(config, headers=_with_defaults(written))
     converted = {
         key: _convert(value, Service, ("services", key), text, name) for key, value in services.items()
     }
     return msgspec.structs.replace(config, services=converted)
+
+
+def _header_value(key: str, value: object, text: str, name: str) -> HeaderValue:
+    return _convert(value, HeaderValue, ("headers", key), text, name)
 
 
 def _with_defaults(headers: dict[HeaderName, HeaderValue]) -> dict[HeaderName, HeaderValue]:

@@ -1,12 +1,13 @@
 """What the types of settings alone cannot say of a configuration."""
 
 import re
+import shlex
 from collections.abc import Iterator
 
 import msgspec
 
-from toolkit.config.tables import SLOTS, Config, Service
-from toolkit.values import Duration
+from toolkit.config.tables import SLOTS, Canary, Config, Service
+from toolkit.values import Duration, is_rising
 
 Where = tuple[str, ...]
 
@@ -27,6 +28,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
     yield from _durations_that_are_off(config)
+    yield from _canary_problems(config.canary)
     for name, service in config.services.items():
         yield from _service_problems(name, service)
     yield from _duplicates(config)
@@ -40,6 +42,20 @@ def _durations_that_are_off(config: Config) -> Iterator[tuple[Where, str]]:
         for key, value in msgspec.structs.asdict(getattr(config, table)).items():
             if isinstance(value, Duration) and not value and (table, key) not in MAY_BE_OFF:
                 yield (table, key), 'cannot be off; write a duration such as "30s"'
+
+
+def _canary_problems(canary: Canary) -> Iterator[tuple[Where, str]]:
+    if not is_rising(canary.steps):
+        yield ("canary", "steps"), "must rise; write steps = [5, 25, 50, 100]"
+    if canary.patience < canary.pause:
+        yield ("canary", "patience"), 'is shorter than pause; write patience = "15m"'
+    if bool(canary.prometheus) != bool(canary.query):
+        missing = "query" if canary.prometheus else "prometheus"
+        yield ("canary", missing), "is missing: prometheus and query go together"
+    try:
+        shlex.split(canary.command)
+    except ValueError as error:
+        yield ("canary", "command"), f"cannot be split into words: {error}"
 
 
 def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:

@@ -208,14 +208,18 @@ class Preview(Table, frozen=True):
 
 
 class Canary(Table, frozen=True):
-    """How the steps of a canary release are judged. Shares are of 1, `confidence` too."""
+    """How the steps of a canary release are judged. Shares are of 1, `confidence` too.
+
+    `together`: so many requests may stand or fall as one, such as those of a user who tries again and again.
+    """
 
     steps: tuple[Annotated[int, Meta(ge=1, le=100)], ...] = ()
     pause: Duration = Duration(60)
     patience: Duration = Duration(15 * 60)
-    requests: Annotated[int, Meta(ge=1)] = 200
+    requests: Annotated[int, Meta(ge=1)] = 300
     confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.999
     margin: Annotated[float, Meta(ge=0, lt=1)] = 0.005
+    together: Annotated[int, Meta(ge=1, le=100)] = 2
     max_error_rate: Annotated[float, Meta(gt=0, le=1)] = 0.1
     max_p99: Duration = Duration(0)
     prometheus: Link = Link("")

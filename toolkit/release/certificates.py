@@ -76,7 +76,7 @@ def write(site: Site, name: str, data: bytes) -> None:
 
 
 def make_quic_key(site: Site) -> None:
-    """One for good: with another, a client would not understand that its connection is gone."""
+    """One for good: nginx would make one with each start, and not know what it has given to clients."""
     if site.config.tls.http3 and not (folder(site) / QUIC_KEY).exists():
         write(site, f"{FOLDER}/{QUIC_KEY}", secrets.token_bytes(32))
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from toolkit import slots, state
 from toolkit.errors import Failed, NotYet, Refused
-from toolkit.release import drain, promote, rollback, route, up_green
+from toolkit.release import canary, drain, promote, rollback, route, up_green
+from toolkit.release.canary import Course
 from toolkit.release.drain import Watch
 from toolkit.release.images import Images
 from toolkit.release.steps import Step, preview, walk
@@ -17,12 +18,13 @@ from toolkit.state import State
 
 @dataclass(frozen=True)
 class Plan:
-    """`ask` before the promotion; `build` what can be built."""
+    """`ask` before the promotion; `build` what can be built; `course` of a canary, if there is one."""
 
     version: str
     watch: Watch
     ask: bool = True
     build: bool = True
+    course: Course | None = None
 
 
 def run(site: Site, plan: Plan, dry_run: bool = False) -> None:
@@ -104,6 +106,7 @@ def ahead(site: Site, plan: Plan) -> list[Step]:
             "green is stopped",
             f"green runs {version} already",
         ),
+        *canary_steps(site, plan.course),
         Step(
             "switch",
             f"new sessions get {version}",
@@ -113,6 +116,23 @@ def ahead(site: Site, plan: Plan) -> list[Step]:
             "everyone gets the old version",
             f"new sessions get {version} already",
         ),
+    ]
+
+
+def canary_steps(site: Site, course: Course | None) -> list[Step]:
+    if course is None or not course.judged:
+        return []
+    return [
+        Step(
+            "canary",
+            f"{course} of new sessions get green, and each share is judged",
+            lambda: canary.run(site, course),
+            lambda: phase(site) in ("rest", "candidate", "canary"),
+            lambda: canary.take_back(site),
+            "everyone gets the old version",
+            "over: all new sessions get green already",
+            stays=True,
+        )
     ]
 
 

@@ -4,11 +4,11 @@ import math
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from toolkit import runner, state
-from toolkit.errors import Failed, Refused
+from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.proxy import POLL
 from toolkit.release import reload, route
 from toolkit.release.steps import Step, preview
@@ -56,8 +56,8 @@ def maintenance(site: Site, on: bool, dry_run: bool = False) -> None:
         now = site.state()
         target = state.begin_maintenance(now, site.now()) if on else state.end_maintenance(now)
         _change(site, now, target, _served(site) if on else "everybody is served", dry_run)
-    if on and not reload.is_loaded(site, reload.wanted(site)[0]):
-        site.ui.warn("the proxy has not loaded bgctl.toml as it is now; next: bgctl up")
+    if on:
+        _tell_stale(site)
 
 
 def _change(site: Site, now: State, target: State, what: str, dry_run: bool) -> None:
@@ -69,6 +69,14 @@ def _change(site: Site, now: State, target: State, what: str, dry_run: bool) -> 
         site.ui.say(f"nothing to do: {what} (generation {now.generation})")
     else:
         site.ui.line("ok", "gate", _switch(site, target, what), "green")
+
+
+def _tell_stale(site: Site) -> None:
+    """Who is allowed is what the proxy has loaded."""
+    with suppress(BgctlError):  # what cannot be loaded, bgctl reload says
+        if reload.is_loaded(site, reload.wanted(site)[0]):
+            return
+    site.ui.warn("the proxy has not loaded bgctl.toml as it is now; next: bgctl reload")
 
 
 def _switch(site: Site, target: State, what: str) -> str:

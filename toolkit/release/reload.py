@@ -1,5 +1,6 @@
 """A running proxy's new configuration: tested under another name first, then put in place and loaded."""
 
+import re
 from collections.abc import Iterable
 
 from toolkit import atomic, ports, render
@@ -18,11 +19,11 @@ def run(site: Site, dry_run: bool = False, wait: float = 0) -> str | None:
     Raises Refused, with nothing changed, for what the proxy would not take. Waits `wait` s for another bgctl.
     """
     files, certificate = wanted(site)
-    check_listeners(site)
-    if is_loaded(site, files):
-        return None
     if not (site.engine.running("proxy") and reachable(site.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
+    if is_loaded(site, files):
+        return None
+    check_listeners(site)
     tls = f", certificate of {certificate}" if certificate else ""
     if dry_run:
         return f"would test and load the new configuration{tls}"
@@ -43,7 +44,7 @@ def check_listeners(site: Site) -> None:
     """Raises Refused where the proxy could not listen: it would go on with its old configuration."""
     now = stored(site, ["nginx.conf"]).get("nginx.conf", b"").decode()
     for name, address in site.config.listeners.items():
-        if f"listen {address}" not in now:
+        if not re.search(rf"listen {re.escape(address)}[ ;]", now):
             ports.check_allowed(name, address)
             if not ports.is_free(address):
                 why = f"{name} in bgctl.toml"

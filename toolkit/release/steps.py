@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from toolkit.errors import BgctlError, Failed, Locked, Refused
+from toolkit.errors import BgctlError, Failed, Locked, MovedOn, Refused
 from toolkit.ui import UI
 
 
@@ -20,7 +20,7 @@ class Step:
     """`do` returns a note for its line; `otherwise` is that line when there is nothing to do.
 
     `undo` runs when `do` fails or is interrupted, and must not mind how far `do` came; `back` says what it
-    does.
+    does. With `stays` an interruption leaves it as it is.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Step:
     undo: Callable[[], object] = nothing
     back: str = ""
     otherwise: str = "nothing to do"
+    stays: bool = False
 
 
 def walk(steps: Sequence[Step], ui: UI, dry_run: bool = False, take_back: bool = False) -> None:
@@ -44,6 +45,8 @@ def walk(steps: Sequence[Step], ui: UI, dry_run: bool = False, take_back: bool =
     for step in steps:
         try:
             done += [step] if _take(step, ui) else []
+        except MovedOn:
+            raise
         except (Refused, Failed) as error:
             if done and take_back:
                 raise _taken_back(error, done, ui) from None
@@ -75,10 +78,11 @@ def _take(step: Step, ui: UI) -> bool:
         with ui.step(step.name) as note:
             note(step.what)
             note(step.do())
-    except Locked:
+    except (Locked, MovedOn):
         raise  # somebody else is at work: what is there now may be theirs
-    except (BgctlError, KeyboardInterrupt):
-        _undo(step, ui)
+    except (BgctlError, KeyboardInterrupt) as error:
+        if not (step.stays and isinstance(error, KeyboardInterrupt)):
+            _undo(step, ui)
         raise
     return True
 

@@ -29,11 +29,13 @@ class OpenRequests:
     """How many requests are being answered, and a way to wait until there are none."""
 
     def __init__(self) -> None:
+        self.begun = 0
         self._count = 0
         self._none = asyncio.Event()
         self._none.set()
 
     def __enter__(self) -> None:
+        self.begun += 1
         self._count += 1
         self._none.clear()
 
@@ -57,6 +59,7 @@ FAREWELL = web.AppKey("farewell", Farewell)
 
 SESSION_COOKIES = ("__Host-bg_session", "bg_session")
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+FAILING = (33, 66, 99)
 LAST_EVENT = re.compile(r"[0-9]{1,15}")
 NUMBER = re.compile(r"[0-9]{1,4}")
 LONGEST_POLL = 300  # seconds
@@ -93,6 +96,7 @@ async def friendly(request: web.Request, handler: Handler) -> web.StreamResponse
     """Every error becomes a page, or JSON for those who ask for it; never a traceback."""
     try:
         with request.app[OPEN]:
+            stumble(request)
             return await handler(request)
     except web.HTTPNotFound:
         return problem(request, HTTPStatus.NOT_FOUND, "Nothing here", "This version has no such page.")
@@ -106,6 +110,13 @@ async def friendly(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "That went wrong", "Please try again.")
+
+
+def stumble(request: web.Request) -> None:
+    """Three requests of a hundred fail in a version that has FAULT=some-errors."""
+    faulty = request.app[SETTINGS].fault == "some-errors" and request.path not in ("/healthz", "/ws")
+    if faulty and request.app[OPEN].begun % 100 in FAILING:
+        raise web.HTTPInternalServerError
 
 
 def problem(request: web.Request, status: HTTPStatus, title: str, text: str) -> web.Response:

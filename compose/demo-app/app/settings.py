@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-FAULTS = ("", "unhealthy", "wrong-version", "crash-after-healthy", "deaf")
+FAULTS = ("", "unhealthy", "wrong-version", "crash-after-healthy", "deaf", "some-errors")
 
 
 @dataclass(frozen=True, slots=True)

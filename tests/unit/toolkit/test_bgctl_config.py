@@ -68,6 +68,18 @@ MISTAKES = [
     ('health = "/readyz"', 'health = "readyz"', 'must begin with "/"'),
     ('routes = ["/"]', 'routes = ["api"]', 'must begin with "/"'),
     ('name = "shop"', 'name = "Shop"', "small letters, digits, - and _"),
+    ('certificate = ""', 'certificate = "a.pem"', "without its private key"),
+    ('key = ""', 'key = "a.pem"', "without its certificate"),
+    ('key = ""', 'key = "../a.pem"', "a path below this folder"),
+    ("http3 = false", "http3 = true", "needs TLS"),
+    ('acme_webroot = ""', 'acme_webroot = "acme"', "must be below proxy/"),
+    ('acme_webroot = ""', 'acme_webroot = "proxy/tls"', "must be below proxy/"),
+    ("trusted = []", 'trusted = ["0.0.0.0/0"]', "is everybody"),
+    ("trusted = []", 'trusted = ["10.0.0.0/33"]', "is not an address or a network"),
+    ('X-Frame-Options = "SAMEORIGIN"', 'Strict-Transport-Security = "max-age=1"', "is [tls] hsts"),
+    ('X-Frame-Options = "SAMEORIGIN"', 'Set-Cookie = "a=b"', "belongs to each answer"),
+    ('X-Frame-Options = "SAMEORIGIN"', 'x-content-type-options = "a"', "is there twice"),
+    ('X-Frame-Options = "SAMEORIGIN"', "X-Frame-Options = 'a\"; evil'", "the value of a header"),
 ]
 
 
@@ -79,6 +91,40 @@ def test_50_a_mistake_is_named_with_its_line(right: str, wrong: str, said: str) 
     assert said in str(caught.value)
     assert caught.value.next == "edit bgctl.toml"
     assert str(caught.value).startswith(f"bgctl.toml:{line_of(text, wrong.splitlines()[0])}: ")
+
+
+WITH_TLS = EXAMPLE.replace('certificate = ""', 'certificate = "a.pem"').replace('key = ""', 'key = "b.pem"')
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        (
+            "secure_cookies = true",
+            "secure_cookies = false",
+            "proxy.secure_cookies: is false",
+        ),
+        (
+            'listen = "0.0.0.0:443"',
+            'listen = "127.0.0.1:8080"',
+            "tls.listen: .* taken by proxy.listen",
+        ),
+        ('listen = "0.0.0.0:443"', 'listen = "0.0.0.0:8080"', "tls.listen: .* clashes with proxy.listen"),
+        ('listen = "0.0.0.0:443"', 'listen = "[::]:9180"', "tls.listen: .* clashes with proxy.control"),
+    ],
+)
+def test_50_what_contradicts_tls(right: str, wrong: str, said: str) -> None:
+    config.parse(WITH_TLS)
+    text = WITH_TLS.replace(right, wrong)
+    with pytest.raises(Refused, match=rf"bgctl\.toml:\d+: {said}"):
+        config.parse(text)
+
+
+def test_a_header_is_the_same_in_any_letters() -> None:
+    text = replaced('X-Frame-Options = "SAMEORIGIN"', 'x-frame-options = "DENY"')
+    assert {
+        name: value for name, value in config.parse(text).headers.items() if name.lower() == "x-frame-options"
+    } == {"x-frame-options": "DENY"}
 
 
 @pytest.mark.parametrize(

@@ -125,3 +125,15 @@ def test_who_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lock.whoami()
     monkeypatch.setenv("SUDO_USER", "ada")
     assert lock.whoami() == "ada"
+
+
+def test_who_waits_gets_it_when_the_other_has_ended(start: Holder, directory: Path) -> None:
+    """For the hook of whatever renews certificates: nobody would call it again."""
+    first = start()
+    assert first.stdout
+    assert first.stdout.readline() == "held\n"
+    with pytest.raises(Locked), lock.held(directory, "reload", NOW, wait=0.3):
+        pass
+    first.kill()
+    with lock.held(directory, "reload", NOW, wait=60):
+        assert json.loads((directory / "holder.json").read_text())["command"] == "reload"

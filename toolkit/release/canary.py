@@ -1,0 +1,68 @@
+"""`bgctl deploy --canary`: new sessions in shares, each of which has to prove good before the next one.
+
+Holds no lock while it waits. A share that is bad, or not found good in time, is taken back in one write.
+"""
+
+from dataclasses import dataclass
+
+from toolkit.errors import Refused
+from toolkit.release import route
+from toolkit.release.steps import Step, walk
+from toolkit.release.trial import Trial
+from toolkit.site import Site
+
+
+@dataclass(frozen=True)
+class Course:
+    """Shares in per cent, rising, each for at least `pause` seconds; `interval` is between two looks."""
+
+    shares: tuple[int, ...]
+    pause: float
+    interval: float = 2
+
+    @property
+    def judged(self) -> tuple[int, ...]:
+        """All but 100, which is the switch and follows in any case."""
+        return tuple(share for share in self.shares if share < 100)
+
+    def __str__(self) -> str:
+        return f"{', '.join(map(str, self.judged))} %"
+
+
+def run(site: Site, course: Course) -> str:
+    """Returns a note. Raises Failed when it was taken back, MovedOn when somebody else has changed it."""
+    if site.proxy.status().started_at is None:
+        raise Refused("the proxy has no figures by version", "it is older than this bgctl", "bgctl up")
+    try:
+        walk([step(site, course, *each) for each in enumerate(course.judged, 1)], site.ui)
+    except KeyboardInterrupt:
+        site.ui.say("green keeps its share, and nobody watches it; to take it back: bgctl rollback")
+        raise
+    return f"good at {course}"
+
+
+def step(site: Site, course: Course, number: int, share: int) -> Step:
+    return Step(
+        f"{share} %",
+        f"{share} % of new sessions get green",
+        lambda: hold(site, course, number, share),
+        lambda: weight(site) <= share,
+        otherwise="green has more already",
+    )
+
+
+def hold(site: Site, course: Course, number: int, share: int) -> str:
+    """Gives green a share, and keeps it there until it has proven good. Returns a note."""
+    route.run(site, "canary", share)
+    return Trial(site, share, number, course.pause, course.interval).wait()
+
+
+def weight(site: Site) -> int:
+    """Green's share of new sessions, in per cent."""
+    now = site.state()
+    return now.slots.green.weight if now.phase == "canary" else 0
+
+
+def take_back(site: Site) -> None:
+    if weight(site):
+        route.run(site, "disable-green")
