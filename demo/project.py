@@ -20,6 +20,7 @@ from demo import certificates
 ROOT = Path(__file__).resolve().parents[1]
 BGCTL = Path(sys.executable).parent / "bgctl"
 IMAGES = os.environ.get("BGCTL_IMAGES", "bgctl")  # as setup/images names them
+PORTS = range(20000, 30000)  # below those that the kernel gives to outgoing connections
 ANSWER_SECONDS = 5.0
 COMMAND_SECONDS = 300.0
 
@@ -37,8 +38,8 @@ class Ports:
 
     @classmethod
     def free(cls) -> Self:
-        """Ports that nobody has, and below those that the kernel gives to outgoing connections."""
-        candidates = random.sample(range(20000, 30000), 200)
+        """Ports that nobody has."""
+        candidates = random.sample(PORTS, 200)
         return cls(*[port for port in candidates if _is_free(port)][: len(fields(cls))])
 
     def all_free(self) -> bool:

@@ -8,6 +8,15 @@ from pathlib import Path
 import pytest
 from stacks import Stack, running
 
+from demo import project
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_ports(worker_id: str) -> None:
+    """What one process of the tests has found free, another one must not take before it is listened on."""
+    if worker_id != "master":
+        project.PORTS = project.PORTS[int(worker_id.removeprefix("gw")) % 4 :: 4]
+
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
