@@ -36,7 +36,12 @@ def attend(argv: Sequence[str], to_stderr: bool = False) -> int:
 
     It ends with us: when we are interrupted it gets SIGTERM, and `GRACE` seconds.
     """
-    process = subprocess.Popen(argv, stdout=2 if to_stderr else None)  # noqa: S603  it is the operator's own command
+    try:
+        process = subprocess.Popen(  # noqa: S603  it is the operator's own command
+            [which(argv[0]) or argv[0], *argv[1:]], stdout=2 if to_stderr else None
+        )
+    except OSError as error:
+        raise Failed(f"{argv[0]} cannot be started", error.strerror or str(error)) from None
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -131,6 +131,8 @@ local function closed_gate(facts)
     local gate = facts.state.gate
     if not gate then
         return { outcome = "no", why = "open" }
+    elseif gate.mode == "pause" and facts.now >= gate.ends then
+        return { outcome = "held", why = "the pause was over at " .. moment(gate.ends) .. ": turned away with a 503" }
     elseif gate.mode == "pause" then
         return { outcome = "held", why = "paused until " .. moment(gate.ends) .. "; then:" }
     end

@@ -58,9 +58,9 @@ function _M.started_at()
     return dict:get(STARTED)
 end
 
--- An app may say 999.
+-- An app may say 999. Without a status the client has gone before there was one, as with 499.
 local function class_of(status)
-    return max(1, min(5, floor(status / 100)))
+    return status == 0 and 4 or max(1, min(5, floor(status / 100)))
 end
 
 --- A request that was meant for `slot` (bg.routes) is over. `failed_over`: the other slot had to answer it.

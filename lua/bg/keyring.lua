@@ -3,10 +3,10 @@
 local crypto = require("bg.crypto")
 local files = require("bg.files")
 local strict_json = require("bg.strict_json")
+local timestamp = require("bg.timestamp")
 
-local find, match = string.find, string.match
-local floor = math.floor
-local ipairs, tonumber, type = ipairs, tonumber, type
+local find = string.find
+local ipairs, type = ipairs, type
 
 local SCHEMA = 1
 local NAME = "^%w[%w._-]*$"
@@ -17,32 +17,11 @@ local function is_name(value)
     return type(value) == "string" and #value <= 80 and find(value, NAME) ~= nil
 end
 
--- Days since 1970-01-01 of a day of the Gregorian calendar, counted in years that begin in March.
-local function days(year, month, day)
-    if month <= 2 then
-        year, month = year - 1, month + 12
-    end
-    return 365 * year + floor(year / 4) - floor(year / 100) + floor(year / 400)
-        + floor((153 * month - 457) / 5) + day - 719469
-end
-
--- Seconds since the epoch of `text` as bgctl writes moments (RFC 3339 in UTC), or nil.
-local function moment(text)
-    if type(text) ~= "string" then
-        return nil
-    end
-    local year, month, day, hour, minute, second = match(text, "^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)Z$")
-    if not year then
-        return nil
-    end
-    return days(tonumber(year), tonumber(month), tonumber(day)) * 86400 + hour * 3600 + minute * 60 + second
-end
-
 local function load_key(directory, entry)
     if type(entry) ~= "table" or not is_name(entry.kid) or not is_name(entry.file) then
         return nil, "an entry without a kid or a file"
     end
-    local retire_at = moment(entry.retireAt)
+    local retire_at = timestamp.parse(entry.retireAt)
     if not retire_at and entry.retireAt ~= nil and entry.retireAt ~= strict_json.null then
         return nil, entry.kid .. ": retireAt is not a moment such as 2026-01-15T10:30:00Z"
     end

@@ -29,15 +29,27 @@ for name in ([[connection keep-alive proxy-connection te trailer transfer-encodi
 end
 
 local services = {} -- name -> {address, share}
+local current -- the routing table in force (bg.routes), or nil
 local queue = {}
 local flying = 0
 local this_second, in_this_second = 0, 0
 
 local _M = {}
 
---- Begins with these settings (bg.settings).
-function _M.init(given)
-    services = given.mirrors
+--- Begins with these settings (bg.settings); `state()` gives the routing table in force.
+function _M.init(given, state)
+    services, current = given.mirrors, state
+end
+
+-- Whether this state wants copies: a closed gate is closed to them as well.
+local function is_wanted(state)
+    return PHASES[state.phase] and not state.gate and state.slots.green.version ~= nil
+end
+
+-- Whether a copy that has waited may still be sent: its candidate may be gone, and another one be in its place.
+local function is_due(one)
+    local state = current()
+    return state and is_wanted(state) and state.slots.green.version == one.slot.version
 end
 
 -- Whether this request is one of the share. The same for one id, so that it can be told beforehand.
@@ -48,7 +60,7 @@ end
 -- Without a body, and nothing that is tunnelled.
 local function is_safe(var)
     local length = var.content_length
-    return SAFE[var.request_method] and var.bg_upgrade == "" and not var.http_transfer_encoding
+    return SAFE[var.request_method] and var.bg_lasting == "" and not var.http_transfer_encoding
         and (not length or length == "" or length == "0")
 end
 
@@ -98,15 +110,18 @@ local function is_too_many()
     return in_this_second > A_SECOND or #queue >= WAITING
 end
 
--- Reads the answer to its end. Its status, or nil.
+-- Reads the answer to its end. Its status; nil, or "dropped" where it takes too long.
 local function read_status(socket)
-    local line = socket:receive("*l")
+    local line, why = socket:receive("*l")
+    if why == "timeout" then
+        return "dropped"
+    end
     local status = line and tonumber(match(line, "^HTTP/1%.%d (%d%d%d)"))
     local size, ends = 0, ngx.now() + LONGEST
     while status and size < MOST and ngx.now() < ends do
         local piece, err = socket:receiveany(PIECE)
         if not piece then
-            return err == "closed" and status or nil
+            return err == "closed" and status or err == "timeout" and "dropped" or nil
         end
         size = size + #piece
     end
@@ -130,7 +145,7 @@ local function work(premature)
     local done = 0
     while #queue > 0 and done < A_TIMER do
         local one = remove(queue, 1)
-        if premature then
+        if premature or not is_due(one) then
             figures.mirrored(one.slot, "dropped")
         else
             local ok, status = pcall(send, one)
@@ -145,6 +160,9 @@ local start
 local function fly(premature)
     local ok, err = pcall(work, premature)
     flying = flying - 1
+    if ngx.worker.exiting() then
+        figures.fold()
+    end
     if not ok then
         ngx.log(ngx.ERR, "mirror: ", err)
     elseif #queue > 0 then
@@ -161,7 +179,7 @@ end
 --- Offers the request at hand, which `slot` (bg.routes) of `service` has answered, to the candidate of `state`.
 function _M.offer(service, slot, state, var)
     local green = state.slots.green
-    if not PHASES[state.phase] or not green.version or slot.name ~= "blue" then
+    if not is_wanted(state) or slot.name ~= "blue" then
         return
     end
     local to = services[service]

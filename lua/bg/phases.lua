@@ -89,7 +89,7 @@ function _M.init(settings_file)
     health.init(given, function() return router.state.value end)
     checks_seconds = given.health_check
     exposition.init(given)
-    mirror.init(given)
+    mirror.init(given, function() return router.state.value end)
 end
 
 --- init_worker_by_lua: the state is read before the first accept.
@@ -161,7 +161,8 @@ local function route_safely(is_slotted)
     end
     metrics.add(FAULTS)
     ngx.log(ngx.ERR, "routing failed, the stable slot serves: ", upstream)
-    return STABLE, STABLE
+    local state = router.state.value
+    return state and state.slots[STABLE].upstream or STABLE, STABLE
 end
 
 -- Whether the gate is closed to the request at hand.
@@ -170,19 +171,37 @@ local function is_closed()
     return state ~= nil and state.gate ~= nil and gate.is_closed(state.gate, ngx.var.bg_allowed ~= "")
 end
 
+-- In a worker that is leaving no timer reads the state any more. Whether this is one.
+local function look_if_leaving()
+    local leaving = exiting()
+    if leaving then
+        router.state:poll()
+        health.sync()
+    end
+    return leaving
+end
+
+-- Nor does one tell what has been counted, and a WebSocket may outlive it by hours.
+local function tell_if_leaving()
+    local leaving = exiting()
+    if leaving then
+        metrics.fold()
+        figures.fold()
+        workers.publish(router.state)
+    end
+    return leaving
+end
+
 --- set_by_lua of a location that both slots share: the upstream's name, or "" while the gate is closed.
 function _M.route()
+    look_if_leaving()
     return is_closed() and "" or (route_safely(false))
 end
 
 --- set_by_lua of a slotted location: the upstream's name, with the request counted in until log(); or "" while the gate
 -- is closed.
 function _M.slot()
-    local leaving = exiting()
-    if leaving then -- no timer reads the state for it any more
-        router.state:poll()
-        health.sync()
-    end
+    local leaving = look_if_leaving()
     if is_closed() then
         return ""
     end
@@ -235,7 +254,9 @@ local function count(slot, status, began, failed_over, var)
     if not began or is_stream(var.sent_http_content_type) then
         return
     elseif not failed_over then
-        return figures.took(slot, ngx.now() - began)
+        -- A body is taken in whole before the app gets it: how long its client took is not the app's time.
+        local seconds = var.http_content_length and last_seconds(var.upstream_response_time)
+        return figures.took(slot, seconds or ngx.now() - began)
     end
     local other = router.state.value.slots[OTHER[slot.name]]
     local seconds = last_seconds(var.upstream_response_time)
@@ -284,10 +305,13 @@ end
 function _M.log()
     local var = ngx.var
     local number = var.bg_open
+    if number == waiting.HELD then -- the client has gone
+        waiting.leave()
+        number = ""
+    end
     if not number or number == "" then
+        tell_if_leaving()
         return
-    elseif number == waiting.HELD then -- the client has gone
-        return waiting.leave()
     end
     local name, holder, slot, began = open.leave(number)
     local status = ngx.status
@@ -302,10 +326,7 @@ function _M.log()
     if holder then
         activity.ended(holder)
     end
-    if exiting() then -- no timer ticks in a worker that is leaving, and its WebSockets may outlive it by hours
-        workers.publish(router.state)
-        metrics.fold()
-        figures.fold()
+    if tell_if_leaving() then
         activity.left(number)
     end
     return slot
@@ -314,7 +335,7 @@ end
 --- log_by_lua of a location of `service`, which is mirrored.
 function _M.log_and_mirror(service)
     local slot = _M.log()
-    if slot and router.state.value then
+    if slot and router.state.value and not is_stream(ngx.var.sent_http_content_type) then
         mirror.offer(service, slot, router.state.value, ngx.var)
     end
 end

@@ -98,7 +98,10 @@ end
 local function send()
     repeat
         local keys = outbox.take(BATCH)
-        local err, again = deliver(keys)
+        local ok, err, again = pcall(deliver, keys)
+        if not ok then
+            again = false -- the same would be thrown again
+        end
         if err then
             feed:set("error", err)
             if again then

@@ -10,6 +10,7 @@ from toolkit.config.tables import SLOTS, Canary, Config, Service
 from toolkit.values import Duration, is_rising
 
 Where = tuple[str, ...]
+LONGEST = 60  # seconds: the last bound of the histogram (bg.figures)
 
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
@@ -52,8 +53,11 @@ def _canary_problems(canary: Canary) -> Iterator[tuple[Where, str]]:
     if bool(canary.prometheus) != bool(canary.query):
         missing = "query" if canary.prometheus else "prometheus"
         yield ("canary", missing), "is missing: prometheus and query go together"
+    if canary.max_p99 > LONGEST:
+        yield ("canary", "max_p99"), 'is more than the proxy tells apart; write at most "60s"'
     try:
-        shlex.split(canary.command)
+        if canary.command and not shlex.split(canary.command):
+            yield ("canary", "command"), 'has no words; write a command, or ""'
     except ValueError as error:
         yield ("canary", "command"), f"cannot be split into words: {error}"
 

@@ -5,7 +5,7 @@ Holds no lock while it waits. A share that is bad, or not found good in time, is
 
 from dataclasses import dataclass
 
-from toolkit.errors import Refused
+from toolkit.errors import Locked, Refused
 from toolkit.release import route
 from toolkit.release.steps import Step, walk
 from toolkit.release.trial import Trial
@@ -29,40 +29,48 @@ class Course:
         return f"{', '.join(map(str, self.judged))} %"
 
 
-def run(site: Site, course: Course) -> str:
+@dataclass
+class Walk:
+    """A release on its course; `window` numbers the next window: none is judged under a number twice."""
+
+    site: Site
+    course: Course
+    version: str
+    window: int = 1
+
+    def step(self, share: int) -> Step:
+        return Step(
+            f"{share} %",
+            f"{share} % of new sessions get green",
+            lambda: self.hold(share),
+            lambda: weight(self.site) <= share,
+            otherwise="green has more already",
+        )
+
+    def hold(self, share: int) -> str:
+        """Gives green a share, and keeps it there until it has proven good. Returns a note."""
+        route.check_release(self.site, self.version)
+        before = route.run(self.site, "canary", share, wait=self.site.config.canary.patience)
+        trial = Trial(self.site, before, share, self.window, self.course.pause, self.course.interval)
+        note = trial.wait()
+        self.window = trial.window.number + 1
+        return note
+
+
+def run(site: Site, course: Course, version: str) -> str:
     """Returns a note. Raises Failed when it was taken back, MovedOn when somebody else has changed it."""
     if site.proxy.status().started_at is None:
         raise Refused("the proxy has no figures by version", "it is older than this bgctl", "bgctl up")
     try:
-        walk([step(site, course, *each) for each in enumerate(course.judged, 1)], site.ui)
-    except KeyboardInterrupt:
+        release = Walk(site, course, version)
+        walk([release.step(share) for share in course.judged], site.ui)
+    except (KeyboardInterrupt, Locked):
         site.ui.say("green keeps its share, and nobody watches it; to take it back: bgctl rollback")
         raise
     return f"good at {course}"
-
-
-def step(site: Site, course: Course, number: int, share: int) -> Step:
-    return Step(
-        f"{share} %",
-        f"{share} % of new sessions get green",
-        lambda: hold(site, course, number, share),
-        lambda: weight(site) <= share,
-        otherwise="green has more already",
-    )
-
-
-def hold(site: Site, course: Course, number: int, share: int) -> str:
-    """Gives green a share, and keeps it there until it has proven good. Returns a note."""
-    route.run(site, "canary", share)
-    return Trial(site, share, number, course.pause, course.interval).wait()
 
 
 def weight(site: Site) -> int:
     """Green's share of new sessions, in per cent."""
     now = site.state()
     return now.slots.green.weight if now.phase == "canary" else 0
-
-
-def take_back(site: Site) -> None:
-    if weight(site):
-        route.run(site, "disable-green")

@@ -5,8 +5,8 @@ Up to the switch a failure takes everything back. After it nothing is taken back
 
 from dataclasses import dataclass
 
-from toolkit import slots, state
-from toolkit.errors import Failed, NotYet, Refused
+from toolkit import gate, slots, state
+from toolkit.errors import Failed, MovedOn, NotYet, Refused
 from toolkit.release import canary, drain, promote, rollback, route, up_green
 from toolkit.release import preview as previews
 from toolkit.release.canary import Course
@@ -16,6 +16,7 @@ from toolkit.release.steps import Step, preview, walk
 from toolkit.site import Site
 from toolkit.state import State
 
+PATIENCE = 60.0  # seconds for another bgctl to end: a certificate may be renewed at any time
 UNUSED = ("rest", "candidate", "preview")  # phases in which nobody has been sent to green
 
 
@@ -37,7 +38,7 @@ def run(site: Site, plan: Plan, dry_run: bool = False) -> None:
     if at_rest_on(now, plan.version):
         site.ui.say(f"nothing to do: {plan.version} is what everyone has")
         return
-    check(site, now, plan.version)
+    check(site, now, plan)
     if dry_run:
         preview([*ahead(site, plan), *behind(site, plan)], site.ui)
         return
@@ -55,17 +56,24 @@ def check_asking(site: Site, plan: Plan) -> None:
         raise Refused("nobody can be asked", why, f"bgctl deploy {plan.version} --auto")
 
 
-def check(site: Site, now: State, version: str) -> None:
+def check(site: Site, now: State, plan: Plan) -> None:
     """Raises Refused with nothing changed: what can be known beforehand is no reason to undo anything."""
-    release = now.deployment
+    release, version = now.deployment, plan.version
     if release and release.new != version:
         what = f"{release.new} is under way (phase {now.phase})"
         raise Refused(what, "one release at a time", f"bgctl deploy {release.new}, or: bgctl rollback")
     promote.check_direction(now)
     if now.phase in UNUSED:
+        check_gate(site, now, plan)
         state.candidate(now, version, site.now())
         up_green.check_ground(site, now)
     site.env()
+
+
+def check_gate(site: Site, now: State, plan: Plan) -> None:
+    """Raises Refused where nothing could be found out about green: nobody gets through to it."""
+    if now.gate and (site.config.preview.check or plan.course):
+        raise Refused("the gate is closed", gate.describe(now.gate, site.now()), gate.opener(now.gate))
 
 
 def at_rest_on(now: State, version: str) -> bool:
@@ -105,50 +113,52 @@ def ahead(site: Site, plan: Plan) -> list[Step]:
             f"start green on {version} and prove it",
             lambda: up_green_on(site, version),
             lambda: green_wanted(site, version),
-            lambda: take_down(site),
+            lambda: take_down(site, version),
             "green is stopped",
             f"green runs {version} already",
         ),
-        *checking(site, site.config.preview.check),
-        *canary_steps(site, plan.course),
+        *checking(site, plan),
+        *canary_steps(site, plan),
         Step(
             "switch",
             f"new sessions get {version}",
-            lambda: switch(site),
+            lambda: switch(site, version),
             lambda: phase(site) in (*UNUSED, "canary"),
-            lambda: switch_back(site),
+            lambda: back(site, version, "draining"),
             "everyone gets the old version",
             f"new sessions get {version} already",
         ),
     ]
 
 
-def checking(site: Site, command: str) -> list[Step]:
+def checking(site: Site, plan: Plan) -> list[Step]:
+    command = site.config.preview.check
     if not command:
         return []
     return [
         Step(
             "check",
             f"green has to pass, by way of the proxy: {command}",
-            lambda: previews.check(site, command),
+            lambda: check_green(site, plan.version),
             lambda: phase(site) in UNUSED,
-            lambda: end_preview(site),
+            lambda: back(site, plan.version, "preview"),
             "nobody is shown green",
             "people are on green already",
         )
     ]
 
 
-def canary_steps(site: Site, course: Course | None) -> list[Step]:
+def canary_steps(site: Site, plan: Plan) -> list[Step]:
+    course = plan.course
     if course is None or not course.judged:
         return []
     return [
         Step(
             "canary",
             f"{course} of new sessions get green, and each share is judged",
-            lambda: canary.run(site, course),
+            lambda: canary.run(site, course, plan.version),
             lambda: phase(site) in (*UNUSED, "canary"),
-            lambda: canary.take_back(site),
+            lambda: back(site, plan.version, "canary", "preview"),
             "everyone gets the old version",
             "over: all new sessions get green already",
             stays=True,
@@ -156,9 +166,14 @@ def canary_steps(site: Site, course: Course | None) -> list[Step]:
     ]
 
 
-def end_preview(site: Site) -> None:
-    if phase(site) == "preview":
-        route.run(site, "disable-green")
+def check_green(site: Site, version: str) -> str:
+    try:
+        return previews.check(site, site.config.preview.check)
+    except MovedOn:
+        raise
+    except Failed as error:
+        next = f"mend it, then: bgctl deploy {version}"
+        raise Failed(error.what, "nobody was sent there", next, error.detail) from None
 
 
 def behind(site: Site, plan: Plan) -> list[Step]:
@@ -204,20 +219,21 @@ def up_green_on(site: Site, version: str) -> str:
     return f"green runs {version}, and nobody is sent there yet"
 
 
-def take_down(site: Site) -> None:
+def take_down(site: Site, version: str) -> None:
     """An up-green that failed by itself has stopped green already."""
-    if site.state().deployment:
+    release = site.state().deployment
+    if release and release.new == version:
         rollback.run(site)
 
 
-def switch(site: Site) -> str:
-    route.run(site, "enable-green")
+def switch(site: Site, version: str) -> str:
+    route.check_release(site, version)
+    route.run(site, "enable-green", wait=PATIENCE)
     return "new sessions get green, blue keeps its own"
 
 
-def switch_back(site: Site) -> None:
-    if phase(site) == "draining":
-        route.run(site, "disable-green")
+def back(site: Site, version: str, *phases: str) -> None:
+    route.take_back(site, version, phases, PATIENCE)
 
 
 def wait(site: Site, plan: Plan) -> str:

@@ -93,7 +93,7 @@ def run_command(site: Site, moment: Moment, limit: float) -> str:
         "BGCTL_CONTROL": site.config.proxy.control.url,
     }
     try:
-        runner.run(shlex.split(terms.command), timeout=limit, env=env, cwd=site.root)
+        runner.run(shlex.split(terms.command), timeout=limit, env=env, cwd=site.root, called="the command")
     except BgctlError as error:
         return str(error)
     return ""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from toolkit import link, runner, slots, state
-from toolkit.errors import Failed, Refused
+from toolkit import gate, link, runner, slots, state
+from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.link import Link
 from toolkit.release import route
 from toolkit.release.steps import preview
@@ -12,6 +12,7 @@ from toolkit.site import Site
 from toolkit.state import State
 
 HIDDEN = "[preview token]"
+PATIENCE = 60.0  # seconds for another bgctl to end, when a check has
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Preview:
 def run(site: Site, wish: Wish, command: str = "", dry_run: bool = False) -> Preview | None:
     """The link; None: a dry run. Raises Failed when `command` does, and then things are as they were."""
     check_wish(site, wish)
+    if command:
+        check_gate(site)
     if dry_run:
         now = site.state()
         preview([route.step(site, now, goal(site, now))], site.ui)
@@ -53,6 +56,12 @@ def check_wish(site: Site, wish: Wish) -> None:
     """Raises Refused with nothing changed."""
     link.check_path(wish.to)
     link.read_secret(site.keys_dir / "pin.secret")
+
+
+def check_gate(site: Site) -> None:
+    """Raises Refused while a check would see the proxy's own page."""
+    if closed := site.state().gate:
+        raise Refused("the gate is closed", gate.describe(closed, site.now()), gate.opener(closed))
 
 
 def goal(site: Site, now: State) -> State:
@@ -95,14 +104,18 @@ def make(site: Site, wish: Wish) -> Preview:
 
 
 def _checked(site: Site, before: State, shown: Preview, command: str) -> str:
+    """Raises MovedOn where somebody else has changed the release meanwhile."""
+    mine = site.state()
     try:
         _run(site, shown, command)
-    except BaseException:
-        with site.change("preview check"):
+    except (BgctlError, KeyboardInterrupt):
+        with site.change("preview check", wait=PATIENCE):
+            route.check_still(site, mine)
             if before.phase == "candidate":
                 take_back(site)
             raise
-    with site.change("preview check"):
+    with site.change("preview check", wait=PATIENCE):
+        route.check_still(site, mine)
         return f"{shown.version} passes: {command}"
 
 
@@ -128,7 +141,7 @@ def _run(site: Site, shown: Preview, command: str) -> None:
             tell=lambda line: site.ui.say(f"     {hide(line)}", "dim"),
         )
     except Failed as error:
-        why = "green stays up, and routing is as it was"
+        why = "green does not pass"
         raise Failed(
             error.what, why, "bgctl preview --check CMD, or: bgctl rollback", hide(error.why)
         ) from None

@@ -40,11 +40,25 @@ def wanted(site: Site) -> tuple[dict[str, bytes], Certificate | None]:
     return {name: found.pem, **render.files(site.config, site.root, name)}, found
 
 
+def wanted_or_stored(site: Site) -> dict[str, bytes]:
+    """For `up`: a reboot in the middle of a renewal must not keep the proxy down. Raises Refused."""
+    try:
+        return wanted(site)[0]
+    except Refused as error:
+        conf = stored(site, ["nginx.conf"]).get("nginx.conf", b"").decode()
+        names = [*render.NAMES, *re.findall(rf"/({certificates.FOLDER}/[^/;]+\.pem);", conf)[:1]]
+        old = stored(site, names)
+        if len(old) < len(names) or site.engine.running("proxy"):
+            raise
+        site.ui.warn(f"{error}; the proxy starts with what it had; next: {error.next or 'bgctl reload'}")
+        return old
+
+
 def check_listeners(site: Site) -> None:
     """Raises Refused where the proxy could not listen: it would go on with its old configuration."""
     now = stored(site, ["nginx.conf"]).get("nginx.conf", b"").decode()
     for name, address in site.config.listeners.items():
-        if not re.search(rf"listen {re.escape(address)}[ ;]", now):
+        if now and not re.search(rf"listen {re.escape(address)}[ ;]", now):
             ports.check_allowed(name, address)
             if not ports.is_free(address):
                 why = f"{name} in bgctl.toml"
@@ -67,6 +81,7 @@ def apply(site: Site, files: dict[str, bytes]) -> str:
         hang_up(site)
     except Failed as error:
         store(site, old)
+        (site.proxy_dir / render.LOADED).unlink(missing_ok=True)  # it may load the new one yet
         raise Failed(error.what, error.why, error.next, site.engine.logs("proxy", 5)) from None
     mark_loaded(site, files)
     return "took the new configuration"

@@ -1,9 +1,10 @@
 """`bgctl route`: who gets which slot. One state write, then the wait until every worker goes by it."""
 
 import time
+from collections.abc import Sequence
 
 from toolkit import slots, state
-from toolkit.errors import Failed, Refused
+from toolkit.errors import Failed, MovedOn, Refused
 from toolkit.release.remaining import Terms, remaining
 from toolkit.release.steps import Step, preview
 from toolkit.site import Site
@@ -16,10 +17,18 @@ TARGETS = {
 }
 
 
-def run(site: Site, what: str, percent: int | None = None, yes: bool = False, dry_run: bool = False) -> None:
+def run(
+    site: Site,
+    what: str,
+    percent: int | None = None,
+    yes: bool = False,
+    dry_run: bool = False,
+    wait: float = 0,
+) -> State:
+    """The state that it leaves. `wait`: seconds for another bgctl to end."""
     command = what if percent is None else f"{what} {percent}"
     asked = confirm_moving(site) if what == "disable-blue" and not (yes or dry_run) else None
-    with site.change(f"route {command}", dry_run):
+    with site.change(f"route {command}", dry_run, wait):
         now = site.state()
         target = goal(site, now, what, percent)
         if asked not in (None, now):
@@ -34,6 +43,42 @@ def run(site: Site, what: str, percent: int | None = None, yes: bool = False, dr
             site.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
         else:
             site.ui.line("ok", "routing", switch(site, target), "green")
+    return target
+
+
+def take_back(site: Site, version: str, phases: Sequence[str], wait: float) -> None:
+    """Nobody is sent to green any more, where the release of `version` is in one of `phases`.
+
+    Asks nothing of blue: what is bad must not stay for that. Waits `wait` s for another bgctl.
+    """
+
+    def concerns(now: State) -> bool:
+        return now.deployment is not None and now.deployment.new == version and now.phase in phases
+
+    if not concerns(site.state()):
+        return
+    with site.change("route disable-green", wait=wait):
+        if concerns(now := site.state()):
+            site.ui.line("ok", "routing", switch(site, state.disable_green(now, site.now())), "green")
+
+
+def check_still(site: Site, before: State) -> State:
+    """The state, in which routing is as it was before. Raises MovedOn."""
+    now = site.state()
+    if (now.phase, now.deployment, now.slots) != (before.phase, before.deployment, before.slots):
+        raise moved_on(now)
+    return now
+
+
+def check_release(site: Site, version: str) -> None:
+    """Raises MovedOn where the release of that version is over: what is there is somebody else's."""
+    now = site.state()
+    if now.deployment is None or now.deployment.new != version:
+        raise moved_on(now)
+
+
+def moved_on(now: State) -> MovedOn:
+    return MovedOn("the release has moved on", slots.describe(now), "bgctl status")
 
 
 def step(site: Site, now: State, target: State) -> Step:

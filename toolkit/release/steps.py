@@ -62,9 +62,7 @@ def _half_way(error: Refused, done: str) -> Failed:
 
 
 def _taken_back(error: BgctlError, done: Sequence[Step], ui: UI) -> Failed:
-    for step in reversed(done):
-        _undo(step, ui)
-    undone = [step.name for step in reversed(done) if step.back]
+    undone = [step.name for step in reversed(done) if _undo(step, ui) and step.back]
     why = f"{error.why}; undone: {', '.join(undone)}" if undone else error.why
     return Failed(error.what, why, error.next, error.detail)
 
@@ -87,17 +85,20 @@ def _take(step: Step, ui: UI) -> bool:
     return True
 
 
-def _undo(step: Step, ui: UI) -> None:
+def _undo(step: Step, ui: UI) -> bool:
+    """Whether it is undone."""
     try:
         if not step.back:
             step.undo()
-            return
+            return True
         with ui.step(step.name, "undo") as note:
             note("could not be undone")
             step.undo()
             note(step.back)
     except BgctlError as second:
         ui.warn(f"{step.name} could not be undone: {second}")  # the first failure is the one to report
+        return False
+    return True
 
 
 def preview(steps: Sequence[Step], ui: UI) -> None:

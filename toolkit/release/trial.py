@@ -7,7 +7,7 @@ from math import ceil
 from typing import NoReturn
 
 from toolkit import slots, state
-from toolkit.errors import BgctlError, Failed, Locked, MovedOn
+from toolkit.errors import BgctlError, Failed, Locked
 from toolkit.proxy import reachable
 from toolkit.release import hooks, route
 from toolkit.release.hooks import Moment
@@ -29,14 +29,19 @@ class Findings:
 
 
 class Trial:
-    """`number` is that of the step, from 1. Times are seconds."""
+    """`before` is the state in which it begins, `number` that of its first window. Times are seconds."""
 
-    def __init__(self, site: Site, share: int, number: int, pause: float, interval: float) -> None:
+    def __init__(
+        self, site: Site, before: State, share: int, number: int, pause: float, interval: float
+    ) -> None:
         self.site, self.share, self.pause, self.interval = site, share, pause, interval
         self.terms = site.config.canary
         self.patience = max(self.terms.patience, pause)
-        self.before = site.state()
-        self.moment = _moment(self.before, share)
+        self.before = before
+        self.moment = _moment(before, share)
+        self.begin(number)
+
+    def begin(self, number: int) -> None:
         self.window = Window(self.moment.old, self.moment.new, number)
         self.start = time.monotonic()
         self.faults = 0
@@ -46,7 +51,7 @@ class Trial:
         with self.site.ui.meter("of the pause") as show:
             while True:
                 found = self.look()
-                check_still(self.site, self.before)
+                route.check_still(self.site, self.before)
                 if found.good or found.bad:
                     break
                 done = min(1.0, self.window.seconds / self.pause)
@@ -57,6 +62,9 @@ class Trial:
         return str(self.window)
 
     def look(self) -> Findings:
+        if self.site.state().gate:  # nobody gets through, to either version
+            self.begin(self.window.number)
+            return Findings(missing=["the gate is closed"])
         found = Findings()
         for ask in (
             self.ask_health,
@@ -119,24 +127,16 @@ class Trial:
             except Locked as other:
                 self.site.ui.progress(f"{other}; waiting")
                 time.sleep(self.interval)
-                check_still(self.site, self.before)
+                route.check_still(self.site, self.before)
 
     def back(self, error: Failed) -> NoReturn:
         """A proxy that does not confirm it is no reason to stop here: the file is what it will go by."""
-        target = state.disable_green(check_still(self.site, self.before), self.site.now())
+        target = state.disable_green(route.check_still(self.site, self.before), self.site.now())
         try:
             self.site.ui.line("ok", "routing", route.switch(self.site, target), "green")
         except Failed as second:
             self.site.ui.warn(str(second))
         raise error
-
-
-def check_still(site: Site, before: State) -> State:
-    """The state, in which routing is as it was before. Raises MovedOn."""
-    now = site.state()
-    if (now.phase, now.deployment, now.slots) != (before.phase, before.deployment, before.slots):
-        raise _moved_on(now)
-    return now
 
 
 def log_of(site: Site) -> str:
@@ -149,9 +149,5 @@ def log_of(site: Site) -> str:
 
 def _moment(now: State, share: int) -> Moment:
     if now.deployment is None:
-        raise _moved_on(now)
+        raise route.moved_on(now)
     return Moment(now.deployment.old, now.deployment.new, share)
-
-
-def _moved_on(now: State) -> MovedOn:
-    return MovedOn("the release has moved on", slots.describe(now), "bgctl status")

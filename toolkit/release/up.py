@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from toolkit import enginefile, slots, state
+from toolkit import enginefile, gate, slots, state
 from toolkit.compose import Compose
 from toolkit.errors import Failed, Refused
 from toolkit.proxy import reachable
@@ -39,6 +39,7 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
         Step("routing", "wait until every worker routes by the state", lambda: await_routing(site)),
         *_store(site, found),
         *[_shared(site, name) for name in site.config.shared],
+        *[_slot(site, slot, version) for slot, version in on_trial(target).items()],
     ]
 
 
@@ -58,7 +59,9 @@ def check(site: Site, target: State, pull: bool) -> Compose:
     if target.phase == "rest" and wanted and wanted != blue:
         why = f"blue serves {blue}; a new version is a release"
         raise Refused(f"CURRENT_VERSION is {wanted} in {site.env_path.name}", why, f"bgctl up-green {wanted}")
-    reload.wanted(site)  # a certificate or page that will not do is told now
+    reload.wanted_or_stored(site)  # a certificate or page that will not do is told now
+    if site.engine.running("proxy"):
+        reload.check_listeners(site)
     versions = in_service(target)
     services = ["proxy", *[m[0] for slot in versions for m in slots.members(site, slot)]]
     if not adopted(site):  # later on, they must not keep the rest from coming back: see start_shared
@@ -73,7 +76,18 @@ def check(site: Site, target: State, pull: bool) -> Compose:
 
 
 def in_service(target: State) -> dict[str, str]:
-    """The slots that a reboot must bring back, with their versions; a candidate can wait."""
+    """The slots without which somebody is not served, with their versions."""
+    return {name: version for name, version in _open(target).items() if name not in on_trial(target)}
+
+
+def on_trial(target: State) -> dict[str, str]:
+    """A green that blue stands in for, should it not come back."""
+    trial = target.phase in ("preview", "canary")
+    return {name: version for name, version in _open(target).items() if trial and name == "green"}
+
+
+def _open(target: State) -> dict[str, str]:
+    """The slots that a reboot must bring back; a candidate can wait."""
     pairs = (("blue", target.slots.blue), ("green", target.slots.green))
     return {name: slot.version for name, slot in pairs if slot.version and slot.state != "maint"}
 
@@ -174,7 +188,7 @@ def start_store(site: Site, name: str) -> str:
 
 def start_proxy(site: Site) -> str:
     """A proxy that does not answer cannot be reloaded, and may be dying of what it has loaded: a new one."""
-    files, _ = reload.wanted(site)
+    files = reload.wanted_or_stored(site)
     if site.engine.running("proxy") and reachable(site.proxy, tries=3):
         return reload.apply(site, files)
     reload.store(site, files)
@@ -190,4 +204,6 @@ def await_routing(site: Site) -> str:
         site.proxy.wait_applied(now.generation, START, lambda: site.engine.dead("proxy"))
     except Failed as error:
         raise Failed(error.what, error.why, error.next, site.engine.logs("proxy")) from None
+    if now.gate:
+        site.ui.warn(f"{gate.describe(now.gate, site.now())}; next: {gate.opener(now.gate)}")
     return f"generation {now.generation}: {slots.describe(now)}"

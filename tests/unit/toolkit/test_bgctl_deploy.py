@@ -446,7 +446,7 @@ def test_what_is_taken_back_is_so_in_reverse_and_to_the_end(capsys: pytest.Captu
     with pytest.raises(Failed) as caught:
         walk([step("one"), step("two", undo_fails=True), step("three", fails=True)], UI(), take_back=True)
     assert done == ["three", "two", "one"]
-    assert (caught.value.why, caught.value.detail) == ("why; undone: two, one", "a log")
+    assert (caught.value.why, caught.value.detail) == ("why; undone: one", "a log")
     out, err = capsys.readouterr()
     assert marks(out) == [
         ("ok", "one"),
