@@ -140,7 +140,8 @@ def test_asking_is_not_activity(people):
     people.stack.version_of(people.stack.visitor(), Authorization=f"Bearer {people.sign(userId='real')}")
 
     def users() -> set[str]:
-        return {each["userId"] for each in people.stack.census(limit=1000)["users"]}
+        pages = (people.stack.census(limit=1000, version=version) for version in (OLD, NEW))
+        return {each["userId"] for page in pages for each in page["users"]}
 
     eventually(lambda: "real" in users(), "the request is reported")
     assert "ghost" not in users()

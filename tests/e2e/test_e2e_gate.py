@@ -84,6 +84,8 @@ def test_held_requests_are_served_once_when_the_command_is_done(
     step = f"while [ ! -e {go} ]; do sleep 0.05; done"
     pause = gate.start("pause", "--for", "60s", "--", "sh", "-c", step)
     eventually(lambda: gate.state().get("gate"), "it is paused")
+    applied = gate.state()["generation"]
+    eventually(lambda: gate.proxy_status()["generation"] == applied, "in every worker")
     asked = [clients.submit(post, gate, key) for key in keys]
     asked += [clients.submit(get, gate) for _ in range(20)]
     asked += [clients.submit(get, gate, "/api/deployment/version")]  # a shared service

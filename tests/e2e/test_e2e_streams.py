@@ -268,7 +268,7 @@ def test_a_full_tmp_refuses_large_bodies_and_nothing_else(stack):
         assert stack.version_of(stack.visitor()) == OLD
         stack.log_in("ada")
         assert Download(stack).whole()
-        assert slot(stack, "blue")["open"] == 0
+        eventually(lambda: slot(stack, "blue")["open"] == 0, "nothing is open")
         ledger = requests.get(f"http://127.0.0.1:{stack.ports.blue}/api/ledger", timeout=10).json()
         assert refused.key not in ledger
     finally:
