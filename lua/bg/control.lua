@@ -7,6 +7,7 @@ local exposition = require("bg.exposition")
 local figures = require("bg.figures")
 local health = require("bg.health")
 local report = require("bg.report")
+local request = require("bg.request")
 local router = require("bg.router")
 local routes = require("bg.routes")
 local slot_totals = require("bg.slot_totals")
@@ -27,25 +28,6 @@ end
 -- Seconds since this worker last read a good state, to the millisecond.
 local function state_age(worker)
     return math.floor(math.max(0, ngx.now() - worker.good_at) * 1000) / 1000
-end
-
-local function total(list, field, slot)
-    local sum = 0
-    for _, worker in ipairs(list) do
-        sum = sum + worker[field][slot]
-    end
-    return sum
-end
-
--- The lowest generation that a worker which takes requests has applied.
-local function applied(list)
-    local lowest
-    for _, worker in ipairs(list) do
-        if not worker.exiting and (not lowest or worker.generation < lowest) then
-            lowest = worker.generation
-        end
-    end
-    return lowest
 end
 
 local function worker_rows(list)
@@ -72,17 +54,14 @@ local function health_row(name)
 end
 
 -- The gate, and how many requests are held at it; nil while it is open and nobody is.
-local function gate_row(list)
-    local gate, held = router.state.value and router.state.value.gate, 0
-    for _, worker in ipairs(list) do
-        held = held + worker.held
-    end
+local function gate_row(held)
+    local gate = router.state.value and router.state.value.gate
     if gate or held > 0 then
         return { mode = gate and gate.mode or cjson.null, ["until"] = gate and gate.ends or cjson.null, held = held }
     end
 end
 
-local function slot_rows(list)
+local function slot_rows(sums)
     local rows = {}
     for _, name in ipairs(routes.SLOTS) do
         local slot = router.state.value and router.state.value.slots[name] or {}
@@ -90,8 +69,8 @@ local function slot_rows(list)
             version = slot.version or cjson.null,
             state = slot.state or cjson.null,
             weight = slot.weight or cjson.null,
-            open = total(list, "open", name),
-            websockets = total(list, "websockets", name),
+            open = sums.open[name],
+            websockets = sums.websockets[name],
             requests = slot_totals.requests(name),
             errors = slot_totals.errors(name),
             health = health_row(name),
@@ -108,24 +87,25 @@ end
 --- GET /status: generation and open requests, worker by worker and slot by slot.
 function _M.status()
     local list = workers.list()
+    local sums = workers.totals(list)
     answer(200, {
         schema = 1,
-        generation = applied(list) or cjson.null,
+        generation = sums.lowest or cjson.null,
         phase = router.state.value and router.state.value.phase or cjson.null,
         workersExpected = ngx.worker.count(),
         workers = worker_rows(list),
-        slots = slot_rows(list),
+        slots = slot_rows(sums),
         startedAt = figures.started_at(),
         figures = figures.by_version(router.state.value),
         mirror = figures.mirror(router.state.value) or cjson.null,
-        gate = gate_row(list) or cjson.null,
+        gate = gate_row(sums.held) or cjson.null,
         stateError = router.state.why or cjson.null,
         keysError = credentials.keys.why or cjson.null,
         activity = report.status(),
     })
 end
 
---- POST /explain `{"method", "path", "host", "headers": {...}, "client"}`, each of them optional, or just
+--- POST /explain `{"method", "path", "host", "headers": {...}}`, each of them optional, or just
 -- `{"authorization", "cookie"}`: the decision for such a request, and each rule's outcome (bg.explain).
 function _M.explain()
     ngx.req.read_body()
@@ -133,7 +113,7 @@ function _M.explain()
     if not asked then
         return answer(400, { title = "the body is not a JSON object that describes a request" })
     end
-    local said = explain.of(explain.request(asked), ngx.time())
+    local said = explain.of(request.described(asked), ngx.time())
     if not said then
         return answer(503, { title = "no state has been read yet: " .. (router.state.why or "") })
     end

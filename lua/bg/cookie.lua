@@ -1,7 +1,6 @@
--- One cookie out of a Cookie header (RFC 6265, section 5.4). Of several with one name, the first counts: browsers send
--- the most specific first.
+-- Cookies (RFC 6265): one out of a Cookie header, and one to be kept.
 
-local byte, find, sub = string.byte, string.find, string.sub
+local byte, find, format, sub = string.byte, string.find, string.format, string.sub
 
 local SPACE, SEMICOLON = 32, 59
 
@@ -16,6 +15,7 @@ local function begins(header, at)
 end
 
 --- The value of a cookie in `header`, or nil. `wanted` is its name with the equals sign; `header` may be nil.
+-- Of several with one name, the first counts: browsers send the most specific first (section 5.4).
 function _M.get(header, wanted)
     if not header then
         return nil
@@ -32,6 +32,12 @@ function _M.get(header, wanted)
         end
         at = last + 1
     end
+end
+
+--- The Set-Cookie value that keeps `value` for `life` seconds; `name` with its equals sign. SameSite=Lax: a link from
+-- elsewhere must not flip the version, nor lose a preview.
+function _M.set(name, value, life, secure)
+    return format("%s%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name, value, life, secure and "; Secure" or "")
 end
 
 return _M

@@ -128,7 +128,7 @@ end
 --- The Set-Cookie value of a new pin of `place` (bg.pin), good for `life` seconds.
 function _M.pin_cookie(place, life, now)
     local text = pin.mint(pin_secret, place, now + life, now)
-    return pin.cookie(settings.pin_cookie, text, life, settings.secure_cookies)
+    return cookie.set(settings.pin_cookie, text, life, settings.secure_cookies)
 end
 
 --- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin}`, each `{identity, reason,

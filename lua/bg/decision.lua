@@ -41,7 +41,7 @@ end
 --- The upstream that serves the requests of `slot`: its own, or the other slot's while it is known that this one is
 -- down and the other one is not. `up` is what checks say (bg.health).
 function _M.upstream(slot, up)
-    if up[slot.name] == false and slot.cover and up[slot.name == "blue" and "green" or "blue"] then
+    if up[slot.name] == false and slot.cover and up[slot.other] then
         return slot.cover
     end
     return slot.upstream

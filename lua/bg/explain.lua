@@ -11,10 +11,9 @@ local location = require("bg.location")
 local page = require("bg.page")
 local pages = require("bg.pages")
 local router = require("bg.router")
+local timestamp = require("bg.timestamp")
 
-local date, format, lower = os.date, string.format, string.lower
-
-local LAST_MOMENT = 253402300799 -- of the year 9999
+local format = string.format
 
 -- What is wrong with a token, by reason (docs/tokens.md). Never a word of the token itself.
 local REASONS = {
@@ -33,7 +32,7 @@ local REASONS = {
 local _M = {}
 
 local function moment(seconds)
-    return seconds <= LAST_MOMENT and date("!%Y-%m-%dT%H:%M:%SZ", seconds) or "an unknown time"
+    return timestamp.format(seconds) or "an unknown time"
 end
 
 local function percent(share)
@@ -204,35 +203,6 @@ local RULES = {
 -- Who is nobody yet draws when it comes: until then only a share of 0 or 1 tells the slot.
 local function is_open(case, share)
     return case.rule ~= "migrated" and not case.who.key and share > 0 and share < 1
-end
-
-local function text_of(value)
-    return type(value) == "string" and value or nil
-end
-
---- What `asked`, `{method, path, host, headers, client}` or just `{authorization, cookie}`, is as a request
--- (bg.phases).
-function _M.request(asked)
-    local headers = { authorization = text_of(asked.authorization), cookie = text_of(asked.cookie) }
-    for name, value in pairs(type(asked.headers) == "table" and asked.headers or {}) do
-        headers[lower(tostring(name))] = text_of(value)
-    end
-    local function header(name)
-        return function() return headers[name] end
-    end
-    local method, path = text_of(asked.method) or "GET", text_of(asked.path)
-    local host, client = text_of(asked.host) or headers.host, text_of(asked.client)
-    return {
-        method = function() return method end,
-        path = function() return path or "/" end,
-        host = function() return host end,
-        client = function() return client end,
-        has_path = path ~= nil,
-        authorization = header("authorization"), cookie = header("cookie"), accept = header("accept"),
-        referer = header("referer"), mode = header("sec-fetch-mode"), destination = header("sec-fetch-dest"),
-        site = header("sec-fetch-site"),
-        purpose = function() return headers["sec-purpose"] or headers.purpose end,
-    }
 end
 
 local function rule_rows(facts)

@@ -10,7 +10,7 @@ local routes = require("bg.routes")
 local workers = require("bg.workers")
 
 local ngx = ngx
-local floor, max, min, huge = math.floor, math.max, math.min, math.huge
+local floor = math.floor
 local format = string.format
 local ipairs, pairs = ipairs, pairs
 
@@ -98,22 +98,20 @@ local function mirrored(list)
 end
 
 -- Slots as they are in the state, with what living workers have open on them.
-local function slots_now(list)
+local function slots_now(sums)
     local found = {}
     for _, name in ipairs(routes.SLOTS) do
         local slot = router.state.value and router.state.value.slots[name] or {}
-        local row = { name = name, version = slot.version or "", state = slot.state or "", weight = slot.weight or 0,
-            open = 0, websockets = 0 }
-        for _, worker in ipairs(list) do
-            row.open, row.websockets = row.open + worker.open[name], row.websockets + worker.websockets[name]
-        end
-        found[#found + 1] = row
+        found[#found + 1] = {
+            name = name, version = slot.version or "", state = slot.state or "", weight = slot.weight or 0,
+            open = sums.open[name], websockets = sums.websockets[name],
+        }
     end
     return found
 end
 
-local function slots(list)
-    local now = slots_now(list)
+local function slots(sums)
+    local now = slots_now(sums)
     local function of(field)
         return function(slot) return slot[field], { "slot", slot.name, "version", slot.version } end
     end
@@ -125,35 +123,24 @@ local function slots(list)
         end)
 end
 
-local function gate_and_health(list)
-    local held, checked = 0, {}
-    for _, worker in ipairs(list) do
-        held = held + worker.held
-    end
+local function gate_and_health(sums)
+    local checked = {}
     for _, name in ipairs(routes.SLOTS) do
         checked[#checked + 1] = health.up[name] ~= nil and name or nil
     end
-    return one("bgctl_held_requests", "gauge", "Requests that wait at the closed gate.", held)
+    return one("bgctl_held_requests", "gauge", "Requests that wait at the closed gate.", sums.held)
         .. each("bgctl_slot_up", "gauge", "Whether a slot answers its health checks; absent: not known.", checked,
             function(name)
                 return health.up[name] and 1 or 0, { "slot", name }
             end)
 end
 
-local function state(list)
-    local lowest, highest, age = huge, 0, 0
-    for _, worker in ipairs(list) do
-        if not worker.exiting then
-            lowest, highest = min(lowest, worker.generation), max(highest, worker.generation)
-            age = max(age, ngx.now() - worker.good_at)
-        end
-    end
+local function state(sums)
     local phase = router.state.value and router.state.value.phase or ""
-    return one("bgctl_state_generation", "gauge", "Lowest generation in force in any worker.",
-            lowest < huge and lowest or nil)
-        .. one("bgctl_state_generation_highest", "gauge", "Highest generation in force in any worker.", highest)
+    return one("bgctl_state_generation", "gauge", "Lowest generation in force in any worker.", sums.lowest)
+        .. one("bgctl_state_generation_highest", "gauge", "Highest generation in force in any worker.", sums.highest)
         .. one("bgctl_state_age_seconds", "gauge", "Longest time since a worker last read a good state.",
-            format("%.3f", age))
+            format("%.3f", sums.age))
         .. each("bgctl_phase_info", "gauge", "Phase of the release.", { phase }, function(word)
             return 1, { "phase", word }
         end)
@@ -209,9 +196,10 @@ end
 --- All metrics, as text.
 function _M.text()
     local list, rows = workers.list(), figures.list()
+    local sums = workers.totals(list)
     return table.concat({
         metrics.counters(), requests(rows), durations(rows), failovers(rows), mirrored(rows),
-        slots(list), gate_and_health(list), state(list), processes(list), reporting(), memory(), about(),
+        slots(sums), gate_and_health(sums), state(sums), processes(list), reporting(), memory(), about(),
     })
 end
 

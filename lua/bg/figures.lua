@@ -20,7 +20,7 @@ local MIRRORED = TIME
 local OUTCOMES = { failed = MIRRORED + 6, dropped = MIRRORED + 7 }
 local FIELDS = MIRRORED + 7
 
-local SLOTS = { "blue", "green" }
+local SLOTS = require("bg.routes").SLOTS
 local STARTED = "started"
 local PAIR, MEMBER = "^(%l+) (%S+)$", "^(%l+ %S+) %d+$"
 local KEPT = 3600 -- seconds

@@ -13,7 +13,7 @@ local format, gsub, match, sub = string.format, string.gsub, string.match, strin
 local pcall, tonumber = pcall, tonumber
 local exiting = ngx.worker.exiting
 
-local SLOTS = { "blue", "green" }
+local SLOTS = require("bg.routes").SLOTS
 local SOON = 0.25 -- seconds between two rounds that failed requests ask for
 local KEPT = 5 -- rounds after which a record that nobody renews says nothing
 local LINE = "^(%S) (%d+%.%d+) (%d+) (%S+) ?(.*)$"

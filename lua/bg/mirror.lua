@@ -2,6 +2,7 @@
 -- serves anyone. The log phase hands a request over once its client has been answered; timers send it, and throw the
 -- answer away. Whatever is too much, or too slow, is dropped and counted: a client never waits for a copy.
 
+local connect = require("bg.connect")
 local figures = require("bg.figures")
 
 local ngx = ngx
@@ -131,9 +132,8 @@ end
 local function send(one)
     local socket = ngx.socket.tcp()
     socket:settimeouts(CONNECT, SEND, READ)
-    local host, port = match(one.address, "^%[?([^%]]+)%]?:(%d+)$")
     local status
-    if socket:connect(host, tonumber(port)) and socket:send(one.text) then
+    if connect(socket, one.address) and socket:send(one.text) then
         status = read_status(socket)
     end
     socket:close()

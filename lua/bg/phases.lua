@@ -3,18 +3,20 @@
 local activity = require("bg.activity")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
+local decision = require("bg.decision")
 local exposition = require("bg.exposition")
 local figures = require("bg.figures")
-local decision = require("bg.decision")
 local gate = require("bg.gate")
 local health = require("bg.health")
 local metrics = require("bg.metrics")
 local mirror = require("bg.mirror")
 local notice = require("bg.notice")
 local open = require("bg.open")
+local outcome = require("bg.outcome")
 local pages = require("bg.pages")
 local preview = require("bg.preview")
 local report = require("bg.report")
+local request = require("bg.request")
 local router = require("bg.router")
 local settings = require("bg.settings")
 local slot_totals = require("bg.slot_totals")
@@ -23,8 +25,6 @@ local workers = require("bg.workers")
 
 local ngx = ngx
 local pcall = pcall
-local lower, match, sub = string.lower, string.match, string.sub
-local tonumber = tonumber
 local exiting = ngx.worker.exiting
 
 -- Loaded before the workers start, so that no request has to open a file for it.
@@ -36,8 +36,6 @@ local ACTIVITY_SECONDS = 1
 local REPORT_SECONDS = 0.5
 local FORGET_SECONDS = 60
 local STABLE = "blue" -- what serves when nothing is known yet
-local OTHER = { blue = "green", green = "blue" }
-local STREAM = "text/event-stream"
 
 local FAULTS = metrics.series("bgctl_faults_total")
 local PINS = metrics.series("bgctl_pins_total")
@@ -103,21 +101,6 @@ function _M.init_worker()
     every(checks_seconds, health.tick)
 end
 
--- What routing may want to know of the request at hand, read when it is asked for.
-local request = {
-    authorization = function() return ngx.var.http_authorization end,
-    cookie = function() return ngx.var.http_cookie end,
-    method = function() return ngx.var.request_method end,
-    path = function() return ngx.var.request_uri end,
-    host = function() return ngx.var.bg_host end,
-    accept = function() return ngx.var.http_accept end,
-    referer = function() return ngx.var.http_referer end,
-    mode = function() return ngx.var.http_sec_fetch_mode end,
-    destination = function() return ngx.var.http_sec_fetch_dest end,
-    site = function() return ngx.var.http_sec_fetch_site end,
-    purpose = function() return ngx.var.http_sec_purpose or ngx.var.http_purpose end,
-}
-
 -- Whose request it is, for the access log; the same for a log-in's token and for the pin beside it.
 local function session_hash(who)
     if not who.hash then
@@ -128,14 +111,14 @@ end
 
 local function route(is_slotted)
     local var = ngx.var
-    local slot, rule, pin, holder, who = router.route(request, ngx.time(), is_slotted)
+    local slot, rule, pin, holder, who = router.route(request.AT_HAND, ngx.time(), is_slotted)
     if not slot then
         return STABLE, STABLE
     end
     var.bg_version = slot.version
     local is_preview = rule == "preview"
     if slot.upstream == slot.name and not is_preview then
-        var.bg_other_version = router.state.value.slots[OTHER[slot.name]].version
+        var.bg_other_version = router.state.value.slots[slot.other].version
     end
     if logs then
         var.bg_reason, var.bg_session = rule, session_hash(who)
@@ -239,32 +222,6 @@ function _M.preview()
     ngx.print(given.text and given.text .. "\n" or "")
 end
 
--- What the last server that was asked took: the time that the first one was waited for is not its own.
-local function last_seconds(times)
-    return tonumber(match(times or "", "([%d.]+)$"))
-end
-
-local function is_stream(kind)
-    return kind and lower(sub(kind, 1, #STREAM)) == STREAM
-end
-
--- The figures of a request that was meant for `slot`. What lasts for as long as it likes has no latency.
-local function count(slot, status, began, failed_over, var)
-    figures.finished(slot, status, failed_over)
-    if not began or is_stream(var.sent_http_content_type) then
-        return
-    elseif not failed_over then
-        -- A body is taken in whole before the app gets it: how long its client took is not the app's time.
-        local seconds = var.http_content_length and last_seconds(var.upstream_response_time)
-        return figures.took(slot, seconds or ngx.now() - began)
-    end
-    local other = router.state.value.slots[OTHER[slot.name]]
-    local seconds = last_seconds(var.upstream_response_time)
-    if seconds and other.version == var.bg_other_version then
-        figures.took(other, seconds)
-    end
-end
-
 -- Waits at the gate, and has the request routed by `enter`; or turns it away.
 local function wait(enter)
     local upstream
@@ -321,7 +278,7 @@ function _M.log()
         health.hurry()
     end
     if slot then
-        count(slot, status, began, status < 500 and var.bg_failed ~= "", var)
+        outcome.count(slot, router.state.value, status, began, status < 500 and var.bg_failed ~= "", var)
     end
     if holder then
         activity.ended(holder)
@@ -335,7 +292,7 @@ end
 --- log_by_lua of a location of `service`, which is mirrored.
 function _M.log_and_mirror(service)
     local slot = _M.log()
-    if slot and router.state.value and not is_stream(ngx.var.sent_http_content_type) then
+    if slot and router.state.value and not outcome.is_stream(ngx.var) then
         mirror.offer(service, slot, router.state.value, ngx.var)
     end
 end

@@ -41,10 +41,4 @@ function _M.due(pin, place, idle, now)
         or pin.bound ~= place.bound or pin.pages ~= place.pages or pin.exp - now < idle / 2
 end
 
---- The Set-Cookie value that carries `pin` for `life` seconds (RFC 6265); `name` with its equals sign. SameSite=Lax: a
--- link from elsewhere must not flip the version.
-function _M.cookie(name, pin, life, secure)
-    return format("%s%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name, pin, life, secure and "; Secure" or "")
-end
-
 return _M

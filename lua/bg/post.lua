@@ -1,5 +1,7 @@
 -- One HTTP request to the session API, from a timer: a connection of its own, short time-outs, the answer read whole.
 
+local connect = require("bg.connect")
+
 local ngx = ngx
 local concat = table.concat
 local match, sub = string.match, string.sub
@@ -12,8 +14,7 @@ local CONNECT, SEND, READ = 1000, 2000, 5000 -- milliseconds
 return function(address, path, key, body)
     local socket = ngx.socket.tcp()
     socket:settimeouts(CONNECT, SEND, READ)
-    local host, port = match(address, "^%[?([^%]]+)%]?:(%d+)$")
-    local ok, err = socket:connect(host, tonumber(port))
+    local ok, err = connect(socket, address)
     if not ok then
         return nil, err
     end

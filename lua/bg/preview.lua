@@ -2,7 +2,9 @@
 -- else. It is an HS256 token with the pin's secret, but under a name of its own: neither is ever believed as the other.
 -- The cookie that the link leaves behind carries the very same token.
 
-local find, format, sub = string.find, string.format, string.sub
+local cookie = require("bg.cookie")
+
+local find, sub = string.find, string.sub
 
 local _M = { ISSUER = "bgctl-preview", KID = "preview" }
 
@@ -23,12 +25,6 @@ function _M.is_path(to)
         and not find(to, "[^\33-\126]") and not find(to, "\\", 1, true)
 end
 
---- The Set-Cookie value that carries the token for `life` seconds; `name` with its equals sign. SameSite=Lax: the link
--- is opened from a chat or a ticket.
-function _M.cookie(name, token, life, secure)
-    return format("%s%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name, token, life, secure and "; Secure" or "")
-end
-
 --- The answer to a link, `{status, text, location, cookie}`: one of text and location.
 -- @param settings  bg.settings
 -- @param ask       `{token, to, is_end}` as the link has them: `token` and `to` may be missing, or no text
@@ -41,12 +37,12 @@ function _M.answer(settings, ask, known, reason, now)
     if not _M.is_path(to) then
         return { status = 400, text = "A preview leads to a path of this site, such as to=/board" }
     elseif ask.is_end then
-        return { status = 303, location = to, cookie = _M.cookie(name, "", 0, secure) }
+        return { status = 303, location = to, cookie = cookie.set(name, "", 0, secure) }
     elseif not known then
         local page = PAGES[reason] or FOREIGN
         return { status = page[1], text = page[2] }
     end
-    return { status = 303, location = to, cookie = _M.cookie(name, ask.token, known.exp - now, secure) }
+    return { status = 303, location = to, cookie = cookie.set(name, ask.token, known.exp - now, secure) }
 end
 
 return _M

@@ -1,11 +1,10 @@
 -- One health check, from a timer: a connection of its own, and a time limit for all of it.
 
+local connect = require("bg.connect")
 local http_answer = require("bg.http_answer")
 
 local ngx = ngx
 local concat = table.concat
-local match = string.match
-local tonumber = tonumber
 
 local MOST = 65536 -- bytes of an answer
 
@@ -27,9 +26,8 @@ local function receive(socket, remaining)
 end
 
 local function ask(socket, address, path, remaining)
-    local host, port = match(address, "^%[?([^%]]+)%]?:(%d+)$")
     socket:settimeout(remaining())
-    local ok, err = socket:connect(host, tonumber(port))
+    local ok, err = connect(socket, address)
     if not ok then
         return nil, err
     end

@@ -8,6 +8,7 @@ local metrics = require("bg.metrics")
 local outbox = require("bg.outbox")
 local post = require("bg.post")
 local seen = require("bg.seen")
+local timestamp = require("bg.timestamp")
 
 local ngx = ngx
 local format, sub = string.format, string.sub
@@ -17,7 +18,6 @@ local exiting = ngx.worker.exiting
 local BATCH = 1000
 local PATH = "/internal/activity"
 local GONE = outbox.GONE
-local LATEST = 253402300799 -- the last second of the year 9999: some tokens have an `exp` that cjson would round
 local DELIVERED = metrics.series("bgctl_activity_delivered_total")
 
 local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery
@@ -34,7 +34,7 @@ end
 
 local function row_of(key)
     local row = seen.get(key)
-    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, LATEST) }
+    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, timestamp.LAST) }
 end
 
 -- A JSON array. Not every cjson has a value for an empty one.

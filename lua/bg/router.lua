@@ -1,6 +1,6 @@
 -- From a request to a slot. `decide` looks at what it shows for itself (bg.credentials), asks bg.decision, and lets a
 -- session move on where that is due (bg.migration): it changes nothing, so that bg.explain can ask it, too. `route` is
--- the decision with its effects: activity, pages, the pin. Knows nothing of nginx variables: `request` (bg.phases) has
+-- the decision with its effects: activity, pages, the pin. Knows nothing of nginx variables: `request` (bg.request) has
 -- a function for each header.
 
 local activity = require("bg.activity")

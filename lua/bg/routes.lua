@@ -74,6 +74,7 @@ local function slot_of(name, document)
     local alone = document.slots[OTHER[name]].state == "maint" or (document.phase == PREVIEW and name == "blue")
     return {
         name = name,
+        other = OTHER[name],
         version = entry.version ~= strict_json.null and entry.version or nil,
         state = entry.state,
         weight = entry.weight,

@@ -32,16 +32,14 @@ end
 
 --- `{version -> {open, websockets, requests, errors}}` of the slots that have one; `state` (bg.routes) may be nil.
 function _M.by_version(state)
-    local found = {}
+    local found, all = {}, workers.totals(workers.list())
     for name, slot in pairs(state and state.slots or {}) do
         if slot.version then
             local sums = found[slot.version] or { open = 0, websockets = 0, requests = 0, errors = 0 }
             sums.requests = sums.requests + _M.requests(name)
             sums.errors = sums.errors + _M.errors(name)
-            for _, worker in ipairs(workers.list()) do
-                sums.open = sums.open + worker.open[name]
-                sums.websockets = sums.websockets + worker.websockets[name]
-            end
+            sums.open = sums.open + all.open[name]
+            sums.websockets = sums.websockets + all.websockets[name]
             found[slot.version] = sums
         end
     end

@@ -1,12 +1,14 @@
 -- Times as bgctl writes them: RFC 3339 in UTC, whole seconds.
 
+local date = os.date
 local floor = math.floor
 local match = string.match
 local tonumber = tonumber
 
 local SHAPE = "^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)Z$"
 
-local _M = {}
+-- LAST: that of the year 9999. Some tokens have an `exp` beyond it, which no format here has room for.
+local _M = { LAST = 253402300799 }
 
 -- Days from 1970-01-01 to a date of the Gregorian calendar. The year begins in March, so that the leap day ends it.
 local function days(year, month, day)
@@ -32,6 +34,11 @@ function _M.parse(text)
         return nil
     end
     return days(tonumber(year), month, day) * 86400 + hour * 3600 + minute * 60 + second
+end
+
+--- The same time in words, or nil for one beyond LAST.
+function _M.format(seconds)
+    return seconds <= _M.LAST and date("!%Y-%m-%dT%H:%M:%SZ", seconds) or nil
 end
 
 return _M

@@ -6,8 +6,9 @@ local open = require("bg.open")
 local waiting = require("bg.waiting")
 
 local ngx = ngx
+local max, min = math.max, math.min
 local format, match = string.format, string.match
-local tonumber = tonumber
+local ipairs, pairs, tonumber = ipairs, pairs, tonumber
 
 ffi.cdef("int kill(int pid, int signal);")
 
@@ -63,6 +64,29 @@ function _M.list()
     end
     table.sort(list, function(a, b) return a.pid < b.pid end)
     return list
+end
+
+--- What a list() comes to: `open` and `websockets` by slot, and `held`, of all; of the workers that take requests the
+-- `lowest` (nil: there is none) and the `highest` generation, and `age`: the most seconds since one of them has read a
+-- good state.
+function _M.totals(list)
+    local sums = {
+        open = { blue = 0, green = 0 }, websockets = { blue = 0, green = 0 },
+        held = 0, highest = 0, age = 0,
+    }
+    for _, worker in ipairs(list) do
+        for slot in pairs(sums.open) do
+            sums.open[slot] = sums.open[slot] + worker.open[slot]
+            sums.websockets[slot] = sums.websockets[slot] + worker.websockets[slot]
+        end
+        sums.held = sums.held + worker.held
+        if not worker.exiting then
+            sums.lowest = min(sums.lowest or worker.generation, worker.generation)
+            sums.highest = max(sums.highest, worker.generation)
+            sums.age = max(sums.age, ngx.now() - worker.good_at)
+        end
+    end
+    return sums
 end
 
 return _M

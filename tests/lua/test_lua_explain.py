@@ -44,6 +44,7 @@ class Proxy:
         ring = {"schema": 1, "sign": "k", "keys": [{"kid": "k", "alg": "HS256", "file": "key.secret"}]}
         (folder / "keyring.json").write_text(json.dumps(ring))
         self.router, self.explain = self.lua.module("router"), self.lua.module("explain")
+        self.request = self.lua.module("request")
         self.given = {
             **{
                 "issuer": "bgctl",
@@ -81,7 +82,7 @@ class Proxy:
         self.lua.runtime.execute(b'require("bg.router").state:poll()')
 
     def asked(self, asked: dict[str, object]):  # type: ignore[no-untyped-def]
-        return self.explain[b"request"](self.lua.table(asked))
+        return self.request[b"described"](self.lua.table(asked))
 
     def memory(self) -> object:
         """All that a request could leave behind: shared memory, and what waits to be folded."""
