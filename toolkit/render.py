@@ -33,11 +33,11 @@ def share(*parts: str) -> Path:
     return inside if inside.exists() else here.parent.joinpath(*parts)
 
 
-def nginx_conf(config: Config, pem: str = "") -> str:
-    """`pem`: the file below proxy/ with certificate and key, where [tls] is on."""
+def template(name: str, **values: object) -> str:
+    """What a template of ours below nginx/ gives."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    # It renders nginx syntax, not HTML, from values that the configuration's patterns have let through.
+    # The values have passed the configuration's patterns; pages have none.
     environment = Environment(  # noqa: S701
         loader=FileSystemLoader(share("nginx")),
         undefined=StrictUndefined,
@@ -45,7 +45,12 @@ def nginx_conf(config: Config, pem: str = "") -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("nginx.conf.j2").render(_context(config, pem))
+    return environment.get_template(name).render(values)
+
+
+def nginx_conf(config: Config, pem: str = "") -> str:
+    """`pem`: the file below proxy/ with certificate and key, where [tls] is on."""
+    return template("nginx.conf.j2", **_context(config, pem))
 
 
 def settings(config: Config) -> bytes:
@@ -119,7 +124,7 @@ def pages(config: Config, root: Path) -> dict[str, bytes]:
     found = {}
     for name, (setting, page) in zip(PAGES, named, strict=True):
         try:
-            found[name] = (root / page if page else share("nginx", "pages", name)).read_bytes()
+            found[name] = (root / page).read_bytes() if page else template(f"pages/{name}.j2").encode()
         except OSError as error:
             why = f"{setting} names {page}: {error.strerror}"
             raise Refused("a page is missing", why, f"make {page}, or edit bgctl.toml") from None

@@ -1,5 +1,5 @@
 -- What a browser's request says of the page it belongs to: is it a page that is being loaded, or does one ask for it?
--- `request` (bg.phases) has a function for each header, so that only what is needed is read.
+-- `request` (bg.request) has a function for each header, so that only what is needed is read.
 
 local find, match, sub = string.find, string.match, string.sub
 
