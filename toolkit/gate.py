@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from toolkit.errors import Refused
 from toolkit.state import Gate
 from toolkit.values import moment
 
@@ -18,3 +19,9 @@ def describe(gate: Gate, now: datetime, held: int | None = None) -> str:
 
 def opener(gate: Gate) -> str:
     return "bgctl resume" if gate.mode == "pause" else "bgctl maintenance off"
+
+
+def check_open(gate: Gate | None, now: datetime) -> None:
+    """Raises Refused for what could find nothing out now: nobody gets through to an app."""
+    if gate:
+        raise Refused("the gate is closed", describe(gate, now), opener(gate))

@@ -1,6 +1,6 @@
 -- Copies of safe requests for a candidate that nobody is sent to yet: it gets warm, and its errors are seen before it
 -- serves anyone. The log phase hands a request over once its client has been answered; timers send it, and throw the
--- answer away. Whatever is too much, or too slow, is dropped and counted: a client never waits for a copy.
+-- answer away. Whatever is too much is dropped and counted: a client never waits for a copy.
 
 local connect = require("bg.connect")
 local figures = require("bg.figures")
@@ -111,18 +111,15 @@ local function is_too_many()
     return in_this_second > A_SECOND or #queue >= WAITING
 end
 
--- Reads the answer to its end. Its status; nil, or "dropped" where it takes too long.
+-- Reads the answer to its end. Its status, or nil.
 local function read_status(socket)
-    local line, why = socket:receive("*l")
-    if why == "timeout" then
-        return "dropped"
-    end
+    local line = socket:receive("*l")
     local status = line and tonumber(match(line, "^HTTP/1%.%d (%d%d%d)"))
     local size, ends = 0, ngx.now() + LONGEST
     while status and size < MOST and ngx.now() < ends do
         local piece, err = socket:receiveany(PIECE)
         if not piece then
-            return err == "closed" and status or err == "timeout" and "dropped" or nil
+            return err == "closed" and status or nil
         end
         size = size + #piece
     end

@@ -5,8 +5,6 @@ import click
 from toolkit import options
 from toolkit.cli import App
 
-NOTHING = "runs with this configuration already"
-
 
 @click.command("reload")
 @click.option(
@@ -28,7 +26,7 @@ def command(app: App, wait: float, dry_run: bool, as_json: bool) -> None:
     note = reload.run(site, dry_run, wait)
     if as_json:
         site.ui.emit(
-            {"changed": note is not None and not dry_run, "dryRun": dry_run, "note": note or NOTHING}
+            {"changed": note is not None and not dry_run, "dryRun": dry_run, "note": note or reload.NOTHING}
         )
     elif note or site.ui.watched:
-        site.ui.say(f"proxy: {note or NOTHING}")
+        site.ui.say(f"proxy: {note or reload.NOTHING}")

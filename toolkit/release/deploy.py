@@ -16,7 +16,6 @@ from toolkit.release.steps import Step, preview, walk
 from toolkit.site import Site
 from toolkit.state import State
 
-PATIENCE = 60.0  # seconds for another bgctl to end: a certificate may be renewed at any time
 UNUSED = ("rest", "candidate", "preview")  # phases in which nobody has been sent to green
 
 
@@ -64,16 +63,11 @@ def check(site: Site, now: State, plan: Plan) -> None:
         raise Refused(what, "one release at a time", f"bgctl deploy {release.new}, or: bgctl rollback")
     promote.check_direction(now)
     if now.phase in UNUSED:
-        check_gate(site, now, plan)
+        if site.config.preview.check or plan.course:
+            gate.check_open(now.gate, site.now())
         state.candidate(now, version, site.now())
         up_green.check_ground(site, now)
     site.env()
-
-
-def check_gate(site: Site, now: State, plan: Plan) -> None:
-    """Raises Refused where nothing could be found out about green: nobody gets through to it."""
-    if now.gate and (site.config.preview.check or plan.course):
-        raise Refused("the gate is closed", gate.describe(now.gate, site.now()), gate.opener(now.gate))
 
 
 def at_rest_on(now: State, version: str) -> bool:
@@ -228,12 +222,12 @@ def take_down(site: Site, version: str) -> None:
 
 def switch(site: Site, version: str) -> str:
     route.check_release(site, version)
-    route.run(site, "enable-green", wait=PATIENCE)
+    route.run(site, "enable-green", wait=route.PATIENCE)
     return "new sessions get green, blue keeps its own"
 
 
 def back(site: Site, version: str, *phases: str) -> None:
-    route.take_back(site, version, phases, PATIENCE)
+    route.take_back(site, version, phases)
 
 
 def wait(site: Site, plan: Plan) -> str:

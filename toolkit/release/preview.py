@@ -12,7 +12,6 @@ from toolkit.site import Site
 from toolkit.state import State
 
 HIDDEN = "[preview token]"
-PATIENCE = 60.0  # seconds for another bgctl to end, when a check has
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def run(site: Site, wish: Wish, command: str = "", dry_run: bool = False) -> Pre
     """The link; None: a dry run. Raises Failed when `command` does, and then things are as they were."""
     check_wish(site, wish)
     if command:
-        check_gate(site)
+        gate.check_open(site.state().gate, site.now())
     if dry_run:
         now = site.state()
         preview([route.step(site, now, goal(site, now))], site.ui)
@@ -56,12 +55,6 @@ def check_wish(site: Site, wish: Wish) -> None:
     """Raises Refused with nothing changed."""
     link.check_path(wish.to)
     link.read_secret(site.keys_dir / "pin.secret")
-
-
-def check_gate(site: Site) -> None:
-    """Raises Refused while a check would see the proxy's own page."""
-    if closed := site.state().gate:
-        raise Refused("the gate is closed", gate.describe(closed, site.now()), gate.opener(closed))
 
 
 def goal(site: Site, now: State) -> State:
@@ -109,12 +102,12 @@ def _checked(site: Site, before: State, shown: Preview, command: str) -> str:
     try:
         _run(site, shown, command)
     except (BgctlError, KeyboardInterrupt):
-        with site.change("preview check", wait=PATIENCE):
+        with site.change("preview check", wait=route.PATIENCE):
             route.check_still(site, mine)
             if before.phase == "candidate":
                 take_back(site)
             raise
-    with site.change("preview check", wait=PATIENCE):
+    with site.change("preview check", wait=route.PATIENCE):
         route.check_still(site, mine)
         return f"{shown.version} passes: {command}"
 

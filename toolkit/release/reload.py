@@ -11,6 +11,7 @@ from toolkit.release import certificates
 from toolkit.site import Site
 
 CANDIDATE = "nginx.conf.new"
+NOTHING = "runs with this configuration already"
 
 
 def run(site: Site, dry_run: bool = False, wait: float = 0) -> str | None:
@@ -72,7 +73,7 @@ def is_loaded(site: Site, files: dict[str, bytes]) -> bool:
 def apply(site: Site, files: dict[str, bytes]) -> str:
     """Raises Refused or Failed with the old configuration in place and in service."""
     if is_loaded(site, files):
-        return "runs with this configuration already"
+        return NOTHING
     old = stored(site, files)
     prepare(site, files)
     test(site, files["nginx.conf"])

@@ -10,6 +10,7 @@ from toolkit.release.steps import Step, preview
 from toolkit.site import Site
 from toolkit.state import State
 
+PATIENCE = 60.0  # seconds for another bgctl to end: a certificate may be renewed at any time
 TARGETS = {
     "enable-green": state.enable_green,
     "disable-green": state.disable_green,
@@ -46,10 +47,10 @@ def run(
     return target
 
 
-def take_back(site: Site, version: str, phases: Sequence[str], wait: float) -> None:
+def take_back(site: Site, version: str, phases: Sequence[str]) -> None:
     """Nobody is sent to green any more, where the release of `version` is in one of `phases`.
 
-    Asks nothing of blue: what is bad must not stay for that. Waits `wait` s for another bgctl.
+    Asks nothing of blue: what is bad must not stay for that. Waits for another bgctl.
     """
 
     def concerns(now: State) -> bool:
@@ -57,7 +58,7 @@ def take_back(site: Site, version: str, phases: Sequence[str], wait: float) -> N
 
     if not concerns(site.state()):
         return
-    with site.change("route disable-green", wait=wait):
+    with site.change("route disable-green", wait=PATIENCE):
         if concerns(now := site.state()):
             site.ui.line("ok", "routing", switch(site, state.disable_green(now, site.now())), "green")
 

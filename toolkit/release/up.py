@@ -1,11 +1,13 @@
 """`bgctl up`: from nothing, or after a reboot, to what the state says."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from toolkit import enginefile, gate, slots, state
 from toolkit.compose import Compose
+from toolkit.config import SLOTS
 from toolkit.errors import Failed, Refused
 from toolkit.proxy import reachable
 from toolkit.release import certificates, reload
@@ -13,6 +15,7 @@ from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
 
+TRIAL = ("preview", "canary")  # phases in which green has yet to prove itself
 START = 20.0  # seconds for a proxy to start and apply the state
 
 
@@ -76,20 +79,18 @@ def check(site: Site, target: State, pull: bool) -> Compose:
 
 
 def in_service(target: State) -> dict[str, str]:
-    """The slots without which somebody is not served, with their versions."""
-    return {name: version for name, version in _open(target).items() if name not in on_trial(target)}
+    """The slots without which people are not served, with their versions; a candidate can wait."""
+    return _open(target, SLOTS if target.phase not in TRIAL else ("blue",))
 
 
 def on_trial(target: State) -> dict[str, str]:
-    """A green that blue stands in for, should it not come back."""
-    trial = target.phase in ("preview", "canary")
-    return {name: version for name, version in _open(target).items() if trial and name == "green"}
+    """A green that must not keep the rest from coming back."""
+    return _open(target, ("green",)) if target.phase in TRIAL else {}
 
 
-def _open(target: State) -> dict[str, str]:
-    """The slots that a reboot must bring back; a candidate can wait."""
-    pairs = (("blue", target.slots.blue), ("green", target.slots.green))
-    return {name: slot.version for name, slot in pairs if slot.version and slot.state != "maint"}
+def _open(target: State, names: Sequence[str]) -> dict[str, str]:
+    found = {name: target.slots[name] for name in names}
+    return {name: slot.version for name, slot in found.items() if slot.version and slot.state != "maint"}
 
 
 def keys_exist(site: Site) -> bool:
