@@ -94,6 +94,7 @@ health = "/readyz"
 interval = "100ms"
 timeout = "{self.health_timeout}"
 check = "{self.health_check}"
+check_timeout = "{self.check_timeout}"
 
 [drain]
 request_deadline = "{self.request_deadline}"
@@ -137,6 +138,7 @@ class Project:
     pin_idle: str = "30m"
     health_timeout: str = "30s"
     health_check: str = "2s"
+    check_timeout: str = "3s"  # a busy machine must not look like a slot that is down
     request_deadline: str = "15s"
     websocket_deadline: str = "60s"
     stop_grace: str = "5s"
