@@ -66,6 +66,19 @@ class Stack(Project):
         assert answer.headers["X-Deployment-Version"] == version
         return version
 
+    def start_again(self, slot: str) -> None:
+        """Starts a slot's container that a test has stopped. Returns when it answers by itself."""
+        self.container(f"frontend-{slot}").start()
+        port = self.ports.blue if slot == "blue" else self.ports.green
+
+        def answers() -> bool:
+            try:
+                return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10).ok
+            except requests.ConnectionError:
+                return False
+
+        eventually(answers, f"{slot} answers again")
+
     def start_of_release(self) -> None:
         """Green is on NEW and takes new sessions; blue drains. Whatever state a test left behind."""
         if self.state()["phase"] == "rest":

@@ -50,7 +50,7 @@ def test_30_a_slot_that_refuses_is_served_by_the_other_in_the_same_request(pair,
         assert [seen(pair, old_visitor) for _ in range(5)] == [(200, NEW)] * 5, "and the header says which"
         eventually(lambda: failovers(pair) == before + 5, "they are counted")
     finally:
-        blue.start()
+        pair.start_again("blue")
     back_on_old(pair, old_visitor)
 
 

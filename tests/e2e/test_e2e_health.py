@@ -53,7 +53,7 @@ def in_blues_place(stack: Stack) -> Iterator[None]:
         server.shutdown()
         server.server_close()
         thread.join()
-        stack.container("frontend-blue").start()
+        stack.start_again("blue")
 
 
 @pytest.fixture(scope="module")
@@ -180,8 +180,8 @@ def test_32_both_down_is_a_page_for_browsers_and_a_problem_for_programs(pair):
         assert (problem.json()["status"], problem.json()["title"]) == (503, "Service Unavailable")
         assert requests.head(f"{pair.url}/", timeout=30).status_code == 503
     finally:
-        for container in containers:
-            container.start()
+        for slot in ("blue", "green"):
+            pair.start_again(slot)
     eventually(lambda: requests.get(f"{pair.url}/", timeout=30).status_code == 200, "it recovers")
     eventually(lambda: health(pair, "blue")["up"] and health(pair, "green")["up"], "both are up")
 
