@@ -70,8 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def acting(stack: Stack, slot: str, drops: bool = False) -> Iterator[Actor]:
     """An Actor on the port of `slot`, whose container is stopped meanwhile."""
-    container = stack.container(f"frontend-{slot}")
-    container.stop(timeout=5)
+    stack.container(f"frontend-{slot}").stop(timeout=5)
     actor = Actor(slot, getattr(stack.ports, slot), stack.state()["slots"][slot]["version"], drops)
     server = ThreadingHTTPServer(("127.0.0.1", actor.port), type("Bound", (Handler,), {"actor": actor}))
     thread = threading.Thread(target=server.serve_forever)
@@ -82,4 +81,4 @@ def acting(stack: Stack, slot: str, drops: bool = False) -> Iterator[Actor]:
         server.shutdown()
         server.server_close()
         thread.join()
-        container.start()
+        stack.start_again(slot)

@@ -69,7 +69,7 @@ class Stack(Project):
     def start_again(self, slot: str) -> None:
         """Starts a slot's container that a test has stopped. Returns when it answers by itself."""
         self.container(f"frontend-{slot}").start()
-        port = self.ports.blue if slot == "blue" else self.ports.green
+        port = getattr(self.ports, slot)
 
         def answers() -> bool:
             try:

@@ -79,16 +79,15 @@ def test_31_a_frozen_slot_a_get_fails_over_and_a_post_is_never_done_twice(pair, 
 
 
 def test_32_both_dead_is_a_503_that_says_when_to_come_back_and_it_ends_by_itself(pair):
-    containers = [pair.container("frontend-blue"), pair.container("frontend-green")]
-    for container in containers:
-        container.kill()
+    for slot in ("blue", "green"):
+        pair.container(f"frontend-{slot}").kill()
     try:
         answer = requests.get(f"{pair.url}/", timeout=30)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
         assert requests.get(f"{pair.url}/api/deployment/version", timeout=10).status_code == 200
     finally:
-        for container in containers:
-            container.start()
+        for slot in ("blue", "green"):
+            pair.start_again(slot)
     eventually(lambda: requests.get(f"{pair.url}/", timeout=30).status_code == 200, "it recovers")
 
 

@@ -163,9 +163,8 @@ def test_one_clients_bad_requests_mark_no_slot_down(pair, old_visitor):
 
 
 def test_32_both_down_is_a_page_for_browsers_and_a_problem_for_programs(pair):
-    containers = [pair.container("frontend-blue"), pair.container("frontend-green")]
-    for container in containers:
-        container.kill()
+    for slot in ("blue", "green"):
+        pair.container(f"frontend-{slot}").kill()
     try:
         eventually(lambda: is_down(pair, "blue") and is_down(pair, "green"), "the proxy has noticed")
         page = requests.get(f"{pair.url}/", headers={"Accept": "text/html"}, timeout=30)

@@ -248,7 +248,7 @@ def test_no_secret_is_in_any_log_not_even_when_a_slot_fails(edge):
         assert answer.status_code == 503
         assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
     finally:
-        blue.start()
+        edge.start_again("blue")
     eventually(lambda: browser.get(f"{edge.url}/", timeout=10).status_code == 200, "blue is back")
     said = output(edge)
     keys = edge.directory / "keys"
