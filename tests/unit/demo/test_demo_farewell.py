@@ -8,7 +8,8 @@ import hashlib
 from pathlib import Path
 
 from app.farewell import Farewell, moments
-from app.server import FAREWELL, create_app
+from app.parts import FAREWELL
+from app.server import create_app
 from app.settings import Settings
 from demo_play import run
 from demo_stage import browser, listening, stage_of

@@ -1,0 +1,74 @@
+"""What a request says: who asks, of which slot and version, and for what."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aiohttp import web
+
+from .parts import SESSIONS, SETTINGS
+from .settings import VERSION
+
+SESSION_COOKIES = ("__Host-bg_session", "bg_session")
+IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+NUMBER = re.compile(r"[0-9]{1,4}")
+
+
+def wants_json(request: web.Request) -> bool:
+    return "application/json" in request.headers.get("Accept", "")
+
+
+def slot_of(request: web.Request) -> str:
+    slot = request.headers.get("X-Deployment-Slot", "")
+    return slot if slot in ("blue", "green") else "none"
+
+
+def version_of(request: web.Request) -> str:
+    """The version this request was routed to: what the proxy says, or our own when none is in front."""
+    said = request.headers.get("X-Deployment-Version", "")
+    return said if VERSION.fullmatch(said) else request.app[SETTINGS].version
+
+
+def token_of(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip()
+    return next((request.cookies[name] for name in SESSION_COOKIES if request.cookies.get(name)), None)
+
+
+async def user_of(request: web.Request) -> str | None:
+    token = token_of(request)
+    return await request.app[SESSIONS].owner(token) if token else None
+
+
+def key_of(request: web.Request) -> str:
+    """Raise HTTPBadRequest when it has none."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise web.HTTPBadRequest(reason="Idempotency-Key is missing or malformed")
+    return key
+
+
+def number_of(text: str) -> int:
+    """Raise HTTPBadRequest when it is none."""
+    if not NUMBER.fullmatch(text):
+        raise web.HTTPBadRequest(reason="Not a number")
+    return int(text)
+
+
+async def fields(request: web.Request) -> dict[str, str]:
+    """A form's or a JSON object's text fields. Raise HTTPBadRequest when it is neither."""
+    if request.content_type == "application/json":
+        return {key: value for key, value in (await json_object(request)).items() if isinstance(value, str)}
+    return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+
+
+async def json_object(request: web.Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise web.HTTPBadRequest(reason="Not JSON") from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(reason="Not a JSON object")
+    return body
