@@ -171,7 +171,7 @@ class Health(Table, frozen=True):
     interval: Duration = Duration(0.5)
     timeout: Duration = Duration(60)
     check: Duration = Duration(2)
-    check_timeout: Duration = Duration(1)
+    check_timeout: Duration = Duration(2)
     fails: Annotated[int, Meta(ge=1, le=100)] = 3
 
 

@@ -64,7 +64,7 @@ def test_settings() -> None:
             for slot, address in (("blue", "127.0.0.1:8081"), ("green", "127.0.0.1:8083"))
         ],
         "health_check": 2,
-        "health_timeout": 1,
+        "health_timeout": 2,
         "health_fails": 3,
         "unavailable_page": "/etc/bgctl/unavailable.html",
         "maintenance_page": "/etc/bgctl/maintenance.html",
