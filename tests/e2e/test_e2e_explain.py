@@ -137,7 +137,8 @@ def test_asking_is_not_activity(people):
     ghost = people.sign(userId="ghost", sid="G" * 22)
     for _ in range(20):
         ask(people, "/", {"Authorization": f"Bearer {ghost}"})
-    people.stack.version_of(people.stack.visitor(), Authorization=f"Bearer {people.sign(userId='real')}")
+    real = people.sign(userId="real", sid="R" * 22)
+    people.stack.version_of(people.stack.visitor(), Authorization=f"Bearer {real}")
 
     def users() -> set[str]:
         pages = (people.stack.census(limit=1000, version=version) for version in (OLD, NEW))
