@@ -19,7 +19,7 @@ local function begins_plainly(header, at)
     return at == 1 or byte(header, at - 1) == SPACE and byte(header, at - 2) == SEMICOLON
 end
 
-local function value(header, first)
+local function value_at(header, first)
     local stop = find(header, ";", first, true)
     return sub(header, first, stop and stop - 1 or -1)
 end
@@ -31,7 +31,7 @@ local function search(header, wanted)
         if not first then
             return nil
         elseif begins(header, first) then
-            return value(header, last + 1)
+            return value_at(header, last + 1)
         end
         at = last + 1
     end
@@ -47,7 +47,7 @@ function _M.get(header, wanted)
     if not first then
         return nil
     elseif begins_plainly(header, first) then
-        return value(header, last + 1)
+        return value_at(header, last + 1)
     end
     -- Loops stay out of the way of most requests: with one in its course LuaJIT compiles nothing of a decision.
     return search(header, wanted)
