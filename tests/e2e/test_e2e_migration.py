@@ -316,16 +316,18 @@ def test_the_banner_of_a_page_brings_its_session_to_the_new_version(tmp_path_fac
 
 
 def test_only_who_was_idle_moves_where_the_operator_has_it_so(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("idle") / "project", migrate="idle", migrate_idle="3s") as idle:
+    """Ten seconds are more than a switch takes, during which nobody is busy."""
+    with running(tmp_path_factory.mktemp("idle") / "project", migrate="idle", migrate_idle="10s") as idle:
+        idle.bgctl("up-green", NEW)
         busy, quiet = arrive(idle), arrive(idle)
-        idle.start_of_release()
+        idle.bgctl("route", "enable-green")
         versions = set()
 
         def has_moved() -> bool:
             versions.add(load(idle, busy))
-            return idle.proxy_status()["activity"]["lastDelivery"] > began + 4
+            return idle.proxy_status()["activity"]["lastDelivery"] > began + 11
 
         began = idle.proxy_status()["activity"]["lastDelivery"]
-        eventually(has_moved, "four seconds have passed")
+        eventually(has_moved, "eleven seconds have passed")
         assert versions == {OLD}
         assert load(idle, quiet) == NEW
