@@ -92,14 +92,18 @@ def test_a_page_load_takes_the_session_along_and_nothing_else_does(site, user):
 
 
 def test_a_second_tab_keeps_the_version_of_its_page(site):
-    browser = arrive(site)
+    browser = arrive(site, "tabitha")
     assert load(site, browser, "/log") == OLD
     site.bgctl("route", "enable-green")
     assert load(site, browser, "/") == NEW
     for _ in range(3):
         assert fetch(site, browser, "/log", "/api/log") == OLD
         assert fetch(site, browser, "/") == NEW
-    eventually(lambda: site.census()["versions"][OLD]["sessions"] == 1, "the old page holds the old version")
+
+    def holds(version: str) -> bool:
+        return any(user["userId"] == "tabitha" for user in site.census(version=version, limit=1000)["users"])
+
+    eventually(lambda: holds(NEW) and holds(OLD), "the old page holds the old version")
     beat = browser.post(
         f"{site.url}/api/deployment/heartbeat", headers={**FETCH, "Referer": f"{site.url}/log"}, timeout=10
     )
