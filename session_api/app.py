@@ -94,12 +94,13 @@ def get_app() -> App:
     except SetupError as error:
         sys.exit(f"session-api: {error}")
     state = State(configured.state)
-    return create_app(_open_store(configured, state), keyring, state, time.time, configured)
+    return create_app(_open_store(configured, state, keyring), keyring, state, time.time, configured)
 
 
-def _open_store(configured: Settings, state: State) -> Store:
+def _open_store(configured: Settings, state: State, keyring: Keyring) -> Store:
     if isinstance(configured.store, RedisAddress):
-        return RedisStore(configured.store, configured.idle_timeout, fresh=state.is_new)
+        window, fresh, marks = configured.idle_timeout, state.is_new, keyring.marks
+        return RedisStore(configured.store, window, fresh=fresh, marks=marks)
     return SqliteStore(configured.store, configured.idle_timeout, fresh=state.is_new)
 
 

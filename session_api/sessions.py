@@ -4,11 +4,17 @@ import re
 import secrets
 from dataclasses import replace
 
-from session_api import messages
+import msgspec
+import structlog
+
+from session_api import messages, names
 from session_api.clock import moment
 from session_api.stores import Session, Store
 from session_api.tokens import Claims, TokenError, Tokens
 from session_api.version import PATTERN, State
+
+
+log = structlog.get_logger(__name__)
 
 
 class SessionEndedError(Exception):
@@ -30,14 +36,13 @@ class Sessions:
 
     def open(self, user_id: str, email: str | None, version: str | None) -> messages.Token:
         """Start a session on `version`, or on the one that new sessions get. Raises VersionError."""
-        if version is None:
-            version = self._state.current_version()
-        elif not re.search(PATTERN, version):
+        if version is not None and not re.search(PATTERN, version):
             raise VersionError
+        asked, version = version, self._served(version)
         now = self._store.now()
         session = Session(secrets.token_urlsafe(16), user_id, email, version, now, now, now + self._ttl)
         self._store.add(session)
-        return self._sign(session, now)
+        return msgspec.structs.replace(self._sign(session, now), note=_note(asked, version))
 
     def refresh(self, claims: Claims, routed: str | None) -> messages.Token:
         """A new token for the same session, on its place. Raises SessionEndedError, TokenError.
@@ -45,8 +50,9 @@ class Sessions:
         `routed` is the version to which the proxy sent this request, if one did.
         """
         now = self._store.now()
-        known = _alive(self._store.resume(_session(self._held(claims, routed), now, now + self._ttl)))
-        return self._sign(known, now)
+        asked = replace(_session(self._held(claims, routed), now, now + self._ttl), issued_at=now)
+        known = _alive(self._store.resume(asked))
+        return self._sign(_as_in(claims, known), now)
 
     def close(self, claims: Claims) -> bool:
         """Log out; False if the session had ended before. Raises TokenError."""
@@ -55,7 +61,7 @@ class Sessions:
     def look(self, claims: Claims, routed: str | None) -> messages.SessionInfo:
         """Show a session; whoever was idle is active again. Raises SessionEndedError, TokenError."""
         held = _session(self._held(claims, routed), self._store.now(), claims.expires_at)
-        known = _alive(self._store.find(held))
+        known = _as_in(claims, _alive(self._store.find(held)))
         return messages.SessionInfo(
             user_id=known.user_id,
             email=known.email,
@@ -82,6 +88,12 @@ class Sessions:
         if routed is None:
             return messages.CurrentVersion(current)
         return messages.CurrentVersion(current, not self._state.takes_new(routed))
+
+    def _served(self, version: str | None) -> str:
+        """The version that serves whoever logs in on `version`: this one, else what new sessions get."""
+        if version is not None and version in self._state.served_versions():
+            return version
+        return self._state.current_version()
 
     def _held(self, claims: Claims, routed: str | None) -> Claims:
         """The claims with the version that serves the session: where the proxy sent it, else its own.
@@ -110,11 +122,26 @@ class Sessions:
         return messages.Token(token, session.sid, session.user_id, session.version, moment(expires_at))
 
 
+def _note(asked: str | None, version: str) -> str | msgspec.UnsetType:
+    """A word on a log-in that asked for a version that nobody serves."""
+    if asked in (None, version):
+        return msgspec.UNSET
+    log.warning("a log-in asked for a version that no slot serves", asked=asked, signed=version)
+    return f"No slot serves {asked}: the token says {version}, which new sessions get."
+
+
 def _session(claims: Claims, now: int, expires_at: int) -> Session:
     if claims.user_id is None:
         raise TokenError("claims")  # enough to be routed by, but nobody's session
-    who = (claims.sid, claims.user_id, claims.email, claims.version)
-    return Session(*who, created_at=claims.issued_at, last_activity=now, expires_at=expires_at)
+    user = names.user(claims.user_id)
+    who = (names.session(claims.sid, user), user, claims.email, claims.version)
+    times = (claims.issued_at, now, expires_at)
+    return Session(*who, *times, issued_at=claims.issued_at, good_until=claims.expires_at)
+
+
+def _as_in(claims: Claims, session: Session) -> Session:
+    """What is told of a session calls it, and its user, as the token does: names are for counting."""
+    return replace(session, sid=claims.sid, user_id=claims.user_id or session.user_id)
 
 
 def _alive(session: Session | None) -> Session:

@@ -1,15 +1,16 @@
 -- What a request shows for itself: the session token that verifies, the pin, and a preview. Holds the worker's
 -- verifiers and the key ring; knows nothing of nginx variables, nor of versions.
 
-local activity = require("bg.activity")
 local cookie = require("bg.cookie")
 local crypto = require("bg.crypto")
 local files = require("bg.files")
 local identity = require("bg.identity")
 local keyring = require("bg.keyring")
 local metrics = require("bg.metrics")
+local names = require("bg.names")
 local pin = require("bg.pin")
 local preview = require("bg.preview")
+local seen = require("bg.seen")
 local token = require("bg.token")
 local watched = require("bg.watched")
 
@@ -31,9 +32,17 @@ local function counter(kind)
 end
 
 -- What is derived from a verified token, once: the names under which its session is noted and pinned.
-local function know(who)
-    who.key, who.user = activity.names(who.sid, who.user)
-    who.pin_sid = pin.sid(pin_secret, who.sid)
+local function know_session(who)
+    local sid = who.sid
+    who.user = names.user(who.user)
+    who.sid = names.session(sid, who.user)
+    who.key = seen.key(who.sid, who.user)
+    who.pin_sid = pin.sid(pin_secret, sid, who.sid)
+end
+
+-- The same of what we have signed ourselves: it has its name already.
+local function know_visitor(who)
+    who.key, who.pin_sid = seen.key(who.sid), who.sid
 end
 
 -- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive. A pattern with an anchor and a
@@ -50,7 +59,8 @@ local function bearer_of(authorization)
 end
 
 local function renew_tokens()
-    tokens = identity.new(_M.keys.value, { issuer = settings.issuer, leeway = settings.leeway }, counter("token"), know)
+    tokens = identity.new(_M.keys.value, { issuer = settings.issuer, leeway = settings.leeway }, counter("token"),
+        know_session)
 end
 
 --- Loads keys and sets up the verifiers. Raises on a key that must not be used: the proxy does not start with it.
@@ -62,8 +72,10 @@ function _M.init(given)
     if not key then
         error(settings.pin_key_file .. ": " .. (err or why), 0)
     end
-    pins = identity.new({ [pin.KID] = key }, { issuer = pin.ISSUER, leeway = 0 }, counter("pin"), know)
-    previews = identity.new({ [preview.KID] = key }, { issuer = preview.ISSUER, leeway = 0 }, counter("preview"), know)
+    pins = identity.new({ [pin.KID] = key }, { issuer = pin.ISSUER, leeway = 0 }, counter("pin"),
+        know_visitor)
+    previews = identity.new({ [preview.KID] = key }, { issuer = preview.ISSUER, leeway = 0 }, counter("preview"),
+        know_visitor)
     _M.keys = watched.new("keyring.json", function() return keyring.index(settings.keys_dir) end,
         function(text) return keyring.load(settings.keys_dir, text) end)
     if not _M.keys:poll() then

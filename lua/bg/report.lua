@@ -2,7 +2,9 @@
 -- first noted first, until nothing waits. A report that was not taken is sent again; a store that was emptied is told
 -- everything anew.
 
+local base64url = require("bg.base64url")
 local cjson = require("cjson.safe")
+local crypto = require("bg.crypto")
 local files = require("bg.files")
 local metrics = require("bg.metrics")
 local outbox = require("bg.outbox")
@@ -16,11 +18,13 @@ local min = math.min
 local exiting = ngx.worker.exiting
 
 local BATCH = 1000
+local INSTANCE_BYTES = 9
+local BODY = '{"proxy":%s,"instance":%s,"now":%.3f,"since":%.3f,"epoch":%s,"complete":%s,"sessions":%s,"gone":%s,"gauges":%s}'
 local PATH = "/internal/activity"
 local GONE = outbox.GONE
 local DELIVERED = metrics.series("bgctl_activity_delivered_total")
 
-local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery
+local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery; and instance: who this proxy is
 
 local settings, gauges
 local sending = false
@@ -30,11 +34,13 @@ local _M = {}
 --- Begins; `given` are the settings (bg.settings), `count_by_version()` gives the gauges that go with a report.
 function _M.init(given, count_by_version)
     settings, gauges = given, count_by_version
+    feed:safe_add("instance", base64url.encode(crypto.random(INSTANCE_BYTES)))
 end
 
 local function row_of(key)
     local row = seen.get(key)
-    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, timestamp.LAST) }
+    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, timestamp.LAST),
+        min(row.iat, timestamp.LAST) }
 end
 
 -- A JSON array. Not every cjson has a value for an empty one.
@@ -56,9 +62,8 @@ local function body_of(keys)
             sessions[#sessions + 1] = row_of(key) -- nil: it is over since, or was counted as lost when it was forgotten
         end
     end
-    return format('{"proxy":%s,"now":%.3f,"since":%.3f,"epoch":%s,"complete":%s,"sessions":%s,"gone":%s,"gauges":%s}',
-        cjson.encode(settings.proxy_name), ngx.now(), seen.since(), cjson.encode(feed:get("epoch") or cjson.null),
-        is_complete(), list(sessions), list(gone), cjson.encode(gauges()))
+    return format(BODY, cjson.encode(settings.proxy_name), cjson.encode(feed:get("instance")), ngx.now(), seen.since(),
+        cjson.encode(feed:get("epoch") or cjson.null), is_complete(), list(sessions), list(gone), cjson.encode(gauges()))
 end
 
 -- A store with another epoch has been emptied, or is new to us: it is told everything.

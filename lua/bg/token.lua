@@ -12,7 +12,7 @@ local MAX_BYTES = 8192
 local MAX_TIME = 2 ^ 53
 local VERSION = "^%w[%w._+-]*$"
 local MAX_VERSION = 64
-local MAX_SID = 128
+local MAX_LIST = 128 -- bytes of the name of a list of pages
 
 local _M = {}
 
@@ -52,6 +52,15 @@ local function session_of(claims)
     return claims.sid
 end
 
+-- The user's id, or nil: an empty one names nobody.
+local function user_of(claims)
+    local id = claims.userId
+    if id == nil or id == "" then
+        id = claims.sub
+    end
+    return type(id) == "string" and id ~= "" and id or nil
+end
+
 -- nil when the claims hold at `now`, else the reason.
 local function refuse(claims, issuer, leeway, now)
     if claims.iss ~= issuer then
@@ -67,14 +76,14 @@ local function refuse(claims, issuer, leeway, now)
     if (claims.iat or 0) > now + leeway or (claims.nbf or 0) > now + leeway then
         return "not_yet"
     end
-    if not _M.is_version(claims.deploymentVersion) or not is_text(session_of(claims), MAX_SID)
+    if not _M.is_version(claims.deploymentVersion) or type(session_of(claims)) ~= "string" or session_of(claims) == ""
         or (claims.userId ~= nil and type(claims.userId) ~= "string") then
         return "claims"
     end
 end
 
---- The identity in `text`, `{version, sid, user, exp, from, bound, pages, good_until}`, or nil and the reason (a word
--- of docs/tokens.md). `user` is nil where the token names none; `from`, `bound` and `pages` are for pins (bg.pin).
+--- The identity in `text`, `{version, sid, user, exp, iat, from, bound, pages, good_until}`, or nil and the reason (a word
+-- of docs/tokens.md). `user` is nil where the token names none, `iat` 0; `from`, `bound` and `pages` are for pins (bg.pin).
 -- @param keys    table of kid -> key as crypto.key makes it
 -- @param rules   `{issuer = string, leeway = seconds}`
 -- @param now     seconds since the epoch
@@ -108,11 +117,12 @@ function _M.verify(text, keys, rules, now)
     return {
         version = claims.deploymentVersion,
         sid = session_of(claims),
-        user = claims.userId or (type(claims.sub) == "string" and claims.sub) or nil,
+        user = user_of(claims),
         exp = claims.exp,
+        iat = claims.iat or 0,
         from = _M.is_version(claims.from) and claims.from or nil,
         bound = claims.bound == true,
-        pages = is_text(claims.pages, MAX_SID) and claims.pages or nil,
+        pages = is_text(claims.pages, MAX_LIST) and claims.pages or nil,
         good_until = min(claims.exp + rules.leeway, (key.retire_at or huge) - 1), -- the last good second
     }
 end

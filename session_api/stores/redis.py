@@ -6,7 +6,7 @@ Every operation is one script (redis_scripts/): it happens as a whole or not at 
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple
 from functools import cache
@@ -42,11 +42,19 @@ from session_api.stores import (
 from session_api.stores.redis_address import RedisAddress
 
 CONNECT_TIMEOUT, ANSWER_TIMEOUT, SWEEP_TIMEOUT = 1.0, 2.0, 5.0  # seconds
+OTHERS = (
+    "this Redis database holds the sessions of another project: none of its signing keys is ours; "
+    "give each project a database of its own (BGCTL_STORE=redis://HOST:PORT/1), "
+    "or, where all keys were made anew, delete the key {key}"
+)
 PREFIX = "{bgctl}"  # the braces put all keys into one slot of a cluster: a script may not reach beyond
 
 
 class RedisStore:
-    """A Store. An `idle_timeout` of 0 is off; with no `clock`, the server's is used, as it should."""
+    """A Store. An `idle_timeout` of 0 is off; with no `clock`, the server's is used, as it should.
+
+    `marks` tell this project from others: hosts of one project have some of them in common.
+    """
 
     def __init__(
         self,
@@ -55,13 +63,17 @@ class RedisStore:
         clock: Clock | None = None,
         fresh: Fresh = lambda: False,
         prefix: str = PREFIX,
+        marks: Callable[[], set[str]] = set,
     ) -> None:
         self._address = address
         self._idle_timeout = idle_timeout
         self._clock = clock
         self._fresh = fresh
         self._key = f"{prefix}:store"
+        self._owners = f"{prefix}:owners"
+        self._marks = marks
         self._client: Any = None
+        self._ours: Any = None  # the client whose database is known to be this project's
         self._opening = threading.Lock()
 
     def now(self) -> int:
@@ -93,7 +105,7 @@ class RedisStore:
             len(report.seen),
         )
         rows = [value for row in report.seen for value in (row.sid, row.user_id or "", *row[2:])]
-        return str(self._run("note", *head, *rows, *report.gone))
+        return str(self._run("note", *head, *rows, *report.gone, report.instance))
 
     def census(self, idle: int = 0) -> Census:
         now, people, versions, birth, heard = self._swept("census", idle)
@@ -126,6 +138,8 @@ class RedisStore:
             )
         if replication.get("role") == "slave":
             raise UnfitStoreError("this Redis is a replica: it takes no sessions, and may be behind")
+        with self._errors():
+            self._check_owner(client)
 
     def close(self) -> None:
         """Close the connections; the next use opens others."""
@@ -148,10 +162,19 @@ class RedisStore:
         text, digest = _script(name)
         with self._errors():
             client = self._connected()
+            if self._ours is not client:
+                self._check_owner(client)
             try:
                 return client.evalsha(digest, 1, self._key, *common, *arguments)
             except NoScriptError:
                 return client.eval(text, 1, self._key, *common, *arguments)
+
+    def _check_owner(self, client: Any) -> None:
+        """Two projects that share a database would count each other's sessions. Raises UnfitStoreError."""
+        marks = sorted(self._marks())
+        if marks and not client.eval(_text("own"), 1, self._owners, *marks):
+            raise UnfitStoreError(OTHERS.format(key=self._owners))
+        self._ours = client
 
     def _connected(self) -> Any:
         with self._opening:
@@ -190,9 +213,12 @@ def _connect(address: RedisAddress) -> Any:
 @cache
 def _script(name: str) -> tuple[str, str]:
     """A script's text, and the digest by which the server knows it."""
-    folder = resources.files(__package__).joinpath("redis_scripts")
-    text = "\n".join(folder.joinpath(f"{each}.lua").read_text() for each in ("common", name))
+    text = "\n".join((_text("common"), _text(name)))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath("redis_scripts", f"{name}.lua").read_text()
 
 
 def _row(session: Session) -> tuple[object, ...]:
@@ -206,6 +232,7 @@ def _session(answer: list[Any] | None) -> Session | None:
     return Session(sid, user_id, email or None, version, *(int(float(each)) for each in times))
 
 
-def _heard(proxy: str, seen_at: int, since: int, told_at: int | str, gauges: str) -> Heard:
+def _heard(proxy: str, seen_at: int, since: int, told_at: int | str, gauges: str, doubled: int | str) -> Heard:
     decoded = msgspec.json.decode(gauges, type=dict[str, Gauge]) if gauges else None
-    return Heard(proxy, seen_at, since, int(told_at) if told_at != "" else None, decoded)
+    told, twice = (int(each) if each != "" else None for each in (told_at, doubled))
+    return Heard(proxy, seen_at, since, told, decoded, twice)

@@ -156,6 +156,7 @@ class SqliteStore:
         told = report.complete and report.epoch == birth.epoch
         gauges = None if report.gauges is None else msgspec.json.encode(report.gauges).decode()
         heard = {"name": report.proxy, "now": now, "since": now - report.reach, "gauges": gauges}
+        heard |= {"instance": report.instance}
         db.execute(sql.HEAR, heard | {"told_at": now if told else None})
         db.execute(sql.FORGET_DEPARTURES, {"minute": now // 60 - sql.MINUTES_KEPT})
         return birth.epoch
@@ -200,6 +201,8 @@ def _birth(db: sqlite3.Connection) -> Birth:
     return Birth(epoch, born_at, bool(fresh))
 
 
-def _heard(name: str, seen_at: int, since: int, told_at: int | None, gauges: str | None) -> Heard:
+def _heard(
+    name: str, seen_at: int, since: int, told_at: int | None, gauges: str | None, doubled_at: int | None
+) -> Heard:
     decoded = None if gauges is None else msgspec.json.decode(gauges, type=dict[str, Gauge])
-    return Heard(name, seen_at, since, told_at, decoded)
+    return Heard(name, seen_at, since, told_at, decoded, doubled_at)

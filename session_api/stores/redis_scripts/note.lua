@@ -1,14 +1,15 @@
--- ARGV: proxy, reach, epoch, complete, gauges, the number of rows, five for each row, then visitors that are gone.
+-- ARGV: proxy, reach, epoch, complete, gauges, the number of rows, six for each row, then visitors that are
+-- gone, and the name of this start of the proxy.
 sweep(500)
 
-local function note_session(sid, user, version, at, expires)
+local function note_session(sid, user, version, at, expires, issued)
     local s = get(sid)
     if not s then
         if expires > now then
-            insert(sid, user, '', version, at, at, expires)
+            insert(sid, user, '', version, at, at, expires, issued)
         end
-    elseif s.user == user and not s.ended and math.max(s.expires, expires) > now then
-        touch(sid, s, version, at, expires, '')
+    elseif s.user == user and goes_on(s, issued, expires) then
+        touch(sid, s, version, at, expires, '', issued)
     end
 end
 
@@ -30,17 +31,17 @@ local function note_visitor(sid, version, at, expires)
     call('ZADD', key('n', to), latest, sid)
 end
 
-local last = 10 + 5 * tonumber(ARGV[10])
-for i = 11, last, 5 do
-    local sid, user, version, age, expires = unpack(ARGV, i, i + 4)
+local last = 10 + 6 * tonumber(ARGV[10])
+for i = 11, last, 6 do
+    local sid, user, version, age, expires, issued = unpack(ARGV, i, i + 5)
     local at = math.max(now - tonumber(age), 0)
     if user == '' then
         note_visitor(sid, version, at, tonumber(expires))
     else
-        note_session(sid, user, version, at, tonumber(expires))
+        note_session(sid, user, version, at, tonumber(expires), tonumber(issued))
     end
 end
-for i = last + 1, #ARGV do
+for i = last + 1, #ARGV - 1 do
     local version = call('HGET', key('w', ARGV[i]), 'v')
     if version then
         drop_visitor(ARGV[i], version)
@@ -53,10 +54,15 @@ if ARGV[7] ~= '' and ARGV[7] ~= epoch then
 end
 local before = call('HGET', key('proxies'), ARGV[5])
 before = before and cmsgpack.unpack(before) or { told = '', gauges = '' }
+local instance, known = ARGV[#ARGV], before.instance or ''
+local is_back = instance ~= known and instance == before.previous -- of a start before the last one: there are two
 call('HSET', key('proxies'), ARGV[5], cmsgpack.pack({
     seen = now,
     since = now - tonumber(ARGV[6]),
     told = ARGV[8] == '1' and ARGV[7] == epoch and now or before.told,
     gauges = ARGV[9] == '' and before.gauges or ARGV[9],
+    instance = instance,
+    previous = instance ~= known and known or before.previous or '',
+    doubled = is_back and now or before.doubled or '',
 }))
 return epoch
