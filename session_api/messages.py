@@ -5,8 +5,8 @@ from typing import Annotated
 
 import msgspec
 
-from session_api import names
-from session_api.version import VersionName
+from session_api import ids
+from session_api.names import VersionName
 
 # No control characters, nor what turns text around or cannot be seen, nor halves of surrogate pairs.
 PRINTABLE = (
@@ -14,7 +14,7 @@ PRINTABLE = (
 )
 UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PRINTABLE)]
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254, pattern=PRINTABLE)]
-UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=names.LONGEST_USER)]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=ids.LONGEST_USER)]
 Sid = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{1,128}\Z")]
 Moment = Annotated[float, msgspec.Meta(ge=0, lt=2**53)]  # Unix seconds
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]

@@ -5,9 +5,9 @@ local cookie = require("bg.cookie")
 local crypto = require("bg.crypto")
 local files = require("bg.files")
 local identity = require("bg.identity")
+local ids = require("bg.ids")
 local keyring = require("bg.keyring")
 local metrics = require("bg.metrics")
-local names = require("bg.names")
 local pin = require("bg.pin")
 local preview = require("bg.preview")
 local seen = require("bg.seen")
@@ -34,8 +34,8 @@ end
 -- What is derived from a verified token, once: the names under which its session is noted and pinned.
 local function know_session(who)
     local sid = who.sid
-    who.user = names.user(who.user)
-    who.sid = names.session(sid, who.user)
+    who.user = ids.user(who.user)
+    who.sid = ids.session(sid, who.user)
     who.key = seen.key(who.sid, who.user)
     who.pin_sid = pin.sid(pin_secret, sid, who.sid)
 end
@@ -130,7 +130,7 @@ function _M.preview_link(text, now, is_served)
         text = ""
     end
     local known, reason = previews:of(text, now)
-    if known and not is_served(known.version) then
+    if known and not is_served(known) then
         previews.count("retired")
         return nil, "retired"
     end

@@ -13,19 +13,21 @@ local HEADER = base64url.encode('{"alg":"HS256","kid":"pin","typ":"JWT"}')
 
 local _M = { ISSUER = ISSUER, KID = KID }
 
---- The sid that a pin of the session has that its token calls `sid`, and we `name` (bg.names). A random one stays as it
+--- The sid that a pin of the session has that its token calls `sid`, and we `name` (bg.ids). A random one stays as it
 -- is. Another may be a user's id, which is nobody's to read in a pin, nor to guess from it: a keyed hash, which only has
 -- to stay the same.
 function _M.sid(secret, sid, name)
     return name == sid and name or base64url.encode(crypto.hmac(secret, name))
 end
 
---- A pin that says `place`, `{sid, version, from, bound, pages}`, good until `exp`. `from` is the version that the
+--- A pin that says `place`, `{sid, version, generation, from, bound, pages}`, good until `exp`. `generation` is that of
+-- the state that served `version`; `from` is the version that the
 -- session has moved on from, if it has; `bound` says that `sid` is a log-in's; `pages`
 -- names the list of what this browser has loaded (bg.pages).
 function _M.mint(secret, place, exp, now)
-    local claims = format('{"sid":"%s","deploymentVersion":"%s",%s%s%s"iat":%d,"exp":%d,"iss":"%s"}',
-        place.sid, place.version,
+    local claims = format(
+        '{"sid":"%s","deploymentVersion":"%s","deploymentGeneration":%d,%s%s%s"iat":%d,"exp":%d,"iss":"%s"}',
+        place.sid, place.version, place.generation,
         place.from and format('"from":"%s",', place.from) or "", place.bound and '"bound":true,' or "",
         place.pages and format('"pages":"%s",', place.pages) or "",
         now, exp, ISSUER)

@@ -16,6 +16,7 @@ local MAX_LIST = 128 -- bytes of the name of a list of pages
 
 local _M = {}
 
+-- Seconds since the epoch, or a generation: what a double can count.
 local function is_time(value)
     return type(value) == "number" and value >= 0 and value < MAX_TIME and value == floor(value)
 end
@@ -82,8 +83,10 @@ local function refuse(claims, issuer, leeway, now)
     end
 end
 
---- The identity in `text`, `{version, sid, user, exp, iat, from, bound, pages, good_until}`, or nil and the reason (a word
--- of docs/tokens.md). `user` is nil where the token names none, `iat` 0; `from`, `bound` and `pages` are for pins (bg.pin).
+--- The identity in `text`, `{version, generation, issued, sid, user, exp, from, bound, pages, good_until}`, or nil and
+-- the reason (a word of docs/tokens.md). `generation` is that of the state that served `version`, nil where the token
+-- does not tell; `issued` is its `iat`, else 0; `user` is nil where the token names none; `from`, `bound`
+-- and `pages` are for pins (bg.pin).
 -- @param keys    table of kid -> key as crypto.key makes it
 -- @param rules   `{issuer = string, leeway = seconds}`
 -- @param now     seconds since the epoch
@@ -116,10 +119,11 @@ function _M.verify(text, keys, rules, now)
     end
     return {
         version = claims.deploymentVersion,
+        generation = is_time(claims.deploymentGeneration) and claims.deploymentGeneration or nil,
+        issued = claims.iat or 0,
         sid = session_of(claims),
         user = user_of(claims),
         exp = claims.exp,
-        iat = claims.iat or 0,
         from = _M.is_version(claims.from) and claims.from or nil,
         bound = claims.bound == true,
         pages = is_text(claims.pages, MAX_LIST) and claims.pages or nil,
