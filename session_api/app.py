@@ -32,6 +32,7 @@ from session_api.stores import Store
 from session_api.stores.redis import RedisStore
 from session_api.stores.redis_address import RedisAddress
 from session_api.stores.sqlite import SqliteStore
+from session_api.throttle import Throttle
 from session_api.tokens import Tokens
 from session_api.version import State
 
@@ -68,7 +69,8 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
 
     app.add_route("/internal/activity", InternalResource(counts, proxy), suffix="activity")
     login = AdminLogin(lambda: keyring.admin_key, Cookie("bg_admin", settings.secure_cookies, LIFE), clock)
-    page = DashboardResource(Overviews(counts, state, clock), AdminGuard(admin, login), login)
+    overviews, guard = Overviews(counts, state, clock), AdminGuard(admin, login)
+    page = DashboardResource(overviews, guard, login, Throttle(clock))
     app.add_route(PATH, page)
     app.add_route(f"{PATH}/data", page, suffix="data")
     app.add_route(f"{PATH}/login", page, suffix="login")
