@@ -45,7 +45,7 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     metrics = Metrics(counts, state)
     tokens = Tokens(keyring, clock, settings.issuer, settings.leeway)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
-    cookie = SessionCookie(settings.secure_cookies, settings.token_ttl)
+    cookie = SessionCookie(settings.secure_cookies, settings.token_ttl, settings.cookie_stem)
     user = UserGuard(tokens, cookie, metrics.rejected)
     service, admin = KeyGuard(lambda: keyring.service_key), KeyGuard(lambda: keyring.admin_key)
     proxy = KeyGuard(lambda: keyring.proxy_key)
@@ -68,17 +68,19 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     app.add_route("/api/deployment/version", deployment, suffix="version")
 
     app.add_route("/internal/activity", InternalResource(counts, proxy), suffix="activity")
-    login = AdminLogin(lambda: keyring.admin_key, Cookie("bg_admin", settings.secure_cookies, LIFE), clock)
+    admins = Cookie(f"{settings.cookie_stem}_admin", settings.secure_cookies, LIFE)
+    login = AdminLogin(lambda: keyring.admin_key, admins, clock)
     overviews, guard = Overviews(counts, state, clock), AdminGuard(admin, login)
     page = DashboardResource(overviews, guard, login, Throttle(clock))
     app.add_route(PATH, page)
     app.add_route(f"{PATH}/data", page, suffix="data")
     app.add_route(f"{PATH}/login", page, suffix="login")
     app.add_route(f"{PATH}/logout", page, suffix="logout")
-    for url, file in static.resources().items():
+    for url, file in static.resources(settings.cookie_stem).items():
         app.add_route(url, file)
 
-    running = OperationsResource(Readiness(store, keyring, state), metrics, tokens)
+    names = {"sessionCookie": cookie.name, "adminCookie": admins.name}
+    running = OperationsResource(Readiness(store, keyring, state), metrics, tokens, names)
     app.add_route("/.well-known/jwks.json", running, suffix="keys")
     app.add_route("/healthz", running, suffix="health")
     app.add_route("/readyz", running, suffix="readiness")

@@ -1,7 +1,7 @@
 """The API's description (OpenAPI 3.1). The schemas are those of the messages, so they cannot drift apart."""
 
 import re
-from functools import cache
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -83,9 +83,11 @@ OPERATIONS = [
 ]
 
 
-@cache
-def document() -> dict[str, Any]:
-    """The whole document, ready to be encoded as JSON."""
+COOKIES = {"sessionCookie": "__Host-bg_session", "adminCookie": "__Host-bg_admin"}
+
+
+def document(cookies: Mapping[str, str] = COOKIES) -> dict[str, Any]:
+    """The whole document, ready to be encoded as JSON. `cookies` are the names by scheme."""
     spoken = {Problem} | {each for operation in OPERATIONS for each in (operation.answer, operation.body)}
     messages = [each for each in spoken if isinstance(each, type)]
     _, schemas = msgspec.json.schema_components(messages, ref_template="#/components/schemas/{name}")
@@ -96,7 +98,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "bgctl session API", "version": "1"},
         "paths": paths,
-        "components": {"schemas": _ecma(schemas), "securitySchemes": _security_schemes()},
+        "components": {"schemas": _ecma(schemas), "securitySchemes": _security_schemes(cookies)},
     }
 
 
@@ -139,12 +141,11 @@ def _content(media_type: str, message: type) -> dict[str, Any]:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{message.__name__}"}}}
 
 
-def _security_schemes() -> dict[str, Any]:
+def _security_schemes(cookies: Mapping[str, str]) -> dict[str, Any]:
     return {
         "serviceKey": {"type": "http", "scheme": "bearer", "description": "What keys/service.key holds"},
         "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin.key holds"},
         "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy.key holds"},
         "bearerToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-        "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_session"},
-        "adminCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_admin"},
+        **{scheme: {"type": "apiKey", "in": "cookie", "name": name} for scheme, name in cookies.items()},
     }

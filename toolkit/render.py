@@ -59,6 +59,7 @@ def settings(config: Config) -> bytes:
         "issuer": config.tokens.issuer,
         "leeway": int(config.tokens.leeway),
         "secure_cookies": config.proxy.secure_cookies,
+        "cookie_stem": str(config.proxy.cookie_stem),
         "pin_idle": int(config.proxy.pin_idle),
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
