@@ -50,6 +50,7 @@ class Proxy:
                 "issuer": "bgctl",
                 "leeway": 60,
                 "secure_cookies": False,
+                "cookie_stem": "bg",
                 "pin_idle": 1800,
                 "keeps_pages": True,
             },

@@ -468,6 +468,24 @@ def test_without_tls_the_cookie_has_another_name(make_api: Any) -> None:
     assert api.client.simulate_get("/api/auth/session", headers=headers).status_code == 200
 
 
+def test_two_projects_of_one_host_name_have_cookies_of_their_own(make_api: Any) -> None:
+    api = make_api(cookie_stem="shop")
+    result = api.log_in()
+    assert result.headers["set-cookie"].startswith("__Host-shop_session=")
+    for name, status in (("__Host-shop_session", 200), (COOKIE, 401)):
+        headers = {"Cookie": f"{name}={result.json['token']}"}
+        assert api.client.simulate_get("/api/auth/session", headers=headers).status_code == status
+    module = api.client.simulate_get("/api/deployment/client.mjs").text
+    assert 'const STEM = "shop";' in module and "bg_" not in module
+    schemes = api.get("/openapi.json").json["components"]["securitySchemes"]
+    assert schemes["sessionCookie"]["name"] == "__Host-shop_session"
+    assert schemes["adminCookie"]["name"] == "__Host-shop_admin"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    path, body = "/api/deployment/dashboard/login", f"key={api.admin_key}"
+    admin = api.client.simulate_post(path, body=body, headers=form)
+    assert admin.headers["set-cookie"].startswith("__Host-shop_admin=")
+
+
 def test_heartbeat(api: Api, state_file: Path) -> None:
     token = api.token(version="1.6.7")
     told = {"yourVersion": "1.6.7", "currentVersion": "1.6.8", "updateAvailable": True}

@@ -40,6 +40,7 @@ def test_settings() -> None:
         "issuer": "bgctl",
         "leeway": 60,
         "secure_cookies": True,
+        "cookie_stem": "bg",
         "pin_idle": 1800,
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
