@@ -38,10 +38,11 @@ class UserGuard:
         self._rejected = rejected
 
     def __call__(self, req: falcon.Request) -> Claims:
-        """What the bearer's token says, else the cookie's. Raises TokenError, HTTPUnauthorized, HTTPForbidden.
+        """What the bearer's token says, else the cookie's.
 
-        Who sends a bad bearer token is nobody, whatever cookie came along: it may be somebody else's. (The proxy
-        does look at the cookie then. It only chooses a version by it.) Another scheme than Bearer is not for us.
+        Who sends a bad bearer token is nobody, whatever cookie came along: it may be somebody else's. (The
+        proxy does look at the cookie then. It only chooses a version by it.) Other schemes than Bearer are
+        not for us. Raises TokenError, HTTPUnauthorized, HTTPForbidden.
         """
         token = bearer(req)
         if token is None:

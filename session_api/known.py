@@ -17,7 +17,8 @@ def why_unknown(now: int, window: int, birth: Birth, heard: Sequence[Heard]) -> 
         return _never(now, heard)
     for each in sorted(current, key=lambda each: each.proxy):
         if each.doubled_at is not None and now - each.doubled_at <= SILENCE:
-            return f"two proxies report as {each.proxy}: give one of their hosts another name, then: bgctl reload"
+            rename = "give one of their hosts another name, then: bgctl reload"
+            return f"two proxies report as {each.proxy}: {rename}"
         if now - each.seen_at > SILENCE:
             return _silent(now, each)
         if each.told_at is None or now - each.told_at > SILENCE:

@@ -10,7 +10,8 @@ from session_api.names import VersionName
 
 # No control characters, nor what turns text around or cannot be seen, nor halves of surrogate pairs.
 PRINTABLE = (
-    r"\A[^\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]*\Z"
+    r"\A[^\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ud800-\udfff\ufeff\ufff9-\uffff]*\Z"
 )
 UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PRINTABLE)]
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254, pattern=PRINTABLE)]
@@ -37,7 +38,10 @@ class Gauge(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A session by its names, or a visitor (`user` is null); `iat` is that of its newest token, 0 if that has none."""
+    """A session by its names, or a visitor (`user` is null).
+
+    `iat` is that of its newest token: 0 if that has none, null if it is not told.
+    """
 
     sid: Sid
     user: UserName | None

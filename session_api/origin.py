@@ -8,8 +8,8 @@ OURS = ("same-origin", "none")  # none: somebody typed the address
 def same_origin(req: falcon.Request) -> None:
     """Raises HTTPForbidden for what a page of another origin sends, by the browser's own word.
 
-    Sec-Fetch-Site is that word; older browsers send Origin alone. What sends neither is no browser of today, and a
-    cookie that is SameSite=Strict does not come along from elsewhere: it may pass.
+    Sec-Fetch-Site is that word; older browsers send Origin alone. What sends neither is no browser of today,
+    and a cookie that is SameSite=Strict does not come along from elsewhere: it may pass.
     """
     said, origin = req.get_header("Sec-Fetch-Site"), req.get_header("Origin")
     if said is not None:

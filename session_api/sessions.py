@@ -15,7 +15,6 @@ from session_api.stores import Session, Store
 from session_api.tokens import Claims, TokenError, Tokens
 from session_api.version import Place, State, StateError
 
-
 log = structlog.get_logger(__name__)
 
 

@@ -1,4 +1,4 @@
-"""Slows down whoever guesses: after some wrong ones, each further one costs a wait, twice as long each time."""
+"""Slows down guessing: after some wrong keys, each further one costs a wait, twice as long each time."""
 
 import threading
 from collections import OrderedDict

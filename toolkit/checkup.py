@@ -142,12 +142,13 @@ def _cookies(site: Site) -> str:
     api = site.engine.containers().get("session-api")
     if api and (told := api.value("BGCTL_COOKIE_STEM") or "bg") != stem:
         why = f"its cookies begin with {told}, the proxy's with {stem}"
-        mend = f"give session-api BGCTL_COOKIE_STEM: ${{BGCTL_COOKIE_STEM:-bg}} in {site.compose_path.name}, then: bgctl up"
+        line = "BGCTL_COOKIE_STEM: ${BGCTL_COOKIE_STEM:-bg}"
+        mend = f"write {line} into session-api's environment in {site.compose_path.name}, then: bgctl up"
         raise Failed("the session API has another cookie_stem", why, mend)
     if found := neighbours.alike(site.config, site.engine.neighbours()):
         names = ", ".join(str(each.project.name) for each in found)
-        why = f"{neighbours.host(site.config)} is the host of {names}, too: browsers would mix up their sessions"
-        mend = "write another [proxy] cookie_stem here, or where each is known by a name of its own, [preview] url"
+        why = f"{neighbours.host(site.config)} is the host of {names}, too: browsers mix up their sessions"
+        mend = "write another [proxy] cookie_stem, or, where each has a host name of its own, [preview] url"
         raise NotYet(f"cookies called {stem}_… are those of another project", why, mend)
     return f"called {stem}_…, on {neighbours.host(site.config)}"
 

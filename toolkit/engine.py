@@ -203,7 +203,12 @@ class Engine:
         """The folders of other projects whose proxies run here."""
         found = self._inspect(self.commands.proxies())
         others = [each for each in found if each.project != self.commands.project]
-        return [Path(mount.source).parent for each in others for mount in each.mounts or [] if mount.place == RENDERED]
+        return [
+            Path(mount.source).parent
+            for each in others
+            for mount in each.mounts or []
+            if mount.place == RENDERED
+        ]
 
     def _inspect(self, listing: list[str]) -> list[Container]:
         ids = runner.run(listing, timeout=30).split()

@@ -20,7 +20,7 @@ def alike(ours: Config, folders: Iterable[Path]) -> list[Config]:
 
 
 def host(found: Config) -> str:
-    """By which name browsers know it, as far as its configuration says. A port makes no difference to cookies."""
+    """By which name browsers know it, as far as its configuration says. Cookies know no ports."""
     name = urlsplit(link.base(found)).hostname or ""
     return LOOPBACK[0] if name in LOOPBACK else name
 

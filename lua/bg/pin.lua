@@ -14,8 +14,8 @@ local HEADER = base64url.encode('{"alg":"HS256","kid":"pin","typ":"JWT"}')
 local _M = { ISSUER = ISSUER, KID = KID }
 
 --- The sid that a pin of the session has that its token calls `sid`, and we `name` (bg.ids). A random one stays as it
--- is. Another may be a user's id, which is nobody's to read in a pin, nor to guess from it: a keyed hash, which only has
--- to stay the same.
+-- is. Another may be a user's id, which is nobody's to read in a pin, nor to guess from it: that becomes a keyed hash,
+-- which only has to stay the same.
 function _M.sid(secret, sid, name)
     return name == sid and name or base64url.encode(crypto.hmac(secret, name))
 end

@@ -19,7 +19,8 @@ local exiting = ngx.worker.exiting
 
 local BATCH = 1000
 local INSTANCE_BYTES = 9
-local BODY = '{"proxy":%s,"instance":%s,"now":%.3f,"since":%.3f,"epoch":%s,"complete":%s,"sessions":%s,"gone":%s,"gauges":%s}'
+local BODY = '{"proxy":%s,"instance":%s,"now":%.3f,"since":%.3f,"epoch":%s,"complete":%s,'
+    .. '"sessions":%s,"gone":%s,"gauges":%s}'
 local PATH = "/internal/activity"
 local GONE = outbox.GONE
 local DELIVERED = metrics.series("bgctl_activity_delivered_total")
@@ -62,8 +63,9 @@ local function body_of(keys)
             sessions[#sessions + 1] = row_of(key) -- nil: it is over since, or was counted as lost when it was forgotten
         end
     end
-    return format(BODY, cjson.encode(settings.proxy_name), cjson.encode(feed:get("instance")), ngx.now(), seen.since(),
-        cjson.encode(feed:get("epoch") or cjson.null), is_complete(), list(sessions), list(gone), cjson.encode(gauges()))
+    return format(BODY, cjson.encode(settings.proxy_name), cjson.encode(feed:get("instance")), ngx.now(),
+        seen.since(), cjson.encode(feed:get("epoch") or cjson.null), is_complete(), list(sessions), list(gone),
+        cjson.encode(gauges()))
 end
 
 -- A store with another epoch has been emptied, or is new to us: it is told everything.

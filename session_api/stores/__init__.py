@@ -26,8 +26,8 @@ class UnfitStoreError(StoreError):
 class Session:
     """One log-in, by its names. Times are whole Unix seconds by the store's clock.
 
-    `expires_at` is that of its last token. Of a caller's session, `created_at` and `good_until` say when the token
-    at hand was issued (0: it does not say) and expires, and `issued_at` when the newest one was.
+    `expires_at` is that of its last token. Of a caller's session, `created_at` and `good_until` say when the
+    token at hand was issued (0: it does not say) and expires, and `issued_at` when the newest one was.
     """
 
     sid: str
@@ -86,8 +86,8 @@ class Report:
 class Heard:
     """When a proxy reported last, how far its memory goes back, and when it had last told all of it.
 
-    `doubled_at`: when another one last reported under its name. One that starts anew takes the place of the one
-    before; where that one comes back, there are two.
+    `doubled_at`: when another one last reported under its name. One that starts anew takes the place of the
+    one before; where that one comes back, there are two.
     """
 
     proxy: str
@@ -155,9 +155,10 @@ class Store(Protocol):
 
     Idle is not over: whoever comes back is counted again. `idle` is a window in seconds, shorter than the
     store's own. A store that lost its data fills again: a session that it has not seen, but whose verified
-    token is at hand, is taken over from that token. A log-out ends every token issued up to then, and those that
-    were known, for as long as any of them verifies; with one that was issued later the session begins anew. Of a
-    token that does not say when it was issued, its expiry is compared instead. Counting costs the same however many there are. All methods raise StoreError.
+    token is at hand, is taken over from that token. A log-out ends every token issued up to then, and those
+    that were known, for as long as any of them verifies; with one that was issued later the session begins
+    anew. Of a token that does not say when it was issued, its expiry is compared instead. Counting costs the
+    same however many there are. All methods raise StoreError.
     """
 
     def now(self) -> int:

@@ -232,7 +232,9 @@ def _session(answer: list[Any] | None) -> Session | None:
     return Session(sid, user_id, email or None, version, *(int(float(each)) for each in times))
 
 
-def _heard(proxy: str, seen_at: int, since: int, told_at: int | str, gauges: str, doubled: int | str) -> Heard:
+def _heard(
+    proxy: str, seen_at: int, since: int, told_at: int | str, gauges: str, doubled: int | str
+) -> Heard:
     decoded = msgspec.json.decode(gauges, type=dict[str, Gauge]) if gauges else None
     told, twice = (int(each) if each != "" else None for each in (told_at, doubled))
     return Heard(proxy, seen_at, since, told, decoded, twice)

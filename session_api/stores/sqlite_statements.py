@@ -11,10 +11,11 @@ MINUTES_KEPT = 30 * 1440
 # ruff: noqa: S608 -- statements are put together from these constants; what comes from outside is a parameter
 ADD = f"INSERT INTO sessions ({COLUMNS}, issued_at, live) VALUES ({VALUES}, :created_at, 1)"
 
-# Whether the token at hand was issued after the last log-out, if there was one; and whether it is good by itself.
+# Whether the token at hand was issued after the last log-out, if there was one; whether it is good by itself.
 _LATER = "iif(:created_at > 0, :created_at > over_iat, :good_until > over_exp)"
 _GOES_ON = f"({_LATER} AND max(sessions.expires_at, :good_until) > :now)"
-FIND = f"""SELECT {COLUMNS}, NOT {_GOES_ON}, last_activity <= :since OR live = 0 OR expires_at <= :now
+FIND = f"""SELECT {COLUMNS}, NOT {_GOES_ON},
+        last_activity <= :since OR live = 0 OR expires_at <= :now
     FROM sessions WHERE sid = :sid AND user_id = :user_id"""
 
 # The place follows whoever was active later: reports may come late, and out of order.
@@ -22,7 +23,8 @@ _TOUCH = """version = iif(excluded.last_activity >= last_activity, excluded.vers
         last_activity = max(last_activity, excluded.last_activity),
         expires_at = max(expires_at, excluded.expires_at)"""
 _LIVE = "issued_at = max(issued_at, excluded.issued_at), ended_at = NULL, live = 1"
-RESUME = f"""INSERT INTO sessions ({COLUMNS}, issued_at, live) SELECT {VALUES}, :issued_at, 1 WHERE :expires_at > :now
+RESUME = f"""INSERT INTO sessions ({COLUMNS}, issued_at, live)
+        SELECT {VALUES}, :issued_at, 1 WHERE :expires_at > :now
     ON CONFLICT (sid) DO UPDATE SET {_TOUCH}, email = coalesce(email, excluded.email), {_LIVE}
     WHERE {_GOES_ON} AND user_id = excluded.user_id
     RETURNING {COLUMNS}"""

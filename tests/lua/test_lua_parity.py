@@ -42,7 +42,7 @@ changes = st.lists(st.tuples(st.sampled_from(NAMES), st.none() | st.sampled_from
 
 @pytest.fixture(scope="session")
 def both(lua, tmp_path_factory):
-    """(forge, proxy, api): what makes tokens, and what each side says: (version, session, user) or the reason."""
+    """(forge, proxy, api): what makes tokens, and what each says: (version, session, user), or why not."""
     directory = tmp_path_factory.mktemp("parity") / "keys"
     keyring.create(directory, ALGORITHMS[0], now=NOW - 3000)
     for algorithm in ALGORITHMS[1:]:

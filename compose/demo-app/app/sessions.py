@@ -123,5 +123,5 @@ class SessionApi:
 
 
 def client() -> ClientSession:
-    """One for everybody, so it keeps nobody's cookies: with a jar, each would come along with the next one's."""
+    """One for everybody, so it keeps nobody's cookies: they would come along with the next one's request."""
     return ClientSession(timeout=PATIENTLY, cookie_jar=DummyCookieJar())

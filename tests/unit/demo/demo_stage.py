@@ -225,7 +225,9 @@ async def stage_of(key: Path, *versions: str) -> AsyncIterator[Stage]:
     sessions = SessionApi()
     async with contextlib.AsyncExitStack() as stack:
         api = await stack.enter_async_context(listening(sessions.app()))
-        api = api.replace("127.0.0.1", "localhost")  # by a name, as in a stack: clients keep no cookies of an address
+        api = api.replace(
+            "127.0.0.1", "localhost"
+        )  # by a name, as in a stack: clients keep no cookies of an address
         backends = {}
         for version in versions:
             settings = Settings(version, grace=0.2, session_api_url=api, service_key_file=key)

@@ -37,7 +37,22 @@ def allows(schema: dict[str, Any], value: Any) -> bool:
 
 
 texts = st.text(max_size=140) | st.sampled_from(
-    ["", "1.6.7", "1.6.7\n", "-1", "0", "00", "1_0", " 1", "+1", "1000", "1001", "34560000", "34560001", "\u0661"]
+    [
+        "",
+        "1.6.7",
+        "1.6.7\n",
+        "-1",
+        "0",
+        "00",
+        "1_0",
+        " 1",
+        "+1",
+        "1000",
+        "1001",
+        "34560000",
+        "34560001",
+        "\u0661",
+    ]
 )
 
 
@@ -54,7 +69,18 @@ def test_a_page_is_opaque_and_its_letters_are_documented(api: Api, text: str) ->
 
 
 names = st.text(st.characters(), max_size=260) | st.sampled_from(
-    ["\ud800", "a\udfff", "\U0001f600", "a\u202eb", "\u00a0", "\ue000", "a\n", "ж" * 128, "ж" * 129, "x" * 254]
+    [
+        "\ud800",
+        "a\udfff",
+        "\U0001f600",
+        "a\u202eb",
+        "\u00a0",
+        "\ue000",
+        "a\n",
+        "ж" * 128,
+        "ж" * 129,
+        "x" * 254,
+    ]
 )
 
 

@@ -346,9 +346,7 @@ CLEARED = f'{COOKIE}=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Path=/
 
 
 @pytest.mark.parametrize("path", ["/api/auth/refresh", "/api/auth/logout"])
-def test_a_cookie_whose_token_is_dead_is_cleared(
-    api: Api, forge: Forge, clock: HandClock, path: str
-) -> None:
+def test_a_cookie_whose_token_is_dead_is_cleared(api: Api, forge: Forge, clock: HandClock, path: str) -> None:
     ended, expired = api.token(), api.token()
     api.post("/api/auth/logout", ended)
     clock.now += 604800 + 61
@@ -365,7 +363,9 @@ def test_a_cookie_that_may_be_good_yet_is_kept(api: Api, forge: Forge, clock: Ha
     token = api.token()
     soon = forge.token({}, claims(iat=NOW + 120, exp=NOW + 900))
     for cookie, authorization in ((soon, None), (token, "Bearer garbage")):
-        headers = {"Cookie": f"{COOKIE}={cookie}"} | ({"Authorization": authorization} if authorization else {})
+        headers = {"Cookie": f"{COOKIE}={cookie}"} | (
+            {"Authorization": authorization} if authorization else {}
+        )
         result = api.client.simulate_post("/api/auth/refresh", headers=headers)
         problem(result, 401)
         assert "set-cookie" not in result.headers

@@ -30,7 +30,9 @@ class Model:
     over: set[str] = field(default_factory=set)  # expired, and seen so
     ended: set[str] = field(default_factory=set)
     issued: dict[str, int] = field(default_factory=dict)  # when the newest token that is known was
-    closed: dict[str, tuple[int, int]] = field(default_factory=dict)  # up to which `iat`, and `exp`, all is over
+    closed: dict[str, tuple[int, int]] = field(
+        default_factory=dict
+    )  # up to which `iat`, and `exp`, all is over
     emails: dict[str, str] = field(default_factory=dict)
     left: Counter[tuple[str, int]] = field(default_factory=Counter)  # by version and minute
 

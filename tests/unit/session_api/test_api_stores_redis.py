@@ -1,8 +1,8 @@
 """What is Redis' alone: what happens to a server, to its memory, and in a cluster. The servers are real."""
 
 import signal
-from pathlib import Path
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
