@@ -39,6 +39,7 @@ def test_settings() -> None:
         "schema": 1,
         "issuer": "bgctl",
         "leeway": 60,
+        "token_longest": 604800,
         "secure_cookies": True,
         "pin_idle": 1800,
         "state_file": "/state/state.json",
