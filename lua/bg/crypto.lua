@@ -124,7 +124,8 @@ local unfit = {
         if C.EVP_PKEY_get_id(key) ~= EC or curve(key) ~= "prime256v1" then
             return "not a P-256 key"
         end
-        return (#der ~= P256_BYTES or byte(der, P256_POINT) ~= 4) and "a P-256 key whose point is not written out" or nil
+        local is_written_out = #der == P256_BYTES and byte(der, P256_POINT) == 4
+        return not is_written_out and "a P-256 key whose point is not written out" or nil
     end,
     RS256 = function(key)
         if C.EVP_PKEY_get_id(key) ~= RSA then

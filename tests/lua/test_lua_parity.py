@@ -33,15 +33,13 @@ VALUES = [
 ]
 NAMES = ["exp", "iat", "nbf", "iss", "deploymentVersion", "sid", "sub", "userId", "email", "other"]
 NAMES += ["alg", "kid", "crit", "enc", "b64", "typ"]
-# JSON numbers: those of every size, those that Python and LuaJIT might read differently, and those near a verdict.
+# JSON numbers: of every size, such as Python and LuaJIT might read differently, and those near a verdict.
 NUMBERS = (
     st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,8})?", fullmatch=True)
     | st.builds(
         "{}{}e{}{}".format,
         st.sampled_from(["", "-"]),
-        st.sampled_from(
-            ["0", "0.0", "1", "0.1", "18", "1.8", "9" * 400, "0." + "0" * 900 + "1"]
-        ),
+        st.sampled_from(["0", "0.0", "1", "0.1", "18", "1.8", "9" * 400, "0." + "0" * 900 + "1"]),
         st.sampled_from(["", "+", "-"]),
         st.sampled_from(
             ["0", "5", "9", "09", "0009", "00009", "308", "309", "900", "9999", "10000", "1048575"]

@@ -85,6 +85,14 @@ def test_the_proxy_remembers_for_as_long_as_it_matters(idle: str, window: int, e
     assert (settings["active_window"], settings["held_every"]) == (window, every)
 
 
+def test_the_life_of_tokens_is_one_setting() -> None:
+    day = EXAMPLE.replace('longest = "7d"', 'longest = "1d"').replace(
+        'idle_timeout = "30m"', 'idle_timeout = "off"'
+    )
+    settings = json.loads(render.settings(config.parse(day)))
+    assert (settings["token_longest"], settings["active_window"]) == (86400, 86400)
+
+
 def test_an_issuer_is_escaped() -> None:
     odd = config.parse(EXAMPLE.replace('issuer = "bgctl"', 'issuer = "a \\"quoted\\" \\\\ one"'))
     assert json.loads(render.settings(odd))["issuer"] == 'a "quoted" \\ one'
