@@ -78,7 +78,7 @@ def _check_life(config: Config, compose: Compose, path: Path) -> None:
     """A session API that is not told how long tokens last would sign such as the proxy refuses."""
     longest = int(config.tokens.longest)
     for service, shared in config.shared.items():
-        if shared.address == config.sessions.address and longest != Tokens().longest:
+        if shared.address == config.sessions.address and longest != int(Tokens().longest):
             told = compose.services[service].variable(LIFE)
             if told != str(longest):
                 why = f"[tokens] longest is {longest} s there; add to its environment {LIFE}: ${{{LIFE}}}"
