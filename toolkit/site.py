@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import config, enginefile, envfile, history, lock, statefile
+from toolkit.atomic import NotSynced
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.state import State
 from toolkit.ui import UI
@@ -73,14 +74,24 @@ class Site:
     def save(self, new: State) -> State:
         """Writes a state that a transition gave; one that is on disk already is left alone."""
         if not self.state_path.exists() or self.state() != new:
-            statefile.write(self.state_path, new)
+            with self._in_place():
+                statefile.write(self.state_path, new)
         return new
 
     def env(self) -> dict[str, str]:
         return envfile.load(self.env_path)
 
     def set_env(self, key: str, value: str) -> None:
-        envfile.set_value(self.env_path, key, value)
+        with self._in_place():
+            envfile.set_value(self.env_path, key, value)
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """What is written holds, so the work goes on, also where a power cut might undo it."""
+        try:
+            yield
+        except NotSynced as error:
+            self.ui.warn(str(error))
 
     def compose_env(self, blue: str, green: str) -> dict[str, str]:
         """What the compose file is interpolated with, over the env file."""
@@ -121,7 +132,9 @@ class Site:
         if dry_run:
             yield
             return
-        with lock.held(self.state_dir, self.command, self.now(), wait):
+        with lock.held(self.state_dir, self.command, self.now(), wait) as killed:
+            if killed:
+                self._record_killed(killed)
             start, before = time.monotonic(), self._state_or_none()
             try:
                 yield
@@ -131,6 +144,27 @@ class Site:
                 self._record_failure(what, before, start, error)
                 raise
             self._record(what, before, start, "done", "")
+
+    def _record_killed(self, last: lock.Holder) -> None:
+        """The line that the one before could not add itself."""
+        now = self._state_or_none()
+        release = now.deployment if now else None
+        entry = history.Entry(
+            last.since,
+            last.user,
+            last.command,
+            last.command,
+            release.old if release else None,
+            release.new if release else None,
+            now.generation if now else None,
+            0,
+            "interrupted",
+            f"it ended without a word (pid {last.pid}): killed, or the machine stopped",
+        )
+        try:
+            history.append(self.history_path, entry)
+        except Failed as error:
+            self.ui.warn(str(error))
 
     def _record_failure(self, what: str, before: State | None, start: float, error: BaseException) -> None:
         outcome = "refused" if isinstance(error, Refused) else "failed"
