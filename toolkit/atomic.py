@@ -22,7 +22,7 @@ def write(
     mode: int = 0o644,
     owner: Owner | None = None,
 ) -> None:
-    """Raises Failed, with the old file intact, when the disk is full or broken; NotSynced with the new one there.
+    """Raises Failed, with the old file intact, when the disk is full or broken; NotSynced once it is new.
 
     `like` gives mode and owner; without it the file has `mode`, and is ours or `owner`'s. There is one writer
     (the lock), so the temporary name is fixed: a killed run's leftover is overwritten.

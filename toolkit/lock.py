@@ -1,10 +1,10 @@
 """One bgctl at a time per project.
 
 The lock is a flock on `state/lock`, which only the owner of the state directory and its group may open: other
-users of this machine cannot take it, as they could take one on the directory, which containers have to read. It
-dies with its owner. A lock file that is deleted admits nobody: who has the lock marks the directory as well
-(toolkit.presence). `holder.json` tells the second one who the first is, and the next one whether the last one came
-to its end.
+users of this machine cannot take it, as they could take one on the directory, which containers have to read.
+It dies with its owner. A lock file that is deleted admits nobody: who has the lock marks the directory as
+well (toolkit.presence). `holder.json` tells the second one who the first is, and the next one whether the
+last one came to its end.
 """
 
 import fcntl

@@ -1,7 +1,8 @@
 """Marks a directory as one in which a bgctl is at work, for whoever finds the lock file gone.
 
-The mark is a shared flock on the directory. Any user of the machine may put one there, so a mark counts only when
-its process belongs to root, to us, or to the owner of the directory. Where the kernel shows no locks there is none.
+The mark is a shared flock on the directory. Any user of the machine may put one there, so a mark counts only
+when its process belongs to root, to us, or to the owner of the directory. Where the kernel shows no locks
+there is none.
 """
 
 import fcntl

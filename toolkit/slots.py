@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from toolkit import health, ports
 from toolkit.compose import Compose
 from toolkit.config import Service
-from toolkit.errors import Failed, Refused
+from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.site import Site
 from toolkit.state import State
 from toolkit.values import Address
@@ -63,11 +63,35 @@ def answers(address: Address, path: str, version: str | None) -> bool:
     return any(health.probe(address, path, version) is None for _ in range(3))
 
 
+def watch_over(site: Site, now: State) -> None:
+    """The engine restarts green for as long as it has sessions, as it does blue.
+
+    Best effort, and after the routing: an engine that hangs must not keep a switch or a rollback from it.
+    """
+    wanted = has_sessions(now)
+    for name, _, _ in members(site, "green"):
+        try:
+            site.engine.keep_running(name, wanted)
+        except BgctlError as error:
+            if wanted:
+                site.ui.warn(f"{error}; next: {error.next}" if error.next else str(error))
+
+
+def has_sessions(now: State) -> bool:
+    """Whether green is production: a candidate and a preview are not."""
+    return now.slots.green.state != "maint" and now.phase != "preview"
+
+
 def stop(site: Site, slot: str) -> str:
     """SIGTERM, the grace, then removal. Nothing to stop is fine."""
     for name, _, _ in members(site, slot):
         site.engine.remove(name, site.config.drain.stop_grace)
     return f"{slot} is stopped"
+
+
+def dead(site: Site, slot: str) -> bool:
+    """Whether the engine does not run all of it, and will not by itself."""
+    return any(site.engine.dead(name) for name, _, _ in members(site, slot))
 
 
 def absent(site: Site, slot: str) -> bool:

@@ -160,7 +160,14 @@ def _store(site: Site, found: Compose) -> list[Step]:
 
 def _slot(site: Site, slot: str, version: str) -> Step:
     what = f"start {slot} on {version}"
-    return Step(f"start-{slot}", what, lambda: slots.start(site, slot, version))
+    return Step(f"start-{slot}", what, lambda: start_slot(site, slot, version))
+
+
+def start_slot(site: Site, slot: str, version: str) -> str:
+    note = slots.start(site, slot, version)
+    if slot == "green":
+        slots.watch_over(site, site.state())
+    return note
 
 
 def start_shared(site: Site, name: str) -> str:

@@ -11,6 +11,7 @@ def run(site: Site, version: str | None, dry_run: bool = False) -> None:
     version = version or from_env(site)
     with site.change(f"up-green {version}", dry_run):
         now = site.state()
+        check_serving(site, now, version)
         target = state.candidate(now, version, site.now())
         check(site, now, version, pull=not dry_run)
         if target == now and not dry_run and not slots.fault(site, "green", version):
@@ -37,6 +38,13 @@ def record(site: Site, target: State, version: str) -> str:
     site.set_env("VERSION", version)
     site.save(target)
     return f"generation {target.generation}: {slots.describe(target)}"
+
+
+def check_serving(site: Site, now: State, version: str) -> None:
+    """Raises Refused where green has this version's sessions already, and is down: no candidate any more."""
+    serving = slots.has_sessions(now) and now.slots.green.version == version
+    if serving and (problem := slots.fault(site, "green", version)):
+        raise Refused(f"green serves {version} already, and is down", problem, "bgctl up")
 
 
 def check(site: Site, now: State, version: str, pull: bool) -> None:
