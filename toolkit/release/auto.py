@@ -76,7 +76,7 @@ def revive(site: Site, before: State) -> State:
         return before
     problem = slots.fault(site, "green", version) or "it did not answer"
     if not slots.dead(site, "green"):
-        raise Down("green is down", problem, BRING_BACK)
+        raise Down("green is not healthy", problem, BRING_BACK)
     with site.change("start green"):
         if site.state() != before:
             return site.state()  # another bgctl was first
