@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolkit import config, envfile, gate, ports, render, slots
+from toolkit import config, envfile, gate, key_mounts, ports, render, slots
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.release import certificates, up
 from toolkit.site import Site
@@ -78,6 +78,9 @@ def _engine(site: Site) -> str:
 
 def _compose(site: Site) -> str:
     found = site.compose(_environment(site))
+    mounts = list(key_mounts.of(found, site.root, site.keys_dir))
+    if advice := key_mounts.advice(mounts, site.compose_path):
+        raise NotYet("a key that is replaced is not noticed", advice, "edit the compose file, then: bgctl up")
     command = " ".join(site.engine.commands.compose)
     return f"{command}: {len(found.services)} services, on the ports of bgctl.toml"
 

@@ -16,6 +16,12 @@ class ComposeService(Struct, frozen=True):
     network_mode: str | None = None
     ports: list[Any] = []
     build: Any = None  # how its image is made: a folder, or a table
+    volumes: list[Any] | None = None
+
+    @property
+    def mounted(self) -> set[str]:
+        """What of the host is mounted, or names of volumes, from either form that compose commands print."""
+        return {source for volume in self.volumes or [] if (source := mounted(volume))}
 
     @property
     def published(self) -> set[str]:
@@ -35,6 +41,13 @@ class Compose(Struct, frozen=True):
 
     def image(self, service: str) -> str:
         return self.services[service].image
+
+
+def mounted(volume: object) -> str | None:
+    if isinstance(volume, dict):
+        source = volume.get("source")
+        return source if isinstance(source, str) else None
+    return str(volume).partition(":")[0]
 
 
 def published(port: object) -> str | None:

@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from session_api import key_files
 from toolkit import config, enginefile, envfile, history, lock, statefile
 from toolkit.atomic import NotSynced
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
@@ -36,6 +37,7 @@ class Site:
         self.engine_path = self.state_dir / "engine"
         self.history_path = self.state_dir / "history.jsonl"
         self.keys_dir = self.root / "keys"
+        self.secret_path = partial(key_files.find, self.keys_dir)
         self.data_dir = self.root / "data"
         self.proxy_dir = self.root / "proxy"
         self.compose_path = self.root / self.config.project.compose_file
@@ -57,7 +59,7 @@ class Site:
     def sessions(self) -> "Sessions":
         from toolkit.sessions import Sessions
 
-        return Sessions(self.config.sessions.address, self.keys_dir / "admin.key")
+        return Sessions(self.config.sessions.address, self.secret_path("admin.key"))
 
     @staticmethod
     def now() -> datetime:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from toolkit import health, ports
+from toolkit import health, key_mounts, ports
 from toolkit.compose import Compose
 from toolkit.config import Service
 from toolkit.errors import BgctlError, Failed, Refused
@@ -140,7 +140,10 @@ def check_images(site: Site, compose: Compose, services: list[str], pull: bool) 
 def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> None:
     """Raises Refused unless a slot could be started on `version`."""
     names = [name for name, _, _ in members(site, slot)]
-    check_images(site, site.compose(env_with(site, slot, version)), names, pull)
+    found = site.compose(env_with(site, slot, version))
+    mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in names]
+    key_mounts.check(mounts, site.keys_dir, site.compose_path)
+    check_images(site, found, names, pull)
 
 
 def check_port(site: Site, service: str, address: Address) -> None:

@@ -1,4 +1,4 @@
-"""Key files that are replaced while the proxy runs (threat 89): by rename, as editors and secret managers do it."""
+"""Key files that are replaced by rename while the proxy runs (threat 89)."""
 
 from __future__ import annotations
 

@@ -1,14 +1,16 @@
 """`bgctl up`: from nothing, or after a reboot, to what the state says."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from toolkit import enginefile, gate, slots, state
+from session_api import key_files
+from toolkit import enginefile, gate, key_mounts, slots, state
 from toolkit.compose import Compose
 from toolkit.config import SLOTS
 from toolkit.errors import Failed, Refused
+from toolkit.key_mounts import Mount
 from toolkit.proxy import reachable
 from toolkit.release import certificates, reload
 from toolkit.release.steps import Step, walk
@@ -32,7 +34,7 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
     target = site.state() if site.state_path.exists() else _first_state(site)
     found = check(site, target, pull)
     return [
-        Step("keys", "make the keys that are missing", lambda: make_keys(site), lambda: keys_wanted(site)),
+        Step("keys", *keys_step(site, list(key_mounts.of(found, site.root, site.keys_dir)))),
         Step("folders", "make the folders, let the containers read them", lambda: make_folders(site)),
         Step(
             "state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not adopted(site)
@@ -71,6 +73,10 @@ def check(site: Site, target: State, pull: bool) -> Compose:
         services += site.config.shared
     env = site.compose_env(blue or "", target.slots.green.version or blue or "")
     found = site.compose(env)
+    mounts = list(key_mounts.of(found, site.root, site.keys_dir))
+    key_mounts.check(mounts, site.keys_dir, site.compose_path, moves=True)
+    if advice := key_mounts.advice(mounts, site.compose_path):
+        site.ui.warn(f"a key that is replaced is not noticed before its container is: {advice}")
     slots.check_images(site, found, services, pull)
     for service, address in slots.addresses(site, versions):
         if service in services:
@@ -97,18 +103,31 @@ def keys_exist(site: Site) -> bool:
     return (site.keys_dir / "verify" / "keyring.json").exists()
 
 
-def keys_wanted(site: Site) -> bool:
+def keys_step(site: Site, mounts: list[Mount]) -> tuple[str, Callable[[], str], Callable[[], bool]]:
+    """What to do, the doing, and whether there is anything to do.
+
+    Keys stay where a compose file from before has them mounted from.
+    """
+    stay = any(mount.single for mount in mounts)
+    what = "make the keys that are missing, and give each its folder"
+    return what, lambda: make_keys(site, stay), lambda: keys_wanted(site, stay)
+
+
+def keys_wanted(site: Site, stay: bool) -> bool:
     from session_api import keyring
 
-    return not keys_exist(site) or bool(keyring.missing(site.keys_dir))
+    moving = not stay and key_files.unmoved(site.keys_dir)
+    return not keys_exist(site) or bool(moving or keyring.missing(site.keys_dir))
 
 
-def make_keys(site: Site) -> str:
+def make_keys(site: Site, stay: bool) -> str:
     from session_api import keyring
 
+    moved = [] if stay else keyring.move(site.keys_dir, owner=site.owner)
     if keys_exist(site):
         made = keyring.complete(site.keys_dir, owner=site.owner)
-        return f"made {', '.join(made)} in {site.keys_dir.name}/"
+        parts = [f"{did} {', '.join(names)}" for did, names in (("moved", moved), ("made", made)) if names]
+        return f"{'; '.join(parts)} in {site.keys_dir.name}/"
     key = keyring.create(site.keys_dir, owner=site.owner)
     return f"made {key.kid} ({key.alg}) in {site.keys_dir.name}/; keep a copy"
 
