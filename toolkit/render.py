@@ -59,7 +59,7 @@ def settings(config: Config) -> bytes:
         "issuer": config.tokens.issuer,
         "leeway": int(config.tokens.leeway),
         "secure_cookies": config.proxy.secure_cookies,
-        "pin_idle": int(config.proxy.pin_idle),
+        "pin_idle": int(config.pin_idle),
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
         "pin_key_file": "/keys/pin/pin.secret",
@@ -106,7 +106,7 @@ def peers(config: Config) -> list[dict[str, str]]:
 def active_window(config: Config) -> int:
     """Seconds for which the proxy remembers whom it has seen: as long as that can matter to anybody."""
     idle = config.sessions.idle_timeout or TOKEN_LIFE
-    return int(max(idle, config.drain.migrate_idle, config.proxy.pin_idle))
+    return int(max(idle, config.drain.migrate_idle, config.pin_idle))
 
 
 def held_every(config: Config) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from toolkit import health, key_mounts, ports
+from toolkit import health, idle, key_mounts, ports
 from toolkit.compose import Compose
 from toolkit.config import Service
 from toolkit.errors import BgctlError, Failed, Refused
@@ -80,6 +80,18 @@ def watch_over(site: Site, now: State) -> None:
 def has_sessions(now: State) -> bool:
     """Whether green is production: a candidate and a preview are not."""
     return now.slots.green.state != "maint" and now.phase != "preview"
+
+
+def watch_idle(site: Site, names: Iterable[str], shared: bool = False, believe: bool = False) -> idle.Watch:
+    """Begins to measure how long the services of these slots, and shared ones, keep idle connections."""
+    services = [
+        (name, address, str(each.health)) for slot in names for name, each, address in members(site, slot)
+    ]
+    if shared:
+        services += [
+            (name, each.at("address"), str(each.health)) for name, each in site.config.shared.items()
+        ]
+    return idle.Watch(services, site.config.proxy.upstream_keepalive, believe)
 
 
 def stop(site: Site, slot: str) -> str:

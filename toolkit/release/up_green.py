@@ -26,11 +26,19 @@ def steps(site: Site, target: State, version: str) -> list[Step]:
         Step(
             "start-green",
             f"start green on {version} and prove it",
-            lambda: slots.start(site, "green", version),
+            lambda: start(site, version),
             undo=lambda: slots.stop(site, "green"),
         ),
         Step("record", "note the candidate", lambda: record(site, target, version)),
     ]
+
+
+def start(site: Site, version: str) -> str:
+    """Also tells whether it closes idle connections too early, which is no reason to stop here."""
+    note = slots.start(site, "green", version)
+    for advice in slots.watch_idle(site, ["green"], believe=True).wait():
+        site.ui.warn(advice)
+    return note
 
 
 def record(site: Site, target: State, version: str) -> str:
