@@ -192,12 +192,17 @@ def complete(directory: Path, *, owner: Owner | None = None) -> list[str]:
 def move(directory: Path, *, owner: Owner | None = None) -> list[str]:
     """Give each shared key a folder of its own; returns the names of those that had none. Raises OSError.
 
-    One rename for each: what an interrupted call left is moved by the next.
+    A link stays where each was: containers from before have that place mounted, and may be restarted.
     """
     moved = key_files.unmoved(directory)
     for name in moved:
-        _make_directory(key_files.place(directory, name).parent, owner)
-        key_files.former_place(directory, name).rename(key_files.place(directory, name))
+        here, there = key_files.place(directory, name), key_files.former_place(directory, name)
+        _make_directory(here.parent, owner)
+        link = there.with_name(f".{name}.new")
+        link.unlink(missing_ok=True)
+        link.symlink_to(here.relative_to(directory))
+        os.link(there, here)
+        link.replace(there)
     return moved
 
 

@@ -41,19 +41,12 @@ def check(mounts: list[Mount], keys: Path, path: Path, moves: bool = False) -> N
 
     `moves`: keys that have no folder yet are about to get theirs.
     """
-    singles = [mount for mount in mounts if mount.single]
-    stay = bool(singles)
-    for mount in singles:
-        if not key_files.former_place(keys, mount.name).is_file():
-            raise Refused(_where(mount, path), "the key has a folder, or is yet to be made", mount.mend)
     for mount in mounts:
-        if mount.single or key_files.find(keys, mount.name) == key_files.place(keys, mount.name):
-            continue
-        if stay:
-            why = f"{mount.service} wants its folder: all services must mount the folders, or none"
-            raise Refused(_where(singles[0], path), why, singles[0].mend)
-        if not moves:
-            raise Refused(f"keys/{mount.name} has no folder yet", f"{mount.service} mounts that", "bgctl up")
+        name = mount.name
+        if mount.single and not key_files.former_place(keys, name).is_file():
+            raise Refused(_where(mount, path), "that key lies in a folder of its own", mount.mend)
+        if not mount.single and not moves and name in key_files.unmoved(keys):
+            raise Refused(f"keys/{name} has no folder yet", f"{mount.service} mounts that", "bgctl up")
 
 
 def advice(mounts: list[Mount], path: Path) -> str:

@@ -1,7 +1,7 @@
 """`bgctl up`: from nothing, or after a reboot, to what the state says."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,7 +10,6 @@ from toolkit import enginefile, gate, key_mounts, slots, state
 from toolkit.compose import Compose
 from toolkit.config import SLOTS
 from toolkit.errors import Failed, Refused
-from toolkit.key_mounts import Mount
 from toolkit.proxy import reachable
 from toolkit.release import certificates, reload
 from toolkit.release.steps import Step, walk
@@ -34,7 +33,12 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
     target = site.state() if site.state_path.exists() else _first_state(site)
     found = check(site, target, pull)
     return [
-        Step("keys", *keys_step(site, list(key_mounts.of(found, site.root, site.keys_dir)))),
+        Step(
+            "keys",
+            "make the keys that are missing, and give each its folder",
+            lambda: make_keys(site),
+            lambda: keys_wanted(site),
+        ),
         Step("folders", "make the folders, let the containers read them", lambda: make_folders(site)),
         Step(
             "state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not adopted(site)
@@ -103,27 +107,17 @@ def keys_exist(site: Site) -> bool:
     return (site.keys_dir / "verify" / "keyring.json").exists()
 
 
-def keys_step(site: Site, mounts: list[Mount]) -> tuple[str, Callable[[], str], Callable[[], bool]]:
-    """What to do, the doing, and whether there is anything to do.
-
-    Keys stay where a compose file from before has them mounted from.
-    """
-    stay = any(mount.single for mount in mounts)
-    what = "make the keys that are missing, and give each its folder"
-    return what, lambda: make_keys(site, stay), lambda: keys_wanted(site, stay)
-
-
-def keys_wanted(site: Site, stay: bool) -> bool:
+def keys_wanted(site: Site) -> bool:
     from session_api import keyring
 
-    moving = not stay and key_files.unmoved(site.keys_dir)
-    return not keys_exist(site) or bool(moving or keyring.missing(site.keys_dir))
+    keys = site.keys_dir
+    return not keys_exist(site) or bool(keyring.missing(keys) or key_files.unmoved(keys))
 
 
-def make_keys(site: Site, stay: bool) -> str:
+def make_keys(site: Site) -> str:
     from session_api import keyring
 
-    moved = [] if stay else keyring.move(site.keys_dir, owner=site.owner)
+    moved = keyring.move(site.keys_dir, owner=site.owner)
     if keys_exist(site):
         made = keyring.complete(site.keys_dir, owner=site.owner)
         parts = [f"{did} {', '.join(names)}" for did, names in (("moved", moved), ("made", made)) if names]

@@ -217,6 +217,7 @@ def test_89_keys_from_before_move_into_folders(new_keys: Path) -> None:
     assert keys.admin_key == held["admin.key"].encode().strip()
     for name in key_files.NAMES:
         assert key_files.place(new_keys, name).parent.stat().st_mode & 0o777 == 0o750
+        assert key_files.former_place(new_keys, name).readlink() == Path(key_files.FOLDERS[name]) / name
 
 
 def test_43_a_folder_that_cannot_be_synced_ends_no_rotation(

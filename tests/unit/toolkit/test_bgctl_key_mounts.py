@@ -35,16 +35,10 @@ def volumes(service: str, single: bool, form: str, root: Path) -> list[object]:
     return found
 
 
-def compose(root: Path, single: bool, form: str = "text", only: str | None = None) -> Compose:
-    """`only`: the one service that mounts its keys in the other way."""
+def compose(root: Path, single: bool, form: str = "text") -> Compose:
     names = ("proxy", "session-api", "frontend-blue", "frontend-green")
     return Compose(
-        {
-            name: ComposeService(
-                "x:1", "host", volumes=volumes(name, single is not (name == only), form, root)
-            )
-            for name in names
-        }
+        {name: ComposeService("x:1", "host", volumes=volumes(name, single, form, root)) for name in names}
     )
 
 
@@ -106,13 +100,6 @@ def test_89_single_files_that_are_there_go_on_working(tmp_path: Path) -> None:
     )
 
 
-def test_89_both_ways_at_once_are_refused(tmp_path: Path) -> None:
-    put_former(tmp_path / "keys")
-    found = mounts(compose(tmp_path, False, only="frontend-blue"), tmp_path)
-    with pytest.raises(Refused, match=r"frontend-blue mounts the file keys/service\.key"):
-        key_mounts.check(found, tmp_path / "keys", PATH, moves=True)
-
-
 def test_89_a_folder_without_its_key_waits_for_up(tmp_path: Path) -> None:
     """Or the engine would make an empty folder, and the app would run without its key."""
     put_former(tmp_path / "keys")
@@ -131,7 +118,7 @@ class Mounting(FakeEngine):
 
 
 @pytest.mark.parametrize("single", [True, False])
-def test_89_up_gives_keys_their_folders_once_the_compose_file_has_them(
+def test_89_up_gives_keys_their_folders_and_older_compose_files_go_on_working(
     world: World, single: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.put("rest", READY, NONE)
@@ -141,13 +128,12 @@ def test_89_up_gives_keys_their_folders_once_the_compose_file_has_them(
     (world.root / "keys" / "admin.key").unlink()
     put_former(site.keys_dir)
     held = site.secret_path("pin.secret").read_text()
-    found = up.check(site, site.state(), pull=False)
-    _, do, needed = up.keys_step(site, mounts(found, world.root))
-    assert needed() is not single
-    if needed():
-        assert do().startswith("moved pin.secret, service.key, admin.key, proxy.key in keys/")
-    assert (key_files.unmoved(site.keys_dir) == []) is not single
+    up.check(site, site.state(), pull=False)
+    assert up.keys_wanted(site)
+    assert up.make_keys(site) == "moved pin.secret, service.key, admin.key, proxy.key in keys/"
+    assert not up.keys_wanted(site)
+    assert site.secret_path("pin.secret") == key_files.place(site.keys_dir, "pin.secret")
     assert site.secret_path("pin.secret").read_text() == held
-    assert not needed()
     assert ("a key that is replaced is not noticed" in capsys.readouterr().err) is single
+    up.check(site, site.state(), pull=False)
     slots.check_slot_images(site, "blue", "1.6.7", pull=False)
