@@ -9,13 +9,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-        if self.state_path.exists() and self.state() == new:
-            return new
-        lasting = lineage.shorten(new.lineage, self.now(), self.config.tokens.longest)
-        written = replace(new, lineage=lasting)
-        with self._in_place():
-            statefile.write(self.state_path, written)
-        return written
+from msgspec.structs import replace
+
+from session_api import key_files
+from toolkit import config, enginefile, envfile, history, lineage, lock, statefile
+from toolkit.atomic import NotSynced
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.state import State
 from toolkit.ui import UI
@@ -79,19 +77,13 @@ class Site:
 
     def save(self, new: State) -> State:
         """Writes a state that a transition gave; one that is on disk already is left alone."""
-<<<<<<< HEAD
-        if not self.state_path.exists() or self.state() != new:
-            with self._in_place():
-                statefile.write(self.state_path, new)
-        return new
-=======
         if self.state_path.exists() and self.state() == new:
             return new
         lasting = lineage.shorten(new.lineage, self.now(), self.config.tokens.longest)
         written = replace(new, lineage=lasting)
-        statefile.write(self.state_path, written)
+        with self._in_place():
+            statefile.write(self.state_path, written)
         return written
->>>>>>> main
 
     def env(self) -> dict[str, str]:
         return envfile.load(self.env_path)
