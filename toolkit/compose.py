@@ -27,6 +27,13 @@ class ComposeService(Struct, frozen=True):
         pairs = found if isinstance(found, dict) else dict(line.partition("=")[::2] for line in found)
         return None if pairs.get(name) is None else str(pairs[name])
 
+    volumes: list[Any] | None = None
+
+    @property
+    def mounted(self) -> set[str]:
+        """What of the host is mounted, or names of volumes, from either form that compose commands print."""
+        return {source for volume in self.volumes or [] if (source := mounted(volume))}
+
     @property
     def published(self) -> set[str]:
         return {address for port in self.ports if (address := published(port))}
@@ -45,6 +52,13 @@ class Compose(Struct, frozen=True):
 
     def image(self, service: str) -> str:
         return self.services[service].image
+
+
+def mounted(volume: object) -> str | None:
+    if isinstance(volume, dict):
+        source = volume.get("source")
+        return source if isinstance(source, str) else None
+    return str(volume).partition(":")[0]
 
 
 def published(port: object) -> str | None:

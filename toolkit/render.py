@@ -59,11 +59,11 @@ def settings(config: Config) -> bytes:
         "leeway": int(config.tokens.leeway),
         "token_longest": int(config.tokens.longest),
         "secure_cookies": config.proxy.secure_cookies,
-        "pin_idle": int(config.proxy.pin_idle),
+        "pin_idle": int(config.pin_idle),
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
-        "pin_key_file": "/keys/pin.secret",
-        "proxy_key_file": "/keys/proxy.key",
+        "pin_key_file": "/keys/pin/pin.secret",
+        "proxy_key_file": "/keys/proxy/proxy.key",
         "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
         "api": str(config.sessions.address),
         "control": str(config.proxy.control),
@@ -106,7 +106,7 @@ def peers(config: Config) -> list[dict[str, str]]:
 def active_window(config: Config) -> int:
     """Seconds for which the proxy remembers whom it has seen: as long as that can matter to anybody."""
     idle = config.sessions.idle_timeout or config.tokens.longest
-    return int(max(idle, config.drain.migrate_idle, config.proxy.pin_idle))
+    return int(max(idle, config.drain.migrate_idle, config.pin_idle))
 
 
 def held_every(config: Config) -> int:

@@ -95,7 +95,7 @@ end
 function _M.init_worker()
     sync()
     every(STATE_SECONDS, sync)
-    every(KEYS_SECONDS, credentials.sync_keys)
+    every(KEYS_SECONDS, function() credentials.sync_keys(ngx.now()) end)
     every(ACTIVITY_SECONDS, activity.tick)
     every(REPORT_SECONDS, report.catch_up)
     every(FORGET_SECONDS, function() figures.forget(router.state.value, ngx.now()) end)

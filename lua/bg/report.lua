@@ -3,16 +3,16 @@
 -- everything anew.
 
 local cjson = require("cjson.safe")
-local files = require("bg.files")
 local metrics = require("bg.metrics")
 local outbox = require("bg.outbox")
 local post = require("bg.post")
+local secret_file = require("bg.secret_file")
 local seen = require("bg.seen")
 local timestamp = require("bg.timestamp")
 
 local ngx = ngx
 local concat = table.concat
-local format, sub = string.format, string.sub
+local find, format, sub = string.find, string.format, string.sub
 local ipairs, pairs, tostring = ipairs, pairs, tostring
 local floor, min = math.floor, math.min
 local exiting = ngx.worker.exiting
@@ -27,14 +27,23 @@ local DELIVERED = metrics.series("bgctl_activity_delivered_total")
 
 local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery
 
-local settings, gauges
+local settings, gauges, key_file
 local sending = false
 
 local _M = {}
 
+-- As the session API takes it: one line of at least 32 letters, without blanks.
+local function proxy_key(text)
+    if #text < 32 or find(text, "[^!-~]") then
+        return nil, "not one line of at least 32 characters without blanks"
+    end
+    return text
+end
+
 --- Begins; `given` are the settings (bg.settings), `count_by_version()` gives the gauges that go with a report.
 function _M.init(given, count_by_version)
     settings, gauges = given, count_by_version
+    key_file = secret_file.new(settings.proxy_key_file, proxy_key)
 end
 
 local function row_of(key)
@@ -113,7 +122,8 @@ end
 -- the error log each second. A worker that is leaving may find that listener closed already, and goes straight there.
 -- nil when the report was taken, else why not, and its status, if it has one.
 local function deliver(sessions, gone)
-    local key, err = files.secret(settings.proxy_key_file)
+    key_file:poll()
+    local key, err = key_file.value, key_file.why
     if not key then
         return err
     end
@@ -201,6 +211,11 @@ function _M.catch_up()
     if ngx.worker.id() == 0 and not exiting() and outbox.length() > 0 then
         _M.send()
     end
+end
+
+--- Why the newest key on disk is not the one in use, as this worker knows it; nil when it is.
+function _M.fault()
+    return key_file.why and key_file.name .. ": " .. key_file.why
 end
 
 --- How the reporting goes, for the control listener.

@@ -277,7 +277,7 @@ def test_49_the_back_door_is_for_the_proxy_alone(site):
         assert requests.post(f"{site.url}{path}", json=body, timeout=5).status_code in (400, 404, 405), path
     direct = f"{site.api_url}/internal/activity"
     assert requests.post(direct, json=body, timeout=5).status_code == 401
-    admin = (site.directory / "keys" / "admin.key").read_text().strip()
+    admin = (site.directory / "keys" / "admin" / "admin.key").read_text().strip()
     with_another_key = requests.post(
         direct, json=body, headers={"Authorization": f"Bearer {admin}"}, timeout=5
     )

@@ -38,7 +38,10 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _duplicates(config)
 
 
-MAY_BE_OFF = {("drain", "deadline"), ("drain", "idle_timeout"), ("tls", "hsts"), ("canary", "max_p99")}
+MAY_BE_OFF = {
+    *(("drain", "deadline"), ("drain", "idle_timeout"), ("proxy", "pin_idle")),
+    *(("tls", "hsts"), ("canary", "max_p99")),
+}
 
 
 def _durations_that_are_off(config: Config) -> Iterator[tuple[Where, str]]:

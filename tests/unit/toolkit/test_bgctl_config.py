@@ -52,7 +52,7 @@ MISTAKES = [
     ('control = "127.0.0.1:9180"', 'control = "localhost:9180"', "write one like"),
     ('control = "127.0.0.1:9180"', "control = 9180", "expected text in quotes"),
     ('control = "127.0.0.1:9180"', 'control = "127.0.0.1:8080"', "already taken by proxy.listen"),
-    ('pin_idle = "30m"', 'pin_idle = "half an hour"', "is not a duration"),
+    ('pin_idle = "off"', 'pin_idle = "half an hour"', "is not a duration"),
     ('read_timeout = "60s"', 'read_timeout = "off"', "cannot be off"),
     ('leeway = "60s"', 'leeway = "1h"', "more than 5m"),
     ('longest = "7d"', 'longest = "4m"', "must be from 5m to 400d"),
