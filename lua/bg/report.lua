@@ -16,7 +16,7 @@ local min = math.min
 local exiting = ngx.worker.exiting
 
 local BATCH = 1000
-local PATH = "/internal/activity"
+local PATH = "/_bgctl/activity"
 local GONE = outbox.GONE
 local DELIVERED = metrics.series("bgctl_activity_delivered_total")
 
