@@ -110,7 +110,7 @@ function _M.take_in()
     end
     local var = ngx.var
     local client = client_of(var.binary_remote_addr)
-    local bytes = tonumber(var.content_length) or settings.max_body
+    local bytes = tonumber(var.http_content_length) or settings.max_body
     local entry = { refused = refused_at_once(bytes, client) }
     entries[name_of(var)] = entry
     if not entry.refused then

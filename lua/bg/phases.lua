@@ -264,7 +264,7 @@ function _M.held_slot()
 end
 
 -- What is wrong with a request that nginx itself has refused, by the status that it gave.
-local REFUSED = { [400] = "malformed", [413] = "large_body", [494] = "large_request_headers" }
+local REFUSED = { [400] = "malformed", [413] = "large_body", [431] = "large_request_headers" }
 
 -- Whether the last server that was asked has sent more than there is room for before its headers were over.
 local function are_headers_too_large(var)

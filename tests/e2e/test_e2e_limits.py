@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
 import http2
@@ -27,7 +27,7 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tmp_path_factory.mktemp("limits") / "project",
         tls=True,
         tls_more={"redirect": False},
-        proxy_more={"client_timeout": f"{PATIENT}s", "min_rate": "30m"},
+        proxy_more={"client_timeout": f"{PATIENT}s", "min_rate": "20m"},
         api_more={"connections": 4, "timeout": "2s"},
     ) as one:
         few_connections(one)
@@ -111,29 +111,45 @@ def status_of(connection: socket.socket) -> tuple[int, bool]:
             connection.sendall(b"x")
 
 
+def open_on_blue(stack: Stack) -> int:
+    number: int = stack.proxy_status()["slots"]["blue"]["open"]
+    return number
+
+
 def test_83_uploads_that_trickle_stop_no_others_and_end(bounded):
     """512 MB of room: one address may have half of it, and half of what is free stays free for smaller ones."""
     assert Upload(bounded, megabytes=8).finish() == (201, True, OLD)
     for _ in range(2):  # the second time: all of the room has come back
-        with ExitStack() as stack, ThreadPoolExecutor(10) as pool:
-            one = [stack.enter_context(trickling(bounded, "127.0.0.9")) for _ in range(6)]
-            of_one = pool.map(status_of, one)
-            eventually(lambda: bounded.proxy_status()["slots"]["blue"]["open"] == 2, "four are refused")
-            others = [stack.enter_context(trickling(bounded, f"127.0.0.{last}")) for last in (10, 11, 12)]
-            of_others = pool.map(status_of, others)
-            eventually(lambda: bounded.proxy_status()["slots"]["blue"]["open"] == 4, "one more is refused")
+        eventually(lambda: open_on_blue(bounded) == 0, "nothing is open")
+        with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
+
+            def taken(source: str, stack: ExitStack = stack, pool: ThreadPoolExecutor = pool) -> Future:
+                before = open_on_blue(bounded)
+                future = pool.submit(status_of, stack.enter_context(trickling(bounded, source)))
+                eventually(lambda: open_on_blue(bounded) == before + 1 or future.done(), "it is taken in")
+                return future
+
+            def refused(source: str) -> tuple[int, bool]:
+                with trickling(bounded, source) as connection:
+                    return status_of(connection)
+
+            first = [taken("127.0.0.9") for _ in range(2)]
+            assert [refused("127.0.0.9") for _ in range(4)] == [(429, True)] * 4
+            first += [taken("127.0.0.10"), taken("127.0.0.11")]
+            assert refused("127.0.0.12") == (503, True)
             assert Upload(bounded, megabytes=8).finish() == (201, True, OLD)
-            assert sorted(of_one) == [(408, False)] * 2 + [(429, True)] * 4
-            assert sorted(of_others) == [(408, False)] * 2 + [(503, True)]
-        eventually(lambda: bounded.proxy_status()["slots"]["blue"]["open"] == 0, "nothing is open")
+            assert [future.result() for future in first] == [(408, False)] * 4
     metrics = requests.get(f"{bounded.control_url}/metrics", timeout=10).text
     assert 'bgctl_errors_total{slot="blue"}' not in metrics, "the slot has not failed"
 
 
-def test_83_a_body_of_unknown_length_trickles(bounded):
+def test_83_a_body_of_unknown_length_trickles_in_a_worker_that_leaves(bounded):
     head = b"POST /api/files HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
     with opened(bounded, head) as connection:
         connection.settimeout(PATIENT / 10)
+        eventually(lambda: open_on_blue(bounded) == 1, "it is being read")
+        began = time.monotonic()
+        bounded.container("proxy").kill("SIGHUP")
         answer = ""
         while not answer:
             try:
@@ -141,6 +157,7 @@ def test_83_a_body_of_unknown_length_trickles(bounded):
             except TimeoutError:
                 connection.sendall(b"1\r\nx\r\n")
         assert answer.startswith("http/1.1 408 ")
+        assert time.monotonic() - began > PATIENT + 4, "as long as the largest may take"
 
 
 @pytest.mark.parametrize("path", ["/api/files", "/api/auth/token"])
@@ -156,7 +173,7 @@ def test_83_a_body_trickles_over_http_2(bounded, path):
         assert json.loads(client.body())["status"] == 408
 
 
-def with_timeout(future) -> None:
+def with_timeout(future: Future) -> None:
     """Waits for it, but not for long."""
     try:
         future.result(PATIENT / 10)
@@ -177,5 +194,5 @@ def test_a_body_that_grows_too_large_is_refused_and_leaves_nothing_behind(bounde
         answer = headers_of(connection)
         assert answer.startswith("http/1.1 413 ")
         assert "problem+json" in answer
-    eventually(lambda: bounded.proxy_status()["slots"]["blue"]["open"] == 0, "nothing is open")
+    eventually(lambda: open_on_blue(bounded) == 0, "nothing is open")
     assert Upload(bounded, megabytes=8).finish() == (201, True, OLD)

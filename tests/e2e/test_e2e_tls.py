@@ -347,15 +347,18 @@ def test_a_bad_certificate_changes_nothing(edge):
 
 
 def test_a_configuration_that_nginx_refuses_changes_nothing(edge):
-    path = edge.directory / "bgctl.toml"
+    path, settings = edge.directory / "bgctl.toml", edge.directory / "proxy" / "settings.json"
     good, files = path.read_text(), proxy_files(edge)
     try:
-        path.write_text(good.replace('routes = ["/"]', 'routes = ["/", "^~ /"]'))
+        path.write_text(good.replace('routes = ["/"]', 'routes = ["/", "/more/"]'))
+        settings.write_text("{")  # bgctl refuses what it can know; this is read by nginx alone
         said = edge.bgctl("reload", code=3).stderr
-        assert "duplicate location" in said
+        assert "the proxy refuses the new configuration" in said
+        assert "settings.json: not a JSON object" in said
+        assert proxy_files(edge) == {**files, "settings.json": b"{"}
     finally:
         path.write_text(good)
-    assert proxy_files(edge) == files
+        settings.write_bytes(files["settings.json"])
     assert edge.version_of(edge.visitor()) == OLD
 
 

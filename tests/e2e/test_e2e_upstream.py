@@ -157,7 +157,6 @@ def raw(stack, request):
     """The answer to a request as bytes, on a connection of its own."""
     with socket.create_connection(("127.0.0.1", stack.ports.proxy), timeout=10) as connection:
         connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
@@ -187,7 +186,7 @@ def test_100_a_request_without_host_has_one_for_the_app(proxied, app, line, host
     ],
 )
 def test_100_nothing_of_ours_is_reached_in_any_form(proxied, app, path, version):
-    host = "Host: x\r\n" if version == "1.1" else ""
+    host = "Host: x\r\nConnection: close\r\n" if version == "1.1" else ""
     answer = raw(proxied, f"POST {path} HTTP/{version}\r\n{host}Content-Length: 0\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert b"problem+json" not in answer, "the session API has not been asked"
