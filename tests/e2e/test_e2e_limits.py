@@ -117,7 +117,7 @@ def open_on_blue(stack: Stack) -> int:
 
 
 def test_83_uploads_that_trickle_stop_no_others_and_end(bounded):
-    """512 MB of room: one address may have half of it, and half of what is free stays free for smaller ones."""
+    """512 MB: one address may have half of it, and half of what is free stays free for smaller ones."""
     assert Upload(bounded, megabytes=8).finish() == (201, True, OLD)
     for _ in range(2):  # the second time: all of the room has come back
         eventually(lambda: open_on_blue(bounded) == 0, "nothing is open")

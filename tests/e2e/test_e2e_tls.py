@@ -117,7 +117,11 @@ def test_http3_with_its_host_and_its_session(edge):
     assert raw_headers(edge, "/")[-1] == ("alt-svc", f'h3=":{edge.ports.tls}"; ma=86400')
 
 
-UPGRADE = {"upgrade": "websocket", "sec-websocket-version": "13", "sec-websocket-key": "MDEyMzQ1Njc4OWFiY2RlZg=="}
+UPGRADE = {
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+}
 
 
 def open_requests(stack: Stack) -> tuple[int, int]:
@@ -126,7 +130,7 @@ def open_requests(stack: Stack) -> tuple[int, int]:
 
 
 def test_23_an_upgrade_is_http_1_1s_alone(edge):
-    """Not passed on in HTTP/2 and HTTP/3 (RFC 9113, 8.2.2; RFC 9114, 4.2), and nothing that a drain waits for."""
+    """Not passed on in HTTP/2 and HTTP/3 (RFC 9113, 8.2.2; RFC 9114, 4.2); no drain waits for it."""
 
     async def ask() -> int:
         async with http3.connection(edge.ports.tls, edge.ca) as client:

@@ -126,7 +126,10 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
         if re.match(r"(\S+ )?/_bgctl(/|$)", route):
             yield (*here, "routes"), f"{route!r} is the proxy's own; remove it"
         if re.search(r"//|/\.\.?(/|$)", route):
-            yield (*here, "routes"), f'{route!r} is no path that a request has; write it without "//", "." and ".."'
+            yield (
+                (*here, "routes"),
+                f'{route!r} is no path that a request has; write it without "//", "." and ".."',
+            )
 
 
 def _names_of_slots(config: Config) -> Iterator[tuple[Where, str]]:

@@ -77,6 +77,12 @@ MISTAKES = [
     ('key = ""', 'key = "a.pem"', "without its certificate"),
     ('key = ""', 'key = "../a.pem"', "a path below this folder"),
     ("http3 = false", "http3 = true", "needs TLS"),
+    ('header_size = "32k"', 'header_size = "65k"', "must be from 4k to 64k"),
+    ('header_size = "32k"', 'header_size = "3k"', "must be from 4k to 64k"),
+    ('timeout = "10s"', 'timeout = "off"', "cannot be off"),
+    ("connections = 250", "connections = 0", "services.session-api.connections"),
+    ("mirror = 0", "connections = 9", "is for a service with one address"),
+    ('X-Frame-Options = "SAMEORIGIN"', f'X-Frame-Options = "{"x" * 4001}"', "4000 characters at most"),
     ('acme_webroot = ""', 'acme_webroot = "acme"', "must be below proxy/"),
     ('acme_webroot = ""', 'acme_webroot = "proxy/tls"', "must be below proxy/"),
     ("trusted = []", 'trusted = ["0.0.0.0/0"]', "is everybody"),
@@ -131,7 +137,9 @@ def test_50_a_route_where_challenges_are_served() -> None:
     text = replaced('routes = ["/"]', route).replace('acme_webroot = ""', 'acme_webroot = "proxy/acme"')
     with pytest.raises(Refused, match=r"services\.frontend\.routes: .* already taken by tls\.acme_webroot"):
         config.parse(text)
-    config.parse(text.replace('certificate = ""', 'certificate = "a.pem"').replace('key = ""', 'key = "b.pem"'))
+    config.parse(
+        text.replace('certificate = ""', 'certificate = "a.pem"').replace('key = ""', 'key = "b.pem"')
+    )
 
 
 def test_a_header_is_the_same_in_any_letters() -> None:

@@ -155,6 +155,22 @@ def test_a_load_balancer_is_believed_and_says_how_browsers_come() -> None:
     assert "real_ip" not in rendered(EXAMPLE)
 
 
+def test_what_is_named_twice_is_rendered_once() -> None:
+    """nginx would warn of it with every start."""
+    conf = rendered(
+        EXAMPLE, ("trusted = []", 'trusted = ["::1", "::1"]'), ("allow = []", 'allow = ["::1", "::1"]')
+    )
+    assert conf.count("::1/128") == 3, "set_real_ip_from, who is trusted, who is allowed"
+
+
+def test_82_a_shared_service_has_bounds_of_its_own() -> None:
+    conf = rendered(
+        EXAMPLE, ('timeout = "10s"', 'timeout = "1500ms"'), ("connections = 250", "connections = 7")
+    )
+    assert conf.count("limit_conn at_session_api 7;") == conf.count("proxy_read_timeout 1500ms;") == 3
+    assert conf.count("proxy_connect_timeout 1500ms;") == 3, "not longer than all of it may take"
+
+
 def test_headers_are_in_every_location_that_sets_some() -> None:
     """nginx inherits none where a location has one of its own."""
     conf = rendered(WITH_TLS, ('Referrer-Policy = "strict-origin-when-cross-origin"', 'Referrer-Policy = ""'))
