@@ -89,6 +89,7 @@ mirror = {self.mirror}
 routes = ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]
 address = "127.0.0.1:{self.ports.api}"
 health = "/readyz"
+{self.toml_api}
 
 [health]
 interval = "100ms"
@@ -151,6 +152,7 @@ class Project:
     proxy_more: dict[str, Any] = field(default_factory=dict)  # more of [proxy], of [tls], and [headers]
     tls_more: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    api_more: dict[str, Any] = field(default_factory=dict)  # more of [services.session-api]
     allow: tuple[str, ...] = ()
     mirror: int = 0
     store: str = ""  # the env file's BGCTL_STORE; empty: what the compose file says without it
@@ -185,6 +187,10 @@ class Project:
     @property
     def toml_proxy(self) -> str:
         return _toml(self.proxy_more)
+
+    @property
+    def toml_api(self) -> str:
+        return _toml(self.api_more)
 
     @property
     def toml_tables(self) -> str:

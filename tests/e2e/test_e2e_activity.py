@@ -273,9 +273,9 @@ def test_54_a_database_that_is_gone_is_unknown_and_fills_again(site):
 
 def test_49_the_back_door_is_for_the_proxy_alone(site):
     body = {"proxy": "x", "now": 1, "since": 0, "epoch": None, "complete": True, "sessions": [], "gone": []}
-    for path in ("/internal/activity", "/api/deployment/../../internal/activity", "//internal/activity"):
+    for path in ("/_bgctl/activity", "/api/deployment/../../_bgctl/activity", "//_bgctl/activity"):
         assert requests.post(f"{site.url}{path}", json=body, timeout=5).status_code in (400, 404, 405), path
-    direct = f"{site.api_url}/internal/activity"
+    direct = f"{site.api_url}/_bgctl/activity"
     assert requests.post(direct, json=body, timeout=5).status_code == 401
     admin = (site.directory / "keys" / "admin" / "admin.key").read_text().strip()
     with_another_key = requests.post(

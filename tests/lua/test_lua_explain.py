@@ -247,9 +247,12 @@ def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
         ("/api//auth/./x", "session-api"),
         ("/x/../api/auth/", "session-api"),
         ("/%61pi/auth/x", "session-api"),
-        ("/internal/activity", None),
+        ("/internal/activity", "frontend"),
+        ("/_bgctl/activity", None),
         ("/_bgctl/preview?token=x", None),
-        ("/_bgctl/other", "frontend"),
+        ("/_bgctl/other", None),
+        ("/_bgctl", "frontend"),
+        ("//_bgctl/./x", None),
     ],
 )
 def test_the_service_of_a_path(proxy, path, service):
