@@ -20,6 +20,7 @@ from aiohttp import (
 from .headers import Headers
 from .judgement import Judge, Session, Verdict
 from .scene import LOST, Answer, Leaving, Pace, Scene, name_of
+from .serving import Asked
 
 
 class Person:
@@ -80,7 +81,7 @@ class Caller:
         return await self.request(method, path, judge, **options)
 
     async def request(self, method: str, path: str, judge: Judge, **options: Any) -> Answer | None:
-        before = set(self.scene.served())
+        asked = self.scene.serving.asks()
         owner = judge.version if path.startswith("/assets/") else None
         self.recorder.requests += 1
         try:
@@ -89,8 +90,8 @@ class Caller:
             self.fail(method, path, name_of(error))
             return None
         said = list(answer.versions())
-        self.judge(path, said, judge, before)
-        if answer.status == 404 and owner and owner not in before.intersection(self.scene.served()):
+        self.judge(path, said, judge, asked)
+        if answer.status == 404 and owner and not asked.lasted(owner):
             self.recorder.overtaken += 1
             return None
         if not 200 <= answer.status < 400:
@@ -126,18 +127,14 @@ class Caller:
                 sent.reused = False
         raise AssertionError("not reached")
 
-    def judge(self, path: str, said: list[str], judge: Judge, before: set[str]) -> None:
-        """Count what `judge` thinks of the answer; one that speaks with two tongues flips once.
-
-        `before`: what was being served when the request began.
-        """
-        session, now = self.person.session, set(self.scene.served())
+    def judge(self, path: str, said: list[str], judge: Judge, asked: Asked) -> None:
+        """Count what `judge` thinks of the answer; one that speaks with two tongues flips once."""
+        session = self.person.session
         for answered in said:
-            served = before & now | {answered} & now
-            match judge.judge(answered, served):
+            match judge.judge(answered, asked):
                 case Verdict.FLIPPED:
                     self.recorder.flipped += 1
-                    self.note("GET", path, f"flipped: {judge.owner(served)} was answered by {answered}")
+                    self.note("GET", path, f"flipped: {judge.owner(asked)} was answered by {answered}")
                     return
                 case Verdict.MOVED:
                     self.recorder.moved += 1
