@@ -72,7 +72,7 @@ def _report(project: Project, tally: Tally, console: Console) -> None:
         ("failed", str(tally.failed)),
         ("flipped", str(tally.flipped)),
         (
-            "from before the first release, and always found where they were left",
+            "kept, of those who were here all the time",
             f"{tally.kept} of {tally.regulars}",
         ),
         ("migrated with a page view, as allowed", str(tally.migrated)),

@@ -54,7 +54,7 @@ class Play:
 
     def retire(self) -> None:
         self.load.set_served({NEW})
-        del self.proxy.backends[OLD]
+        self.proxy.retire(OLD)
         self.load.settle()
 
 
