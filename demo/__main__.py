@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from .project import ROOT, Ports, Project
 from .story import FIRST, IDLE, NEXT, OLD, PIN_IDLE, RATE, Story, StoryError
 
 DIRECTORY = ROOT / ".demo"
-NAME = "bgctl-demo"
+NAME = f"bgctl-demo-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"  # this checkout's, and no other's
 
 
 def main() -> int:

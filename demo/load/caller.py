@@ -20,7 +20,7 @@ from aiohttp import (
 from .headers import Headers
 from .judgement import Judge, Session, Verdict
 from .scene import LOST, Answer, Leaving, Pace, Scene, name_of
-from .serving import Asked
+from .serving import Asked, Place
 
 
 class Person:
@@ -75,14 +75,18 @@ class Caller:
         if self.person.wanted_elsewhere:
             raise Leaving
 
-    async def send(self, method: str, path: str, judge: Judge, **options: Any) -> Answer | None:
+    async def send(
+        self, method: str, path: str, judge: Judge, document: Place | None = None, **options: Any
+    ) -> Answer | None:
         """A request when it is due. None when it failed, which has been counted. Raise Leaving."""
         await self.due()
-        return await self.request(method, path, judge, **options)
+        return await self.request(method, path, judge, document, **options)
 
-    async def request(self, method: str, path: str, judge: Judge, **options: Any) -> Answer | None:
+    async def request(
+        self, method: str, path: str, judge: Judge, document: Place | None = None, **options: Any
+    ) -> Answer | None:
+        """`document`: of an asset, where the page was from; when that is gone, nobody may have the asset."""
         asked = self.scene.serving.asks()
-        owner = judge.version if path.startswith("/assets/") else None
         self.recorder.requests += 1
         try:
             answer = await self._exchange(method, path, options)
@@ -91,7 +95,7 @@ class Caller:
             return None
         said = list(answer.versions())
         self.judge(path, said, judge, asked)
-        if answer.status == 404 and owner and not asked.lasted(owner):
+        if answer.status == 404 and document and not asked.lasts(document):
             self.recorder.overtaken += 1
             return None
         if not 200 <= answer.status < 400:

@@ -119,6 +119,10 @@ class Page:
     url: str
     place: Place | None
     session: Session
+    document: Place | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.document = self.place
 
     @property
     def version(self) -> str | None:

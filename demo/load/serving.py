@@ -77,9 +77,9 @@ class Asked:
         """Whether that version has been in service at some time since."""
         return version in self.answering or version in self.serving.answering
 
-    def lasted(self, version: str) -> bool:
-        """Whether that version has been in service, and no end of it was told, ever since."""
-        return version in self.answering and version in self.serving.versions
+    def lasts(self, place: Place) -> bool:
+        """Whether no end of the version was told since somebody was there."""
+        return all(later.version == place.version for later in self._places(place))
 
     def found(self, version: str) -> Place:
         """Where somebody is who came without a past, and whom `version` has answered."""

@@ -68,7 +68,7 @@ class Tab(Caller):
         assert self.page
         origin = self.scene.base_url
         sent = headers.asset(path, origin, referer, module=module)
-        answer = await self.send("GET", path, self.page, headers=sent)
+        answer = await self.send("GET", path, self.page, self.page.document, headers=sent)
         if answer is None:
             return False
         for name in NAMED.findall(answer.text) if path.endswith((".css", ".js")) else ():

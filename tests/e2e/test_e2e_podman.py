@@ -7,15 +7,14 @@ import requests
 from stacks import NEW, OLD, eventually
 
 from demo.load import LoadProcess
-from demo.project import Project
+from demo.project import Project, name_of_its_own
 
 NEXT = "1.6.9"
 
 
 @pytest.mark.podman
 def test_a_full_cycle_on_podman(tmp_path):
-    project = Project(tmp_path / "project", "bgtpodman", engine="podman", idle_timeout="5s")
-    project.remove()
+    project = Project(tmp_path / "project", name_of_its_own("bgtpodman"), engine="podman", idle_timeout="5s")
     project.create()
     try:
         project.bgctl("up")
