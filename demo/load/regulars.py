@@ -71,7 +71,8 @@ class Regular(ApiClient):
 
     def _recognise(self, answer: Answer) -> None:
         if self.habit == "visitor":
-            if self._pinned() != self._sid:
+            before, self._sid = self._sid, self._pinned()
+            if self._sid != before:
                 self.fail("GET", WHO, "taken for a newcomer")
         elif self.field(answer, WHO, "user") != self.person.name:
             self.fail("GET", WHO, "the session is lost")
