@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import requests
-from stacks import NEW, OLD, eventually
+from stacks import NEW, OLD, eventually, unlabelled
 
 from demo.load import LoadProcess
 from demo.project import Project, name_of_its_own
@@ -39,6 +39,7 @@ def test_a_full_cycle_on_podman(tmp_path):
             project.bgctl("rollback")
             tally = load.stop()
         assert tally.clean, tally
+        assert unlabelled(project) == set()
         assert project.error_log() == []
         answer = requests.get(f"{project.url}/api/whoami", timeout=10)
         assert answer.json()["version"] == NEW
