@@ -207,8 +207,10 @@ class Story:
         with self.console.status("  waiting: a silence that outlasts every pin"):
             self.load.call_silent()
         tally = self.load.snapshot()
-        self.remark(f"{REGULARS} who had been silent for longer than {PIN_IDLE} s are back, on {version}; "
-                    f"kept so far: {tally.kept} of {tally.regulars}")  # fmt: skip
+        self.remark(
+            f"after {PIN_IDLE} s of silence {REGULARS} come back to {version}: "
+            f"{tally.kept} of {tally.regulars} kept so far"
+        )
 
     @contextmanager
     def falling_silent(self, version: str) -> Iterator[None]:

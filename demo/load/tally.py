@@ -22,6 +22,9 @@ class Failure:
     path: str
     what: str
 
+    def __str__(self) -> str:
+        return f"{self.at} {self.user} {self.method} {self.path}: {self.what}"
+
 
 class Kept(NamedTuple):
     """Of the regulars: how many were always found where they were left, and of how many."""
