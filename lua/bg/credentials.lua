@@ -14,6 +14,10 @@ local token = require("bg.token")
 local watched = require("bg.watched")
 
 local lower, sub = string.lower, string.sub
+local huge, max = math.huge, math.max
+
+-- Refusals that say when a token ends, or would have.
+local OF_TIME = { expired = true, too_long = true }
 
 local settings, pin_secret, tokens, pins, previews
 local refusal_series = { token = {}, pin = {}, preview = {} }
@@ -50,7 +54,8 @@ local function bearer_of(authorization)
 end
 
 local function renew_tokens()
-    tokens = identity.new(_M.keys.value, { issuer = settings.issuer, leeway = settings.leeway }, counter("token"), know)
+    local rules = { issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest }
+    tokens = identity.new(_M.keys.value, rules, counter("token"), know)
 end
 
 --- Loads keys and sets up the verifiers. Raises on a key that must not be used: the proxy does not start with it.
@@ -62,8 +67,13 @@ function _M.init(given)
     if not key then
         error(settings.pin_key_file .. ": " .. (err or why), 0)
     end
-    pins = identity.new({ [pin.KID] = key }, { issuer = pin.ISSUER, leeway = 0 }, counter("pin"), know)
-    previews = identity.new({ [preview.KID] = key }, { issuer = preview.ISSUER, leeway = 0 }, counter("preview"), know)
+    -- A pin lasts as long as the token beside it may, or as a visitor's; a preview as long as bgctl was told.
+    local pin_rules = {
+        issuer = pin.ISSUER, leeway = 0, longest = max(settings.token_longest + settings.leeway, settings.pin_idle),
+    }
+    pins = identity.new({ [pin.KID] = key }, pin_rules, counter("pin"), know)
+    local preview_rules = { issuer = preview.ISSUER, leeway = 0, longest = huge }
+    previews = identity.new({ [preview.KID] = key }, preview_rules, counter("preview"), know)
     _M.keys = watched.new("keyring.json", function() return keyring.index(settings.keys_dir) end,
         function(text) return keyring.load(settings.keys_dir, text) end)
     if not _M.keys:poll() then
@@ -132,14 +142,14 @@ function _M.pin_cookie(place, life, now)
 end
 
 --- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin}`, each `{identity, reason,
--- expired_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it must.
+-- ends_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it must.
 function _M.all(authorization, cookies, now)
     local function worth(text, verifier)
         if not text then
             return nil
         end
         local who, reason = verifier:look(text, now)
-        return { identity = who, reason = reason, expired_at = reason == "expired" and token.expiry(text) or nil }
+        return { identity = who, reason = reason, ends_at = OF_TIME[reason] and token.expiry(text) or nil }
     end
     return {
         preview = worth(cookie.get(cookies, settings.preview_cookie), previews),
