@@ -149,6 +149,7 @@ class Caller:
     async def ask(self, path: str, judge: Judge, sent: Headers) -> None:
         """An API call that may say whose session it was made in."""
         answer = await self.send("GET", path, judge, headers=sent)
+        # Nobody may also mean that the session API was too slow for the app: a page does not wait for it.
         if self.field(answer, path, "user") not in (None, self.person.name):
             self.fail("GET", path, "somebody else's session")
 

@@ -17,6 +17,7 @@ ALL = 3 * 4  # of each kind
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regulars, "EVERY", 0.02)
+    monkeypatch.setattr(regulars, "APP_ASKS_AGAIN", 0.02)
 
 
 async def answered(play: Play, version: str) -> None:
@@ -104,6 +105,29 @@ def test_a_session_that_is_lost_is_not_kept(service_key: Path, user: str | None)
             final = await play.load.stop()
         assert (final.kept, final.regulars) == (1, 3), "a visitor has no name"
         assert {one.what for one in final.failures} == {"the session is lost"}
+
+    run(scenario())
+
+
+def test_an_app_that_could_not_ask_once_is_no_loss(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with playing(service_key, {}) as play:
+            await play.load.regulars.arrive(1)
+            play.load.regulars.hush()
+            asked: set[str] = set()
+
+            async def forget_once(request: web.Request, version: str) -> web.Response | None:
+                who = request.headers.get("Authorization", "") + request.cookies.get("bg_session", "")
+                if who in asked:
+                    return None
+                asked.add(who)
+                answer = {"version": OLD, "slot": "blue", "user": None}
+                return web.json_response(answer, headers={"X-Deployment-Version": OLD})
+
+            play.proxy.trick = forget_once
+            await play.load.regulars.call(everyone=True)
+            final = await play.load.stop()
+        assert final.clean and final.kept == 3, final.failures
 
     run(scenario())
 
