@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from session_api.version import VersionName
+from session_api.names import VersionName
 
 UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]

@@ -17,7 +17,7 @@ import msgspec
 
 from session_api.clock import Clock
 from session_api.keyring import Key, Keyring
-from session_api.version import PATTERN
+from session_api.names import PATTERN
 
 MAX_BYTES = 8192
 MAX_DEPTH = 16
@@ -52,9 +52,11 @@ class Claims:
     """What a verified token says. In a third party's, `sub` stands for a `sid` or `userId` that it lacks.
 
     `user_id` is None where there is neither. Times are Unix seconds; `issued_at` is 0 where it is not told.
+    `generation` is that of the state that served `version`, None where it is not told.
     """
 
     version: str
+    generation: int | None
     sid: str
     user_id: str | None
     email: str | None
@@ -133,6 +135,7 @@ def _claims(claims: Mapping[str, Any], times: Mapping[str, int]) -> Claims:
         raise TokenError("claims")
     return Claims(
         version=version,
+        generation=_whole(claims.get("deploymentGeneration")),
         sid=sid,
         user_id=user_id if isinstance(user_id, str) else None,
         email=email if isinstance(email, str) else None,
@@ -142,12 +145,18 @@ def _claims(claims: Mapping[str, Any], times: Mapping[str, int]) -> Claims:
 
 
 def _seconds(value: object) -> int:
-    """A time: a JSON number without a fraction. Raises TokenError for anything else."""
+    """A time. Raises TokenError for what is none."""
+    seconds = _whole(value)
+    if seconds is None:
+        raise TokenError("claims")
+    return seconds
+
+
+def _whole(value: object) -> int | None:
+    """A JSON number without a fraction, from 0 up; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TokenError("claims")
-    if not 0 <= value < MAX_TIME or value != int(value):
-        raise TokenError("claims")
-    return int(value)
+        return None
+    return int(value) if 0 <= value < MAX_TIME and value == int(value) else None
 
 
 def _encode(data: bytes) -> bytes:

@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit import config, enginefile, envfile, history, lock, statefile
+from msgspec.structs import replace
+
+from toolkit import config, enginefile, envfile, history, lineage, lock, statefile
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.state import State
 from toolkit.ui import UI
@@ -72,9 +74,12 @@ class Site:
 
     def save(self, new: State) -> State:
         """Writes a state that a transition gave; one that is on disk already is left alone."""
-        if not self.state_path.exists() or self.state() != new:
-            statefile.write(self.state_path, new)
-        return new
+        if self.state_path.exists() and self.state() == new:
+            return new
+        lasting = lineage.shorten(new.lineage, self.now(), self.config.tokens.longest)
+        written = replace(new, lineage=lasting)
+        statefile.write(self.state_path, written)
+        return written
 
     def env(self) -> dict[str, str]:
         return envfile.load(self.env_path)

@@ -118,7 +118,7 @@ function _M.preview_link(text, now, is_served)
         text = ""
     end
     local known, reason = previews:of(text, now)
-    if known and not is_served(known.version) then
+    if known and not is_served(known) then
         previews.count("retired")
         return nil, "retired"
     end

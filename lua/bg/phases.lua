@@ -8,6 +8,7 @@ local exposition = require("bg.exposition")
 local figures = require("bg.figures")
 local gate = require("bg.gate")
 local health = require("bg.health")
+local lineage = require("bg.lineage")
 local metrics = require("bg.metrics")
 local mirror = require("bg.mirror")
 local notice = require("bg.notice")
@@ -115,7 +116,7 @@ local function route(is_slotted)
     if not slot then
         return STABLE, STABLE
     end
-    var.bg_version = slot.version
+    var.bg_version, var.bg_generation = slot.version, router.state.value.generation
     local is_preview = rule == "preview"
     if slot.upstream == slot.name and not is_preview then
         var.bg_other_version = router.state.value.slots[slot.other].version
@@ -210,8 +211,8 @@ function _M.preview()
     local ask = { token = query.token, to = query.to, is_end = query["end"] ~= nil }
     local known, reason
     if not ask.is_end then
-        known, reason = credentials.preview_link(ask.token, now, function(version)
-            return router.state.value ~= nil and router.state.value.by_version[version] ~= nil
+        known, reason = credentials.preview_link(ask.token, now, function(shown)
+            return router.state.value ~= nil and lineage.slot_of_same(router.state.value, shown) ~= nil
         end)
     end
     local given = preview.answer(router.settings, ask, known, reason, now)

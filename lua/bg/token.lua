@@ -16,6 +16,7 @@ local MAX_SID = 128
 
 local _M = {}
 
+-- Seconds since the epoch, or a generation: what a double can count.
 local function is_time(value)
     return type(value) == "number" and value >= 0 and value < MAX_TIME and value == floor(value)
 end
@@ -73,8 +74,10 @@ local function refuse(claims, issuer, leeway, now)
     end
 end
 
---- The identity in `text`, `{version, sid, user, exp, from, bound, pages, good_until}`, or nil and the reason (a word
--- of docs/tokens.md). `user` is nil where the token names none; `from`, `bound` and `pages` are for pins (bg.pin).
+--- The identity in `text`, `{version, generation, issued, sid, user, exp, from, bound, pages, good_until}`, or nil and
+-- the reason (a word of docs/tokens.md). `generation` is that of the state that served `version`, nil where the token
+-- does not tell; `issued` is its `iat`, else 0; `user` is nil where the token names none; `from`, `bound`
+-- and `pages` are for pins (bg.pin).
 -- @param keys    table of kid -> key as crypto.key makes it
 -- @param rules   `{issuer = string, leeway = seconds}`
 -- @param now     seconds since the epoch
@@ -107,6 +110,8 @@ function _M.verify(text, keys, rules, now)
     end
     return {
         version = claims.deploymentVersion,
+        generation = is_time(claims.deploymentGeneration) and claims.deploymentGeneration or nil,
+        issued = claims.iat or 0,
         sid = session_of(claims),
         user = claims.userId or (type(claims.sub) == "string" and claims.sub) or nil,
         exp = claims.exp,

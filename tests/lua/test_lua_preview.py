@@ -27,7 +27,7 @@ def verify(lua, token, kid, issuer, now=NOW):
 
 
 def mint(version="1.6.8", life=60.0):
-    return link.mint(SECRET, version, datetime.fromtimestamp(NOW, UTC), life)
+    return link.mint(SECRET, version, 7, datetime.fromtimestamp(NOW, UTC), life)
 
 
 def test_what_bgctl_mints_the_proxy_believes(lua):
@@ -42,7 +42,7 @@ def test_a_preview_is_no_pin_and_a_pin_no_preview(lua):
     """One secret, and neither name nor issuer of the other will do."""
     assert verify(lua, mint(), "pin", "bgctl-pin") == "unknown_kid"
     assert verify(lua, mint(), "preview", "bgctl-pin") == "issuer"
-    place = lua.table({"sid": "s", "version": "1.6.8"})
+    place = lua.table({"sid": "s", "version": "1.6.8", "generation": 7})
     pin = lua.module("pin")[b"mint"](SECRET, place, NOW + 60, NOW).decode()
     assert verify(lua, pin, "preview", "bgctl-preview") == "unknown_kid"
     assert verify(lua, pin, "pin", "bgctl-preview") == "issuer"

@@ -103,6 +103,7 @@ def test_a_good_token_is_believed(verify, alg):
     assert reason is None
     assert identity == {
         "version": "1.6.7",
+        "issued": NOW - 5,
         "sid": "A" * 22,
         "user": "u1",
         "bound": False,
@@ -365,10 +366,10 @@ def test_a_pin_says_where_its_session_is(lua, sid, version, left, bound, pages, 
     keys = lua.table({"pin": lua.module("crypto")[b"key"](b"HS256", SECRET)})
     rules = lua.table({"issuer": "bgctl-pin", "leeway": 0})
     own = pin[b"sid"](SECRET, sid)
-    place = {"sid": own, "version": version, "from": left, "bound": bound, "pages": pages}
+    place = {"sid": own, "version": version, "from": left, "bound": bound, "pages": pages, "generation": life}
     text = pin[b"mint"](SECRET, lua.table(place), NOW + life, NOW)
     identity = plain(lua.module("token")[b"verify"](text, keys, rules, NOW))
-    assert (identity["version"], identity["bound"]) == (version, bound)
+    assert (identity["version"], identity["generation"], identity["bound"]) == (version, life, bound)
     assert (identity.get("from"), identity.get("pages")) == (left, pages)
     assert identity["exp"] == NOW + life
     again = pin[b"sid"](SECRET, identity["sid"].encode())
@@ -384,7 +385,7 @@ def test_a_pin_is_no_session_token_and_a_token_no_pin(lua, keys, verify):
     assert lua.module("token")[b"verify"](sign("HS256").encode(), pins, rules, NOW) == (None, b"unknown_kid")
 
 
-PLACE = {"sid": "A" * 22, "version": "1.6.7", "from": None, "bound": True, "pages": "b" * 20}
+PLACE = {"sid": "A" * 22, "version": "1.6.7", "generation": 7, "from": None, "bound": True, "pages": "b" * 20}
 
 
 def test_a_pin_slides_half_way_through_its_life(lua):

@@ -139,6 +139,7 @@ class Tls(Table, frozen=True):
 class Tokens(Table, frozen=True):
     issuer: Annotated[str, Meta(min_length=1, max_length=200)] = "bgctl"
     leeway: Duration = Duration(60)
+    longest: Duration = Duration(7 * 86400)
 
 
 class Sessions(Table, frozen=True):

@@ -62,7 +62,7 @@ def write_state(path: Path, blue: tuple[Any, str, int], green: tuple[Any, str, i
         for name, slot in (("blue", blue), ("green", green))
     }
     document = {
-        "schema": 1,
+        "schema": 2,
         "generation": 17,
         "phase": "draining",
         "deployment": None,

@@ -219,9 +219,11 @@ def test_queries_that_make_no_sense(api: Api, query: dict[str, str]) -> None:
 
 
 def test_whose_users_are_listed(api: Api, state_file: Path) -> None:
+    write_state(state_file, ("1.6.5", "drain", 0), ("1.6.6", "ready", 100))
     api.log_in("u1", "1.6.5")
     api.log_in("u2", "1.6.6")
     api.log_in("u3", "1.6.6")
+    write_state(state_file, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100))
     api.log_in("u4", "1.6.7")
 
     def listed(**query: Any) -> list[str]:

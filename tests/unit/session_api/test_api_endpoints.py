@@ -58,6 +58,7 @@ def test_token_claims(api: Api, tokens: Any, keys: Path) -> None:
         "userId": "u1",
         "sub": "u1",
         "deploymentVersion": "1.6.7",
+        "deploymentGeneration": 17,
         "sid": body["sid"],
         "iat": NOW,
         "exp": NOW + 604800,
@@ -352,11 +353,13 @@ def on_version(sessions: int, latest: int | None, anonymous: int = 0) -> dict[st
     }
 
 
-def test_active_sessions(api: Api, clock: HandClock) -> None:
+def test_active_sessions(api: Api, clock: HandClock, state_file: Path) -> None:
     api.log_in("u1", "1.6.7", email="a@b.c")
     clock.now += 5
     api.log_in("u1", "1.6.8", email="a@b.c")
+    write_state(state_file, ("1.6.6", "drain", 0), ("1.6.7", "ready", 100))
     api.log_in("u2", "1.6.6")
+    write_state(state_file, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100))
     assert api.census().json == {
         "totalActiveUsers": 2,
         "oldVersionSessions": 2,
@@ -424,7 +427,7 @@ def test_55_the_stores_clock_decides(make_api: Any, new_store: Any) -> None:
 def test_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
     token = api.token()
     good = state_file.read_text()
-    torn = [good[:50], "", "[]", good.replace('"schema": 1', '"schema": 2')]
+    torn = [good[:50], "", "[]", good.replace('"schema": 2', '"schema": 3')]
     torn += [good.replace('"ready"', '"drain"'), good.replace('"1.6.8"', "null"), good.replace("100", "101")]
     for text in torn:
         state_file.write_text(text)

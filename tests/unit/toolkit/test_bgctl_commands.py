@@ -340,6 +340,6 @@ def test_doctor_goes_on_after_a_failure(world: World) -> None:
 def test_41_a_broken_state_ends_every_command_in_words(world: World) -> None:
     draining(world)
     path = world.root / "state" / "state.json"
-    path.write_text('{"schema": 2}')
+    path.write_text('{"schema": 3}')
     for argv in ("status", "drain", "promote", "rollback", "route enable-green", "route status"):
         assert "cannot be used" in refused(world, *argv.split(), code=1)

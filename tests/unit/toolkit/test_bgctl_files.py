@@ -62,7 +62,7 @@ def test_no_state_is_refused_with_the_next_command(tmp_path: Path) -> None:
     assert caught.value.next == "bgctl up"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"null", b"\xff", b'{"schema":2}', state.encode(FIRST)[:-20]])
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"\xff", b'{"schema":3}', state.encode(FIRST)[:-20]])
 def test_41_a_broken_state_is_an_error_and_not_a_guess(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "state.json"
     path.write_bytes(content)

@@ -96,7 +96,7 @@ class World:
             "startedAt": "2026-01-15T10:30:00Z",
         }
         document = {
-            "schema": 1,
+            "schema": 2,
             "generation": 7,
             "updatedAt": "2026-01-15T10:30:00Z",
             "phase": phase,
@@ -147,7 +147,7 @@ class World:
         slots = {name: {**self.state["slots"][name], **counts[name]} for name in counts}
         phase = self.state["phase"]
         return 200, {
-            "schema": 1,
+            "schema": 2,
             "generation": generation,
             "workers": workers,
             "workersExpected": 2,
