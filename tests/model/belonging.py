@@ -12,10 +12,15 @@ from dataclasses import dataclass, field
 
 from toolkit.state import State
 
+OVER = ""  # no version: what a preview shows when its own is not served any more
+
 
 @dataclass(eq=False)
 class Given:
-    """A token or a pin that somebody was given, good `until` then; and the version that its holder is on."""
+    """A token, a pin or a preview that somebody was given, good `until` then.
+
+    `version` is the one that its holder is on; of a preview, the one that it shows, while that is served.
+    """
 
     version: str
     until: int
@@ -34,7 +39,7 @@ class Shown:
 
     token: Given | None = None
     pin: Pin | None = None
-    preview: str | None = None  # the version that the preview's cookie names
+    preview: Given | None = None
 
 
 @dataclass
@@ -44,6 +49,7 @@ class Belonging:
     state: State
     moves: list[tuple[str, str]] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
+    shown: list[Given] = field(default_factory=list)
 
     @property
     def served(self) -> set[str]:
@@ -71,11 +77,20 @@ class Belonging:
                     each.version = heir
                 if isinstance(each, Pin) and each.left == old:
                     each.left = None
+            for each in self.shown:
+                if each.version == old:
+                    each.version = OVER
 
     def give(self, what: Given, since: int | None = None) -> None:
         """Somebody was given this; `since`: so many moves had been made when it was decided."""
         what.version = self.followed(what.version, since)
         self.given.append(what)
+
+    def show(self, preview: Given) -> None:
+        self.shown.append(preview)
+
+    def is_shown(self, shown: Shown) -> bool:
+        return shown.preview is not None and shown.preview.version in self.served
 
     def followed(self, version: str, since: int | None) -> str:
         for old, new in self.moves[since:] if since is not None else ():
@@ -91,8 +106,8 @@ class Belonging:
 
     def may_be_served_by(self, shown: Shown, may_move: bool, must_move: bool, page: str | None) -> set[str]:
         """`may_move`, `must_move`: with the page that is loaded; `page`: the version of the page that asks."""
-        if shown.preview in self.served:
-            return {str(shown.preview)}
+        if shown.preview and self.is_shown(shown):
+            return {shown.preview.version}
         place = self.place(shown)
         if place is None:
             return self.open_to_new

@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 
 from tests.model.belonging import Given, Pin, Shown
 
+HOST = "shop.example"
+LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+SCRIPT = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
+FOREIGN = {"sec-fetch-site": "cross-site"}
 LEEWAY = 60  # seconds for which the proxy goes on believing a token that has expired
 
 
@@ -23,6 +27,28 @@ class Asking:
     version: str
     generation: int
     since: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """`script`: not the load of a page; `foreign`: by a link on another site; `referer`: of the page that asks.
+
+    `update`: the user has asked for the new version; `rubbish`: with a token that is worth nothing; not `slotted`: for a
+    service that both versions share.
+    """
+
+    path: str
+    script: bool = False
+    post: bool = False
+    foreign: bool = False
+    update: bool = False
+    rubbish: bool = False
+    referer: str = ""
+    slotted: bool = True
+
+    @property
+    def is_load(self) -> bool:
+        return not self.script
 
 
 @dataclass
@@ -46,28 +72,31 @@ class Client:
         if self.preview and now >= self.preview.given.until:
             self.preview = None
 
-    def shows(self, is_script: bool, is_foreign: bool) -> Shown:
+    def shows(self, request: Request) -> Shown:
         """A Strict cookie stays away from a link on another site; only a script sends a token in a header."""
-        brings = self.token and (not is_foreign if self.in_cookie else is_script)
+        brings = not request.foreign if self.in_cookie else request.script
         pin = self.pin.given if self.pin else None
         return Shown(
             token=self.token.given if self.token and brings else None,
             pin=pin if isinstance(pin, Pin) else None,
-            preview=self.preview.given.version if self.preview else None,
+            preview=self.preview.given if self.preview else None,
         )
 
-    def headers(self, shown: Shown, rubbish: str | None) -> dict[str, str]:
-        """`rubbish`: a token that is worth nothing, in place of one."""
-        found, cookies = {}, {}
+    def asks(self, request: Request, shown: Shown, rubbish: str | None) -> dict[str, object]:
+        """The request as bg.request describes one. `rubbish` comes in place of a token."""
+        headers = {"host": HOST} | ((SCRIPT if request.script else LOAD) if self.has_jar else {})
+        headers |= FOREIGN if request.foreign else {}
+        headers |= {"referer": f"https://{HOST}{request.referer}"} if request.referer else {}
+        cookies = {"bg_update": "1"} if request.update else {}
         text = self.token.text if self.token and shown.token else rubbish
         if text and self.in_cookie:
             cookies["bg_session"] = text
         elif text:
-            found["authorization"] = f"Bearer {text}"
-        if self.pin:
-            cookies["bg_pin"] = self.pin.text
-        if self.preview:
-            cookies["bg_preview"] = self.preview.text
+            headers["authorization"] = f"Bearer {text}"
+        for name, kept in (("bg_pin", self.pin), ("bg_preview", self.preview)):
+            if kept:
+                cookies[name] = kept.text
         if cookies:
-            found["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        return found
+            headers["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        method = "POST" if request.post else "GET"
+        return {"method": method, "path": request.path, "host": HOST, "headers": headers}

@@ -18,6 +18,8 @@ ROUTES: dict[str, Transition] = {
     "disable-blue": state.disable_blue,
     "preview": lambda now, at: state.preview(now, at) if now.phase != "draining" else now,
     "drained": lambda now, at: state.drained(now, at) if now.phase == "draining" else now,
+    "canary 30": lambda now, at: state.canary(now, 30, at),
+    "canary 60": lambda now, at: state.canary(now, 60, at),
 }
 PROMOTION: list[Transition] = [state.retire_blue, state.blue_on_new, state.retire_green, state.rest]
 ROLLBACK: list[Transition] = [state.hold_green, state.back_to_blue, state.rest]

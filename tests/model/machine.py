@@ -2,21 +2,22 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
 
 from session_api import keyring
 from tests.model import commands
 from tests.model.api import LIFE, Api
 from tests.model.belonging import Belonging, Given, Pin, Shown
-from tests.model.clients import Asking, Client, Kept
+from tests.model.clients import Asking, Client, Kept, Request
+from tests.model.commands import Transition
 from tests.model.proxy import Answer, Proxy
-from toolkit import link, state
+from toolkit import lineage, link, state
 from toolkit.state import State
 
 NOW = 1_800_000_000
@@ -25,9 +26,7 @@ PREVIEW_LIFE = 3600
 VERSIONS = ["1.0", "1.1", "1.2", "1.3"]
 NOWHERE = "9.9.9"  # a version that is never released
 MODES = ["never", "never", "navigation", "idle"]
-LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
-SCRIPT = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
-HOST = "shop.example"
+LOG_IN = Request("/login", script=True, post=True)
 
 
 class World:
@@ -61,6 +60,8 @@ class Machine(RuleBasedStateMachine):
     browsers = st.sampled_from(["ada", "bob"])
     versions = st.sampled_from(VERSIONS)
     passes = st.sampled_from(["both", "both", "version", "neither"])
+    paths = st.sampled_from(["/", "/board"])
+    routes = st.sampled_from(sorted(commands.ROUTES))
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,65 +86,78 @@ class Machine(RuleBasedStateMachine):
         return self.belonging.state
 
     def save(self, after: State) -> None:
+        """Writes it, as bgctl does, and has the proxy take it."""
         if after == self.state:
             return
         before = len(self.belonging.moves)
-        self.world.write(after)
+        written = replace(after, lineage=lineage.shorten(after.lineage, _time(self.now), LIFE))
+        self.world.write(written)
         self.world.proxy.read()
-        self.belonging.switch(after)
+        self.belonging.switch(written)
         if len(self.belonging.moves) > before:
             self.moved_at = self.now
 
-    def run(self, command: Callable[[State, datetime], State]) -> None:
+    def run(self, command: Transition) -> None:
         self.save(command(self.state, _time(self.now)))
 
-    @rule(version=versions)
-    def up_green(self, version: str) -> None:
-        if self.state.phase == "rest" and self.state.slots.blue.version != version:
+    def may_begin(self) -> bool:
+        return self.state.phase == "rest"
+
+    def may_route(self) -> bool:
+        return self.state.phase not in ("rest", "promoting")
+
+    @precondition(may_begin)
+    @rule(version=versions, then=routes)
+    def begin_release(self, version: str, then: str) -> None:
+        if self.state.slots.blue.version != version:
             self.save(state.candidate(self.state, version, _time(self.now)))
+            self.run(commands.ROUTES[then])
 
-    @rule(which=st.sampled_from(sorted(commands.ROUTES)))
-    def route(self, which: str) -> None:
-        if self.state.deployment and self.state.phase != "promoting":
-            self.run(commands.ROUTES[which])
-
-    @rule(percent=st.sampled_from([1, 30, 50, 99]))
-    def canary(self, percent: int) -> None:
-        if self.state.deployment and self.state.phase != "promoting":
-            self.save(state.canary(self.state, percent, _time(self.now)))
-
+    @precondition(may_begin)
     @rule(version=versions)
-    def release(self, version: str) -> None:
-        """A whole one, with nobody asking meanwhile."""
-        if self.state.phase == "rest" and self.state.slots.blue.version != version:
-            self.save(state.candidate(self.state, version, _time(self.now)))
-            self.run(state.enable_green)
-            self.promote(len(commands.PROMOTION))
+    def whole_release(self, version: str) -> None:
+        self.begin_release(version, "enable-green")
+        self.promote("all")
 
-    @rule(steps=st.sampled_from([1, 2, 4]))
-    def promote(self, steps: int) -> None:
-        """So many writes of it: what is left undone, somebody goes on with, or takes back."""
-        for _ in range(steps):
-            if step := commands.next_of_promotion(self.state):
-                self.run(step)
+    @precondition(may_begin)
+    @rule(version=versions, then=routes)
+    def release_taken_back(self, version: str, then: str) -> None:
+        self.begin_release(version, then)
+        self.roll_back("all")
 
-    @rule(steps=st.sampled_from([1, 4]))
-    def rollback(self, steps: int) -> None:
-        for _ in range(steps):
-            if step := commands.next_of_rollback(self.state):
-                self.run(step)
+    @precondition(may_route)
+    @rule(what=routes)
+    def route(self, what: str) -> None:
+        self.run(commands.ROUTES[what])
 
-    @rule(which=st.sampled_from(sorted(commands.GATES)))
-    def gate(self, which: str) -> None:
+    @precondition(lambda self: commands.next_of_promotion(self.state))
+    @rule(far=st.sampled_from(["a step", "all"]))
+    def promote(self, far: str) -> None:
+        """What is left undone, somebody goes on with, or takes back."""
+        while step := commands.next_of_promotion(self.state):
+            self.run(step)
+            if far != "all":
+                break
+
+    @precondition(lambda self: self.state.deployment)
+    @rule(far=st.sampled_from(["a step", "all"]))
+    def roll_back(self, far: str) -> None:
+        while step := commands.next_of_rollback(self.state):
+            self.run(step)
+            if far != "all":
+                break
+
+    @rule(what=st.sampled_from(sorted(commands.GATES)))
+    def gate(self, what: str) -> None:
         with commands.refusal():
-            self.save(commands.GATES[which](self.state, _time(self.now)))
+            self.run(commands.GATES[what])
 
-    @rule(which=st.sampled_from(sorted(commands.ALL)))
-    def refused(self, which: str) -> None:
+    @rule(what=st.sampled_from(sorted(commands.ALL)))
+    def try_out(self, what: str) -> None:
         """What is refused, or only tried (`--dry-run`), changes nothing."""
         before = state.encode(self.state)
         with commands.refusal():
-            commands.ALL[which](self.state, _time(self.now))
+            commands.ALL[what](self.state, _time(self.now))
         assert state.encode(self.state) == before
 
     # Time and restarts
@@ -155,74 +169,47 @@ class Machine(RuleBasedStateMachine):
         for client in self.clients.values():
             client.drop_expired(self.now)
 
-    @rule(what=st.sampled_from(["proxy", "api"]))
-    def restart(self, what: str) -> None:
-        if what == "proxy":
-            self.world.proxy.start(self.mode)
-        else:
+    @rule(what=st.sampled_from(["proxy", "api", "reload"]), mode=st.sampled_from(MODES))
+    def restart(self, what: str, mode: str) -> None:
+        if what == "api":
             self.world.api.start()
-
-    @rule(mode=st.sampled_from(MODES))
-    def reload(self, mode: str) -> None:
-        self.mode = mode
-        self.world.proxy.start(mode, restart=False)
+        else:
+            self.mode = mode
+            self.world.proxy.start(mode, restart=what == "proxy")
 
     # People
 
-    def ask(
-        self,
-        client: Client,
-        slotted: bool = True,
-        path: str = "/",
-        method: str = "GET",
-        fetch: dict[str, str] = LOAD,
-        extra: dict[str, str] | None = None,
-        rubbish: str | None = None,
-        page: str | None = None,
-    ) -> Answer:
-        """A request by way of the proxy; the one assertion that all this is about."""
-        is_load = method == "GET" and fetch["sec-fetch-mode"] == "navigate"
-        is_foreign = fetch.get("sec-fetch-site") == "cross-site"
-        shown = client.shows(not is_load, is_foreign)
-        headers = {"host": HOST, **(fetch if client.has_jar else {}), **client.headers(shown, rubbish)}
-        must_move = extra is not None
-        if must_move:
-            headers["cookie"] = "; ".join(filter(None, (headers.get("cookie"), "bg_update=1")))
-        in_header = shown.token is not None and not client.in_cookie
-        moves = is_load and slotted and not in_header and client.has_jar
+    def ask(self, client: Client, request: Request) -> Answer:
+        """A request by way of the proxy, with the one assertion that all this is about."""
+        shown = client.shows(request)
+        page = client.pages.get(request.referer) if request.slotted else None
+        moves = request.is_load and client.has_jar and (shown.token is None or client.in_cookie)
         may = self.belonging.may_be_served_by(
-            shown, moves and self.mode != "never", moves and must_move, page if slotted else None
+            shown, moves and self.mode != "never", moves and request.update, page
         )
-        before = self.belonging.place(shown)
-        answer = self.world.proxy.route(
-            self.now, slotted, method=method, path=path, host=HOST, headers=headers
-        )
+        rubbish = self.world.api.foreign(NOWHERE, True) if request.rubbish else None
+        asked = client.asks(request, shown, rubbish)
+        answer = self.world.proxy.route(self.now, request.slotted, asked)
         assert answer.version in may, (
             f"{client.name} was served by {answer.version} ({answer.rule}); "
             f"the model says {' or '.join(sorted(may))}, and {sorted(self.belonging.served)} is served"
         )
-        self.keep_pin(client, answer, shown, before, page, is_load, in_header)
-        if is_load:
-            client.pages[path] = answer.version
+        if client.has_jar:
+            self.keep_pin(client, request, shown, page, answer)
+        if request.is_load:
+            client.pages[request.path] = answer.version
         return answer
 
     def keep_pin(
-        self,
-        client: Client,
-        answer: Answer,
-        shown: Shown,
-        before: str | None,
-        page: str | None,
-        is_load: bool,
-        in_header: bool,
+        self, client: Client, request: Request, shown: Shown, page: str | None, answer: Answer
     ) -> None:
-        if not client.has_jar:
-            return
+        is_preview = self.belonging.is_shown(shown)
+        before = self.belonging.place(shown)
         if answer.pin:
-            assert shown.preview not in self.belonging.served, "a preview leaves no pin"
+            assert not is_preview, "a preview leaves no pin"
             text, life = _cookie(answer.pin)
             pin = Pin(answer.version, self.now + life)
-            if shown.pin and page == answer.version != before:
+            if shown.pin and answer.version not in (before, shown.pin.version) and answer.version == page:
                 pin.version, pin.left = shown.pin.version, shown.pin.left
             elif before and answer.version != before:
                 pin.left = before
@@ -230,52 +217,47 @@ class Machine(RuleBasedStateMachine):
                 pin.left = shown.pin.left
             self.belonging.give(pin)
             client.pin = Kept(text, pin)
-        if not in_header and shown.preview not in self.belonging.served and (is_load or shown.pin):
+        in_header = shown.token is not None and not client.in_cookie
+        if not in_header and not is_preview and (request.is_load or shown.pin):
             assert client.pin, "a browser that loads a page is held by a pin"
             assert client.pin.given.until - self.now >= PIN_IDLE / 2, "and that lasts"
 
-    @rule(who=browsers, path=st.sampled_from(["/", "/board"]), rubbish=st.booleans())
-    def load(self, who: str, path: str, rubbish: bool) -> None:
+    @rule(
+        who=people,
+        how=st.sampled_from(["load", "load", "script", "script", "link", "update", "rubbish"]),
+        path=paths,
+    )
+    def ask_for(self, who: str, how: str, path: str) -> None:
+        """A page, something for a page that is open, a page by a link on another site, the new version of a page."""
         client = self.clients[who]
-        bad = None if client.token or not rubbish else self.world.api.foreign(NOWHERE, True)
-        self.ask(client, path=path, rubbish=bad)
+        if how == "script" or not client.has_jar:
+            self.ask(client, Request("/data", script=True))
+        elif how == "link":
+            self.ask(client, Request(path, foreign=True))
+        elif how == "update":
+            self.ask(client, Request(path, update=True))
+        else:
+            self.ask(client, Request(path, rubbish=how == "rubbish" and not client.token))
 
-    @rule(who=browsers)
-    def come_from_elsewhere(self, who: str) -> None:
-        """By a link on another site."""
-        self.ask(self.clients[who], fetch={**LOAD, "sec-fetch-site": "cross-site"})
+    @precondition(lambda self: any(client.pages for client in self.clients.values()))
+    @rule(who=browsers, path=paths)
+    def ask_from_page(self, who: str, path: str) -> None:
+        """What a page asks for that is still open; it says which page."""
+        if path in self.clients[who].pages:
+            self.ask(self.clients[who], Request("/data", script=True, referer=path))
 
-    @rule(who=browsers)
-    def ask_for_the_new_version(self, who: str) -> None:
-        self.ask(self.clients[who], extra={})
-
-    @rule(who=browsers, path=st.sampled_from(["/", "/board"]))
-    def fetch(self, who: str, path: str) -> None:
-        """What a page that is open asks for."""
-        client = self.clients[who]
-        if path in client.pages:
-            referer = {"referer": f"https://{HOST}{path}"}
-            self.ask(client, path="/data", fetch=SCRIPT | referer, page=client.pages[path])
-
-    @rule(who=people)
-    def call(self, who: str) -> None:
-        """An API client, or a script of a page that tells no Referer."""
-        self.ask(self.clients[who], path="/data", fetch=SCRIPT)
-
-    @rule(who=browsers)
-    def lose_pin(self, who: str) -> None:
-        self.clients[who].pin = None
-
-    @rule(who=browsers)
-    def open_preview(self, who: str) -> None:
-        now = self.state
-        if now.phase in ("preview", "canary", "draining") and now.deployment:
-            text = link.mint(self.world.pin_secret, now.deployment.new, _time(self.now), PREVIEW_LIFE)
-            self.clients[who].preview = Kept(text, Given(now.deployment.new, self.now + PREVIEW_LIFE))
-
-    @rule(who=browsers)
-    def leave_preview(self, who: str) -> None:
-        self.clients[who].preview = None
+    @rule(who=browsers, what=st.sampled_from(["lose pin", "open preview", "leave preview"]))
+    def jar(self, who: str, what: str) -> None:
+        client, now = self.clients[who], self.state
+        if what == "lose pin":
+            client.pin = None
+        elif what == "leave preview":
+            client.preview = None
+        elif now.deployment and now.slots.green.state != "maint":
+            shown = (now.deployment.new, now.generation)
+            text = link.mint(self.world.pin_secret, *shown, _time(self.now), PREVIEW_LIFE)
+            client.preview = Kept(text, Given(now.deployment.new, self.now + PREVIEW_LIFE))
+            self.belonging.show(client.preview.given)
 
     # Log-ins, refreshes, log-outs
 
@@ -283,10 +265,11 @@ class Machine(RuleBasedStateMachine):
     def begin_log_in(self, who: str) -> None:
         """The app has the request, and takes its time."""
         client = self.clients[who]
-        answer = self.ask(client, path="/login", method="POST", fetch=SCRIPT)
+        answer = self.ask(client, LOG_IN)
         since = len(self.belonging.moves)
         client.asking = Asking("log in", answer.version, answer.generation, since)
 
+    @precondition(lambda self: any(client.asking for client in self.clients.values()))
     @rule(who=people, passes=passes, in_cookie=st.booleans())
     def end_log_in(self, who: str, passes: str, in_cookie: bool) -> None:
         client = self.clients[who]
@@ -305,7 +288,11 @@ class Machine(RuleBasedStateMachine):
             self.belonging.give(given, asking.since)
         else:
             self.belonging.give(given)
-            may = {asking.version} & self.belonging.served if passes == "version" else self.belonging.open_to_new
+            may = (
+                {asking.version} & self.belonging.served
+                if passes == "version"
+                else self.belonging.open_to_new
+            )
             assert given.version in (may or self.belonging.served)
         self.keep_token(client, result.json["token"], given, in_cookie)
 
@@ -323,7 +310,7 @@ class Machine(RuleBasedStateMachine):
         if self.moved_at == self.now:
             self.wait(1)
         client = self.clients[who]
-        answer = self.ask(client, path="/login", method="POST", fetch=SCRIPT)
+        answer = self.ask(client, LOG_IN)
         given = Given(answer.version, self.now + LIFE)
         self.belonging.give(given, None if dated else 0)
         self.keep_token(client, self.world.api.foreign(answer.version, dated), given, in_cookie)
@@ -334,26 +321,27 @@ class Machine(RuleBasedStateMachine):
 
     def ask_api(self, client: Client, what: str) -> Asking:
         """By way of the proxy, which says where the request belongs."""
-        answer = self.ask(client, slotted=False, path=f"/api/auth/{what}", method="POST", fetch=SCRIPT)
+        answer = self.ask(client, Request(f"/api/auth/{what}", script=True, post=True, slotted=False))
         return Asking(what, answer.version, answer.generation, len(self.belonging.moves))
 
-    @rule(who=people)
-    def begin_refresh(self, who: str) -> None:
+    def somebody_has_a_token(self) -> bool:
+        return any(client.token for client in self.clients.values())
+
+    @precondition(somebody_has_a_token)
+    @rule(who=people, how=st.sampled_from(["by the proxy", "past it", "slowly"]))
+    def refresh(self, who: str, how: str) -> None:
         client = self.clients[who]
         if client.token:
-            client.asking = self.ask_api(client, "refresh")
+            client.asking = None if how == "past it" else self.ask_api(client, "refresh")
+            if how != "slowly":
+                self.refreshed(client, client.asking)
 
+    @precondition(lambda self: any(client.asking for client in self.clients.values()))
     @rule(who=people)
     def end_refresh(self, who: str) -> None:
         client = self.clients[who]
         if client.asking and client.asking.what == "refresh":
             self.refreshed(client, client.asking)
-
-    @rule(who=people, by_proxy=st.booleans())
-    def refresh(self, who: str, by_proxy: bool) -> None:
-        client = self.clients[who]
-        if client.token:
-            self.refreshed(client, self.ask_api(client, "refresh") if by_proxy else None)
 
     def refreshed(self, client: Client, asking: Asking | None) -> None:
         assert client.token
@@ -373,6 +361,7 @@ class Machine(RuleBasedStateMachine):
         self.belonging.give(given)
         client.token = Kept(result.json["token"], given)
 
+    @precondition(somebody_has_a_token)
     @rule(who=people, by_proxy=st.booleans())
     def beat(self, who: str, by_proxy: bool) -> None:
         client = self.clients[who]
@@ -387,6 +376,7 @@ class Machine(RuleBasedStateMachine):
             expected = asking.version if asking else client.token.given.version
             assert (result.status_code, result.json["yourVersion"]) == (200, expected)
 
+    @precondition(somebody_has_a_token)
     @rule(who=people, forgets=st.booleans())
     def log_out(self, who: str, forgets: bool) -> None:
         client = self.clients[who]
@@ -395,6 +385,12 @@ class Machine(RuleBasedStateMachine):
             client.asking, client.ended = None, True
             if forgets or client.in_cookie:
                 client.token = None
+
+    def teardown(self) -> None:
+        """In the end, everybody asks once more."""
+        if hasattr(self, "belonging"):
+            for client in self.clients.values():
+                self.ask(client, Request("/data", script=True))
 
 
 def _time(now: int) -> datetime:

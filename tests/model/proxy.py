@@ -68,6 +68,6 @@ class Proxy:
         why = self._rim[b"read"]()
         assert why is None, why
 
-    def route(self, now: int, slotted: bool, **asked: Any) -> Answer:
+    def route(self, now: int, slotted: bool, asked: dict[str, Any]) -> Answer:
         version, rule, pin, generation = self._rim[b"route"](now, slotted, self._lua.table(asked))
         return Answer(version.decode(), rule.decode(), pin and pin.decode(), int(generation))
