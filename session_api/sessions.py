@@ -89,7 +89,7 @@ class Sessions:
         if not re.search(PATTERN, routed.version):
             raise VersionError
         try:
-            return self._state.place(*routed)
+            return self._state.routed_place(*routed)
         except StateError:
             return Place(*routed)
 
@@ -102,7 +102,7 @@ class Sessions:
 
     def _place(self, claims: Claims, routed: Routed | None) -> Place:
         """Where the proxy sent the session, else where it is by its token: a refresh carries a move along."""
-        if routed and (place := self._state.place(*routed)).version == routed.version:
+        if routed and (place := self._state.routed_place(*routed)).version == routed.version:
             return place
         return self._state.place(claims.version, claims.generation, claims.issued_at)
 

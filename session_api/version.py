@@ -107,6 +107,13 @@ class State:
         version = follow(document.lineage, served, version, generation, issued_at)
         return Place(version, document.generation) if version in served else self.current_place()
 
+    def routed_place(self, version: str, generation: int | None) -> Place:
+        """Where a session is that a proxy has just sent to `version`. Raises StateError.
+
+        Who passes on the version alone means it as it is now: it may have been out of service before.
+        """
+        return self.place(version, self._document.get().generation if generation is None else generation)
+
     def takes_new(self, version: str) -> bool:
         """Whether new sessions may get this version; a preview has no update, either. Raises StateError."""
         document = self._document.get()

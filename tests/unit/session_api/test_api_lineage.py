@@ -85,6 +85,15 @@ def test_79_a_token_is_signed_for_a_version_that_is_served(
     assert said(tokens, log_in(api, version, generation)) == signed
 
 
+def test_65_an_app_that_passes_on_the_version_alone_means_it_as_it_is_now(
+    api: Api, tokens: Any, state_file: Path
+) -> None:
+    """1.6.8 was taken back once, and comes again: a log-in there is on it."""
+    more = {"lineage": BACK, "generation": 20}
+    write_state(state_file, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100), **more)
+    assert said(tokens, log_in(api, "1.6.8")) == ("1.6.8", 20)
+
+
 def test_41_without_a_state_the_proxys_word_stands(make_api: Any, tokens: Any, state_file: Path) -> None:
     state_file.unlink()
     assert said(tokens, log_in(make_api(), "1.6.7", "17")) == ("1.6.7", 17)
