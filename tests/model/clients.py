@@ -19,16 +19,6 @@ class Kept:
     given: Given
 
 
-@dataclass
-class Asking:
-    """A request that was routed by the proxy, and has yet to reach the session API; `since`: after so many moves."""
-
-    what: str
-    version: str
-    generation: int
-    since: int
-
-
 @dataclass(frozen=True)
 class Request:
     """`script`: not the load of a page; `foreign`: by a link on another site; `referer`: of the page that asks.
@@ -52,6 +42,21 @@ class Request:
 
 
 @dataclass
+class Asking:
+    """A request that was routed by the proxy, and has yet to reach the session API; `since`: after so many moves."""
+
+    what: Request
+    version: str
+    generation: int
+    since: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the proxy adds to it."""
+        return {"X-Deployment-Version": self.version, "X-Deployment-Generation": str(self.generation)}
+
+
+@dataclass
 class Client:
     name: str
     has_jar: bool
@@ -71,6 +76,15 @@ class Client:
             self.pin = None
         if self.preview and now >= self.preview.given.until:
             self.preview = None
+
+    def keep_token(self, token: Kept, in_cookie: bool) -> None:
+        self.token, self.in_cookie = token, in_cookie and self.has_jar
+        self.ended, self.asking = False, None
+
+    def log_out(self, forgets: bool) -> None:
+        self.ended, self.asking = True, None
+        if forgets or self.in_cookie:
+            self.token = None
 
     def shows(self, request: Request) -> Shown:
         """A Strict cookie stays away from a link on another site; only a script sends a token in a header."""

@@ -27,6 +27,8 @@ VERSIONS = ["1.0", "1.1", "1.2", "1.3"]
 NOWHERE = "9.9.9"  # a version that is never released
 MODES = ["never", "never", "navigation", "idle"]
 LOG_IN = Request("/login", script=True, post=True)
+SESSION = Request("/api/auth/refresh", script=True, post=True, slotted=False)
+PASSED = {"both": 2, "version": 1, "neither": 0}  # so many of the headers that the app was given
 
 
 class World:
@@ -57,9 +59,19 @@ class Machine(RuleBasedStateMachine):
     world: ClassVar[World]
 
     people = st.sampled_from(["ada", "bob", "cron"])
+    anybody = st.sampled_from(["all", "all", "ada", "bob", "cron"])
     browsers = st.sampled_from(["ada", "bob"])
+    requests = st.sampled_from(["load", "load", "script", "by an open page", "link", "update", "rubbish"])
+    log_ins = st.sampled_from(["both", "both", "version", "neither", "dated", "undated", "slowly"])
+    uses = st.sampled_from(
+        ["refresh", "refresh past it", "refresh slowly", "beat", "beat past it", "log out", "end"]
+    )
     versions = st.sampled_from(VERSIONS)
-    passes = st.sampled_from(["both", "both", "neither"])
+    passes = st.sampled_from(["both", "both", "version", "neither"])
+    modes = st.sampled_from(MODES)
+    operations = st.sampled_from(
+        ["restart proxy", "reload", "restart api", "try out", *sorted(commands.GATES)]
+    )
     paths = st.sampled_from(["/", "/board"])
     routes = st.sampled_from(sorted(commands.ROUTES))
 
@@ -69,7 +81,7 @@ class Machine(RuleBasedStateMachine):
         self.moved_at = 0
         self.clients = {name: Client(name, name != "cron") for name in ("ada", "bob", "cron")}
 
-    @initialize(mode=st.sampled_from(MODES), seen=st.sampled_from([0, 16]), old=st.booleans())
+    @initialize(mode=modes, seen=st.sampled_from([0, 16]), old=st.booleans())
     def adopt(self, mode: str, seen: int, old: bool) -> None:
         self.mode = mode
         now = state.adopt("1.0", _time(self.now), after=seen)
@@ -147,19 +159,6 @@ class Machine(RuleBasedStateMachine):
             if far != "all":
                 break
 
-    @rule(what=st.sampled_from(sorted(commands.GATES)))
-    def gate(self, what: str) -> None:
-        with commands.refusal():
-            self.run(commands.GATES[what])
-
-    @rule(what=st.sampled_from(sorted(commands.ALL)))
-    def try_out(self, what: str) -> None:
-        """What is refused, or only tried (`--dry-run`), changes nothing."""
-        before = state.encode(self.state)
-        with commands.refusal():
-            commands.ALL[what](self.state, _time(self.now))
-        assert state.encode(self.state) == before
-
     # Time and restarts
 
     @rule(seconds=st.sampled_from([1, 60, 700, 1000, 2000, 4000, 90000, 3 * 86400, LIFE - 1, LIFE + 30]))
@@ -169,13 +168,26 @@ class Machine(RuleBasedStateMachine):
         for client in self.clients.values():
             client.drop_expired(self.now)
 
-    @rule(what=st.sampled_from(["proxy", "api", "reload"]), mode=st.sampled_from(MODES))
-    def restart(self, what: str, mode: str) -> None:
-        if what == "api":
+    @rule(what=operations, mode=modes)
+    def operate(self, what: str, mode: str) -> None:
+        if what == "restart api":
             self.world.api.start()
-        else:
+        elif what in ("restart proxy", "reload"):
             self.mode = mode
-            self.world.proxy.start(mode, restart=what == "proxy")
+            self.world.proxy.start(mode, restart=what != "reload")
+        elif what == "try out":
+            self.try_out()
+        else:
+            with commands.refusal():
+                self.run(commands.GATES[what])
+
+    def try_out(self) -> None:
+        """What is refused, or only tried (`--dry-run`), changes nothing."""
+        before = state.encode(self.state)
+        for command in commands.ALL.values():
+            with commands.refusal():
+                command(self.state, _time(self.now))
+        assert state.encode(self.state) == before
 
     # People
 
@@ -222,29 +234,18 @@ class Machine(RuleBasedStateMachine):
             assert client.pin, "a browser that loads a page is held by a pin"
             assert client.pin.given.until - self.now >= PIN_IDLE / 2, "and that lasts"
 
-    @rule(
-        who=people,
-        how=st.sampled_from(["load", "load", "script", "script", "link", "update", "rubbish"]),
-        path=paths,
-    )
+    @rule(who=anybody, how=requests, path=paths)
     def ask_for(self, who: str, how: str, path: str) -> None:
-        """A page, something for a page that is open, a page by a link on another site, the new version of a page."""
-        client = self.clients[who]
-        if how == "script" or not client.has_jar:
-            self.ask(client, Request("/data", script=True))
-        elif how == "link":
-            self.ask(client, Request(path, foreign=True))
-        elif how == "update":
-            self.ask(client, Request(path, update=True))
-        else:
-            self.ask(client, Request(path, rubbish=how == "rubbish" and not client.token))
-
-    @precondition(lambda self: any(client.pages for client in self.clients.values()))
-    @rule(who=browsers, path=paths)
-    def ask_from_page(self, who: str, path: str) -> None:
-        """What a page asks for that is still open; it says which page."""
-        if path in self.clients[who].pages:
-            self.ask(self.clients[who], Request("/data", script=True, referer=path))
+        """An API client asks for the one thing that it knows."""
+        for client in self.clients.values() if who == "all" else [self.clients[who]]:
+            if not client.has_jar or how == "script":
+                self.ask(client, Request("/data", script=True))
+            elif how == "by an open page":
+                self.ask(client, Request("/data", script=True, referer=path if path in client.pages else ""))
+            elif how == "rubbish":
+                self.ask(client, Request(path, rubbish=client.token is None))
+            else:
+                self.ask(client, Request(path, foreign=how == "link", update=how == "update"))
 
     @rule(who=browsers, what=st.sampled_from(["lose pin", "open preview", "leave preview"]))
     def jar(self, who: str, what: str) -> None:
@@ -261,98 +262,80 @@ class Machine(RuleBasedStateMachine):
 
     # Log-ins, refreshes, log-outs
 
-    @rule(who=people)
-    def begin_log_in(self, who: str) -> None:
-        """The app has the request, and takes its time."""
+    @rule(who=people, how=log_ins, in_cookie=st.booleans())
+    def log_in(self, who: str, how: str, in_cookie: bool) -> None:
+        """`how`: what the app passes on, or what the token of a backend says that signs its own."""
         client = self.clients[who]
+        if how in ("dated", "undated"):
+            self.log_in_elsewhere(client, how == "dated", in_cookie)
+            return
+        asking = self.ask_api(client, LOG_IN)
+        if how == "slowly":
+            client.asking = asking
+        else:
+            self.logged_in(client, asking, how, in_cookie)
+
+    def log_in_elsewhere(self, client: Client, dated: bool, in_cookie: bool) -> None:
+        """A clock cannot tell what one second has seen: it has a new one.
+
+        A token without `iat` is not told from an older one: it goes all the way that its version's sessions went.
+        """
+        if self.moved_at == self.now:
+            self.wait(1)
         answer = self.ask(client, LOG_IN)
-        since = len(self.belonging.moves)
-        client.asking = Asking("log in", answer.version, answer.generation, since)
+        given = Given(answer.version, self.now + LIFE)
+        self.belonging.give(given, None if dated else 0)
+        client.keep_token(Kept(self.world.api.foreign(answer.version, dated), given), in_cookie)
 
     @precondition(lambda self: any(client.asking for client in self.clients.values()))
     @rule(who=people, passes=passes, in_cookie=st.booleans())
-    def end_log_in(self, who: str, passes: str, in_cookie: bool) -> None:
+    def be_answered(self, who: str, passes: str, in_cookie: bool) -> None:
+        """What was asked slowly, by way of an app or at once, reaches the session API."""
         client = self.clients[who]
         asking, client.asking = client.asking, None
-        if not asking or asking.what != "log in":
-            return
-        names = {"X-Deployment-Version": asking.version, "X-Deployment-Generation": str(asking.generation)}
-        headers = {"both": names, "neither": {}, "version": dict([*names.items()][:1])}[passes]
-        result = self.world.api.log_in(headers)
-        if passes == "version" and asking.version not in self.belonging.served and result.status_code != 201:
+        if asking and asking.what == LOG_IN:
+            self.logged_in(client, asking, passes, in_cookie)
+        elif asking and client.token:
+            self.refreshed(client, client.token, asking)
+
+    def logged_in(self, client: Client, asking: Asking, passes: str, in_cookie: bool) -> None:
+        served, version = self.belonging.served, asking.version
+        result = self.world.api.log_in(dict([*asking.headers.items()][: PASSED[passes]]))
+        if passes == "version" and version not in served and result.status_code != 201:
             return  # it says so: there is no session
         assert result.status_code == 201, result.text
         given = Given(result.json["deploymentVersion"], self.now + LIFE)
         if passes == "both":
-            given.version = asking.version
+            given.version = version
             self.belonging.give(given, asking.since)
         else:
             self.belonging.give(given)
-            may = (
-                {asking.version} & self.belonging.served
-                if passes == "version"
-                else self.belonging.open_to_new
-            )
-            assert given.version in (may or self.belonging.served)
-        self.keep_token(client, result.json["token"], given, in_cookie)
+            may = self.belonging.open_to_new if passes == "neither" else ({version} & served) or served
+            assert given.version in may, f"the log-in is signed for {given.version}; the model says {may}"
+        client.keep_token(Kept(result.json["token"], given), in_cookie)
 
-    @rule(who=people, passes=passes, in_cookie=st.booleans())
-    def log_in(self, who: str, passes: str, in_cookie: bool) -> None:
-        self.begin_log_in(who)
-        self.end_log_in(who, passes, in_cookie)
-
-    @rule(who=people, dated=st.booleans(), in_cookie=st.booleans())
-    def log_in_elsewhere(self, who: str, dated: bool, in_cookie: bool) -> None:
-        """By a backend that signs its tokens itself. Its clock cannot tell what one second has seen: it has a new one.
-
-        One without `iat` cannot be told from an older one: it has gone all the way that its version's sessions went.
-        """
-        if self.moved_at == self.now:
-            self.wait(1)
+    @precondition(lambda self: any(client.token for client in self.clients.values()))
+    @rule(who=people, what=uses)
+    def use_token(self, who: str, what: str) -> None:
         client = self.clients[who]
-        answer = self.ask(client, LOG_IN)
-        given = Given(answer.version, self.now + LIFE)
-        self.belonging.give(given, None if dated else 0)
-        self.keep_token(client, self.world.api.foreign(answer.version, dated), given, in_cookie)
+        if not client.token:
+            return
+        asking = None if what.endswith("past it") else self.ask_api(client, SESSION)
+        if what == "refresh slowly":
+            client.asking = asking
+        elif what.startswith("refresh"):
+            self.refreshed(client, client.token, asking)
+        elif what.startswith("beat"):
+            self.beat(client, client.token, asking)
+        else:
+            self.world.api.ask("POST", "/api/auth/logout", client.token.text, {})
+            client.log_out(forgets=what == "log out")
 
-    def keep_token(self, client: Client, text: str, given: Given, in_cookie: bool) -> None:
-        client.token, client.in_cookie, client.ended = Kept(text, given), in_cookie and client.has_jar, False
-        client.asking = None
-
-    def ask_api(self, client: Client, what: str) -> Asking:
-        """By way of the proxy, which says where the request belongs."""
-        answer = self.ask(client, Request(f"/api/auth/{what}", script=True, post=True, slotted=False))
-        return Asking(what, answer.version, answer.generation, len(self.belonging.moves))
-
-    def somebody_has_a_token(self) -> bool:
-        return any(client.token for client in self.clients.values())
-
-    @precondition(somebody_has_a_token)
-    @rule(who=people, how=st.sampled_from(["by the proxy", "past it", "slowly"]))
-    def refresh(self, who: str, how: str) -> None:
-        client = self.clients[who]
-        if client.token:
-            client.asking = None if how == "past it" else self.ask_api(client, "refresh")
-            if how != "slowly":
-                self.refreshed(client, client.asking)
-
-    @precondition(lambda self: any(client.asking for client in self.clients.values()))
-    @rule(who=people)
-    def end_refresh(self, who: str) -> None:
-        client = self.clients[who]
-        if client.asking and client.asking.what == "refresh":
-            self.refreshed(client, client.asking)
-
-    def refreshed(self, client: Client, asking: Asking | None) -> None:
-        assert client.token
-        version = client.token.given.version
-        headers = {}
-        if asking:
-            version = self.belonging.followed(asking.version, asking.since)
-            headers = _said(asking)
-        result = self.world.api.ask("POST", "/api/auth/refresh", client.token.text, headers)
-        client.asking = None
-        if client.ended or self.now >= client.token.given.until:
+    def refreshed(self, client: Client, token: Kept, asking: Asking | None) -> None:
+        """`asking`: by way of the proxy, which said where it belongs."""
+        version = self.belonging.followed(asking.version, asking.since) if asking else token.given.version
+        result = self.world.api.ask("POST", "/api/auth/refresh", token.text, asking.headers if asking else {})
+        if client.ended or self.now >= token.given.until:
             assert result.status_code == 401 or not client.ended
             if result.status_code == 401:
                 return
@@ -362,30 +345,18 @@ class Machine(RuleBasedStateMachine):
         self.belonging.give(given)
         client.token = Kept(result.json["token"], given)
 
-    @precondition(somebody_has_a_token)
-    @rule(who=people, by_proxy=st.booleans())
-    def beat(self, who: str, by_proxy: bool) -> None:
-        client = self.clients[who]
-        if not client.token:
-            return
-        asking = self.ask_api(client, "beat") if by_proxy else None
-        headers = _said(asking) if asking else {}
-        result = self.world.api.ask("POST", "/api/deployment/heartbeat", client.token.text, headers)
-        if client.ended or self.now >= client.token.given.until:
-            assert result.status_code == 401
+    def beat(self, client: Client, token: Kept, asking: Asking | None) -> None:
+        headers, version = (asking.headers, asking.version) if asking else ({}, token.given.version)
+        result = self.world.api.ask("POST", "/api/deployment/heartbeat", token.text, headers)
+        if client.ended or self.now >= token.given.until:
+            assert result.status_code == 401 or not client.ended
         else:
-            expected = asking.version if asking else client.token.given.version
-            assert (result.status_code, result.json["yourVersion"]) == (200, expected)
+            assert (result.status_code, result.json["yourVersion"]) == (200, version)
 
-    @precondition(somebody_has_a_token)
-    @rule(who=people, forgets=st.booleans())
-    def log_out(self, who: str, forgets: bool) -> None:
-        client = self.clients[who]
-        if client.token:
-            self.world.api.ask("POST", "/api/auth/logout", client.token.text, {})
-            client.asking, client.ended = None, True
-            if forgets or client.in_cookie:
-                client.token = None
+    def ask_api(self, client: Client, what: Request) -> Asking:
+        """By way of the proxy, which says where the request belongs."""
+        answer = self.ask(client, what)
+        return Asking(what, answer.version, answer.generation, len(self.belonging.moves))
 
     def teardown(self) -> None:
         """In the end, everybody asks once more."""
@@ -396,10 +367,6 @@ class Machine(RuleBasedStateMachine):
 
 def _time(now: int) -> datetime:
     return datetime.fromtimestamp(now, UTC)
-
-
-def _said(asking: Asking) -> dict[str, str]:
-    return {"X-Deployment-Version": asking.version, "X-Deployment-Generation": str(asking.generation)}
 
 
 def _cookie(text: str) -> tuple[str, int]:
