@@ -1,8 +1,15 @@
-"""The order of files: what takes minutes begins first, so that no process is left with it at the end."""
+"""The order of files: what takes minutes begins first, so that no process is left with it at the end.
+
+And no test depends on how fast the machine is: hypothesis sets no deadlines.
+"""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("bgctl", deadline=None)
+settings.load_profile("bgctl")
 
 # By what they took, with those that make much load not beside each other: two processes take them in turn.
 LONGEST_FIRST = (
