@@ -43,7 +43,7 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     """The WSGI application over these parts."""
     counts = Counts(store, state, settings.token_ttl, settings.idle_timeout)
     metrics = Metrics(counts, state)
-    tokens = Tokens(keyring, clock, settings.issuer, settings.leeway)
+    tokens = Tokens(keyring, clock, settings.issuer, settings.leeway, settings.token_ttl)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
     cookie = SessionCookie(settings.secure_cookies, settings.token_ttl, settings.cookie_stem)
     user = UserGuard(tokens, cookie, metrics.rejected)
@@ -67,7 +67,7 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     app.add_route("/api/deployment/heartbeat", deployment, suffix="heartbeat")
     app.add_route("/api/deployment/version", deployment, suffix="version")
 
-    app.add_route("/internal/activity", InternalResource(counts, proxy), suffix="activity")
+    app.add_route("/_bgctl/activity", InternalResource(counts, proxy), suffix="activity")
     admins = Cookie(f"{settings.cookie_stem}_admin", settings.secure_cookies, LIFE)
     login = AdminLogin(lambda: keyring.admin_key, admins, clock)
     overviews, guard = Overviews(counts, state, clock), AdminGuard(admin, login)

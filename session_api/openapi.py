@@ -63,7 +63,7 @@ OPERATIONS = [
     Operation("/api/deployment/heartbeat", "post", USER, 200, Heartbeat, "I am here; is there an update?"),
     Operation("/api/deployment/version", "get", ANYONE, 200, CurrentVersion, "What new sessions get"),
     Operation(
-        "/internal/activity", "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity
+        "/_bgctl/activity", "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity
     ),
     Operation(DASHBOARD, "get", ANYONE, 200, "text/html", "The dashboard, or the form to log in to it"),
     Operation(
@@ -143,9 +143,13 @@ def _content(media_type: str, message: type) -> dict[str, Any]:
 
 def _security_schemes(cookies: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "serviceKey": {"type": "http", "scheme": "bearer", "description": "What keys/service.key holds"},
-        "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin.key holds"},
-        "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy.key holds"},
+        "serviceKey": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "What keys/service/service.key holds",
+        },
+        "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin/admin.key holds"},
+        "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy/proxy.key holds"},
         "bearerToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
         **{scheme: {"type": "apiKey", "in": "cookie", "name": name} for scheme, name in cookies.items()},
     }

@@ -23,6 +23,7 @@ from redis.retry import Retry
 
 from session_api.clock import Clock
 from session_api.stores import (
+    GONE_SLACK,
     WALK,
     Birth,
     Census,
@@ -101,11 +102,13 @@ class RedisStore:
             report.reach,
             report.epoch or "",
             int(report.complete),
+            int(report.visitors_complete),
             gauges,
             len(report.seen),
         )
         rows = [value for row in report.seen for value in (row.sid, row.user_id or "", *row[2:])]
-        return str(self._run("note", *head, *rows, *report.gone, report.instance))
+        gone = [value for sid, age in report.gone for value in (sid, age - GONE_SLACK)]
+        return str(self._run("note", *head, *rows, *gone, report.instance))
 
     def census(self, idle: int = 0) -> Census:
         now, people, versions, birth, heard = self._swept("census", idle)
@@ -233,8 +236,12 @@ def _session(answer: list[Any] | None) -> Session | None:
 
 
 def _heard(
-    proxy: str, seen_at: int, since: int, told_at: int | str, gauges: str, doubled: int | str
+    proxy: str, seen_at: int, since: int, told_at: Any, gauges: str, visitors_told_at: Any, doubled_at: Any
 ) -> Heard:
     decoded = msgspec.json.decode(gauges, type=dict[str, Gauge]) if gauges else None
-    told, twice = (int(each) if each != "" else None for each in (told_at, doubled))
-    return Heard(proxy, seen_at, since, told, decoded, twice)
+    told = (_moment(told_at), decoded, _moment(visitors_told_at), _moment(doubled_at))
+    return Heard(proxy, seen_at, since, *told)
+
+
+def _moment(at: int | str) -> int | None:
+    return int(at) if at != "" else None

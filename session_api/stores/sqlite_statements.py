@@ -50,7 +50,10 @@ NOTE_VISITOR = f"""INSERT INTO visitors (sid, version, last_activity, expires_at
         WHERE :expires_at > :now OR EXISTS (SELECT 1 FROM visitors WHERE sid = :sid)
     ON CONFLICT (sid) DO UPDATE SET {_TOUCH}
     WHERE max(visitors.expires_at, :expires_at) > :now"""
-NOTE_GONE = ("UPDATE visitors SET gone = 1 WHERE sid = ?", "DELETE FROM visitors WHERE sid = ?")
+NOTE_GONE = (
+    "UPDATE visitors SET gone = 1 WHERE sid = :sid AND last_activity <= :until",
+    "DELETE FROM visitors WHERE sid = :sid AND last_activity <= :until",
+)
 
 DUE = (
     "SELECT 1 FROM sessions WHERE live = 1 AND expires_at <= :now LIMIT 1",
@@ -92,11 +95,15 @@ WENT_IDLE = f"""SELECT coalesce(sum(n), 0) FROM ({_WINDOW})
     WHERE kind IN ('session', 'visitor') AND version = :version"""
 FORGET_DEPARTURES = "DELETE FROM departures WHERE minute < :minute"
 
-HEARD = "SELECT name, seen_at, since, told_at, gauges, doubled_at FROM proxies ORDER BY name"
-HEAR = """INSERT INTO proxies (name, seen_at, since, told_at, gauges, instance)
-        VALUES (:name, :now, :since, :told_at, :gauges, :instance)
+HEARD = (
+    "SELECT name, seen_at, since, told_at, gauges, visitors_told_at, doubled_at FROM proxies ORDER BY name"
+)
+HEAR = """INSERT INTO proxies (name, seen_at, since, told_at, gauges, visitors_told_at, instance)
+        VALUES (:name, :now, :since, :told_at, :gauges, :visitors_told_at, :instance)
     ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, since = excluded.since,
-        told_at = coalesce(excluded.told_at, told_at), gauges = coalesce(excluded.gauges, gauges),
+        told_at = coalesce(excluded.told_at, told_at),
+        visitors_told_at = coalesce(excluded.visitors_told_at, visitors_told_at),
+        gauges = coalesce(excluded.gauges, gauges),
         doubled_at = iif(excluded.instance <> instance AND excluded.instance = before, :now, doubled_at),
         before = iif(excluded.instance <> instance, instance, before), instance = excluded.instance"""
 BORN = """INSERT INTO store (one, epoch, born_at, fresh, idle) VALUES (1, :epoch, :now, :fresh, :idle)

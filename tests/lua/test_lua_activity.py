@@ -20,7 +20,7 @@ def memory():
 
 
 def note(lua, key, user, issued, version=b"1.6.7"):
-    return lua.module("activity")[b"note"](key, user, NOW + 600, issued, version)
+    return lua.module("activity")[b"note"](key, user, NOW + 600, version, issued)
 
 
 def put(lua, row):

@@ -25,7 +25,7 @@ class Settings:
     fault: str = ""
     cookie_stem: str = "bg"
     session_api_url: str = "http://session-api:8090"
-    service_key_file: Path = Path("/keys/service.key")
+    service_key_file: Path = Path("/keys/service/service.key")
 
     @property
     def session_cookies(self) -> tuple[str, str]:
@@ -59,5 +59,5 @@ def from_env(env: Mapping[str, str]) -> Settings:
         fault=fault,
         cookie_stem=env.get("COOKIE_STEM") or "bg",
         session_api_url=env.get("SESSION_API_URL") or "http://session-api:8090",
-        service_key_file=Path(env.get("SERVICE_KEY_FILE") or "/keys/service.key"),
+        service_key_file=Path(env.get("SERVICE_KEY_FILE") or "/keys/service/service.key"),
     )

@@ -1,5 +1,5 @@
--- ARGV: proxy, reach, epoch, complete, gauges, the number of rows, six for each row, then visitors that are
--- gone, and the name of this start of the proxy.
+-- ARGV: proxy, reach, epoch, complete, the same of visitors, gauges, the number of rows, six for each row, then
+-- visitors that are gone, and for how long, and the name of this start of the proxy.
 sweep(500)
 
 local function note_session(sid, user, version, at, expires, issued)
@@ -31,8 +31,8 @@ local function note_visitor(sid, version, at, expires)
     call('ZADD', key('n', to), latest, sid)
 end
 
-local last = 10 + 6 * tonumber(ARGV[10])
-for i = 11, last, 6 do
+local last = 11 + 6 * tonumber(ARGV[11])
+for i = 12, last, 6 do
     local sid, user, version, age, expires, issued = unpack(ARGV, i, i + 5)
     local at = math.max(now - tonumber(age), 0)
     if user == '' then
@@ -41,10 +41,10 @@ for i = 11, last, 6 do
         note_session(sid, user, version, at, tonumber(expires), tonumber(issued))
     end
 end
-for i = last + 1, #ARGV - 1 do
-    local version = call('HGET', key('w', ARGV[i]), 'v')
-    if version then
-        drop_visitor(ARGV[i], version)
+for i = last + 1, #ARGV - 1, 2 do
+    local v = call('HMGET', key('w', ARGV[i]), 'v', 'a')
+    if v[1] and tonumber(v[2]) <= now - tonumber(ARGV[i + 1]) then
+        drop_visitor(ARGV[i], v[1])
     end
 end
 
@@ -56,11 +56,15 @@ local before = call('HGET', key('proxies'), ARGV[5])
 before = before and cmsgpack.unpack(before) or { told = '', gauges = '' }
 local instance, known = ARGV[#ARGV], before.instance or ''
 local is_back = instance ~= known and instance == before.previous -- of a start before the last one: there are two
+local function told(flag, earlier)
+    return flag == '1' and ARGV[7] == epoch and now or earlier or ''
+end
 call('HSET', key('proxies'), ARGV[5], cmsgpack.pack({
     seen = now,
     since = now - tonumber(ARGV[6]),
-    told = ARGV[8] == '1' and ARGV[7] == epoch and now or before.told,
-    gauges = ARGV[9] == '' and before.gauges or ARGV[9],
+    told = told(ARGV[8], before.told),
+    visitors = told(ARGV[9], before.visitors),
+    gauges = ARGV[10] == '' and before.gauges or ARGV[10],
     instance = instance,
     previous = instance ~= known and known or before.previous or '',
     doubled = is_back and now or before.doubled or '',

@@ -10,3 +10,6 @@ UPDATE sessions SET over_iat = ended_at, over_exp = expires_at WHERE ended_at IS
 ALTER TABLE proxies ADD COLUMN instance TEXT NOT NULL DEFAULT '';
 ALTER TABLE proxies ADD COLUMN before TEXT NOT NULL DEFAULT '';
 ALTER TABLE proxies ADD COLUMN doubled_at INTEGER;
+
+-- When a proxy had last told of all its visitors, whom it may lose sight of while it still tells of every session.
+ALTER TABLE proxies ADD COLUMN visitors_told_at INTEGER;

@@ -12,7 +12,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from session_api.stores import Outlook, Place, Report, Seen, Session, UserSeen, VersionCount
+from session_api.stores import (
+    GONE_SLACK,
+    Gone,
+    Outlook,
+    Place,
+    Report,
+    Seen,
+    Session,
+    UserSeen,
+    VersionCount,
+)
 from session_api.stores.redis import RedisStore
 from session_api.stores.sqlite import SqliteStore
 
@@ -174,6 +184,7 @@ class StoreMachine(RuleBasedStateMachine):
     emails = st.sampled_from([None, "a@x.y", "b@x.y"])
     ages = st.sampled_from([0, 1, 60, None])  # of a token, in seconds; None: it does not say
     rows = st.tuples(sids, users | st.none(), versions, st.integers(0, 400), lives, ages | st.just(-1))
+    leavers = st.builds(Gone, sids, st.integers(0, 400))
 
     def __init__(self) -> None:
         super().__init__()
@@ -240,8 +251,8 @@ class StoreMachine(RuleBasedStateMachine):
         asked = self.asked(sid, user, version, 900, None, age)
         assert self.store.end(asked) is self.model.end(asked)
 
-    @rule(rows=st.lists(rows, max_size=5), gone=st.lists(sids, max_size=2), again=st.booleans())
-    def note(self, rows: list[Any], gone: list[str], again: bool) -> None:
+    @rule(rows=st.lists(rows, max_size=5), gone=st.lists(leavers, max_size=2), again=st.booleans())
+    def note(self, rows: list[Any], gone: list[Gone], again: bool) -> None:
         now = self.model.now
         seen = tuple(
             Seen(*who, age, now + life, 0 if token is None else now - token if token >= 0 else -1)
@@ -251,8 +262,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.note(report)
         for row in seen:
             self.model.note(row)
-        for sid in gone:
-            self.model.visitors.pop(sid, None)
+        for sid, age in gone:
+            known = self.model.visitors.get(sid)
+            if known and known.last_activity <= self.model.now - age + GONE_SLACK:
+                del self.model.visitors[sid]
         if again and not gone and len({row[:2] for row in seen}) == len(seen):
             self.store.note(report)
             for row in seen:
