@@ -20,14 +20,14 @@ from session_api.watched import Watched
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-KEEP = 7 * 86400  # seconds that a replaced key still verifies: the life of the last token it signed
+KEEP = 7 * 86400  # seconds that a replaced key still verifies, where nothing else is said
 SETTLE = 5  # seconds before a rotated-in key signs: a proxy must know it before its first token arrives
 MIN_KEY_CHARS = 32
 API_KEYS = ("service.key", "admin.key", "proxy.key")  # which of them the session API reads
 Owner = tuple[int, int]  # uid, gid
 
 Kid = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
-FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,79}\Z")]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -214,16 +214,18 @@ def rotate(
     now: float | None = None,
     secret: bytes | None = None,
     owner: Owner | None = None,
+    keep: int = KEEP,
 ) -> KeyInfo:
-    """Add a key that signs from now on (same algorithm unless told); the old one verifies for KEEP more.
+    """Add a key that signs from now on (same algorithm unless told).
 
-    Keys past their time are removed. Returns the new key. Raises KeyringError, OSError.
+    The old one verifies for `keep` seconds more: the life of the last token that it signed. Keys past their
+    time are removed. Returns the new key. Raises KeyringError, OSError.
     """
     document, moment = _read_document(directory), _moment(now)
     signer = next(entry for entry in document.keys if entry.kid == document.sign)
     kid = _new_kid(moment, [entry.kid for entry in document.keys])
     added = _add_key(directory, kid, alg or signer.alg, moment, secret, owner)
-    retiring = msgspec.structs.replace(signer, retire_at=_moment(moment.timestamp() + KEEP))
+    retiring = msgspec.structs.replace(signer, retire_at=_moment(moment.timestamp() + keep))
     kept = [retiring if entry is signer else entry for entry in document.keys]
     _write_document(directory, Document(1, kid, [added, *kept]), owner)
     prune(directory, now=moment.timestamp(), owner=owner)

@@ -22,7 +22,6 @@ CIPHERS = (  # of TLS 1.2; those of 1.3 are all good
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
 HEADER_TIMEOUT = Duration(10)
-TOKEN_LIFE = 7 * 86400  # seconds, of the session API's tokens
 LOADED = ".loaded"  # the digest of what the running proxy was last told to load
 
 
@@ -58,6 +57,7 @@ def settings(config: Config) -> bytes:
         "schema": 1,
         "issuer": config.tokens.issuer,
         "leeway": int(config.tokens.leeway),
+        "token_longest": int(config.tokens.longest),
         "secure_cookies": config.proxy.secure_cookies,
         "pin_idle": int(config.pin_idle),
         "state_file": "/state/state.json",
@@ -105,7 +105,7 @@ def peers(config: Config) -> list[dict[str, str]]:
 
 def active_window(config: Config) -> int:
     """Seconds for which the proxy remembers whom it has seen: as long as that can matter to anybody."""
-    idle = config.sessions.idle_timeout or TOKEN_LIFE
+    idle = config.sessions.idle_timeout or config.tokens.longest
     return int(max(idle, config.drain.migrate_idle, config.pin_idle))
 
 

@@ -14,6 +14,10 @@ local token = require("bg.token")
 local watched = require("bg.watched")
 
 local lower, sub = string.lower, string.sub
+local huge, max = math.huge, math.max
+
+-- Refusals that say when a token ends, or would have.
+local OF_TIME = { expired = true, too_long = true }
 
 -- Every worker believes a new pin secret before the first of them signs with it.
 local SETTLE_SECONDS = 2
@@ -56,7 +60,8 @@ local function bearer_of(authorization)
 end
 
 local function renew_tokens()
-    tokens = identity.new(_M.keys.value, { issuer = settings.issuer, leeway = settings.leeway }, counter("token"), know)
+    local rules = { issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest }
+    tokens = identity.new(_M.keys.value, rules, counter("token"), know)
 end
 
 -- What a pin of the former secret says is good, and is to be signed anew.
@@ -66,13 +71,17 @@ local function know_former(who)
 end
 
 local function pin_verifier(key, learn)
-    return identity.new({ [pin.KID] = key }, { issuer = pin.ISSUER, leeway = 0 }, counter("pin"), learn)
+    -- A pin lasts as long as the token beside it may, or as a visitor's.
+    local longest = max(settings.token_longest + settings.leeway, settings.pin_idle)
+    local rules = { issuer = pin.ISSUER, leeway = 0, longest = longest }
+    return identity.new({ [pin.KID] = key }, rules, counter("pin"), learn)
 end
 
 -- bgctl signs links with a new secret at once; those that are signed with the old one end.
 local function renew_previews(secret)
     local keys = { [preview.KID] = secret.key }
-    previews = identity.new(keys, { issuer = preview.ISSUER, leeway = 0 }, counter("preview"), know)
+    local rules = { issuer = preview.ISSUER, leeway = 0, longest = huge } -- as long as bgctl was told
+    previews = identity.new(keys, rules, counter("preview"), know)
 end
 
 local function sign_pins_with(secret)
@@ -189,14 +198,14 @@ function _M.pin_cookie(place, life, now)
 end
 
 --- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin}`, each `{identity, reason,
--- expired_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it must.
+-- ends_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it must.
 function _M.all(authorization, cookies, now)
     local function worth(text, verifier)
         if not text then
             return nil
         end
         local who, reason = verifier:look(text, now)
-        return { identity = who, reason = reason, expired_at = reason == "expired" and token.expiry(text) or nil }
+        return { identity = who, reason = reason, ends_at = OF_TIME[reason] and token.expiry(text) or nil }
     end
     local pinned = cookie.get(cookies, settings.pin_cookie)
     return {

@@ -80,7 +80,7 @@ function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
     logs = given.access_log
-    pages.begin(given.keeps_pages)
+    pages.begin(given.keeps_pages, given.token_longest)
     activity.init(given)
     report.init(given, function() return slot_totals.by_version(router.state.value) end)
     figures.begin(ngx.now())

@@ -10,6 +10,7 @@ from toolkit.config.tables import SLOTS, Canary, Config, Service
 from toolkit.values import Duration, is_rising
 
 Where = tuple[str, ...]
+SHORTEST_LIFE, LONGEST_LIFE = Duration(300), Duration(400 * 86400)  # of a token
 LONGEST = 60  # seconds: the last bound of the histogram (bg.figures)
 
 
@@ -24,6 +25,8 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("proxy", "control"), 'must be on a loopback address; write control = "127.0.0.1:9180"'
     if config.tokens.leeway > 300:
         yield ("tokens", "leeway"), 'is more than 5m; write leeway = "60s"'
+    if config.tokens.longest and not SHORTEST_LIFE <= config.tokens.longest <= LONGEST_LIFE:
+        yield ("tokens", "longest"), 'must be from 5m to 400d; write longest = "7d"'
     yield from _tls_problems(config)
     yield from _header_problems(config)
     if any(network.endswith("/0") for network in config.proxy.trusted):

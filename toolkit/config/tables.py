@@ -141,6 +141,8 @@ class Tls(Table, frozen=True):
 
 
 class Tokens(Table, frozen=True):
+    """`longest` is the life of our own tokens, and the longest of anybody's."""
+
     issuer: Annotated[str, Meta(min_length=1, max_length=200)] = "bgctl"
     leeway: Duration = Duration(60)
     longest: Duration = Duration(7 * 86400)

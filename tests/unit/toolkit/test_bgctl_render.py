@@ -39,6 +39,7 @@ def test_settings() -> None:
         "schema": 1,
         "issuer": "bgctl",
         "leeway": 60,
+        "token_longest": 604800,
         "secure_cookies": True,
         "pin_idle": 1800,
         "state_file": "/state/state.json",
@@ -83,6 +84,13 @@ def test_the_proxy_remembers_for_as_long_as_it_matters(idle: str, window: int, e
     settings = json.loads(render.settings(config.parse(text)))
     assert (settings["active_window"], settings["held_every"]) == (window, every)
 
+
+def test_the_life_of_tokens_is_one_setting() -> None:
+    day = EXAMPLE.replace('longest = "7d"', 'longest = "1d"').replace(
+        'idle_timeout = "30m"', 'idle_timeout = "off"'
+    )
+    settings = json.loads(render.settings(config.parse(day)))
+    assert (settings["token_longest"], settings["active_window"]) == (86400, 86400)
 
 @pytest.mark.parametrize(
     ("pin", "idle", "holds"),
