@@ -66,7 +66,7 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     app.add_route("/api/deployment/heartbeat", deployment, suffix="heartbeat")
     app.add_route("/api/deployment/version", deployment, suffix="version")
 
-    app.add_route("/internal/activity", InternalResource(counts, proxy), suffix="activity")
+    app.add_route("/_bgctl/activity", InternalResource(counts, proxy), suffix="activity")
     login = AdminLogin(lambda: keyring.admin_key, Cookie("bg_admin", settings.secure_cookies, LIFE), clock)
     page = DashboardResource(Overviews(counts, state, clock), AdminGuard(admin, login), login)
     app.add_route(PATH, page)

@@ -63,7 +63,7 @@ OPERATIONS = [
     Operation("/api/deployment/heartbeat", "post", USER, 200, Heartbeat, "I am here; is there an update?"),
     Operation("/api/deployment/version", "get", ANYONE, 200, CurrentVersion, "What new sessions get"),
     Operation(
-        "/internal/activity", "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity
+        "/_bgctl/activity", "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity
     ),
     Operation(DASHBOARD, "get", ANYONE, 200, "text/html", "The dashboard, or the form to log in to it"),
     Operation(f"{DASHBOARD}/data", "get", WATCHER, 200, Overview, "All that the dashboard shows"),

@@ -8,11 +8,13 @@ import msgspec
 
 from toolkit import __version__
 from toolkit.config import SLOTS, Config
+from toolkit.config.tables import Size
 from toolkit.errors import Refused
 from toolkit.values import Address, Duration
 
 PAGES = ("unavailable.html", "maintenance.html")
-NAMES = ("nginx.conf", "settings.json", *PAGES)
+NOTICE = "notice.html"  # with places for what bg.notice has to say
+NAMES = ("nginx.conf", "settings.json", NOTICE, *PAGES)
 CIPHERS = (  # of TLS 1.2; those of 1.3 are all good
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
@@ -22,6 +24,7 @@ CIPHERS = (  # of TLS 1.2; those of 1.3 are all good
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
 HEADER_TIMEOUT = Duration(10)
+BUSY_SIZE = Size("32k")  # of an answer, on its way to a client
 LOADED = ".loaded"  # the digest of what the running proxy was last told to load
 
 
@@ -81,6 +84,11 @@ def settings(config: Config) -> bytes:
         "health_check": float(config.health.check),
         "health_timeout": float(config.health.check_timeout),
         "health_fails": config.health.fails,
+        "max_body": config.proxy.max_body.bytes,
+        "min_rate": config.proxy.min_rate.bytes,
+        "client_timeout": float(config.proxy.client_timeout),
+        "header_size": config.proxy.header_size.bytes,
+        "notice_page": "/etc/bgctl/notice.html",
         "unavailable_page": "/etc/bgctl/unavailable.html",
         "maintenance_page": "/etc/bgctl/maintenance.html",
         "version": __version__,
@@ -136,6 +144,7 @@ def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:
     return {
         "nginx.conf": nginx_conf(config, pem).encode(),
         "settings.json": settings(config),
+        NOTICE: template(f"pages/{NOTICE}.j2", title="@title@", text="@text@").encode(),
         **pages(config, root),
     }
 
@@ -152,7 +161,9 @@ def _context(config: Config, pem: str) -> dict[str, object]:
             "id": name.replace("-", "_"),
             "routes": list(service.routes),
             "slotted": service.slotted,
-            **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror")},
+            **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},
+            "timeout": service.timeout.nginx,
+            "connect": min(service.timeout, proxy.connect_timeout).nginx,
         }
         for name, service in config.services.items()
     ]
@@ -192,6 +203,8 @@ def _edge(config: Config, pem: str) -> dict[str, object]:
         ],
         "header_timeout": min(proxy.client_timeout, HEADER_TIMEOUT).nginx,
         "max_body": proxy.max_body,
+        "header_size": proxy.header_size,
+        "busy_size": max(proxy.header_size, BUSY_SIZE, key=lambda size: size.bytes),
         "compress": proxy.compress,
         "access_log": proxy.access_log,
         "trusted": proxy.trusted,

@@ -19,7 +19,7 @@ local exiting = ngx.worker.exiting
 
 local BATCH = 1000 -- rows
 local BATCH_BYTES = 512 * 1024 -- half of what the session API takes: names of any length in any script
-local PATH = "/internal/activity"
+local PATH = "/_bgctl/activity"
 local GONE = outbox.GONE
 local TOO_LARGE, THROWN = 413, "thrown"
 local NEVER = { [400] = true, [TOO_LARGE] = true, [THROWN] = true } -- the same report would be refused again

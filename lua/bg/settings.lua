@@ -11,7 +11,8 @@ local EXPECTED = {
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
     peers = "table", health_check = "number", health_timeout = "number", health_fails = "number",
-    unavailable_page = "string", maintenance_page = "string",
+    notice_page = "string", unavailable_page = "string", maintenance_page = "string",
+    max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",
     version = "string", drain_deadline = "number", mirrors = "table",
 }
 

@@ -58,7 +58,7 @@ def reporting(api: str, keys: Path) -> Iterator[None]:
         now = time.time()
         headers = {"Authorization": f"Bearer {key}"}
         told = body | {"now": now, "since": now - 864000}
-        answer = requests.post(f"{api}/internal/activity", json=told, headers=headers, timeout=30)
+        answer = requests.post(f"{api}/_bgctl/activity", json=told, headers=headers, timeout=30)
         if answer.ok:
             body["epoch"] = answer.json()["epoch"]
 

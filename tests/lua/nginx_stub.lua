@@ -56,6 +56,6 @@ ngx = { -- luacheck: globals ngx
     now = function() return now[1] end, time = function() return now[1] end,
     log = function() end, md5 = hex, md5_bin = function(text) return text end,
     worker = { exiting = function() return false end, pid = function() return 1 end, id = function() return 1 end },
-    timer = {}, socket = {},
+    timer = {}, socket = {}, thread = {},
 }
 return function(seconds) now[1] = seconds end

@@ -173,7 +173,7 @@ def requests(draw, pages: str):  # type: ignore[no-untyped-def]
 RULES = ["gate", "preview", "page", "moved", "bearer", "cookie", "pin", "new", "migrated", "health"]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.data(), st.sampled_from(sorted(STATES)), st.sampled_from(["never", "idle", "navigation"]))
 def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     phase, blue, green = STATES[name]
@@ -247,9 +247,12 @@ def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
         ("/api//auth/./x", "session-api"),
         ("/x/../api/auth/", "session-api"),
         ("/%61pi/auth/x", "session-api"),
-        ("/internal/activity", None),
+        ("/internal/activity", "frontend"),
+        ("/_bgctl/activity", None),
         ("/_bgctl/preview?token=x", None),
-        ("/_bgctl/other", "frontend"),
+        ("/_bgctl/other", None),
+        ("/_bgctl", "frontend"),
+        ("//_bgctl/./x", None),
     ],
 )
 def test_the_service_of_a_path(proxy, path, service):

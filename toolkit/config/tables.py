@@ -26,7 +26,7 @@ class Engine(Text):
 
 class Route(Text):
     kind = 'a route: it must begin with "/", or with "= /" or "^~ /", and has no blanks or wildcards'
-    like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]*")
+    like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]{0,200}")
 
 
 class HealthPath(Text):
@@ -59,6 +59,10 @@ class Path(Text):
 class Size(Text):
     kind, like, pattern = "a size", "100m", re.compile(r"[1-9][0-9]{0,8}[kmg]")
 
+    @property
+    def bytes(self) -> int:
+        return int(self[:-1]) << {"k": 10, "m": 20, "g": 30}[self[-1]]
+
 
 class Network(Text):
     """An address, or a network in CIDR form."""
@@ -81,8 +85,8 @@ class HeaderName(Text):
 class HeaderValue(Text):
     """What nginx takes between double quotes as it stands; empty: the header is not sent."""
 
-    kind, like = 'the value of a header, without ", $ or \\', "SAMEORIGIN"
-    pattern = re.compile(r"[ !#%-\[\]-~]*")
+    kind, like = 'the value of a header, without ", $ or \\, and of 4000 characters at most', "SAMEORIGIN"
+    pattern = re.compile(r"[ !#%-\[\]-~]{0,4000}")
 
 
 HEADERS = {
@@ -113,6 +117,8 @@ class Proxy(Table, frozen=True):
     upstream_keepalive: Duration = Duration(4)
     client_timeout: Duration = Duration(30)
     max_body: Size = Size("100m")
+    min_rate: Size = Size("32k")
+    header_size: Size = Size("32k")
     compress: bool = True
     access_log: bool = False
     trusted: tuple[Network, ...] = ()
@@ -154,7 +160,10 @@ class Sessions(Table, frozen=True):
 
 
 class Service(Table, frozen=True):
-    """`blue` and `green` for a service with two slots, `address` for one that both versions share."""
+    """`blue` and `green` for a service with two slots, `address` for one that both versions share.
+
+    `timeout` and `connections` are of a shared one; a slotted one has [proxy] read_timeout.
+    """
 
     routes: Annotated[tuple[Route, ...], Meta(min_length=1)]
     health: HealthPath
@@ -162,6 +171,8 @@ class Service(Table, frozen=True):
     green: Address | None = None
     address: Address | None = None
     mirror: Annotated[int, Meta(ge=0, le=100)] = 0
+    timeout: Duration = Duration(10)
+    connections: Annotated[int, Meta(ge=1, le=2000)] = 250
 
     @property
     def slotted(self) -> bool:

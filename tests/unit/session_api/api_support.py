@@ -201,7 +201,7 @@ class Api:
             "gone": [],
         } | changes
         headers = {"Authorization": f"Bearer {self.proxy_key}"}
-        answer = self.client.simulate_post("/internal/activity", json=body, headers=headers)
+        answer = self.client.simulate_post("/_bgctl/activity", json=body, headers=headers)
         if answer.status_code == 200:
             self.epoch = answer.json["epoch"]
         return answer
@@ -291,7 +291,7 @@ class Caller:
         now = time.time()
         body = {"proxy": "web1:8080", "now": now, "since": now - 864000, "epoch": None, "complete": True}
         body |= {"sessions": []} | changes
-        return self.call("POST", "/internal/activity", self.proxy_key, json=body).json()
+        return self.call("POST", "/_bgctl/activity", self.proxy_key, json=body).json()
 
     def census(self) -> dict[str, Any]:
         """Who is active where, when a proxy has told all."""

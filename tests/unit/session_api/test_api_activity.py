@@ -132,7 +132,7 @@ def test_a_batch_has_its_limits(api: Api) -> None:
     problem(api.report(gone=["x" * 100] * 11000), 413)
     for body in ("", "{", "[]", "[" * 8000):
         headers = {"Authorization": f"Bearer {api.proxy_key}", "Content-Type": "application/json"}
-        problem(api.client.simulate_post("/internal/activity", body=body, headers=headers), 400)
+        problem(api.client.simulate_post("/_bgctl/activity", body=body, headers=headers), 400)
 
 
 NOTHING = {"sessions": None, "users": None, "anonymous": None, "websockets": None, "lastActivity": None}

@@ -149,7 +149,7 @@ def test_49_keys(api: Api, wrong: str | None) -> None:
     for method, path, key in (
         ("POST", "/api/auth/token", api.service_key),
         ("GET", "/api/deployment/active-sessions", api.admin_key),
-        ("POST", "/internal/activity", api.proxy_key),
+        ("POST", "/_bgctl/activity", api.proxy_key),
     ):
         headers = {"Authorization": wrong.format(key, key)} if wrong else None
         problem(api.client.simulate_request(method, path, headers=headers), 401)
@@ -162,7 +162,7 @@ def test_49_a_key_opens_its_own_door_alone(api: Api) -> None:
     for key in (api.admin_key, api.proxy_key, token):
         problem(api.post("/api/auth/token", key), 401)
     for key in (api.admin_key, api.service_key, token):
-        problem(api.post("/internal/activity", key), 401)
+        problem(api.post("/_bgctl/activity", key), 401)
     assert problem(api.get("/api/auth/session", api.admin_key), 401) == "The token is refused: malformed."
 
 

@@ -67,6 +67,11 @@ def test_settings() -> None:
         "health_check": 2,
         "health_timeout": 2,
         "health_fails": 3,
+        "max_body": 100 << 20,
+        "min_rate": 32 << 10,
+        "client_timeout": 30,
+        "header_size": 32 << 10,
+        "notice_page": "/etc/bgctl/notice.html",
         "unavailable_page": "/etc/bgctl/unavailable.html",
         "maintenance_page": "/etc/bgctl/maintenance.html",
         "version": __version__,
@@ -91,6 +96,7 @@ def test_the_life_of_tokens_is_one_setting() -> None:
     )
     settings = json.loads(render.settings(config.parse(day)))
     assert (settings["token_longest"], settings["active_window"]) == (86400, 86400)
+
 
 @pytest.mark.parametrize(
     ("pin", "idle", "holds"),
@@ -177,6 +183,22 @@ def test_a_load_balancer_is_believed_and_says_how_browsers_come() -> None:
     assert "set_real_ip_from 10.0.0.0/8;" in conf
     assert "X-Forwarded-Proto $bg_scheme;" in conf
     assert "real_ip" not in rendered(EXAMPLE)
+
+
+def test_what_is_named_twice_is_rendered_once() -> None:
+    """nginx would warn of it with every start."""
+    conf = rendered(
+        EXAMPLE, ("trusted = []", 'trusted = ["::1", "::1"]'), ("allow = []", 'allow = ["::1", "::1"]')
+    )
+    assert conf.count("::1/128") == 3, "set_real_ip_from, who is trusted, who is allowed"
+
+
+def test_82_a_shared_service_has_bounds_of_its_own() -> None:
+    conf = rendered(
+        EXAMPLE, ('timeout = "10s"', 'timeout = "1500ms"'), ("connections = 250", "connections = 7")
+    )
+    assert conf.count("limit_conn at_session_api 7;") == conf.count("proxy_read_timeout 1500ms;") == 3
+    assert conf.count("proxy_connect_timeout 1500ms;") == 3, "not longer than all of it may take"
 
 
 def test_headers_are_in_every_location_that_sets_some() -> None:
