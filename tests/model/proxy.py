@@ -43,7 +43,7 @@ class Proxy:
         self._files = {
             "state_file": str(state),
             "keys_dir": str(keys / "verify"),
-            "pin_key_file": str(keys / "pin.secret"),
+            "pin_key_file": str(keys / "pin" / "pin.secret"),
             "proxy_key_file": str(keys / "proxy.key"),
         }
         self._lua = Lua()
