@@ -24,7 +24,7 @@ class Api:
         self.now = 0
         self._keys, self._state = keys, state
         self._file = folder / "sessions.db"
-        self._service = (keys / "service.key").read_text().strip()
+        self._service = (keys / "service" / "service.key").read_text().strip()
         self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY)
         self._store = SqliteStore(self._file, IDLE, lambda: self.now)
         self._draws = Draws()
