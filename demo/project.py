@@ -233,7 +233,7 @@ class Project:
 
     def census(self, **query: str | int) -> dict[str, Any]:
         """Who is active where, in the session API's words: active-sessions, asked with the admin key."""
-        key = (self.directory / "keys" / "admin.key").read_text().strip()
+        key = (self.directory / "keys" / "admin" / "admin.key").read_text().strip()
         answer = requests.get(
             f"{self.api_url}/api/deployment/active-sessions",
             params=query,

@@ -42,7 +42,7 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     """The WSGI application over these parts."""
     counts = Counts(store, state, settings.token_ttl, settings.idle_timeout)
     metrics = Metrics(counts, state)
-    tokens = Tokens(keyring, clock, settings.issuer, settings.leeway)
+    tokens = Tokens(keyring, clock, settings.issuer, settings.leeway, settings.token_ttl)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
     cookie = SessionCookie(settings.secure_cookies, settings.token_ttl)
     user = UserGuard(tokens, cookie, metrics.rejected)

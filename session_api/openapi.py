@@ -127,9 +127,13 @@ def _content(media_type: str, message: type) -> dict[str, Any]:
 
 def _security_schemes() -> dict[str, Any]:
     return {
-        "serviceKey": {"type": "http", "scheme": "bearer", "description": "What keys/service.key holds"},
-        "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin.key holds"},
-        "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy.key holds"},
+        "serviceKey": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "What keys/service/service.key holds",
+        },
+        "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin/admin.key holds"},
+        "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy/proxy.key holds"},
         "bearerToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
         "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_session"},
         "adminCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_admin"},

@@ -7,8 +7,8 @@ from typing import NamedTuple, Self
 import msgspec
 
 from session_api.messages import Count, UserId
+from session_api.names import VersionName
 from session_api.stores import Place, UserSeen
-from session_api.version import VersionName
 
 
 class Page(NamedTuple):

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from session_api import messages
 from session_api.clock import moment
+from session_api.names import PATTERN
+from session_api.routed import Routed
 from session_api.stores import Session, Store
 from session_api.tokens import Claims, TokenError, Tokens
-from session_api.version import PATTERN, State
+from session_api.version import Place, State, StateError
 
 
 class SessionEndedError(Exception):
@@ -28,31 +30,28 @@ class Sessions:
         self._state = state
         self._ttl = ttl
 
-    def open(self, user_id: str, email: str | None, version: str | None) -> messages.Token:
-        """Start a session on `version`, or on the one that new sessions get. Raises VersionError."""
-        if version is None:
-            version = self._state.current_version()
-        elif not re.search(PATTERN, version):
-            raise VersionError
-        now = self._store.now()
-        session = Session(secrets.token_urlsafe(16), user_id, email, version, now, now, now + self._ttl)
+    def open(self, user_id: str, email: str | None, routed: Routed | None) -> messages.Token:
+        """Start a session where the log-in was routed, or where new sessions go. Raises VersionError."""
+        now, place = self._store.now(), self._first_place(routed)
+        sid = secrets.token_urlsafe(16)
+        session = Session(sid, user_id, email, place.version, now, now, now + self._ttl)
         self._store.add(session)
-        return self._sign(session, now)
+        return self._sign(session, place, now)
 
-    def refresh(self, claims: Claims, routed: str | None) -> messages.Token:
+    def refresh(self, claims: Claims, routed: Routed | None) -> messages.Token:
         """A new token for the same session, on its place. Raises SessionEndedError, TokenError.
 
-        `routed` is the version to which the proxy sent this request, if one did.
+        `routed` is where the proxy sent this request, if one did.
         """
-        now = self._store.now()
-        known = _alive(self._store.resume(_session(self._held(claims, routed), now, now + self._ttl)))
-        return self._sign(known, now)
+        now, place = self._store.now(), self._place(claims, routed)
+        session = _session(replace(claims, version=place.version), now, now + self._ttl)
+        return self._sign(_alive(self._store.resume(session)), place, now)
 
     def close(self, claims: Claims) -> bool:
         """Log out; False if the session had ended before. Raises TokenError."""
         return self._store.end(_session(claims, self._store.now(), claims.expires_at))
 
-    def look(self, claims: Claims, routed: str | None) -> messages.SessionInfo:
+    def look(self, claims: Claims, routed: Routed | None) -> messages.SessionInfo:
         """Show a session; whoever was idle is active again. Raises SessionEndedError, TokenError."""
         held = _session(self._held(claims, routed), self._store.now(), claims.expires_at)
         known = _alive(self._store.find(held))
@@ -66,7 +65,7 @@ class Sessions:
             last_activity=moment(known.last_activity),
         )
 
-    def beat(self, claims: Claims, routed: str | None) -> messages.Heartbeat:
+    def beat(self, claims: Claims, routed: Routed | None) -> messages.Heartbeat:
         """Mark activity, and tell whether another version awaits. Raises SessionEndedError, TokenError.
 
         In a canary both versions take new sessions: nobody on either is asked to move.
@@ -76,38 +75,53 @@ class Sessions:
         _alive(self._store.resume(_session(claims, self._store.now(), claims.expires_at)))
         return messages.Heartbeat(claims.version, current, not self._state.takes_new(claims.version))
 
-    def newest(self, routed: str | None) -> messages.CurrentVersion:
+    def newest(self, routed: Routed | None) -> messages.CurrentVersion:
         """What new sessions get, and whether where the proxy sent this request is another version."""
         current = self._state.current_version()
         if routed is None:
             return messages.CurrentVersion(current)
-        return messages.CurrentVersion(current, not self._state.takes_new(routed))
+        return messages.CurrentVersion(current, not self._state.takes_new(routed.version))
 
-    def _held(self, claims: Claims, routed: str | None) -> Claims:
-        """The claims with the version that serves the session: where the proxy sent it, else its own.
+    def _first_place(self, routed: Routed | None) -> Place:
+        """While no state can be read, the proxy's word stands: people can log in all the same."""
+        if routed is None:
+            return self._state.current_place()
+        if not re.search(PATTERN, routed.version):
+            raise VersionError
+        try:
+            return self._state.routed_place(*routed)
+        except StateError:
+            return Place(*routed)
 
-        So a refresh carries a move into the token. Counted under a version that has been retired, it would be
-        one that no drain waits for.
+    def _held(self, claims: Claims, routed: Routed | None) -> Claims:
+        """The claims with the version that serves the session.
+
+        Counted under a version that has been retired, it would be one that no drain waits for.
         """
-        served = self._state.served_versions()
-        if routed in served:
-            return replace(claims, version=routed)
-        return claims if claims.version in served else replace(claims, version=self._state.current_version())
+        return replace(claims, version=self._place(claims, routed).version)
 
-    def _sign(self, session: Session, now: int) -> messages.Token:
+    def _place(self, claims: Claims, routed: Routed | None) -> Place:
+        """Where the proxy sent the session, else where it is by its token: a refresh carries a move along."""
+        if routed and (place := self._state.routed_place(*routed)).version == routed.version:
+            return place
+        return self._state.place(claims.version, claims.generation, claims.issued_at)
+
+    def _sign(self, session: Session, place: Place, now: int) -> messages.Token:
         expires_at = now + self._ttl
         claims = {
             "userId": session.user_id,
             "sub": session.user_id,
-            "deploymentVersion": session.version,
+            "deploymentVersion": place.version,
             "sid": session.sid,
             "iat": now,
             "exp": expires_at,
         }
+        if place.generation is not None:
+            claims["deploymentGeneration"] = place.generation
         if session.email is not None:
             claims["email"] = session.email
         token = self._tokens.sign(claims)
-        return messages.Token(token, session.sid, session.user_id, session.version, moment(expires_at))
+        return messages.Token(token, session.sid, session.user_id, place.version, moment(expires_at))
 
 
 def _session(claims: Claims, now: int, expires_at: int) -> Session:

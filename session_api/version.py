@@ -1,5 +1,6 @@
 """The version that new sessions get, read from the state file that bgctl writes."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -7,11 +8,11 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from session_api.errors import SetupError
+from session_api.lineage import Entry, follow
+from session_api.names import PATTERN, VersionName
 from session_api.watched import Watched
 
 PREVIEW = "preview"
-PATTERN = r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z"
-VersionName = Annotated[str, msgspec.Meta(pattern=PATTERN)]
 
 
 class StateError(SetupError):
@@ -46,12 +47,20 @@ class Deployment(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True, rename="camel"):
     """As much of state.json as matters here; `updated_at` is when the phase or a slot changed last."""
 
-    schema: Literal[1]
+    schema: Literal[1, 2]
     slots: Slots
     generation: int = 0
     phase: str = "rest"
     updated_at: datetime | None = None
     deployment: Deployment | None = None
+    lineage: tuple[Entry, ...] = ()
+
+
+class Place(NamedTuple):
+    """The version that has a session, and the generation of the state that says so, if that is known."""
+
+    version: str
+    generation: int | None
 
 
 class Draining(NamedTuple):
@@ -80,6 +89,30 @@ class State:
     def served_versions(self) -> set[str]:
         """Every version that a slot serves. Raises StateError."""
         return {slot.version for slot in self._slots() if slot.version and slot.state != "maint"}
+
+    def current_place(self) -> Place:
+        """Where new sessions go. Raises StateError."""
+        return Place(self.current_version(), self._document.get().generation)
+
+    def place(self, version: str, generation: int | None, issued_at: int = 0) -> Place:
+        """Where a session is by now that was given `version`; where new ones go if that is not known.
+
+        `generation` and `issued_at`: see `lineage.follow`. A proxy may know a newer state than this one: then
+        it is believed. Raises StateError.
+        """
+        document = self._document.get()
+        if generation is not None and generation > document.generation and re.search(PATTERN, version):
+            return Place(version, generation)
+        served = self.served_versions()
+        version = follow(document.lineage, served, version, generation, issued_at)
+        return Place(version, document.generation) if version in served else self.current_place()
+
+    def routed_place(self, version: str, generation: int | None) -> Place:
+        """Where a session is that a proxy has just sent to `version`. Raises StateError.
+
+        Who passes on the version alone means it as it is now: it may have been out of service before.
+        """
+        return self.place(version, self._document.get().generation if generation is None else generation)
 
     def takes_new(self, version: str) -> bool:
         """Whether new sessions may get this version; a preview has no update, either. Raises StateError."""

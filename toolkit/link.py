@@ -42,11 +42,11 @@ class Link:
         return f"{'__Host-' * self.secure}bg_preview={self.token}"
 
 
-def mint(secret: bytes, version: str, now: datetime, life: float) -> str:
-    """An HS256 token (RFC 7515) that says `version`, good for `life` seconds."""
+def mint(secret: bytes, version: str, generation: int, now: datetime, life: float) -> str:
+    """An HS256 token (RFC 7515) that says `version`, as state `generation` has it, for `life` seconds."""
     issued = int(now.timestamp())
-    claims = {"sid": secrets.token_urlsafe(16), "deploymentVersion": version, "iat": issued}
-    claims |= {"exp": issued + int(life), "iss": ISSUER}
+    claims: dict[str, object] = {"sid": secrets.token_urlsafe(16), "deploymentVersion": version}
+    claims |= {"deploymentGeneration": generation, "iat": issued, "exp": issued + int(life), "iss": ISSUER}
     signed = f"{_encode({'alg': 'HS256', 'kid': KID, 'typ': 'JWT'})}.{_encode(claims)}"
     return f"{signed}.{_base64(hmac.digest(secret, signed.encode(), sha256))}"
 

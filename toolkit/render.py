@@ -25,7 +25,6 @@ CIPHERS = (  # of TLS 1.2; those of 1.3 are all good
 )
 HEADER_TIMEOUT = Duration(10)
 BUSY_SIZE = Size("32k")  # of an answer, on its way to a client
-TOKEN_LIFE = 7 * 86400  # seconds, of the session API's tokens
 LOADED = ".loaded"  # the digest of what the running proxy was last told to load
 
 
@@ -61,12 +60,13 @@ def settings(config: Config) -> bytes:
         "schema": 1,
         "issuer": config.tokens.issuer,
         "leeway": int(config.tokens.leeway),
+        "token_longest": int(config.tokens.longest),
         "secure_cookies": config.proxy.secure_cookies,
-        "pin_idle": int(config.proxy.pin_idle),
+        "pin_idle": int(config.pin_idle),
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
-        "pin_key_file": "/keys/pin.secret",
-        "proxy_key_file": "/keys/proxy.key",
+        "pin_key_file": "/keys/pin/pin.secret",
+        "proxy_key_file": "/keys/proxy/proxy.key",
         "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
         "api": str(config.sessions.address),
         "control": str(config.proxy.control),
@@ -113,8 +113,8 @@ def peers(config: Config) -> list[dict[str, str]]:
 
 def active_window(config: Config) -> int:
     """Seconds for which the proxy remembers whom it has seen: as long as that can matter to anybody."""
-    idle = config.sessions.idle_timeout or TOKEN_LIFE
-    return int(max(idle, config.drain.migrate_idle, config.proxy.pin_idle))
+    idle = config.sessions.idle_timeout or config.tokens.longest
+    return int(max(idle, config.drain.migrate_idle, config.pin_idle))
 
 
 def held_every(config: Config) -> int:

@@ -10,11 +10,13 @@ import msgspec
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from toolkit import lineage
 from toolkit.errors import Refused
-from toolkit.values import VERSION, is_stamp, is_version, stamp
+from toolkit.lineage import Lineage, Version
+from toolkit.values import is_stamp, is_version, stamp
 
 Phase = Literal["rest", "candidate", "preview", "canary", "draining", "promoting"]
-Version = Annotated[str, Meta(pattern=rf"\A{VERSION.pattern}\Z")]
+SCHEMA: Literal[2] = 2
 
 
 class Slot(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,20 +52,24 @@ class Gate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class State(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`updated_at` is when the release last moved: while it drains, when it was switched. No `gate`: open."""
+    """`updated_at` is when the release last moved: while it drains, when it was switched. No `gate`: open.
 
-    schema: Literal[1]
+    `lineage` says where the sessions of versions went that are not served any more, the oldest entry first.
+    """
+
+    schema: Literal[1, 2]
     generation: Annotated[int, Meta(ge=1)]
     updated_at: str = field(name="updatedAt")
     phase: Phase
     deployment: Deployment | None
     slots: Slots
     gate: Gate | None = None
+    lineage: Lineage = ()
 
 
 def decode(data: bytes) -> State:
-    """Raises ValueError saying what is wrong."""
-    state = msgspec.json.decode(data, type=State)
+    """Raises ValueError saying what is wrong. Schema 1, which had no lineage, is read as an empty one."""
+    state = replace(msgspec.json.decode(data, type=State), schema=SCHEMA)
     if problem := problem_of(state):
         raise ValueError(problem)
     return state
@@ -86,7 +92,7 @@ def problem_of(state: State) -> str | None:
         return f"phase {state.phase} and deployment do not go together"
     if state.gate and (state.gate.mode == "pause") != is_stamp(state.gate.until):
         return f"gate {state.gate.mode} until {state.gate.until} is not possible"
-    return None
+    return lineage.problem_of(state.lineage, state.generation)
 
 
 def ready(version: str, weight: int = 100) -> Slot:
@@ -104,7 +110,7 @@ def maint(version: str | None) -> Slot:
 def adopt(version: str, now: datetime, after: int = 0) -> State:
     """The first state: what runs today is blue. `after` is the last generation that a proxy has seen."""
     check_version(version)
-    return State(1, after + 1, stamp(now), "rest", None, Slots(ready(version), maint(None)))
+    return State(SCHEMA, after + 1, stamp(now), "rest", None, Slots(ready(version), maint(None)))
 
 
 def candidate(state: State, version: str, now: datetime) -> State:
@@ -294,4 +300,34 @@ def _next(
     changed = replace(state, phase=phase, deployment=deployment, slots=Slots(blue, green))
     if changed == state:
         return state
-    return replace(changed, generation=state.generation + 1, updated_at=stamp(now))
+    generation = state.generation + 1
+    return replace(
+        changed,
+        generation=generation,
+        updated_at=stamp(now),
+        lineage=_lineage(state, changed, generation, now),
+    )
+
+
+def _lineage(before: State, after: State, generation: int, now: datetime) -> Lineage:
+    """Sessions of a version that is taken out of service go to the one that takes new ones then."""
+    heir = _takes_new(after)
+    grown = before.lineage
+    for version in sorted(_served(before) - _served(after)):
+        grown = lineage.extend(grown, version, heir, generation, now)
+    return grown
+
+
+def _served(state: State) -> set[str]:
+    return {
+        slot.version
+        for slot in (state.slots.blue, state.slots.green)
+        if slot.version and slot.state != "maint"
+    }
+
+
+def _takes_new(state: State) -> str:
+    """The version of the ready slot with the highest weight, blue on a tie."""
+    slot = max((state.slots.blue, state.slots.green), key=lambda slot: slot.weight)
+    assert slot.version is not None, "a slot with a weight has a version"
+    return slot.version

@@ -2,31 +2,41 @@
 -- a preview shows, a verified token's version (or the one that its session has moved on to), else a verified pin's,
 -- else a new session, shared out by weight.
 
+local lineage = require("bg.lineage")
+
 local _M = {}
 
---- The slot that an identity is held to, and the rule that held it; nil when neither names a version that is served.
--- A pin that says that this browser has moved on from just the token's version outranks the token. (Whose pin it is
+--- Whether the pin says that this browser has moved on from the version that has the token's session. (Whose pin it is
 -- does not matter: an app that keeps its token in a script loads its pages as a visitor, and they move together.)
+function _M.has_moved(routes, token, pin)
+    if not (token and pin and pin.from) then
+        return false
+    end
+    lineage.update(routes, token)
+    lineage.update(routes, pin)
+    return pin.left == token.now and pin.now ~= pin.left
+end
+
+--- The slot that an identity is held to, and the rule that held it; nil when neither names a version that is served.
+-- Each credential says the version that it was given; the lineage says which one has its session by now (bg.lineage).
 -- @param routes  a routing table (bg.routes)
--- @param token   identity `{version}` from a verified session token, or nil
--- @param pin     identity `{version, from}` from a verified pin, or nil
--- @param preview identity `{version}` from a verified preview, or nil
+-- @param token   identity `{version, generation, issued}` from a verified session token, or nil
+-- @param pin     identity `{version, from, generation, issued}` from a verified pin, or nil
+-- @param preview identity `{version, generation, issued}` from a verified preview, or nil
 function _M.held(routes, token, pin, preview)
-    local shown = preview and routes.by_version[preview.version]
-    if shown then
-        return shown, "preview"
+    local slot = preview and lineage.slot_of_same(routes, preview)
+    if slot then
+        return slot, "preview"
     end
-    if token and pin and pin.from == token.version then
-        local slot = routes.by_version[pin.version]
-        if slot then
-            return slot, "moved"
-        end
+    slot = _M.has_moved(routes, token, pin) and lineage.slot(routes, pin)
+    if slot then
+        return slot, "moved"
     end
-    local slot = token and routes.by_version[token.version]
+    slot = token and lineage.slot(routes, token)
     if slot then
         return slot, "token"
     end
-    slot = pin and routes.by_version[pin.version]
+    slot = pin and lineage.slot(routes, pin)
     if slot then
         return slot, "pin"
     end

@@ -7,12 +7,14 @@ local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
 local health = require("bg.health")
+local lineage = require("bg.lineage")
 local location = require("bg.location")
 local page = require("bg.page")
 local pages = require("bg.pages")
 local router = require("bg.router")
 local timestamp = require("bg.timestamp")
 
+local concat = table.concat
 local format = string.format
 
 -- What is wrong with a token, by reason (docs/tokens.md). Never a word of the token itself.
@@ -26,8 +28,11 @@ local REASONS = {
     issuer = "of another issuer",
     expired = "expired",
     not_yet = "issued in the future",
+    too_long = "it lasts longer than [tokens] longest allows",
     claims = "a claim is missing or not of its kind",
 }
+
+local MILLISECONDS = 100000000000 -- in seconds, this is the year 5138; in milliseconds, 1973
 
 local _M = {}
 
@@ -41,8 +46,12 @@ end
 
 local function rejected(worth)
     local why = REASONS[worth.reason] or worth.reason
-    if worth.expired_at then
-        why = "expired at " .. moment(worth.expired_at)
+    if worth.reason == "too_long" and worth.ends_at >= MILLISECONDS then
+        why = "its exp is in milliseconds, it seems; exp counts seconds"
+    elseif worth.reason == "too_long" then
+        why = format("good until %s, longer than [tokens] longest allows", moment(worth.ends_at))
+    elseif worth.ends_at then
+        why = "expired at " .. moment(worth.ends_at)
     end
     return { outcome = "rejected", reason = worth.reason, why = why }
 end
@@ -54,14 +63,26 @@ local function credential(facts, worth, what, decided)
     elseif not worth.identity then
         return rejected(worth)
     end
-    local version = worth.identity.version
-    local slot = facts.state.by_version[version]
-    local why = slot and format("says %s, which %s serves", version, slot.name)
-        or format("says %s, which no slot serves", version)
+    local slot = lineage.slot(facts.state, worth.identity)
+    local version, chain = worth.identity.now, lineage.chain(facts.state, worth.identity)
+    local why = "says " .. chain[1]
+    if #chain > 1 then
+        why = why .. ", whose sessions went to " .. concat(chain, " and on to ", 2)
+    end
+    why = why .. (slot and format(", which %s serves", slot.name) or ", which no slot serves")
     return {
         outcome = decided and "used" or slot and "outranked" or "retired",
         version = version, slot = slot and slot.name, why = why,
     }
+end
+
+-- A preview shows one candidate: not another one that comes later under the same name.
+local function preview(facts)
+    local row = credential(facts, facts.shown.preview, "preview cookie", facts.case.rule == "preview")
+    if row.outcome == "outranked" then
+        row.outcome, row.why = "retired", "of a candidate that was taken back"
+    end
+    return row
 end
 
 -- Why the page that asks does not decide; nil where it does.
@@ -69,8 +90,12 @@ local function no_page(facts)
     local request, held_pin = facts.request, facts.case.pin
     if not held_pin or not held_pin.from then
         return "the pin does not say that this browser has moved on"
-    elseif not facts.state.by_version[held_pin.from] then
+    end
+    lineage.update(facts.state, held_pin)
+    if not held_pin.left or not facts.state.by_version[held_pin.left] then
         return format("%s, which it has left, is not served any more", held_pin.from)
+    elseif held_pin.now == held_pin.left then
+        return format("its session is on %s again", held_pin.left)
     elseif not pages.knows(held_pin.pages) then
         return "its pages are not known"
     elseif page.is_load(request) then
@@ -79,7 +104,7 @@ local function no_page(facts)
         return "no Referer names a page of this site"
     end
     local version = pages.version(held_pin.pages, page.referrer(request))
-    if version ~= held_pin.from then
+    if version ~= held_pin.left then
         return format("the page that asks is of %s", version or "no version that is known")
     end
 end
@@ -158,9 +183,7 @@ end
 -- The rules in their order: name, and what came of it.
 local RULES = {
     { "gate", closed_gate },
-    { "preview", function(facts)
-        return credential(facts, facts.shown.preview, "preview cookie", facts.case.rule == "preview")
-    end },
+    { "preview", preview },
     { "page", function(facts)
         local why = no_page(facts)
         if facts.case.rule == "page" then
@@ -171,8 +194,7 @@ local RULES = {
         return { outcome = "no", why = why }
     end },
     { "moved", function(facts)
-        local token, held_pin = facts.case.token, facts.case.pin
-        if not (token and held_pin and held_pin.from == token.version) then
+        if not decision.has_moved(facts.state, facts.case.token, facts.case.pin) then
             return { outcome = "no", why = "no pin says that the token's session has moved on" }
         end
         return credential(facts, facts.shown.pin, "pin", facts.case.rule == "moved")

@@ -9,6 +9,7 @@ local exposition = require("bg.exposition")
 local figures = require("bg.figures")
 local gate = require("bg.gate")
 local health = require("bg.health")
+local lineage = require("bg.lineage")
 local metrics = require("bg.metrics")
 local mirror = require("bg.mirror")
 local notice = require("bg.notice")
@@ -82,7 +83,7 @@ function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
     logs = given.access_log
-    pages.begin(given.keeps_pages)
+    pages.begin(given.keeps_pages, given.token_longest)
     activity.init(given)
     report.init(given, function() return slot_totals.by_version(router.state.value) end)
     figures.begin(ngx.now())
@@ -100,7 +101,7 @@ function _M.init_worker()
     bodies.init_worker()
     every(STATE_SECONDS, sync)
     every(BODIES_SECONDS, bodies.tick)
-    every(KEYS_SECONDS, credentials.sync_keys)
+    every(KEYS_SECONDS, function() credentials.sync_keys(ngx.now()) end)
     every(ACTIVITY_SECONDS, activity.tick)
     every(REPORT_SECONDS, report.catch_up)
     every(FORGET_SECONDS, function() figures.forget(router.state.value, ngx.now()) end)
@@ -121,7 +122,7 @@ local function route(is_slotted)
     if not slot then
         return STABLE, STABLE
     end
-    var.bg_version = slot.version
+    var.bg_version, var.bg_generation = slot.version, router.state.value.generation
     local is_preview = rule == "preview"
     if slot.upstream == slot.name and not is_preview then
         var.bg_other_version = router.state.value.slots[slot.other].version
@@ -216,8 +217,8 @@ function _M.preview()
     local ask = { token = query.token, to = query.to, is_end = query["end"] ~= nil }
     local known, reason
     if not ask.is_end then
-        known, reason = credentials.preview_link(ask.token, now, function(version)
-            return router.state.value ~= nil and router.state.value.by_version[version] ~= nil
+        known, reason = credentials.preview_link(ask.token, now, function(shown)
+            return router.state.value ~= nil and lineage.slot_of_same(router.state.value, shown) ~= nil
         end)
     end
     local given = preview.answer(router.settings, ask, known, reason, now)

@@ -22,12 +22,14 @@ function _M.sid(secret, sid)
     return sid
 end
 
---- A pin that says `place`, `{sid, version, from, bound, pages}`, good until `exp`. `from` is the version that the
+--- A pin that says `place`, `{sid, version, generation, from, bound, pages}`, good until `exp`. `generation` is that of
+-- the state that served `version`; `from` is the version that the
 -- session has moved on from, if it has; `bound` says that `sid` is a log-in's; `pages`
 -- names the list of what this browser has loaded (bg.pages).
 function _M.mint(secret, place, exp, now)
-    local claims = format('{"sid":"%s","deploymentVersion":"%s",%s%s%s"iat":%d,"exp":%d,"iss":"%s"}',
-        place.sid, place.version,
+    local claims = format(
+        '{"sid":"%s","deploymentVersion":"%s","deploymentGeneration":%d,%s%s%s"iat":%d,"exp":%d,"iss":"%s"}',
+        place.sid, place.version, place.generation,
         place.from and format('"from":"%s",', place.from) or "", place.bound and '"bound":true,' or "",
         place.pages and format('"pages":"%s",', place.pages) or "",
         now, exp, ISSUER)
@@ -35,9 +37,10 @@ function _M.mint(secret, place, exp, now)
     return signed .. "." .. base64url.encode(crypto.hmac(secret, signed))
 end
 
---- Whether `pin` has to be minted anew: there is none, it says something else, or half of its `idle` life is over.
+--- Whether `pin` has to be minted anew: there is none, it says something else, half of its `idle` life is over, or
+-- it is signed with the secret that was in force before this one.
 function _M.due(pin, place, idle, now)
-    return not pin or pin.version ~= place.version or pin.sid ~= place.sid or pin.from ~= place.from
+    return not pin or pin.former or pin.version ~= place.version or pin.sid ~= place.sid or pin.from ~= place.from
         or pin.bound ~= place.bound or pin.pages ~= place.pages or pin.exp - now < idle / 2
 end
 

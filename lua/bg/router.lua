@@ -10,6 +10,7 @@ local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
 local files = require("bg.files")
+local lineage = require("bg.lineage")
 local migration = require("bg.migration")
 local page = require("bg.page")
 local pages = require("bg.pages")
@@ -35,8 +36,12 @@ end
 
 -- The slot of a request that a page makes, where that page is known to be of the version that its session has left.
 local function page_slot(state, held_pin, request)
-    local old = held_pin and held_pin.from and state.by_version[held_pin.from]
-    if not old or held_pin.version == held_pin.from or not pages.knows(held_pin.pages) or page.is_load(request) then
+    if not held_pin or not held_pin.from then
+        return nil
+    end
+    lineage.update(state, held_pin)
+    local old = held_pin.left and state.by_version[held_pin.left]
+    if not old or held_pin.now == held_pin.left or not pages.knows(held_pin.pages) or page.is_load(request) then
         return nil
     end
     local path = page.referrer(request)
@@ -74,7 +79,11 @@ end
 
 -- What a pin says of having moved on is kept for as long as the version that was left is served.
 local function still_from(state, held_pin, version)
-    local from = held_pin and held_pin.version == version and held_pin.from
+    if not held_pin or not held_pin.from then
+        return nil
+    end
+    lineage.update(state, held_pin)
+    local from = held_pin.now == version and held_pin.left
     return from and from ~= version and state.by_version[from] and from or nil
 end
 
@@ -95,7 +104,7 @@ end
 -- What the browser's pin should say of whose request it is, on the slot that was chosen.
 local function find_place(case, state, request, is_slotted)
     local place, held_pin, who = case.place, case.pin, case.who
-    place.sid, place.version = who.pin_sid or who.sid, case.slot.version
+    place.sid, place.version, place.generation = who.pin_sid or who.sid, case.slot.version, state.generation
     place.bound = case.in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid)
     place.from = still_from(state, held_pin, case.slot.version)
     place.pages = list_name(case, request, is_slotted)
@@ -103,9 +112,9 @@ end
 
 -- A token in a header comes from a script: only a browser that has loaded a page has a pin. It stays whose it is, and
 -- lives on with what the script does.
-local function keep_pin(case)
+local function keep_pin(case, state)
     local held_pin = case.pin
-    if held_pin and held_pin.version == case.slot.version then
+    if held_pin and lineage.slot(state, held_pin) == case.slot then
         case.place.sid, case.place.bound = held_pin.sid, held_pin.bound
         return true
     end
@@ -136,7 +145,7 @@ local function decide_page(case, state, request, cookies, now, is_slotted)
     end
     case.is_script = not case.in_cookie and (case.rule == "token" or case.rule == "moved")
     if case.is_script then
-        case.life = keep_pin(case) and pin_life(case, case.token, now) or nil
+        case.life = keep_pin(case, state) and pin_life(case, case.token, now) or nil
         return
     end
     if is_slotted then

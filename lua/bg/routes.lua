@@ -8,7 +8,7 @@ local token = require("bg.token")
 local floor = math.floor
 local type = type
 
-local SCHEMA = 1
+local SCHEMAS = { [1] = true, [2] = true } -- 1 has no lineage
 local SLOTS = { "blue", "green" }
 local OTHER = { blue = "green", green = "blue" }
 local PREVIEW = "preview" -- the phase in which green is served to who has been shown the way
@@ -45,11 +45,31 @@ local function gate_flaw(gate)
     end
 end
 
+-- nil when the lineage is well-formed, or there is none; else what is wrong with it. Entries are in their order.
+local function lineage_flaw(lineage, generation)
+    if lineage == nil then
+        return nil
+    elseif type(lineage) ~= "table" or (lineage[1] == nil and next(lineage)) then
+        return "lineage is not a list"
+    end
+    local last = 1
+    for i, entry in ipairs(lineage) do
+        if type(entry) ~= "table" or not token.is_version(entry.from) or not token.is_version(entry.to) then
+            return "lineage: entry " .. i .. " has no two versions"
+        elseif not is_integer(entry.generation, last, generation) then
+            return "lineage: entry " .. i .. " is out of order"
+        elseif not timestamp.parse(entry.at) then
+            return "lineage: entry " .. i .. " has no time"
+        end
+        last = entry.generation
+    end
+end
+
 local function check(document)
     if not document then
         return "not a strict JSON object"
-    elseif document.schema ~= SCHEMA then
-        return "schema is not " .. SCHEMA
+    elseif not SCHEMAS[document.schema] then
+        return "schema is not 1 or 2"
     elseif not is_integer(document.generation, 1, 2 ^ 53) then
         return "generation is not a positive integer"
     elseif type(document.phase) ~= "string" then
@@ -63,7 +83,7 @@ local function check(document)
             return why
         end
     end
-    return gate_flaw(document.gate)
+    return gate_flaw(document.gate) or lineage_flaw(document.lineage, document.generation)
 end
 
 -- Nobody reaches a slot in maint, not even when the other one stumbles: then the upstream without a backup is used.
@@ -82,6 +102,15 @@ local function slot_of(name, document)
         alone = name .. "_alone",
         cover = not alone and name .. "_by_" .. OTHER[name] or nil,
     }
+end
+
+-- `{from, to, generation, at}` (`at` in seconds since the epoch), the oldest first.
+local function lineage_of(entries)
+    local lineage = {}
+    for i, entry in ipairs(entries or {}) do
+        lineage[i] = { from = entry.from, to = entry.to, generation = entry.generation, at = timestamp.parse(entry.at) }
+    end
+    return lineage
 end
 
 -- Which slot serves a version's sessions. Where both do (a promotion), the ready one.
@@ -114,7 +143,7 @@ local function gate_of(gate)
 end
 
 --- The routing table in `text`, or nil and what is wrong with it:
--- `{generation, phase, is_preview, slots = {blue, green}, by_version = {version -> slot}, green_share, gate}`.
+-- `{generation, phase, is_preview, slots = {blue, green}, by_version = {version -> slot}, green_share, gate, lineage}`.
 function _M.parse(text)
     local document = strict_json.object(text)
     local why = check(document)
@@ -137,6 +166,7 @@ function _M.parse(text)
         by_version = by_version(slots),
         green_share = share,
         gate = gate_of(document.gate),
+        lineage = lineage_of(document.lineage),
     }
 end
 

@@ -16,6 +16,7 @@ local MAX_SID = 128
 
 local _M = {}
 
+-- Seconds since the epoch, or a generation: what a double can count.
 local function is_time(value)
     return type(value) == "number" and value >= 0 and value < MAX_TIME and value == floor(value)
 end
@@ -53,8 +54,9 @@ local function session_of(claims)
 end
 
 -- nil when the claims hold at `now`, else the reason.
-local function refuse(claims, issuer, leeway, now)
-    if claims.iss ~= issuer then
+local function refuse(claims, rules, now)
+    local leeway = rules.leeway
+    if claims.iss ~= rules.issuer then
         return "issuer"
     end
     if not is_time(claims.exp) or (claims.iat ~= nil and not is_time(claims.iat))
@@ -67,16 +69,22 @@ local function refuse(claims, issuer, leeway, now)
     if (claims.iat or 0) > now + leeway or (claims.nbf or 0) > now + leeway then
         return "not_yet"
     end
+    -- From its own beginning on: one that lives for too long is refused throughout, and not only at first.
+    if claims.exp > min(claims.iat or now, now) + rules.longest + rules.leeway then
+        return "too_long"
+    end
     if not _M.is_version(claims.deploymentVersion) or not is_text(session_of(claims), MAX_SID)
         or (claims.userId ~= nil and type(claims.userId) ~= "string") then
         return "claims"
     end
 end
 
---- The identity in `text`, `{version, sid, user, exp, from, bound, pages, good_until}`, or nil and the reason (a word
--- of docs/tokens.md). `user` is nil where the token names none; `from`, `bound` and `pages` are for pins (bg.pin).
+--- The identity in `text`, `{version, generation, issued, sid, user, exp, from, bound, pages, good_until}`, or nil and
+-- the reason (a word of docs/tokens.md). `generation` is that of the state that served `version`, nil where the token
+-- does not tell; `issued` is its `iat`, else 0; `user` is nil where the token names none; `from`, `bound`
+-- and `pages` are for pins (bg.pin).
 -- @param keys    table of kid -> key as crypto.key makes it
--- @param rules   `{issuer = string, leeway = seconds}`
+-- @param rules   `{issuer = string, leeway = seconds, longest = seconds}`: the longest life of a token
 -- @param now     seconds since the epoch
 function _M.verify(text, keys, rules, now)
     if #text > MAX_BYTES then
@@ -101,12 +109,14 @@ function _M.verify(text, keys, rules, now)
     if not claims then
         return nil, "malformed"
     end
-    reason = refuse(claims, rules.issuer, rules.leeway, now)
+    reason = refuse(claims, rules, now)
     if reason then
         return nil, reason
     end
     return {
         version = claims.deploymentVersion,
+        generation = is_time(claims.deploymentGeneration) and claims.deploymentGeneration or nil,
+        issued = claims.iat or 0,
         sid = session_of(claims),
         user = claims.userId or (type(claims.sub) == "string" and claims.sub) or nil,
         exp = claims.exp,
@@ -117,7 +127,7 @@ function _M.verify(text, keys, rules, now)
     }
 end
 
---- When `text` expires, as it says itself: of a token that was refused for just that, whose signature is good.
+--- When `text` expires, as it says itself: of a token that was refused for its time, whose signature is good.
 function _M.expiry(text)
     local body = match(text, "^[^.]*%.([^.]*)%.")
     local claims = body and base64url.decode(body)

@@ -8,6 +8,7 @@ import msgspec
 from session_api.cookies import SessionCookie
 from session_api.credentials import KeyGuard, UserGuard
 from session_api.messages import Token, TokenRequest
+from session_api.routed import routed
 from session_api.sessions import Sessions
 
 
@@ -31,12 +32,12 @@ class AuthResource:
     def on_post_token(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._service(req)
         who = msgspec.convert(req.get_media(), TokenRequest)
-        token = self._sessions.open(who.user_id, who.email, req.get_header("X-Deployment-Version"))
+        token = self._sessions.open(who.user_id, who.email, routed(req))
         resp.status = falcon.HTTP_CREATED
         self._send(resp, token, "login")
 
     def on_post_refresh(self, req: falcon.Request, resp: falcon.Response) -> None:
-        token = self._sessions.refresh(self._user(req), req.get_header("X-Deployment-Version"))
+        token = self._sessions.refresh(self._user(req), routed(req))
         self._send(resp, token, "refresh")
 
     def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -45,7 +46,7 @@ class AuthResource:
         resp.status = falcon.HTTP_NO_CONTENT
 
     def on_get_session(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.media = self._sessions.look(self._user(req), req.get_header("X-Deployment-Version"))
+        resp.media = self._sessions.look(self._user(req), routed(req))
 
     def _send(self, resp: falcon.Response, token: Token, by: str) -> None:
         self._issued(by)

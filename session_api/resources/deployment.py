@@ -6,9 +6,10 @@ import falcon
 
 from session_api.counts import Counts, Query
 from session_api.credentials import KeyGuard, UserGuard
+from session_api.names import PATTERN
 from session_api.pages import Page
+from session_api.routed import routed
 from session_api.sessions import Sessions
-from session_api.version import PATTERN
 
 MAX_USERS = 1000
 MAX_IDLE = 400 * 86400  # seconds
@@ -28,10 +29,10 @@ class DeploymentResource:
         resp.media = self._counts.report(query(req))
 
     def on_post_heartbeat(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.media = self._sessions.beat(self._user(req), req.get_header("X-Deployment-Version"))
+        resp.media = self._sessions.beat(self._user(req), routed(req))
 
     def on_get_version(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.media = self._sessions.newest(req.get_header("X-Deployment-Version"))
+        resp.media = self._sessions.newest(routed(req))
 
 
 def query(req: falcon.Request) -> Query:

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import docker
+import jwt
 import requests
 from docker.models.containers import Container
 
@@ -57,6 +58,11 @@ class Stack(Project):
         browser.post(f"{self.url}/login", data=form, timeout=10).raise_for_status()
         assert f"{'__Host-' if self.tls else ''}bg_session" in browser.cookies
         return browser
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """A session token that says just this, with the project's own key."""
+        (key,) = (self.directory / "keys" / "signing").glob("*.pem")
+        return jwt.encode(claims, key.read_text(), "EdDSA", {"kid": key.stem})
 
     def version_of(self, browser: requests.Session, **headers: str) -> str:
         """The version that answers this browser: the app's own word, which the proxy's header must match."""

@@ -78,6 +78,20 @@ def test_a_visitor_who_logs_in_is_a_visitor_no_longer(site):
     eventually(lambda: everybody(site) == (0, 0), "logged out")
 
 
+def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(site):
+    """A jar that was copied, or restored from a backup."""
+    browser, copy = site.visitor(), site.visitor()
+    site.version_of(browser)
+    copy.cookies.update(browser.cookies)
+    site.version_of(browser)
+    eventually(lambda: everybody(site) == (0, 1), "one name, one visitor")
+    browser.post(f"{site.url}/login", data={"user": "ada", "email": "a@b.c"}, timeout=10)
+    site.version_of(browser)
+    eventually(lambda: everybody(site) == (1, 0), "a session instead")
+    assert site.version_of(copy) == OLD
+    eventually(lambda: everybody(site) == (1, 1), "the other one is still a visitor")
+
+
 def test_requests_keep_a_session_and_silence_ends_it(site):
     browser = site.log_in("ada")
     end = time.monotonic() + 2 * IDLE
@@ -263,7 +277,7 @@ def test_49_the_back_door_is_for_the_proxy_alone(site):
         assert requests.post(f"{site.url}{path}", json=body, timeout=5).status_code in (400, 404, 405), path
     direct = f"{site.api_url}/_bgctl/activity"
     assert requests.post(direct, json=body, timeout=5).status_code == 401
-    admin = (site.directory / "keys" / "admin.key").read_text().strip()
+    admin = (site.directory / "keys" / "admin" / "admin.key").read_text().strip()
     with_another_key = requests.post(
         direct, json=body, headers={"Authorization": f"Bearer {admin}"}, timeout=5
     )

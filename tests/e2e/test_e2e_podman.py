@@ -12,6 +12,15 @@ from demo.project import Project
 NEXT = "1.6.9"
 
 
+def comes_back(project):
+    """Whether the engine restarts green when it dies (threat 80): this podman has to be told at the start."""
+    (green,) = project.containers("frontend-green")
+    return (
+        project.engine_says("inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", green).strip()
+        != "no"
+    )
+
+
 @pytest.mark.podman
 def test_a_full_cycle_on_podman(tmp_path):
     project = Project(tmp_path / "project", "bgtpodman", engine="podman", idle_timeout="5s")
@@ -27,6 +36,7 @@ def test_a_full_cycle_on_podman(tmp_path):
             project.bgctl("up-green", NEW)
             load.set_served({OLD, NEW})
             project.bgctl("route", "enable-green")
+            assert comes_back(project)
             project.bgctl("drain", "--auto", code=5)
             load.log_out(version=OLD)
             load.log_out(version=OLD, visitors=True)

@@ -172,13 +172,15 @@ def raw(release, request, port=None):
 
 
 def test_21_what_a_client_says_about_itself_is_overwritten(release):
-    """The log-in signs X-Deployment-Version: a client's own must never get that far."""
+    """The log-in signs X-Deployment-Version and -Generation: a client's own must never get that far."""
     browser = release.visitor()
-    forged = {"X-Deployment-Version": "9.9.9", "X-Deployment-Slot": "purple", "X-Forwarded-For": "8.8.8.8"}
+    forged = {"X-Deployment-Version": "9.9.9", "X-Deployment-Generation": "999999"}
+    forged |= {"X-Deployment-Slot": "purple", "X-Forwarded-For": "8.8.8.8"}
     form = {"user": "mallory", "email": "m@example.test"}
     browser.post(f"{release.url}/login", data=form, headers=forged, timeout=10).raise_for_status()
     claims = jwt.decode(browser.cookies["bg_session"], options={"verify_signature": False})
     assert claims["deploymentVersion"] == NEW
+    assert claims["deploymentGeneration"] == release.state()["generation"]
     assert browser.get(f"{release.url}/api/whoami", headers=forged, timeout=10).json()["slot"] == "green"
 
 

@@ -52,7 +52,7 @@ def test_a_switch_is_in_force_in_every_worker_when_bgctl_returns(release):
         b"{",
         b"null",
         b"\x00" * 4096,
-        b'{"schema": 2}',
+        b'{"schema": 3}',
         b"<html>" * 1000,
         "torn",
         "one bad entry",

@@ -25,6 +25,12 @@ local function dict()
         table.insert(kept[key], value)
         return #kept[key]
     end
+    function self.lpush(_, key, value)
+        kept[key] = kept[key] or {}
+        table.insert(kept[key], 1, value)
+        return #kept[key]
+    end
+    function self.lpop(_, key) return kept[key] and table.remove(kept[key], 1) end
     self.safe_set, self.kept = self.set, kept
     return self
 end

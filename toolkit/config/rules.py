@@ -10,6 +10,7 @@ from toolkit.config.tables import SLOTS, Canary, Config, Service
 from toolkit.values import Duration, is_rising
 
 Where = tuple[str, ...]
+SHORTEST_LIFE, LONGEST_LIFE = Duration(300), Duration(400 * 86400)  # of a token
 LONGEST = 60  # seconds: the last bound of the histogram (bg.figures)
 
 
@@ -24,6 +25,8 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("proxy", "control"), 'must be on a loopback address; write control = "127.0.0.1:9180"'
     if config.tokens.leeway > 300:
         yield ("tokens", "leeway"), 'is more than 5m; write leeway = "60s"'
+    if config.tokens.longest and not SHORTEST_LIFE <= config.tokens.longest <= LONGEST_LIFE:
+        yield ("tokens", "longest"), 'must be from 5m to 400d; write longest = "7d"'
     yield from _tls_problems(config)
     yield from _header_problems(config)
     if not 4 << 10 <= config.proxy.header_size.bytes <= 64 << 10:
@@ -39,7 +42,10 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _duplicates(config)
 
 
-MAY_BE_OFF = {("drain", "deadline"), ("drain", "idle_timeout"), ("tls", "hsts"), ("canary", "max_p99")}
+MAY_BE_OFF = {
+    *(("drain", "deadline"), ("drain", "idle_timeout"), ("proxy", "pin_idle")),
+    *(("tls", "hsts"), ("canary", "max_p99")),
+}
 
 
 def _durations_that_are_off(config: Config) -> Iterator[tuple[Where, str]]:

@@ -34,6 +34,7 @@ class HealthPath(Text):
     pattern = re.compile(r"/[!-~]*")
 
 
+PIN_IDLE = 30 * 60  # seconds, where nothing else says how long
 SLOTS = ("blue", "green")
 
 
@@ -101,13 +102,16 @@ class Link(Text):
 
 
 class Proxy(Table, frozen=True):
-    """`listen` is plain HTTP: beside [tls], it redirects. `trusted`: whose X-Forwarded-For is believed."""
+    """`listen` is plain HTTP: beside [tls], it redirects. `trusted`: whose X-Forwarded-For is believed.
+
+    `pin_idle` as it is written; what holds is Config.pin_idle.
+    """
 
     listen: Address = Address("127.0.0.1:8080")
     control: Address = Address("127.0.0.1:9180")
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     secure_cookies: bool = True
-    pin_idle: Duration = Duration(30 * 60)
+    pin_idle: Duration = Duration(0)
     read_timeout: Duration = Duration(60)
     connect_timeout: Duration = Duration(2)
     upstream_keepalive: Duration = Duration(4)
@@ -143,8 +147,11 @@ class Tls(Table, frozen=True):
 
 
 class Tokens(Table, frozen=True):
+    """`longest` is the life of our own tokens, and the longest of anybody's."""
+
     issuer: Annotated[str, Meta(min_length=1, max_length=200)] = "bgctl"
     leeway: Duration = Duration(60)
+    longest: Duration = Duration(7 * 86400)
 
 
 class Sessions(Table, frozen=True):
@@ -266,6 +273,15 @@ class Config(Table, frozen=True):
         """Where the proxy listens, by setting."""
         found = {"proxy.listen": self.proxy.listen, "proxy.control": self.proxy.control}
         return found | ({"tls.listen": self.tls.listen} if self.tls.on else {})
+
+    @property
+    def pin_idle(self) -> Duration:
+        """How long a pin lasts without a request: who is counted is held, so not less than idle_timeout.
+
+        Without an idle_timeout, visitors count for as long as their pin lasts.
+        """
+        idle = self.sessions.idle_timeout
+        return Duration(max(self.proxy.pin_idle or idle or PIN_IDLE, idle))
 
     @property
     def slotted(self) -> dict[str, Service]:

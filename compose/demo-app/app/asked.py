@@ -11,6 +11,7 @@ from .parts import SESSIONS, SETTINGS
 from .settings import VERSION
 
 SESSION_COOKIES = ("__Host-bg_session", "bg_session")
+ROUTED = ("X-Deployment-Version", "X-Deployment-Generation")
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 NUMBER = re.compile(r"[0-9]{1,4}")
 
@@ -24,10 +25,12 @@ def slot_of(request: web.Request) -> str:
     return slot if slot in ("blue", "green") else "none"
 
 
-def version_of(request: web.Request) -> str:
-    """The version this request was routed to: what the proxy says, or our own when none is in front."""
-    said = request.headers.get("X-Deployment-Version", "")
-    return said if VERSION.fullmatch(said) else request.app[SETTINGS].version
+def routed(request: web.Request) -> dict[str, str]:
+    """Where the proxy sent this request, as headers to pass on at a log-in; without a proxy, our version."""
+    said = {name: request.headers[name] for name in ROUTED if name in request.headers}
+    if VERSION.fullmatch(said.get(ROUTED[0], "")):
+        return said
+    return {ROUTED[0]: request.app[SETTINGS].version}
 
 
 def token_of(request: web.Request) -> str | None:

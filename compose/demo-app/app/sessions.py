@@ -43,8 +43,11 @@ class SessionApi:
         self._key_file = key_file
         self._owners: dict[str, tuple[str | None, float]] = {}
 
-    async def log_in(self, user: str, email: str, version: str) -> Login:
-        """Raise RefusedError, UnavailableError. The key is read each time: a new one needs no restart."""
+    async def log_in(self, user: str, email: str, routed: dict[str, str]) -> Login:
+        """`routed` are the proxy's headers: where the log-in was sent. Raise RefusedError, UnavailableError.
+
+        The key is read each time: a new one needs no restart.
+        """
         if not (1 <= len(user) <= 128 and user.isprintable()):
             raise RefusedError("Please give a name of 1 to 128 characters.")
         try:
@@ -53,9 +56,7 @@ class SessionApi:
             log.warning("the service key cannot be read: %s", error)
             raise UnavailableError from error
         body = {"userId": user} | ({"email": email} if email else {})
-        response, answer = await self._call(
-            "POST", "/api/auth/token", key, json=body, headers={"X-Deployment-Version": version}
-        )
+        response, answer = await self._call("POST", "/api/auth/token", key, json=body, headers=routed)
         if response.status in (400, 422):
             raise RefusedError(str(answer.get("detail") or "That name cannot be used."))
         if response.status != 201:

@@ -64,10 +64,10 @@ def test_census_asks_with_the_admin_key(tmp_path: Path) -> None:
         threading.Thread(target=server.serve_forever).start()
         try:
             one = Project(tmp_path, "shop", ports=Ports(api=server.server_address[1]))
-            (tmp_path / "keys").mkdir()
-            (tmp_path / "keys" / "admin.key").write_text("open-sesame\n")
+            (tmp_path / "keys" / "admin").mkdir(parents=True)
+            (tmp_path / "keys" / "admin" / "admin.key").write_text("open-sesame\n")
             assert one.census(limit=0, idle=60)["path"] == "/api/deployment/active-sessions?limit=0&idle=60"
-            (tmp_path / "keys" / "admin.key").write_text("another\n")
+            (tmp_path / "keys" / "admin" / "admin.key").write_text("another\n")
             with pytest.raises(requests.HTTPError, match="401"):
                 one.census()
         finally:

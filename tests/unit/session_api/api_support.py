@@ -62,7 +62,7 @@ def write_state(path: Path, blue: tuple[Any, str, int], green: tuple[Any, str, i
         for name, slot in (("blue", blue), ("green", green))
     }
     document = {
-        "schema": 1,
+        "schema": 2,
         "generation": 17,
         "phase": "draining",
         "deployment": None,
@@ -165,10 +165,10 @@ class Api:
     def __init__(self, app: Any, keys: Path, clock: HandClock) -> None:
         self.clock = clock
         self.epoch: str | None = None
-        self.proxy_key = (keys / "proxy.key").read_text().strip()
+        self.proxy_key = (keys / "proxy" / "proxy.key").read_text().strip()
         self.client = testing.TestClient(app)
-        self.service_key = (keys / "service.key").read_text().strip()
-        self.admin_key = (keys / "admin.key").read_text().strip()
+        self.service_key = (keys / "service" / "service.key").read_text().strip()
+        self.admin_key = (keys / "admin" / "admin.key").read_text().strip()
 
     def log_in(self, user: str = "u1", version: str | None = None, **more: Any) -> testing.Result:
         headers = {"Authorization": f"Bearer {self.service_key}"}
@@ -276,11 +276,11 @@ class Caller:
 
     def __init__(self, url: str, keys: Path) -> None:
         self.url = url
-        self.proxy_key = (keys / "proxy.key").read_text().strip()
+        self.proxy_key = (keys / "proxy" / "proxy.key").read_text().strip()
         self.session = requests.Session()
         self.session.trust_env = False
-        self.service_key = (keys / "service.key").read_text().strip()
-        self.admin_key = (keys / "admin.key").read_text().strip()
+        self.service_key = (keys / "service" / "service.key").read_text().strip()
+        self.admin_key = (keys / "admin" / "admin.key").read_text().strip()
 
     def call(self, method: str, path: str, token: str | None = None, **more: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

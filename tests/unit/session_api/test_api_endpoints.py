@@ -58,6 +58,7 @@ def test_token_claims(api: Api, tokens: Any, keys: Path) -> None:
         "userId": "u1",
         "sub": "u1",
         "deploymentVersion": "1.6.7",
+        "deploymentGeneration": 17,
         "sid": body["sid"],
         "iat": NOW,
         "exp": NOW + 604800,
@@ -276,11 +277,18 @@ def test_a_token_that_names_nobody_is_nobodys_session(api: Api, forge: Forge) ->
 
 
 def test_a_third_partys_session_counts_once_it_is_seen(api: Api, forge: Forge) -> None:
-    least = {"exp": 2**53 - 1, "iss": "bgctl", "deploymentVersion": "1.6.7", "sub": "them"}
+    least = {"exp": NOW + 604800, "iss": "bgctl", "deploymentVersion": "1.6.7", "sub": "them"}
     token = forge.token({}, least)
     assert api.post("/api/deployment/heartbeat", token).json["updateAvailable"] is True
     assert api.census().json["versions"]["1.6.7"]["users"] == 1
-    assert api.get("/api/auth/session", token).json["expiresAt"] == "9999-12-31T23:59:59Z"
+    assert api.get("/api/auth/session", token).json["expiresAt"] == rfc3339(NOW + 604800)
+
+
+@pytest.mark.parametrize("exp", [NOW * 1000, 2**53 - 1, NOW + 604861])
+def test_a_third_partys_token_that_lasts_for_too_long_is_refused(api: Api, forge: Forge, exp: int) -> None:
+    token = forge.token({}, claims(exp=exp))
+    assert api.post("/api/deployment/heartbeat", token).status_code == 401
+    assert 'bgctl_api_tokens_rejected_total{reason="too_long"} 1.0' in api.get("/metrics").text
 
 
 def test_20_precedence(api: Api) -> None:
@@ -352,11 +360,13 @@ def on_version(sessions: int, latest: int | None, anonymous: int = 0) -> dict[st
     }
 
 
-def test_active_sessions(api: Api, clock: HandClock) -> None:
+def test_active_sessions(api: Api, clock: HandClock, state_file: Path) -> None:
     api.log_in("u1", "1.6.7", email="a@b.c")
     clock.now += 5
     api.log_in("u1", "1.6.8", email="a@b.c")
+    write_state(state_file, ("1.6.6", "drain", 0), ("1.6.7", "ready", 100))
     api.log_in("u2", "1.6.6")
+    write_state(state_file, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100))
     assert api.census().json == {
         "totalActiveUsers": 2,
         "oldVersionSessions": 2,
@@ -364,6 +374,7 @@ def test_active_sessions(api: Api, clock: HandClock) -> None:
         "users": [{"userId": "u1", "email": "a@b.c", "lastActivity": rfc3339(NOW)}],
         "nextPage": None,
         "unknown": None,
+        "unknownVisitors": None,
         "versions": {
             "1.6.6": on_version(1, NOW + 5),
             "1.6.7": on_version(1, NOW),
@@ -424,7 +435,7 @@ def test_55_the_stores_clock_decides(make_api: Any, new_store: Any) -> None:
 def test_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
     token = api.token()
     good = state_file.read_text()
-    torn = [good[:50], "", "[]", good.replace('"schema": 1', '"schema": 2')]
+    torn = [good[:50], "", "[]", good.replace('"schema": 2', '"schema": 3')]
     torn += [good.replace('"ready"', '"drain"'), good.replace('"1.6.8"', "null"), good.replace("100", "101")]
     for text in torn:
         state_file.write_text(text)

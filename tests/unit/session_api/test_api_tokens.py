@@ -310,7 +310,7 @@ def test_15_what_is_not_json(tokens: Tokens, forge: Forge, value: str) -> None:
         assert reason(tokens, forge.token({}, whole.encode())) == "malformed"
 
 
-@pytest.mark.parametrize("value", ["1800604800", "1800604800.0", "1.8006048e9", "9007199254740991"])
+@pytest.mark.parametrize("value", ["1800604800", "1800604800.0", "1.8006048e9", "0.18006048E0010"])
 def test_15_a_number_is_its_value(tokens: Tokens, forge: Forge, value: str) -> None:
     whole = json.dumps(claims(exp="@")).replace('"@"', value)
     assert reason(tokens, forge.token({}, whole.encode())) is None
@@ -364,7 +364,7 @@ def test_the_first_reason_is_told(tokens: Tokens, forge: Forge) -> None:
 
 def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
     clock = HandClock()
-    tokens = Tokens(keyring.Keyring(keys), clock, "bgctl", 60)
+    tokens = Tokens(keyring.Keyring(keys), clock, "bgctl", 60, 10**7)
     old = forge.token({}, claims(exp=NOW + 10**7), "HS256")
     keyring.rotate(keys, "EdDSA", now=NOW)
     clock.now = NOW + keyring.SETTLE
@@ -377,7 +377,7 @@ def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
 
 
 def test_19_a_removed_key_is_gone_at_once(keys: Any, forge: Forge) -> None:
-    tokens = Tokens(keyring.Keyring(keys), HandClock(), "bgctl", 60)
+    tokens = Tokens(keyring.Keyring(keys), HandClock(), "bgctl", 60, 604800)
     token = forge.token({}, claims(), "ES256")
     assert reason(tokens, token) is None
     path = keys / "verify" / "keyring.json"

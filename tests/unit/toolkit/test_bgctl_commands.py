@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 
 import pytest
@@ -322,6 +323,19 @@ def test_keys_are_listed(world: World) -> None:
     assert json.loads(world.bgctl("keys", "list", "--json").stdout)[0]["state"] == "signing"
 
 
+def test_19_a_replaced_key_is_believed_for_as_long_as_its_tokens_last(world: World) -> None:
+    from session_api import keyring
+
+    rest(world)
+    settings = world.root / "bgctl.toml"
+    settings.write_text(settings.read_text().replace('longest = "7d"', 'longest = "2d"'))
+    old = keyring.create(world.root / "keys")
+    assert "the one before is believed for 2 d" in world.bgctl("keys", "rotate").stdout
+    (retired,) = [key for key in keyring.describe(world.root / "keys") if key.kid == old.kid]
+    assert retired.retire_at is not None
+    assert 0 <= 2 * 86400 - (retired.retire_at.timestamp() - time.time()) < 60
+
+
 def test_no_keys_is_refused_with_the_next_command(world: World) -> None:
     done = world.bgctl("keys", "list")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (3, "next: bgctl keys init")
@@ -340,6 +354,6 @@ def test_doctor_goes_on_after_a_failure(world: World) -> None:
 def test_41_a_broken_state_ends_every_command_in_words(world: World) -> None:
     draining(world)
     path = world.root / "state" / "state.json"
-    path.write_text('{"schema": 2}')
+    path.write_text('{"schema": 3}')
     for argv in ("status", "drain", "promote", "rollback", "route enable-green", "route status"):
         assert "cannot be used" in refused(world, *argv.split(), code=1)

@@ -149,7 +149,7 @@ def test_45_what_a_rule_forbids_is_refused_with_the_next_command(forbidden) -> N
 def test_41_what_a_proxy_would_refuse_is_no_state() -> None:
     good = state.encode(DRAINING).decode()
     for old, new in [
-        ('"schema": 1', '"schema": 2'),
+        ('"schema": 2', '"schema": 3'),
         ('"generation": 3', '"generation": 0'),
         ('"generation": 3', '"generation": 3.5'),
         ('"weight": 100', '"weight": 101'),

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from ..answers import NO_STORE, page, problem
-from ..asked import SESSION_COOKIES, fields, slot_of, token_of, user_of, version_of, wants_json
+from ..asked import SESSION_COOKIES, fields, routed, slot_of, token_of, user_of, wants_json
 from ..parts import LOGBOOK, PAGES, SESSIONS, SETTINGS
 from ..sessions import RefusedError
 
@@ -25,7 +25,7 @@ async def login(request: web.Request) -> web.Response:
     form = await fields(request)
     user, email = form.get("user", "").strip(), form.get("email", "").strip()
     try:
-        made = await app[SESSIONS].log_in(user, email, version_of(request))
+        made = await app[SESSIONS].log_in(user, email, routed(request))
     except RefusedError as error:
         if wants_json(request):
             return problem(request, HTTPStatus.BAD_REQUEST, "Log-in refused", str(error))
