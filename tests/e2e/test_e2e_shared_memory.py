@@ -327,7 +327,7 @@ NOTE = """
 
 def test_a_report_is_never_larger_than_the_session_api_takes(reporting, folder):
     """Names of a thousand sessions with all the bytes that they may have, each of them escaped."""
-    most = LARGER["/internal/activity"]
+    most = LARGER["/_bgctl/activity"]
     with listening(reporting, folder, most) as listener:
         (status,) = reporting.run(NOTE % (1000, "('\\1'):rep(128)", "('\\\\'):rep(120)"))
         assert (status["queued"], status["delivered"], status["dropped"]) == (0, 0, 0)

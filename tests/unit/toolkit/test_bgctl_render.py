@@ -97,6 +97,7 @@ def test_the_life_of_tokens_is_one_setting() -> None:
     settings = json.loads(render.settings(config.parse(day)))
     assert (settings["token_longest"], settings["active_window"]) == (86400, 86400)
 
+
 @pytest.mark.parametrize(
     ("pin", "idle", "holds"),
     [
