@@ -363,6 +363,7 @@ def test_a_configuration_that_nginx_refuses_changes_nothing(edge):
     finally:
         path.write_text(good)
         proxy.exec_run("sh -c 'rmdir /tmp/nginx.pid && mv /tmp/kept /tmp/nginx.pid'")
+    assert proxy_files(edge) == files
     assert edge.version_of(edge.visitor()) == OLD
 
 
