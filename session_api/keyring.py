@@ -168,6 +168,7 @@ def create(
         raise KeyringError(f"{_document_path(directory)} exists already", "bgctl keys rotate")
     for path in (directory, directory / "verify", directory / "signing"):
         _make_directory(path, owner)
+    move(directory, owner=owner)
     complete(directory, owner=owner)
     moment = _moment(now)
     entry = _add_key(directory, _new_kid(moment, []), alg, moment, secret, owner)

@@ -21,14 +21,15 @@ def at_boot(argv: Sequence[str]) -> str:
 def boot(argv: Sequence[str], project: str, system: bool) -> str:
     """A service that is started once at each boot. `system`: as root, and not in a user's own manager.
 
-    An engine that is slow to come up is asked again, as long as bgctl refuses for want of it.
+    An engine that is slow to come up is asked again, for ten minutes.
     """
     return f"""\
 [Unit]
 Description=bgctl: brings {project} back as its state says
 Wants=network-online.target
 After=network-online.target {" ".join(ENGINES)}
-StartLimitIntervalSec=0
+StartLimitIntervalSec=1h
+StartLimitBurst=60
 
 [Service]
 Type=oneshot

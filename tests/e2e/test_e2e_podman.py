@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import requests
-from stacks import NEW, OLD, eventually
+from stacks import NEW, OLD, eventually, unlabelled
 
 from demo.load import LoadProcess
-from demo.project import Project
+from demo.project import Project, name_of_its_own
 
 NEXT = "1.6.9"
 
@@ -23,8 +23,7 @@ def comes_back(project):
 
 @pytest.mark.podman
 def test_a_full_cycle_on_podman(tmp_path):
-    project = Project(tmp_path / "project", "bgtpodman", engine="podman", idle_timeout="5s")
-    project.remove()
+    project = Project(tmp_path / "project", name_of_its_own("bgtpodman"), engine="podman", idle_timeout="5s")
     project.create()
     try:
         project.bgctl("up")
@@ -50,6 +49,7 @@ def test_a_full_cycle_on_podman(tmp_path):
             project.bgctl("rollback")
             tally = load.stop()
         assert tally.clean, tally
+        assert unlabelled(project) == set()
         assert project.error_log() == []
         answer = requests.get(f"{project.url}/api/whoami", timeout=10)
         assert answer.json()["version"] == NEW

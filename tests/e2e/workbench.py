@@ -12,6 +12,7 @@ import docker
 import requests
 from stacks import eventually
 
+from demo.labels import labels
 from demo.project import IMAGES, Ports
 
 IMAGE = f"localhost/{IMAGES}/proxy:dev"
@@ -83,6 +84,7 @@ def workbench(
     container = docker.from_env().containers.run(
         IMAGE,
         detach=True,
+        labels=labels(),
         network_mode="host",
         read_only=True,
         tmpfs={"/tmp": "mode=1777"},

@@ -173,7 +173,7 @@ def requests(draw, pages: str):  # type: ignore[no-untyped-def]
 RULES = ["gate", "preview", "page", "moved", "bearer", "cookie", "pin", "new", "migrated", "health"]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.data(), st.sampled_from(sorted(STATES)), st.sampled_from(["never", "idle", "navigation"]))
 def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     phase, blue, green = STATES[name]

@@ -21,6 +21,7 @@ START = 20.0  # seconds for a proxy to start and apply the state
 
 
 def run(site: Site, dry_run: bool = False) -> None:
+    site.engine  # noqa: B018  (at boot it is asked for until it answers, which is nothing for the history)
     with site.change("up", dry_run):
         walk(steps(site, pull=not dry_run), site.ui, dry_run)
 

@@ -83,6 +83,13 @@ def test_create_completes_what_an_interrupted_call_left(new_keys: Path) -> None:
     assert (new_keys / "service" / "service.key").read_text() == service_key
 
 
+def test_89_create_gives_what_lay_there_before_its_folder(new_keys: Path) -> None:
+    (new_keys / "verify" / "keyring.json").unlink()
+    held = former(new_keys)
+    keyring.create(new_keys, now=NOW)
+    assert {name: key_files.place(new_keys, name).read_text() for name in key_files.NAMES} == held
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_owner(tmp_path: Path) -> None:
     keyring.create(tmp_path / "keys", now=NOW, owner=(10001, 10002))

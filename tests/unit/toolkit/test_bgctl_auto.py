@@ -346,6 +346,16 @@ def test_81_systemd_accepts_the_unit_for_boot(tmp_path: Path, system: bool) -> N
     assert not system or done.returncode == 0, done.stderr
 
 
+def test_81_an_engine_that_is_not_up_yet_does_not_fill_the_history(world: World) -> None:
+    world.put("rest", READY, NONE)
+    path = world.root / "bgctl.toml"
+    path.write_text(path.read_text().replace('engine = "auto"', 'engine = "docker"'))
+    done = world.bgctl("up", env={"DOCKER_HOST": f"unix://{world.root}/no.sock"})
+    assert done.returncode == Refused.code
+    assert "no container engine is usable" in done.stderr
+    assert not (world.root / "state" / "history.jsonl").exists()
+
+
 def test_81_everything_comes_back_at_boot(world: World) -> None:
     found = unit(world.bgctl("cron", "--boot").stdout)
     assert found["Service"]["ExecStart"] == f"{BGCTL} --project {world.root} up"

@@ -204,6 +204,14 @@ def test_46_ctrl_c_while_draining_is_130_and_changes_nothing(world: World) -> No
     assert "Traceback" not in err
 
 
+def test_67_doctor_says_where_pins_last_longer_than_is_written(world: World) -> None:
+    path = world.root / "bgctl.toml"
+    path.write_text(path.read_text().replace('pin_idle = "off"', 'pin_idle = "10m"'))
+    found = json.loads(world.bgctl("doctor", "--json").stdout)["checks"][0]
+    assert (found["check"], found["result"]) == ("configuration", "warn")
+    assert "[proxy] pin_idle is 600s, [sessions] idle_timeout is 1800s" in found["seen"]
+
+
 def test_44_a_second_bgctl_is_4_at_once(world: World) -> None:
     candidate(world)
     directory = os.open(world.root / "state", os.O_RDONLY)
