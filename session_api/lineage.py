@@ -28,8 +28,8 @@ def follow(
     """The version that has a session now to which `version` was given when the state had `generation`.
 
     Where a token does not say that, its `issued_at` (Unix seconds) decides, and one of the same second
-    applies; with 0, every entry does. A version that is not served, and that no entry since then has moved on, was
-    not served when it was given: it was copied from an older token. Then every entry applies, too.
+    applies; with 0, every entry does. A version that is not served, and that no entry since then has moved
+    on, was not served when it was given: it was copied from an older token. Then every entry applies, too.
     """
     found = _walk(entries, version, generation, issued_at)
     return found if found in served else _walk(entries, found, None, 0)
