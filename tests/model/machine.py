@@ -46,8 +46,11 @@ class World:
         self.api = Api(self.folder, keys, self.state_file)
 
     def write(self, now: State) -> None:
+        self.write_text(state.encode(now))
+
+    def write_text(self, text: bytes) -> None:
         fresh = self.state_file.with_suffix(".new")
-        fresh.write_bytes(state.encode(now))
+        fresh.write_bytes(text)
         fresh.replace(self.state_file)
 
     def close(self) -> None:
@@ -78,7 +81,6 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
-        self.moved_at = 0
         self.clients = {name: Client(name, name != "cron") for name in ("ada", "bob", "cron")}
 
     @initialize(mode=modes, seen=st.sampled_from([0, 16]), old=st.booleans())
@@ -101,13 +103,10 @@ class Machine(RuleBasedStateMachine):
         """Writes it, as bgctl does, and has the proxy take it."""
         if after == self.state:
             return
-        before = len(self.belonging.moves)
         written = replace(after, lineage=lineage.shorten(after.lineage, _time(self.now), LIFE))
         self.world.write(written)
         self.world.proxy.read()
-        self.belonging.switch(written)
-        if len(self.belonging.moves) > before:
-            self.moved_at = self.now
+        self.belonging.switch(written, self.now)
 
     def run(self, command: Transition) -> None:
         self.save(command(self.state, _time(self.now)))
@@ -280,11 +279,14 @@ class Machine(RuleBasedStateMachine):
 
         A token without `iat` is not told from an older one: it goes all the way that its version's sessions went.
         """
-        if self.moved_at == self.now:
+        if self.now in self.belonging.moved_at:
             self.wait(1)
         answer = self.ask(client, LOG_IN)
         given = Given(answer.version, self.now + LIFE)
-        self.belonging.give(given, None if dated else 0)
+        if dated:
+            self.belonging.give(given)
+        else:
+            self.belonging.give_undated(given)
         client.keep_token(Kept(self.world.api.foreign(answer.version, dated), given), in_cookie)
 
     @precondition(lambda self: any(client.asking for client in self.clients.values()))
