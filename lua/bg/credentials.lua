@@ -4,18 +4,28 @@
 local activity = require("bg.activity")
 local cookie = require("bg.cookie")
 local crypto = require("bg.crypto")
-local files = require("bg.files")
 local identity = require("bg.identity")
 local keyring = require("bg.keyring")
 local metrics = require("bg.metrics")
 local pin = require("bg.pin")
 local preview = require("bg.preview")
+local secret_file = require("bg.secret_file")
 local token = require("bg.token")
 local watched = require("bg.watched")
 
 local lower, sub = string.lower, string.sub
+local huge, max = math.huge, math.max
 
-local settings, pin_secret, tokens, pins, previews
+-- Refusals that say when a token ends, or would have.
+local OF_TIME = { expired = true, too_long = true }
+
+-- Every worker believes a new pin secret before the first of them signs with it.
+local SETTLE_SECONDS = 2
+
+local settings, pin_file, tokens, pins, previews
+local pin_secret -- what pins are signed with
+local coming -- {secret, key, at}: signs next
+local other_pins -- the verifier of the secret that is coming, or of the one before: whoever has such a pin stays put
 local refusal_series = { token = {}, pin = {}, preview = {} }
 
 local _M = {}
@@ -33,7 +43,7 @@ end
 -- What is derived from a verified token, once: the names under which its session is noted and pinned.
 local function know(who)
     who.key, who.user = activity.names(who.sid, who.user)
-    who.pin_sid = pin.sid(pin_secret, who.sid)
+    who.pin_sid = pin.sid(pin_secret.text, who.sid)
 end
 
 -- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive. A pattern with an anchor and a
@@ -50,20 +60,51 @@ local function bearer_of(authorization)
 end
 
 local function renew_tokens()
-    tokens = identity.new(_M.keys.value, { issuer = settings.issuer, leeway = settings.leeway }, counter("token"), know)
+    local rules = { issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest }
+    tokens = identity.new(_M.keys.value, rules, counter("token"), know)
+end
+
+-- What a pin of the former secret says is good, and is to be signed anew.
+local function know_former(who)
+    know(who)
+    who.former = true
+end
+
+local function pin_verifier(key, learn)
+    -- A pin lasts as long as the token beside it may, or as a visitor's.
+    local longest = max(settings.token_longest + settings.leeway, settings.pin_idle)
+    local rules = { issuer = pin.ISSUER, leeway = 0, longest = longest }
+    return identity.new({ [pin.KID] = key }, rules, counter("pin"), learn)
+end
+
+-- bgctl signs links with a new secret at once; those that are signed with the old one end.
+local function renew_previews(secret)
+    local keys = { [preview.KID] = secret.key }
+    local rules = { issuer = preview.ISSUER, leeway = 0, longest = huge } -- as long as bgctl was told
+    previews = identity.new(keys, rules, counter("preview"), know)
+end
+
+local function sign_pins_with(secret)
+    local former = pin_secret
+    pin_secret, coming = secret, nil
+    pins = pin_verifier(secret.key, know)
+    other_pins = former and pin_verifier(former.key, know_former)
+end
+
+local function as_secret(text)
+    local key, why = crypto.key("HS256", text)
+    return key and { text = text, key = key }, why
 end
 
 --- Loads keys and sets up the verifiers. Raises on a key that must not be used: the proxy does not start with it.
 function _M.init(given)
     settings = given
-    local err
-    pin_secret, err = files.secret(settings.pin_key_file)
-    local key, why = crypto.key("HS256", pin_secret or "")
-    if not key then
-        error(settings.pin_key_file .. ": " .. (err or why), 0)
+    pin_file = secret_file.new(settings.pin_key_file, as_secret)
+    if not pin_file:poll() then
+        error(settings.pin_key_file .. ": " .. pin_file.why, 0)
     end
-    pins = identity.new({ [pin.KID] = key }, { issuer = pin.ISSUER, leeway = 0 }, counter("pin"), know)
-    previews = identity.new({ [preview.KID] = key }, { issuer = preview.ISSUER, leeway = 0 }, counter("preview"), know)
+    sign_pins_with(pin_file.value)
+    renew_previews(pin_file.value)
     _M.keys = watched.new("keyring.json", function() return keyring.index(settings.keys_dir) end,
         function(text) return keyring.load(settings.keys_dir, text) end)
     if not _M.keys:poll() then
@@ -72,11 +113,31 @@ function _M.init(given)
     renew_tokens()
 end
 
---- Reads the key ring again; with another ring, every remembered verdict is forgotten.
-function _M.sync_keys()
-    if _M.keys:poll() then
+-- Whether pins are signed with another secret from now on.
+local function sync_pins(now)
+    if pin_file:poll() then
+        coming = { secret = pin_file.value, at = now }
+        other_pins = pin_verifier(coming.secret.key, know)
+        renew_previews(coming.secret)
+    end
+    if not coming or now < coming.at + SETTLE_SECONDS then
+        return false
+    end
+    sign_pins_with(coming.secret)
+    return true
+end
+
+--- Reads the keys again, at `now` in seconds; with other ones, every remembered verdict is forgotten.
+function _M.sync_keys(now)
+    local signs_anew = sync_pins(now)
+    if _M.keys:poll() or signs_anew then
         renew_tokens()
     end
+end
+
+--- Why the newest keys on disk are not those in force; nil when they are.
+function _M.fault()
+    return _M.keys.why or pin_file.why and pin_file.name .. ": " .. pin_file.why
 end
 
 -- The identity in `text`, where there is any and it verifies. `quietly`: a refusal is not counted.
@@ -101,9 +162,14 @@ function _M.session(authorization, cookies, now, quietly)
     return who, who ~= nil
 end
 
---- The identity in the pin, if one verifies.
+local function pins_for(text, now)
+    return other_pins and text and other_pins:look(text, now) and other_pins or pins
+end
+
+--- The identity in the pin, if one verifies. `former`: it is to be minted anew.
 function _M.pin(cookies, now, quietly)
-    return identity_in(pins, cookie.get(cookies, settings.pin_cookie), now, quietly)
+    local text = cookie.get(cookies, settings.pin_cookie)
+    return identity_in(pins_for(text, now), text, now, quietly)
 end
 
 --- The identity in the preview's cookie, if one verifies.
@@ -127,25 +193,26 @@ end
 
 --- The Set-Cookie value of a new pin of `place` (bg.pin), good for `life` seconds.
 function _M.pin_cookie(place, life, now)
-    local text = pin.mint(pin_secret, place, now + life, now)
+    local text = pin.mint(pin_secret.text, place, now + life, now)
     return cookie.set(settings.pin_cookie, text, life, settings.secure_cookies)
 end
 
 --- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin}`, each `{identity, reason,
--- expired_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it must.
+-- ends_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it must.
 function _M.all(authorization, cookies, now)
     local function worth(text, verifier)
         if not text then
             return nil
         end
         local who, reason = verifier:look(text, now)
-        return { identity = who, reason = reason, expired_at = reason == "expired" and token.expiry(text) or nil }
+        return { identity = who, reason = reason, ends_at = OF_TIME[reason] and token.expiry(text) or nil }
     end
+    local pinned = cookie.get(cookies, settings.pin_cookie)
     return {
         preview = worth(cookie.get(cookies, settings.preview_cookie), previews),
         bearer = worth(bearer_of(authorization), tokens),
         cookie = worth(cookie.get(cookies, settings.session_cookie), tokens),
-        pin = worth(cookie.get(cookies, settings.pin_cookie), pins),
+        pin = worth(pinned, pins_for(pinned, now)),
     }
 end
 

@@ -37,9 +37,10 @@ function _M.mint(secret, place, exp, now)
     return signed .. "." .. base64url.encode(crypto.hmac(secret, signed))
 end
 
---- Whether `pin` has to be minted anew: there is none, it says something else, or half of its `idle` life is over.
+--- Whether `pin` has to be minted anew: there is none, it says something else, half of its `idle` life is over, or
+-- it is signed with the secret that was in force before this one.
 function _M.due(pin, place, idle, now)
-    return not pin or pin.version ~= place.version or pin.sid ~= place.sid or pin.from ~= place.from
+    return not pin or pin.former or pin.version ~= place.version or pin.sid ~= place.sid or pin.from ~= place.from
         or pin.bound ~= place.bound or pin.pages ~= place.pages or pin.exp - now < idle / 2
 end
 

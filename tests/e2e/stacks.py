@@ -15,6 +15,7 @@ import jwt
 import requests
 from docker.models.containers import Container
 
+from demo.labels import labels
 from demo.project import Project
 
 OLD, NEW = "1.6.7", "1.6.8"
@@ -27,6 +28,19 @@ def eventually(reached: Callable[[], object], what: str) -> None:
     while not reached():
         assert time.monotonic() < end, f"waited {PATIENCE:g} s in vain: {what}"
         time.sleep(0.02)
+
+
+def unlabelled(project: Project) -> set[str]:
+    """Containers and networks of a project that do not carry the label of this run."""
+    everything = ["--quiet", "--filter", f"label=com.docker.compose.project={project.name}"]
+    (label,) = labels().items()
+    ours = ["--filter", "label={}={}".format(*label)]
+    found: set[str] = set()
+    for listing in (("ps", "--all"), ("network", "ls")):
+        there = project.engine_says(*listing, *everything).split()
+        assert there, listing
+        found |= set(there) - set(project.engine_says(*listing, *everything, *ours).split())
+    return found
 
 
 class Stack(Project):
