@@ -4,7 +4,7 @@ from pathlib import Path
 
 from falcon import testing
 
-from session_api import keyring, sessions
+from session_api import key_files, keyring, sessions
 from session_api.app import create_app
 from session_api.settings import Settings
 from session_api.stores.sqlite import SqliteStore
@@ -23,8 +23,8 @@ class Api:
         self.now = 0
         self._keys, self._state = keys, state
         self._file = folder / "sessions.db"
-        self._service = (keys / "service.key").read_text().strip()
-        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY)
+        self._service = key_files.find(keys, "service.key").read_text().strip()
+        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY, LIFE)
         self._store = SqliteStore(self._file, IDLE, lambda: self.now)
         self._draws = Draws()
         sessions.secrets = self._draws  # type: ignore[assignment]  # the same sequence gets the same session ids

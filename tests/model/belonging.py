@@ -119,7 +119,7 @@ class Belonging:
         return token.version if token else pin.version if pin else None
 
     def may_be_served_by(self, shown: Shown, may_move: bool, must_move: bool, page: str | None) -> set[str]:
-        """`may_move`, `must_move`: with the page that is loaded; `page`: the version of the page that asks."""
+        """`may_move`, `must_move`: with the page that is loaded. `page`: the version of one that asks."""
         if shown.preview and self.is_shown(shown):
             return {shown.preview.version}
         place = self.place(shown)

@@ -1,4 +1,4 @@
-"""Releases, people, time and restarts in any order; after each answer: was it the version of whoever asked?"""
+"""Releases, people, time and restarts in any order; each answer: is it the version of whoever asked?"""
 
 import shutil
 import tempfile
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from session_api import keyring
+from session_api import key_files, keyring
 from tests.model import commands
 from tests.model.api import LIFE, Api
 from tests.model.belonging import Belonging, Given, Pin, Shown
@@ -32,14 +32,14 @@ PASSED = {"both": 2, "version": 1, "neither": 0}  # so many of the headers that 
 
 
 class World:
-    """Proxy and API, made once and set back for each sequence: to make them anew would take most of the time."""
+    """Proxy and API, made once and set back for each sequence: making them takes longer than playing one."""
 
     def __init__(self) -> None:
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="model-", dir=memory if memory.is_dir() else None))
         keys = self.folder / "keys"
         keyring.create(keys, "HS256", now=NOW - 3000)
-        self.pin_secret = (keys / "pin.secret").read_bytes().strip()
+        self.pin_secret = key_files.find(keys, "pin.secret").read_bytes().strip()
         self.state_file = self.folder / "state.json"
         self.write(state.adopt("1.0", _time(NOW)))
         self.proxy = Proxy(self.folder, keys, self.state_file)
@@ -277,7 +277,7 @@ class Machine(RuleBasedStateMachine):
     def log_in_elsewhere(self, client: Client, dated: bool, in_cookie: bool) -> None:
         """A clock cannot tell what one second has seen: it has a new one.
 
-        A token without `iat` is not told from an older one: it goes all the way that its version's sessions went.
+        A token without `iat` is not told from an older one: it goes all the way that they went.
         """
         if self.now in self.belonging.moved_at:
             self.wait(1)

@@ -1,4 +1,4 @@
-"""Threat 68: proxy and session API find one version for a token; of which, the sentence of the design decides."""
+"""Threat 68: proxy and session API find the same version for a token, and the one that the design says."""
 
 import json
 from collections.abc import Iterator
