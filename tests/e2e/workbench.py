@@ -35,6 +35,7 @@ http {
     lua_shared_dict bg_seen %(seen)s;
     lua_shared_dict bg_outbox %(outbox)s;
     lua_shared_dict bg_pages 64k;
+    lua_shared_dict bg_clients 64k;
     lua_shared_dict bg_feed 64k;
     lua_shared_dict bg_held 64k;
     lua_shared_dict bg_workers 64k;

@@ -25,6 +25,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     if config.tokens.leeway > 300:
         yield ("tokens", "leeway"), 'is more than 5m; write leeway = "60s"'
     yield from _tls_problems(config)
+    yield from _pin_problems(config)
     yield from _header_problems(config)
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
@@ -74,6 +75,29 @@ def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("tls", "http3"), 'needs TLS; add certificate = "certs/fullchain.pem" and its key'
     if tls.acme_webroot and not re.fullmatch(r"proxy/(?!tls(/|$)).+", tls.acme_webroot):
         yield ("tls", "acme_webroot"), 'must be below proxy/, which the proxy sees; write "proxy/acme"'
+
+
+# They say something of the request, or of whose browser it is, or are overwritten: no client is known by them.
+NO_KEYS = re.compile(
+    r"cookie|host|connection|upgrade|date|content-(length|type|encoding)|transfer-encoding|x-(deployment|forwarded)-.*"
+    r"|forwarded|x-real-ip|accept(-.*)?|user-agent|referer|origin|sec-.*",
+    re.IGNORECASE,
+)
+
+
+def _pin_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    if config.pin.same_site == "none" and not config.proxy.secure_cookies:
+        yield (
+            ("pin", "same_site"),
+            'is "none", which browsers take with HTTPS alone, and secure_cookies is false; write same_site = "lax"',
+        )
+    seen: set[str] = set()
+    for name in config.sessions.key_headers:
+        if NO_KEYS.fullmatch(name):
+            yield ("sessions", "key_headers"), f'{name} says nothing of who asks; write ["authorization"]'
+        elif name.lower() in seen:
+            yield ("sessions", "key_headers"), f"{name} is there twice; keep one"
+        seen.add(name.lower())
 
 
 # What nginx or we set ourselves, for each answer anew.

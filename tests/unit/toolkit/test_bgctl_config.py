@@ -54,6 +54,14 @@ MISTAKES = [
     ('control = "127.0.0.1:9180"', 'control = "127.0.0.1:8080"', "already taken by proxy.listen"),
     ('pin_idle = "30m"', 'pin_idle = "half an hour"', "is not a duration"),
     ('read_timeout = "60s"', 'read_timeout = "off"', "cannot be off"),
+    *(
+        ('domain = ""', f'domain = "{name}"', "pin.domain: ")
+        for name in (".shop.example", "shop", "Shop.example", "shop.example:80", "127.0.0.1", "a..b", "-a.b")
+    ),
+    ('same_site = "lax"', 'same_site = "strict"', "pin.same_site: "),
+    ('key_headers = ["authorization"]', 'key_headers = ["Cookie"]', "sessions.key_headers: Cookie says nothing"),
+    ('key_headers = ["authorization"]', 'key_headers = ["a", "A"]', "A is there twice"),
+    ('key_headers = ["authorization"]', 'key_headers = ["a b"]', "is not the name of a header"),
     ('leeway = "60s"', 'leeway = "1h"', "more than 5m"),
     ('green = "127.0.0.1:8083"', 'green = "127.0.0.1:8081"', "already taken by services.frontend.blue"),
     ('green = "127.0.0.1:8083"', 'gren = "127.0.0.1:8083"', "services.frontend.gren: is not a setting"),
