@@ -171,10 +171,12 @@ local function key_header(facts)
         return { outcome = is_page and "no" or "not reached", why = is_page and "a browser's page: that gets a pin"
             or client.header .. " says who asks" }
     end
-    local slot = client.version and lineage.slot(facts.state, client)
+    local slot, share = client.version and lineage.slot(facts.state, client), facts.state.green_share
     local why = slot and format("was given %s, which %s serves", client.now, slot.name)
-        or format("%s of new sessions get green; the draw of this one is %s", percent(facts.state.green_share),
-            percent(crypto.fraction(client.sid)))
+        or percent(share) .. " of new sessions get green"
+    if not slot and share > 0 and share < 1 then
+        why = format("%s; the draw of this one is %s", why, percent(crypto.fraction(client.sid)))
+    end
     return { outcome = "used", why = client.header .. ": " .. why }
 end
 

@@ -25,7 +25,12 @@ def proxy(tmp_path) -> Proxy:
 
 def switch(proxy: Proxy, name: str, generation: int = 1, lineage: list[object] | None = None) -> None:
     phase, blue, green = STATES[name]
-    document = {"schema": 2, "generation": generation, "phase": phase, "slots": {"blue": blue, "green": green}}
+    document = {
+        "schema": 2,
+        "generation": generation,
+        "phase": phase,
+        "slots": {"blue": blue, "green": green},
+    }
     proxy.configure({**document, "lineage": lineage or []}, "never")
 
 
@@ -35,7 +40,7 @@ class Answer:
     def __init__(self, proxy: Proxy, now: int, method: str, path: str, headers: dict[str, str]) -> None:
         asked = {"method": method, "path": path, "host": "x", "headers": headers}
         proxy.lua.runtime.execute(b"local now = ... ; ngx.now = function() return now end", now)
-        slot, rule, pin, holder, who, terms = (
+        slot, rule, pin, holder, _, terms = (
             *proxy.router[b"route"](proxy.asked(asked), now, True),
             *[None] * 6,
         )[:6]
@@ -92,7 +97,7 @@ def test_it_is_minted_once_for_a_token_and_once_more_for_a_renewed_one(proxy):
 
 
 def test_a_pin_that_changes_ends_no_earlier(proxy):
-    """A link from another site moves a session: the Strict cookie stays away, and its token lasts for days."""
+    """A link from another site moves a session: without the Strict cookie, whose token lasts for days."""
     pin = ask(proxy, LOAD, cookies=session(userId="ada")).pin
     moved = ask(proxy, {**LOAD, "sec-fetch-site": "cross-site"}, NOW + 60, cookies=f"{pin}; bg_update=1")
     assert (moved.version, moved.rule, moved.terms) == (NEW, "migrated", "surely")
@@ -190,7 +195,12 @@ def test_74_a_pin_of_other_settings_does_not_fight(proxy):
     assert kept.version == NEW, "the pin from before the change holds"
     assert "; Domain=shop.example; " in kept.cookie
     other = "bg_pin=" + token("pin", "bgctl-pin", sid="o", deploymentVersion=OLD, jar="lax/shop.example")
-    for jar in (f"{stale}; {other}", f"{other}; {stale}", f"{other}; __Host-{stale}", f"__Host-{stale}; {other}"):
+    for jar in (
+        f"{stale}; {other}",
+        f"{other}; {stale}",
+        f"{other}; __Host-{stale}",
+        f"__Host-{stale}; {other}",
+    ):
         answer = ask(proxy, FETCH, cookies=jar)
         assert (answer.version, answer.rule) == (OLD, "pin"), jar
         assert answer.cookie is None or claims(answer.pin)["sid"] == "o"
@@ -239,7 +249,9 @@ def test_75_without_memory_one_key_has_one_draw(proxy):
     switch(proxy, "canary")
     versions = {}
     for number in range(60):
-        answers = {ask(proxy, {"authorization": f"Basic {number}"}, NOW + day * DAY).version for day in range(3)}
+        answers = {
+            ask(proxy, {"authorization": f"Basic {number}"}, NOW + day * DAY).version for day in range(3)
+        }
         assert len(answers) == 1
         versions.setdefault(answers.pop(), number)
     assert set(versions) == {OLD, NEW}

@@ -77,7 +77,7 @@ def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("tls", "acme_webroot"), 'must be below proxy/, which the proxy sees; write "proxy/acme"'
 
 
-# They say something of the request, or of whose browser it is, or are overwritten: no client is known by them.
+# They say something of the request or of the browser, or are overwritten: no client is known by them.
 NO_KEYS = re.compile(
     r"cookie|host|connection|upgrade|date|content-(length|type|encoding)|transfer-encoding|x-(deployment|forwarded)-.*"
     r"|forwarded|x-real-ip|accept(-.*)?|user-agent|referer|origin|sec-.*",
@@ -89,7 +89,7 @@ def _pin_problems(config: Config) -> Iterator[tuple[Where, str]]:
     if config.pin.same_site == "none" and not config.proxy.secure_cookies:
         yield (
             ("pin", "same_site"),
-            'is "none", which browsers take with HTTPS alone, and secure_cookies is false; write same_site = "lax"',
+            'is "none", which needs HTTPS, and secure_cookies is false; write same_site = "lax"',
         )
     seen: set[str] = set()
     for name in config.sessions.key_headers:

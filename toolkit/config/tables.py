@@ -149,7 +149,7 @@ class Sessions(Table, frozen=True):
 
 
 class Domain(Text):
-    """A name that hosts of one site share, such as a registry gives; empty: each host has cookies of its own."""
+    """A name that hosts of one site share, as a registry gives it; empty: each host has its own cookies."""
 
     kind, like = "a domain in small letters, without a leading dot", "shop.example"
     pattern = re.compile(

@@ -59,7 +59,11 @@ MISTAKES = [
         for name in (".shop.example", "shop", "Shop.example", "shop.example:80", "127.0.0.1", "a..b", "-a.b")
     ),
     ('same_site = "lax"', 'same_site = "strict"', "pin.same_site: "),
-    ('key_headers = ["authorization"]', 'key_headers = ["Cookie"]', "sessions.key_headers: Cookie says nothing"),
+    (
+        'key_headers = ["authorization"]',
+        'key_headers = ["Cookie"]',
+        "sessions.key_headers: Cookie says nothing",
+    ),
     ('key_headers = ["authorization"]', 'key_headers = ["a", "A"]', "A is there twice"),
     ('key_headers = ["authorization"]', 'key_headers = ["a b"]', "is not the name of a header"),
     ('leeway = "60s"', 'leeway = "1h"', "more than 5m"),
