@@ -40,6 +40,7 @@ end
 function _M.is_own_fetch(request)
     local site = request.site()
     return (site == "same-origin" or site == "same-site") and request.destination() == "empty"
+        and request.method() ~= "OPTIONS"
 end
 
 --- Whether this is a POST that another site's page makes: cookies that are SameSite (Lax or Strict) stay away from it.

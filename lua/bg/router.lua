@@ -178,7 +178,7 @@ end
 local function settle_pin(case, state, request, cookies)
     if page.is_foreign_post(request) then
         case.login_life, case.life = case.life, nil
-        if not case.pin and state.is_split and page.is_page(request) then
+        if not case.token and not case.pin and state.is_split and page.is_page(request) then
             case.page_life = settings.pin_idle
         end
     elseif not case.pin and (cookies or "") == "" and not page.is_page(request) and not page.is_own_fetch(request) then

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode
+from pathlib import Path
 
 import pytest
 from luajit import plain
 from test_lua_explain import NOW, STATES, Proxy, token
+
+from toolkit import config, link, render
 
 OLD, NEW = "1.6.7", "1.6.8"
 LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none"}
 FETCH = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin"}
 FOREIGN = {**LOAD, "sec-fetch-site": "cross-site", "origin": "https://bank.example"}
 DAY = 86400
+EXAMPLE = (Path(__file__).parents[2] / "bgctl.example.toml").read_text()
 
 
 @pytest.fixture
@@ -218,6 +223,30 @@ def test_73_a_pin_for_frames_has_the_attributes_for_it(proxy):
     proxy.settings[b"pin_jar"] = b"none/"
     cookie = ask(proxy, {**LOAD, "sec-fetch-site": "cross-site", "sec-fetch-dest": "iframe"}).cookie
     assert cookie.endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
+
+
+@pytest.mark.parametrize(
+    ("secure", "pin", "prefix"),
+    [
+        ("true", "", "__Host-"),
+        ("true", 'domain = "shop.example"', "__Secure-"),
+        ("true", 'same_site = "none"', "__Host-"),
+        ("false", "", ""),
+        ("false", 'domain = "shop.example"', ""),
+    ],
+)
+def test_74_what_bgctl_renders_names_the_cookies(lua, tmp_path, secure, pin, prefix):
+    name = pin.partition(" = ")[0]
+    text = EXAMPLE.replace("secure_cookies = true", f"secure_cookies = {secure}")
+    text = re.sub(rf"^{name} = .*$", pin, text, flags=re.MULTILINE) if pin else text
+    written = config.parse(text)
+    (tmp_path / "settings.json").write_bytes(render.settings(written))
+    settings = plain(lua.module("settings")[b"load"](str(tmp_path / "settings.json").encode()))
+    assert settings["pin_cookie"] == f"{prefix}bg_pin="
+    assert settings["page_cookie"] == f"{prefix}bg_page="
+    assert settings["preview_cookie"] == f"{prefix}bg_preview=" == f"{link.prefix(written)}bg_preview="
+    assert settings.get("pin_jar") == ((pin and f"{written.pin.same_site}/{written.pin.domain}") or None)
+    assert settings["key_headers"] == {1: {"name": "authorization", "variable": "http_authorization"}}
 
 
 KEYS = ["Basic dTpw", "Bearer opaque", "Bearer a.b.c.d.e", "Token 7f3Kq0-"]

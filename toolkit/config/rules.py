@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -91,6 +92,9 @@ def _pin_problems(config: Config) -> Iterator[tuple[Where, str]]:
             ("pin", "same_site"),
             'is "none", which needs HTTPS, and secure_cookies is false; write same_site = "lax"',
         )
+    host, domain = urlsplit(config.preview.url).hostname, config.pin.domain
+    if host and domain and host != domain and not host.endswith(f".{domain}"):
+        yield ("preview", "url"), f"is outside of [pin] domain: browsers keep cookies of {domain} there alone"
     seen: set[str] = set()
     for name in config.sessions.key_headers:
         if NO_KEYS.fullmatch(name):

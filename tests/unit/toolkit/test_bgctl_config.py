@@ -105,6 +105,22 @@ def test_50_a_mistake_is_named_with_its_line(right: str, wrong: str, said: str) 
     assert str(caught.value).startswith(f"bgctl.toml:{line_of(text, wrong.splitlines()[0])}: ")
 
 
+@pytest.mark.parametrize("domain", ["shop.example", "a-b.co.uk", "xn--80ak6aa92e.com"])
+def test_74_a_domain_of_several_hosts(domain: str) -> None:
+    text = EXAMPLE.replace('domain = ""', f'domain = "{domain}"')
+    assert config.parse(text).pin.domain == domain
+    config.parse(text.replace('url = ""', f'url = "https://app.{domain}:8443"', 1))
+    with pytest.raises(Refused, match="outside of"):
+        config.parse(text.replace('url = ""', f'url = "https://x{domain}"', 1))
+
+
+def test_73_cookies_for_frames_need_https() -> None:
+    text = EXAMPLE.replace('same_site = "lax"', 'same_site = "none"')
+    assert config.parse(text).pin.same_site == "none"
+    with pytest.raises(Refused, match=r"pin\.same_site: is \"none\", which needs HTTPS"):
+        config.parse(text.replace("secure_cookies = true", "secure_cookies = false"))
+
+
 WITH_TLS = EXAMPLE.replace('certificate = ""', 'certificate = "a.pem"').replace('key = ""', 'key = "b.pem"')
 
 
