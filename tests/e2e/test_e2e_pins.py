@@ -346,3 +346,74 @@ def test_75_one_credential_has_one_version_over_a_switch(site):
     assert "sk_live" not in json.dumps(said)
     site.settled()
     assert (decisions(site, "credential") - before, refused(site) - forged) == (19, 0)
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Half of all new sessions get NEW; pins are for all hosts of shop.localhost, and for frames."""
+    with running(
+        tmp_path_factory.mktemp("hosts") / "project",
+        tls=True,
+        pin={"domain": "shop.localhost", "same_site": "none"},
+        headers={"X-Frame-Options": ""},
+    ) as one:
+        one.bgctl("up-green", NEW)
+        one.bgctl("route", "canary", "50")
+        yield one
+
+
+def versions(context: BrowserContext, port: int) -> list[str]:
+    """Versions of all that the hosts of the site answer from now on."""
+    heard: list[str] = []
+
+    def hear(answer: Response) -> None:
+        if f".shop.localhost:{port}/" in answer.url:
+            heard.append(answer.headers.get("x-deployment-version", ""))
+
+    context.on("response", hear)
+    return heard
+
+
+CALLS = """async api => {
+    for (let i = 0; i < 8; i++) await fetch(api, {mode: "no-cors", credentials: "include"});
+}"""
+
+
+def test_74_hosts_of_one_site_have_one_draw(hosts, browser):
+    port = hosts.ports.tls
+    for _ in range(3):
+        with browser.new_context(ignore_https_errors=True) as context:
+            heard, page = versions(context, port), context.new_page()
+            page.goto(f"https://app.shop.localhost:{port}/login")
+            page.evaluate(CALLS, f"https://api.shop.localhost:{port}/api/whoami")
+            assert len(heard) > 8
+            assert len(set(heard)) == 1, heard
+            (pin,) = (cookie for cookie in context.cookies() if cookie["name"] == "__Secure-bg_pin")
+            assert (pin["domain"], pin["sameSite"]) == (".shop.localhost", "None")
+
+
+def test_73_a_frame_on_another_site_is_of_one_version(hosts, browser):
+    frame = f'<iframe src="https://app.shop.localhost:{hosts.ports.tls}/login"></iframe>'
+    with elsewhere(frame) as other:
+        for _ in range(3):
+            with browser.new_context(ignore_https_errors=True) as context:
+                heard, page = versions(context, hosts.ports.tls), context.new_page()
+                for _ in range(4):
+                    page.goto(other, wait_until="load")
+                assert len(heard) > 8
+                assert len(set(heard)) == 1, heard
+
+
+def test_72_with_such_a_pin_a_post_from_another_site_is_the_sessions_own(hosts, browser):
+    app = f"https://app.shop.localhost:{hosts.ports.tls}"
+    form = f'<form method="post" action="{app}/login"><input name="user"><button>Pay</button></form>'
+    with elsewhere(form) as bank:
+        for _ in range(3):
+            with browser.new_context(ignore_https_errors=True) as context:
+                heard, page = versions(context, hosts.ports.tls), context.new_page()
+                page.goto(f"{app}/login")
+                page.goto(bank)
+                page.get_by_role("button").click()
+                page.wait_for_url(f"{app}/login")
+                page.wait_for_load_state("load")
+                assert len(set(heard)) == 1, heard
