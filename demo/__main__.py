@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from rich.table import Table
 
 from .load import LoadError, LoadProcess, Tally
 from .project import ROOT, Ports, Project
-from .story import FIRST, IDLE, NEXT, OLD, RATE, Story, StoryError
+from .story import FIRST, IDLE, NEXT, OLD, PIN_IDLE, RATE, Story, StoryError
 
 DIRECTORY = ROOT / ".demo"
-NAME = "bgctl-demo"
+NAME = f"bgctl-demo-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"  # this checkout's, and no other's
 
 
 def main() -> int:
@@ -27,7 +28,10 @@ def main() -> int:
         console.print("demo: stopped and removed")
         return 0
     ports = Ports() if Ports().all_free() else Ports.free()
-    project = Project(DIRECTORY, NAME, version=OLD, ports=ports, idle_timeout=IDLE, migrate=FIRST).create()
+    pin_idle = f"{PIN_IDLE}s"
+    project = Project(
+        DIRECTORY, NAME, version=OLD, ports=ports, idle_timeout=IDLE, pin_idle=pin_idle, migrate=FIRST
+    ).create()
     kept = False
     try:
         tally = _run(project, console)
@@ -68,6 +72,10 @@ def _report(project: Project, tally: Tally, console: Console) -> None:
         *((f"answered by {version}", f"{count:,}") for version, count in sorted(tally.answers.items())),
         ("failed", str(tally.failed)),
         ("flipped", str(tally.flipped)),
+        (
+            "kept, of those who were here all the time",
+            f"{tally.kept} of {tally.regulars}",
+        ),
         ("migrated with a page view, as allowed", str(tally.migrated)),
         ("moved after their version had gone", str(tally.moved)),
         ("sent again, for an idle connection was being closed", str(tally.resent)),
@@ -91,7 +99,8 @@ def _report(project: Project, tally: Tally, console: Console) -> None:
     console.print(
         f"demo: requests={tally.requests} failed={tally.failed} flipped={tally.flipped} "
         f"websockets_cut={tally.websockets_cut} streams_cut={tally.streams_cut} "
-        f"max_gap_ms={tally.max_gap_ms:.0f} seconds={tally.seconds:.0f} migrated={tally.migrated}"
+        f"max_gap_ms={tally.max_gap_ms:.0f} seconds={tally.seconds:.0f} migrated={tally.migrated} "
+        f"kept={tally.kept}/{tally.regulars}"
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import html
 import math
+import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 COLUMN, ROW = 58, 30  # pixels of the dashboard's grid
 GAP = 8
 COLOURS = ("#5794f2", "#73bf69", "#ff9830", "#b877d9", "#f2cc0c", "#f2495c", "#8ab8ff", "#96d98d")
+FIXED = {"blue": "#5794f2", "green": "#73bf69"}  # Grafana's own, by name
 UNITS = {"s": " s", "reqps": " req/s", "cps": " /s", "percent": " %"}
 STYLE = """
 body { margin: 0; padding: 8px; background: #111217; color: #ccccdc; font: 12px sans-serif; width: 1400px }
@@ -39,10 +42,27 @@ def _panel(panel: dict[str, Any], series: list[Series]) -> str:
     if panel["type"] == "row":
         return f'<h1 style="left:{left}px; top:{top}px">{title}</h1>'
     width, height = at["w"] * COLUMN - GAP, at["h"] * (ROW + GAP) - GAP
-    defaults = panel["fieldConfig"]["defaults"]
-    inside = _stat(panel, series) if panel["type"] == "stat" else _lines(defaults, series, width, height - 30)
+    inside = _stat(panel, series) if panel["type"] == "stat" else _lines(panel, series, width, height - 30)
     box = f"left:{left}px; top:{top}px; width:{width}px; height:{height}px"
     return f'<section style="{box}"><h2>{title}</h2>{inside}</section>'
+
+
+def overridden(panel: dict[str, Any], legend: str) -> dict[str, Any]:
+    """The properties of one series, the last override that matches first."""
+    found: dict[str, Any] = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        if re.search(override["matcher"]["options"].strip("/"), legend):
+            found |= {one["id"]: one["value"] for one in override["properties"]}
+    return found
+
+
+def _colours(panel: dict[str, Any], legends: list[str]) -> Iterator[str]:
+    """Of each series: what is fixed for it, else the next one that is not."""
+    fixed = [overridden(panel, legend).get("color") for legend in legends]
+    taken = {FIXED[one["fixedColor"]] for one in fixed if one}
+    others = (colour for colour in COLOURS if colour not in taken)
+    for one in fixed:
+        yield FIXED[one["fixedColor"]] if one else next(others)
 
 
 def _stat(panel: dict[str, Any], series: list[Series]) -> str:
@@ -66,13 +86,15 @@ def _number(value: float, unit: str) -> str:
     return f"{value:.3g}{UNITS.get(unit, '')}"
 
 
-def _lines(defaults: dict[str, Any], series: list[Series], width: int, height: int) -> str:
+def _lines(panel: dict[str, Any], series: list[Series], width: int, height: int) -> str:
+    defaults = panel["fieldConfig"]["defaults"]
     unit = defaults["unit"]
     shown = sorted(series, key=lambda one: -one[1][-1][1])[: len(COLOURS)]
+    colours = list(_colours(panel, [name for name, _ in shown]))
     legend = "".join(
         f'<span><i style="background:{colour}"></i>{html.escape(name)}'
         f" <b>{_number(points[-1][1], unit)}</b></span> "
-        for colour, (name, points) in zip(COLOURS, shown, strict=False)
+        for colour, (name, points) in zip(colours, shown, strict=True)
     )
     height -= 22 + 18 * math.ceil(len(shown) / 3)
     top = defaults.get("max") or max((value for _, points in shown for _, value in points), default=0) or 1
@@ -93,10 +115,11 @@ def _lines(defaults: dict[str, Any], series: list[Series], width: int, height: i
     marks += [
         f'<text x="{x(first + at)}" y="{height + 14}">{at:.0f} s</text>' for at in (0, seconds / 2) if shown
     ]
-    for colour, (_, points) in zip(COLOURS, shown, strict=False):
+    for colour, (name, points) in zip(colours, shown, strict=True):
+        style = ' stroke-dasharray="6 4"' if "custom.lineStyle" in overridden(panel, name) else ""
         for run in _runs(points):
             path = " ".join(f"{x(time)},{y(value)}" for time, value in run)
-            marks.append(f'<polyline stroke="{colour}" points="{path}"/>')
+            marks.append(f'<polyline stroke="{colour}"{style} points="{path}"/>')
     return f'<svg width="{width}" height="{height + 20}">{"".join(marks)}</svg><p>{legend}</p>'
 
 

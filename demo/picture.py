@@ -15,7 +15,7 @@ from . import drawing, monitoring
 from .drawing import Series
 from .load import LoadProcess
 from .monitoring import Prometheus
-from .project import Project
+from .project import Project, name_of_its_own
 
 OLD, NEW = "1.6.7", "1.6.8"
 PHASE_SECONDS = 20
@@ -25,7 +25,9 @@ CHROMIUM = "/usr/bin/chromium"
 def main() -> int:
     (out,) = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        project = Project(Path(folder) / "project", "bgctl-picture", migrate="navigation", mirror=50).create()
+        project = Project(
+            Path(folder) / "project", name_of_its_own("bgctl-picture"), migrate="navigation", mirror=50
+        ).create()
         try:
             project.bgctl("up")
             with monitoring.prometheus(project, Path(folder) / "prometheus") as server:

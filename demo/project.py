@@ -12,10 +12,11 @@ import sys
 from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import requests
 
-from demo import certificates
+from demo import certificates, labels
 
 ROOT = Path(__file__).resolve().parents[1]
 BGCTL = Path(sys.executable).parent / "bgctl"
@@ -23,6 +24,11 @@ IMAGES = os.environ.get("BGCTL_IMAGES", "bgctl")  # as setup/images names them
 PORTS = range(20000, 30000)  # below those that the kernel gives to outgoing connections
 ANSWER_SECONDS = 5.0
 COMMAND_SECONDS = 300.0
+
+
+def name_of_its_own(stem: str) -> str:
+    """For a project that another checkout on this machine has as well, perhaps just now."""
+    return f"{stem}-{uuid4().hex[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ mirror = {self.mirror}
 routes = ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]
 address = "127.0.0.1:{self.ports.api}"
 health = "/readyz"
+{self.toml_api}
 
 [health]
 interval = "100ms"
@@ -152,18 +159,20 @@ class Project:
     tls_more: dict[str, Any] = field(default_factory=dict)
     pin: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    api_more: dict[str, Any] = field(default_factory=dict)  # more of [services.session-api]
     allow: tuple[str, ...] = ()
     mirror: int = 0
     store: str = ""  # the env file's BGCTL_STORE; empty: what the compose file says without it
 
     def create(self) -> Self:
-        """Writes bgctl.toml, the env file and the compose file."""
+        """Writes bgctl.toml, the env file and the compose file; what that makes has the label of this run."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.tls:
             self.authority = certificates.make(self.directory)
         (self.directory / "bgctl.toml").write_text(CONFIG.format(self=self))
         (self.directory / ".env").write_text(ENVIRONMENT.format(self=self, IMAGES=IMAGES))
-        shutil.copy(ROOT / "compose" / "compose.yaml", self.directory)
+        compose = (ROOT / "compose" / "compose.yaml").read_text()
+        (self.directory / "compose.yaml").write_text(labels.labelled(compose))
         return self
 
     def configure(self, **settings: Any) -> Self:
@@ -186,6 +195,10 @@ class Project:
     @property
     def toml_proxy(self) -> str:
         return _toml(self.proxy_more)
+
+    @property
+    def toml_api(self) -> str:
+        return _toml(self.api_more)
 
     @property
     def toml_tables(self) -> str:
@@ -232,7 +245,7 @@ class Project:
 
     def census(self, **query: str | int) -> dict[str, Any]:
         """Who is active where, in the session API's words: active-sessions, asked with the admin key."""
-        key = (self.directory / "keys" / "admin.key").read_text().strip()
+        key = (self.directory / "keys" / "admin" / "admin.key").read_text().strip()
         answer = requests.get(
             f"{self.api_url}/api/deployment/active-sessions",
             params=query,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 
@@ -16,11 +18,15 @@ OLD, NEW, NEXT = "1.6.7", "1.6.8", "1.6.9"
 # beginning: nobody moves whose open pages are not all known.
 FIRST = "idle"
 IDLE = "5s"  # the idle_timeout that this story needs: a drain waits for visitors until they are idle
+# A pin is renewed when half of its life is over. For 12 s who holds a WebSocket asks for nothing else; for as
+# long as a drain takes to see that they are idle, the regulars pause: that must fit into the other half.
+PIN_IDLE = 36  # seconds
 RATE = 420.0  # requests a second
 COOKIE_USERS, BEARER_USERS, VISITORS, SOCKETS, TWO_TABS = 60, 20, 40, 50, 10
 STREAMS, POLLS, UPLOADS, DOWNLOADS = 10, 4, 3, 3
 CROWD = COOKIE_USERS + BEARER_USERS + VISITORS + SOCKETS + TWO_TABS + STREAMS + POLLS + UPLOADS + DOWNLOADS
 NEWCOMERS = 20
+REGULARS = 20  # of each kind: bearer tokens, silent browsers, visitors
 REQUESTS = 20_000
 PAUSE = 0.12  # seconds between two who leave
 POLL = 0.2
@@ -40,19 +46,20 @@ class Story:
         self.project, self.load, self.console = project, load, console
         self.ledger = Ledger()
         self._switched = 0.0
+        self._told = {OLD}
 
     def tell(self) -> Tally:
         """The whole story, at least `REQUESTS` requests long. Returns the final tally."""
         self.crowd_on_old()
         self.release_new()
         self.empty_old()
-        self.promote_new()
         first = time.monotonic() - self._switched
         self.release_next()
         self.migrate_to_next()
         second = time.monotonic() - self._switched
         self.remark(f"from the switch to the end of the release: {first:.0f} s, and {second:.0f} s this time")
         self.roll_a_mistake_back()
+        self.load.call_all()
         self.wait("the last of the requests", lambda tally: tally.requests >= REQUESTS)
         tally = self.load.stop()
         self.read_ledgers()
@@ -62,6 +69,7 @@ class Story:
     def crowd_on_old(self) -> None:
         """Everyone is on the old version, with every WebSocket and event stream open."""
         self.chapter(f"People are using {OLD}")
+        self.load.keep(REGULARS, silence=PIN_IDLE + 1)
         self.load.spawn("cookie", COOKIE_USERS)
         self.load.spawn("bearer", BEARER_USERS)
         self.load.spawn("anonymous", VISITORS)
@@ -86,7 +94,7 @@ class Story:
         self.chapter(f"{NEW} starts beside it, and is proven before anyone is sent there")
         self.bgctl("up-green", NEW)
         self.chapter(f"New sessions go to {NEW}; every session on {OLD} stays")
-        self.load.set_served({OLD, NEW})
+        self.serve(OLD, NEW)
         self.switch()
         before = self.load.snapshot().sessions.get(OLD, 0)
         self.load.spawn("cookie", NEWCOMERS)
@@ -107,16 +115,20 @@ class Story:
         self.wait(f"half of them gone from {OLD}", lambda tally: tally.sessions.get(OLD, 0) <= CROWD // 2)
         self.say()
         self.bgctl("sessions")
-        self.bgctl("drain", "--timeout", f"{PATIENCE:.0f}s")
-        self.wait_until_nobody_is_on(OLD)
-        self.say()
+        self.call_silent(OLD)
+        with self.falling_silent(OLD):
+            self.bgctl("drain", "--timeout", f"{PATIENCE:.0f}s")
+            self.wait_until_nobody_is_on(OLD)
+            self.say()
+            self.promote_new()
 
     def promote_new(self) -> None:
         """Blue comes back on the new version and takes over; green goes."""
         self.chapter(f"{NEW} is promoted: blue comes back on it and takes over without a sound")
-        self.load.set_served({NEW})
+        self.serve(NEW)
         self.read_ledgers()
         self.bgctl("promote")
+        self.settle()
         self.say()
 
     def release_next(self) -> None:
@@ -128,7 +140,7 @@ class Story:
         self.remark('bgctl.toml: [drain] migrate = "navigation"')
         self.bgctl("up")
         self.bgctl("up-green", NEXT)
-        self.load.set_served({NEW, NEXT})
+        self.serve(NEW, NEXT)
         self.load.set_migrate("navigation")
         self.switch()
         self.load.set_draining(NEW)
@@ -139,9 +151,12 @@ class Story:
         self.load.leave(NEW, PAUSE, kind="bearer", come_back=True)
         self.wait_until_nobody_is_on(NEW)
         self.say()
+        self.call_silent(NEW)
         self.chapter(f"Nobody is at the keyboard: cron looks, and promotes {NEXT} when {NEW} is empty")
-        self.drain_unattended()
-        self.load.set_served({NEXT})
+        self.serve(NEXT)
+        with self.falling_silent(NEW):
+            self.drain_unattended()
+        self.settle()
         self.load.set_migrate("never")
         self.load.set_draining(None)
         tally = self.load.snapshot()
@@ -152,16 +167,19 @@ class Story:
         """A third release, of the wrong version, taken back while people are on it."""
         self.chapter(f"By mistake, {OLD} is released again: a third of the newcomers at first")
         self.bgctl("up-green", OLD)
-        self.load.set_served({NEXT, OLD})
+        self.serve(NEXT, OLD)
         self.bgctl("route", "canary", "30")
+        self.settle()
         self.load.log_out(version=NEXT, limit=COOKIE_USERS)
         self.load.spawn("websocket", NEWCOMERS)
         self.wait(f"some on {OLD}", lambda tally: tally.sessions.get(OLD, 0) >= 10)
+        self.call_silent(NEXT)
         self.say()
         self.chapter(f"One command, and everyone is on {NEXT} again")
-        self.load.set_served({NEXT})
+        self.serve(NEXT)
         self.read_ledgers()
         self.bgctl("rollback")
+        self.settle()
         self.wait_until_nobody_is_on(OLD)
         self.say()
         self.bgctl("status")
@@ -169,7 +187,54 @@ class Story:
     def switch(self) -> None:
         """New sessions get green, in every worker when this returns."""
         self.bgctl("route", "enable-green")
+        self.settle()
         self._switched = time.monotonic()
+
+    def serve(self, *versions: str) -> None:
+        """These are served from now on. The judge is told before it is so: the last one left takes over."""
+        self._told = set(versions)
+        self.load.set_served(self._told)
+
+    def settle(self) -> None:
+        """It is so, in every worker. Raises StoryError when the state's slots say otherwise."""
+        self.load.settle()
+        slots = self.project.state()["slots"].values()
+        if (served := {slot["version"] for slot in slots if slot["state"] != "maint"}) != self._told:
+            raise StoryError(f"{sorted(served)} are served, and not {sorted(self._told)}")
+
+    def call_silent(self, version: str) -> None:
+        """Those come back who have been silent for longer than a pin lives."""
+        with self.console.status("  waiting: a silence that outlasts every pin"):
+            self.load.call_silent()
+        tally = self.load.snapshot()
+        self.remark(
+            f"after {PIN_IDLE} s of silence {REGULARS} come back to {version}: "
+            f"{tally.kept} of {tally.regulars} kept so far"
+        )
+
+    @contextmanager
+    def falling_silent(self, version: str) -> Iterator[None]:
+        """When all others have left `version`, its regulars pause, and come again when it is being promoted.
+
+        Whoever comes is waited for: a script that asks every second would hold a drain up for ever.
+        """
+        over = threading.Event()
+
+        def watch() -> None:
+            while self.load.snapshot().sessions.get(version) and not over.wait(POLL):
+                pass
+            self.load.hush()
+            while self.project.state()["phase"] == "draining" and not over.wait(POLL):
+                pass
+            self.load.resume()
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
 
     def drain_unattended(self) -> None:
         """What a line in a crontab does. Raises StoryError when that never promotes, or goes wrong."""
@@ -231,6 +296,7 @@ class Story:
         where = ", ".join(f"{version}: {count}" for version, count in sorted(tally.sessions.items()))
         self.console.print(
             f"  [green]load[/green] {tally.requests:,} requests, {tally.failed} failed, "
-            f"{tally.flipped} flipped, {tally.migrated} migrated; sessions on {where}",
+            f"{tally.flipped} flipped, {tally.migrated} migrated, {tally.kept}/{tally.regulars} kept\n"
+            f"       sessions on {where}",
             highlight=False,
         )

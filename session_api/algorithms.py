@@ -1,5 +1,7 @@
 """The signature algorithms that a key may have, and what makes a key unfit for its algorithm."""
 
+import base64
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,13 +20,17 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_der_public_key,
     load_pem_private_key,
-    load_pem_public_key,
 )
 
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
 MIN_SECRET_BYTES = 32
-MIN_RSA_BITS = 2048
+# Beyond the greatest modulus, and beyond 64 bits of exponent, OpenSSL verifies nothing.
+MIN_RSA_BITS, MAX_RSA_BITS, MAX_EXPONENT_BITS = 2048, 16384, 64
+# Of a key whose point is written out (RFC 5480, section 2.2): the length, and where a 4 begins the point.
+P256_BYTES, P256_POINT = 91, 26
+PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\s]*)-----END PUBLIC KEY-----")
 
 PublicKey = Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey | bytes
 PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey | bytes
@@ -52,7 +58,15 @@ def generate(alg: str) -> tuple[bytes, bytes]:
 
 def public_key(alg: str, content: bytes) -> PublicKey:
     """What verifies, from a file's content. Raises ValueError saying why it is unfit for `alg`."""
-    return _fit(alg, content.rstrip(b"\r\n") if alg == "HS256" else _parse(load_pem_public_key, content))
+    if alg == "HS256":
+        return _fit_secret(content.rstrip(b"\r\n"))
+    der = _der(content)
+    key = _parse(load_der_public_key, der)
+    fit = _fit(alg, key, der)
+    # What libraries forgive in an encoding differs: two programs read this file.
+    if fit.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != der:
+        raise ValueError("is not a public key as OpenSSL writes it")
+    return fit
 
 
 def private_key(alg: str, content: bytes) -> PrivateKey:
@@ -77,24 +91,47 @@ def _parse(load: Callable[[bytes], T], pem: bytes) -> T:
         raise ValueError("cannot be read as an unencrypted PEM key") from error
 
 
-def _fit(alg: str, key: object) -> PublicKey:
+def _der(pem: bytes) -> bytes:
+    """The bytes of the first public key in a PEM text (RFC 7468)."""
+    found = PEM.search(pem)
+    body = b"".join(found[1].split()) if found else b""
+    try:
+        der = base64.b64decode(body, validate=True)
+    except ValueError:
+        der = b""
+    if not der or base64.b64encode(der) != body:
+        raise ValueError("cannot be read as a public key in PEM")
+    return der
+
+
+def _fit_secret(key: bytes) -> bytes:
+    if b"-----BEGIN " in key:
+        raise ValueError("holds a PEM key where HS256 needs a secret")
+    if len(key) < MIN_SECRET_BYTES:
+        raise ValueError(f"is a secret of {len(key)} bytes; HS256 needs at least {MIN_SECRET_BYTES}")
+    return key
+
+
+def _fit(alg: str, key: object, der: bytes) -> Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey:
     match alg, key:
         case "EdDSA", Ed25519PublicKey():
             return key
         case "ES256", EllipticCurvePublicKey():
             if key.curve.name != SECP256R1.name:
                 raise ValueError(f"is on the curve {key.curve.name}; ES256 needs P-256")
+            if len(der) != P256_BYTES or der[P256_POINT] != 4:
+                raise ValueError("is a P-256 key whose point is not written out")
             return key
         case "RS256", RSAPublicKey():
-            if key.key_size < MIN_RSA_BITS:
-                raise ValueError(f"is an RSA key of {key.key_size} bits; at least {MIN_RSA_BITS} are needed")
-            if key.public_numbers().e == 1:
-                raise ValueError("is an RSA key with exponent 1: anyone can forge its signatures")
-            return key
-        case "HS256", bytes():
-            if b"-----BEGIN " in key:
-                raise ValueError("holds a PEM key where HS256 needs a secret")
-            if len(key) < MIN_SECRET_BYTES:
-                raise ValueError(f"is a secret of {len(key)} bytes; HS256 needs at least {MIN_SECRET_BYTES}")
+            numbers = key.public_numbers()
+            bits = numbers.n.bit_length()
+            if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS or not numbers.n % 2:
+                what = f"an odd modulus of {MIN_RSA_BITS} to {MAX_RSA_BITS} is needed"
+                raise ValueError(f"is an RSA key of {bits} bits; {what}")
+            # RFC 8017, section 3.1: from 3 on, and odd, as all that have an inverse are.
+            if numbers.e < 3 or not numbers.e % 2 or numbers.e.bit_length() > MAX_EXPONENT_BITS:
+                raise ValueError(
+                    "is an RSA key whose exponent is not an odd number from 3 on, of 64 bits at most"
+                )
             return key
     raise ValueError(f"is not a key for {alg}")

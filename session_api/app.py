@@ -42,7 +42,7 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     """The WSGI application over these parts."""
     counts = Counts(store, state, settings.token_ttl, settings.idle_timeout)
     metrics = Metrics(counts, state)
-    tokens = Tokens(keyring, clock, settings.issuer, settings.leeway)
+    tokens = Tokens(keyring, clock, settings.issuer, settings.leeway, settings.token_ttl)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
     cookie = SessionCookie(settings.secure_cookies, settings.token_ttl)
     user = UserGuard(tokens, cookie, metrics.rejected)
@@ -66,7 +66,7 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     app.add_route("/api/deployment/heartbeat", deployment, suffix="heartbeat")
     app.add_route("/api/deployment/version", deployment, suffix="version")
 
-    app.add_route("/internal/activity", InternalResource(counts, proxy), suffix="activity")
+    app.add_route("/_bgctl/activity", InternalResource(counts, proxy), suffix="activity")
     login = AdminLogin(lambda: keyring.admin_key, Cookie("bg_admin", settings.secure_cookies, LIFE), clock)
     page = DashboardResource(Overviews(counts, state, clock), AdminGuard(admin, login), login)
     app.add_route(PATH, page)

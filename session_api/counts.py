@@ -7,9 +7,9 @@ import msgspec
 
 from session_api import forecast, messages
 from session_api.clock import moment
-from session_api.known import SILENCE, why_unknown
+from session_api.known import SILENCE, why_unknown, why_visitors_unknown
 from session_api.pages import Page
-from session_api.stores import Census, Gauge, Heard, Report, Seen, Store, UserSeen, VersionCount
+from session_api.stores import Census, Gauge, Gone, Heard, Report, Seen, Store, UserSeen, VersionCount
 from session_api.version import State
 
 
@@ -25,10 +25,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Counted:
-    """A census, and why it is not complete, if it is not."""
+    """A census, and why it is not complete, if it is not: at all, or of visitors."""
 
     census: Census
     unknown: str | None
+    unknown_visitors: str | None
 
     def gauges(self) -> dict[str, messages.Gauge] | None:
         """What each version has open and has served, of all proxies that report.
@@ -70,7 +71,11 @@ class Counts:
                 Seen(sid, user, version, _age(told, at), int(exp))
                 for sid, user, version, at, exp in told.sessions
             ),
-            gone=tuple(told.gone),
+            visitors_complete=told.complete if told.visitors_complete is None else told.visitors_complete,
+            gone=tuple(
+                Gone(each) if isinstance(each, str) else Gone(each[0], _age(told, each[1]))
+                for each in told.gone
+            ),
             gauges={version: _gauge(each) for version, each in told.gauges.items()} or None,
         )
         return messages.Epoch(self._store.note(report))
@@ -78,11 +83,14 @@ class Counts:
     def count(self, idle: int = 0) -> Counted:
         """What the store has, and whether that is all."""
         census = self._store.census(idle)
-        return Counted(census, why_unknown(census.now, self._window, census.birth, census.heard))
+        unknown = why_unknown(census.now, self._window, census.birth, census.heard)
+        return Counted(
+            census, unknown, unknown or why_visitors_unknown(census.now, self._window, census.heard)
+        )
 
     def gauges(self) -> dict[str, messages.Gauge] | None:
         """What every version has open and has served, of all proxies that report; None if none does."""
-        return Counted(self._store.census(), None).gauges()
+        return Counted(self._store.census(), None, None).gauges()
 
     def report(self, query: Query) -> messages.ActiveSessions:
         """A version that is being served is listed even with 0 sessions: 0 is known."""
@@ -99,8 +107,11 @@ class Counts:
             users=[messages.UserActivity(*user[:2], moment(user.last_activity)) for user in users],
             next_page=next_page,
             unknown=counted.unknown,
+            unknown_visitors=counted.unknown_visitors,
             versions={
-                version: _activity(count, counted.websockets(version)) if known else UNKNOWN
+                version: _activity(count, counted.websockets(version), counted.unknown_visitors is None)
+                if known
+                else UNKNOWN
                 for version, count in versions.items()
             },
             forecast=self._forecast(self._store.census() if query.idle else counted.census)
@@ -176,6 +187,7 @@ def _elsewhere(versions: dict[str, VersionCount], current: str) -> int:
     return sum(count.sessions for version, count in versions.items() if version != current)
 
 
-def _activity(count: VersionCount, websockets: int | None) -> messages.VersionActivity:
+def _activity(count: VersionCount, websockets: int | None, knows_visitors: bool) -> messages.VersionActivity:
     latest = moment(count.last_activity) if count.sessions or count.visitors else None
-    return messages.VersionActivity(count.sessions, count.users, count.visitors, websockets, latest)
+    visitors = count.visitors if knows_visitors else None
+    return messages.VersionActivity(count.sessions, count.users, visitors, websockets, latest)

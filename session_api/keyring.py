@@ -1,5 +1,6 @@
 """The keys/ directory: its format, read by the session API and written by bgctl. Imports no web framework."""
 
+import logging
 import os
 import re
 import secrets
@@ -12,21 +13,21 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from session_api import algorithms
+from session_api import algorithms, key_files
 from session_api.algorithms import ALGORITHMS, PrivateKey, PublicKey
 from session_api.errors import SetupError
 from session_api.watched import Watched
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
-KEEP = 7 * 86400  # seconds that a replaced key still verifies: the life of the last token it signed
+KEEP = 7 * 86400  # seconds that a replaced key still verifies, where nothing else is said
 SETTLE = 5  # seconds before a rotated-in key signs: a proxy must know it before its first token arrives
 MIN_KEY_CHARS = 32
-SHARED_KEYS = ("pin.secret", "service.key", "admin.key", "proxy.key")
 API_KEYS = ("service.key", "admin.key", "proxy.key")  # which of them the session API reads
 Owner = tuple[int, int]  # uid, gid
 
 Kid = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
-FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,79}\Z")]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -94,7 +95,9 @@ class Keyring:
 
     def __init__(self, directory: Path) -> None:
         """Raises KeyringError if the keys are missing or unsafe; later, the last good stay in use."""
-        watched = [_document_path(directory), *(directory / name for name in API_KEYS)]
+        places = (key_files.place, key_files.former_place)
+        shared = [place(directory, name) for place in places for name in API_KEYS]
+        watched = [_document_path(directory), *shared]
         self._ring = Watched(watched, lambda: load(directory))
         self._ring.get()
 
@@ -144,7 +147,7 @@ def load(directory: Path) -> Ring:
     """Read and check everything that the API needs. Raises KeyringError."""
     document = _read_document(directory)
     keys = {entry.kid: _load_key(directory, entry, document.sign) for entry in document.keys}
-    shared = (_read_shared(directory / name) for name in API_KEYS)
+    shared = (_read_shared(key_files.find(directory, name)) for name in API_KEYS)
     return Ring(keys, document.sign, *shared)
 
 
@@ -165,6 +168,7 @@ def create(
         raise KeyringError(f"{_document_path(directory)} exists already", "bgctl keys rotate")
     for path in (directory, directory / "verify", directory / "signing"):
         _make_directory(path, owner)
+    move(directory, owner=owner)
     complete(directory, owner=owner)
     moment = _moment(now)
     entry = _add_key(directory, _new_kid(moment, []), alg, moment, secret, owner)
@@ -174,15 +178,33 @@ def create(
 
 def missing(directory: Path) -> list[str]:
     """The shared keys that are not there: all before the first start, some after a new version of bgctl."""
-    return [name for name in SHARED_KEYS if not (directory / name).exists()]
+    return [name for name in key_files.NAMES if not key_files.find(directory, name).exists()]
 
 
 def complete(directory: Path, *, owner: Owner | None = None) -> list[str]:
     """Make the shared keys that are missing; returns their names. Raises OSError."""
     made = missing(directory)
     for name in made:
-        _write(directory / name, secrets.token_urlsafe(48).encode() + b"\n", owner)
+        _make_directory(key_files.place(directory, name).parent, owner)
+        _write(key_files.place(directory, name), secrets.token_urlsafe(48).encode() + b"\n", owner)
     return made
+
+
+def move(directory: Path, *, owner: Owner | None = None) -> list[str]:
+    """Give each shared key a folder of its own; returns the names of those that had none. Raises OSError.
+
+    A link stays where each was: containers from before have that place mounted, and may be restarted.
+    """
+    moved = key_files.unmoved(directory)
+    for name in moved:
+        here, there = key_files.place(directory, name), key_files.former_place(directory, name)
+        _make_directory(here.parent, owner)
+        link = there.with_name(f".{name}.new")
+        link.unlink(missing_ok=True)
+        link.symlink_to(here.relative_to(directory))
+        os.link(there, here)
+        link.replace(there)
+    return moved
 
 
 def rotate(
@@ -192,16 +214,18 @@ def rotate(
     now: float | None = None,
     secret: bytes | None = None,
     owner: Owner | None = None,
+    keep: int = KEEP,
 ) -> KeyInfo:
-    """Add a key that signs from now on (same algorithm unless told); the old one verifies for KEEP more.
+    """Add a key that signs from now on (same algorithm unless told).
 
-    Keys past their time are removed. Returns the new key. Raises KeyringError, OSError.
+    The old one verifies for `keep` seconds more: the life of the last token that it signed. Keys past their
+    time are removed. Returns the new key. Raises KeyringError, OSError.
     """
     document, moment = _read_document(directory), _moment(now)
     signer = next(entry for entry in document.keys if entry.kid == document.sign)
     kid = _new_kid(moment, [entry.kid for entry in document.keys])
     added = _add_key(directory, kid, alg or signer.alg, moment, secret, owner)
-    retiring = msgspec.structs.replace(signer, retire_at=_moment(moment.timestamp() + KEEP))
+    retiring = msgspec.structs.replace(signer, retire_at=_moment(moment.timestamp() + keep))
     kept = [retiring if entry is signer else entry for entry in document.keys]
     _write_document(directory, Document(1, kid, [added, *kept]), owner)
     prune(directory, now=moment.timestamp(), owner=owner)
@@ -352,8 +376,11 @@ def _write(path: Path, content: bytes, owner: Owner | None) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:  # it is in force all the same, and what belongs to it must follow
+        log.warning("%s is written, but its folder could not be synced: %s", path, error)

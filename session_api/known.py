@@ -27,6 +27,15 @@ def why_unknown(now: int, window: int, birth: Birth, heard: Sequence[Heard]) -> 
     return None
 
 
+def why_visitors_unknown(now: int, window: int, heard: Sequence[Heard]) -> str | None:
+    """Why the visitors among them are not known, where all else is; None if they are."""
+    for each in sorted(heard, key=lambda each: each.proxy):
+        told_at = each.visitors_told_at
+        if now - each.seen_at <= window and (told_at is None or now - told_at > SILENCE):
+            return f"proxy {each.proxy} saw more visitors than it could tell of"
+    return None
+
+
 def _never(now: int, heard: Sequence[Heard]) -> str:
     if not heard:
         return "no proxy has ever reported"

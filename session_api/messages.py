@@ -12,6 +12,7 @@ Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 Sid = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{1,128}\Z")]
 Moment = Annotated[float, msgspec.Meta(ge=0, lt=2**53)]  # Unix seconds
 Row = tuple[Sid, UserId | None, VersionName, Moment, Moment]
+Gone = tuple[Sid, Moment]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
@@ -37,7 +38,11 @@ class Gauge(msgspec.Struct, frozen=True):
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """What a proxy saw, by its own clock. A row: sid, user (null: a visitor), version, last seen, expiry."""
+    """What a proxy saw, by its own clock. A row: sid, user (null: a visitor), version, last seen, expiry.
+
+    `complete`: of sessions it has nothing left to tell; `visitors_complete`: nor of visitors (null, an older
+    proxy: the same). `gone`: visitors who have logged in, and when; an older proxy does not say when.
+    """
 
     proxy: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,128}\Z")]
     now: Moment
@@ -45,8 +50,9 @@ class Activity(msgspec.Struct, frozen=True):
     epoch: Annotated[str, msgspec.Meta(max_length=128)] | None
     complete: bool
     sessions: Annotated[list[Row], msgspec.Meta(max_length=1000)]
-    gone: list[Sid] = []
+    gone: list[Sid | Gone] = []
     gauges: dict[VersionName, Gauge] = {}
+    visitors_complete: bool | None = None
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -104,7 +110,10 @@ class Forecast(msgspec.Struct, frozen=True):
 
 
 class ActiveSessions(msgspec.Struct, frozen=True, rename="camel"):
-    """Who is active where. `unknown` says why counts are null; `users` is a page of one version's."""
+    """Who is active where. `users` is a page of one version's.
+
+    `unknown` says why counts are null, and `unknown_visitors` why those of visitors alone are.
+    """
 
     total_active_users: int | None
     old_version_sessions: int | None
@@ -112,6 +121,7 @@ class ActiveSessions(msgspec.Struct, frozen=True, rename="camel"):
     users: list[UserActivity]
     next_page: str | None
     unknown: str | None
+    unknown_visitors: str | None
     versions: dict[str, VersionActivity]
     forecast: Forecast | None
 

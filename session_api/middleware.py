@@ -7,7 +7,7 @@ import falcon
 from session_api.metrics import Metrics
 
 MAX_BODY = 16 * 1024  # bytes; the largest request that makes sense has less than 2 KB
-LARGER = {"/internal/activity": 1024 * 1024}  # a proxy's batch
+LARGER = {"/_bgctl/activity": 1024 * 1024}  # a proxy's batch
 
 
 class Limits:

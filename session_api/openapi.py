@@ -63,7 +63,7 @@ OPERATIONS = [
     Operation("/api/deployment/heartbeat", "post", USER, 200, Heartbeat, "I am here; is there an update?"),
     Operation("/api/deployment/version", "get", ANYONE, 200, CurrentVersion, "What new sessions get"),
     Operation(
-        "/internal/activity", "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity
+        "/_bgctl/activity", "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity
     ),
     Operation(DASHBOARD, "get", ANYONE, 200, "text/html", "The dashboard, or the form to log in to it"),
     Operation(f"{DASHBOARD}/data", "get", WATCHER, 200, Overview, "All that the dashboard shows"),
@@ -127,9 +127,13 @@ def _content(media_type: str, message: type) -> dict[str, Any]:
 
 def _security_schemes() -> dict[str, Any]:
     return {
-        "serviceKey": {"type": "http", "scheme": "bearer", "description": "What keys/service.key holds"},
-        "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin.key holds"},
-        "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy.key holds"},
+        "serviceKey": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "What keys/service/service.key holds",
+        },
+        "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin/admin.key holds"},
+        "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy/proxy.key holds"},
         "bearerToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
         "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_session"},
         "adminCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_admin"},

@@ -21,6 +21,7 @@ from session_api.names import PATTERN
 
 MAX_BYTES = 8192
 MAX_DEPTH = 16
+MAX_EXPONENT_DIGITS = 4
 MAX_TIME = 2**53  # from here on a double cannot tell one second from the next
 COMPACT = re.compile(
     r"(?P<signed>(?P<header>[A-Za-z0-9_-]+)\.(?P<claims>[A-Za-z0-9_-]+))\.(?P<signature>[A-Za-z0-9_-]+)"
@@ -35,6 +36,7 @@ Reason = Literal[
     "issuer",
     "expired",
     "not_yet",
+    "too_long",
     "claims",
 ]
 
@@ -65,13 +67,17 @@ class Claims:
 
 
 class Tokens:
-    """Signs and verifies with the keys of one keyring, for one issuer. `leeway` is in seconds."""
+    """Signs and verifies with the keys of one keyring, for one issuer.
 
-    def __init__(self, keyring: Keyring, clock: Clock, issuer: str, leeway: int) -> None:
+    `leeway`, and the `longest` life of a token, are in seconds.
+    """
+
+    def __init__(self, keyring: Keyring, clock: Clock, issuer: str, leeway: int, longest: int) -> None:
         self._keyring = keyring
         self._clock = clock
         self._issuer = issuer
         self._leeway = leeway
+        self._longest = longest
 
     def sign(self, claims: Mapping[str, object]) -> str:
         """A token with these claims and our issuer."""
@@ -121,6 +127,9 @@ class Tokens:
             raise TokenError("expired")
         if max(times.get("iat", 0), times.get("nbf", 0)) > now + self._leeway:
             raise TokenError("not_yet")
+        # From its own beginning on: one that lives for too long is refused throughout, and not only at first.
+        if times["exp"] > min(times.get("iat", now), now) + self._longest + self._leeway:
+            raise TokenError("too_long")
         return _claims(claims, times)
 
 
@@ -182,6 +191,7 @@ def _parse(segment: str) -> dict[str, Any]:
             object_pairs_hook=_object,
             parse_constant=_refuse,
             parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits),
+            parse_float=_number,
         )
         _check(value, MAX_DEPTH)
     except (ValueError, RecursionError):
@@ -196,6 +206,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("duplicate key")
     return value
+
+
+def _number(text: str) -> float:
+    """Where numbers end is for us to say (RFC 8259, section 6), and Python's limit is not LuaJIT's."""
+    exponent = re.search(r"[eE][+-]?([0-9]+)", text)
+    if exponent and len(exponent[1]) > MAX_EXPONENT_DIGITS:
+        raise ValueError("an exponent of more digits than any number needs")
+    return float(text)
 
 
 def _refuse(constant: str) -> None:

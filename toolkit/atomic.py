@@ -2,11 +2,16 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from toolkit.errors import Failed
 
 Owner = tuple[int, int]
+
+
+class NotSynced(Failed):
+    """The new file is in place and holds from now on; only a power cut might still bring the old one back."""
 
 
 def write(
@@ -17,7 +22,7 @@ def write(
     mode: int = 0o644,
     owner: Owner | None = None,
 ) -> None:
-    """Raises Failed, with the old file intact, when the disk is full or broken.
+    """Raises Failed, with the old file intact, when the disk is full or broken; NotSynced once it is new.
 
     `like` gives mode and owner; without it the file has `mode`, and is ours or `owner`'s. There is one writer
     (the lock), so the temporary name is fixed: a killed run's leftover is overwritten.
@@ -28,10 +33,17 @@ def write(
             mode, owner = stat.S_IMODE(like.st_mode), (like.st_uid, like.st_gid)
         _write_through(temporary, data, mode, owner)
         temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise Failed(f"{path} could not be written", str(error), "bgctl doctor") from None
+    try:
         _sync_directory(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise Failed(f"{path} could not be written", str(error), "bgctl doctor") from None
+        why = f"{error}; it holds now, and a power cut could bring the old one back"
+        raise NotSynced(
+            f"{path} is written, but its folder could not be synced", why, "bgctl doctor"
+        ) from None
 
 
 def _write_through(path: Path, data: bytes, mode: int, owner: Owner | None) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolkit import config, envfile, gate, ports, render, slots
+from toolkit import config, envfile, gate, idle, key_mounts, ports, render, slots
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.release import certificates, up
 from toolkit.site import Site
@@ -35,6 +35,7 @@ MENDS = {
     "ports": "start docker or podman",
     "proxy": "bgctl up",
     "session API": "bgctl up",
+    "idle connections": "edit bgctl.toml",
 }
 
 
@@ -44,7 +45,9 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     if finding.result == "fail":
         return [finding]
     site = Site(root, ui, command)
-    return [finding, *[_finding(name, lambda check=check: check(site)) for name, check in CHECKS.items()]]  # type: ignore[misc]
+    watch = slots.watch_idle(site, ("blue", "green"), shared=True)  # takes seconds: beside all the others
+    found = [_finding(name, lambda check=check: check(site)) for name, check in CHECKS.items()]  # type: ignore[misc]
+    return [finding, *found, _finding("idle connections", lambda: _idle(site, watch))]
 
 
 def _finding(name: str, check: Callable[[], str]) -> Finding:
@@ -61,6 +64,12 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
 def _configuration(root: Path) -> str:
     found = config.load(root / "bgctl.toml")
     render.pages(found, root)
+    if 0 < found.proxy.pin_idle < found.sessions.idle_timeout:
+        times = (
+            f"{found.proxy.pin_idle.nginx}, [sessions] idle_timeout is {found.sessions.idle_timeout.nginx}"
+        )
+        why = f"[proxy] pin_idle is {times}: who is counted is held for as long"
+        raise NotYet("pins last longer than is written", why, "remove pin_idle from bgctl.toml, or raise it")
     return f"project {found.project.name}, {len(found.slotted)} slotted, {len(found.shared)} shared"
 
 
@@ -78,6 +87,9 @@ def _engine(site: Site) -> str:
 
 def _compose(site: Site) -> str:
     found = site.compose(_environment(site))
+    mounts = list(key_mounts.of(found, site.root, site.keys_dir))
+    if advice := key_mounts.advice(mounts, site.compose_path):
+        raise NotYet("a key that is replaced is not noticed", advice, "edit the compose file, then: bgctl up")
     command = " ".join(site.engine.commands.compose)
     return f"{command}: {len(found.services)} services, on the ports of bgctl.toml"
 
@@ -156,6 +168,16 @@ def _session_api(site: Site) -> str:
         raise NotYet("how many sessions there are is unknown", report.unknown, "bgctl up")
     sessions = sum(count.sessions or 0 for count in report.versions.values())
     return f"{report.total_active_users} users, {sessions} sessions"
+
+
+def _idle(site: Site, watch: idle.Watch) -> str:
+    if advice := watch.wait():
+        raise NotYet(
+            "connections are closed too early", "; ".join(advice), "edit bgctl.toml, then: bgctl reload"
+        )
+    return (
+        f"no service closes one within the {site.config.proxy.upstream_keepalive:g} s that the proxy keeps it"
+    )
 
 
 def _started(site: Site) -> None:

@@ -30,7 +30,7 @@ COMMANDS = {
     "drain": "Wait until the old version is empty.",
     "promote": "Make the new version the stable one.",
     "rollback": "Send everyone back to the old version.",
-    "cron": "Print what runs `bgctl drain --auto` every minute.",
+    "cron": "Print what runs `bgctl drain --auto` every minute, and `bgctl up` at boot.",
     "history": "Show who changed what, and when.",
     "explain": "Show which slot a token or a request gets, and why.",
     "keys": "Make, rotate and list the signing keys.",

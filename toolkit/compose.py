@@ -8,7 +8,10 @@ import msgspec
 from msgspec import Struct
 
 from toolkit.config import SLOTS, Config
+from toolkit.config.tables import Tokens
 from toolkit.errors import Failed, Refused
+
+LIFE = "BGCTL_TOKEN_TTL"  # seconds that the session API's tokens last
 
 
 class ComposeService(Struct, frozen=True):
@@ -16,6 +19,20 @@ class ComposeService(Struct, frozen=True):
     network_mode: str | None = None
     ports: list[Any] = []
     build: Any = None  # how its image is made: a folder, or a table
+    environment: dict[str, Any] | list[str] | None = None
+
+    def variable(self, name: str) -> str | None:
+        """What the service's environment has under this name, in either form that compose commands print."""
+        found = self.environment or {}
+        pairs = found if isinstance(found, dict) else dict(line.partition("=")[::2] for line in found)
+        return None if pairs.get(name) is None else str(pairs[name])
+
+    volumes: list[Any] | None = None
+
+    @property
+    def mounted(self) -> set[str]:
+        """What of the host is mounted, or names of volumes, from either form that compose commands print."""
+        return {source for volume in self.volumes or [] if (source := mounted(volume))}
 
     @property
     def published(self) -> set[str]:
@@ -35,6 +52,13 @@ class Compose(Struct, frozen=True):
 
     def image(self, service: str) -> str:
         return self.services[service].image
+
+
+def mounted(volume: object) -> str | None:
+    if isinstance(volume, dict):
+        source = volume.get("source")
+        return source if isinstance(source, str) else None
+    return str(volume).partition(":")[0]
 
 
 def published(port: object) -> str | None:
@@ -61,6 +85,19 @@ def check(config: Config, compose: Compose, path: Path) -> None:
         if found.network_mode != "host" and address not in found.published:
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
             raise Refused(f"{path.name}:{line_of(path, service)}: {service}", why, "bgctl doctor")
+    _check_life(config, compose, path)
+
+
+def _check_life(config: Config, compose: Compose, path: Path) -> None:
+    """A session API that is not told how long tokens last would sign such as the proxy refuses."""
+    longest = int(config.tokens.longest)
+    for service, shared in config.shared.items():
+        if shared.address == config.sessions.address and longest != int(Tokens().longest):
+            told = compose.services[service].variable(LIFE)
+            if told != str(longest):
+                why = f"[tokens] longest is {longest} s there; add to its environment {LIFE}: ${{{LIFE}}}"
+                where = f"{path.name}:{line_of(path, service)}: {service} is told {LIFE}={told or ''}"
+                raise Refused(where, why, "bgctl doctor")
 
 
 def line_of(path: Path, service: str) -> int:

@@ -1,14 +1,49 @@
-"""What runs `bgctl drain --auto` every minute, as text: a crontab line, and systemd's service and timer."""
+"""What runs bgctl by itself, as text: `drain --auto` every minute, and `up` when the machine has started."""
 
 import shlex
 from collections.abc import Sequence
 
+ENGINES = ("docker.service", "podman.service", "podman-restart.service")  # those that are there come first
 QUIET = "4 5"  # locked by another, not yet: no failures
 
 
 def crontab(argv: Sequence[str]) -> str:
     """One line. cron makes a line end of a bare %."""
     return "* * * * * " + shlex.join(argv).replace("%", r"\%") + "\n"
+
+
+def at_boot(argv: Sequence[str]) -> str:
+    """A crontab line. cron may be there before the engine is: it tries for ten minutes."""
+    command = shlex.join(argv).replace("%", r"\%")
+    return f"@reboot n=0; until {command} >/dev/null; do n=$((n+1)); [ $n -lt 60 ] || break; sleep 10; done\n"
+
+
+def boot(argv: Sequence[str], project: str, system: bool) -> str:
+    """A service that is started once at each boot. `system`: as root, and not in a user's own manager.
+
+    An engine that is slow to come up is asked again, for ten minutes.
+    """
+    return f"""\
+[Unit]
+Description=bgctl: brings {project} back as its state says
+Wants=network-online.target
+After=network-online.target {" ".join(ENGINES)}
+StartLimitIntervalSec=1h
+StartLimitBurst=60
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={" ".join(map(_systemd_word, argv))}
+Restart=on-failure
+RestartSec=10
+TimeoutStartSec=infinity
+# Containers that it has started go on, with what the engine has put beside them.
+KillMode=process
+
+[Install]
+WantedBy={"multi-user.target" if system else "default.target"}
+"""
 
 
 def service(argv: Sequence[str], project: str) -> str:

@@ -20,7 +20,9 @@ from toolkit.errors import BgctlError, Failed, Refused
 
 PROJECT = "com.docker.compose.project"  # podman-compose sets these labels too
 SERVICE = "com.docker.compose.service"
+COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 BUILD = 3600.0  # seconds for a build or a push
+RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
 IMAGE_USER = 10001  # whom our images run as
 
 
@@ -62,6 +64,12 @@ class Commands:
     def kill(self, container: str, signal: str) -> list[str]:
         return [self.binary, "kill", "--signal", signal, container]
 
+    def restart(self, container: str, policy: str) -> list[str]:
+        return [self.binary, "update", "--restart", policy, container]
+
+    def update_help(self) -> list[str]:
+        return [self.binary, "update", "--help"]
+
     def logs(self, container: str, lines: int) -> list[str]:
         return [self.binary, "logs", "--tail", str(lines), container]
 
@@ -97,10 +105,24 @@ class Settings(Struct, frozen=True):
     env: list[str] | None = field(name="Env", default=None)
 
 
+class RestartPolicy(Struct, frozen=True):
+    name: str = field(name="Name", default="")
+
+
+class HostSettings(Struct, frozen=True):
+    restart: RestartPolicy = field(name="RestartPolicy", default=RestartPolicy())
+
+
 class Container(Struct, frozen=True):
     id: str = field(name="Id")
     state: Status = field(name="State")
     config: Settings = field(name="Config")
+    host: HostSettings = field(name="HostConfig", default=HostSettings())
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the engine starts it again when it dies."""
+        return self.host.restart.name in ("always", COMES_BACK)
 
     @property
     def service(self) -> str:
@@ -217,6 +239,27 @@ class Engine:
                     runner.run(self.commands.stop(each.id, grace), timeout=grace + 30)
                 runner.run(self.commands.remove(each.id), timeout=30)
 
+    @cached_property
+    def changes_restart(self) -> bool:
+        """Whether a restart policy can be changed later on: podman has learned it with 5.1."""
+        return self.name == "docker" or "--restart" in runner.run(self.commands.update_help(), timeout=20)
+
+    def keep_running(self, service: str, wanted: bool) -> None:
+        """From now on the engine starts it again when it dies, or does not. No container is fine.
+
+        Raises Failed where it would be wanted, and the container was started without it for good.
+        """
+        for each in self.all():
+            if each.service != service or each.comes_back == wanted:
+                continue
+            if self.changes_restart:
+                runner.run(self.commands.restart(each.id, COMES_BACK if wanted else "no"), timeout=20)
+            elif wanted:
+                what = f"{service} does not come back by itself when it dies"
+                why = f"this {self.name} cannot change that once it has started"
+                mend = f"write restart: {RESTART_VARIABLE} for it in the compose file, for the next release"
+                raise Failed(what, why, mend)
+
     def signal(self, service: str, signal: str) -> None:
         runner.run(self.commands.kill(self._id(service), signal), timeout=20)
 
@@ -257,7 +300,9 @@ class Engine:
         raise Failed(f"{service} has no container", "it is not running", "bgctl up")
 
     def _env(self, env: Mapping[str, str]) -> dict[str, str]:
-        return {"BGCTL_USER": self.user, **env}
+        # Where the policy cannot be changed later on, green has to have it from its start.
+        restart = "no" if self.changes_restart else COMES_BACK
+        return {"BGCTL_USER": self.user, "BGCTL_GREEN_RESTART": restart, **env}
 
 
 def container_user(rootless: bool, uid: int, gid: int) -> str:

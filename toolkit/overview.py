@@ -33,6 +33,11 @@ class SlotView(Struct, frozen=True, rename="camel"):
     passed_over: str | None = None
 
     @property
+    def is_down(self) -> bool:
+        """Whether it should serve people, and does not."""
+        return self.state in ("ready", "drain") and self.health not in (None, "healthy")
+
+    @property
     def requests(self) -> int | None:
         """In flight."""
         return None if self.open is None or self.websockets is None else self.open - self.websockets

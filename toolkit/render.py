@@ -8,11 +8,13 @@ import msgspec
 
 from toolkit import __version__
 from toolkit.config import SLOTS, Config
+from toolkit.config.tables import Size
 from toolkit.errors import Refused
 from toolkit.values import Address, Duration
 
 PAGES = ("unavailable.html", "maintenance.html")
-NAMES = ("nginx.conf", "settings.json", *PAGES)
+NOTICE = "notice.html"  # with places for what bg.notice has to say
+NAMES = ("nginx.conf", "settings.json", NOTICE, *PAGES)
 CIPHERS = (  # of TLS 1.2; those of 1.3 are all good
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
@@ -22,7 +24,7 @@ CIPHERS = (  # of TLS 1.2; those of 1.3 are all good
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
 HEADER_TIMEOUT = Duration(10)
-TOKEN_LIFE = 7 * 86400  # seconds, of the session API's tokens
+BUSY_SIZE = Size("32k")  # of an answer, on its way to a client
 LOADED = ".loaded"  # the digest of what the running proxy was last told to load
 
 
@@ -58,15 +60,16 @@ def settings(config: Config) -> bytes:
         "schema": 1,
         "issuer": config.tokens.issuer,
         "leeway": int(config.tokens.leeway),
+        "token_longest": int(config.tokens.longest),
         "secure_cookies": config.proxy.secure_cookies,
-        "pin_idle": int(config.proxy.pin_idle),
+        "pin_idle": int(config.pin_idle),
         "pin_domain": str(config.pin.domain),
         "pin_same_site": str(config.pin.same_site),
         "key_headers": [str(name.lower()) for name in config.sessions.key_headers],
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
-        "pin_key_file": "/keys/pin.secret",
-        "proxy_key_file": "/keys/proxy.key",
+        "pin_key_file": "/keys/pin/pin.secret",
+        "proxy_key_file": "/keys/proxy/proxy.key",
         "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
         "api": str(config.sessions.address),
         "control": str(config.proxy.control),
@@ -84,6 +87,11 @@ def settings(config: Config) -> bytes:
         "health_check": float(config.health.check),
         "health_timeout": float(config.health.check_timeout),
         "health_fails": config.health.fails,
+        "max_body": config.proxy.max_body.bytes,
+        "min_rate": config.proxy.min_rate.bytes,
+        "client_timeout": float(config.proxy.client_timeout),
+        "header_size": config.proxy.header_size.bytes,
+        "notice_page": "/etc/bgctl/notice.html",
         "unavailable_page": "/etc/bgctl/unavailable.html",
         "maintenance_page": "/etc/bgctl/maintenance.html",
         "version": __version__,
@@ -108,8 +116,8 @@ def peers(config: Config) -> list[dict[str, str]]:
 
 def active_window(config: Config) -> int:
     """Seconds for which the proxy remembers whom it has seen: as long as that can matter to anybody."""
-    idle = config.sessions.idle_timeout or TOKEN_LIFE
-    return int(max(idle, config.drain.migrate_idle, config.proxy.pin_idle))
+    idle = config.sessions.idle_timeout or config.tokens.longest
+    return int(max(idle, config.drain.migrate_idle, config.pin_idle))
 
 
 def held_every(config: Config) -> int:
@@ -139,6 +147,7 @@ def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:
     return {
         "nginx.conf": nginx_conf(config, pem).encode(),
         "settings.json": settings(config),
+        NOTICE: template(f"pages/{NOTICE}.j2", title="@title@", text="@text@").encode(),
         **pages(config, root),
     }
 
@@ -155,7 +164,9 @@ def _context(config: Config, pem: str) -> dict[str, object]:
             "id": name.replace("-", "_"),
             "routes": list(service.routes),
             "slotted": service.slotted,
-            **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror")},
+            **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},
+            "timeout": service.timeout.nginx,
+            "connect": min(service.timeout, proxy.connect_timeout).nginx,
         }
         for name, service in config.services.items()
     ]
@@ -195,6 +206,8 @@ def _edge(config: Config, pem: str) -> dict[str, object]:
         ],
         "header_timeout": min(proxy.client_timeout, HEADER_TIMEOUT).nginx,
         "max_body": proxy.max_body,
+        "header_size": proxy.header_size,
+        "busy_size": max(proxy.header_size, BUSY_SIZE, key=lambda size: size.bytes),
         "compress": proxy.compress,
         "access_log": proxy.access_log,
         "trusted": proxy.trusted,

@@ -40,7 +40,10 @@ class Forecast(Struct, frozen=True, rename="camel"):
 
 
 class Report(Struct, frozen=True, rename="camel"):
-    """`unknown` says why the counts are not known; `users` is a page of those on an old version."""
+    """`users` is a page of those on an old version.
+
+    `unknown` says why the counts are not known, `unknown_visitors` why those of visitors alone are not.
+    """
 
     current_version: str
     versions: dict[str, Count]
@@ -49,12 +52,14 @@ class Report(Struct, frozen=True, rename="camel"):
     users: list[User] = []
     next_page: str | None = None
     unknown: str | None = None
+    unknown_visitors: str | None = None
     forecast: Forecast | None = None
 
     def on(self, version: str) -> Count:
         """A version that nobody was seen on has none, if the counts are known at all."""
         none = None if self.unknown else 0
-        return self.versions.get(version) or Count(none, none, none, none)
+        visitors = None if self.unknown_visitors else none
+        return self.versions.get(version) or Count(none, none, visitors, none)
 
 
 class Sessions:

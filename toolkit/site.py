@@ -5,13 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from session_api import key_files
 from toolkit import config, enginefile, envfile, history, lineage, lock, statefile
+from toolkit.atomic import NotSynced
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.state import State
 from toolkit.ui import UI
@@ -37,6 +39,7 @@ class Site:
         self.engine_path = self.state_dir / "engine"
         self.history_path = self.state_dir / "history.jsonl"
         self.keys_dir = self.root / "keys"
+        self.secret_path = partial(key_files.find, self.keys_dir)
         self.data_dir = self.root / "data"
         self.proxy_dir = self.root / "proxy"
         self.compose_path = self.root / self.config.project.compose_file
@@ -58,7 +61,7 @@ class Site:
     def sessions(self) -> "Sessions":
         from toolkit.sessions import Sessions
 
-        return Sessions(self.config.sessions.address, self.keys_dir / "admin.key")
+        return Sessions(self.config.sessions.address, self.secret_path("admin.key"))
 
     @staticmethod
     def now() -> datetime:
@@ -78,14 +81,24 @@ class Site:
             return new
         lasting = lineage.shorten(new.lineage, self.now(), self.config.tokens.longest)
         written = replace(new, lineage=lasting)
-        statefile.write(self.state_path, written)
+        with self._in_place():
+            statefile.write(self.state_path, written)
         return written
 
     def env(self) -> dict[str, str]:
         return envfile.load(self.env_path)
 
     def set_env(self, key: str, value: str) -> None:
-        envfile.set_value(self.env_path, key, value)
+        with self._in_place():
+            envfile.set_value(self.env_path, key, value)
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """What is written holds, so the work goes on, also where a power cut might undo it."""
+        try:
+            yield
+        except NotSynced as error:
+            self.ui.warn(str(error))
 
     def compose_env(self, blue: str, green: str) -> dict[str, str]:
         """What the compose file is interpolated with, over the env file."""
@@ -95,6 +108,7 @@ class Site:
             "VERSION": green,
             "BGCTL_ISSUER": tokens.issuer,
             "BGCTL_LEEWAY": f"{tokens.leeway:.0f}",
+            "BGCTL_TOKEN_TTL": f"{int(tokens.longest)}",
             "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
             "BGCTL_STOP_GRACE": f"{self.config.drain.stop_grace:.0f}",
             "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),
@@ -126,7 +140,9 @@ class Site:
         if dry_run:
             yield
             return
-        with lock.held(self.state_dir, self.command, self.now(), wait):
+        with lock.held(self.state_dir, self.command, self.now(), wait) as killed:
+            if killed:
+                self._record_killed(killed)
             start, before = time.monotonic(), self._state_or_none()
             try:
                 yield
@@ -136,6 +152,27 @@ class Site:
                 self._record_failure(what, before, start, error)
                 raise
             self._record(what, before, start, "done", "")
+
+    def _record_killed(self, last: lock.Holder) -> None:
+        """The line that the one before could not add itself."""
+        now = self._state_or_none()
+        release = now.deployment if now else None
+        entry = history.Entry(
+            last.since,
+            last.user,
+            last.command,
+            last.command,
+            release.old if release else None,
+            release.new if release else None,
+            now.generation if now else None,
+            0,
+            "interrupted",
+            f"it ended without a word (pid {last.pid}): killed, or the machine stopped",
+        )
+        try:
+            history.append(self.history_path, entry)
+        except Failed as error:
+            self.ui.warn(str(error))
 
     def _record_failure(self, what: str, before: State | None, start: float, error: BaseException) -> None:
         outcome = "refused" if isinstance(error, Refused) else "failed"

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from toolkit import health, ports
+from toolkit import health, idle, key_mounts, ports
 from toolkit.compose import Compose
 from toolkit.config import Service
-from toolkit.errors import Failed, Refused
+from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.site import Site
 from toolkit.state import State
 from toolkit.values import Address
@@ -63,11 +63,47 @@ def answers(address: Address, path: str, version: str | None) -> bool:
     return any(health.probe(address, path, version) is None for _ in range(3))
 
 
+def watch_over(site: Site, now: State) -> None:
+    """The engine restarts green for as long as it has sessions, as it does blue.
+
+    Best effort, and after the routing: an engine that hangs must not keep a switch or a rollback from it.
+    """
+    wanted = has_sessions(now)
+    for name, _, _ in members(site, "green"):
+        try:
+            site.engine.keep_running(name, wanted)
+        except BgctlError as error:
+            if wanted:
+                site.ui.warn(f"{error}; next: {error.next}" if error.next else str(error))
+
+
+def has_sessions(now: State) -> bool:
+    """Whether green is production: a candidate and a preview are not."""
+    return now.slots.green.state != "maint" and now.phase != "preview"
+
+
+def watch_idle(site: Site, names: Iterable[str], shared: bool = False, believe: bool = False) -> idle.Watch:
+    """Begins to measure how long the services of these slots, and shared ones, keep idle connections."""
+    services = [
+        (name, address, str(each.health)) for slot in names for name, each, address in members(site, slot)
+    ]
+    if shared:
+        services += [
+            (name, each.at("address"), str(each.health)) for name, each in site.config.shared.items()
+        ]
+    return idle.Watch(services, site.config.proxy.upstream_keepalive, believe)
+
+
 def stop(site: Site, slot: str) -> str:
     """SIGTERM, the grace, then removal. Nothing to stop is fine."""
     for name, _, _ in members(site, slot):
         site.engine.remove(name, site.config.drain.stop_grace)
     return f"{slot} is stopped"
+
+
+def dead(site: Site, slot: str) -> bool:
+    """Whether the engine does not run all of it, and will not by itself."""
+    return any(site.engine.dead(name) for name, _, _ in members(site, slot))
 
 
 def absent(site: Site, slot: str) -> bool:
@@ -116,7 +152,10 @@ def check_images(site: Site, compose: Compose, services: list[str], pull: bool) 
 def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> None:
     """Raises Refused unless a slot could be started on `version`."""
     names = [name for name, _, _ in members(site, slot)]
-    check_images(site, site.compose(env_with(site, slot, version)), names, pull)
+    found = site.compose(env_with(site, slot, version))
+    mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in names]
+    key_mounts.check(mounts, site.keys_dir, site.compose_path)
+    check_images(site, found, names, pull)
 
 
 def check_port(site: Site, service: str, address: Address) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from toolkit import atomic, state
+from toolkit.atomic import NotSynced
 from toolkit.errors import Failed, Refused
 from toolkit.state import State
 
@@ -20,10 +21,17 @@ def read(path: Path) -> State:
 
 
 def write(path: Path, new: State) -> None:
-    """Raises Failed with the old file intact. What proxies would refuse is a bug here, and not written."""
+    """Raises Failed with the old file intact, NotSynced with the new one in force.
+
+    What proxies would refuse is a bug here, and not written.
+    """
     if problem := state.problem_of(new):
         raise AssertionError(problem)
-    atomic.write(path, state.encode(new))
+    try:
+        atomic.write(path, state.encode(new))
+    except NotSynced:
+        _keep(_last(path), state.encode(new))
+        raise
     _keep(_last(path), state.encode(new))
 
 
@@ -31,6 +39,8 @@ def _keep(path: Path, data: bytes) -> None:
     """A copy of what is in force: an earlier state would take a switch back. Best effort, else none."""
     try:
         atomic.write(path, data)
+    except NotSynced:
+        pass
     except Failed:
         with suppress(OSError):
             path.unlink(missing_ok=True)

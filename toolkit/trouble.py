@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import atomic
+from toolkit.atomic import NotSynced
 from toolkit.errors import Failed
 
 PATIENCE = 300.0  # seconds for what often ends by itself
@@ -35,6 +36,8 @@ def due(path: Path, what: str, now: float, patience: float = 0) -> bool:
     note, say = judge(_read(path), what, now, patience)
     try:
         atomic.write(path, msgspec.json.encode(note) + b"\n")
+    except NotSynced:
+        return say
     except Failed:
         return True
     return say

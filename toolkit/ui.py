@@ -32,6 +32,10 @@ class UI:
     def say(self, text: str, style: str = "") -> None:
         self._out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
+    def say_now(self, text: str) -> None:
+        """For what must be heard whatever comes of the rest."""
+        self.say(text)
+
     def warn(self, text: str) -> None:
         self._error.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
@@ -140,6 +144,9 @@ class HeldUI(UI):
 
     def say(self, text: str, style: str = "") -> None:
         self._held.append((super().say, text, style))
+
+    def say_now(self, text: str) -> None:
+        super().say(text)
 
     def warn(self, text: str) -> None:
         self._held.append((lambda text, _: super(HeldUI, self).warn(text), text, ""))

@@ -7,6 +7,7 @@ import re
 
 from .caller import Caller
 from .scene import Answer
+from .serving import Place
 
 ASSET = re.compile(r'(?:href|src)="(/assets/[^"]+)"')
 JSON = {"Accept": "application/json"}
@@ -25,12 +26,13 @@ class ApiClient(Caller):
     async def browse(self) -> None:
         """A document and its assets, an API call, and now and then a note."""
         page = await self._get("/")
+        document = self.person.session.place
         for path in ASSET.findall(page.text) if page else ():
-            if await self._get(path) is None:
+            if await self._get(path, document) is None:
                 return
         await self.ask("/api/whoami", self.person.session, {})
         if random.random() < 0.25:
             await self.pin_note(self.person.session, {})
 
-    async def _get(self, path: str) -> Answer | None:
-        return await self.send("GET", path, self.person.session)
+    async def _get(self, path: str, document: Place | None = None) -> Answer | None:
+        return await self.send("GET", path, self.person.session, document)

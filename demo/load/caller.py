@@ -20,6 +20,7 @@ from aiohttp import (
 from .headers import Headers
 from .judgement import Judge, Session, Verdict
 from .scene import LOST, Answer, Leaving, Pace, Scene, name_of
+from .serving import Asked, Place
 
 
 class Person:
@@ -74,14 +75,18 @@ class Caller:
         if self.person.wanted_elsewhere:
             raise Leaving
 
-    async def send(self, method: str, path: str, judge: Judge, **options: Any) -> Answer | None:
+    async def send(
+        self, method: str, path: str, judge: Judge, document: Place | None = None, **options: Any
+    ) -> Answer | None:
         """A request when it is due. None when it failed, which has been counted. Raise Leaving."""
         await self.due()
-        return await self.request(method, path, judge, **options)
+        return await self.request(method, path, judge, document, **options)
 
-    async def request(self, method: str, path: str, judge: Judge, **options: Any) -> Answer | None:
-        before = set(self.scene.served())
-        owner = judge.version if path.startswith("/assets/") else None
+    async def request(
+        self, method: str, path: str, judge: Judge, document: Place | None = None, **options: Any
+    ) -> Answer | None:
+        """`document`: of an asset, where the page was from; when that is gone, nobody may have the asset."""
+        asked = self.scene.serving.asks()
         self.recorder.requests += 1
         try:
             answer = await self._exchange(method, path, options)
@@ -89,8 +94,8 @@ class Caller:
             self.fail(method, path, name_of(error))
             return None
         said = list(answer.versions())
-        self.judge(path, said, judge, before)
-        if answer.status == 404 and owner and owner not in before.intersection(self.scene.served()):
+        self.judge(path, said, judge, asked)
+        if answer.status == 404 and document and not asked.lasts(document):
             self.recorder.overtaken += 1
             return None
         if not 200 <= answer.status < 400:
@@ -126,18 +131,14 @@ class Caller:
                 sent.reused = False
         raise AssertionError("not reached")
 
-    def judge(self, path: str, said: list[str], judge: Judge, before: set[str]) -> None:
-        """Count what `judge` thinks of the answer; one that speaks with two tongues flips once.
-
-        `before`: what was being served when the request began.
-        """
-        session, now = self.person.session, set(self.scene.served())
+    def judge(self, path: str, said: list[str], judge: Judge, asked: Asked) -> None:
+        """Count what `judge` thinks of the answer; one that speaks with two tongues flips once."""
+        session = self.person.session
         for answered in said:
-            served = before & now | {answered} & now
-            match judge.judge(answered, served):
+            match judge.judge(answered, asked):
                 case Verdict.FLIPPED:
                     self.recorder.flipped += 1
-                    self.note("GET", path, f"flipped: {judge.owner(served)} was answered by {answered}")
+                    self.note("GET", path, f"flipped: {judge.owner(asked)} was answered by {answered}")
                     return
                 case Verdict.MOVED:
                     self.recorder.moved += 1
@@ -148,6 +149,7 @@ class Caller:
     async def ask(self, path: str, judge: Judge, sent: Headers) -> None:
         """An API call that may say whose session it was made in."""
         answer = await self.send("GET", path, judge, headers=sent)
+        # Nobody may also mean that the session API was too slow for the app: a page does not wait for it.
         if self.field(answer, path, "user") not in (None, self.person.name):
             self.fail("GET", path, "somebody else's session")
 

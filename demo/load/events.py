@@ -12,6 +12,7 @@ from aiohttp import ClientResponse, ClientTimeout
 
 from . import headers
 from .scene import LOST, name_of
+from .serving import Asked
 from .tab import Tab
 
 PATH = "/api/events"
@@ -65,7 +66,7 @@ async def follow(tab: Tab) -> None:
 async def _listen(tab: Tab, source: Source, end: float) -> bool:
     """One connection. False: ask again, as EventSource does when a stream has ended, however it did."""
     assert tab.page
-    before = set(tab.scene.served())
+    asked = tab.scene.serving.asks()
     tab.recorder.requests += 1
     sent = headers.events(tab.page.url, source.last)
     patience = ClientTimeout(total=None, sock_read=tab.scene.timeout)
@@ -80,13 +81,13 @@ async def _listen(tab: Tab, source: Source, end: float) -> bool:
             return True
         tab.recorder.streams += 1
         try:
-            return await _hear(tab, source, response, before, end)
+            return await _hear(tab, source, response, asked, end)
         except (*LOST, Cut, ValueError) as error:
             _cut(tab, str(error) if isinstance(error, Cut) else name_of(error))
             return False
 
 
-async def _hear(tab: Tab, source: Source, response: ClientResponse, before: set[str], end: float) -> bool:
+async def _hear(tab: Tab, source: Source, response: ClientResponse, asked: Asked, end: float) -> bool:
     """True: we have ended it. False: the app has, and said so. Raise Cut, ValueError, or one of LOST."""
     assert tab.page
     version, number = "", int(source.last or 0)
@@ -96,7 +97,7 @@ async def _hear(tab: Tab, source: Source, response: ClientResponse, before: set[
             return False
         if not version:
             version = event.data
-            tab.judge(PATH, [response.headers["X-Deployment-Version"], version], tab.page, before)
+            tab.judge(PATH, [response.headers["X-Deployment-Version"], version], tab.page, asked)
             tab.recorder.success(version)
         if (event.data, int(source.last)) != (version, number + 1):
             raise Cut(f"event {source.last} of {event.data} after {number} of {version}")

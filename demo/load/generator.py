@@ -12,8 +12,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from .judgement import Migrate
+from .regulars import Regulars
 from .scene import Scene
-from .tally import Recorder, Tally
+from .serving import Serving
+from .tally import Kept, Recorder, Tally
 from .user import HOLDERS, KINDS, Kind, User
 
 LAG_PROBE = 0.05  # seconds
@@ -22,8 +24,7 @@ LAG_PROBE = 0.05  # seconds
 class Load:
     """Constant load on a server, by users who each notice a wrong answer.
 
-    `served` returns the versions being served at this moment. A version must be out of it *before* anything
-    retires that version, and in it at the latest when its first session is made.
+    `served` are the versions that are served when it starts; set_served() tells what changes.
     `rate` is requests per second over all users together; holders (of WebSockets, event streams, long polls,
     large bodies) come on top. `ca` is a file with the certificate authority to trust; `timeout` is seconds
     per request. `migrate` says what may move a session off a version that is being served.
@@ -33,7 +34,7 @@ class Load:
         self,
         base_url: str,
         *,
-        served: Callable[[], Collection[str]],
+        served: Collection[str],
         rate: float = 400.0,
         ca: Path | None = None,
         timeout: float = 10.0,
@@ -43,7 +44,7 @@ class Load:
         self._recorder = Recorder()
         self._scene = Scene(
             base_url.rstrip("/"),
-            served,
+            Serving(served),
             self._recorder,
             ssl.create_default_context(cafile=ca) if ca else True,
             timeout,
@@ -55,10 +56,21 @@ class Load:
         self._numbers = itertools.count(1)
         self._probe: asyncio.Task[None] | None = None
         self._departures: list[asyncio.Task[None]] = []
+        self.regulars = Regulars(self._scene)
 
     @property
     def users(self) -> tuple[User, ...]:
         return tuple(self._users)
+
+    def set_served(self, versions: Collection[str]) -> None:
+        """A version must be out of it *before* anything takes that version out of service, and in it at the
+        latest when its first session is made. The one that is left takes over the sessions of those that go.
+        """
+        self._scene.serving.change(versions)
+
+    def settle(self) -> None:
+        """What was told is so: from here on nobody new is answered by a version that is out."""
+        self._scene.serving.settle()
 
     def set_migrate(self, migrate: Migrate) -> None:
         """Allow it before the proxy may do it."""
@@ -123,6 +135,7 @@ class Load:
         return self._recorder.tally(
             Counter(user.version for user in self._users if user.version),
             Counter(page for user in self._users for page in user.pages),
+            Kept(self.regulars.kept, len(self.regulars)),
         )
 
     @property
@@ -140,12 +153,13 @@ class Load:
         await asyncio.gather(*self._departures, return_exceptions=True)
         if self._probe:
             self._probe.cancel()
-        outcomes = await asyncio.gather(*self._users.values(), return_exceptions=True)
+        outcomes = await asyncio.gather(*self._users.values(), self.regulars.end(), return_exceptions=True)
         self._users.clear()
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome
-        return self._recorder.tally(last.sessions, last.pages)
+        kept = Kept(self.regulars.kept, len(self.regulars))
+        return self._recorder.tally(last.sessions, last.pages, kept)
 
     def _interval(self) -> float:
         """Mean seconds between two requests of one user."""

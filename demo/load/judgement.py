@@ -1,24 +1,25 @@
 """Who had to answer? What a session and an open page are entitled to, and the verdict on each answer.
 
-A version binds only while it is being served, both when the request began and when it ended, and one that
-answers must be served when it does: `served` is the set of those. So a request under way while its version is
-retired is no flip.
+A session stays on the version on which it was left, while that is served. When its version is taken out of
+service it is on the one that took over, and stays there: a version that comes back under the same name does
+not get it back, whatever its token says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol
 
+from .serving import Asked, Place
+
 Migrate = Literal["never", "navigation"]
-Served = Collection[str]
 
 
 class Verdict(Enum):
     RIGHT = "by the version that had to"
-    MOVED = "by another one, because its own is not served any more"
+    MOVED = "by the one that took over, because its own was taken out of service"
     MIGRATED = "by another one, at a navigation, as it may"
     FLIPPED = "by another one than it had to"
 
@@ -26,61 +27,70 @@ class Verdict(Enum):
 class Judge(Protocol):
     """Whoever is entitled to answers by a version."""
 
-    version: str | None
+    @property
+    def version(self) -> str | None:
+        """The one that answered last."""
 
-    def owner(self, served: Served) -> str | None:
+    def owner(self, asked: Asked) -> str | None:
         """The version that has to answer now, None if any may."""
 
-    def judge(self, answered: str, served: Served) -> Verdict: ...
+    def judge(self, answered: str, asked: Asked) -> Verdict: ...
 
 
 @dataclass(slots=True)
 class Session:
-    """A log-in or a visitor. `version`: the one that serves it. `signed`: the one in its token, if any.
+    """A log-in or a visitor. `place`: where it was left; None: nobody has answered it yet.
 
-    `left`: versions from which it migrated; it must not see them again for as long as they are served.
-    `views`: pages that it was shown since the version that serves it began to drain.
+    `signed`: the version in its token, if it has one. `left`: versions from which it migrated; it must not
+    see them again for as long as they are served. `views`: pages that it was shown since the version that
+    serves it began to drain.
     """
 
-    version: str | None = None
+    place: Place | None = None
     signed: str | None = None
     migrated: bool = False
     left: set[str] = field(default_factory=set)
     views: int = 0
 
-    def owner(self, served: Served) -> str | None:
-        return next((own for own in self._claims() if own in served), None)
+    @property
+    def version(self) -> str | None:
+        return self.place.version if self.place else None
 
-    def judge(self, answered: str, served: Served) -> Verdict:
+    def owner(self, asked: Asked) -> str | None:
+        return next(asked.places(self.place)).version if self.place else None
+
+    def judge(self, answered: str, asked: Asked) -> Verdict:
         """A request that is none of a page, and no navigation that may migrate."""
-        return self.decide(answered, served, self.version, may_migrate=False)
+        return self.decide(answered, asked, self.version, may_migrate=False)
 
-    def decide(self, answered: str, served: Served, asked: str | None, *, may_migrate: bool) -> Verdict:
-        """`asked`: the version that served it when the request began."""
-        self.left.intersection_update(served)
-        if self.version is None:
-            self.version = answered
-        if self.migrated and answered == asked != self.version:
+    def decide(self, answered: str, asked: Asked, then: str | None, *, may_migrate: bool) -> Verdict:
+        """`then`: the version that served it when the request began."""
+        self.left.intersection_update(asked.serving.answering)
+        if not asked.may_answer(answered):
+            return Verdict.FLIPPED
+        if self.place is None:
+            self.place = asked.found(answered)
+        if self.migrated and answered == then != self.version:
             return Verdict.RIGHT  # asked before another tab's navigation has moved the session
-        for own in self._claims():
-            if own == answered:
-                break
-            if own in served:
-                may = may_migrate and answered in served and answered not in self.left
-                return self._migrate(answered) if may else Verdict.FLIPPED
-        if answered == self.version:
+        for place in asked.places(self.place):
+            if place.version == answered:
+                return self._is_at(place)
+        may = may_migrate and answered in asked.serving.versions and answered not in self.left
+        return self._migrate(asked.found(answered)) if may else Verdict.FLIPPED
+
+    def _is_at(self, place: Place) -> Verdict:
+        stayed = place.version == self.version
+        self.place = place
+        if stayed:
             return Verdict.RIGHT
-        self.version, self.migrated, self.views = answered, False, 0
+        self.migrated, self.views = False, 0
         self.left.clear()
         return Verdict.MOVED
 
-    def _claims(self) -> tuple[str | None, ...]:
-        """After a migration the pin outranks the token's older version."""
-        return (self.version,) if self.migrated else (self.signed, self.version)
-
-    def _migrate(self, to: str) -> Verdict:
-        self.left |= {own for own in (self.signed, self.version) if own and own != to}
-        self.version, self.migrated = to, True
+    def _migrate(self, to: Place) -> Verdict:
+        assert self.place
+        self.left.add(self.place.version)
+        self.place, self.migrated = to, True
         return Verdict.MIGRATED
 
 
@@ -94,12 +104,12 @@ class Navigation:
         self.session, self._migrate, self._then = session, migrate, migrate()
         self.version = session.version
 
-    def owner(self, served: Served) -> str | None:
-        return self.session.owner(served)
+    def owner(self, asked: Asked) -> str | None:
+        return self.session.owner(asked)
 
-    def judge(self, answered: str, served: Served) -> Verdict:
+    def judge(self, answered: str, asked: Asked) -> Verdict:
         may = "navigation" in (self._then, self._migrate())
-        return self.session.decide(answered, served, self.version, may_migrate=may)
+        return self.session.decide(answered, asked, self.version, may_migrate=may)
 
 
 @dataclass(slots=True)
@@ -107,20 +117,34 @@ class Page:
     """An open page: all that it loads and asks for comes from the version that served its document."""
 
     url: str
-    version: str | None
+    place: Place | None
     session: Session
+    document: Place | None = field(init=False)
 
-    def owner(self, served: Served) -> str | None:
-        return self.version if self.version in served else self.session.owner(served)
+    def __post_init__(self) -> None:
+        self.document = self.place
 
-    def judge(self, answered: str, served: Served) -> Verdict:
-        if answered == self.version:
+    @property
+    def version(self) -> str | None:
+        return self.place.version if self.place else None
+
+    def owner(self, asked: Asked) -> str | None:
+        own = self._own(asked)
+        return own[0].version if own and own[0].version == self.version else self.session.owner(asked)
+
+    def judge(self, answered: str, asked: Asked) -> Verdict:
+        own = self._own(asked)
+        if answered == self.version and any(place.version == answered for place in own):
             return Verdict.RIGHT
-        if self.version in served and not self._comes_home(answered):
+        if own and all(place.version == self.version for place in own):
             return Verdict.FLIPPED
-        self.version = answered  # its own is gone: it goes on with whoever answers its session
-        return self.session.judge(answered, served)
+        verdict = self.session.judge(
+            answered, asked
+        )  # its own is gone: it goes on with whoever has its session
+        if verdict is not Verdict.FLIPPED:
+            self.place = self.session.place
+        return verdict
 
-    def _comes_home(self, answered: str) -> bool:
-        """Another version than the token's had shown the page, for the token's was not served: now it is."""
-        return answered == self.session.signed and not self.session.migrated
+    def _own(self, asked: Asked) -> list[Place]:
+        """Where the page's version may be by rights, the latest first."""
+        return list(asked.places(self.place)) if self.place else []

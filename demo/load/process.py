@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
@@ -108,6 +109,34 @@ class LoadProcess:
         """Narrow it before the command that retires a version; widen it before a version gets sessions."""
         self._ask("set_served", versions=sorted(versions))
 
+    def settle(self) -> None:
+        """That command has returned: a version that was taken out must not answer any more."""
+        self._ask("settle")
+
+    def keep(self, n: int, *, silence: float = 0.0) -> None:
+        """`n` of each kind of regular come.
+
+        `silence`: seconds that pass, at least, between two calls of the silent ones.
+        """
+        self._ask("keep", n=n, silence=silence)
+
+    def hush(self) -> None:
+        """The regulars make no request until resume()."""
+        self._ask("hush")
+
+    def resume(self) -> None:
+        self._ask("resume")
+
+    def call_silent(self) -> None:
+        """Those regulars come who wait for it, when they have been silent for long enough."""
+        while (left := float(self._ask("silence_left"))) > 0:
+            time.sleep(left)
+        self._ask("call", everyone=False)
+
+    def call_all(self) -> None:
+        """Every regular comes, now."""
+        self._ask("call", everyone=True)
+
     def set_rate(self, rate: float) -> None:
         self._ask("set_rate", rate=rate)
 
@@ -170,15 +199,13 @@ async def serve() -> None:
 class Worker:
     def __init__(self) -> None:
         self._load: Load | None = None
-        self._served: frozenset[str] = frozenset()
 
     async def obey(self, verb: str, given: dict[str, Any]) -> Any:
         if verb == "start":
-            self._served = frozenset(given["served"])
             ca = Path(given["ca"]) if given["ca"] else None
             self._load = Load(
                 given["url"],
-                served=lambda: self._served,
+                served=given["served"],
                 rate=given["rate"],
                 ca=ca,
                 migrate=given["migrate"],
@@ -191,7 +218,20 @@ class Worker:
             case "spawn":
                 load.spawn(given["kind"], given["n"])
             case "set_served":
-                self._served = frozenset(given["versions"])
+                load.set_served(given["versions"])
+            case "settle":
+                load.settle()
+            case "keep":
+                load.regulars.silence = given["silence"]
+                await load.regulars.arrive(given["n"])
+            case "hush":
+                load.regulars.hush()
+            case "resume":
+                load.regulars.resume()
+            case "silence_left":
+                return load.regulars.silence_left()
+            case "call":
+                await load.regulars.call(everyone=given["everyone"])
             case "set_rate":
                 load.rate = given["rate"]
             case "set_migrate":

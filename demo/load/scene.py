@@ -9,13 +9,14 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import ClientError
 
 from .judgement import Migrate
+from .serving import Serving
 from .tally import Recorder
 
 PAGE_VERSION = re.compile(r'data-version="([^"]+)"')
@@ -28,14 +29,14 @@ class Leaving(Exception):  # noqa: N818 - it is no error
 
 @dataclass(slots=True)
 class Scene:
-    """`served()` is the set of versions being served now; `interval` is seconds.
+    """`interval` is seconds.
 
     `migrate`: what may move a session while its version is served. `draining`: the version whose sessions
     migrate, from when that is in force.
     """
 
     base_url: str
-    served: Callable[[], Collection[str]]
+    serving: Serving
     recorder: Recorder
     tls: ssl.SSLContext | bool
     timeout: float

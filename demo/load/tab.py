@@ -50,7 +50,10 @@ class Tab(Caller):
         if drains and session.version == self.scene.draining:
             session.views += 1
             self.recorder.viewed(session.views)
-        self.page = Page(origin + path, next(iter(answer.versions())), session) if answer else None
+        self.page = None
+        if answer:
+            place = self.scene.serving.asks().found(next(iter(answer.versions())))
+            self.page = Page(origin + path, place, session)
         return answer
 
     async def load(self, document: Answer) -> bool:
@@ -65,7 +68,7 @@ class Tab(Caller):
         assert self.page
         origin = self.scene.base_url
         sent = headers.asset(path, origin, referer, module=module)
-        answer = await self.send("GET", path, self.page, headers=sent)
+        answer = await self.send("GET", path, self.page, self.page.document, headers=sent)
         if answer is None:
             return False
         for name in NAMED.findall(answer.text) if path.endswith((".css", ".js")) else ():
@@ -84,7 +87,7 @@ class Tab(Caller):
     async def log_out(self) -> None:
         """At once, by the button on the page; a browser that shows none asks all the same."""
         origin, session = self.scene.base_url, self.person.session
-        page = self.page or Page(origin + BOARD, session.version, session)
+        page = self.page or Page(origin + BOARD, session.place, session)
         await self.request("POST", "/logout", page, headers=headers.form(origin, page.url))
 
 

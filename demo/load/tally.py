@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 KEPT = 20
 
@@ -22,6 +22,19 @@ class Failure:
     path: str
     what: str
 
+    def __str__(self) -> str:
+        return f"{self.at} {self.user} {self.method} {self.path}: {self.what}"
+
+
+class Kept(NamedTuple):
+    """Of the regulars: how many were always found where they were left, and of how many."""
+
+    kept: int = 0
+    regulars: int = 0
+
+
+NOBODY = Kept()
+
 
 @dataclass(slots=True)
 class Tally:
@@ -29,9 +42,11 @@ class Tally:
 
     requests: HTTP requests with an outcome, each counted once; WebSocket handshakes are among them.
     failed: transport errors, time-outs, statuses that are neither 2xx nor 3xx, answers that make no sense.
-    flipped: answers by another version than the one that had to, while that one was being served: the page's,
-        for whatever a page loads and asks for, the session's for all else.
-    moved: sessions whose version had been retired and that went on with another. No fault.
+    flipped: answers by another version than the one that had to: the page's, for whatever a page loads and
+        asks for, the session's for all else. That is the version on which the session was left, or, when that
+        was taken out of service, the one that took over.
+    moved: sessions whose version was taken out of service, and that went on with the one that took over. No
+        fault.
     migrated: sessions that a navigation moved to another version, as it may. No fault.
     views_to_migrate: the most pages that a session on a draining version was shown until it had migrated, the
         one that migrated it included; or has been shown, if it still has not.
@@ -43,6 +58,8 @@ class Tally:
     max_gap_ms: the longest time between two consecutive successful answers, over all users.
     max_lag_ms: the longest time by which this process itself woke late: a gap below it may be ours.
     doubled_posts: posts that the app saw more than once.
+    kept: of those who were there before the first release and never log out (`regulars`), how many have come,
+        and met no failure and no flip.
     answers: successful answers by version.  sessions, pages: those that are open now, by version.
     """
 
@@ -63,6 +80,8 @@ class Tally:
     uploads: int = 0
     downloads: int = 0
     doubled_posts: int = 0
+    kept: int = 0
+    regulars: int = 0
     max_gap_ms: float = 0.0
     max_gap_at: str = ""
     max_lag_ms: float = 0.0
@@ -76,7 +95,8 @@ class Tally:
     @property
     def clean(self) -> bool:
         cut = self.websockets_cut or self.streams_cut
-        return not (self.failed or self.flipped or cut or self.doubled_posts)
+        lost = self.regulars - self.kept
+        return not (self.failed or self.flipped or cut or self.doubled_posts or lost)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -131,7 +151,7 @@ class Recorder:
         """Keep it for the report; whoever calls also counts it under one of the words above."""
         self._failures.append(Failure(_now(), user, method, path, what))
 
-    def tally(self, sessions: Mapping[str, int], pages: Mapping[str, int]) -> Tally:
+    def tally(self, sessions: Mapping[str, int], pages: Mapping[str, int], kept: Kept = NOBODY) -> Tally:
         if self._ended is None:
             self._measure_gap(time.monotonic())  # a silence that still lasts counts as well
         return Tally(
@@ -152,6 +172,8 @@ class Recorder:
             uploads=self.uploads,
             downloads=self.downloads,
             doubled_posts=self.doubled,
+            kept=kept.kept,
+            regulars=kept.regulars,
             max_gap_ms=round(self._gap * 1000, 1),
             max_gap_at=self._gap_at,
             max_lag_ms=round(self.lag * 1000, 1),

@@ -24,7 +24,7 @@ class CutOff(Exception):  # noqa: N818 - said of a WebSocket
 async def hold(tab: Tab) -> None:
     """Until its life is over. Nothing in a handshake says which page it is from: it goes by the session."""
     scene, recorder, session = tab.scene, tab.recorder, tab.person.session
-    before = set(scene.served())
+    asked = scene.serving.asks()
     recorder.requests += 1
     try:
         socket = await tab.person.http.ws_connect(
@@ -42,7 +42,7 @@ async def hold(tab: Tab) -> None:
     async with socket:
         try:
             hello = str(json.loads(await _hear(socket, scene.timeout))["version"])
-            tab.judge("/ws", [hello], session, before)
+            tab.judge("/ws", [hello], session, asked)
             recorder.success(hello)
             await _echo(tab, socket)
         except (*LOST, CutOff, ValueError, KeyError, TypeError) as error:

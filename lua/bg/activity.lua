@@ -36,12 +36,12 @@ end
 --- Notes that `who` (bg.identity; with `key` and `user`) makes a request, served by `version`. Returns the row, which
 -- is the holder of the request while it is open.
 function _M.note(key, user, exp, version)
-    local row = noted[key]
+    local row, now = noted[key], ngx.now()
     if row then
-        row.version, row.exp, row.seen = version, exp, ngx.now()
+        row.version, row.exp, row.seen, row.asked = version, exp, now, now
         return row
     end
-    row = { key = key, user = user, exp = exp, version = version, seen = ngx.now() }
+    row = { key = key, user = user, exp = exp, version = version, seen = now, asked = now }
     noted[key] = row
     return row
 end
@@ -68,11 +68,12 @@ function _M.is_idle(key, limit, now)
     return not noted[key] and seen.is_idle(key, limit, now)
 end
 
---- A visitor is one no longer: it has logged in.
+--- A visitor is one no longer: it has logged in. Another browser with the same pin (a copy of its cookies) is one from
+-- its next request on.
 function _M.gone(sid)
     local key = seen.key(sid)
     noted[key] = nil
-    seen.drop(key)
+    seen.drop(key, ngx.now())
     outbox.add(outbox.GONE .. sid)
 end
 
@@ -97,12 +98,21 @@ local function note_open()
     end
 end
 
+-- Somebody was forgotten: it may be one that was yet to be told. Of sessions the report says since when none was; of a
+-- visitor only this tells.
+local function forget(kind)
+    metrics.add(FORGOTTEN)
+    outbox.lose(kind, outbox.length(kind) > 0 and 1 or 0)
+    if kind == outbox.VISITOR then
+        outbox.doubt(kind)
+    end
+end
+
 local function fold()
     for key, row in pairs(noted) do
         local told, forgotten = seen.put(row, settings.active_window, lull)
         if forgotten then
-            metrics.add(FORGOTTEN)
-            outbox.lose(outbox.length() > 0 and 1 or 0) -- it may be one that was yet to be told
+            forget(outbox.kind(key))
         end
         if told == "news" then
             outbox.add(key)

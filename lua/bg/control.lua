@@ -100,7 +100,7 @@ function _M.status()
         mirror = figures.mirror(router.state.value) or cjson.null,
         gate = gate_row(sums.held) or cjson.null,
         stateError = router.state.why or cjson.null,
-        keysError = credentials.keys.why or cjson.null,
+        keysError = credentials.fault() or report.fault() or cjson.null,
         activity = report.status(),
     })
 end

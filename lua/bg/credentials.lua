@@ -6,21 +6,32 @@ local base64url = require("bg.base64url")
 local clients = require("bg.clients")
 local cookie = require("bg.cookie")
 local crypto = require("bg.crypto")
-local files = require("bg.files")
 local identity = require("bg.identity")
 local keyring = require("bg.keyring")
 local metrics = require("bg.metrics")
 local pin = require("bg.pin")
 local preview = require("bg.preview")
+local secret_file = require("bg.secret_file")
 local token = require("bg.token")
 local watched = require("bg.watched")
 
 local find, lower, sub = string.find, string.lower, string.sub
+local huge = math.huge
 
 local PIN = "bg_pin=" -- as it ends, whatever is before it
 local JWS = "^[^.]*%.[^.]*%.[^.]*$" -- three segments
 
-local settings, pin_secret, tokens, pins, previews, posted
+-- Refusals that say when a token ends, or would have.
+local OF_TIME = { expired = true, too_long = true }
+
+-- Every worker believes a new pin secret before the first of them signs with it.
+local SETTLE_SECONDS = 2
+
+local settings, pin_file, tokens, pins, previews, posted
+local pin_secret -- what pins are signed with
+local former_secret -- and were before it was replaced
+local coming -- {secret, key, at}: signs next
+local other_pins -- the verifier of the secret that is coming, or of the one before: whoever has such a pin stays put
 local refusal_series = { token = {}, pin = {}, page = {}, preview = {} }
 
 local _M = {}
@@ -38,7 +49,7 @@ end
 -- What is derived from a verified token, once: the names under which its session is noted and pinned.
 local function know(who)
     who.key, who.user = activity.names(who.sid, who.user)
-    who.pin_sid = pin.sid(pin_secret, who.sid)
+    who.pin_sid = pin.sid(pin_secret.text, who.sid)
 end
 
 -- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive. A pattern with an anchor and a
@@ -55,21 +66,54 @@ local function bearer_of(authorization)
 end
 
 local function renew_tokens()
-    tokens = identity.new(_M.keys.value, { issuer = settings.issuer, leeway = settings.leeway }, counter("token"), know)
+    local rules = { issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest }
+    tokens = identity.new(_M.keys.value, rules, counter("token"), know)
+end
+
+-- What a pin of the former secret says is good, and is to be signed anew.
+local function know_former(who)
+    know(who)
+    who.former = true
+end
+
+local function pin_verifier(key, learn)
+    -- A pin lasts a little longer than the token beside it may, or as a visitor's (bg.router).
+    local longest = settings.token_longest + settings.leeway + settings.pin_idle
+    local rules = { issuer = pin.ISSUER, leeway = 0, longest = longest }
+    return identity.new({ [pin.KID] = key }, rules, counter("pin"), learn)
+end
+
+-- bgctl signs links with a new secret at once; those that are signed with the old one end.
+local function renew_previews(secret)
+    local keys = { [preview.KID] = secret.key }
+    local rules = { issuer = preview.ISSUER, leeway = 0, longest = huge } -- as long as bgctl was told
+    previews = identity.new(keys, rules, counter("preview"), know)
+end
+
+local function sign_pins_with(secret)
+    local former = pin_secret
+    pin_secret, coming = secret, nil
+    pins = pin_verifier(secret.key, know)
+    former_secret = former
+    local rules = { issuer = pin.PAGE_ISSUER, leeway = 0, longest = settings.pin_idle }
+    posted = identity.new({ [pin.PAGE_KID] = secret.key }, rules, counter("page"), know)
+    other_pins = former and pin_verifier(former.key, know_former)
+end
+
+local function as_secret(text)
+    local key, why = crypto.key("HS256", text)
+    return key and { text = text, key = key }, why
 end
 
 --- Loads keys and sets up the verifiers. Raises on a key that must not be used: the proxy does not start with it.
 function _M.init(given)
     settings = given
-    local err
-    pin_secret, err = files.secret(settings.pin_key_file)
-    local key, why = crypto.key("HS256", pin_secret or "")
-    if not key then
-        error(settings.pin_key_file .. ": " .. (err or why), 0)
+    pin_file = secret_file.new(settings.pin_key_file, as_secret)
+    if not pin_file:poll() then
+        error(settings.pin_key_file .. ": " .. pin_file.why, 0)
     end
-    pins = identity.new({ [pin.KID] = key }, { issuer = pin.ISSUER, leeway = 0 }, counter("pin"), know)
-    previews = identity.new({ [preview.KID] = key }, { issuer = preview.ISSUER, leeway = 0 }, counter("preview"), know)
-    posted = identity.new({ [pin.PAGE_KID] = key }, { issuer = pin.PAGE_ISSUER, leeway = 0 }, counter("page"), know)
+    sign_pins_with(pin_file.value)
+    renew_previews(pin_file.value)
     _M.keys = watched.new("keyring.json", function() return keyring.index(settings.keys_dir) end,
         function(text) return keyring.load(settings.keys_dir, text) end)
     if not _M.keys:poll() then
@@ -78,11 +122,31 @@ function _M.init(given)
     renew_tokens()
 end
 
---- Reads the key ring again; with another ring, every remembered verdict is forgotten.
-function _M.sync_keys()
-    if _M.keys:poll() then
+-- Whether pins are signed with another secret from now on.
+local function sync_pins(now)
+    if pin_file:poll() then
+        coming = { secret = pin_file.value, at = now }
+        other_pins = pin_verifier(coming.secret.key, know)
+        renew_previews(coming.secret)
+    end
+    if not coming or now < coming.at + SETTLE_SECONDS then
+        return false
+    end
+    sign_pins_with(coming.secret)
+    return true
+end
+
+--- Reads the keys again, at `now` in seconds; with other ones, every remembered verdict is forgotten.
+function _M.sync_keys(now)
+    local signs_anew = sync_pins(now)
+    if _M.keys:poll() or signs_anew then
         renew_tokens()
     end
+end
+
+--- Why the newest keys on disk are not those in force; nil when they are.
+function _M.fault()
+    return _M.keys.why or pin_file.why and pin_file.name .. ": " .. pin_file.why
 end
 
 -- The identity in `text`, where there is any and it verifies. `quietly`: a refusal is not counted.
@@ -118,12 +182,16 @@ function _M.session(authorization, cookies, now, quietly)
     return who, who ~= nil
 end
 
+local function pins_for(text, now)
+    return other_pins and text and other_pins:look(text, now) and other_pins or pins
+end
+
 -- The identity in another cookie that has the pin's name, or had it before [pin] was changed: one that is as pins are
 -- now, else the first that verifies.
 local function other_pin(cookies, now)
     local found
     for _, text in ipairs(cookie.all(cookies, PIN)) do
-        local who = pins:look(text, now)
+        local who = pins_for(text, now):look(text, now)
         if who and who.jar == settings.pin_jar then
             return who
         end
@@ -132,9 +200,10 @@ local function other_pin(cookies, now)
     return found
 end
 
---- The identity in the pin, if one verifies.
+--- The identity in the pin, if one verifies. `former`: it is to be minted anew.
 function _M.pin(cookies, now, quietly)
-    local who = identity_in(pins, cookie.get(cookies, settings.pin_cookie), now, quietly)
+    local text = cookie.get(cookies, settings.pin_cookie)
+    local who = identity_in(pins_for(text, now), text, now, quietly)
     if who and who.jar == settings.pin_jar or not cookies then
         return who
     end
@@ -146,15 +215,31 @@ function _M.posted(cookies, now, quietly)
     return identity_in(posted, cookie.get(cookies, settings.page_cookie), now, quietly)
 end
 
+-- No sid has a zero byte, so that no pin's is ever the same (bg.pin).
+local function client_sid(secret, header, value)
+    return base64url.encode(crypto.hmac(secret.text, header.name .. "\0" .. value))
+end
+
+-- A client that was known under the secret before this one stays put, and is remembered anew.
+local function former_client(header, value, now)
+    local version, generation
+    if former_secret then
+        version, generation = clients.find(client_sid(former_secret, header, value), now)
+    end
+    return version, generation, version and now
+end
+
 --- Whose request it is, by the first header of [sessions] key_headers that it has; nil if it has none. It is an
 -- identity (bg.token), with a `version` if this client was given one, and then with a `key`: it has come back.
 function _M.client(request, now)
     for _, header in ipairs(settings.key_headers) do
         local value = request.header(header)
         if value and value ~= "" then
-            -- No sid has a zero byte, so that no pin's is ever the same (bg.pin).
-            local sid = base64url.encode(crypto.hmac(pin_secret, header.name .. "\0" .. value))
+            local sid = client_sid(pin_secret, header, value)
             local version, generation, exp = clients.find(sid, now)
+            if not version then
+                version, generation, exp = former_client(header, value, now)
+            end
             return {
                 sid = sid, version = version, generation = generation, exp = exp, header = header.name,
                 key = version and activity.names(sid) or nil,
@@ -184,17 +269,17 @@ end
 
 --- The Set-Cookie value of a new pin of `place` (bg.pin), good for `life` seconds.
 function _M.pin_cookie(place, life, now)
-    local text = pin.mint(pin_secret, place, now + life, now)
+    local text = pin.mint(pin_secret.text, place, now + life, now)
     return cookie.set(settings.pin_cookie, text, life, settings)
 end
 
 --- The Set-Cookie value that says which version the page is of that is the answer to a POST from another site.
 function _M.page_cookie(place, life, now)
-    return cookie.set(settings.page_cookie, pin.mint_page(pin_secret, place, now + life, now), life, settings)
+    return cookie.set(settings.page_cookie, pin.mint_page(pin_secret.text, place, now + life, now), life, settings)
 end
 
 --- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin, page}`, each `{identity,
--- reason, expired_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it
+-- reason, ends_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it
 -- must.
 function _M.all(authorization, cookies, now)
     local bearer = bearer_of(authorization)
@@ -204,13 +289,14 @@ function _M.all(authorization, cookies, now)
             return nil
         end
         local who, reason = verifier:look(text, now)
-        return { identity = who, reason = reason, expired_at = reason == "expired" and token.expiry(text) or nil }
+        return { identity = who, reason = reason, ends_at = OF_TIME[reason] and token.expiry(text) or nil }
     end
+    local pinned = cookie.get(cookies, settings.pin_cookie)
     return {
         preview = worth(cookie.get(cookies, settings.preview_cookie), previews),
         bearer = bearer and find(bearer, JWS) and worth(bearer, tokens) or nil,
         cookie = worth(cookie.get(cookies, settings.session_cookie), tokens),
-        pin = shown_pin and { identity = shown_pin } or worth(cookie.get(cookies, settings.pin_cookie), pins),
+        pin = shown_pin and { identity = shown_pin } or worth(pinned, pins_for(pinned, now)),
         page = worth(cookie.get(cookies, settings.page_cookie), posted),
     }
 end

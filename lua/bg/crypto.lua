@@ -1,27 +1,26 @@
 -- OpenSSL's primitives through FFI, and nothing about tokens: public keys are parsed once and then verify, bytes are
 -- authenticated, hashed and drawn. Needs OpenSSL 3, which nginx has loaded already; outside nginx it is loaded here.
 
-local ffi = require("ffi")
+local base64url = require("bg.base64url")
 local bit = require("bit")
+local ffi = require("ffi")
 
 local byte, find, sub, char = string.byte, string.find, string.sub, string.char
-local format, gsub = string.format, string.gsub
+local format, gsub, match = string.format, string.gsub, string.match
 
 ffi.cdef([[
-typedef struct bio_st BIO;
 typedef struct bignum_st BIGNUM;
 typedef struct evp_md_st EVP_MD;
 typedef struct evp_md_ctx_st EVP_MD_CTX;
 typedef struct evp_pkey_st EVP_PKEY;
-BIO *BIO_new_mem_buf(const void *data, int length);
-int BIO_free(BIO *bio);
-EVP_PKEY *PEM_read_bio_PUBKEY(BIO *bio, EVP_PKEY **key, void *callback, void *argument);
+EVP_PKEY *d2i_PUBKEY(EVP_PKEY **key, const unsigned char **at, long length);
+int i2d_PUBKEY(const EVP_PKEY *key, unsigned char **out);
 void EVP_PKEY_free(EVP_PKEY *key);
 int EVP_PKEY_get_id(const EVP_PKEY *key);
-int EVP_PKEY_get_bits(const EVP_PKEY *key);
 int EVP_PKEY_get_group_name(const EVP_PKEY *key, char *name, size_t size, size_t *length);
 int EVP_PKEY_get_bn_param(const EVP_PKEY *key, const char *name, BIGNUM **number);
 int BN_num_bits(const BIGNUM *number);
+int BN_is_odd(const BIGNUM *number);
 void BN_free(BIGNUM *number);
 EVP_MD_CTX *EVP_MD_CTX_new(void);
 void EVP_MD_CTX_free(EVP_MD_CTX *context);
@@ -46,34 +45,66 @@ local C = library()
 
 -- Numbers from OpenSSL's obj_mac.h.
 local RSA, EC, ED25519 = 6, 408, 1087
-local MIN_RSA_BITS = 2048
+-- Beyond the greatest modulus, and beyond 64 bits of exponent, OpenSSL verifies nothing.
+local MIN_RSA_BITS, MAX_RSA_BITS, MAX_EXPONENT_BITS = 2048, 16384, 64
+-- Of a key whose point is written out (RFC 5480, section 2.2): the length, and where a 4 begins the point.
+local P256_BYTES, P256_POINT = 91, 27
 local MIN_SECRET_BYTES = 32
+
+local PEM = "%-%-%-%-%-BEGIN PUBLIC KEY%-%-%-%-%-\r?\n([%w+/=%s]*)%-%-%-%-%-END PUBLIC KEY%-%-%-%-%-"
 
 local digest_out = ffi.new("unsigned char[32]")
 local digest_length = ffi.new("unsigned int[1]")
 
-local function read_pem(pem)
-    local bio = C.BIO_new_mem_buf(pem, #pem)
-    if bio == nil then
+-- The bytes of the first public key in a PEM text (RFC 7468), or nil.
+local function der_of(pem)
+    local body = match(pem, PEM)
+    body = body and gsub(body, "%s", "")
+    if not body or #body % 4 ~= 0 then
         return nil
     end
-    local key = C.PEM_read_bio_PUBKEY(bio, nil, nil, nil)
-    C.BIO_free(bio)
+    body = gsub(body, "==?$", "")
+    return base64url.decode((gsub(body, "[+/]", { ["+"] = "-", ["/"] = "_" })))
+end
+
+-- Whether OpenSSL would write `key` as just these bytes: what libraries forgive in an encoding differs.
+local function is_written_as(key, der)
+    local length = C.i2d_PUBKEY(key, nil)
+    if length ~= #der then
+        return false
+    end
+    local out = ffi.new("unsigned char[?]", length)
+    C.i2d_PUBKEY(key, ffi.new("unsigned char *[1]", out))
+    return ffi.string(out, length) == der
+end
+
+-- A key, and how it is written, from a PEM text; or nil.
+local function read_pem(pem)
+    local der = der_of(pem)
+    if not der then
+        return nil
+    end
+    local at = ffi.new("const unsigned char *[1]", ffi.cast("const unsigned char *", der))
+    local key = C.d2i_PUBKEY(nil, at, #der)
     C.ERR_clear_error()
     if key == nil then
         return nil
     end
-    return ffi.gc(key, C.EVP_PKEY_free)
+    key = ffi.gc(key, C.EVP_PKEY_free)
+    local same = is_written_as(key, der)
+    C.ERR_clear_error()
+    return same and key or nil, der
 end
 
-local function rsa_exponent_bits(key)
+-- The length in bits of an RSA key's number, and whether it is odd.
+local function rsa_number(key, name)
     local number = ffi.new("BIGNUM *[1]")
-    if C.EVP_PKEY_get_bn_param(key, "e", number) ~= 1 then
-        return 0
+    if C.EVP_PKEY_get_bn_param(key, name, number) ~= 1 then
+        return 0, false
     end
-    local bits = C.BN_num_bits(number[0])
+    local bits, is_odd = C.BN_num_bits(number[0]), C.BN_is_odd(number[0]) == 1
     C.BN_free(number[0])
-    return bits
+    return bits, is_odd
 end
 
 local function curve(key)
@@ -89,16 +120,24 @@ local unfit = {
     EdDSA = function(key)
         return C.EVP_PKEY_get_id(key) ~= ED25519 and "not an Ed25519 key" or nil
     end,
-    ES256 = function(key)
-        return (C.EVP_PKEY_get_id(key) ~= EC or curve(key) ~= "prime256v1") and "not a P-256 key" or nil
+    ES256 = function(key, der)
+        if C.EVP_PKEY_get_id(key) ~= EC or curve(key) ~= "prime256v1" then
+            return "not a P-256 key"
+        end
+        local is_written_out = #der == P256_BYTES and byte(der, P256_POINT) == 4
+        return not is_written_out and "a P-256 key whose point is not written out" or nil
     end,
     RS256 = function(key)
         if C.EVP_PKEY_get_id(key) ~= RSA then
             return "not an RSA key"
-        elseif C.EVP_PKEY_get_bits(key) < MIN_RSA_BITS then
-            return "an RSA key under 2048 bits"
-        elseif rsa_exponent_bits(key) < 2 then
-            return "an RSA key with exponent 1"
+        end
+        local bits, is_odd = rsa_number(key, "n")
+        if bits < MIN_RSA_BITS or bits > MAX_RSA_BITS or not is_odd then
+            return "an RSA key whose modulus is not an odd number of 2048 to 16384 bits"
+        end
+        bits, is_odd = rsa_number(key, "e")
+        if bits < 2 or bits > MAX_EXPONENT_BITS or not is_odd then
+            return "an RSA key whose exponent is not an odd number from 3 on, of 64 bits at most"
         end
     end,
 }
@@ -158,12 +197,15 @@ function _M.key(alg, material)
     end
     local key = material
     if alg == "HS256" then
-        if #material < MIN_SECRET_BYTES then
+        if find(material, "-----BEGIN ", 1, true) then
+            return nil, "a PEM key where HS256 needs a secret"
+        elseif #material < MIN_SECRET_BYTES then
             return nil, "an HMAC secret under 32 bytes"
         end
     else
-        key = read_pem(material)
-        local why = key == nil and "not a public key in PEM" or unfit[alg](key)
+        local der
+        key, der = read_pem(material)
+        local why = not key and "not a public key in PEM" or unfit[alg](key, der)
         if why then
             return nil, why
         end

@@ -28,8 +28,11 @@ local REASONS = {
     issuer = "of another issuer",
     expired = "expired",
     not_yet = "issued in the future",
+    too_long = "it lasts longer than [tokens] longest allows",
     claims = "a claim is missing or not of its kind",
 }
+
+local MILLISECONDS = 100000000000 -- in seconds, this is the year 5138; in milliseconds, 1973
 
 local _M = {}
 
@@ -43,8 +46,12 @@ end
 
 local function rejected(worth)
     local why = REASONS[worth.reason] or worth.reason
-    if worth.expired_at then
-        why = "expired at " .. moment(worth.expired_at)
+    if worth.reason == "too_long" and worth.ends_at >= MILLISECONDS then
+        why = "its exp is in milliseconds, it seems; exp counts seconds"
+    elseif worth.reason == "too_long" then
+        why = format("good until %s, longer than [tokens] longest allows", moment(worth.ends_at))
+    elseif worth.ends_at then
+        why = "expired at " .. moment(worth.ends_at)
     end
     return { outcome = "rejected", reason = worth.reason, why = why }
 end

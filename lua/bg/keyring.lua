@@ -10,15 +10,16 @@ local ipairs, type = ipairs, type
 
 local SCHEMA = 1
 local NAME = "^%w[%w._-]*$"
+local MAX_KID, MAX_FILE = 64, 80
 
 local _M = {}
 
-local function is_name(value)
-    return type(value) == "string" and #value <= 80 and find(value, NAME) ~= nil
+local function is_name(value, most)
+    return type(value) == "string" and #value <= most and find(value, NAME) ~= nil
 end
 
 local function load_key(directory, entry)
-    if type(entry) ~= "table" or not is_name(entry.kid) or not is_name(entry.file) then
+    if type(entry) ~= "table" or not is_name(entry.kid, MAX_KID) or not is_name(entry.file, MAX_FILE) then
         return nil, "an entry without a kid or a file"
     end
     local retire_at = timestamp.parse(entry.retireAt)

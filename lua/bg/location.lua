@@ -4,7 +4,7 @@
 local char, find, gmatch, gsub, sub = string.char, string.find, string.gmatch, string.gsub, string.sub
 local concat = table.concat
 
-local OWN = { { location = "^~ /internal/" }, { location = "= /_bgctl/preview" } }
+local OWN = { { location = "^~ /_bgctl/" }, { location = "= /_bgctl/preview" } }
 
 local _M = {}
 

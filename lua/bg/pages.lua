@@ -10,7 +10,6 @@ local metrics = require("bg.metrics")
 local ngx = ngx
 local sub = string.sub
 
-local SECONDS = 7 * 86400 -- a tab may stay open for as long as a token lives
 local FORGOTTEN = metrics.series("bgctl_activity_forgotten_total")
 local EPOCH = "pages_epoch"
 local EPOCH_BYTES, NAME_BYTES = 6, 9
@@ -22,9 +21,12 @@ local _M = {}
 
 -- Names begin with the epoch: a list from before a restart, or from before a time in which nothing was noted, has gaps.
 local epoch
+local seconds -- for which a tab may stay open: as long as a token lives
 
 --- Begins to keep lists, or stops (`keeps` false). A reload that goes on keeping them goes on with those there are.
-function _M.begin(keeps)
+-- `longest`: seconds that a token may live.
+function _M.begin(keeps, longest)
+    seconds = longest
     if keeps then
         feed:safe_add(EPOCH, base64url.encode(crypto.random(EPOCH_BYTES)))
     else
@@ -57,7 +59,7 @@ end
 
 --- The browser of list `name` got what is at `path` from `version`.
 function _M.note(name, path, version)
-    local _, _, forgotten = dict:set(key_of(name, path), version, SECONDS)
+    local _, _, forgotten = dict:set(key_of(name, path), version, seconds)
     if forgotten then
         metrics.add(FORGOTTEN)
     end

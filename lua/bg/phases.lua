@@ -1,6 +1,7 @@
 -- What nginx calls, one function per phase; each is a thin rim around the modules that know.
 
 local activity = require("bg.activity")
+local bodies = require("bg.bodies")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
 local decision = require("bg.decision")
@@ -25,7 +26,8 @@ local waiting = require("bg.waiting")
 local workers = require("bg.workers")
 
 local ngx = ngx
-local pcall = pcall
+local match = string.match
+local pcall, tonumber = pcall, tonumber
 local exiting = ngx.worker.exiting
 
 -- Loaded before the workers start, so that no request has to open a file for it.
@@ -36,6 +38,7 @@ local KEYS_SECONDS = 1
 local ACTIVITY_SECONDS = 1
 local REPORT_SECONDS = 0.5
 local FORGET_SECONDS = 60
+local BODIES_SECONDS = 1
 local STABLE = "blue" -- what serves when nothing is known yet
 
 local FAULTS = metrics.series("bgctl_faults_total")
@@ -80,7 +83,7 @@ function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
     logs = given.access_log
-    pages.begin(given.keeps_pages)
+    pages.begin(given.keeps_pages, given.token_longest)
     activity.init(given)
     report.init(given, function() return slot_totals.by_version(router.state.value) end)
     figures.begin(ngx.now())
@@ -89,13 +92,16 @@ function _M.init(settings_file)
     checks_seconds = given.health_check
     exposition.init(given)
     mirror.init(given, function() return router.state.value end)
+    bodies.init(given)
 end
 
 --- init_worker_by_lua: the state is read before the first accept.
 function _M.init_worker()
     sync()
+    bodies.init_worker()
     every(STATE_SECONDS, sync)
-    every(KEYS_SECONDS, credentials.sync_keys)
+    every(BODIES_SECONDS, bodies.tick)
+    every(KEYS_SECONDS, function() credentials.sync_keys(ngx.now()) end)
     every(ACTIVITY_SECONDS, activity.tick)
     every(REPORT_SECONDS, report.catch_up)
     every(FORGET_SECONDS, function() figures.forget(router.state.value, ngx.now()) end)
@@ -226,6 +232,14 @@ function _M.preview()
     ngx.print(given.text and given.text .. "\n" or "")
 end
 
+--- access_by_lua of a request with a large body: it is whole when this returns, or refused.
+function _M.body()
+    local refused = bodies.take_in()
+    if refused then
+        return notice.send(refused)
+    end
+end
+
 -- Waits at the gate, and has the request routed by `enter`; or turns it away.
 local function wait(enter)
     local upstream
@@ -238,6 +252,9 @@ local function wait(enter)
         upstream = enter()
     until upstream ~= ""
     ngx.var.bg_upstream = upstream
+    if ngx.var.bg_body ~= "" then
+        return _M.body()
+    end
 end
 
 --- access_by_lua where route() has found the gate closed.
@@ -250,15 +267,36 @@ function _M.held_slot()
     return wait(_M.slot)
 end
 
---- content_by_lua of a request that no slot has answered, or not in time.
+-- What is wrong with a request that nginx itself has refused, by the status that it gave.
+local REFUSED = { [400] = "malformed", [413] = "large_body", [431] = "large_request_headers" }
+
+-- Whether the last server that was asked has sent more than there is room for before its headers were over.
+local function are_headers_too_large(var)
+    local received = tonumber(match(var.upstream_bytes_received or "", "(%d+)$"))
+    return received ~= nil and received >= router.settings.header_size
+end
+
+--- content_by_lua of a request that nginx has refused, or that no slot has answered, or not in time.
 function _M.unavailable()
-    if ngx.var.bg_open ~= "" then -- it was meant for a slot
+    local var, status = ngx.var, ngx.status
+    bodies.leave(var.bg_open) -- nothing is read of its body any more
+    if REFUSED[status] then
+        return notice.send(REFUSED[status])
+    elseif status == 503 then
+        return notice.send("busy", var.bg_retry_after)
+    end
+    local retry_after = var.bg_retry_after
+    local maybe_done = retry_after == ""
+    if status == 502 and are_headers_too_large(var) then
+        return notice.send("large_answer_headers", "", maybe_done)
+    end
+    if var.bg_open ~= "" then -- it was meant for a slot
         health.hurry()
     end
-    if ngx.status == 504 then
-        return notice.send("timeout", "")
+    if status == 504 then
+        return notice.send("timeout", "", maybe_done)
     end
-    return notice.send("unavailable", ngx.var.bg_retry_after)
+    return notice.send("unavailable", retry_after, maybe_done)
 end
 
 --- log_by_lua of the public server: counts out what slot() counted in. The slot (bg.routes) that the request was meant
@@ -266,8 +304,11 @@ end
 function _M.log()
     local var = ngx.var
     local number = var.bg_open
+    local is_refused, has_body_alone = bodies.over(number)
     if number == waiting.HELD then -- the client has gone
         waiting.leave()
+        number = ""
+    elseif has_body_alone then -- of a service without slots
         number = ""
     end
     if not number or number == "" then
@@ -276,7 +317,9 @@ function _M.log()
     end
     local name, holder, slot, began = open.leave(number)
     local status = ngx.status
-    if status >= 500 then
+    if is_refused then -- the slot has not seen it
+        slot = nil
+    elseif status >= 500 then
         metrics.add(errors[name])
     elseif var.bg_failed ~= "" and health.up[name] ~= false then
         health.hurry()

@@ -48,10 +48,10 @@ function _M.mint_page(secret, place, exp, now)
         place.sid, place.version, place.generation, now, exp, _M.PAGE_ISSUER))
 end
 
---- Whether `pin` has to be minted anew: there is none, it says something else, or it ends before `least` (seconds
--- since the epoch).
+--- Whether `pin` has to be minted anew: there is none, it says something else, it ends before `least` (seconds
+-- since the epoch), or it is signed with the secret that was in force before this one.
 function _M.due(pin, place, least)
-    return not pin or pin.version ~= place.version or pin.sid ~= place.sid or pin.from ~= place.from
+    return not pin or pin.former or pin.version ~= place.version or pin.sid ~= place.sid or pin.from ~= place.from
         or pin.bound ~= place.bound or pin.pages ~= place.pages or pin.jar ~= place.jar or pin.exp < least
 end
 

@@ -1,18 +1,20 @@
 -- What this proxy knows of whom it has seen: one line for each session and visitor, in memory that all workers share
 -- and that a reload leaves alone. It is what is reported, what is told again to a store that was emptied, and what
--- says whether a session has been idle.
+-- says whether a session has been idle. Visitors have memory of their own: however many come, no session is forgotten
+-- for them.
 
 local ngx = ngx
 local format, match, sub = string.format, string.match, string.sub
-local tonumber = tonumber
+local ipairs, tonumber = ipairs, tonumber
 
 -- version, last seen, expiry, then the user: whatever bytes it may have, to the end.
 local LINE = "^(%S+) (%S+) (%S+) ?(.*)$"
 local PLACE = "^(%S+) (%S+) (%d+)"
 
-local dict = ngx.shared.bg_seen
+local sessions, visitors = ngx.shared.bg_seen, ngx.shared.bg_visitors
 local SINCE = "since" -- no key of a session: those begin with KIND and a blank
-local OVER, OVER_SECONDS = "over", 600 -- in place of a line
+-- In place of a line: since when it is over. Whoever asks after that under the same name is somebody else.
+local OVER, IS_OVER, OVER_SECONDS = "over %.3f", "^over (%S+)$", 600
 local KIND = { session = "s ", visitor = "v " }
 
 local _M = { KIND = KIND }
@@ -22,20 +24,25 @@ function _M.key(sid, user)
     return (user and KIND.session or KIND.visitor) .. sid
 end
 
---- Since when nobody has been forgotten, in seconds since the epoch.
+local function dict_of(key)
+    return sub(key, 1, 2) == KIND.visitor and visitors or sessions
+end
+
+--- Since when no session has been forgotten, in seconds since the epoch.
 function _M.since()
-    return dict:get(SINCE)
+    return sessions:get(SINCE)
 end
 
 --- Begins, unless a reload finds it begun.
 function _M.begin(now)
-    dict:safe_add(SINCE, now)
+    sessions:safe_add(SINCE, now)
+    visitors:safe_add(SINCE, now)
 end
 
 --- The row under `key`, `{key, version, seen, exp, user}`, or nil.
 function _M.get(key)
-    local line = dict:get(key)
-    if not line or line == OVER then
+    local line = dict_of(key):get(key)
+    if not line or match(line, IS_OVER) then
         return nil
     end
     local version, seen, exp, user = match(line, LINE)
@@ -52,13 +59,16 @@ end
 
 --- Keeps a row for `window` seconds, unless a newer one is there. "news" or "more", or nil where it is over with the
 -- row: more of a session that is known to be active can be told later than what is news of it. Second value: somebody
--- had to be forgotten for it. `lull`: seconds of silence after which it is news that a session goes on.
+-- had to be forgotten for it. `lull`: seconds of silence after which it is news that a session goes on. The row's
+-- `asked`, where it has one, is when its last request came.
 function _M.put(row, window, lull)
-    local known = dict:get(row.key)
-    if known == OVER then
+    local dict = dict_of(row.key)
+    local known = dict:get(row.key) or ""
+    local over = match(known, IS_OVER)
+    if over and (row.asked or 0) <= tonumber(over) then
         return nil, false
     end
-    local version, seen, exp = match(known or "", PLACE)
+    local version, seen, exp = match(known, PLACE)
     seen = tonumber(seen)
     -- What lies ahead of the clock is from before it was set back.
     if seen and seen > row.seen and seen <= ngx.now() then
@@ -72,17 +82,22 @@ function _M.put(row, window, lull)
     return (not seen or is_news(row, version, seen, exp, lull)) and "news" or "more", forgotten
 end
 
---- It is over with `key`, also for what other workers have yet to fold.
-function _M.drop(key)
-    dict:set(key, OVER, OVER_SECONDS)
+--- It is over with `key`, also for what other workers have yet to fold of requests before `now`.
+function _M.drop(key, now)
+    dict_of(key):set(key, format(OVER, now), OVER_SECONDS)
+end
+
+--- Since when it is over with `key`; nil where it is not, or is forgotten.
+function _M.over_since(key)
+    return tonumber(match(dict_of(key):get(key) or "", IS_OVER))
 end
 
 --- Every key. It locks the dictionary for as long as it copies: for a store that was emptied, not for every second.
 function _M.keys()
-    local keys = dict:get_keys(0)
-    for i = #keys, 1, -1 do
-        if keys[i] == SINCE then
-            table.remove(keys, i)
+    local keys = {}
+    for _, dict in ipairs({ sessions, visitors }) do
+        for _, key in ipairs(dict:get_keys(0)) do
+            keys[#keys + 1] = key ~= SINCE and key or nil
         end
     end
     return keys
@@ -91,7 +106,7 @@ end
 --- Whether the session under `key` has made no request for `limit` seconds; false while that cannot be known.
 function _M.is_idle(key, limit, now)
     local row = _M.get(key)
-    return now - (row and row.seen or _M.since() or now) >= limit
+    return now - (row and row.seen or dict_of(key):get(SINCE) or now) >= limit
 end
 
 return _M

@@ -6,12 +6,13 @@ local strict_json = require("bg.strict_json")
 local _M = {}
 
 local EXPECTED = {
-    issuer = "string", leeway = "number", secure_cookies = "boolean", pin_idle = "number",
+    issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", pin_idle = "number",
     state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
     peers = "table", health_check = "number", health_timeout = "number", health_fails = "number",
-    unavailable_page = "string", maintenance_page = "string",
+    notice_page = "string", unavailable_page = "string", maintenance_page = "string",
+    max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",
     version = "string", drain_deadline = "number", mirrors = "table",
     pin_domain = "string", pin_same_site = "string", key_headers = "table",
 }

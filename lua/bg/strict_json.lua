@@ -7,6 +7,7 @@ local concat = table.concat
 local tonumber = tonumber
 
 local MAX_DEPTH = 16
+local MAX_EXPONENT_DIGITS = 4
 local ESCAPES = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
 
 local null = setmetatable({}, { __tostring = function() return "null" end })
@@ -117,7 +118,11 @@ local function read_number(text, at)
     end
     local _, fraction = find(text, "^%.%d+", last + 1)
     last = fraction or last
-    local _, exponent = find(text, "^[eE][+-]?%d+", last + 1)
+    local _, exponent, digits = find(text, "^[eE][+-]?(%d+)", last + 1)
+    -- Where numbers end is for implementations to say (RFC 8259, section 6), and LuaJIT's own limit is not Python's.
+    if exponent and #digits > MAX_EXPONENT_DIGITS then
+        return nil
+    end
     last = exponent or last
     return tonumber(sub(text, at, last)), last + 1
 end

@@ -55,8 +55,9 @@ local function session_of(claims)
 end
 
 -- nil when the claims hold at `now`, else the reason.
-local function refuse(claims, issuer, leeway, now)
-    if claims.iss ~= issuer then
+local function refuse(claims, rules, now)
+    local leeway = rules.leeway
+    if claims.iss ~= rules.issuer then
         return "issuer"
     end
     if not is_time(claims.exp) or (claims.iat ~= nil and not is_time(claims.iat))
@@ -69,6 +70,10 @@ local function refuse(claims, issuer, leeway, now)
     if (claims.iat or 0) > now + leeway or (claims.nbf or 0) > now + leeway then
         return "not_yet"
     end
+    -- From its own beginning on: one that lives for too long is refused throughout, and not only at first.
+    if claims.exp > min(claims.iat or now, now) + rules.longest + rules.leeway then
+        return "too_long"
+    end
     if not _M.is_version(claims.deploymentVersion) or not is_text(session_of(claims), MAX_SID)
         or (claims.userId ~= nil and type(claims.userId) ~= "string") then
         return "claims"
@@ -80,7 +85,7 @@ end
 -- the token does not tell; `issued` is its `iat`, else 0; `user` is nil where the token names none; `from`, `bound`,
 -- `pages` and `jar` are for pins (bg.pin).
 -- @param keys    table of kid -> key as crypto.key makes it
--- @param rules   `{issuer = string, leeway = seconds}`
+-- @param rules   `{issuer = string, leeway = seconds, longest = seconds}`: the longest life of a token
 -- @param now     seconds since the epoch
 function _M.verify(text, keys, rules, now)
     if #text > MAX_BYTES then
@@ -105,7 +110,7 @@ function _M.verify(text, keys, rules, now)
     if not claims then
         return nil, "malformed"
     end
-    reason = refuse(claims, rules.issuer, rules.leeway, now)
+    reason = refuse(claims, rules, now)
     if reason then
         return nil, reason
     end
@@ -124,7 +129,7 @@ function _M.verify(text, keys, rules, now)
     }
 end
 
---- When `text` expires, as it says itself: of a token that was refused for just that, whose signature is good.
+--- When `text` expires, as it says itself: of a token that was refused for its time, whose signature is good.
 function _M.expiry(text)
     local body = match(text, "^[^.]*%.([^.]*)%.")
     local claims = body and base64url.decode(body)

@@ -1,4 +1,4 @@
-"""/internal/: what proxies say. They let nobody from outside come here."""
+"""/_bgctl/: what proxies say. They let nobody from outside come here, and no app has such a path."""
 
 import falcon
 import msgspec

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+GONE_SLACK = 1  # seconds by which the moments of two reports may be rounded apart
 PURGE_AFTER = 86400  # seconds past expiry, far more than any leeway: an ended session must not come back
 WALK = 1000  # how many sessions an outlook may look at: beyond, it says later rather than exactly
 
@@ -45,6 +46,13 @@ class Seen(NamedTuple):
     expires_at: int
 
 
+class Gone(NamedTuple):
+    """A visitor who logged in `age` seconds ago. Whoever was seen under that name since is somebody else."""
+
+    sid: str
+    age: int = 0
+
+
 @dataclass(frozen=True)
 class Gauge:
     """What a proxy has open on a version, and what it has served since it started."""
@@ -57,26 +65,34 @@ class Gauge:
 
 @dataclass(frozen=True)
 class Report:
-    """A proxy's batch. `reach` is how many seconds its memory goes back; None for `gauges`: as before."""
+    """A proxy's batch. `reach` is how many seconds its memory goes back; None for `gauges`: as before.
+
+    `complete`: of sessions it has nothing left to tell; `visitors_complete`: nor of visitors.
+    """
 
     proxy: str
     reach: int = 0
     epoch: str | None = None
     complete: bool = True
     seen: tuple[Seen, ...] = ()
-    gone: tuple[str, ...] = ()
+    gone: tuple[Gone, ...] = ()
     gauges: Mapping[str, Gauge] | None = None
+    visitors_complete: bool = True
 
 
 @dataclass(frozen=True)
 class Heard:
-    """When a proxy reported last, how far its memory goes back, and when it had last told all of it."""
+    """When a proxy reported last, how far its memory goes back, and when it had last told all of it.
+
+    `told_at` is for sessions, `visitors_told_at` for visitors.
+    """
 
     proxy: str
     seen_at: int
     since: int
     told_at: int | None
     gauges: Mapping[str, Gauge] | None
+    visitors_told_at: int | None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from redis.retry import Retry
 
 from session_api.clock import Clock
 from session_api.stores import (
+    GONE_SLACK,
     WALK,
     Birth,
     Census,
@@ -89,11 +90,13 @@ class RedisStore:
             report.reach,
             report.epoch or "",
             int(report.complete),
+            int(report.visitors_complete),
             gauges,
             len(report.seen),
         )
         rows = [value for row in report.seen for value in (row.sid, row.user_id or "", *row[2:])]
-        return str(self._run("note", *head, *rows, *report.gone))
+        gone = [value for sid, age in report.gone for value in (sid, age - GONE_SLACK)]
+        return str(self._run("note", *head, *rows, *gone))
 
     def census(self, idle: int = 0) -> Census:
         now, people, versions, birth, heard = self._swept("census", idle)
@@ -206,6 +209,12 @@ def _session(answer: list[Any] | None) -> Session | None:
     return Session(sid, user_id, email or None, version, *(int(float(each)) for each in times))
 
 
-def _heard(proxy: str, seen_at: int, since: int, told_at: int | str, gauges: str) -> Heard:
+def _heard(
+    proxy: str, seen_at: int, since: int, told_at: int | str, gauges: str, visitors_told_at: int | str
+) -> Heard:
     decoded = msgspec.json.decode(gauges, type=dict[str, Gauge]) if gauges else None
-    return Heard(proxy, seen_at, since, int(told_at) if told_at != "" else None, decoded)
+    return Heard(proxy, seen_at, since, _moment(told_at), decoded, _moment(visitors_told_at))
+
+
+def _moment(at: int | str) -> int | None:
+    return int(at) if at != "" else None

@@ -15,6 +15,7 @@ import msgspec
 
 from session_api.clock import Clock
 from session_api.stores import (
+    GONE_SLACK,
     PURGE_AFTER,
     WALK,
     Birth,
@@ -87,11 +88,12 @@ class SqliteStore:
         with self.write() as db:
             now = self.now()
             rows = [seen._asdict() | {"now": now, "at": max(now - seen.age, 0)} for seen in report.seen]
+            gone = [{"sid": sid, "until": now - age + GONE_SLACK} for sid, age in report.gone]
             self._tidy(db, SWEEP_BATCH)
             db.executemany(sql.NOTE_SESSION, (row for row in rows if row["user_id"] is not None))
             db.executemany(sql.NOTE_VISITOR, (row for row in rows if row["user_id"] is None))
             for statement in sql.NOTE_GONE:
-                db.executemany(statement, ((sid,) for sid in report.gone))
+                db.executemany(statement, gone)
             return self._hear(db, report, now)
 
     def census(self, idle: int = 0) -> Census:
@@ -153,10 +155,14 @@ class SqliteStore:
         birth = _birth(db)
         if report.epoch not in (None, birth.epoch):
             db.execute("UPDATE store SET fresh = 0")  # it knew a store before this one, so something was lost
-        told = report.complete and report.epoch == birth.epoch
+        knows_us = report.epoch == birth.epoch
         gauges = None if report.gauges is None else msgspec.json.encode(report.gauges).decode()
         heard = {"name": report.proxy, "now": now, "since": now - report.reach, "gauges": gauges}
-        db.execute(sql.HEAR, heard | {"told_at": now if told else None})
+        told = {
+            "told_at": now if knows_us and report.complete else None,
+            "visitors_told_at": now if knows_us and report.visitors_complete else None,
+        }
+        db.execute(sql.HEAR, heard | told)
         db.execute(sql.FORGET_DEPARTURES, {"minute": now // 60 - sql.MINUTES_KEPT})
         return birth.epoch
 
@@ -200,6 +206,8 @@ def _birth(db: sqlite3.Connection) -> Birth:
     return Birth(epoch, born_at, bool(fresh))
 
 
-def _heard(name: str, seen_at: int, since: int, told_at: int | None, gauges: str | None) -> Heard:
+def _heard(
+    name: str, seen_at: int, since: int, told_at: int | None, gauges: str | None, visitors_told_at: int | None
+) -> Heard:
     decoded = None if gauges is None else msgspec.json.decode(gauges, type=dict[str, Gauge])
-    return Heard(name, seen_at, since, told_at, decoded)
+    return Heard(name, seen_at, since, told_at, decoded, visitors_told_at)

@@ -37,7 +37,10 @@ NOTE_VISITOR = f"""INSERT INTO visitors (sid, version, last_activity, expires_at
         WHERE :expires_at > :now OR EXISTS (SELECT 1 FROM visitors WHERE sid = :sid)
     ON CONFLICT (sid) DO UPDATE SET {_TOUCH}
     WHERE max(visitors.expires_at, :expires_at) > :now"""
-NOTE_GONE = ("UPDATE visitors SET gone = 1 WHERE sid = ?", "DELETE FROM visitors WHERE sid = ?")
+NOTE_GONE = (
+    "UPDATE visitors SET gone = 1 WHERE sid = :sid AND last_activity <= :until",
+    "DELETE FROM visitors WHERE sid = :sid AND last_activity <= :until",
+)
 
 DUE = (
     "SELECT 1 FROM sessions WHERE live = 1 AND expires_at <= :now LIMIT 1",
@@ -79,10 +82,12 @@ WENT_IDLE = f"""SELECT coalesce(sum(n), 0) FROM ({_WINDOW})
     WHERE kind IN ('session', 'visitor') AND version = :version"""
 FORGET_DEPARTURES = "DELETE FROM departures WHERE minute < :minute"
 
-HEARD = "SELECT name, seen_at, since, told_at, gauges FROM proxies ORDER BY name"
-HEAR = """INSERT INTO proxies (name, seen_at, since, told_at, gauges)
-        VALUES (:name, :now, :since, :told_at, :gauges)
+HEARD = "SELECT name, seen_at, since, told_at, gauges, visitors_told_at FROM proxies ORDER BY name"
+HEAR = """INSERT INTO proxies (name, seen_at, since, told_at, gauges, visitors_told_at)
+        VALUES (:name, :now, :since, :told_at, :gauges, :visitors_told_at)
     ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, since = excluded.since,
-        told_at = coalesce(excluded.told_at, told_at), gauges = coalesce(excluded.gauges, gauges)"""
+        told_at = coalesce(excluded.told_at, told_at),
+        visitors_told_at = coalesce(excluded.visitors_told_at, visitors_told_at),
+        gauges = coalesce(excluded.gauges, gauges)"""
 BORN = """INSERT INTO store (one, epoch, born_at, fresh, idle) VALUES (1, :epoch, :now, :fresh, :idle)
     ON CONFLICT (one) DO UPDATE SET idle = excluded.idle"""

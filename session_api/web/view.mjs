@@ -39,7 +39,8 @@ function versions({ deployment: { from, to }, slots }) {
 
 function left(data) {
   const count = data.sessions?.versions[data.deployment.from];
-  const more = [some(count?.users, "user"), some(count?.anonymous, "visitor"), some(count?.websockets, "WebSocket")];
+  const visitors = data.sessions?.unknownVisitors ? "visitors unknown" : some(count?.anonymous, "visitor");
+  const more = [some(count?.users, "user"), visitors, some(count?.websockets, "WebSocket")];
   const sessions = reason(data) ? null : count?.sessions ?? 0;
   return h("div", { class: "left" },
     h("p", { class: "label" }, `On ${data.deployment.from}`),
@@ -67,7 +68,7 @@ function forecast(data, now) {
   const { earliest, likely, latest } = data.sessions?.forecast ?? {};
   const { from } = data.deployment;
   const count = data.sessions?.versions[from];
-  const empty = count && !reason(data) && !count.sessions && !count.anonymous && !count.websockets;
+  const empty = count && !reason(data) && !count.sessions && count.anonymous === 0 && !count.websockets;
   if (empty) return h("p", { class: "notice good" }, `${from} is empty: nothing holds it any more.`);
   if (![earliest, likely, latest].some(known) && data.phase !== "draining") return null;
   const cell = (title, iso, note, why, main) => h("div", { class: main ? "main" : null },

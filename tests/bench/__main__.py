@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from demo.project import Ports, Project
+from demo.project import Ports, Project, name_of_its_own
 
 from . import cpu, switch
 
@@ -15,7 +15,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         scratch.chmod(0o755)
-        project = Project(scratch / "project", "bgctl-bench").create()
+        project = Project(scratch / "project", name_of_its_own("bgctl-bench")).create()
         try:
             project.bgctl("up")
             project.bgctl("up-green", "1.6.8")

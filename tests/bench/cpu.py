@@ -18,6 +18,7 @@ from pathlib import Path
 import jwt
 import requests
 
+from demo.labels import labels
 from demo.project import IMAGES, Project
 
 ROUNDS = 5
@@ -134,6 +135,7 @@ def _start(project: Project, directory: Path, configuration: str) -> str:
         "--read-only",
         "--tmpfs=/tmp",
         f"--volume={directory}:/etc/bgctl:ro",
+        *(f"--label={name}={value}" for name, value in labels().items()),
     ]
     return project.engine_says("run", *options, f"localhost/{IMAGES}/proxy:dev").strip()
 

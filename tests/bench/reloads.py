@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from demo import certificates
-from demo.project import Project
+from demo.project import Project, name_of_its_own
 
 RELOADS = 20
 CLIENTS = 8
@@ -143,7 +143,7 @@ def _words(times: list[float]) -> str:
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        project = Project(Path(folder) / "project", "bgctl-bench-reloads", tls=True).create()
+        project = Project(Path(folder) / "project", name_of_its_own("bgctl-reloads"), tls=True).create()
         try:
             project.bgctl("up")
             total, spans = measure(project)

@@ -50,7 +50,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "date", "server",
 @contextmanager
 def reporting(api: str, keys: Path) -> Iterator[None]:
     """A proxy that has seen nobody, and says so every second: without one, no count is known."""
-    key = (keys / "proxy.key").read_text().strip()
+    key = (keys / "proxy" / "proxy.key").read_text().strip()
     body: dict[str, Any] = {"proxy": "web1:8080", "epoch": None, "complete": True, "sessions": [], "gone": []}
     ended = threading.Event()
 
@@ -58,7 +58,7 @@ def reporting(api: str, keys: Path) -> Iterator[None]:
         now = time.time()
         headers = {"Authorization": f"Bearer {key}"}
         told = body | {"now": now, "since": now - 864000}
-        answer = requests.post(f"{api}/internal/activity", json=told, headers=headers, timeout=30)
+        answer = requests.post(f"{api}/_bgctl/activity", json=told, headers=headers, timeout=30)
         if answer.ok:
             body["epoch"] = answer.json()["epoch"]
 

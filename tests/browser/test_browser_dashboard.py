@@ -176,6 +176,15 @@ def test_54_unknown_is_said_with_its_reason_and_is_never_0(
     assert page.title().startswith("? on 1.6.7")
 
 
+def test_54_visitors_alone_may_be_unknown(page: Page, site: Site, caller: Caller, draining: Path) -> None:
+    nobody = {"sessions": 0, "users": 0, "anonymous": None, "websockets": 0, "lastActivity": None}
+    why = "proxy web1:8080 saw more visitors than it could tell of"
+    change(site, unknownVisitors=why, users=[], versions={"1.6.7": nobody, "1.6.8": nobody})
+    log_in(page, site, caller)
+    assert page.locator(".left").inner_text().split("\n")[-1].endswith("visitors unknown")
+    assert "nothing holds it" not in page.locator("main").inner_text()
+
+
 def test_54_the_store_is_broken(
     page: Page, site: Site, caller: Caller, draining: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from stacks import Stack, running
 
 from demo import project
+
+os.environ.setdefault("BGCTL_RUN", f"tests-{os.getpid()}")  # by hand too: what is made has a label
 
 
 @pytest.fixture(scope="session", autouse=True)

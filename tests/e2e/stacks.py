@@ -15,6 +15,7 @@ import jwt
 import requests
 from docker.models.containers import Container
 
+from demo.labels import labels
 from demo.project import Project
 
 OLD, NEW = "1.6.7", "1.6.8"
@@ -37,6 +38,19 @@ class Browser(requests.Session):
         if not self.cookies and not {"Accept", "Sec-Fetch-Mode", "Authorization"} & set(headers):
             options["headers"] = {**headers, "Accept": "text/html,*/*;q=0.8"}
         return super().request(method, url, *rest, **options)
+
+
+def unlabelled(project: Project) -> set[str]:
+    """Containers and networks of a project that do not carry the label of this run."""
+    everything = ["--quiet", "--filter", f"label=com.docker.compose.project={project.name}"]
+    (label,) = labels().items()
+    ours = ["--filter", "label={}={}".format(*label)]
+    found: set[str] = set()
+    for listing in (("ps", "--all"), ("network", "ls")):
+        there = project.engine_says(*listing, *everything).split()
+        assert there, listing
+        found |= set(there) - set(project.engine_says(*listing, *everything, *ours).split())
+    return found
 
 
 class Stack(Project):

@@ -23,10 +23,19 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _nobody_is_left(site):
-    """Each test begins with nobody there."""
+def _nobody_is_left(site, monkeypatch):
+    """Each test begins with nobody there: who has logged in logs out, as that is quicker than a silence."""
+    log_in, browsers = site.log_in, []
+
+    def remembered(*who: str) -> requests.Session:
+        browsers.append(log_in(*who))
+        return browsers[-1]
+
+    monkeypatch.setattr(site, "log_in", remembered)
     yield
-    eventually(lambda: everybody(site) == (0, 0), "everybody has idled out")
+    for browser in browsers:
+        requests.post(f"{site.url}/logout", headers=cookies_of(browser), timeout=10, allow_redirects=False)
+    eventually(lambda: everybody(site) == (0, 0), "everybody has logged out or idled out")
 
 
 def everybody(stack: Stack) -> tuple[int | None, int | None]:
@@ -76,6 +85,20 @@ def test_a_visitor_who_logs_in_is_a_visitor_no_longer(site):
     eventually(lambda: everybody(site) == (1, 0), "a session instead")
     browser.post(f"{site.url}/logout", timeout=10, allow_redirects=False)
     eventually(lambda: everybody(site) == (0, 0), "logged out")
+
+
+def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(site):
+    """A jar that was copied, or restored from a backup."""
+    browser, copy = site.visitor(), site.visitor()
+    site.version_of(browser)
+    copy.cookies.update(browser.cookies)
+    site.version_of(browser)
+    eventually(lambda: everybody(site) == (0, 1), "one name, one visitor")
+    browser.post(f"{site.url}/login", data={"user": "ada", "email": "a@b.c"}, timeout=10)
+    site.version_of(browser)
+    eventually(lambda: everybody(site) == (1, 0), "a session instead")
+    assert site.version_of(copy) == OLD
+    eventually(lambda: everybody(site) == (1, 1), "the other one is still a visitor")
 
 
 def test_requests_keep_a_session_and_silence_ends_it(site):
@@ -259,11 +282,11 @@ def test_54_a_database_that_is_gone_is_unknown_and_fills_again(site):
 
 def test_49_the_back_door_is_for_the_proxy_alone(site):
     body = {"proxy": "x", "now": 1, "since": 0, "epoch": None, "complete": True, "sessions": [], "gone": []}
-    for path in ("/internal/activity", "/api/deployment/../../internal/activity", "//internal/activity"):
+    for path in ("/_bgctl/activity", "/api/deployment/../../_bgctl/activity", "//_bgctl/activity"):
         assert requests.post(f"{site.url}{path}", json=body, timeout=5).status_code in (400, 404, 405), path
-    direct = f"{site.api_url}/internal/activity"
+    direct = f"{site.api_url}/_bgctl/activity"
     assert requests.post(direct, json=body, timeout=5).status_code == 401
-    admin = (site.directory / "keys" / "admin.key").read_text().strip()
+    admin = (site.directory / "keys" / "admin" / "admin.key").read_text().strip()
     with_another_key = requests.post(
         direct, json=body, headers={"Authorization": f"Bearer {admin}"}, timeout=5
     )

@@ -51,7 +51,8 @@ def test_a_green_that_fails_three_per_cent_is_taken_back_within_the_first_step(s
     judge_by(site, together=1)  # in this load, requests fail one by one
     process = release(site, BAD, "25,50,100", "--pause", "2s")
     eventually(lambda: share(site) == 25, "the canary has begun")
-    with LoadProcess(site.url, served={OLD}, rate=250) as load:
+    with LoadProcess(site.url, served={OLD, BAD}, rate=250) as load:
+        load.set_served({OLD})  # it is taken back when the analysis has seen enough
         load.spawn("cookie", 40)
         load.spawn("anonymous", 40)
         said = ended(process, 1)

@@ -153,7 +153,7 @@ def test_a_pin_lives_on_with_what_scripts_do(tmp_path_factory, bearer):
     """A visitor who uses the old tab alone, and an app with its token in a script: no page is loaded."""
     life = 10  # seconds: more than a switch takes, during which no request renews a pin
     directory = tmp_path_factory.mktemp("pins") / "project"
-    with running(directory, migrate="navigation", pin_idle=f"{life}s") as short:
+    with running(directory, migrate="navigation", pin_idle=f"{life}s", idle_timeout=f"{life}s") as short:
         short.bgctl("up-green", NEW)
         browser = arrive(short, None)
         load(short, browser, "/log")

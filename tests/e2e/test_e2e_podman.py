@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import pytest
 import requests
-from stacks import NEW, OLD, eventually
+from stacks import NEW, OLD, eventually, unlabelled
 
 from demo.load import LoadProcess
-from demo.project import Project
+from demo.project import Project, name_of_its_own
 
 NEXT = "1.6.9"
 
 
+def comes_back(project):
+    """Whether the engine restarts green when it dies (threat 80): this podman has to be told at the start."""
+    (green,) = project.containers("frontend-green")
+    return (
+        project.engine_says("inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", green).strip()
+        != "no"
+    )
+
+
 @pytest.mark.podman
 def test_a_full_cycle_on_podman(tmp_path):
-    project = Project(tmp_path / "project", "bgtpodman", engine="podman", idle_timeout="5s")
-    project.remove()
+    project = Project(tmp_path / "project", name_of_its_own("bgtpodman"), engine="podman", idle_timeout="5s")
     project.create()
     try:
         project.bgctl("up")
@@ -27,6 +35,7 @@ def test_a_full_cycle_on_podman(tmp_path):
             project.bgctl("up-green", NEW)
             load.set_served({OLD, NEW})
             project.bgctl("route", "enable-green")
+            assert comes_back(project)
             project.bgctl("drain", "--auto", code=5)
             load.log_out(version=OLD)
             load.log_out(version=OLD, visitors=True)
@@ -40,6 +49,7 @@ def test_a_full_cycle_on_podman(tmp_path):
             project.bgctl("rollback")
             tally = load.stop()
         assert tally.clean, tally
+        assert unlabelled(project) == set()
         assert project.error_log() == []
         answer = requests.get(f"{project.url}/api/whoami", timeout=10)
         assert answer.json()["version"] == NEW

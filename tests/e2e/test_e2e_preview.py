@@ -46,7 +46,7 @@ def follow(site: Stack, url: str, browser: requests.Session | None = None) -> re
 
 
 def secret(site: Stack) -> str:
-    return (site.directory / "keys" / "pin.secret").read_text().strip()
+    return (site.directory / "keys" / "pin" / "pin.secret").read_text().strip()
 
 
 def forged(site: Stack, kid: str = "preview", key: str | None = None, **changes: object) -> str:

@@ -10,14 +10,14 @@ from rich.console import Console
 from stacks import Stack, running
 
 from demo.load import LoadProcess
-from demo.story import FIRST, IDLE, NEW, NEXT, OLD, RATE, Story
+from demo.story import FIRST, IDLE, NEW, NEXT, OLD, PIN_IDLE, RATE, Story
 
 pytestmark = pytest.mark.timeout(900)  # minutes of load; a slow machine may take its time
 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    with running(tmp_path / "project", idle_timeout=IDLE, migrate=FIRST) as one:
+    with running(tmp_path / "project", idle_timeout=IDLE, pin_idle=f"{PIN_IDLE}s", migrate=FIRST) as one:
         yield one
 
 
@@ -27,6 +27,7 @@ def test_two_releases_and_a_rollback_that_nobody_notices(stack):
         tally = Story(stack, load, Console(force_terminal=False)).tell()
     assert (tally.failed, tally.flipped, tally.websockets_cut, tally.doubled_posts) == (0, 0, 0, 0), tally
     assert tally.clean
+    assert (tally.kept, tally.regulars) == (60, 60)
     assert tally.migrated > 0
     assert tally.views_to_migrate == 1, "the first page that somebody loads is the new version's"
     assert tally.requests >= 20_000

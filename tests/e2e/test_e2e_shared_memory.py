@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from workbench import Workbench, workbench
+
+from session_api.middleware import LARGER
 
 ROW = "seen.put({key = seen.key(%r, %r), version = %r, seen = %f, exp = 99, user = %r}, 60, 10)"
 
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    with workbench(tmp_path_factory.mktemp("nginx"), seen="1m", outbox="16m") as bench:
+    with workbench(tmp_path_factory.mktemp("nginx"), seen="1m", outbox="16m", visitors="8m") as bench:
         yield bench
 
 
 @pytest.fixture(autouse=True)
 def _empty(nginx):
-    names = "{'bg_seen', 'bg_outbox', 'bg_pages', 'bg_feed'}"
+    names = "{'bg_seen', 'bg_visitors', 'bg_outbox', 'bg_outbox_visitors', 'bg_pages', 'bg_feed'}"
     nginx.run(f"for _, name in ipairs({names}) do ngx.shared[name]:flush_all() end")
 
 
@@ -96,6 +103,78 @@ def test_58_an_outbox_without_memory_keeps_the_newest(tmp_path: Path):
         assert small.run(dropped) == [5000 - length]
 
 
+@pytest.mark.parametrize("die", ["'queue'", "'later'"])
+def test_51_what_a_worker_left_behind_when_it_died_holds_nothing_up(nginx, die):
+    """It had taken a key, and was killed before it took away the mark that says that the key waits."""
+    add = "outbox.add('s a')" if die == "'queue'" else "outbox.add_later('s a')"
+    again = f"{add} outbox.promote() return outbox.take(9)"
+    assert outbox(
+        nginx, f"{add} ngx.shared.bg_outbox:lpop({die}) outbox.promote() outbox.take(9) {again}"
+    ) == [["s a"]]
+
+
+@pytest.mark.parametrize("key", ["s a", "v a", "gone a"])
+@pytest.mark.parametrize("add", ["add", "add_later"])
+def test_nothing_is_marked_for_ever(nginx, key, add):
+    dictionary = "bg_outbox" if key == "s a" else "bg_outbox_visitors"
+    code = f"""
+        outbox.{add}('{key}')
+        local lives = {{}}
+        for _, name in ipairs(ngx.shared.{dictionary}:get_keys(0)) do
+            if name:find('{key}', 1, true) then
+                lives[#lives + 1] = ngx.shared.{dictionary}:ttl(name) > 0
+            end
+        end
+        outbox.promote() outbox.take(9)
+        for _, name in ipairs(ngx.shared.{dictionary}:get_keys(0)) do
+            lives[#lives + 1] = name:find('{key}', 1, true) == nil
+        end
+        return lives
+    """
+    (lives,) = outbox(nginx, code)
+    assert lives and all(lives)
+
+
+def test_sessions_are_told_before_visitors(nginx):
+    code = (
+        "for _, key in ipairs({'v a', 's a', 'gone b', 's b'}) do outbox.add(key) end return outbox.take(3)"
+    )
+    assert outbox(nginx, f"{code}, outbox.take(3)") == [["s a", "s b", "v a"], ["gone b"]]
+
+
+def test_a_flood_of_visitors_pushes_out_no_session(nginx):
+    flood = """
+        seen.begin(5)
+        for number = 1, 20 do
+            local key = seen.key('s' .. number, 'u')
+            seen.put({key = key, version = '1.6.7', seen = 6, exp = 9, user = 'u'}, 600, 10)
+            outbox.add(key)
+        end
+        for number = 1, 25000 do outbox.add('v ' .. number) outbox.add_later('v later' .. number) end
+        local whole = outbox.whole_for(outbox.SESSION) > 1000
+        return outbox.length(outbox.SESSION), outbox.length(outbox.VISITOR), whole,
+            outbox.whole_for(outbox.VISITOR), #outbox.take(20), outbox.length(outbox.SESSION)
+    """
+    assert seen(nginx, f"local outbox = require('bg.outbox') {flood}") == [20, 20000, True, 0, 20, 0]
+
+
+def test_58_visitors_have_memory_of_their_own(tmp_path: Path):
+    with workbench(tmp_path, seen="64k", outbox="64k", visitors="64k") as small:
+        flood = """
+            local activity, outbox = require('bg.activity'), require('bg.outbox')
+            ngx.shared.bg_feed:flush_all()
+            local given = {held_every = 10, active_window = 600, proxy_key_file = '/nowhere'}
+            activity.init(given) require('bg.report').init(given)
+            activity.note(seen.key('s', 'u'), 'u', ngx.now() + 60, '1.6.7')
+            activity.tick()
+            for number = 1, 5000 do activity.note(seen.key('v' .. number), nil, ngx.now() + 60, '1.6.7') end
+            activity.tick()
+            return seen.get('s s') ~= nil, seen.since() <= ngx.now(), outbox.length(outbox.SESSION),
+                outbox.whole_for(outbox.SESSION) > 600, outbox.whole_for(outbox.VISITOR)
+        """
+        assert seen(small, flood) == [True, True, 1, True, 0]
+
+
 def test_a_session_is_remembered_as_it_was_last(nginx):
     seen(nginx, ROW % ("a", "Ada L.", "1.6.7", 10.5, "Ada L."))
     seen(nginx, ROW % ("a", "Ada L.", "1.6.8", 11.25, "Ada L."))
@@ -123,7 +202,7 @@ def test_a_visitor_and_a_session_of_one_id_are_two(nginx):
 
 def test_a_visitor_who_has_logged_in_is_not_noted_again_by_another_worker(nginx):
     put = "seen.put({key = seen.key('a'), version = '1.6.7', seen = 1, exp = 9}, 60, 10)"
-    assert seen(nginx, f"{put} seen.drop(seen.key('a')) return {put}") == [None, False]
+    assert seen(nginx, f"{put} seen.drop(seen.key('a'), ngx.now()) return {put}") == [None, False]
     assert seen(nginx, "return seen.get(seen.key('a')) == nil") == [True]
 
 
@@ -132,9 +211,9 @@ def test_a_clock_that_was_set_back_freezes_nothing(nginx):
     seen(nginx, put % ("1.6.7", 3600))
     seen(nginx, put % ("1.6.8", 0))
     assert seen(nginx, "return seen.get(seen.key('a')).version") == ["1.6.8"]
-    lost = "local feed = ngx.shared.bg_feed feed:set('lost_at', ngx.now() + 3600) return outbox.whole_for()"
-    assert outbox(nginx, lost) == [0]
-    assert outbox(nginx, "return ngx.shared.bg_feed:get('lost_at') <= ngx.now()") == [True]
+    lost = "local feed = ngx.shared.bg_feed feed:set('lost_at session', ngx.now() + 3600)"
+    assert outbox(nginx, f"{lost} return outbox.whole_for('session')") == [0]
+    assert outbox(nginx, "return ngx.shared.bg_feed:get('lost_at session') <= ngx.now()") == [True]
 
 
 def test_58_who_is_forgotten_for_lack_of_memory_moves_what_is_known_since(tmp_path: Path):
@@ -172,24 +251,142 @@ def test_the_key_of_an_old_page_fits_into_a_report(nginx):
     assert [len(nginx.run(page_key % length)[0]) <= 130 for length in (122, 123, 128)] == [True] * 3
 
 
+class Listener:
+    """Takes reports as the session API does: none that is larger than `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        listener = self
+        self.reports: list[dict[str, Any]] = []
+        self.sizes: list[int] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                size = int(self.headers["Content-Length"])
+                body = self.rfile.read(size)
+                listener.sizes.append(size)
+                if size <= limit:
+                    listener.reports.append(json.loads(body))
+                self.send_response(200 if size <= limit else 413)
+                self.end_headers()
+                self.wfile.write(b'{"epoch":"e"}' if size <= limit else b"{}")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def told(self) -> list[str]:
+        return [row[0] for report in self.reports for row in report["sessions"]]
+
+
+@contextmanager
+def listening(nginx: Workbench, folder: Path, limit: int = 1 << 20) -> Iterator[Listener]:
+    """The reports of this nginx, in the order in which they come."""
+    (folder / "proxy.key").write_text("k" * 40)
+    (folder / "proxy.key").chmod(0o644)
+    listener = Listener(limit)
+    address = f"127.0.0.1:{listener.server.server_address[1]}"
+    begin = f"""
+        local given = {{proxy_name = 'w', control = '{address}', api = '{address}', active_window = 600,
+            held_every = 10, proxy_key_file = '/etc/bgctl/proxy.key'}}
+        ngx.shared.bg_feed:set('epoch', 'e')
+        require('bg.report').init(given, function() return {{}} end)
+        require('bg.activity').init(given)
+    """
+    try:
+        nginx.run(begin)
+        yield listener
+    finally:
+        listener.server.shutdown()
+        listener.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def reporting(folder: Path) -> Iterator[Workbench]:
+    with workbench(folder, seen="8m", outbox="8m", visitors="8m") as bench:
+        yield bench
+
+
+NOTE = """
+    local activity, seen = require('bg.activity'), require('bg.seen')
+    for number = 1, %d do
+        local user = %s
+        activity.note(seen.key(%s .. number, user), user, ngx.now() + 600, '1.6.7')
+    end
+    activity.tick()
+    return require('bg.report').status()
+"""
+
+
+def test_a_report_is_never_larger_than_the_session_api_takes(reporting, folder):
+    """Names of a thousand sessions with all the bytes that they may have, each of them escaped."""
+    most = LARGER["/_bgctl/activity"]
+    with listening(reporting, folder, most) as listener:
+        (status,) = reporting.run(NOTE % (1000, "('\\1'):rep(128)", "('\\\\'):rep(120)"))
+        assert (status["queued"], status["delivered"], status["dropped"]) == (0, 0, 0)
+        assert len(set(listener.told)) == len(listener.told) == 1000
+        assert len(listener.sizes) > 1 and max(listener.sizes) <= most
+        assert [report["complete"] for report in listener.reports] == [False] * (len(listener.sizes) - 1) + [
+            True
+        ]
+
+
+def test_a_report_that_is_refused_as_too_large_is_split(reporting, folder):
+    with listening(reporting, folder, limit=3000) as listener:
+        (status,) = reporting.run(NOTE % (200, "'u'", "'split'"))
+        assert (status["queued"], status["dropped"]) == (0, 0)
+        assert sorted(listener.told) == sorted(f"split{number}" for number in range(1, 201))
+        assert len(listener.sizes) < 100
+
+
+def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(reporting, folder):
+    note = "activity.note(seen.key('p'), nil, ngx.now() + 600, '1.6.7')"
+    modules = "local activity, seen = require('bg.activity'), require('bg.seen') ngx.sleep(0.005) "
+    with listening(reporting, folder) as listener:
+        reporting.run(f"{modules} package.loaded.held = {note} activity.tick() return 1")
+        assert listener.told == ["p"]
+        # It logs in, while a request of before is still open here, and was noted by another worker.
+        reporting.run(
+            f"{modules} activity.gone('p') activity.ended(require('held')) activity.tick() return 1"
+        )
+        reporting.run(f"{modules} activity.ended(require('held')) activity.tick() return 1")
+        assert listener.told == ["p"]
+        assert [sid for report in listener.reports for sid, _ in report["gone"]] == ["p"]
+        reporting.run(f"{modules} {note} activity.tick() return 1")
+        assert listener.told == ["p", "p"]
+        # Both at once: it is not told that nobody is under that name any more.
+        reporting.run(f"{modules} activity.gone('p') ngx.sleep(0.005) {note} activity.tick() return 1")
+        assert listener.told == ["p", "p", "p"]
+        assert [sid for report in listener.reports for sid, _ in report["gone"]] == ["p"]
+
+
 def pages(nginx, code):
     return nginx.run(f"local pages = require('bg.pages') {code}")
 
 
 def test_a_page_keeps_the_version_that_it_came_from_last(nginx):
-    pages(nginx, "pages.note('a', '/', '1.6.7') pages.note('b', '/', '1.6.8')")
+    pages(nginx, "pages.begin(true, 60) pages.note('a', '/', '1.6.7') pages.note('b', '/', '1.6.8')")
     asked = "return pages.version('a', '/'), pages.version('b', '/'), pages.version('a', '/log') == nil"
     assert pages(nginx, asked) == ["1.6.7", "1.6.8", True]
     assert pages(nginx, "pages.note('a', '/', '1.6.8') return pages.version('a', '/')") == ["1.6.8"]
 
 
 def test_a_list_of_pages_is_known_until_there_is_a_gap(nginx):
-    (name,) = pages(nginx, "pages.begin(true) return pages.name('sid')")
+    (name,) = pages(nginx, "pages.begin(true, 60) return pages.name('sid')")
     assert pages(nginx, "return pages.name('sid'), pages.name('other')")[0] == name
-    assert pages(nginx, f"pages.begin(true) return pages.knows('{name}')") == [True], "a reload leaves no gap"
+    assert pages(nginx, f"pages.begin(true, 60) return pages.knows('{name}')") == [True], (
+        "a reload leaves no gap"
+    )
     assert pages(nginx, "return pages.knows(nil), pages.knows('')") == [False, False]
     assert pages(nginx, f"pages.begin(false) return pages.knows('{name}')") == [False]
-    assert pages(nginx, f"pages.begin(true) return pages.knows('{name}')") == [False], (
+    assert pages(nginx, f"pages.begin(true, 60) return pages.knows('{name}')") == [False], (
         "nothing was noted meanwhile"
     )
     assert pages(nginx, "pages.begin(false) return pages.name('sid') == nil, pages.knows(nil)") == [

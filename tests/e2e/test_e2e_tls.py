@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import http2
 import http3
 import pytest
 import requests
@@ -116,6 +117,32 @@ def test_http3_with_its_host_and_its_session(edge):
     assert raw_headers(edge, "/")[-1] == ("alt-svc", f'h3=":{edge.ports.tls}"; ma=86400')
 
 
+UPGRADE = {
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+}
+
+
+def open_requests(stack: Stack) -> tuple[int, int]:
+    slots = stack.proxy_status()["slots"].values()
+    return sum(slot["open"] for slot in slots), sum(slot["websockets"] for slot in slots)
+
+
+def test_23_an_upgrade_is_http_1_1s_alone(edge):
+    """Not passed on in HTTP/2 and HTTP/3 (RFC 9113, 8.2.2; RFC 9114, 4.2); no drain waits for it."""
+
+    async def ask() -> int:
+        async with http3.connection(edge.ports.tls, edge.ca) as client:
+            return (await client.ask("GET", "/ws", edge.ports.tls, **UPGRADE))[0]
+
+    with http2.Connection(edge.ports.tls, edge.ca) as client:
+        client.ask("GET", "/ws", **UPGRADE)
+        assert client.status() == 400, "the app's word: no WebSocket"
+        assert asyncio.run(ask()) == 400
+        eventually(lambda: open_requests(edge) == (0, 0), "nothing counts as a WebSocket")
+
+
 @pytest.mark.parametrize("address", ["/", "/login?next=/log", "/.well-known/other"])
 def test_plain_http_says_where_the_site_is(edge, address):
     answer = requests.post(f"{edge.plain_url}{address}", allow_redirects=False, timeout=10)
@@ -136,7 +163,7 @@ def test_a_challenge_is_served_by_plain_http(edge):
         assert answer.status_code in (308, 400, 403, 404), missing
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/internal/activity", "/api/auth/session", "/api/events"])
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/_bgctl/activity", "/api/auth/session", "/api/events"])
 def test_headers_are_there_once_whoever_answers(edge, path):
     found = raw_headers(edge, path, "--max-time", "2") if path != "/api/events" else stream_headers(edge)
     for name, value in OURS.items():
@@ -324,15 +351,18 @@ def test_a_bad_certificate_changes_nothing(edge):
 
 
 def test_a_configuration_that_nginx_refuses_changes_nothing(edge):
-    path = edge.directory / "bgctl.toml"
+    path, settings = edge.directory / "bgctl.toml", edge.directory / "proxy" / "settings.json"
     good, files = path.read_text(), proxy_files(edge)
     try:
-        path.write_text(good.replace('routes = ["/"]', 'routes = ["/", "^~ /"]'))
+        path.write_text(good.replace('routes = ["/"]', 'routes = ["/", "/more/"]'))
+        settings.write_text("{")  # bgctl refuses what it can know; this is read by nginx alone
         said = edge.bgctl("reload", code=3).stderr
-        assert "duplicate location" in said
+        assert "the proxy refuses the new configuration" in said
+        assert "settings.json: not a JSON object" in said
+        assert proxy_files(edge) == {**files, "settings.json": b"{"}
     finally:
         path.write_text(good)
-    assert proxy_files(edge) == files
+        settings.write_bytes(files["settings.json"])
     assert edge.version_of(edge.visitor()) == OLD
 
 

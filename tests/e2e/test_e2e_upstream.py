@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,8 +30,8 @@ class App(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(200)
-        if self.path == "/large-headers":
-            self.send_header("Content-Security-Policy", "x" * 12_000)
+        if self.path.startswith("/headers/"):
+            self.send_header("Content-Security-Policy", "x" * int(self.path.removeprefix("/headers/")))
         if self.path.startswith("/drip"):
             self.drip()
             return
@@ -111,9 +112,101 @@ def test_21_the_app_sees_what_the_proxy_says(proxied, app):
     assert "forwarded" not in headers
 
 
-def test_an_answer_with_large_headers_comes_through(proxied, app):
-    answer = requests.get(f"{proxied.url}/large-headers", timeout=10)
-    assert (answer.status_code, len(answer.headers["Content-Security-Policy"])) == (200, 12_000)
+@pytest.mark.parametrize("size", [12_000, 20_000, 32_000])
+def test_86_an_answer_with_large_headers_comes_through(proxied, app, size):
+    answer = requests.get(f"{proxied.url}/headers/{size}", timeout=10)
+    assert (answer.status_code, len(answer.headers["Content-Security-Policy"])) == (200, size)
+
+
+@pytest.mark.parametrize(("method", "done"), [("GET", False), ("POST", True)])
+def test_86_an_answer_whose_headers_are_too_large_says_so(proxied, app, method, done):
+    proxied.expected.append("upstream sent too big header")
+    answer = requests.request(method, f"{proxied.url}/headers/40000", timeout=10)
+    assert answer.status_code == 502
+    assert "the headers of its answer are too large" in answer.json()["detail"]
+    assert ("may have been done" in answer.json()["detail"]) is done
+    assert "Retry-After" not in answer.headers
+    assert reached(app) == [f"{method} /headers/40000"]
+    page = requests.request(
+        method, f"{proxied.url}/headers/40000", headers={"Accept": "text/html"}, timeout=10
+    )
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "the headers of its answer are too large" in page.text
+
+
+def test_86_cookies_of_more_than_16_kb_come_through(proxied, app):
+    assert requests.get(f"{proxied.url}/", headers={"Cookie": "a=" + "x" * 30_000}, timeout=10).text == "ok"
+    assert len(app[0][1]["Cookie"]) == 30_002
+    answer = requests.get(
+        f"{proxied.url}/api/auth/session", headers={"Cookie": "a=" + "x" * 30_000}, timeout=10
+    )
+    assert answer.status_code == 401, "the session API has room for them, too"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+def test_86_cookies_for_which_there_is_no_room_are_named(proxied, app, accept):
+    headers = {"Cookie": "a=" + "x" * 33_000, "Accept": accept}
+    answer = requests.get(f"{proxied.url}/", headers=headers, timeout=10)
+    assert answer.status_code == 431
+    assert "headers of the request are too large" in answer.text
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert reached(app) == []
+
+
+def raw(stack, request):
+    """The answer to a request as bytes, on a connection of its own."""
+    with socket.create_connection(("127.0.0.1", stack.ports.proxy), timeout=10) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize(
+    ("line", "host"),
+    [
+        ("GET /x HTTP/1.0", None),
+        ("GET http://shop.example/x HTTP/1.0", "shop.example"),
+        ("GET http://127.0.0.1/x HTTP/1.0", "127.0.0.1"),
+    ],
+)
+def test_100_a_request_without_host_has_one_for_the_app(proxied, app, line, host):
+    assert raw(proxied, f"{line}\r\n\r\n".encode()).endswith(b"\r\n\r\nok")
+    assert [(request, headers["Host"]) for request, headers in app] == [
+        ("GET /x", host or f"127.0.0.1:{proxied.ports.proxy}")
+    ]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/_bgctl/activity", "/_bgctl/", "//_bgctl/activity", "/%5fbgctl/activity", "/_bgctl%2Factivity"),
+        *("/x/../_bgctl/activity", "/x/%2e%2e/_bgctl/activity", "/api/auth/..%2f..%2f_bgctl/activity"),
+        *("/_bgctl/./activity", "/_bgctl/x/../activity", "/api/deployment/../../_bgctl//activity"),
+        *("/_bgctl/activity?x", "/_bgctl/activity#x", "/_bgctl/preview/", "http://x/_bgctl/activity"),
+    ],
+)
+def test_100_nothing_of_ours_is_reached_in_any_form(proxied, app, path, version):
+    host = "Host: x\r\nConnection: close\r\n" if version == "1.1" else ""
+    answer = raw(proxied, f"POST {path} HTTP/{version}\r\n{host}Content-Length: 0\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"problem+json" not in answer, "the session API has not been asked"
+    assert reached(app) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "arrives"),
+    [
+        *((path, path) for path in ("/internal/", "/internal/activity", "/internal", "/_BGCTL/activity")),
+        *((path, path) for path in ("/_bgctl", "/%69nternal/x", "/a%2Fb", "/x/../y", "/x?/_bgctl/")),
+        ("http://x/internal/x?y", "/internal/x?y"),
+        ("http://x", "/"),
+    ],
+)
+def test_100_the_apps_own_paths_are_the_apps(proxied, app, path, arrives):
+    assert raw(proxied, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()).endswith(
+        b"ok"
+    )
+    assert reached(app) == [f"GET {arrives}"]
 
 
 def test_28_an_internal_redirect_is_not_followed_and_counts_nothing_twice(proxied, app):

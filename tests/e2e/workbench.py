@@ -12,6 +12,7 @@ import docker
 import requests
 from stacks import eventually
 
+from demo.labels import labels
 from demo.project import IMAGES, Ports
 
 IMAGE = f"localhost/{IMAGES}/proxy:dev"
@@ -33,7 +34,9 @@ http {
     lua_shared_dict bg_metrics 64k;
     lua_shared_dict bg_figures 256k;
     lua_shared_dict bg_seen %(seen)s;
+    lua_shared_dict bg_visitors %(visitors)s;
     lua_shared_dict bg_outbox %(outbox)s;
+    lua_shared_dict bg_outbox_visitors %(visitors)s;
     lua_shared_dict bg_pages 64k;
     lua_shared_dict bg_clients 64k;
     lua_shared_dict bg_feed 64k;
@@ -71,14 +74,18 @@ class Workbench:
 
 
 @contextmanager
-def workbench(folder: Path, seen: str = "64k", outbox: str = "64k") -> Iterator[Workbench]:
+def workbench(
+    folder: Path, seen: str = "64k", outbox: str = "64k", visitors: str = "64k"
+) -> Iterator[Workbench]:
     """A nginx with shared dictionaries of these sizes."""
     port = Ports.free().proxy
     folder.chmod(0o755)
-    (folder / "nginx.conf").write_text(CONFIGURATION % {"port": port, "seen": seen, "outbox": outbox})
+    sizes = {"seen": seen, "outbox": outbox, "visitors": visitors}
+    (folder / "nginx.conf").write_text(CONFIGURATION % {"port": port, **sizes})
     container = docker.from_env().containers.run(
         IMAGE,
         detach=True,
+        labels=labels(),
         network_mode="host",
         read_only=True,
         tmpfs={"/tmp": "mode=1777"},

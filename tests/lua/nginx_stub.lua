@@ -25,6 +25,12 @@ local function dict()
         table.insert(kept[key], value)
         return #kept[key]
     end
+    function self.lpush(_, key, value)
+        kept[key] = kept[key] or {}
+        table.insert(kept[key], 1, value)
+        return #kept[key]
+    end
+    function self.lpop(_, key) return kept[key] and table.remove(kept[key], 1) end
     self.safe_set, self.kept = self.set, kept
     return self
 end
@@ -50,6 +56,6 @@ ngx = { -- luacheck: globals ngx
     now = function() return now[1] end, time = function() return now[1] end,
     log = function() end, md5 = hex, md5_bin = function(text) return text end,
     worker = { exiting = function() return false end, pid = function() return 1 end, id = function() return 1 end },
-    timer = {}, socket = {},
+    timer = {}, socket = {}, thread = {},
 }
 return function(seconds) now[1] = seconds end

@@ -49,6 +49,7 @@ class Proxy:
             **{
                 "issuer": "bgctl",
                 "leeway": 60,
+                "token_longest": 604800,
                 "secure_cookies": False,
                 "pin_idle": 1800,
                 "keeps_pages": True,
@@ -72,7 +73,7 @@ class Proxy:
         }
         self.settings = self.lua.table(self.given)
         self.router[b"init"](self.settings)
-        self.lua.module("pages")[b"begin"](True)
+        self.lua.module("pages")[b"begin"](True, 604800)
         self.lua.module("activity")[b"init"](self.settings)
         epoch = plain(self.lua.module("pages")[b"name"](b"s"))
         self.pages = epoch
@@ -182,7 +183,7 @@ RULES = [
 ]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.data(), st.sampled_from(sorted(STATES)), st.sampled_from(["never", "idle", "navigation"]))
 def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     phase, blue, green = STATES[name]
@@ -257,9 +258,12 @@ def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
         ("/api//auth/./x", "session-api"),
         ("/x/../api/auth/", "session-api"),
         ("/%61pi/auth/x", "session-api"),
-        ("/internal/activity", None),
+        ("/internal/activity", "frontend"),
+        ("/_bgctl/activity", None),
         ("/_bgctl/preview?token=x", None),
-        ("/_bgctl/other", "frontend"),
+        ("/_bgctl/other", None),
+        ("/_bgctl", "frontend"),
+        ("//_bgctl/./x", None),
     ],
 )
 def test_the_service_of_a_path(proxy, path, service):
@@ -276,3 +280,21 @@ def test_an_expired_token_says_when(proxy):
     said = plain(proxy.explain[b"of"](proxy.asked({"authorization": f"Bearer {old}"}), NOW))
     (row,) = [row for row in said["rules"].values() if row["rule"] == "bearer"]
     assert (row["outcome"], row["why"]) == ("rejected", "expired at 2027-01-15T07:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("exp", "why"),
+    [
+        (NOW + 604861, "good until 2027-01-22T08:01:01Z, longer than [tokens] longest allows"),
+        ((NOW + 600) * 1000, "its exp is in milliseconds, it seems; exp counts seconds"),
+    ],
+)
+def test_a_token_that_lasts_for_too_long_says_so(proxy, exp, why):
+    phase, blue, green = STATES["draining"]
+    proxy.configure(
+        {"schema": 1, "generation": 1, "phase": phase, "slots": {"blue": blue, "green": green}}, "never"
+    )
+    long = token("k", "bgctl", sid="s", deploymentVersion="1.6.7", iat=NOW, exp=exp)
+    said = plain(proxy.explain[b"of"](proxy.asked({"cookie": f"bg_session={long}"}), NOW))
+    (row,) = [row for row in said["rules"].values() if row["rule"] == "cookie"]
+    assert (row["outcome"], row["reason"], row["why"]) == ("rejected", "too_long", why)

@@ -6,13 +6,14 @@ import json
 
 import pytest
 from api_support import ALGORITHMS, NOW, Forge, HandClock, claims
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from luajit import plain
 
 from session_api import keyring
 from session_api.tokens import TokenError, Tokens
 
+LIFE = 604800  # seconds, the longest life of a token
 VALUES = [
     *("null", "true", "false", "0", "-1", "1", "-0", "01", "1.", "1,", " 1 ", "\x0b1", "1E2", "1e-2", "0x10"),
     *(
@@ -32,6 +33,25 @@ VALUES = [
 ]
 NAMES = ["exp", "iat", "nbf", "iss", "deploymentVersion", "sid", "sub", "userId", "email", "other"]
 NAMES += ["alg", "kid", "crit", "enc", "b64", "typ"]
+# JSON numbers: of every size, such as Python and LuaJIT might read differently, and those near a verdict.
+NUMBERS = (
+    st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,8})?", fullmatch=True)
+    | st.builds(
+        "{}{}e{}{}".format,
+        st.sampled_from(["", "-"]),
+        st.sampled_from(["0", "0.0", "1", "0.1", "18", "1.8", "9" * 400, "0." + "0" * 900 + "1"]),
+        st.sampled_from(["", "+", "-"]),
+        st.sampled_from(
+            ["0", "5", "9", "09", "0009", "00009", "308", "309", "900", "9999", "10000", "1048575"]
+        )
+        | st.sampled_from(["1048576", "2147483648", "4294967305", "18446744073709551625", "9" * 100]),
+    )
+    | st.builds(lambda at: str(NOW + at), st.integers(-2 * LIFE, 2 * LIFE))
+    | st.builds(lambda at: f"{NOW + at}.{'0' * 40}1", st.integers(-61, 61))
+    | st.sampled_from(
+        ["-0", "-0.0", "-0e5", "1" + "0" * 5000, "1800000000000", "1800000000e3", "1e5", "1E+05"]
+    )
+)
 SPLICES = ["", "A", "=", ".", "_", "é", " ", ".."]
 changes = st.lists(st.tuples(st.sampled_from(NAMES), st.none() | st.sampled_from(VALUES)), max_size=3)
 
@@ -45,8 +65,8 @@ def both(lua, tmp_path_factory):
         keyring.rotate(directory, algorithm, now=NOW - 2000)
     index = (directory / "verify" / "keyring.json").read_bytes()
     keys = lua.module("keyring")[b"load"](str(directory / "verify").encode(), index)
-    tokens = Tokens(keyring.Keyring(directory), HandClock(), "bgctl", 60)
-    rules = lua.table({"issuer": "bgctl", "leeway": 60})
+    tokens = Tokens(keyring.Keyring(directory), HandClock(), "bgctl", 60, LIFE)
+    rules = lua.table({"issuer": "bgctl", "leeway": 60, "longest": LIFE})
 
     def proxy(token):
         said = lua.module("token")[b"verify"](token.encode("latin-1", "replace"), keys, rules, NOW)
@@ -101,3 +121,52 @@ def test_one_verdict_on_every_spelling(both, algorithm, at, put):
     at %= len(token)
     token = token[:at] + put + token[at + 1 :]
     assert proxy(token) == api(token)
+
+
+@settings(max_examples=1500)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["exp", "iat", "nbf", "other", "sid"]), NUMBERS), min_size=1, max_size=3
+    )
+)
+@example([("other", "1e1048576")])
+@example([("other", "1e-1048576")])
+@example([("exp", "1e00000000001048576")])
+def test_15_one_verdict_on_every_number(both, body):
+    forge, proxy, api = both
+    token = forge.token({}, spell(claims(), body))
+    assert proxy(token) == api(token)
+
+
+@pytest.mark.parametrize("exponent", ["1048576", "-1048576", "+99999", "00001"])
+def test_15_an_exponent_of_five_digits_is_no_number_of_ours(both, exponent):
+    forge, proxy, api = both
+    token = forge.token({}, spell(claims(), [("other", f"1e{exponent}")]))
+    assert proxy(token) == api(token) == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({"exp": NOW * 1000}, "too_long"),  # milliseconds
+        ({"iat": NOW * 1000, "exp": (NOW + 600) * 1000}, "not_yet"),
+        ({"exp": NOW + LIFE + 60}, None),
+        ({"exp": NOW + LIFE + 61}, "too_long"),
+        ({"iat": NOW - LIFE, "exp": NOW + 60}, None),
+        ({"iat": NOW - LIFE, "exp": NOW + 61}, "too_long"),  # it was so from the start
+        ({"iat": NOW + 60, "exp": NOW + LIFE + 61}, "too_long"),
+        ({"exp": 2**53 - 1, "deploymentVersion": "-"}, "too_long"),
+    ],
+)
+def test_a_token_that_lasts_for_too_long_is_refused_by_both(both, change, verdict):
+    forge, proxy, api = both
+    token = forge.token({}, claims(**change))
+    assert proxy(token) == api(token) == (verdict or ("1.6.7", claims()["sid"]))
+
+
+def test_a_token_without_iat_lasts_from_now_on(both):
+    forge, proxy, api = both
+    members = {name: value for name, value in claims(exp=NOW + LIFE + 60).items() if name != "iat"}
+    assert proxy(forge.token({}, members)) == api(forge.token({}, members)) == ("1.6.7", claims()["sid"])
+    late = forge.token({}, members | {"exp": NOW + LIFE + 61})
+    assert proxy(late) == api(late) == "too_long"

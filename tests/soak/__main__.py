@@ -10,7 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from demo.project import Project
+from demo.project import Project, name_of_its_own
+from demo.story import PIN_IDLE
 
 from .promises import promises
 from .runs import NEW, SHARES, WITHDRAWALS, Outcome, switched
@@ -23,12 +24,16 @@ def main() -> int:
     console = Console(soft_wrap=True)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        project = Project(Path(folder) / "project", "bgctl-soak").create()
+        project = Project(
+            Path(folder) / "project", name_of_its_own("bgctl-soak"), pin_idle=f"{PIN_IDLE}s"
+        ).create()
         try:
             project.bgctl("up")
             project.bgctl("up-green", NEW)
             plan = ((SHARES, times - few), (WITHDRAWALS, few))
-            kept = [_report(switched(project, run, number), console) for run, number in plan]
+            kept = [
+                _report(switched(project, run, number, silence=PIN_IDLE + 1), console) for run, number in plan
+            ]
             log = project.error_log()
         finally:
             project.remove()

@@ -29,6 +29,11 @@ def promises(outcome: Outcome) -> list[Promise]:
         Promise("long polls, uploads, downloads", f"{tally.polls:,}, {tally.uploads:,}, {tally.downloads:,}"),
         none("failed", tally.failed),
         none("flipped", tally.flipped),
+        Promise(
+            "people who stayed all the time, and were kept",
+            f"{tally.kept} of {tally.regulars}",
+            tally.kept == tally.regulars > 0,
+        ),
         Promise("moved with green", f"{tally.moved:,}") if outcome.run.moves else none("moved", tally.moved),
         none("WebSockets cut", tally.websockets_cut),
         none("event streams cut", tally.streams_cut),

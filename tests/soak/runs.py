@@ -17,6 +17,7 @@ from toolkit.ui import UI
 
 OLD, NEW = "1.6.7", "1.6.8"
 RATE = 250.0  # requests a second; holders come on top
+REGULARS = 20  # of each kind, on either version
 PATIENCE = 60.0  # seconds until all have arrived
 
 Switch = tuple[str, int | None]
@@ -57,12 +58,20 @@ SHARES = Run(
         "download": 3,
     },
 )
-# Green comes and goes. Whose token names a version that comes back goes back to it, even from a page that is
-# just loading: nobody here logs in and loads assets.
+# Green comes and goes, and blue keeps whom it has got from it, whatever their tokens name.
 WITHDRAWALS = Run(
     "green comes and goes",
     (("enable-green", None), ("disable-green", None), ("canary", 50), ("disable-green", None)),
-    {"anonymous": 40, "websocket": 30, "events": 20, "poll": 6, "upload": 3, "download": 3},
+    {
+        "cookie": 20,
+        "bearer": 10,
+        "anonymous": 30,
+        "websocket": 30,
+        "events": 20,
+        "poll": 6,
+        "upload": 3,
+        "download": 3,
+    },
     turnover=0.05,
     moves=True,
 )
@@ -79,9 +88,13 @@ class Outcome:
     lost: list[str]
 
 
-def switched(project: Project, run: Run, times: int, rate: float = RATE) -> Outcome:
-    """Makes `times` switches on a project whose green is up, and leaves it as it was."""
+def switched(project: Project, run: Run, times: int, rate: float = RATE, silence: float = 0) -> Outcome:
+    """Makes `times` switches on a project whose green is up, and leaves it as it was.
+
+    `silence`: seconds for which the silent regulars are silent, at least; more than `pin_idle` outlasts pins.
+    """
     with LoadProcess(project.url, served={OLD}, rate=rate) as load:
+        load.keep(REGULARS, silence=silence)
         for kind, number in run.crowd.items():
             load.spawn(kind, number)
         _await_crowd(load, sum(run.crowd.values()))
@@ -89,8 +102,12 @@ def switched(project: Project, run: Run, times: int, rate: float = RATE) -> Outc
         took = []
         for number, (what, percent) in enumerate(_first(run.switches, times)):
             took.append(_switch(project, load, what, percent))
-            if number == 0 and not run.moves:
-                load.leave(NEW, run.turnover, come_back=True)
+            if number == 0:
+                load.keep(REGULARS, silence=silence)  # green's own, and blue's when that goes
+                if not run.moves:
+                    load.leave(NEW, run.turnover, come_back=True)
+        load.call_silent()
+        load.call_all()
         tally = load.stop()
     ledger = Ledger()
     ledger.read(f"http://127.0.0.1:{project.ports.blue}", "blue")
@@ -105,8 +122,7 @@ def _first(switches: Sequence[Switch], times: int) -> list[Switch]:
 
 def _switch(project: Project, load: LoadProcess, what: str, percent: int | None) -> float:
     """Milliseconds."""
-    if what == "disable-green":
-        load.set_served({OLD})  # before it is retired
+    load.set_served({OLD} if what == "disable-green" else {OLD, NEW})
     command = f"route {what}" if percent is None else f"route {what} {percent}"
     site = Site(project.directory, Quiet(), command)
     while True:
@@ -117,8 +133,7 @@ def _switch(project: Project, load: LoadProcess, what: str, percent: int | None)
             continue
         break
     took = (time.monotonic() - start) * 1000
-    if what != "disable-green":
-        load.set_served({OLD, NEW})  # not before: tokens may name it, and blue still serves them
+    load.settle()
     return took
 
 

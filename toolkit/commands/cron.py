@@ -10,30 +10,32 @@ import click
 from toolkit import options
 from toolkit.cli import App
 
-FORMS = ("crontab", "systemd", "service", "timer")
-
 
 @click.command("cron")
 @click.option("--crontab", "form", flag_value="crontab", help="The crontab line alone.")
-@click.option("--systemd", "form", flag_value="systemd", help="systemd's service and timer alone.")
+@click.option("--systemd", "form", flag_value="systemd", help="systemd's units alone.")
 @click.option("--service", "form", flag_value="service", help="The service alone, for a file of its own.")
 @click.option("--timer", "form", flag_value="timer", help="The timer alone, for a file of its own.")
+@click.option("--boot", "form", flag_value="boot", help="The service for boot alone, for a file of its own.")
 @options.json_option
 @click.pass_obj
 def command(app: App, form: str | None, as_json: bool) -> None:
-    """Print what runs `bgctl drain --auto` every minute.
+    """Print what runs `bgctl drain --auto` every minute, and `bgctl up` at boot.
 
     Nothing is installed. bgctl locks by itself: no flock is needed.
     """
     from toolkit import cron
 
     site = options.site(app, as_json)
-    argv = [str(own_path()), "--project", str(site.root), "drain", "--auto"]
+    me = [str(own_path()), "--project", str(site.root)]
+    argv, at_boot = [*me, "drain", "--auto"], [*me, "up"]
     name = site.config.project.name
     texts = {
         "crontab": cron.crontab(argv),
         "service": cron.service(argv, name),
         "timer": cron.timer(name),
+        "boot": cron.boot(at_boot, name, system=os.getuid() == 0),
+        "reboot": cron.at_boot(at_boot),
     }
     if as_json:
         site.ui.emit(texts)
@@ -50,9 +52,11 @@ def parts(texts: dict[str, str], name: str, everything: bool) -> list[str]:
     units = [
         f"# {folder}/bgctl-{name}.service\n{texts['service']}",
         f"# {folder}/bgctl-{name}.timer   (then: {start} enable --now bgctl-{name}.timer)\n{texts['timer']}",
+        f"# {folder}/bgctl-{name}-up.service   (then: {start} enable bgctl-{name}-up)\n{texts['boot']}",
     ]
+    lines = texts["crontab"] + texts["reboot"]
     return (
-        [f"# crontab -e: this line, or the two systemd units\n{texts['crontab']}", *units]
+        [f"# crontab -e: these two lines, or the three systemd units\n{lines}", *units]
         if everything
         else units
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from toolkit import options
+from toolkit import options, words
 from toolkit.cli import App
 from toolkit.errors import Failed
 from toolkit.site import Site
@@ -54,17 +54,23 @@ def init(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -> 
 @options.dry_run_option
 @click.pass_obj
 def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -> None:
-    """Sign with a new key; the old one is believed for 7 more days, and keys past that are removed."""
+    """Sign with a new key; the old one is believed for as long as its tokens last ([tokens] longest).
+
+    Keys past that are removed."""
     from session_api import keyring
 
     site = options.site(app)
+    longest = site.config.tokens.longest
     if dry_run:
         old = next(key for key in keyring.describe(site.keys_dir) if key.state == "signing")
         site.ui.say(f"would replace {old.kid} ({old.alg}) as the signing key; nothing changed")
         return
     with _writing(site, "keys rotate"):
-        key = keyring.rotate(site.keys_dir, alg, secret=_secret(secret_file), owner=site.owner)
-    site.ui.say(f"{key.kid} ({key.alg}) signs from now on; the one before is believed for 7 days")
+        key = keyring.rotate(
+            site.keys_dir, alg, secret=_secret(secret_file), owner=site.owner, keep=int(longest)
+        )
+    believed = words.span(longest)
+    site.ui.say(f"{key.kid} ({key.alg}) signs from now on; the one before is believed for {believed}")
 
 
 @command.command("list")

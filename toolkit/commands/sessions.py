@@ -80,6 +80,8 @@ def remarks(report: "Report", now: datetime, users: bool) -> Iterator[str]:
         yield "and more: -n lists them"
     if report.unknown:
         yield f"unknown: {report.unknown}"
+    elif report.unknown_visitors:
+        yield f"visitors are unknown: {report.unknown_visitors}"
     old = "unknown" if report.old_version_sessions is None else report.old_version_sessions
     yield f"new sessions get {report.current_version}; {old} sessions on other versions"
     if empty := words.forecast(report.forecast, now):

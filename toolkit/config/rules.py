@@ -11,6 +11,7 @@ from toolkit.config.tables import SLOTS, Canary, Config, Service
 from toolkit.values import Duration, is_rising
 
 Where = tuple[str, ...]
+SHORTEST_LIFE, LONGEST_LIFE = Duration(300), Duration(400 * 86400)  # of a token
 LONGEST = 60  # seconds: the last bound of the histogram (bg.figures)
 
 
@@ -25,19 +26,28 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("proxy", "control"), 'must be on a loopback address; write control = "127.0.0.1:9180"'
     if config.tokens.leeway > 300:
         yield ("tokens", "leeway"), 'is more than 5m; write leeway = "60s"'
+    if config.tokens.longest and not SHORTEST_LIFE <= config.tokens.longest <= LONGEST_LIFE:
+        yield ("tokens", "longest"), 'must be from 5m to 400d; write longest = "7d"'
     yield from _tls_problems(config)
     yield from _pin_problems(config)
     yield from _header_problems(config)
+    if not 4 << 10 <= config.proxy.header_size.bytes <= 64 << 10:
+        yield ("proxy", "header_size"), 'must be from 4k to 64k; write header_size = "32k"'
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
     yield from _durations_that_are_off(config)
     yield from _canary_problems(config.canary)
     for name, service in config.services.items():
         yield from _service_problems(name, service)
+    yield from _names_of_slots(config)
+    yield from _locations(config)
     yield from _duplicates(config)
 
 
-MAY_BE_OFF = {("drain", "deadline"), ("drain", "idle_timeout"), ("tls", "hsts"), ("canary", "max_p99")}
+MAY_BE_OFF = {
+    *(("drain", "deadline"), ("drain", "idle_timeout"), ("proxy", "pin_idle")),
+    *(("tls", "hsts"), ("canary", "max_p99")),
+}
 
 
 def _durations_that_are_off(config: Config) -> Iterator[tuple[Where, str]]:
@@ -129,6 +139,9 @@ def _header_problems(config: Config) -> Iterator[tuple[Where, str]]:
         seen.add(lower)
 
 
+OF_SERVICES = {each.name: each.default for each in msgspec.structs.fields(Service)}
+
+
 def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]]:
     here = ("services", name)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "proxy":
@@ -138,11 +151,47 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
         yield here, 'needs blue = "IP:port" and green = "IP:port", or one address = "IP:port"'
     if not service.slotted and slots != (None, None):
         yield here, "has address as well as blue or green; keep one address, or the two slots"
+    if not service.timeout:
+        yield (*here, "timeout"), 'cannot be off; write a duration such as "10s"'
+    for key in ("timeout", "connections"):
+        if service.slotted and getattr(service, key) != OF_SERVICES[key]:
+            yield (*here, key), "is for a service with one address; remove it"
     for route in service.routes:
         if re.match(r"(\S+ )?/_bgctl(/|$)", route):
             yield (*here, "routes"), f"{route!r} is the proxy's own; remove it"
-        if re.match(r"(\S+ )?/internal(/|$)", route):
-            yield (*here, "routes"), f"{route!r} would open /internal/ to the public; remove it"
+        if re.search(r"//|/\.\.?(/|$)", route):
+            yield (
+                (*here, "routes"),
+                f'{route!r} is no path that a request has; write it without "//", "." and ".."',
+            )
+
+
+def _names_of_slots(config: Config) -> Iterator[tuple[Where, str]]:
+    """A slot has a compose service, and upstreams of nginx, which are called after it."""
+    ways = ("blue", "green", "blue-alone", "green-alone", "blue-by-green", "green-by-blue")
+    taken = {f"{name}-{way}": name for name in config.slotted for way in ways}
+    for name in config.shared:
+        if name in taken:
+            free = name.replace("-", "")
+            yield ("services", name), f"is the name of a slot of {taken[name]}; write [services.{free}]"
+
+
+CHALLENGES = "/.well-known/acme-challenge/"
+
+
+def _locations(config: Config) -> Iterator[tuple[Where, str]]:
+    """What nginx takes for one location, though it is written in two ways."""
+    seen: dict[tuple[bool, str], str] = {}
+    if config.tls.acme_webroot and not (config.tls.on and config.tls.redirect):
+        seen[False, CHALLENGES] = "tls.acme_webroot"
+    for name, service in config.services.items():
+        for route in service.routes:
+            location = route.startswith("= "), route.rpartition(" ")[2]
+            where = ("services", name, "routes")
+            if location in seen:
+                other = seen[location]
+                yield where, f"{route!r} is already taken by {other}; each needs its own: remove one"
+            seen[location] = ".".join(where)
 
 
 def _duplicates(config: Config) -> Iterator[tuple[Where, str]]:
@@ -152,7 +201,6 @@ def _duplicates(config: Config) -> Iterator[tuple[Where, str]]:
     claims += [(("tls", "listen"), config.tls.listen)] if config.tls.on else []
     for name, service in config.services.items():
         claims += [(("services", name, key), getattr(service, key)) for key in (*SLOTS, "address")]
-        claims += [(("services", name, "routes"), route) for route in service.routes]
     for where, value in claims:
         if value is not None and value in seen:
             yield where, f"{value} is already taken by {seen[value]}; each needs its own"

@@ -26,7 +26,7 @@ class Engine(Text):
 
 class Route(Text):
     kind = 'a route: it must begin with "/", or with "= /" or "^~ /", and has no blanks or wildcards'
-    like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]*")
+    like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]{0,200}")
 
 
 class HealthPath(Text):
@@ -34,6 +34,7 @@ class HealthPath(Text):
     pattern = re.compile(r"/[!-~]*")
 
 
+PIN_IDLE = 30 * 60  # seconds, where nothing else says how long
 SLOTS = ("blue", "green")
 
 
@@ -58,6 +59,10 @@ class Path(Text):
 class Size(Text):
     kind, like, pattern = "a size", "100m", re.compile(r"[1-9][0-9]{0,8}[kmg]")
 
+    @property
+    def bytes(self) -> int:
+        return int(self[:-1]) << {"k": 10, "m": 20, "g": 30}[self[-1]]
+
 
 class Network(Text):
     """An address, or a network in CIDR form."""
@@ -80,8 +85,8 @@ class HeaderName(Text):
 class HeaderValue(Text):
     """What nginx takes between double quotes as it stands; empty: the header is not sent."""
 
-    kind, like = 'the value of a header, without ", $ or \\', "SAMEORIGIN"
-    pattern = re.compile(r"[ !#%-\[\]-~]*")
+    kind, like = 'the value of a header, without ", $ or \\, and of 4000 characters at most', "SAMEORIGIN"
+    pattern = re.compile(r"[ !#%-\[\]-~]{0,4000}")
 
 
 HEADERS = {
@@ -97,18 +102,23 @@ class Link(Text):
 
 
 class Proxy(Table, frozen=True):
-    """`listen` is plain HTTP: beside [tls], it redirects. `trusted`: whose X-Forwarded-For is believed."""
+    """`listen` is plain HTTP: beside [tls], it redirects. `trusted`: whose X-Forwarded-For is believed.
+
+    `pin_idle` as it is written; what holds is Config.pin_idle.
+    """
 
     listen: Address = Address("127.0.0.1:8080")
     control: Address = Address("127.0.0.1:9180")
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     secure_cookies: bool = True
-    pin_idle: Duration = Duration(30 * 60)
+    pin_idle: Duration = Duration(0)
     read_timeout: Duration = Duration(60)
     connect_timeout: Duration = Duration(2)
     upstream_keepalive: Duration = Duration(4)
     client_timeout: Duration = Duration(30)
     max_body: Size = Size("100m")
+    min_rate: Size = Size("32k")
+    header_size: Size = Size("32k")
     compress: bool = True
     access_log: bool = False
     trusted: tuple[Network, ...] = ()
@@ -137,6 +147,8 @@ class Tls(Table, frozen=True):
 
 
 class Tokens(Table, frozen=True):
+    """`longest` is the life of our own tokens, and the longest of anybody's."""
+
     issuer: Annotated[str, Meta(min_length=1, max_length=200)] = "bgctl"
     leeway: Duration = Duration(60)
     longest: Duration = Duration(7 * 86400)
@@ -169,7 +181,10 @@ class Pin(Table, frozen=True):
 
 
 class Service(Table, frozen=True):
-    """`blue` and `green` for a service with two slots, `address` for one that both versions share."""
+    """`blue` and `green` for a service with two slots, `address` for one that both versions share.
+
+    `timeout` and `connections` are of a shared one; a slotted one has [proxy] read_timeout.
+    """
 
     routes: Annotated[tuple[Route, ...], Meta(min_length=1)]
     health: HealthPath
@@ -177,6 +192,8 @@ class Service(Table, frozen=True):
     green: Address | None = None
     address: Address | None = None
     mirror: Annotated[int, Meta(ge=0, le=100)] = 0
+    timeout: Duration = Duration(10)
+    connections: Annotated[int, Meta(ge=1, le=2000)] = 250
 
     @property
     def slotted(self) -> bool:
@@ -278,6 +295,15 @@ class Config(Table, frozen=True):
         """Where the proxy listens, by setting."""
         found = {"proxy.listen": self.proxy.listen, "proxy.control": self.proxy.control}
         return found | ({"tls.listen": self.tls.listen} if self.tls.on else {})
+
+    @property
+    def pin_idle(self) -> Duration:
+        """How long a pin lasts without a request: who is counted is held, so not less than idle_timeout.
+
+        Without an idle_timeout, visitors count for as long as their pin lasts.
+        """
+        idle = self.sessions.idle_timeout
+        return Duration(max(self.proxy.pin_idle or idle or PIN_IDLE, idle))
 
     @property
     def slotted(self) -> dict[str, Service]:

@@ -3,18 +3,26 @@
 import time
 from pathlib import Path
 
-from toolkit import trouble
+from toolkit import slots, trouble
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
 from toolkit.release import promote
 from toolkit.release.remaining import Remaining, Terms, remaining
 from toolkit.site import Site
+from toolkit.state import State
 from toolkit.ui import HeldUI
 
+BRING_BACK = "bgctl up, or: bgctl rollback"
 NOTE = "auto.json"  # in state/: what is wrong, and since when
 
 
 class Unknown(NotYet):
     """Nobody knows whether it is empty."""
+
+
+class Down(NotYet):
+    """Green, which serves people, does not. Not for the history, which it would fill every minute."""
+
+    code = Refused.code
 
 
 def run(site: Site, terms: Terms) -> int:
@@ -37,7 +45,7 @@ def run(site: Site, terms: Terms) -> int:
 
 def act(site: Site, terms: Terms) -> None:
     """Raises NotYet while it is not empty."""
-    now = site.state()
+    now = revive(site, site.state())
     if now.phase == "draining":
         check(remaining(site, now, terms))
     elif now.phase != "promoting":
@@ -53,6 +61,32 @@ def act(site: Site, terms: Terms) -> None:
     except Refused:
         if site.state().phase in ("draining", "promoting"):
             raise  # otherwise another bgctl has taken it back this very moment
+
+
+def revive(site: Site, before: State) -> State:
+    """Starts a green that serves people and is gone, such as after a reboot. Returns the state.
+
+    Raises Down; also where it runs and does not answer, which a restart may not mend.
+    """
+    version = before.slots.green.version or ""
+    if not slots.has_sessions(before) or promote.taken_over_by(before):
+        return before
+    if slots.serves(site, "green", version):
+        slots.watch_over(site, before)
+        return before
+    problem = slots.fault(site, "green", version) or "it did not answer"
+    if not slots.dead(site, "green"):
+        raise Down("green is not healthy", problem, BRING_BACK)
+    with site.change("start green"):
+        if site.state() != before:
+            return site.state()  # another bgctl was first
+        try:
+            slots.start(site, "green", version)
+        except BgctlError as error:
+            raise Down("green is down", str(error), BRING_BACK, error.detail) from None
+        slots.watch_over(site, before)
+    site.ui.say_now(f"green was down ({problem}): it has been started again")
+    return before
 
 
 def check(left: Remaining) -> None:
@@ -73,7 +107,7 @@ def must_be_said(state_dir: Path, error: BgctlError, watched: bool) -> bool:
         return trouble.due(path, "unknown", now, trouble.PATIENCE)
     if isinstance(error, Locked):
         return False  # which says nothing of how things are
-    if isinstance(error, NotYet):
+    if isinstance(error, NotYet) and not isinstance(error, Down):
         trouble.forget(path)
         return False
     return trouble.due(path, error.what, now)

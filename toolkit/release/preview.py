@@ -54,7 +54,7 @@ def check(site: Site, command: str) -> str:
 def check_wish(site: Site, wish: Wish) -> None:
     """Raises Refused with nothing changed."""
     link.check_path(wish.to)
-    link.read_secret(site.keys_dir / "pin.secret")
+    link.read_secret(site.secret_path("pin.secret"))
 
 
 def goal(site: Site, now: State) -> State:
@@ -91,7 +91,7 @@ def make(site: Site, wish: Wish) -> Preview:
     life = wish.life or site.config.preview.life
     before = site.state()
     version = state.serving_version(before, "green")
-    secret = link.read_secret(site.keys_dir / "pin.secret")
+    secret = link.read_secret(site.secret_path("pin.secret"))
     token = link.mint(secret, version, before.generation, now, life)
     base = wish.url or link.base(site.config)
     made = Link(base, token, wish.to, link.prefix(site.config))

@@ -78,7 +78,7 @@ def check(site: Site, now: State, terms: Terms) -> Deployment:
     check_empty(site, now, terms)
     serving = "blue" if taken_over_by(now) else "green"
     if problem := slots.fault(site, serving, release.new):
-        raise Refused(f"{serving} is not healthy", problem, "bgctl status, or: bgctl rollback")
+        raise Refused(f"{serving} is not healthy", problem, "bgctl up, or: bgctl rollback")
     slots.check_slot_images(site, "blue", release.new, pull=False)
     return release
 

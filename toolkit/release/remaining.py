@@ -154,4 +154,7 @@ def _count(
     count, forecast = report.on(version), report.forecast
     if idle and forecast and count.last_activity:  # sooner than by the usual idleness
         forecast = replace(forecast, earliest=count.last_activity + timedelta(seconds=idle))
-    return count, "" if None not in (count.sessions, count.anonymous) else "not counted", forecast
+    unknown = (
+        "" if None not in (count.sessions, count.anonymous) else report.unknown_visitors or "not counted"
+    )
+    return count, unknown, forecast

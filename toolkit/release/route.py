@@ -41,6 +41,7 @@ def run(
             preview([step(site, now, target)], site.ui)
         elif target == now:
             confirm(site, now)
+            slots.watch_over(site, now)
             site.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
         else:
             site.ui.line("ok", "routing", switch(site, target), "green")
@@ -110,6 +111,7 @@ def switch(site: Site, target: State) -> str:
     start = time.monotonic()
     confirm(site, target)
     took = (time.monotonic() - start) * 1000
+    slots.watch_over(site, target)
     return f"{slots.describe(target)}; every worker after {took:.0f} ms (generation {target.generation})"
 
 

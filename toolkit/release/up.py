@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from toolkit import enginefile, gate, slots, state
+from session_api import key_files
+from toolkit import enginefile, gate, key_mounts, slots, state
 from toolkit.compose import Compose
 from toolkit.config import SLOTS
 from toolkit.errors import Failed, Refused
@@ -20,6 +21,7 @@ START = 20.0  # seconds for a proxy to start and apply the state
 
 
 def run(site: Site, dry_run: bool = False) -> None:
+    site.engine  # noqa: B018  (at boot it is asked for until it answers, which is nothing for the history)
     with site.change("up", dry_run):
         walk(steps(site, pull=not dry_run), site.ui, dry_run)
 
@@ -32,7 +34,12 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
     target = site.state() if site.state_path.exists() else _first_state(site)
     found = check(site, target, pull)
     return [
-        Step("keys", "make the keys that are missing", lambda: make_keys(site), lambda: keys_wanted(site)),
+        Step(
+            "keys",
+            "make the keys that are missing, and give each its folder",
+            lambda: make_keys(site),
+            lambda: keys_wanted(site),
+        ),
         Step("folders", "make the folders, let the containers read them", lambda: make_folders(site)),
         Step(
             "state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not adopted(site)
@@ -71,6 +78,10 @@ def check(site: Site, target: State, pull: bool) -> Compose:
         services += site.config.shared
     env = site.compose_env(blue or "", target.slots.green.version or blue or "")
     found = site.compose(env)
+    mounts = list(key_mounts.of(found, site.root, site.keys_dir))
+    key_mounts.check(mounts, site.keys_dir, site.compose_path, moves=True)
+    if advice := key_mounts.advice(mounts, site.compose_path):
+        site.ui.warn(f"a key that is replaced is not noticed before its container is: {advice}")
     slots.check_images(site, found, services, pull)
     for service, address in slots.addresses(site, versions):
         if service in services:
@@ -100,15 +111,18 @@ def keys_exist(site: Site) -> bool:
 def keys_wanted(site: Site) -> bool:
     from session_api import keyring
 
-    return not keys_exist(site) or bool(keyring.missing(site.keys_dir))
+    keys = site.keys_dir
+    return not keys_exist(site) or bool(keyring.missing(keys) or key_files.unmoved(keys))
 
 
 def make_keys(site: Site) -> str:
     from session_api import keyring
 
+    moved = keyring.move(site.keys_dir, owner=site.owner)
     if keys_exist(site):
         made = keyring.complete(site.keys_dir, owner=site.owner)
-        return f"made {', '.join(made)} in {site.keys_dir.name}/"
+        parts = [f"{did} {', '.join(names)}" for did, names in (("moved", moved), ("made", made)) if names]
+        return f"{'; '.join(parts)} in {site.keys_dir.name}/"
     key = keyring.create(site.keys_dir, owner=site.owner)
     return f"made {key.kid} ({key.alg}) in {site.keys_dir.name}/; keep a copy"
 
@@ -160,7 +174,14 @@ def _store(site: Site, found: Compose) -> list[Step]:
 
 def _slot(site: Site, slot: str, version: str) -> Step:
     what = f"start {slot} on {version}"
-    return Step(f"start-{slot}", what, lambda: slots.start(site, slot, version))
+    return Step(f"start-{slot}", what, lambda: start_slot(site, slot, version))
+
+
+def start_slot(site: Site, slot: str, version: str) -> str:
+    note = slots.start(site, slot, version)
+    if slot == "green":
+        slots.watch_over(site, site.state())
+    return note
 
 
 def start_shared(site: Site, name: str) -> str:

@@ -11,6 +11,7 @@ def run(site: Site, version: str | None, dry_run: bool = False) -> None:
     version = version or from_env(site)
     with site.change(f"up-green {version}", dry_run):
         now = site.state()
+        check_serving(site, now, version)
         target = state.candidate(now, version, site.now())
         check(site, now, version, pull=not dry_run)
         if target == now and not dry_run and not slots.fault(site, "green", version):
@@ -25,11 +26,19 @@ def steps(site: Site, target: State, version: str) -> list[Step]:
         Step(
             "start-green",
             f"start green on {version} and prove it",
-            lambda: slots.start(site, "green", version),
+            lambda: start(site, version),
             undo=lambda: slots.stop(site, "green"),
         ),
         Step("record", "note the candidate", lambda: record(site, target, version)),
     ]
+
+
+def start(site: Site, version: str) -> str:
+    """Also tells whether it closes idle connections too early, which is no reason to stop here."""
+    note = slots.start(site, "green", version)
+    for advice in slots.watch_idle(site, ["green"], believe=True).wait():
+        site.ui.warn(advice)
+    return note
 
 
 def record(site: Site, target: State, version: str) -> str:
@@ -37,6 +46,13 @@ def record(site: Site, target: State, version: str) -> str:
     site.set_env("VERSION", version)
     site.save(target)
     return f"generation {target.generation}: {slots.describe(target)}"
+
+
+def check_serving(site: Site, now: State, version: str) -> None:
+    """Raises Refused where green has this version's sessions already, and is down: no candidate any more."""
+    serving = slots.has_sessions(now) and now.slots.green.version == version
+    if serving and (problem := slots.fault(site, "green", version)):
+        raise Refused(f"green serves {version} already, and is down", problem, "bgctl up")
 
 
 def check(site: Site, now: State, version: str, pull: bool) -> None:

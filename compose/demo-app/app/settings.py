@@ -24,7 +24,7 @@ class Settings:
     grace: float = 10.0
     fault: str = ""
     session_api_url: str = "http://session-api:8090"
-    service_key_file: Path = Path("/keys/service.key")
+    service_key_file: Path = Path("/keys/service/service.key")
 
     @property
     def spread(self) -> float:
@@ -52,5 +52,5 @@ def from_env(env: Mapping[str, str]) -> Settings:
         grace=float(env.get("GRACE") or 10),
         fault=fault,
         session_api_url=env.get("SESSION_API_URL") or "http://session-api:8090",
-        service_key_file=Path(env.get("SERVICE_KEY_FILE") or "/keys/service.key"),
+        service_key_file=Path(env.get("SERVICE_KEY_FILE") or "/keys/service/service.key"),
     )

@@ -1,4 +1,5 @@
--- ARGV: proxy, reach, epoch, complete, gauges, the number of rows, five for each row, then visitors that are gone.
+-- ARGV: proxy, reach, epoch, complete, the same of visitors, gauges, the number of rows, five for each row, then
+-- visitors that are gone, and for how long.
 sweep(500)
 
 local function note_session(sid, user, version, at, expires)
@@ -30,8 +31,8 @@ local function note_visitor(sid, version, at, expires)
     call('ZADD', key('n', to), latest, sid)
 end
 
-local last = 10 + 5 * tonumber(ARGV[10])
-for i = 11, last, 5 do
+local last = 11 + 5 * tonumber(ARGV[11])
+for i = 12, last, 5 do
     local sid, user, version, age, expires = unpack(ARGV, i, i + 4)
     local at = math.max(now - tonumber(age), 0)
     if user == '' then
@@ -40,10 +41,10 @@ for i = 11, last, 5 do
         note_session(sid, user, version, at, tonumber(expires))
     end
 end
-for i = last + 1, #ARGV do
-    local version = call('HGET', key('w', ARGV[i]), 'v')
-    if version then
-        drop_visitor(ARGV[i], version)
+for i = last + 1, #ARGV, 2 do
+    local v = call('HMGET', key('w', ARGV[i]), 'v', 'a')
+    if v[1] and tonumber(v[2]) <= now - tonumber(ARGV[i + 1]) then
+        drop_visitor(ARGV[i], v[1])
     end
 end
 
@@ -53,10 +54,14 @@ if ARGV[7] ~= '' and ARGV[7] ~= epoch then
 end
 local before = call('HGET', key('proxies'), ARGV[5])
 before = before and cmsgpack.unpack(before) or { told = '', gauges = '' }
+local function told(flag, earlier)
+    return flag == '1' and ARGV[7] == epoch and now or earlier or ''
+end
 call('HSET', key('proxies'), ARGV[5], cmsgpack.pack({
     seen = now,
     since = now - tonumber(ARGV[6]),
-    told = ARGV[8] == '1' and ARGV[7] == epoch and now or before.told,
-    gauges = ARGV[9] == '' and before.gauges or ARGV[9],
+    told = told(ARGV[8], before.told),
+    visitors = told(ARGV[9], before.visitors),
+    gauges = ARGV[10] == '' and before.gauges or ARGV[10],
 }))
 return epoch

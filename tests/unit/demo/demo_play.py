@@ -26,12 +26,11 @@ async def until(reached: Callable[[], object]) -> None:
 
 
 class Play:
-    """A stage with a load on it. `served` may be narrowed and widened as a story does."""
+    """A stage with a load on it."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.served = {OLD}
-        self.load = Load(stage.url, served=lambda: frozenset(self.served), rate=200, timeout=30)
+        self.load = Load(stage.url, served={OLD}, rate=200, timeout=30)
 
     @property
     def proxy(self) -> Proxy:
@@ -43,7 +42,7 @@ class Play:
 
     def release(self) -> None:
         """New sessions get the new version; the old one stays."""
-        self.served = {OLD, NEW}
+        self.load.set_served({OLD, NEW})
         self.proxy.current = NEW
 
     def migrate(self) -> None:
@@ -54,8 +53,9 @@ class Play:
         self.load.set_draining(OLD)
 
     def retire(self) -> None:
-        self.served = {NEW}
-        del self.proxy.backends[OLD]
+        self.load.set_served({NEW})
+        self.proxy.retire(OLD)
+        self.load.settle()
 
 
 @contextlib.asynccontextmanager

@@ -124,6 +124,11 @@ class Proxy:
         async with ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False) as self.http:
             yield
 
+    def retire(self, version: str) -> None:
+        """Its pages are the session's from now on."""
+        del self.backends[version]
+        self._pages = {page: served for page, served in self._pages.items() if served != version}
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         route = self.route(request)
         version = route.version

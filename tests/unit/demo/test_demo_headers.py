@@ -75,7 +75,7 @@ async def of_chromium(stage: Stage) -> Sent:
 
 async def of_the_load(stage: Stage, wanted: set[str]) -> Sent:
     listener = Listener(stage)
-    load = Load(stage.url, served=lambda: {OLD}, rate=200)
+    load = Load(stage.url, served={OLD}, rate=200)
     await load.start()
     load.spawn("cookie", 4)
     load.spawn("websocket", 1)
@@ -126,7 +126,7 @@ def test_an_api_client_sends_nothing_that_only_browsers_send(service_key: Path) 
     async def scenario() -> None:
         async with stage_of(service_key, OLD) as stage:
             listener = Listener(stage)
-            load = Load(stage.url, served=lambda: {OLD}, rate=200)
+            load = Load(stage.url, served={OLD}, rate=200)
             await load.start()
             load.spawn("bearer", 2)
             await until(lambda: load.tally().requests > 40)

@@ -11,7 +11,6 @@ from demo_play import NEW, OLD, playing, run, until
 from demo_stage import Stage, stage_of
 
 from demo.load import KINDS, Ledger, Load, LoadError, LoadProcess, Tally, tally, websocket
-from demo.load.judgement import Page, Session, Verdict
 from demo.load.tally import Recorder
 
 
@@ -72,7 +71,7 @@ def test_a_version_retired_while_a_request_is_under_way_is_no_flip(service_key: 
             play.release()
 
             async def retire_now(request: web.Request, version: str) -> None:
-                if OLD in play.served:
+                if OLD in play.proxy.backends:
                     play.retire()
                     return NEW
                 return None
@@ -92,7 +91,7 @@ def test_an_answer_by_another_version_is_a_flip(service_key: Path, kind: str, he
 
     async def scenario() -> None:
         async with playing(service_key, {kind: 3}) as play:
-            play.served = {OLD, NEW}
+            play.load.set_served({OLD, NEW})
             flips = 0
 
             async def misroute(request: web.Request, version: str) -> web.Response | str | None:
@@ -117,7 +116,7 @@ def test_an_answer_by_another_version_is_a_flip(service_key: Path, kind: str, he
 def test_an_asset_of_another_version_is_a_failure(service_key: Path) -> None:
     async def scenario() -> None:
         async with playing(service_key, {"anonymous": 2}) as play:
-            play.served = {OLD, NEW}
+            play.load.set_served({OLD, NEW})
 
             async def misroute(request: web.Request, version: str) -> str | None:
                 return NEW if request.path.startswith("/assets/") else None
@@ -181,7 +180,7 @@ def test_nobody_listening_is_a_failure_and_no_tight_loop(service_key: Path) -> N
     async def scenario() -> None:
         async with stage_of(service_key, OLD) as stage:
             nowhere = stage.url
-        load = Load(nowhere, served=lambda: {OLD})
+        load = Load(nowhere, served={OLD})
         await load.start()
         load.spawn("websocket", 2)
         await until(lambda: load.tally().failed >= 2)
@@ -245,19 +244,6 @@ def test_a_ledger_adds_up_what_all_processes_have_seen(service_key: Path) -> Non
             assert ledger.lost({"never-arrived": True, "failed": False}) == ["never-arrived"]
 
     run(scenario())
-
-
-@pytest.mark.parametrize(
-    ("signed", "migrated", "flips"), [(NEW, False, False), (OLD, False, True), (NEW, True, True)]
-)
-def test_a_page_goes_home_with_its_session_when_the_tokens_version_is_served_again(
-    signed: str, migrated: bool, flips: bool
-) -> None:
-    """Green was withdrawn when the page was loaded, and comes back."""
-    session = Session(OLD, signed, migrated)
-    page = Page("/", OLD, session)
-    assert (page.judge(NEW, {OLD, NEW}) is Verdict.FLIPPED) == flips
-    assert page.version == (OLD if flips else NEW)
 
 
 def test_a_post_that_arrives_twice_is_seen(service_key: Path) -> None:
@@ -341,28 +327,6 @@ def test_gap_is_the_longest_time_between_successes_and_ends_with_the_load(
     assert recorder.tally({}, {}).max_gap_ms == 1300 and recorder.tally({}, {}).seconds == 32
 
 
-@pytest.mark.parametrize(
-    ("signed", "version", "answered", "served", "flipped", "moved"),
-    [
-        (None, None, NEW, {OLD, NEW}, 0, 0),  # a newcomer takes what it gets
-        (None, OLD, NEW, {OLD, NEW}, 1, 0),
-        (None, OLD, NEW, {NEW}, 0, 1),
-        (OLD, OLD, NEW, {OLD, NEW}, 1, 0),
-        (OLD, NEW, NEW, {NEW}, 0, 0),  # the token's version is retired: the pin holds
-        (OLD, NEW, OLD, {OLD, NEW}, 0, 1),  # it is being served again, and has first claim
-        (OLD, NEW, NEW, {OLD, NEW}, 1, 0),
-        (NEW, OLD, NEW, {OLD}, 0, 1),  # told late of a new version: no fault of the server
-    ],
-)
-def test_who_had_to_answer(
-    signed: str | None, version: str | None, answered: str, served: set[str], flipped: int, moved: int
-) -> None:
-    session = Session(version, signed)
-    verdict = session.judge(answered, served)
-    assert ((verdict is Verdict.FLIPPED), (verdict is Verdict.MOVED)) == (flipped, moved)
-    assert session.version == (version if flipped else answered)
-
-
 def test_tally_survives_json() -> None:
     recorder = Recorder()
     recorder.note("cookie-001", "GET", "/", "502")
@@ -372,7 +336,7 @@ def test_tally_survives_json() -> None:
 
 def test_a_kind_that_does_not_exist_is_refused(service_key: Path) -> None:
     with pytest.raises(ValueError, match="no such kind"):
-        Load("http://unused", served=set).spawn("robot")  # type: ignore[arg-type]
+        Load("http://unused", served=set()).spawn("robot")  # type: ignore[arg-type]
 
 
 def test_process_obeys_and_reports(service_key: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from demo_play import NEW, OLD, Play, playing, run, until
 
 from demo.load import user
 from demo.load.judgement import Navigation, Page, Session, Verdict
+from demo.load.serving import Asked, Place, Serving
 
 NEXT = "1.6.9"
 RIGHT, MOVED, MIGRATED, FLIPPED = Verdict.RIGHT, Verdict.MOVED, Verdict.MIGRATED, Verdict.FLIPPED
@@ -36,71 +38,153 @@ def referers(request: web.Request, play: Play) -> str:
     return request.headers.get("Referer", "").removeprefix(play.stage.url)
 
 
+def at(version: str) -> Session:
+    return Session(Place(version), version)
+
+
+def gone(*order: str, settled: bool = True) -> Asked:
+    """A request that begins when each of these versions was taken out for the next one."""
+    serving = Serving()
+    for old, new in pairwise(order):
+        serving.change({old, new})
+        serving.change({new})
+    if settled:
+        serving.settle()
+    return serving.asks()
+
+
+def both() -> Asked:
+    return Serving({OLD, NEW}).asks()
+
+
 @pytest.mark.parametrize(
-    ("answered", "served", "verdict"),
-    [(OLD, BOTH, RIGHT), (NEW, BOTH, FLIPPED), (NEW, {NEW}, MOVED), (OLD, {NEW}, RIGHT)],
+    ("answered", "asked", "verdict"),
+    [
+        (OLD, both(), RIGHT),
+        (NEW, both(), FLIPPED),
+        (NEW, gone(OLD, NEW), MOVED),
+        (OLD, gone(OLD, NEW), FLIPPED),
+        (OLD, gone(OLD, NEW, settled=False), RIGHT),
+        (NEW, gone(OLD, NEW, settled=False), MOVED),
+        (NEXT, gone(OLD, NEW, NEXT), MOVED),
+        (NEW, gone(OLD, NEW, NEXT), FLIPPED),
+    ],
 )
-def test_an_open_page_is_answered_by_its_version(answered: str, served: set[str], verdict: Verdict) -> None:
-    session = Session(OLD, OLD)
-    page = Page("/", OLD, session)
-    assert page.judge(answered, served) is verdict
-    assert page.owner(BOTH) == (NEW if verdict is MOVED else OLD)
+def test_an_open_page_is_answered_by_its_version(answered: str, asked: Asked, verdict: Verdict) -> None:
+    page = Page("/", Place(OLD), at(OLD))
+    assert page.judge(answered, asked) is verdict
+    assert page.version == (answered if verdict is MOVED else OLD)
 
 
 def test_an_old_page_keeps_its_version_after_its_session_has_migrated() -> None:
-    session = Session(OLD, OLD)
-    page = Page("/log", OLD, session)
-    assert may(session).judge(NEW, BOTH) is MIGRATED
-    assert (page.judge(OLD, BOTH), page.judge(NEW, BOTH)) == (RIGHT, FLIPPED)
-    assert page.judge(NEW, {NEW}) is RIGHT, "the old version is gone: no second move of this session"
-    assert (page.version, page.judge(NEW, BOTH)) == (NEW, RIGHT)
+    session, serving = at(OLD), Serving(BOTH)
+    page = Page("/log", Place(OLD), session)
+    assert may(session).judge(NEW, serving.asks()) is MIGRATED
+    assert (page.judge(OLD, serving.asks()), page.judge(NEW, serving.asks())) == (RIGHT, FLIPPED)
+    serving.change({NEW})
+    assert page.judge(NEW, serving.asks()) is RIGHT, "the old version is gone: no second move of this session"
+    assert page.version == NEW
+    serving.change(BOTH)
+    assert (page.judge(NEW, serving.asks()), page.judge(OLD, serving.asks())) == (RIGHT, FLIPPED)
 
 
 def test_only_a_navigation_migrates_and_only_if_it_may() -> None:
-    session = Session(OLD, OLD)
-    assert session.judge(NEW, BOTH) is FLIPPED
-    assert may_not(session).judge(NEW, BOTH) is FLIPPED
-    assert may(session).judge("0.0.0", BOTH) is FLIPPED, "nobody serves that"
+    session, asked = at(OLD), both()
+    assert session.judge(NEW, asked) is FLIPPED
+    assert may_not(session).judge(NEW, asked) is FLIPPED
+    assert may(session).judge("0.0.0", asked) is FLIPPED, "nobody serves that"
     assert (session.version, session.migrated) == (OLD, False)
-    assert may(session).judge(NEW, BOTH) is MIGRATED
+    assert may(session).judge(NEW, asked) is MIGRATED
     assert (session.version, session.migrated) == (NEW, True)
 
 
-@pytest.mark.parametrize("signed", [None, OLD])
-def test_whoever_has_migrated_never_goes_back_while_the_new_version_is_served(signed: str | None) -> None:
-    session = Session(OLD, signed)
-    may(session).judge(NEW, BOTH)
+def test_whoever_has_migrated_never_goes_back_while_the_new_version_is_served() -> None:
+    session, asked = at(OLD), both()
+    may(session).judge(NEW, asked)
     for judge in (session, may(session), may_not(session)):
-        assert judge.judge(OLD, BOTH) is FLIPPED
-    assert session.judge(NEW, BOTH) is RIGHT, "the pin outranks the token"
+        assert judge.judge(OLD, asked) is FLIPPED
+    assert session.judge(NEW, asked) is RIGHT, "the pin outranks the token"
 
 
 def test_whoever_has_migrated_goes_back_when_the_new_version_is_rolled_back() -> None:
-    session = Session(OLD, OLD)
-    may(session).judge(NEW, BOTH)
-    assert session.judge(OLD, {OLD}) is MOVED
-    assert session.judge(NEW, BOTH) is FLIPPED, "released again: whoever is back stays until a navigation"
-    assert may(session).judge(NEW, BOTH) is MIGRATED
+    session, serving = at(OLD), Serving(BOTH)
+    may(session).judge(NEW, serving.asks())
+    serving.change({OLD})
+    assert session.judge(OLD, serving.asks()) is MOVED
+    serving.change(BOTH)
+    assert session.judge(NEW, serving.asks()) is FLIPPED, "released again: it stays until a navigation"
+    assert may(session).judge(NEW, serving.asks()) is MIGRATED
+
+
+def test_64_a_session_is_where_it_was_left_however_many_releases_ago() -> None:
+    """Silent through two releases, it has one place; and its first version may come again without it."""
+    silent, serving = at(OLD), Serving({OLD})
+    for one, other in ((OLD, NEW), (NEW, NEXT)):
+        serving.change({one, other})
+        assert silent.judge(other, serving.asks()) is FLIPPED
+        serving.change({other})
+    serving.change({NEXT, OLD})
+    assert silent.judge(OLD, serving.asks()) is FLIPPED, "it is not the one on which it has logged in"
+    assert silent.owner(serving.asks()) == NEXT
+    assert silent.judge(NEXT, serving.asks()) is MOVED
+    assert silent.judge(OLD, serving.asks()) is FLIPPED
+
+
+def test_65_a_version_that_was_rolled_back_comes_again_without_its_sessions() -> None:
+    visitor, serving = Session(), Serving(BOTH)
+    assert visitor.judge(NEW, serving.asks()) is RIGHT, "a newcomer takes what it gets"
+    serving.change({OLD})
+    serving.change(BOTH)
+    assert visitor.judge(NEW, serving.asks()) is FLIPPED, "also if it has not been here meanwhile"
+    assert visitor.judge(OLD, serving.asks()) is MOVED
+
+
+def test_while_an_end_is_not_settled_either_version_may_answer_and_then_only_one() -> None:
+    session, newcomer, serving = at(OLD), Session(), Serving(BOTH)
+    serving.change({NEW})
+    early = serving.asks()
+    assert session.judge(OLD, early) is RIGHT
+    assert newcomer.judge(OLD, early) is RIGHT
+    serving.settle()
+    assert session.judge(OLD, early) is RIGHT, "it began before"
+    assert session.judge(OLD, serving.asks()) is FLIPPED
+    for one in (session, newcomer):
+        assert one.judge(NEW, serving.asks()) is MOVED
+        assert one.judge(OLD, early) is FLIPPED, "it has been seen where it went"
+
+
+def test_a_newcomer_is_answered_by_what_is_served() -> None:
+    assert Session().judge(NEXT, both()) is FLIPPED
+    assert Session().judge(OLD, gone(OLD, NEW)) is FLIPPED
+
+
+def test_who_takes_over_must_be_plain() -> None:
+    with pytest.raises(ValueError, match="who takes over"):
+        Serving({OLD, NEW, NEXT}).change({NEW, NEXT})
 
 
 def test_a_session_migrates_again_in_the_next_release_and_an_old_version_may_come_again() -> None:
-    session = Session(OLD, OLD)
-    assert may(session).judge(NEW, BOTH) is MIGRATED
-    assert session.judge(NEW, {NEW}) is RIGHT
-    assert may(session).judge(NEXT, {NEW, NEXT}) is MIGRATED
-    assert may(session).judge(NEW, {NEW, NEXT}) is FLIPPED
-    assert session.judge(NEXT, {NEXT}) is RIGHT
-    assert session.judge(NEXT, {NEXT, OLD}) is RIGHT
-    assert may_not(session).judge(OLD, {NEXT, OLD}) is FLIPPED
-    assert may(session).judge(OLD, {NEXT, OLD}) is MIGRATED
+    session, serving = at(OLD), Serving(BOTH)
+    assert may(session).judge(NEW, serving.asks()) is MIGRATED
+    serving.change({NEW})
+    assert session.judge(NEW, serving.asks()) is RIGHT
+    serving.change({NEW, NEXT})
+    assert may(session).judge(NEXT, serving.asks()) is MIGRATED
+    assert may(session).judge(NEW, serving.asks()) is FLIPPED
+    serving.change({NEXT})
+    assert session.judge(NEXT, serving.asks()) is RIGHT
+    serving.change({NEXT, OLD})
+    assert session.judge(NEXT, serving.asks()) is RIGHT
+    assert may_not(session).judge(OLD, serving.asks()) is FLIPPED
+    assert may(session).judge(OLD, serving.asks()) is MIGRATED
 
 
 def test_a_navigation_that_began_before_another_tab_migrated_may_be_answered_late() -> None:
-    session = Session(OLD, OLD)
+    session, asked = at(OLD), both()
     early = may(session)
-    assert may(session).judge(NEW, BOTH) is MIGRATED
-    assert early.judge(OLD, BOTH) is RIGHT
-    assert (session.version, may(session).judge(OLD, BOTH)) == (NEW, FLIPPED)
+    assert may(session).judge(NEW, asked) is MIGRATED
+    assert early.judge(OLD, asked) is RIGHT
+    assert (session.version, may(session).judge(OLD, asked)) == (NEW, FLIPPED)
 
 
 def test_navigations_migrate_everyone_who_browses_and_nothing_flips(
@@ -191,7 +275,7 @@ def test_what_the_second_tab_alone_gets_of_another_version_is_a_flip(
                 return NEW
 
             play.proxy.trick = misroute
-            play.served = {OLD, NEW}
+            play.load.set_served({OLD, NEW})
             await until(lambda: flips >= 2)
             final = await play.load.stop()
         assert final.flipped == flips and final.moved == 0, final.failures

@@ -7,10 +7,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 import requests
 
-from demo.project import Ports, Project
+from demo.project import ROOT, Ports, Project
 from toolkit import config, envfile
 
 
@@ -64,11 +65,26 @@ def test_census_asks_with_the_admin_key(tmp_path: Path) -> None:
         threading.Thread(target=server.serve_forever).start()
         try:
             one = Project(tmp_path, "shop", ports=Ports(api=server.server_address[1]))
-            (tmp_path / "keys").mkdir()
-            (tmp_path / "keys" / "admin.key").write_text("open-sesame\n")
+            (tmp_path / "keys" / "admin").mkdir(parents=True)
+            (tmp_path / "keys" / "admin" / "admin.key").write_text("open-sesame\n")
             assert one.census(limit=0, idle=60)["path"] == "/api/deployment/active-sessions?limit=0&idle=60"
-            (tmp_path / "keys" / "admin.key").write_text("another\n")
+            (tmp_path / "keys" / "admin" / "admin.key").write_text("another\n")
             with pytest.raises(requests.HTTPError, match="401"):
                 one.census()
         finally:
             server.shutdown()
+
+
+@pytest.mark.parametrize("run", ["", "ci-1-2"])
+def test_what_a_project_makes_has_the_label_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str
+) -> None:
+    """All services and networks; and nothing else in the compose file is another."""
+    monkeypatch.setenv("BGCTL_RUN", run)
+    project(tmp_path)
+    plain = msgspec.yaml.decode((ROOT / "compose" / "compose.yaml").read_bytes())
+    made = msgspec.yaml.decode((tmp_path / "compose.yaml").read_bytes())
+    if run:
+        for kind in ("services", "networks"):
+            assert {one.pop("labels")["bgctl.run"] for one in made[kind].values()} == {run}
+    assert made == plain

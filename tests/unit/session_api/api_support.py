@@ -165,10 +165,10 @@ class Api:
     def __init__(self, app: Any, keys: Path, clock: HandClock) -> None:
         self.clock = clock
         self.epoch: str | None = None
-        self.proxy_key = (keys / "proxy.key").read_text().strip()
+        self.proxy_key = (keys / "proxy" / "proxy.key").read_text().strip()
         self.client = testing.TestClient(app)
-        self.service_key = (keys / "service.key").read_text().strip()
-        self.admin_key = (keys / "admin.key").read_text().strip()
+        self.service_key = (keys / "service" / "service.key").read_text().strip()
+        self.admin_key = (keys / "admin" / "admin.key").read_text().strip()
 
     def log_in(self, user: str = "u1", version: str | None = None, **more: Any) -> testing.Result:
         headers = {"Authorization": f"Bearer {self.service_key}"}
@@ -201,7 +201,7 @@ class Api:
             "gone": [],
         } | changes
         headers = {"Authorization": f"Bearer {self.proxy_key}"}
-        answer = self.client.simulate_post("/internal/activity", json=body, headers=headers)
+        answer = self.client.simulate_post("/_bgctl/activity", json=body, headers=headers)
         if answer.status_code == 200:
             self.epoch = answer.json["epoch"]
         return answer
@@ -276,11 +276,11 @@ class Caller:
 
     def __init__(self, url: str, keys: Path) -> None:
         self.url = url
-        self.proxy_key = (keys / "proxy.key").read_text().strip()
+        self.proxy_key = (keys / "proxy" / "proxy.key").read_text().strip()
         self.session = requests.Session()
         self.session.trust_env = False
-        self.service_key = (keys / "service.key").read_text().strip()
-        self.admin_key = (keys / "admin.key").read_text().strip()
+        self.service_key = (keys / "service" / "service.key").read_text().strip()
+        self.admin_key = (keys / "admin" / "admin.key").read_text().strip()
 
     def call(self, method: str, path: str, token: str | None = None, **more: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -291,7 +291,7 @@ class Caller:
         now = time.time()
         body = {"proxy": "web1:8080", "now": now, "since": now - 864000, "epoch": None, "complete": True}
         body |= {"sessions": []} | changes
-        return self.call("POST", "/internal/activity", self.proxy_key, json=body).json()
+        return self.call("POST", "/_bgctl/activity", self.proxy_key, json=body).json()
 
     def census(self) -> dict[str, Any]:
         """Who is active where, when a proxy has told all."""

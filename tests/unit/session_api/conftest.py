@@ -95,7 +95,7 @@ def forge(all_keys: Path) -> Forge:
 
 @pytest.fixture(scope="session")
 def tokens(all_keys: Path) -> Tokens:
-    return Tokens(keyring.Keyring(all_keys), HandClock(), issuer="bgctl", leeway=60)
+    return Tokens(keyring.Keyring(all_keys), HandClock(), issuer="bgctl", leeway=60, longest=604800)
 
 
 @pytest.fixture

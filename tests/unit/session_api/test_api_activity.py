@@ -34,6 +34,7 @@ def test_a_report_is_counted(api: Api, clock: HandClock) -> None:
         "users": [{"userId": "u1", "email": None, "lastActivity": rfc3339(NOW)}],
         "nextPage": None,
         "unknown": None,
+        "unknownVisitors": None,
         "versions": {
             "1.6.7": {
                 "sessions": 1,
@@ -131,10 +132,43 @@ def test_a_batch_has_its_limits(api: Api) -> None:
     problem(api.report(gone=["x" * 100] * 11000), 413)
     for body in ("", "{", "[]", "[" * 8000):
         headers = {"Authorization": f"Bearer {api.proxy_key}", "Content-Type": "application/json"}
-        problem(api.client.simulate_post("/internal/activity", body=body, headers=headers), 400)
+        problem(api.client.simulate_post("/_bgctl/activity", body=body, headers=headers), 400)
 
 
 NOTHING = {"sessions": None, "users": None, "anonymous": None, "websockets": None, "lastActivity": None}
+
+
+@pytest.mark.parametrize("visitors", [False, True])
+@pytest.mark.parametrize("sessions", [False, True])
+def test_a_flood_of_visitors_leaves_sessions_known(api: Api, sessions: bool, visitors: bool) -> None:
+    api.report(row("s1", "u1"), row("p1", None))
+    api.report(complete=sessions, visitors_complete=visitors)
+    said = api.ask().json
+    told = said["versions"]["1.6.7"]
+    assert (told["sessions"], told["anonymous"]) == (
+        1 if sessions else None,
+        1 if sessions and visitors else None,
+    )
+    assert (said["unknown"] is None, said["unknownVisitors"] is None) == (sessions, sessions and visitors)
+
+
+def test_an_older_proxy_vouches_for_both_at_once(api: Api) -> None:
+    api.report(row("p1", None))
+    api.report(complete=True)
+    assert api.ask().json["versions"]["1.6.7"]["anonymous"] == 1
+
+
+def test_76_who_was_seen_since_is_another_client_of_that_pin(api: Api, clock: HandClock) -> None:
+    def visitors() -> int:
+        return api.census().json["versions"]["1.6.7"]["anonymous"]
+
+    api.report(row("p1", None, at=NOW), row("p2", None, at=NOW), row("p3", None, at=NOW))
+    clock.now += 60
+    api.report(row("p1", None, at=NOW + 50), proxy="web2:8080")
+    api.report(gone=[["p1", NOW + 20], ["p2", NOW + 20], "p3"])
+    assert visitors() == 1
+    api.report(gone=[["p1", NOW + 55.5]])
+    assert visitors() == 0
 
 
 def test_54_unknown_is_null_and_says_why(api: Api, clock: HandClock) -> None:

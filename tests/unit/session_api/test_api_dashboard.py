@@ -146,7 +146,7 @@ def test_19_another_admin_key_ends_all_log_ins(api: Api, keys: Path) -> None:
     cookie = cookie_of(log_in(api))
     (keys / "admin.new").write_text("k" * 64 + "\n")
     (keys / "admin.new").chmod(0o640)
-    (keys / "admin.new").replace(keys / "admin.key")
+    (keys / "admin.new").replace(keys / "admin" / "admin.key")
     assert data(api, cookie).status_code == 401
     assert log_in(api).status_code == 401
     assert log_in(api, "k" * 64).status_code == 303
@@ -228,7 +228,7 @@ def test_the_page_may_load_and_be_framed_by_nothing_else(api: Api) -> None:
 
 def test_the_key_is_not_logged(serve: Any, keys: Path) -> None:
     server = serve()
-    key = (keys / "admin.key").read_text().strip()
+    key = (keys / "admin" / "admin.key").read_text().strip()
     for sent, status in ((key, 303), (key[:-1], 401)):
         answer = requests.post(
             f"{server.url}{PATH}/login",

@@ -149,7 +149,7 @@ def test_49_keys(api: Api, wrong: str | None) -> None:
     for method, path, key in (
         ("POST", "/api/auth/token", api.service_key),
         ("GET", "/api/deployment/active-sessions", api.admin_key),
-        ("POST", "/internal/activity", api.proxy_key),
+        ("POST", "/_bgctl/activity", api.proxy_key),
     ):
         headers = {"Authorization": wrong.format(key, key)} if wrong else None
         problem(api.client.simulate_request(method, path, headers=headers), 401)
@@ -162,7 +162,7 @@ def test_49_a_key_opens_its_own_door_alone(api: Api) -> None:
     for key in (api.admin_key, api.proxy_key, token):
         problem(api.post("/api/auth/token", key), 401)
     for key in (api.admin_key, api.service_key, token):
-        problem(api.post("/internal/activity", key), 401)
+        problem(api.post("/_bgctl/activity", key), 401)
     assert problem(api.get("/api/auth/session", api.admin_key), 401) == "The token is refused: malformed."
 
 
@@ -277,11 +277,18 @@ def test_a_token_that_names_nobody_is_nobodys_session(api: Api, forge: Forge) ->
 
 
 def test_a_third_partys_session_counts_once_it_is_seen(api: Api, forge: Forge) -> None:
-    least = {"exp": 2**53 - 1, "iss": "bgctl", "deploymentVersion": "1.6.7", "sub": "them"}
+    least = {"exp": NOW + 604800, "iss": "bgctl", "deploymentVersion": "1.6.7", "sub": "them"}
     token = forge.token({}, least)
     assert api.post("/api/deployment/heartbeat", token).json["updateAvailable"] is True
     assert api.census().json["versions"]["1.6.7"]["users"] == 1
-    assert api.get("/api/auth/session", token).json["expiresAt"] == "9999-12-31T23:59:59Z"
+    assert api.get("/api/auth/session", token).json["expiresAt"] == rfc3339(NOW + 604800)
+
+
+@pytest.mark.parametrize("exp", [NOW * 1000, 2**53 - 1, NOW + 604861])
+def test_a_third_partys_token_that_lasts_for_too_long_is_refused(api: Api, forge: Forge, exp: int) -> None:
+    token = forge.token({}, claims(exp=exp))
+    assert api.post("/api/deployment/heartbeat", token).status_code == 401
+    assert 'bgctl_api_tokens_rejected_total{reason="too_long"} 1.0' in api.get("/metrics").text
 
 
 def test_20_precedence(api: Api) -> None:
@@ -367,6 +374,7 @@ def test_active_sessions(api: Api, clock: HandClock, state_file: Path) -> None:
         "users": [{"userId": "u1", "email": "a@b.c", "lastActivity": rfc3339(NOW)}],
         "nextPage": None,
         "unknown": None,
+        "unknownVisitors": None,
         "versions": {
             "1.6.6": on_version(1, NOW + 5),
             "1.6.7": on_version(1, NOW),

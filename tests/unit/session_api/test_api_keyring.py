@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from base64 import encodebytes
@@ -12,7 +13,7 @@ from api_support import ALGORITHMS, NOW, ROOT
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from session_api import keyring
+from session_api import key_files, keyring
 from session_api.keyring import KEEP, SETTLE, Keyring, KeyringError
 
 
@@ -45,7 +46,7 @@ def test_create_writes_the_documented_files(new_keys: Path) -> None:
             }
         ],
     }
-    shared = {"pin.secret", "service.key", "admin.key", "proxy.key"}
+    shared = {"pin/pin.secret", "service/service.key", "admin/admin.key", "proxy/proxy.key"}
     halves = {"verify/k-20270115-1.pem", "signing/k-20270115-1.pem"}
     assert files(new_keys) == shared | halves | {"verify/keyring.json"}
     assert len({(new_keys / name).read_text() for name in shared}) == len(shared)
@@ -75,11 +76,18 @@ def test_create_never_replaces_a_keyring(new_keys: Path) -> None:
 
 def test_create_completes_what_an_interrupted_call_left(new_keys: Path) -> None:
     (new_keys / "verify" / "keyring.json").unlink()
-    (new_keys / "admin.key").unlink()
-    service_key = (new_keys / "service.key").read_text()
+    (new_keys / "admin" / "admin.key").unlink()
+    service_key = (new_keys / "service" / "service.key").read_text()
     keyring.create(new_keys, now=NOW)
     Keyring(new_keys)
-    assert (new_keys / "service.key").read_text() == service_key
+    assert (new_keys / "service" / "service.key").read_text() == service_key
+
+
+def test_89_create_gives_what_lay_there_before_its_folder(new_keys: Path) -> None:
+    (new_keys / "verify" / "keyring.json").unlink()
+    held = former(new_keys)
+    keyring.create(new_keys, now=NOW)
+    assert {name: key_files.place(new_keys, name).read_text() for name in key_files.NAMES} == held
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -168,8 +176,71 @@ def test_19_a_change_is_seen_at_the_next_use(new_keys: Path) -> None:
     keys = Keyring(new_keys)
     keyring.rotate(new_keys, now=NOW)
     assert keys.find("k-20270115-2", NOW)
-    (new_keys / "service.key").write_text("x" * 40 + "\r\n")
+    (new_keys / "service" / "service.key").write_text("x" * 40 + "\r\n")
     assert keys.service_key == b"x" * 40
+
+
+SHARED = {"service.key": "service_key", "admin.key": "admin_key", "proxy.key": "proxy_key"}
+
+
+@pytest.mark.parametrize(("name", "attribute"), SHARED.items())
+def test_89_a_shared_key_that_is_replaced_by_rename_is_seen_at_once(
+    new_keys: Path, name: str, attribute: str
+) -> None:
+    keys = Keyring(new_keys)
+    before, path = getattr(keys, attribute), key_files.place(new_keys, name)
+    for content, expected in (("", before), ("z" * 40 + "\n", b"z" * 40)):
+        path.with_suffix(".new").write_text(content)
+        path.with_suffix(".new").chmod(0o640)
+        path.with_suffix(".new").replace(path)
+        assert getattr(keys, attribute) == expected
+        assert bool(keys.error) is (not content)
+
+
+def former(keys: Path) -> dict[str, str]:
+    """Lays the keys as they lay before they had folders; returns what is in them."""
+    for name in key_files.NAMES:
+        key_files.place(keys, name).rename(key_files.former_place(keys, name))
+        key_files.place(keys, name).parent.rmdir()
+    return {name: key_files.former_place(keys, name).read_text() for name in key_files.NAMES}
+
+
+def test_89_keys_from_before_are_used_where_they_lie(new_keys: Path) -> None:
+    held = former(new_keys)
+    assert Keyring(new_keys).admin_key == held["admin.key"].encode().strip()
+    assert keyring.missing(new_keys) == []
+    assert key_files.unmoved(new_keys) == list(key_files.NAMES)
+
+
+def test_89_keys_from_before_move_into_folders(new_keys: Path) -> None:
+    held = former(new_keys)
+    keys = Keyring(new_keys)
+    key_files.former_place(new_keys, "pin.secret").rename(new_keys / "aside")
+    assert keyring.move(new_keys) == ["service.key", "admin.key", "proxy.key"]
+    (new_keys / "aside").rename(key_files.former_place(new_keys, "pin.secret"))
+    assert keyring.move(new_keys) == ["pin.secret"], "what was cut short goes on"
+    assert keyring.move(new_keys) == []
+    assert {name: key_files.place(new_keys, name).read_text() for name in key_files.NAMES} == held
+    assert keys.admin_key == held["admin.key"].encode().strip()
+    for name in key_files.NAMES:
+        assert key_files.place(new_keys, name).parent.stat().st_mode & 0o777 == 0o750
+        assert key_files.former_place(new_keys, name).readlink() == Path(key_files.FOLDERS[name]) / name
+
+
+def test_43_a_folder_that_cannot_be_synced_ends_no_rotation(
+    new_keys: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is renamed is in force: half a rotation would be worse than one that a power cut could undo."""
+    sync = os.fsync
+
+    def refuse(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(5, "Input/output error")
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert keyring.rotate(new_keys, now=NOW).kid == document(new_keys)["sign"] == "k-20270115-2"
+    assert "keyring.json is written, but its folder could not be synced" in caplog.text
 
 
 def test_a_bad_change_leaves_the_last_good_keys_in_use(new_keys: Path) -> None:
@@ -215,7 +286,7 @@ def refusal(directory: Path) -> str:
 
 def test_8_weak_rsa_keys(new_keys: Path) -> None:
     put(new_keys, "RS256", *pems(rsa.generate_private_key(65537, 1024)))
-    assert "1024 bits; at least 2048 are needed" in refusal(new_keys)
+    assert "1024 bits; an odd modulus of 2048 to 16384 is needed" in refusal(new_keys)
 
 
 def test_8_rsa_with_exponent_1(new_keys: Path) -> None:
@@ -260,7 +331,9 @@ def test_halves_that_do_not_match(new_keys: Path) -> None:
     assert "not halves of one key" in refusal(new_keys)
 
 
-@pytest.mark.parametrize("name", ["signing/k-20270115-1.pem", "service.key", "admin.key", "proxy.key"])
+@pytest.mark.parametrize(
+    "name", ["signing/k-20270115-1.pem", "service/service.key", "admin/admin.key", "proxy/proxy.key"]
+)
 def test_a_private_file_open_to_everyone(new_keys: Path, name: str) -> None:
     (new_keys / name).chmod(0o644)
     assert refusal(new_keys) == (
@@ -268,7 +341,7 @@ def test_a_private_file_open_to_everyone(new_keys: Path, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["service.key", "admin.key", "proxy.key"])
+@pytest.mark.parametrize("name", ["service/service.key", "admin/admin.key", "proxy/proxy.key"])
 @pytest.mark.parametrize(
     "content", ["", "x" * 31 + "\n", "x" * 40 + "\n" + "y" * 40, "x" * 20 + " " * 20, "\u00e9" * 40]
 )
@@ -277,7 +350,7 @@ def test_shared_keys_that_are_none(new_keys: Path, name: str, content: str) -> N
     assert f"{new_keys / name} must be one line of at least 32 characters, no blanks" in refusal(new_keys)
 
 
-@pytest.mark.parametrize("name", ["signing/k-20270115-1.pem", "verify/k-20270115-1.pem", "admin.key"])
+@pytest.mark.parametrize("name", ["signing/k-20270115-1.pem", "verify/k-20270115-1.pem", "admin/admin.key"])
 def test_a_missing_file(new_keys: Path, name: str) -> None:
     (new_keys / name).unlink()
     assert f"{new_keys / name} cannot be read: No such file" in refusal(new_keys)

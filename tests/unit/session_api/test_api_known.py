@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_api.known import why_unknown
+from session_api.known import why_unknown, why_visitors_unknown
 from session_api.stores import Birth, Heard
 
 NOW, WINDOW = 1_800_000_000, 1800
 BORN = Birth("e", NOW - 100, fresh=False)
-FINE = Heard("web1:8080", NOW - 10, NOW - 100 - WINDOW, NOW - 10, None)
+FINE = Heard("web1:8080", NOW - 10, NOW - 100 - WINDOW, NOW - 10, None, NOW - 10)
 
 
 def why(*heard: Heard, birth: Birth = BORN) -> str | None:
@@ -44,6 +44,17 @@ def test_54_a_proxy_that_has_more_to_tell_is_unknown(told_at: int | None) -> Non
     assert why(replace(FINE, told_at=told_at)) == "proxy web1:8080 has not told yet all that it remembers"
 
 
+@pytest.mark.parametrize("told_at", [None, NOW - 11])
+def test_a_flood_of_visitors_makes_visitors_unknown_and_nobody_else(told_at: int | None) -> None:
+    flooded = replace(FINE, proxy="web2:8080", visitors_told_at=told_at)
+    assert why(FINE, flooded) is None
+    said = why_visitors_unknown(NOW, WINDOW, [FINE, flooded])
+    assert said == "proxy web2:8080 saw more visitors than it could tell of"
+    assert why_visitors_unknown(NOW, WINDOW, [FINE]) is None
+    forgotten = replace(flooded, seen_at=NOW - WINDOW - 1)
+    assert why_visitors_unknown(NOW, WINDOW, [FINE, forgotten]) is None
+
+
 @pytest.mark.parametrize("fresh", [True, False])
 @pytest.mark.parametrize("born", [0, WINDOW - 1, WINDOW])
 @pytest.mark.parametrize("late", [0, 1])
@@ -65,6 +76,7 @@ heards = st.builds(
     st.integers(NOW - 3 * WINDOW, NOW),
     st.none() | st.integers(NOW - 20, NOW),
     st.none(),
+    st.none() | st.integers(NOW - 20, NOW),
 )
 
 

@@ -266,7 +266,7 @@ def test_logs_are_json_and_hold_no_secret(serve: Any, keys: Path, tmp_path: Path
     server.stop()
     entries = [json.loads(line) for line in server.lines]
     failures = [entry for entry in entries if entry["event"] == "request failed"]
-    routes = [("error", "/api/auth/refresh"), ("error", "/internal/activity")]
+    routes = [("error", "/api/auth/refresh"), ("error", "/_bgctl/activity")]
     assert [(entry["level"], entry["route"]) for entry in failures] == routes
     text = "".join(server.lines)
     assert not [secret for secret in secrets if secret in text]

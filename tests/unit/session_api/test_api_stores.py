@@ -6,7 +6,7 @@ from typing import Any
 
 from api_support import NOW, HandClock, leave, session
 
-from session_api.stores import Gauge, Outlook, Place, Report, Seen, Store, UserSeen, VersionCount
+from session_api.stores import Gauge, Gone, Outlook, Place, Report, Seen, Store, UserSeen, VersionCount
 
 
 def test_what_is_added_is_found_by_another_connection(store: Store, new_store: Any) -> None:
@@ -261,9 +261,17 @@ def test_sessions_and_visitors_of_one_name_are_apart(store: Store) -> None:
 
 def test_visitors_who_logged_in_are_gone(store: Store) -> None:
     note(store, seen("p1", None), seen("p2", None))
-    note(store, seen("s1", "u1"), gone=("p1", "never seen"))
+    note(store, seen("s1", "u1"), gone=(Gone("p1"), Gone("never seen")))
     assert store.census().versions == {"1.6.7": VersionCount(1, 1, 1, NOW)}
     assert store.outlook("1.6.7", NOW - 60).departures == 0
+
+
+def test_76_a_visitor_who_was_seen_since_is_somebody_else(store: Store) -> None:
+    note(store, seen("p1", None, age=10), seen("p2", None, age=10))
+    note(store, seen("p1", None, "1.6.8", age=2), gone=(Gone("p1", 5), Gone("p2", 5)))
+    assert store.census().versions == {"1.6.8": VersionCount(0, 0, 1, NOW - 2)}
+    note(store, gone=(Gone("p1", 1),))
+    assert store.census().versions == {}
 
 
 def test_visitors_expire(store: Store, clock: HandClock) -> None:
@@ -290,6 +298,11 @@ def test_what_a_proxy_said_last(store: Store, clock: HandClock) -> None:
     note(store, epoch=epoch, complete=False)
     (heard,) = store.census().heard
     assert (heard.seen_at, heard.since, heard.told_at, heard.gauges) == (NOW + 5, NOW + 5, NOW, gauges)
+    assert heard.visitors_told_at == NOW + 5
+    clock.now += 5
+    note(store, epoch=epoch, visitors_complete=False)
+    (heard,) = store.census().heard
+    assert (heard.told_at, heard.visitors_told_at) == (NOW + 10, NOW + 5)
     store.note(Report("a:1", gauges={}))
     assert [(each.proxy, each.gauges) for each in store.census().heard] == [
         ("a:1", {}),

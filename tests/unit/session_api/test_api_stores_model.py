@@ -12,7 +12,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from session_api.stores import Outlook, Place, Report, Seen, Session, UserSeen, VersionCount
+from session_api.stores import (
+    GONE_SLACK,
+    Gone,
+    Outlook,
+    Place,
+    Report,
+    Seen,
+    Session,
+    UserSeen,
+    VersionCount,
+)
 from session_api.stores.redis import RedisStore
 from session_api.stores.sqlite import SqliteStore
 
@@ -149,6 +159,7 @@ class StoreMachine(RuleBasedStateMachine):
     versions = st.sampled_from(VERSIONS)
     lives = st.integers(-10, 900)
     emails = st.sampled_from([None, "a@x.y", "b@x.y"])
+    leavers = st.builds(Gone, sids, st.integers(0, 400))
     rows = st.tuples(sids, users | st.none(), versions, st.integers(0, 400), lives)
 
     def __init__(self) -> None:
@@ -207,15 +218,17 @@ class StoreMachine(RuleBasedStateMachine):
         asked = self.asked(sid, user, version, 900, None)
         assert self.store.end(asked) is self.model.end(asked)
 
-    @rule(rows=st.lists(rows, max_size=5), gone=st.lists(sids, max_size=2), again=st.booleans())
-    def note(self, rows: list[Any], gone: list[str], again: bool) -> None:
+    @rule(rows=st.lists(rows, max_size=5), gone=st.lists(leavers, max_size=2), again=st.booleans())
+    def note(self, rows: list[Any], gone: list[Gone], again: bool) -> None:
         seen = tuple(Seen(*who, age, self.model.now + life) for *who, age, life in rows)
         report = Report("web1:8080", seen=seen, gone=tuple(gone))
         self.store.note(report)
         for row in seen:
             self.model.note(row)
-        for sid in gone:
-            self.model.visitors.pop(sid, None)
+        for sid, age in gone:
+            known = self.model.visitors.get(sid)
+            if known and known.last_activity <= self.model.now - age + GONE_SLACK:
+                del self.model.visitors[sid]
         if again and not gone and len({row[:2] for row in seen}) == len(seen):
             self.store.note(report)
             for row in seen:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from api_support import ALGORITHMS, NOW, Forge, HandClock, b64, claims
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from session_api import keyring
@@ -16,7 +16,6 @@ from session_api.algorithms import SECP256R1, EllipticCurvePublicKey
 from session_api.tokens import MAX_BYTES, TokenError, Tokens
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of P-256
-no_deadline = settings(deadline=None)  # no test depends on speed
 
 
 def reason(tokens: Tokens, token: str) -> str | None:
@@ -310,7 +309,7 @@ def test_15_what_is_not_json(tokens: Tokens, forge: Forge, value: str) -> None:
         assert reason(tokens, forge.token({}, whole.encode())) == "malformed"
 
 
-@pytest.mark.parametrize("value", ["1800604800", "1800604800.0", "1.8006048e9", "9007199254740991"])
+@pytest.mark.parametrize("value", ["1800604800", "1800604800.0", "1.8006048e9", "0.18006048E0010"])
 def test_15_a_number_is_its_value(tokens: Tokens, forge: Forge, value: str) -> None:
     whole = json.dumps(claims(exp="@")).replace('"@"', value)
     assert reason(tokens, forge.token({}, whole.encode())) is None
@@ -364,7 +363,7 @@ def test_the_first_reason_is_told(tokens: Tokens, forge: Forge) -> None:
 
 def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
     clock = HandClock()
-    tokens = Tokens(keyring.Keyring(keys), clock, "bgctl", 60)
+    tokens = Tokens(keyring.Keyring(keys), clock, "bgctl", 60, 10**7)
     old = forge.token({}, claims(exp=NOW + 10**7), "HS256")
     keyring.rotate(keys, "EdDSA", now=NOW)
     clock.now = NOW + keyring.SETTLE
@@ -377,7 +376,7 @@ def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
 
 
 def test_19_a_removed_key_is_gone_at_once(keys: Any, forge: Forge) -> None:
-    tokens = Tokens(keyring.Keyring(keys), HandClock(), "bgctl", 60)
+    tokens = Tokens(keyring.Keyring(keys), HandClock(), "bgctl", 60, 604800)
     token = forge.token({}, claims(), "ES256")
     assert reason(tokens, token) is None
     path = keys / "verify" / "keyring.json"
@@ -411,7 +410,6 @@ def test_the_key_set_shows_no_secret(tokens: Tokens, forge: Forge) -> None:
     assert {key["use"] for key in shown.values()} == {"sig"}
 
 
-@no_deadline
 @given(st.text() | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*"))
 @example("e30.e30.")
 @example("bnVsbA.bnVsbA.")
@@ -426,7 +424,6 @@ json_values = st.recursive(
 )
 
 
-@no_deadline
 @given(st.dictionaries(st.sampled_from(sorted(claims(email=0, nbf=0))) | st.text(), json_values))
 def test_any_claims_give_a_verdict(tokens: Tokens, forge: Forge, changes: dict[str, Any]) -> None:
     token = forge.token({}, claims(**changes))
@@ -434,7 +431,6 @@ def test_any_claims_give_a_verdict(tokens: Tokens, forge: Forge, changes: dict[s
         assert isinstance(tokens.verify(token).expires_at, int)
 
 
-@no_deadline
 @given(
     st.dictionaries(
         st.sampled_from(["alg", "kid", "typ", "crit", "enc", "b64", "jwk"]) | st.text(), json_values
@@ -445,7 +441,6 @@ def test_any_header_gives_a_verdict(tokens: Tokens, forge: Forge, changes: dict[
     assert (verdict is None) <= (changes.keys().isdisjoint({"alg", "kid", "crit", "enc", "b64"}))
 
 
-@no_deadline
 @given(st.sampled_from(ALGORITHMS), st.integers(0, 400), st.characters(codec="ascii"))
 def test_a_changed_character_is_noticed(
     tokens: Tokens, forge: Forge, alg: str, position: int, character: str

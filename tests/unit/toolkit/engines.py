@@ -22,6 +22,7 @@ class FakeEngine:
         self.images: dict[str, str] = {}  # by service, where it is not x:1
         self.builds: set[str] = set()  # services with a build:
         self.missing: set[str] = set()
+        self.comes_back: dict[str, bool] = {}  # by service: what was last said of it
 
     def containers(self) -> dict[str, None]:
         return dict.fromkeys(self.there)
@@ -29,8 +30,12 @@ class FakeEngine:
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         return service in self.there
 
-    def dead(self, service: str) -> None:
-        return None
+    def dead(self, service: str) -> str | None:
+        return None if service in self.there else "its container is gone"
+
+    def keep_running(self, service: str, wanted: bool) -> None:
+        if service in self.there:
+            self.comes_back[service] = wanted
 
     def logs(self, service: str, lines: int = 20) -> str:
         return ""
@@ -72,6 +77,7 @@ class FakeEngine:
     def remove(self, service: str, grace: float) -> None:
         self.asked.append(f"remove {service}")
         self.there.discard(service)
+        self.comes_back.pop(service, None)
 
     def exec(self, service: str, *argv: str) -> str:
         self.asked.append(f"exec {service} {argv[1]}")

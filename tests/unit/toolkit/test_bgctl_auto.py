@@ -18,7 +18,7 @@ from worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, ROOT, World
 
 from toolkit import cron, slots, trouble
 from toolkit.errors import Failed, Refused
-from toolkit.release import auto, deploy, drain, rollback
+from toolkit.release import auto, deploy, drain, preview, rollback, route
 from toolkit.release.remaining import Terms
 from toolkit.site import Site
 from toolkit.trouble import Note
@@ -333,6 +333,161 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     units = [str(tmp_path / f"bgctl-shop.{kind}") for kind in ("service", "timer")]
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
     assert (done.returncode, "bgctl-shop" in done.stderr) == (0, False), done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
+@pytest.mark.parametrize("system", [True, False])
+def test_81_systemd_accepts_the_unit_for_boot(tmp_path: Path, system: bool) -> None:
+    path = tmp_path / "bgctl-shop-up.service"
+    path.write_text(cron.boot([str(BGCTL), "--project", AWKWARD, "up"], "shop", system))
+    argv = ["systemd-analyze", *([] if system else ["--user"]), "verify", str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert "bgctl-shop-up" not in done.stderr, done.stderr
+    assert not system or done.returncode == 0, done.stderr
+
+
+def test_81_an_engine_that_is_not_up_yet_does_not_fill_the_history(world: World) -> None:
+    world.put("rest", READY, NONE)
+    path = world.root / "bgctl.toml"
+    path.write_text(path.read_text().replace('engine = "auto"', 'engine = "docker"'))
+    done = world.bgctl("up", env={"DOCKER_HOST": f"unix://{world.root}/no.sock"})
+    assert done.returncode == Refused.code
+    assert "no container engine is usable" in done.stderr
+    assert not (world.root / "state" / "history.jsonl").exists()
+
+
+def test_81_everything_comes_back_at_boot(world: World) -> None:
+    found = unit(world.bgctl("cron", "--boot").stdout)
+    assert found["Service"]["ExecStart"] == f"{BGCTL} --project {world.root} up"
+    assert (found["Service"]["Type"], found["Service"]["Restart"]) == ("oneshot", "on-failure")
+    assert "docker.service" in found["Unit"]["After"]
+    assert found["Install"]["WantedBy"] in ("multi-user.target", "default.target")
+    assert "bgctl-shop-up.service" in world.bgctl("cron").stdout
+
+
+@pytest.mark.parametrize("project", ["/srv/shop", AWKWARD])
+def test_81_the_crontab_line_for_boot_asks_until_the_engine_is_there(tmp_path: Path, project: str) -> None:
+    """With a bgctl that refuses at first: cron may be up before docker."""
+    bgctl = tmp_path / "bgctl"
+    bgctl.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n[ $(wc -l <{tmp_path}/asked) -ge 3 ]\n')
+    bgctl.chmod(0o755)
+    line = cron.at_boot([str(bgctl), "--project", project, "up"])
+    assert line.startswith("@reboot ")
+    assert line.count("\n") == 1
+    assert not re.search(r"(?<!\\)%", line)
+    command = line.removeprefix("@reboot ").replace(r"\%", "%").replace("sleep 10", "sleep 0")
+    assert subprocess.run(["/bin/sh", "-c", command]).returncode == 0
+    assert (tmp_path / "asked").read_text().splitlines() == [f"--project {project} up"] * 3
+
+
+# Green, which serves people
+
+
+def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) -> None:
+    draining(world)
+    world.sessions = {"1.6.7": 1}
+    site, engine = site_of(world)
+    engine.there.discard("frontend-green")
+    world.green.answers.clear()
+    assert auto.run(site, Terms()) == 5
+    assert engine.asked == ["up frontend-green"]
+    assert engine.comes_back == {"frontend-green": True}
+    assert "green was down (frontend-green: answered status 404): it has been started again" in said()
+    assert [(each["what"], each["outcome"]) for each in world.history] == [("start green", "done")]
+    assert (auto.run(site, Terms()), said()) == (5, "")
+
+
+def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said) -> None:
+    """It runs, and does not answer: whether a restart mends that, somebody has to see."""
+    draining(world)
+    world.sessions = {"1.6.7": 1}
+    site, engine = site_of(world)
+    world.green.answers.clear()
+    assert auto.run(site, Terms()) == Refused.code
+    assert said().splitlines() == [
+        "bgctl: green is not healthy: frontend-green: answered status 404",
+        "next: bgctl up, or: bgctl rollback",
+    ]
+    assert (auto.run(site, Terms()), said()) == (Refused.code, "")
+    assert engine.asked == []
+    assert not (world.root / "state" / "history.jsonl").exists()
+    world.serve(world.green, "1.6.8")
+    assert (auto.run(site, Terms()), said()) == (5, "")
+    world.green.answers.clear()
+    assert (auto.run(site, Terms()), "green is not healthy" in said()) == (Refused.code, True)
+
+
+def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
+    world: World, said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draining(world)
+    site, engine = site_of(world)
+    engine.there.discard("frontend-green")
+    world.green.answers.clear()
+
+    def fail(service: str, env: object, grace: float = 10) -> None:
+        raise Failed("no space left")
+
+    monkeypatch.setattr(engine, "up", fail)
+    assert auto.run(site, Terms()) == Refused.code
+    assert "green is down: no space left" in said()
+    assert (auto.run(site, Terms()), said()) == (Refused.code, "")
+    assert not (world.root / "state" / "history.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("phase", "blue", "green", "kept"),
+    [
+        ("candidate", READY, CANDIDATE, False),
+        ("preview", READY, {**CANDIDATE, "state": "drain"}, False),
+        ("canary", BLUE_90, CANARY, True),
+        ("draining", DRAIN, GREEN, True),
+    ],
+)
+def test_80_every_switch_says_whether_green_is_restarted(world: World, phase, blue, green, kept) -> None:
+    """The same command again, too: one that was killed in between is made good."""
+    world.put(phase, blue, green)
+    site, engine = site_of(world)
+    command = {"candidate": "disable-green", "draining": "enable-green", "canary": "canary"}.get(phase)
+    if command:
+        route.run(site, command, 10 if command == "canary" else None)
+    else:
+        preview.admit(site)
+    assert engine.comes_back == {"frontend-green": kept}
+    if kept:
+        route.run(site, "disable-green")
+        assert engine.comes_back == {"frontend-green": False}
+
+
+def test_80_an_engine_that_hangs_keeps_no_switch_back(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("candidate", READY, CANDIDATE)
+    site, engine = site_of(world)
+
+    def hang(service: str, wanted: bool) -> None:
+        assert world.state["phase"] in ("draining", "candidate"), "the routing is first"
+        raise Failed("docker does not answer", "timed out", "start docker")
+
+    monkeypatch.setattr(engine, "keep_running", hang)
+    assert route.run(site, "enable-green").phase == "draining"
+    assert "warning: docker does not answer: timed out; next: start docker" in capsys.readouterr().err
+    assert route.run(site, "disable-green").phase == "candidate"
+    assert capsys.readouterr().err == ""
+
+
+def test_80_every_command_names_what_brings_green_back(world: World) -> None:
+    draining(world)
+    world.sessions = {"1.6.7": 0}
+    world.green.answers.clear()
+    assert (
+        "green is down: frontend-green: answered status 404; next: bgctl up" in world.bgctl("status").stdout
+    )
+    assert "next: bgctl up" in world.bgctl("promote").stderr
+    said = world.bgctl("up-green", "1.6.8")
+    assert said.returncode == Refused.code
+    assert "green serves 1.6.8 already, and is down" in said.stderr
+    assert said.stderr.splitlines()[-1] == "next: bgctl up"
 
 
 def test_all_of_it_names_the_files(world: World) -> None:

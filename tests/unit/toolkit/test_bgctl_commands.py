@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 
 import pytest
@@ -203,6 +204,14 @@ def test_46_ctrl_c_while_draining_is_130_and_changes_nothing(world: World) -> No
     assert "Traceback" not in err
 
 
+def test_67_doctor_says_where_pins_last_longer_than_is_written(world: World) -> None:
+    path = world.root / "bgctl.toml"
+    path.write_text(path.read_text().replace('pin_idle = "off"', 'pin_idle = "10m"'))
+    found = json.loads(world.bgctl("doctor", "--json").stdout)["checks"][0]
+    assert (found["check"], found["result"]) == ("configuration", "warn")
+    assert "[proxy] pin_idle is 600s, [sessions] idle_timeout is 1800s" in found["seen"]
+
+
 def test_44_a_second_bgctl_is_4_at_once(world: World) -> None:
     candidate(world)
     directory = os.open(world.root / "state", os.O_RDONLY)
@@ -320,6 +329,19 @@ def test_keys_are_listed(world: World) -> None:
     keyring.create(world.root / "keys", "ES256")
     assert "ES256" in world.bgctl("keys", "list").stdout
     assert json.loads(world.bgctl("keys", "list", "--json").stdout)[0]["state"] == "signing"
+
+
+def test_19_a_replaced_key_is_believed_for_as_long_as_its_tokens_last(world: World) -> None:
+    from session_api import keyring
+
+    rest(world)
+    settings = world.root / "bgctl.toml"
+    settings.write_text(settings.read_text().replace('longest = "7d"', 'longest = "2d"'))
+    old = keyring.create(world.root / "keys")
+    assert "the one before is believed for 2 d" in world.bgctl("keys", "rotate").stdout
+    (retired,) = [key for key in keyring.describe(world.root / "keys") if key.kid == old.kid]
+    assert retired.retire_at is not None
+    assert 0 <= 2 * 86400 - (retired.retire_at.timestamp() - time.time()) < 60
 
 
 def test_no_keys_is_refused_with_the_next_command(world: World) -> None:

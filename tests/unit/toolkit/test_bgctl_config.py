@@ -52,7 +52,7 @@ MISTAKES = [
     ('control = "127.0.0.1:9180"', 'control = "localhost:9180"', "write one like"),
     ('control = "127.0.0.1:9180"', "control = 9180", "expected text in quotes"),
     ('control = "127.0.0.1:9180"', 'control = "127.0.0.1:8080"', "already taken by proxy.listen"),
-    ('pin_idle = "30m"', 'pin_idle = "half an hour"', "is not a duration"),
+    ('pin_idle = "off"', 'pin_idle = "half an hour"', "is not a duration"),
     ('read_timeout = "60s"', 'read_timeout = "off"', "cannot be off"),
     *(
         ('domain = ""', f'domain = "{name}"', "pin.domain: ")
@@ -67,13 +67,21 @@ MISTAKES = [
     ('key_headers = ["authorization"]', 'key_headers = ["a", "A"]', "A is there twice"),
     ('key_headers = ["authorization"]', 'key_headers = ["a b"]', "is not the name of a header"),
     ('leeway = "60s"', 'leeway = "1h"', "more than 5m"),
+    ('longest = "7d"', 'longest = "4m"', "must be from 5m to 400d"),
+    ('longest = "7d"', 'longest = "401d"', "must be from 5m to 400d"),
+    ('longest = "7d"', 'longest = "off"', "cannot be off"),
     ('green = "127.0.0.1:8083"', 'green = "127.0.0.1:8081"', "already taken by services.frontend.blue"),
     ('green = "127.0.0.1:8083"', 'gren = "127.0.0.1:8083"', "services.frontend.gren: is not a setting"),
     ('green = "127.0.0.1:8083"', 'green = "nowhere"', "services.frontend.green"),
     ('routes = ["/"]', 'routes = ["/ { } #"]', "services.frontend.routes"),
     ('routes = ["/"]', 'routes = ["/\\n"]', "services.frontend.routes"),
-    ('routes = ["/"]', 'routes = ["/", "/internal/activity"]', "would open /internal/"),
-    ('routes = ["/"]', 'routes = ["/", "= /internal"]', "would open /internal/"),
+    ('routes = ["/"]', 'routes = ["/", "/_bgctl/activity"]', "is the proxy's own"),
+    ('routes = ["/"]', 'routes = ["/", "= /_bgctl/preview"]', "is the proxy's own"),
+    ('routes = ["/"]', 'routes = ["/", "^~ /_bgctl"]', "is the proxy's own"),
+    ('routes = ["/"]', 'routes = ["/", "//_bgctl/activity"]', "is no path that a request has"),
+    ('routes = ["/"]', 'routes = ["/", "/x/../_bgctl/activity"]', "is no path that a request has"),
+    ('routes = ["/"]', 'routes = ["/", "^~ /"]', "'^~ /' is already taken by services.frontend.routes"),
+    ('routes = ["/"]', 'routes = ["/", "/a/", "^~ /a/"]', "already taken"),
     ('routes = ["/"]', 'routes = ["/", "/"]', "already taken"),
     ('compose_file = "compose.yaml"', 'compose_file = "../compose.yaml"', "project.compose_file"),
     ("passes = 3", "passes = 0", "health.passes"),
@@ -84,6 +92,12 @@ MISTAKES = [
     ('key = ""', 'key = "a.pem"', "without its certificate"),
     ('key = ""', 'key = "../a.pem"', "a path below this folder"),
     ("http3 = false", "http3 = true", "needs TLS"),
+    ('header_size = "32k"', 'header_size = "65k"', "must be from 4k to 64k"),
+    ('header_size = "32k"', 'header_size = "3k"', "must be from 4k to 64k"),
+    ('timeout = "10s"', 'timeout = "off"', "cannot be off"),
+    ("connections = 250", "connections = 0", "services.session-api.connections"),
+    ("mirror = 0", "connections = 9", "is for a service with one address"),
+    ('X-Frame-Options = "SAMEORIGIN"', f'X-Frame-Options = "{"x" * 4001}"', "4000 characters at most"),
     ('acme_webroot = ""', 'acme_webroot = "acme"', "must be below proxy/"),
     ('acme_webroot = ""', 'acme_webroot = "proxy/tls"', "must be below proxy/"),
     ("trusted = []", 'trusted = ["0.0.0.0/0"]', "is everybody"),
@@ -148,6 +162,17 @@ def test_50_what_contradicts_tls(right: str, wrong: str, said: str) -> None:
         config.parse(text)
 
 
+def test_50_a_route_where_challenges_are_served() -> None:
+    """It is served by the same listener, unless that one only redirects."""
+    route = 'routes = ["/", "/.well-known/acme-challenge/"]'
+    text = replaced('routes = ["/"]', route).replace('acme_webroot = ""', 'acme_webroot = "proxy/acme"')
+    with pytest.raises(Refused, match=r"services\.frontend\.routes: .* already taken by tls\.acme_webroot"):
+        config.parse(text)
+    config.parse(
+        text.replace('certificate = ""', 'certificate = "a.pem"').replace('key = ""', 'key = "b.pem"')
+    )
+
+
 def test_a_header_is_the_same_in_any_letters() -> None:
     text = replaced('X-Frame-Options = "SAMEORIGIN"', 'x-frame-options = "DENY"')
     assert {
@@ -168,6 +193,18 @@ def test_a_header_is_the_same_in_any_letters() -> None:
             "as well as",
         ),
         ("[services.frontend]", "[services.proxy]", "[services.proxy]", "cannot be a service name"),
+        (
+            "[services.session-api]",
+            "[services.frontend-blue]",
+            "[services.frontend-blue]",
+            r"a slot of frontend; write \[services.frontendblue\]",
+        ),
+        (
+            "[services.session-api]",
+            "[services.frontend-green-alone]",
+            "[services.frontend-green-alone]",
+            "a slot of frontend",
+        ),
         ("[services.frontend]", '[services."a;b"]', '[services."a;b"]', "cannot be a service name"),
     ],
 )

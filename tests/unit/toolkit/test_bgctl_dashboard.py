@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.cells import cell_len
@@ -18,7 +18,6 @@ from toolkit.overview import ProxyView, SlotView
 from toolkit.sessions import Forecast, User
 from toolkit.state import Deployment
 
-patient = settings(deadline=None)  # the first drawing imports and compiles
 NOW = datetime(2026, 1, 14, 13, 45, tzinfo=UTC)
 FORECAST = Forecast(*(NOW + timedelta(minutes=n) for n in (5, 35, 6 * 1440 + 120)))
 BLUE = SlotView("1.6.7", "drain", 0, "running", "healthy", 34, 30, 12, 7, 4, 0.0)
@@ -84,7 +83,6 @@ def lines(picture: Picture, width: int = 100, height: int | None = 30, signs: in
 pictures = st.sampled_from([PICTURE, UNKNOWN, AT_REST, STATELESS])
 
 
-@patient
 @given(pictures, st.integers(1, 200), st.integers(1, 80), st.sampled_from([UNICODE, ASCII]))
 def test_it_fits_every_screen(picture: Picture, width: int, height: int, signs: ink.Ink) -> None:
     drawn = lines(picture, width, height, signs)
@@ -92,7 +90,6 @@ def test_it_fits_every_screen(picture: Picture, width: int, height: int, signs: 
     assert max(map(cell_len, drawn)) <= width
 
 
-@patient
 @given(
     st.text(st.characters(codec="utf-8"), max_size=80),
     st.text(st.characters(codec="utf-8"), max_size=80),
@@ -175,7 +172,6 @@ def test_at_rest_it_shows_one_slot() -> None:
     assert not any(line.startswith(("migrated", "empty", "users on")) for line in text)
 
 
-@patient
 @given(st.integers(0, 60), st.integers(20, 60), st.sampled_from([60, 100]))
 def test_users_are_as_many_as_fit_and_the_rest_is_counted(count: int, height: int, width: int) -> None:
     drawn = lines(replace(PICTURE, users=people(count), users_total=count), width, height)
@@ -224,7 +220,6 @@ def test_one_picture_is_as_long_as_it_gets_and_has_no_keys() -> None:
     assert "and 12 more" in "\n".join(drawn)
 
 
-@patient
 @given(st.floats(0, 1), st.integers(0, 60))
 def test_a_bar_is_full_only_when_all_is_done(share: float, width: int) -> None:
     drawn = ink.bar(share, width, "", UNICODE).plain
@@ -235,7 +230,6 @@ def test_a_bar_is_full_only_when_all_is_done(share: float, width: int) -> None:
         assert (full == 0) is (share == 0)
 
 
-@patient
 @given(st.text(max_size=30), st.text(max_size=30), st.integers(1, 40))
 def test_two_ends_of_a_line_never_overlap(left: str, right: str, width: int) -> None:
     both = ink.apart(Text(ink.printable(left)), Text(ink.printable(right)), width, UNICODE, "─").plain

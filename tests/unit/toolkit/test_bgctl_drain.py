@@ -69,6 +69,21 @@ def test_54_a_proxy_that_does_not_know_blue_is_no_zero(world: World) -> None:
     assert drain.look(site_of(world)[0], Terms()).unknown
 
 
+def test_a_flood_of_visitors_leaves_sessions_known(world: World) -> None:
+    draining(world)
+    world.unknown_visitors = "proxy web1:8080 saw more visitors than it could tell of"
+    world.sessions = {"1.6.7": 2, "1.6.8": 1}
+    left = drain.look(site_of(world)[0], Terms())
+    assert (left.sessions, left.visitors, left.unknown) == (2, None, True)
+    assert str(left).endswith(
+        f"2 sessions, unknown visitors, 0 requests, 0 WebSockets ({world.unknown_visitors})"
+    )
+    assert f"visitors are unknown: {world.unknown_visitors}" in world.bgctl("sessions").stdout
+    world.sessions = {}
+    assert not drain.look(site_of(world)[0], Terms()).empty
+    assert drain.look(site_of(world)[0], Terms(visitors=False)).empty
+
+
 def test_visitors_can_be_left_out(world: World) -> None:
     draining(world)
     world.visitors = {"1.6.7": 4}

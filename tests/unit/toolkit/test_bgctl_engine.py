@@ -1,5 +1,6 @@
 """Whole commands, as they would be run, and how answers of docker and podman are read."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,8 @@ from toolkit.engine import Commands, Container, container_user
 from toolkit.errors import Failed, Refused
 
 ROOT = Path(__file__).parents[3]
-CONFIG = parse((ROOT / "bgctl.example.toml").read_text())
+EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
+CONFIG = parse(EXAMPLE)
 DOCKER = Commands("docker", ("docker-compose",), "shop", "compose.yaml", ".env")
 PLUGIN = Commands("docker", ("docker", "compose"), "shop", "compose.yaml", ".env")
 PODMAN = Commands("podman", ("podman-compose", "--in-pod=false"), "shop", "prod.yaml", "prod.env")
@@ -191,6 +193,19 @@ def test_50_a_port_that_does_not_fit_is_named_with_file_and_line() -> None:
     line = next(number for number, each in enumerate(text, 1) if each.strip() == "frontend-blue:")
     assert said.startswith(f"compose.yaml:{line}: frontend-blue: ")
     assert "127.0.0.1:8081:PORT" in said
+
+
+@pytest.mark.parametrize(
+    "told", ["", "environment: {BGCTL_TOKEN_TTL: 604800}", "environment: [BGCTL_LEEWAY=60]"]
+)
+def test_a_session_api_that_is_not_told_how_long_tokens_last_is_named(told: str) -> None:
+    day = parse(EXAMPLE.replace('longest = "7d"', 'longest = "1d"'))
+    said = complain(RESOLVED.replace('image: "s:1"', f'image: "s:1", {told}'.rstrip(", ")), day)
+    assert "BGCTL_TOKEN_TTL: ${BGCTL_TOKEN_TTL}" in said
+    assert re.match(r"compose.yaml:\d+: session-api is told BGCTL_TOKEN_TTL=", said)
+    for told in ("{BGCTL_TOKEN_TTL: 86400}", "[BGCTL_TOKEN_TTL=86400]", '{BGCTL_TOKEN_TTL: "86400"}'):
+        fits = RESOLVED.replace('image: "s:1"', f'image: "s:1", environment: {told}')
+        check(day, Compose.parse(fits), ROOT / "compose" / "compose.yaml")
 
 
 @pytest.mark.parametrize("text", ["", "- a", "services: [a]", "services: {a: {image: 3}}", "{"])

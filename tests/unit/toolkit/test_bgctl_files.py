@@ -1,5 +1,8 @@
 """Files that must survive a full or broken disk: state.json and the history (threats 38, 41, 42, 43)."""
 
+import json
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,9 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from engines import site_of
+from worlds import CANDIDATE, READY, World
 
 from toolkit import atomic, history, state, statefile
 from toolkit.errors import Failed, Refused
+from toolkit.release import route
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 FIRST = state.adopt("1.6.7", NOW)
@@ -109,6 +115,60 @@ def test_42_what_a_killed_run_left_is_no_hindrance(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="could not be written"):
         atomic.write(tmp_path / "gone" / "file", b"x")
+
+
+@pytest.fixture
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk on which no folder can be synced."""
+    sync = os.fsync
+
+    def refuse(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(5, "Input/output error")
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_43_what_is_in_force_is_not_called_unwritten(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    with pytest.raises(atomic.NotSynced, match="is written, but its folder could not be synced") as caught:
+        statefile.write(path, FIRST)
+    assert "it holds now" in str(caught.value)
+    assert statefile.read(path) == FIRST
+    assert statefile.read(tmp_path / "state.json.last") == FIRST
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_43_a_switch_goes_on_where_a_folder_cannot_be_synced(world: World, capsys) -> None:
+    world.put("candidate", READY, CANDIDATE)
+    site, _ = site_of(world)
+    assert route.run(site, "enable-green").phase == "draining"
+    out, err = capsys.readouterr()
+    assert "every worker after" in out
+    assert err.count("state.json is written, but its folder could not be synced") == 1
+    assert [(each["what"], each["outcome"]) for each in world.history] == [("route enable-green", "done")]
+
+
+def test_a_killed_command_gets_its_line_from_the_next(world: World) -> None:
+    world.put("candidate", READY, CANDIDATE)
+    killed = {
+        "pid": 4711,
+        "user": "ada",
+        "host": "web1",
+        "command": "promote",
+        "since": "2026-01-15T10:30:00Z",
+    }
+    (world.root / "state" / "holder.json").write_text(json.dumps({**killed, "ended": None}))
+    route.run(site_of(world)[0], "enable-green")
+    route.run(site_of(world)[0], "enable-green")
+    first, *rest = world.history
+    assert (first["at"], first["who"], first["what"], first["outcome"]) == (
+        *("2026-01-15T10:30:00Z", "ada", "promote", "interrupted"),
+    )
+    assert "without a word (pid 4711)" in first["why"]
+    assert [each["what"] for each in rest] == ["route enable-green"] * 2
 
 
 def entry(what: str) -> history.Entry:

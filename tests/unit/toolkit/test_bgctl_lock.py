@@ -1,9 +1,12 @@
 """One bgctl at a time, with real processes (threat 44)."""
 
+import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +122,127 @@ def test_a_project_that_cannot_be_locked(directory: Path) -> None:
     shutil.rmtree(directory.parent)
     with pytest.raises(Failed, match="cannot be locked"):
         try_it(directory)
+
+
+TAKE = """
+import fcntl, os, sys
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), getattr(fcntl, sys.argv[2]))
+print("taken", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A state directory that every user of the machine may read, as containers have to."""
+    with tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)
+        directory = Path(root) / "state"
+        directory.mkdir()
+        directory.chmod(0o755)
+        yield directory
+
+
+def as_stranger(path: Path, kind: str) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-c", TAKE, str(path), kind]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(argv, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+@pytest.mark.parametrize("kind", ["LOCK_EX", "LOCK_SH"])
+def test_84_another_user_cannot_hold_it(open_directory: Path, kind: str) -> None:
+    """Whatever they may open, they may lock: so that must not be the lock."""
+    try_it(open_directory)
+    strangers = [as_stranger(open_directory, kind), as_stranger(open_directory / "holder.json", kind)]
+    try:
+        assert [first_line(each) for each in strangers] == ["taken", "taken"]
+        try_it(open_directory)
+        (open_directory / "lock").unlink()
+        try_it(open_directory)
+    finally:
+        for each in strangers:
+            each.communicate()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+def test_84_the_lock_file_is_closed_to_others_whatever_the_umask(open_directory: Path) -> None:
+    os.chown(open_directory, 1234, 5678)
+    before = os.umask(0)
+    try:
+        try_it(open_directory)
+    finally:
+        os.umask(before)
+    found = (open_directory / "lock").stat()
+    assert (found.st_mode & 0o777, found.st_uid, found.st_gid) == (0o660, 1234, 5678)
+    stranger = as_stranger(open_directory / "lock", "LOCK_EX")
+    assert (
+        stranger.communicate()[1]
+        .rstrip()
+        .endswith("PermissionError: [Errno 13] Permission denied: " + repr(str(open_directory / "lock")))
+    )
+
+
+def test_84_a_lock_file_that_is_a_link_is_not_followed(directory: Path, tmp_path: Path) -> None:
+    directory.mkdir()
+    (directory / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Failed, match="cannot be locked"):
+        try_it(directory)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_44_of_many_that_find_the_lock_deleted_none_gets_in(directory: Path, start: Holder) -> None:
+    """The second one makes the file anew; the third must not take that for free."""
+    assert first_line(start()) == "held"
+    (directory / "lock").unlink()
+    for _ in range(3):
+        with pytest.raises(Locked, match="bgctl promote"):
+            try_it(directory)
+    assert first_line(start()).startswith("another bgctl is at work here")
+
+
+def test_44_one_of_an_older_bgctl_counts(directory: Path) -> None:
+    """It locks the directory itself."""
+    directory.mkdir()
+    older = os.open(directory, os.O_RDONLY)
+    fcntl.flock(older, fcntl.LOCK_EX)
+    with pytest.raises(Locked):
+        try_it(directory)
+    os.close(older)
+    try_it(directory)
+
+
+def test_a_holder_file_that_cannot_be_written_keeps_nobody_from_work(directory: Path) -> None:
+    (directory / "holder.json").mkdir(parents=True)
+    try_it(directory)
+
+
+def test_who_was_killed_is_told_to_the_next_alone(directory: Path, start: Holder) -> None:
+    first = start()
+    assert first_line(first) == "held"
+    first.kill()
+    first.wait()
+    with lock.held(directory, "up", NOW) as before:
+        assert before
+        assert (before.command, before.pid) == ("promote", first.pid)
+    with lock.held(directory, "up", NOW) as before:
+        assert before is None
+
+
+def test_who_ended_with_an_error_has_ended(directory: Path) -> None:
+    with pytest.raises(RuntimeError), lock.held(directory, "up", NOW):
+        raise RuntimeError
+    with lock.held(directory, "up", NOW) as before:
+        assert before is None
+
+
+def test_a_holder_of_an_older_bgctl_is_not_taken_for_killed(directory: Path) -> None:
+    directory.mkdir()
+    old = {"pid": 1, "user": "ada", "host": "web1", "command": "up", "since": "2026-01-15T10:30:00Z"}
+    (directory / "holder.json").write_text(json.dumps(old))
+    with lock.held(directory, "up", NOW) as before:
+        assert before is None
 
 
 def test_who_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

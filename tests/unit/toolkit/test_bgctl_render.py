@@ -39,6 +39,7 @@ def test_settings() -> None:
         "schema": 1,
         "issuer": "bgctl",
         "leeway": 60,
+        "token_longest": 604800,
         "secure_cookies": True,
         "pin_idle": 1800,
         "pin_domain": "",
@@ -46,8 +47,8 @@ def test_settings() -> None:
         "key_headers": ["authorization"],
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
-        "pin_key_file": "/keys/pin.secret",
-        "proxy_key_file": "/keys/proxy.key",
+        "pin_key_file": "/keys/pin/pin.secret",
+        "proxy_key_file": "/keys/proxy/proxy.key",
         "proxy_name": f"{socket.gethostname()}:8080",
         "api": "127.0.0.1:8090",
         "control": "127.0.0.1:9180",
@@ -69,6 +70,11 @@ def test_settings() -> None:
         "health_check": 2,
         "health_timeout": 2,
         "health_fails": 3,
+        "max_body": 100 << 20,
+        "min_rate": 32 << 10,
+        "client_timeout": 30,
+        "header_size": 32 << 10,
+        "notice_page": "/etc/bgctl/notice.html",
         "unavailable_page": "/etc/bgctl/unavailable.html",
         "maintenance_page": "/etc/bgctl/maintenance.html",
         "version": __version__,
@@ -79,12 +85,41 @@ def test_settings() -> None:
 
 @pytest.mark.parametrize(
     ("idle", "window", "every"),
-    [("30m", 1800, 10), ("5s", 1800, 1), ("60s", 1800, 6), ("2h", 7200, 10), ("off", 7 * 86400, 10)],
+    [("30m", 1800, 10), ("5s", 600, 1), ("60s", 600, 6), ("2h", 7200, 10), ("off", 7 * 86400, 10)],
 )
 def test_the_proxy_remembers_for_as_long_as_it_matters(idle: str, window: int, every: int) -> None:
     text = EXAMPLE.replace('idle_timeout = "30m"', f'idle_timeout = "{idle}"')
     settings = json.loads(render.settings(config.parse(text)))
     assert (settings["active_window"], settings["held_every"]) == (window, every)
+
+
+def test_the_life_of_tokens_is_one_setting() -> None:
+    day = EXAMPLE.replace('longest = "7d"', 'longest = "1d"').replace(
+        'idle_timeout = "30m"', 'idle_timeout = "off"'
+    )
+    settings = json.loads(render.settings(config.parse(day)))
+    assert (settings["token_longest"], settings["active_window"]) == (86400, 86400)
+
+
+@pytest.mark.parametrize(
+    ("pin", "idle", "holds"),
+    [
+        ("off", "30m", 1800),
+        ("off", "2h", 7200),
+        ("off", "5s", 5),
+        ("off", "off", 1800),
+        ("10m", "30m", 1800),
+        ("2h", "30m", 7200),
+        ("10m", "off", 600),
+    ],
+)
+def test_67_who_is_counted_is_held(pin: str, idle: str, holds: int) -> None:
+    text = EXAMPLE.replace('pin_idle = "off"', f'pin_idle = "{pin}"')
+    found = json.loads(
+        render.settings(config.parse(text.replace('idle_timeout = "30m"', f'idle_timeout = "{idle}"')))
+    )
+    assert found["pin_idle"] == holds
+    assert found["active_window"] >= holds
 
 
 def test_an_issuer_is_escaped() -> None:
@@ -102,7 +137,7 @@ def test_every_service_has_its_upstreams() -> None:
 
 def test_the_digest_tells_configurations_apart() -> None:
     one = render.files(CONFIG, ROOT)
-    other = render.files(config.parse(EXAMPLE.replace('pin_idle = "30m"', 'pin_idle = "31m"')), ROOT)
+    other = render.files(config.parse(EXAMPLE.replace('pin_idle = "off"', 'pin_idle = "31m"')), ROOT)
     assert render.digest(one) == render.digest(render.files(CONFIG, ROOT)) != render.digest(other)
 
 
@@ -151,6 +186,22 @@ def test_a_load_balancer_is_believed_and_says_how_browsers_come() -> None:
     assert "set_real_ip_from 10.0.0.0/8;" in conf
     assert "X-Forwarded-Proto $bg_scheme;" in conf
     assert "real_ip" not in rendered(EXAMPLE)
+
+
+def test_what_is_named_twice_is_rendered_once() -> None:
+    """nginx would warn of it with every start."""
+    conf = rendered(
+        EXAMPLE, ("trusted = []", 'trusted = ["::1", "::1"]'), ("allow = []", 'allow = ["::1", "::1"]')
+    )
+    assert conf.count("::1/128") == 3, "set_real_ip_from, who is trusted, who is allowed"
+
+
+def test_82_a_shared_service_has_bounds_of_its_own() -> None:
+    conf = rendered(
+        EXAMPLE, ('timeout = "10s"', 'timeout = "1500ms"'), ("connections = 250", "connections = 7")
+    )
+    assert conf.count("limit_conn at_session_api 7;") == conf.count("proxy_read_timeout 1500ms;") == 3
+    assert conf.count("proxy_connect_timeout 1500ms;") == 3, "not longer than all of it may take"
 
 
 def test_headers_are_in_every_location_that_sets_some() -> None:

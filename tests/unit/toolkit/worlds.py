@@ -76,6 +76,7 @@ class World:
         self.sessions: dict[str, int] | None = {}  # None: the store is down
         self.visitors: dict[str, int] = {}
         self.unknown: str | None = None  # why the session API does not know
+        self.unknown_visitors: str | None = None  # why it does not know of visitors alone
         self.forecast: dict[str, str | None] | None = None
         self.recent: dict[str, int] | None = None  # the sessions when only active ones are asked for
         self._files()
@@ -169,12 +170,14 @@ class World:
             "users": [],
             "nextPage": None,
             "unknown": self.unknown,
+            "unknownVisitors": self.unknown or self.unknown_visitors,
             "versions": {version: self._count(counted, version) for version in {*counted, *self.visitors}},
             "forecast": self.forecast,
         }
 
     def _count(self, counted: dict[str, int], version: str) -> dict[str, Any]:
-        sessions, visitors = counted.get(version, 0), self.visitors.get(version, 0)
+        sessions = counted.get(version, 0)
+        visitors = None if self.unknown_visitors else self.visitors.get(version, 0)
         counts = {"sessions": sessions, "users": sessions, "anonymous": visitors, "websockets": 0}
         return {key: None if self.unknown else value for key, value in counts.items()} | {
             "lastActivity": None

@@ -20,7 +20,9 @@ async def healthz(request: web.Request) -> web.Response:
     if settings.fault == "unhealthy":
         return web.json_response({"status": "unhealthy", "version": settings.version}, status=500)
     version = "0.0.0" if settings.fault == "wrong-version" else settings.version
-    response = web.json_response({"status": "ok", "version": version}, headers=NO_STORE)
+    # What keeps connections to us must give them up before we do.
+    keeps = {"Keep-Alive": f"timeout={settings.keepalive:.0f}"}
+    response = web.json_response({"status": "ok", "version": version}, headers={**NO_STORE, **keeps})
     if settings.fault == "crash-after-healthy":
         await response.prepare(request)
         await response.write_eof()

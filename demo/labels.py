@@ -1,0 +1,38 @@
+"""The label of a run, on every container and network that its tests make: that alone goes with it."""
+
+from __future__ import annotations
+
+import os
+import re
+
+RUN = "bgctl.run"
+_SECTION = re.compile(r"^(\w+):$", re.MULTILINE)
+_SERVICE = re.compile(r"^  ([\w-]+):$", re.MULTILINE)
+_NETWORK = re.compile(r"^  ([\w-]+):(?: \{\})?( *#.*)?$", re.MULTILINE)
+
+
+def labels() -> dict[str, str]:
+    """None without a run: by hand, everything is removed by its project's name."""
+    run = os.environ.get("BGCTL_RUN", "")
+    return {RUN: run} if run else {}
+
+
+def labelled(compose: str) -> str:
+    """The text of a compose file, with the label on all its services and networks.
+
+    By the file's own indentation: a document that is read and written again would be another one.
+    """
+    if not labels():
+        return compose
+    parts = _SECTION.split(compose)
+    for name, place in zip(parts[1::2], range(2, len(parts), 2), strict=True):
+        pattern = {"services": _SERVICE, "networks": _NETWORK}.get(name)
+        if pattern:
+            parts[place] = pattern.sub(_with_label, parts[place])
+    heads = [f"{part}:" if number % 2 else part for number, part in enumerate(parts)]
+    return "".join(heads)
+
+
+def _with_label(line: re.Match[str]) -> str:
+    (run,) = labels().values()
+    return f'  {line[1]}:\n    labels: {{{RUN}: "{run}"}}'

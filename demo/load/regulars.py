@@ -1,0 +1,161 @@
+"""Those who were there before the first release, and never log out and never refresh: are they kept?"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import Literal
+
+from aiohttp import ClientSession, ClientTimeout, CookieJar, DummyCookieJar
+
+from . import headers
+from .apiclient import ApiClient
+from .caller import Person, tracing
+from .scene import Answer, Pace, Scene, claims
+
+# Who has a bearer token alone; a browser with all its cookies, and one whose jar has lost the pin, both
+# silent until they are called; a visitor, who has a pin alone.
+Habit = Literal["bearer", "silent", "forgetful", "visitor"]
+COMES_BY_ITSELF = ("bearer", "visitor")
+PIN = "bg_pin"
+EVERY = 1.5  # seconds between two requests of one who comes by itself
+APP_ASKS_AGAIN = 5.5  # seconds; until then it knows nobody, if the session API was too slow for it
+WHO = "/api/whoami"
+BOARD = "/"
+
+
+class Regular(ApiClient):
+    """`faults`: what went wrong so far. Once there it asks for no page: nothing may move its session."""
+
+    def __init__(self, scene: Scene, habit: Habit, name: str) -> None:
+        super().__init__(Person(scene, name), Pace(lambda: 0.0, steady=False))
+        self.habit: Habit = habit
+        self.faults = 0
+        self.last = 0.0
+        self._sid = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it has come, and every answer so far was by the version that had to give it."""
+        return self.last > 0 and not self.faults
+
+    async def arrive(self) -> None:
+        person, bearer = self.person, self.habit == "bearer"
+        person.http = ClientSession(
+            cookie_jar=DummyCookieJar() if bearer else CookieJar(unsafe=True),
+            headers=None if bearer else headers.ALWAYS,
+            timeout=ClientTimeout(total=self.scene.timeout),
+            trace_configs=[tracing()],
+        )
+        if bearer:
+            person.http.headers["Authorization"] = f"Bearer {await self.log_in()}"
+        else:
+            await self.request("GET", BOARD, person.session, headers=headers.navigation())
+        if self.habit in ("silent", "forgetful"):
+            origin = self.scene.base_url
+            form = {"user": person.name, "email": f"{person.name}@example.test"}
+            sent = headers.form(origin, origin + BOARD)
+            await self.request("POST", "/login", person.session, data=form, headers=sent)
+        self._sid = self._pinned()
+        await self.come()
+
+    async def come(self) -> None:
+        """One request, which must find the session as it was left."""
+        if self.habit == "forgetful":
+            self.person.http.cookie_jar.clear(lambda cookie: cookie.key.endswith(PIN))
+        sent = {} if self.habit == "bearer" else headers.fetch(self.scene.base_url + BOARD)
+        for last_try in (False, True):
+            answer = await self.request("GET", WHO, self.person.session, headers=sent)
+            self.last = time.monotonic()
+            if answer is None or self._recognised(answer, last_try):
+                return
+            await asyncio.sleep(APP_ASKS_AGAIN)
+
+    def _recognised(self, answer: Answer, last_try: bool) -> bool:
+        """False: nobody is known, and it is worth another try."""
+        if self.habit == "visitor":
+            before, self._sid = self._sid, self._pinned()
+            if self._sid != before:
+                self.fail("GET", WHO, "taken for a newcomer")
+            return True
+        user = self.field(answer, WHO, "user")
+        if user is None and not last_try:
+            return False
+        if user != self.person.name:
+            self.fail("GET", WHO, "the session is lost")
+        return True
+
+    def note(self, method: str, path: str, what: str) -> None:
+        self.faults += 1
+        super().note(method, path, what)
+
+    def _pinned(self) -> str:
+        """The session's id in the visitor's pin."""
+        pins = (cookie.value for cookie in self.person.http.cookie_jar if cookie.key.endswith(PIN))
+        return str(claims(next(pins, "")).get("sid", ""))
+
+
+class Regulars:
+    """All of them. Between `hush` and `resume` nobody comes by itself: a drain waits for who does."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.silence = 0.0  # seconds, at least, between two calls of those who wait to be called
+        self._scene = scene
+        self._all: list[Regular] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._may_come = asyncio.Event()
+        self._may_come.set()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def kept(self) -> int:
+        return sum(one.kept for one in self._all)
+
+    async def arrive(self, n: int) -> None:
+        """`n` with a bearer token, `n` with cookies (every second one loses its pin), and `n` visitors."""
+        new = [
+            Regular(self._scene, habit, f"{habit}-regular-{len(self._all) + number:03d}")
+            for number, habit in enumerate(_habits(n), start=1)
+        ]
+        self._all += new
+        await asyncio.gather(*(one.arrive() for one in new))
+        self._tasks += [asyncio.create_task(self._live(one)) for one in new if one.habit in COMES_BY_ITSELF]
+
+    def hush(self) -> None:
+        self._may_come.clear()
+
+    def resume(self) -> None:
+        self._may_come.set()
+
+    def silence_left(self) -> float:
+        """Seconds until everyone who waits to be called has been silent for long enough."""
+        last = max((one.last for one in self._all if one.habit == "silent"), default=0.0)
+        return max(0.0, last + self.silence - time.monotonic())
+
+    async def call(self, *, everyone: bool) -> None:
+        """They come once, now: all of them, or those who do not come by themselves."""
+        await asyncio.gather(
+            *(one.come() for one in self._all if everyone or one.habit not in COMES_BY_ITSELF)
+        )
+
+    async def end(self) -> None:
+        """Waits for the requests that are under way. Raise what went wrong in here."""
+        self._may_come.set()
+        await asyncio.gather(*self._tasks)
+        for one in self._all:
+            await one.person.http.close()
+
+    async def _live(self, one: Regular) -> None:
+        while not self._scene.ended:
+            await asyncio.sleep(EVERY * random.uniform(0.5, 1.5))
+            await self._may_come.wait()
+            if not self._scene.ended:
+                await one.come()
+
+
+def _habits(n: int) -> list[Habit]:
+    silent: list[Habit] = ["silent" if number % 2 == 0 else "forgetful" for number in range(n)]
+    return [*(["bearer"] * n), *silent, *(["visitor"] * n)]  # type: ignore[list-item]

@@ -1,0 +1,31 @@
+"""Where the shared secrets lie below keys/. Imports nothing heavy: every bgctl command may need one.
+
+Each has a folder of its own. A container mounts the folders of those that it may know: a file that is
+replaced by rename is seen through a folder, and not through a mount of the file itself.
+"""
+
+from pathlib import Path
+
+FOLDERS = {"pin.secret": "pin", "service.key": "service", "admin.key": "admin", "proxy.key": "proxy"}
+NAMES = tuple(FOLDERS)
+
+
+def place(directory: Path, name: str) -> Path:
+    """Where a secret belongs."""
+    return directory / FOLDERS[name] / name
+
+
+def former_place(directory: Path, name: str) -> Path:
+    """Where it was, and still is while a compose file mounts it from there."""
+    return directory / name
+
+
+def find(directory: Path, name: str) -> Path:
+    """Where it is; where it belongs, if it is nowhere."""
+    here, there = place(directory, name), former_place(directory, name)
+    return there if there.is_file() and not here.exists() else here
+
+
+def unmoved(directory: Path) -> list[str]:
+    """The secrets that lie where they were before they had folders."""
+    return [name for name in NAMES if find(directory, name) == former_place(directory, name)]

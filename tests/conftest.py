@@ -1,0 +1,43 @@
+"""The order of files: what takes minutes begins first, so that no process is left with it at the end.
+
+And no test depends on how fast the machine is: hypothesis sets no deadlines.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("bgctl", deadline=None)
+settings.load_profile("bgctl")
+
+# By what they took, with those that make much load not beside each other: two processes take them in turn.
+LONGEST_FIRST = (
+    "test_e2e_release",
+    "test_e2e_activity",
+    "test_e2e_soak",
+    "test_e2e_crash",
+    "test_e2e_migration",
+    "test_e2e_streams",
+    "test_e2e_counts",
+    "test_e2e_preview",
+    "test_e2e_canary",
+    "test_e2e_mends",
+    "test_e2e_tls",
+    "test_e2e_gate",
+    "test_e2e_deploy",
+    "test_e2e_podman",
+)
+FOLDERS = ("e2e", "browser")  # real stacks and browsers, and then the rest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After pytest-randomly, whose order within each file stays."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> tuple[int, int]:
+    file, folder = item.path.stem, item.path.parent.name
+    folders = FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
+    return (0, LONGEST_FIRST.index(file)) if file in LONGEST_FIRST else (1, folders)

@@ -1,0 +1,376 @@
+"""Releases, people, time and restarts in any order; after each answer: was it the version of whoever asked?"""
+
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
+
+from session_api import keyring
+from tests.model import commands
+from tests.model.api import LIFE, Api
+from tests.model.belonging import Belonging, Given, Pin, Shown
+from tests.model.clients import Asking, Client, Kept, Request
+from tests.model.commands import Transition
+from tests.model.proxy import Answer, Proxy
+from toolkit import lineage, link, state
+from toolkit.state import State
+
+NOW = 1_800_000_000
+PIN_IDLE = 1800
+PREVIEW_LIFE = 3600
+VERSIONS = ["1.0", "1.1", "1.2", "1.3"]
+NOWHERE = "9.9.9"  # a version that is never released
+MODES = ["never", "never", "navigation", "idle"]
+LOG_IN = Request("/login", script=True, post=True)
+SESSION = Request("/api/auth/refresh", script=True, post=True, slotted=False)
+PASSED = {"both": 2, "version": 1, "neither": 0}  # so many of the headers that the app was given
+
+
+class World:
+    """Proxy and API, made once and set back for each sequence: to make them anew would take most of the time."""
+
+    def __init__(self) -> None:
+        memory = Path("/dev/shm")
+        self.folder = Path(tempfile.mkdtemp(prefix="model-", dir=memory if memory.is_dir() else None))
+        keys = self.folder / "keys"
+        keyring.create(keys, "HS256", now=NOW - 3000)
+        self.pin_secret = (keys / "pin.secret").read_bytes().strip()
+        self.state_file = self.folder / "state.json"
+        self.write(state.adopt("1.0", _time(NOW)))
+        self.proxy = Proxy(self.folder, keys, self.state_file)
+        self.api = Api(self.folder, keys, self.state_file)
+
+    def write(self, now: State) -> None:
+        fresh = self.state_file.with_suffix(".new")
+        fresh.write_bytes(state.encode(now))
+        fresh.replace(self.state_file)
+
+    def close(self) -> None:
+        self.api.close()
+        shutil.rmtree(self.folder)
+
+
+class Machine(RuleBasedStateMachine):
+    world: ClassVar[World]
+
+    people = st.sampled_from(["ada", "bob", "cron"])
+    anybody = st.sampled_from(["all", "all", "ada", "bob", "cron"])
+    browsers = st.sampled_from(["ada", "bob"])
+    requests = st.sampled_from(["load", "load", "script", "by an open page", "link", "update", "rubbish"])
+    log_ins = st.sampled_from(["both", "both", "version", "neither", "dated", "undated", "slowly"])
+    uses = st.sampled_from(
+        ["refresh", "refresh past it", "refresh slowly", "beat", "beat past it", "log out", "end"]
+    )
+    versions = st.sampled_from(VERSIONS)
+    passes = st.sampled_from(["both", "both", "version", "neither"])
+    modes = st.sampled_from(MODES)
+    operations = st.sampled_from(
+        ["restart proxy", "reload", "restart api", "try out", *sorted(commands.GATES)]
+    )
+    paths = st.sampled_from(["/", "/board"])
+    routes = st.sampled_from(sorted(commands.ROUTES))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.moved_at = 0
+        self.clients = {name: Client(name, name != "cron") for name in ("ada", "bob", "cron")}
+
+    @initialize(mode=modes, seen=st.sampled_from([0, 16]), old=st.booleans())
+    def adopt(self, mode: str, seen: int, old: bool) -> None:
+        self.mode = mode
+        now = state.adopt("1.0", _time(self.now), after=seen)
+        self.belonging = Belonging(commands.of_an_older_bgctl(now) if old else now)
+        self.world.write(self.belonging.state)
+        self.world.proxy.rewind()
+        self.world.proxy.start(mode)
+        self.world.api.rewind(self.now)
+
+    # Releases
+
+    @property
+    def state(self) -> State:
+        return self.belonging.state
+
+    def save(self, after: State) -> None:
+        """Writes it, as bgctl does, and has the proxy take it."""
+        if after == self.state:
+            return
+        before = len(self.belonging.moves)
+        written = replace(after, lineage=lineage.shorten(after.lineage, _time(self.now), LIFE))
+        self.world.write(written)
+        self.world.proxy.read()
+        self.belonging.switch(written)
+        if len(self.belonging.moves) > before:
+            self.moved_at = self.now
+
+    def run(self, command: Transition) -> None:
+        self.save(command(self.state, _time(self.now)))
+
+    def may_begin(self) -> bool:
+        return self.state.phase == "rest"
+
+    def may_route(self) -> bool:
+        return self.state.phase not in ("rest", "promoting")
+
+    @precondition(may_begin)
+    @rule(version=versions, then=routes)
+    def begin_release(self, version: str, then: str) -> None:
+        if self.state.slots.blue.version != version:
+            self.save(state.candidate(self.state, version, _time(self.now)))
+            self.run(commands.ROUTES[then])
+
+    @precondition(may_begin)
+    @rule(version=versions)
+    def whole_release(self, version: str) -> None:
+        self.begin_release(version, "enable-green")
+        self.promote("all")
+
+    @precondition(may_begin)
+    @rule(version=versions, then=routes)
+    def release_taken_back(self, version: str, then: str) -> None:
+        self.begin_release(version, then)
+        self.roll_back("all")
+
+    @precondition(may_route)
+    @rule(what=routes)
+    def route(self, what: str) -> None:
+        self.run(commands.ROUTES[what])
+
+    @precondition(lambda self: commands.next_of_promotion(self.state))
+    @rule(far=st.sampled_from(["a step", "all"]))
+    def promote(self, far: str) -> None:
+        """What is left undone, somebody goes on with, or takes back."""
+        while step := commands.next_of_promotion(self.state):
+            self.run(step)
+            if far != "all":
+                break
+
+    @precondition(lambda self: self.state.deployment)
+    @rule(far=st.sampled_from(["a step", "all"]))
+    def roll_back(self, far: str) -> None:
+        while step := commands.next_of_rollback(self.state):
+            self.run(step)
+            if far != "all":
+                break
+
+    # Time and restarts
+
+    @rule(seconds=st.sampled_from([1, 60, 700, 1000, 2000, 4000, 90000, 3 * 86400, LIFE - 1, LIFE + 30]))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+        self.world.api.now = self.now
+        for client in self.clients.values():
+            client.drop_expired(self.now)
+
+    @rule(what=operations, mode=modes)
+    def operate(self, what: str, mode: str) -> None:
+        if what == "restart api":
+            self.world.api.start()
+        elif what in ("restart proxy", "reload"):
+            self.mode = mode
+            self.world.proxy.start(mode, restart=what != "reload")
+        elif what == "try out":
+            self.try_out()
+        else:
+            with commands.refusal():
+                self.run(commands.GATES[what])
+
+    def try_out(self) -> None:
+        """What is refused, or only tried (`--dry-run`), changes nothing."""
+        before = state.encode(self.state)
+        for command in commands.ALL.values():
+            with commands.refusal():
+                command(self.state, _time(self.now))
+        assert state.encode(self.state) == before
+
+    # People
+
+    def ask(self, client: Client, request: Request) -> Answer:
+        """A request by way of the proxy, with the one assertion that all this is about."""
+        shown = client.shows(request)
+        page = client.pages.get(request.referer) if request.slotted else None
+        moves = request.is_load and client.has_jar and (shown.token is None or client.in_cookie)
+        may = self.belonging.may_be_served_by(
+            shown, moves and self.mode != "never", moves and request.update, page
+        )
+        rubbish = self.world.api.foreign(NOWHERE, True) if request.rubbish else None
+        asked = client.asks(request, shown, rubbish)
+        answer = self.world.proxy.route(self.now, request.slotted, asked)
+        assert answer.version in may, (
+            f"{client.name} was served by {answer.version} ({answer.rule}); "
+            f"the model says {' or '.join(sorted(may))}, and {sorted(self.belonging.served)} is served"
+        )
+        if client.has_jar:
+            self.keep_pin(client, request, shown, page, answer)
+        if request.is_load:
+            client.pages[request.path] = answer.version
+        return answer
+
+    def keep_pin(
+        self, client: Client, request: Request, shown: Shown, page: str | None, answer: Answer
+    ) -> None:
+        is_preview = self.belonging.is_shown(shown)
+        before = self.belonging.place(shown)
+        if answer.pin:
+            assert not is_preview, "a preview leaves no pin"
+            text, life = _cookie(answer.pin)
+            pin = Pin(answer.version, self.now + life)
+            if shown.pin and answer.version not in (before, shown.pin.version) and answer.version == page:
+                pin.version, pin.left = shown.pin.version, shown.pin.left
+            elif before and answer.version != before:
+                pin.left = before
+            elif shown.pin and shown.pin.version == answer.version:
+                pin.left = shown.pin.left
+            self.belonging.give(pin)
+            client.pin = Kept(text, pin)
+        in_header = shown.token is not None and not client.in_cookie
+        if not in_header and not is_preview and (request.is_load or shown.pin):
+            assert client.pin, "a browser that loads a page is held by a pin"
+            assert client.pin.given.until - self.now >= PIN_IDLE / 2, "and that lasts"
+
+    @rule(who=anybody, how=requests, path=paths)
+    def ask_for(self, who: str, how: str, path: str) -> None:
+        """An API client asks for the one thing that it knows."""
+        for client in self.clients.values() if who == "all" else [self.clients[who]]:
+            if not client.has_jar or how == "script":
+                self.ask(client, Request("/data", script=True))
+            elif how == "by an open page":
+                self.ask(client, Request("/data", script=True, referer=path if path in client.pages else ""))
+            elif how == "rubbish":
+                self.ask(client, Request(path, rubbish=client.token is None))
+            else:
+                self.ask(client, Request(path, foreign=how == "link", update=how == "update"))
+
+    @rule(who=browsers, what=st.sampled_from(["lose pin", "open preview", "leave preview"]))
+    def jar(self, who: str, what: str) -> None:
+        client, now = self.clients[who], self.state
+        if what == "lose pin":
+            client.pin = None
+        elif what == "leave preview":
+            client.preview = None
+        elif now.deployment and now.slots.green.state != "maint":
+            shown = (now.deployment.new, now.generation)
+            text = link.mint(self.world.pin_secret, *shown, _time(self.now), PREVIEW_LIFE)
+            client.preview = Kept(text, Given(now.deployment.new, self.now + PREVIEW_LIFE))
+            self.belonging.show(client.preview.given)
+
+    # Log-ins, refreshes, log-outs
+
+    @rule(who=people, how=log_ins, in_cookie=st.booleans())
+    def log_in(self, who: str, how: str, in_cookie: bool) -> None:
+        """`how`: what the app passes on, or what the token of a backend says that signs its own."""
+        client = self.clients[who]
+        if how in ("dated", "undated"):
+            self.log_in_elsewhere(client, how == "dated", in_cookie)
+            return
+        asking = self.ask_api(client, LOG_IN)
+        if how == "slowly":
+            client.asking = asking
+        else:
+            self.logged_in(client, asking, how, in_cookie)
+
+    def log_in_elsewhere(self, client: Client, dated: bool, in_cookie: bool) -> None:
+        """A clock cannot tell what one second has seen: it has a new one.
+
+        A token without `iat` is not told from an older one: it goes all the way that its version's sessions went.
+        """
+        if self.moved_at == self.now:
+            self.wait(1)
+        answer = self.ask(client, LOG_IN)
+        given = Given(answer.version, self.now + LIFE)
+        self.belonging.give(given, None if dated else 0)
+        client.keep_token(Kept(self.world.api.foreign(answer.version, dated), given), in_cookie)
+
+    @precondition(lambda self: any(client.asking for client in self.clients.values()))
+    @rule(who=people, passes=passes, in_cookie=st.booleans())
+    def be_answered(self, who: str, passes: str, in_cookie: bool) -> None:
+        """What was asked slowly, by way of an app or at once, reaches the session API."""
+        client = self.clients[who]
+        asking, client.asking = client.asking, None
+        if asking and asking.what == LOG_IN:
+            self.logged_in(client, asking, passes, in_cookie)
+        elif asking and client.token:
+            self.refreshed(client, client.token, asking)
+
+    def logged_in(self, client: Client, asking: Asking, passes: str, in_cookie: bool) -> None:
+        served, version = self.belonging.served, asking.version
+        result = self.world.api.log_in(dict([*asking.headers.items()][: PASSED[passes]]))
+        if passes == "version" and version not in served and result.status_code != 201:
+            return  # it says so: there is no session
+        assert result.status_code == 201, result.text
+        given = Given(result.json["deploymentVersion"], self.now + LIFE)
+        if passes == "both":
+            given.version = version
+            self.belonging.give(given, asking.since)
+        else:
+            self.belonging.give(given)
+            may = self.belonging.open_to_new if passes == "neither" else ({version} & served) or served
+            assert given.version in may, f"the log-in is signed for {given.version}; the model says {may}"
+        client.keep_token(Kept(result.json["token"], given), in_cookie)
+
+    @precondition(lambda self: any(client.token for client in self.clients.values()))
+    @rule(who=people, what=uses)
+    def use_token(self, who: str, what: str) -> None:
+        client = self.clients[who]
+        if not client.token:
+            return
+        asking = None if what.endswith("past it") else self.ask_api(client, SESSION)
+        if what == "refresh slowly":
+            client.asking = asking
+        elif what.startswith("refresh"):
+            self.refreshed(client, client.token, asking)
+        elif what.startswith("beat"):
+            self.beat(client, client.token, asking)
+        else:
+            self.world.api.ask("POST", "/api/auth/logout", client.token.text, {})
+            client.log_out(forgets=what == "log out")
+
+    def refreshed(self, client: Client, token: Kept, asking: Asking | None) -> None:
+        """`asking`: by way of the proxy, which said where it belongs."""
+        version = self.belonging.followed(asking.version, asking.since) if asking else token.given.version
+        result = self.world.api.ask("POST", "/api/auth/refresh", token.text, asking.headers if asking else {})
+        if client.ended or self.now >= token.given.until:
+            assert result.status_code == 401 or not client.ended
+            if result.status_code == 401:
+                return
+        assert result.status_code == 200, result.text
+        assert result.json["deploymentVersion"] == version, "a refresh takes nobody elsewhere"
+        given = Given(version, self.now + LIFE)
+        self.belonging.give(given)
+        client.token = Kept(result.json["token"], given)
+
+    def beat(self, client: Client, token: Kept, asking: Asking | None) -> None:
+        headers, version = (asking.headers, asking.version) if asking else ({}, token.given.version)
+        result = self.world.api.ask("POST", "/api/deployment/heartbeat", token.text, headers)
+        if client.ended or self.now >= token.given.until:
+            assert result.status_code == 401 or not client.ended
+        else:
+            assert (result.status_code, result.json["yourVersion"]) == (200, version)
+
+    def ask_api(self, client: Client, what: Request) -> Asking:
+        """By way of the proxy, which says where the request belongs."""
+        answer = self.ask(client, what)
+        return Asking(what, answer.version, answer.generation, len(self.belonging.moves))
+
+    def teardown(self) -> None:
+        """In the end, everybody asks once more."""
+        if hasattr(self, "belonging"):
+            for client in self.clients.values():
+                self.ask(client, Request("/data", script=True))
+
+
+def _time(now: int) -> datetime:
+    return datetime.fromtimestamp(now, UTC)
+
+
+def _cookie(text: str) -> tuple[str, int]:
+    """The value of a Set-Cookie, and for how many seconds it is kept."""
+    pair, *attributes = text.split("; ")
+    ages = [each.partition("=")[2] for each in attributes if each.startswith("Max-Age=")]
+    return pair.partition("=")[2], int(ages[0])

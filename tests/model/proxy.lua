@@ -1,0 +1,65 @@
+-- The proxy under the model test: requests are routed by the real modules. What a start makes of them, compiled once,
+-- is made anew with each start; what nginx keeps in shared memory goes with a restart, and stays with a reload.
+
+local load, compiled = package.loaders[2], {}
+package.loaders[2] = function(name)
+    compiled[name] = compiled[name] or load(name)
+    return compiled[name]
+end
+
+local drawn = 0
+local crypto = require("bg.crypto")
+
+-- The same sequence is to be the same sequence again: what is drawn follows from how often something was drawn.
+function crypto.random(length)
+    drawn = drawn + 1
+    return crypto.hmac("drawn in this order", tostring(drawn)):sub(1, length)
+end
+
+local STAYS = { ["bg.crypto"] = true, ["bg.workers"] = true } -- they declare C functions; the latter holds nothing
+local _M = {}
+local router, request, turn
+
+function _M.begin(turn_clock)
+    turn = turn_clock
+end
+
+-- The draws begin anew, for another sequence.
+function _M.rewind()
+    drawn = 0
+end
+
+function _M.start(settings_file, is_restart)
+    for name in pairs(package.loaded) do
+        if name:sub(1, 3) == "bg." and not STAYS[name] then
+            package.loaded[name] = nil
+        end
+    end
+    for _, dict in pairs(is_restart and ngx.shared or {}) do -- luacheck: globals ngx
+        for key in pairs(dict.kept) do
+            dict.kept[key] = nil
+        end
+    end
+    local settings = require("bg.settings").load(settings_file)
+    router, request = require("bg.router"), require("bg.request")
+    router.init(settings)
+    require("bg.pages").begin(settings.keeps_pages)
+    require("bg.activity").init(settings)
+    _M.read()
+end
+
+-- What a worker does every 50 ms.
+function _M.read()
+    router.state:poll()
+    return router.state.why
+end
+
+-- The version that serves it, the rule, the Set-Cookie value of a pin, and the generation by which it was decided.
+function _M.route(now, is_slotted, asked)
+    turn(now)
+    local slot, rule, pin = router.route(request.described(asked), now, is_slotted)
+    require("bg.activity").tick()
+    return slot.version, rule, pin, router.state.value.generation
+end
+
+return _M

@@ -1,0 +1,73 @@
+"""The proxy: its real Lua, as settings and state that bgctl wrote make it."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.lua.luajit import Lua
+from toolkit import config, render
+
+HERE = Path(__file__).parent
+CONFIGURATION = """
+[project]
+name = "shop"
+[proxy]
+secure_cookies = false
+[drain]
+migrate = "{migrate}"
+migrate_idle = "10m"
+[services.frontend]
+routes = ["/"]
+blue = "127.0.0.1:8081"
+green = "127.0.0.1:8083"
+health = "/healthz"
+[services.session-api]
+routes = ["/api/auth/"]
+address = "127.0.0.1:8090"
+health = "/readyz"
+"""
+
+
+class Answer(NamedTuple):
+    """`pin` is a Set-Cookie value, or None."""
+
+    version: str
+    rule: str
+    pin: str | None
+    generation: int
+
+
+class Proxy:
+    def __init__(self, folder: Path, keys: Path, state: Path) -> None:
+        self._settings = folder / "settings.json"
+        self._files = {
+            "state_file": str(state),
+            "keys_dir": str(keys / "verify"),
+            "pin_key_file": str(keys / "pin.secret"),
+            "proxy_key_file": str(keys / "proxy.key"),
+        }
+        self._lua = Lua()
+        turn = self._lua.runtime.execute((HERE.parent / "lua" / "nginx_stub.lua").read_bytes())
+        self._rim = self._lua.runtime.execute((HERE / "proxy.lua").read_bytes())
+        self._rim[b"begin"](turn)
+        self._written: dict[str, bytes] = {}
+
+    def rewind(self) -> None:
+        self._rim[b"rewind"]()
+
+    def start(self, migrate: str, restart: bool = True) -> None:
+        """With nothing in memory; or (`restart` False) as after `bgctl reload`, with what is shared."""
+        if migrate not in self._written:
+            values = json.loads(render.settings(config.parse(CONFIGURATION.format(migrate=migrate))))
+            self._written[migrate] = json.dumps(values | self._files).encode()
+        self._settings.write_bytes(self._written[migrate])
+        self._rim[b"start"](str(self._settings).encode(), restart)
+
+    def read(self) -> None:
+        """Takes the newest state."""
+        why = self._rim[b"read"]()
+        assert why is None, why
+
+    def route(self, now: int, slotted: bool, asked: dict[str, Any]) -> Answer:
+        version, rule, pin, generation = self._rim[b"route"](now, slotted, self._lua.table(asked))
+        return Answer(version.decode(), rule.decode(), pin and pin.decode(), int(generation))
