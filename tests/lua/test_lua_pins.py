@@ -95,8 +95,8 @@ def test_it_is_minted_once_for_a_token_and_once_more_for_a_renewed_one(proxy):
         pin, minted = (answer.pin, minted + 1) if answer.cookie else (pin, minted)
     assert minted == 1
     renewed = [
-        ask(proxy, FETCH, NOW + second, cookies=f"{session(NOW + 7 * DAY + second)}; {pin}").cookie
-        for second in range(1, 800, 10)
+        ask(proxy, FETCH, NOW + at, cookies=f"{session(NOW + 7 * DAY + at, iat=NOW + at)}; {pin}").cookie
+        for at in range(1, 800, 10)
     ]
     assert not any(renewed), "an app that renews its token with each answer does not renew the pin with each"
 
