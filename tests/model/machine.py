@@ -39,7 +39,7 @@ class World:
         self.folder = Path(tempfile.mkdtemp(prefix="model-", dir=memory if memory.is_dir() else None))
         keys = self.folder / "keys"
         keyring.create(keys, "HS256", now=NOW - 3000)
-        self.pin_secret = (keys / "pin.secret").read_bytes().strip()
+        self.pin_secret = (keys / "pin" / "pin.secret").read_bytes().strip()
         self.state_file = self.folder / "state.json"
         self.write(state.adopt("1.0", _time(NOW)))
         self.proxy = Proxy(self.folder, keys, self.state_file)

@@ -43,8 +43,8 @@ class Proxy:
         self._files = {
             "state_file": str(state),
             "keys_dir": str(keys / "verify"),
-            "pin_key_file": str(keys / "pin.secret"),
-            "proxy_key_file": str(keys / "proxy.key"),
+            "pin_key_file": str(keys / "pin" / "pin.secret"),
+            "proxy_key_file": str(keys / "proxy" / "proxy.key"),
         }
         self._lua = Lua()
         turn = self._lua.runtime.execute((HERE.parent / "lua" / "nginx_stub.lua").read_bytes())
