@@ -24,13 +24,13 @@ MIN_SECRET = 32  # bytes
 class Link:
     """`base` is where browsers come; `cookie` is what the link leaves behind, as `name=value`.
 
-    `prefix`: of the cookie's name, as lua/bg/settings.lua has it.
+    `stem`: what the cookie's name begins with, as lua/bg/settings.lua has it.
     """
 
     base: str
     token: str
     to: str
-    prefix: str
+    stem: str
 
     @property
     def url(self) -> str:
@@ -42,7 +42,7 @@ class Link:
 
     @property
     def cookie(self) -> str:
-        return f"{self.prefix}bg_preview={self.token}"
+        return f"{self.stem}_preview={self.token}"
 
 
 def mint(secret: bytes, version: str, generation: int, now: datetime, life: float) -> str:
@@ -74,11 +74,11 @@ def check_path(to: str) -> str:
     return to
 
 
-def prefix(config: Config) -> str:
-    """What the names of the proxy's cookies begin with: `__Host-` binds one to a single host."""
+def stem(config: Config) -> str:
+    """What the names of pin and preview begin with: `__Host-` binds a cookie to a single host."""
     if not config.proxy.secure_cookies:
-        return ""
-    return "__Secure-" if config.pin.domain else "__Host-"
+        return str(config.proxy.cookie_stem)
+    return f"{'__Secure-' if config.pin.domain else '__Host-'}{config.proxy.cookie_stem}"
 
 
 def base(config: Config) -> str:

@@ -1,24 +1,24 @@
 -- What a request shows for itself: the session token that verifies, the pin, and a preview. Holds the worker's
 -- verifiers and the key ring; knows nothing of nginx variables, nor of versions.
 
-local activity = require("bg.activity")
 local base64url = require("bg.base64url")
 local clients = require("bg.clients")
 local cookie = require("bg.cookie")
 local crypto = require("bg.crypto")
 local identity = require("bg.identity")
+local ids = require("bg.ids")
 local keyring = require("bg.keyring")
 local metrics = require("bg.metrics")
 local pin = require("bg.pin")
 local preview = require("bg.preview")
 local secret_file = require("bg.secret_file")
+local seen = require("bg.seen")
 local token = require("bg.token")
 local watched = require("bg.watched")
 
 local find, lower, sub = string.find, string.lower, string.sub
 local huge = math.huge
 
-local PIN = "bg_pin=" -- as it ends, whatever is before it
 local JWS = "^[^.]*%.[^.]*%.[^.]*$" -- three segments
 
 -- Refusals that say when a token ends, or would have.
@@ -47,9 +47,17 @@ local function counter(kind)
 end
 
 -- What is derived from a verified token, once: the names under which its session is noted and pinned.
-local function know(who)
-    who.key, who.user = activity.names(who.sid, who.user)
-    who.pin_sid = pin.sid(pin_secret.text, who.sid)
+local function know_session(who)
+    local sid = who.sid
+    who.user = ids.user(who.user)
+    who.sid = ids.session(sid, who.user)
+    who.key = seen.key(who.sid, who.user)
+    who.pin_sid = pin.sid(pin_secret.text, sid, who.sid)
+end
+
+-- The same of what we have signed ourselves: it has its name already.
+local function know_visitor(who)
+    who.key, who.pin_sid = seen.key(who.sid), who.sid
 end
 
 -- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive. A pattern with an anchor and a
@@ -67,12 +75,12 @@ end
 
 local function renew_tokens()
     local rules = { issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest }
-    tokens = identity.new(_M.keys.value, rules, counter("token"), know)
+    tokens = identity.new(_M.keys.value, rules, counter("token"), know_session)
 end
 
 -- What a pin of the former secret says is good, and is to be signed anew.
 local function know_former(who)
-    know(who)
+    know_visitor(who)
     who.former = true
 end
 
@@ -87,16 +95,16 @@ end
 local function renew_previews(secret)
     local keys = { [preview.KID] = secret.key }
     local rules = { issuer = preview.ISSUER, leeway = 0, longest = huge } -- as long as bgctl was told
-    previews = identity.new(keys, rules, counter("preview"), know)
+    previews = identity.new(keys, rules, counter("preview"), know_visitor)
 end
 
 local function sign_pins_with(secret)
     local former = pin_secret
     pin_secret, coming = secret, nil
-    pins = pin_verifier(secret.key, know)
+    pins = pin_verifier(secret.key, know_visitor)
     former_secret = former
     local rules = { issuer = pin.PAGE_ISSUER, leeway = 0, longest = settings.pin_idle }
-    posted = identity.new({ [pin.PAGE_KID] = secret.key }, rules, counter("page"), know)
+    posted = identity.new({ [pin.PAGE_KID] = secret.key }, rules, counter("page"), know_visitor)
     other_pins = former and pin_verifier(former.key, know_former)
 end
 
@@ -126,7 +134,7 @@ end
 local function sync_pins(now)
     if pin_file:poll() then
         coming = { secret = pin_file.value, at = now }
-        other_pins = pin_verifier(coming.secret.key, know)
+        other_pins = pin_verifier(coming.secret.key, know_visitor)
         renew_previews(coming.secret)
     end
     if not coming or now < coming.at + SETTLE_SECONDS then
@@ -190,7 +198,7 @@ end
 -- now, else the first that verifies.
 local function other_pin(cookies, now)
     local found
-    for _, text in ipairs(cookie.all(cookies, PIN)) do
+    for _, text in ipairs(cookie.all(cookies, settings.pin_name)) do
         local who = pins_for(text, now):look(text, now)
         if who and who.jar == settings.pin_jar then
             return who
@@ -242,7 +250,7 @@ function _M.client(request, now)
             end
             return {
                 sid = sid, version = version, generation = generation, exp = exp, header = header.name,
-                key = version and activity.names(sid) or nil,
+                key = version and seen.key(sid) or nil,
             }
         end
     end

@@ -267,7 +267,7 @@ local function note(who, key, version, request)
     if not user and who.bound and request.site() == "cross-site" then
         return nil -- a log-in whose Strict cookie has stayed away: it is no visitor, and its next request tells
     end
-    return activity.note(key, user, who.exp, version)
+    return activity.note(key, user, who.exp, version, who.issued)
 end
 
 -- Remembers which version a client without a jar has been given: the first time, when it is another one by now, and

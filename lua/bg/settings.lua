@@ -6,7 +6,8 @@ local strict_json = require("bg.strict_json")
 local _M = {}
 
 local EXPECTED = {
-    issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", pin_idle = "number",
+    issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", cookie_stem = "string",
+    pin_idle = "number",
     state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
@@ -22,9 +23,11 @@ local EXPECTED = {
 local function name_pins(settings)
     local has_domain = settings.pin_domain ~= ""
     local prefix = settings.secure_cookies and (has_domain and "__Secure-" or "__Host-") or ""
-    settings.pin_cookie = prefix .. "bg_pin="
-    settings.page_cookie = prefix .. "bg_page="
-    settings.preview_cookie = prefix .. "bg_preview="
+    local stem = prefix .. settings.cookie_stem
+    settings.pin_name = settings.cookie_stem .. "_pin=" -- whatever is before it
+    settings.pin_cookie = stem .. "_pin="
+    settings.page_cookie = stem .. "_page="
+    settings.preview_cookie = stem .. "_preview="
     if has_domain or settings.pin_same_site ~= "lax" then
         settings.pin_jar = settings.pin_same_site .. "/" .. settings.pin_domain
     end
@@ -51,9 +54,9 @@ function _M.load(path)
             error(path .. ": " .. name .. " is not a " .. kind, 0)
         end
     end
-    local prefix = settings.secure_cookies and "__Host-" or ""
-    settings.session_cookie = prefix .. "bg_session="
-    settings.update_cookie = prefix .. "bg_update="
+    local stem = (settings.secure_cookies and "__Host-" or "") .. settings.cookie_stem
+    settings.session_cookie = stem .. "_session="
+    settings.update_cookie = stem .. "_update="
     name_pins(settings)
     settings.key_headers = with_variables(settings.key_headers)
     settings.keeps_pages = settings.migrate ~= "never"

@@ -51,6 +51,7 @@ class Proxy:
                 "leeway": 60,
                 "token_longest": 604800,
                 "secure_cookies": False,
+                "cookie_stem": "bg",
                 "pin_idle": 1800,
                 "keeps_pages": True,
             },
@@ -67,7 +68,12 @@ class Proxy:
                 "migrate_idle": 60,
                 "routes": ROUTES,
             },
-            **{"state_file": str(folder / "state.json"), "proxy_name": "x", "page_cookie": "bg_page="},
+            **{
+                "state_file": str(folder / "state.json"),
+                "proxy_name": "x",
+                "page_cookie": "bg_page=",
+                "pin_name": "bg_pin=",
+            },
             "key_headers": [{"name": "authorization", "variable": "http_authorization"}],
             **{"pin_domain": "", "pin_same_site": "lax"},
         }

@@ -244,7 +244,7 @@ def test_74_what_bgctl_renders_names_the_cookies(lua, tmp_path, secure, pin, pre
     settings = plain(lua.module("settings")[b"load"](str(tmp_path / "settings.json").encode()))
     assert settings["pin_cookie"] == f"{prefix}bg_pin="
     assert settings["page_cookie"] == f"{prefix}bg_page="
-    assert settings["preview_cookie"] == f"{prefix}bg_preview=" == f"{link.prefix(written)}bg_preview="
+    assert settings["preview_cookie"] == f"{prefix}bg_preview=" == f"{link.stem(written)}_preview="
     assert settings.get("pin_jar") == ((pin and f"{written.pin.same_site}/{written.pin.domain}") or None)
     assert settings["key_headers"] == {1: {"name": "authorization", "variable": "http_authorization"}}
 

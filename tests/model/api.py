@@ -25,7 +25,7 @@ class Api:
         self._keys, self._state = keys, state
         self._file = folder / "sessions.db"
         self._service = (keys / "service" / "service.key").read_text().strip()
-        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY, 7 * 86400)
+        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY)
         self._store = SqliteStore(self._file, IDLE, lambda: self.now)
         self._draws = Draws()
         sessions.secrets = self._draws  # type: ignore[assignment]  # the same sequence gets the same session ids

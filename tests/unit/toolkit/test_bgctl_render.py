@@ -41,6 +41,7 @@ def test_settings() -> None:
         "leeway": 60,
         "token_longest": 604800,
         "secure_cookies": True,
+        "cookie_stem": "bg",
         "pin_idle": 1800,
         "pin_domain": "",
         "pin_same_site": "lax",
