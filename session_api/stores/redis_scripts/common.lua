@@ -135,6 +135,8 @@ local function store(sid, s)
     call('HSET', key('s', sid), 'u', s.user, 'e', s.email, 'v', s.version, 'c', s.created, 'a', s.at, 'x', s.expires, 'l', '1',
         'i', s.issued)
     if s.ended then
+        -- A row of the version before has no 'o' and 'p' of its own: what they would say must outlive the 'd'.
+        call('HSET', key('s', sid), 'o', s.over_iat, 'p', s.over_exp)
         call('HDEL', key('s', sid), 'd')
     end
 end

@@ -58,6 +58,24 @@ def test_55_the_servers_clock_is_the_stores(redis_server: RedisServer) -> None:
     store.close()
 
 
+def test_78_a_log_out_of_the_version_before_outlasts_a_later_log_in(redis_server: RedisServer) -> None:
+    clock = HandClock()
+    store = RedisStore(redis_server.address, clock=clock, prefix="{before}")
+    early = session(created_at=NOW - 100, good_until=NOW + 1000)
+    store.add(early)
+    assert store.end(early)
+    with redis_server.client() as client:
+        client.hdel("{before}:s:s1", "i", "o", "p")  # it wrote none of them
+    assert store.resume(early) is None
+    clock.now += 20
+    later = session(created_at=NOW + 10, issued_at=NOW + 10, expires_at=NOW + 2000, good_until=NOW + 2000)
+    assert store.resume(later)
+    assert store.find(early) is None
+    silent = session(created_at=0, good_until=NOW + 1000)  # it does not say when it was issued
+    assert store.find(silent) is None
+    store.close()
+
+
 def test_54_down_is_unknown(start: Any) -> None:
     server = start()
     store = filled(server)

@@ -1,8 +1,11 @@
 """What is SQLite's alone: locks, damage, files of other programs, plans of queries."""
 
+import re
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -174,6 +177,24 @@ def test_a_file_of_the_first_schema_keeps_its_sessions(path: Path, clock: HandCl
     assert store.users("1.6.8", 9) == [("u1", "u1@x.y", NOW + 5)]
     assert store.resume(session("out", "u3")) is None
     assert store.resume(session("over", "u2")) is None
+    store.close()
+
+
+def test_78_what_is_written_of_forgetting_a_person_ends_their_sessions(path: Path) -> None:
+    """The statement of docs/sessions.md, on a file of the schema of today."""
+    text = (Path(__file__).parents[3] / "docs" / "sessions.md").read_text()
+    (statement,) = re.findall(r"^    (UPDATE sessions SET .*\n.*)$", text, re.MULTILINE)
+    store, now = SqliteStore(path), int(time.time())
+    held = session(created_at=now - 9, issued_at=now - 9, expires_at=now + 1000, good_until=now + 1000)
+    store.add(held)
+    store.add(replace(held, sid="s2", user_id="u2"))
+    with store.write() as db:
+        db.execute(statement.replace("…", "u1"))
+    assert store.find(held) is None and store.resume(held) is None
+    assert store.find(replace(held, created_at=0)) is None
+    assert store.users("1.6.7", 9) == [("u2", "u1@x.y", held.last_activity)]
+    with store.connect() as db:
+        assert db.execute("SELECT email FROM sessions WHERE user_id = 'u1'").fetchall() == [(None,)]
     store.close()
 
 
