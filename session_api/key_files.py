@@ -29,3 +29,12 @@ def find(directory: Path, name: str) -> Path:
 def unmoved(directory: Path) -> list[str]:
     """The secrets that lie where they were before they had folders."""
     return [name for name in NAMES if find(directory, name) == former_place(directory, name)]
+
+
+def half_moved(directory: Path) -> list[str]:
+    """The secrets whose folder is made, and whose former place is no link to it yet: a move was cut short."""
+    return [name for name in NAMES if _is_twice(place(directory, name), former_place(directory, name))]
+
+
+def _is_twice(here: Path, there: Path) -> bool:
+    return here.exists() and there.is_file() and not there.is_symlink() and here.samefile(there)

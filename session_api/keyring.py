@@ -198,16 +198,21 @@ def complete(directory: Path, *, owner: Owner | None = None) -> list[str]:
 def move(directory: Path, *, owner: Owner | None = None) -> list[str]:
     """Give each shared key a folder of its own; returns the names of those that had none. Raises OSError.
 
-    A link stays where each was: containers from before have that place mounted, and may be restarted.
+    A link stays where each was: containers from before have that place mounted, and may be restarted. One
+    that was a link already is copied: in a container, it would lead nowhere.
     """
-    moved = key_files.unmoved(directory)
+    unmoved = key_files.unmoved(directory)
+    moved = unmoved + key_files.half_moved(directory)
     for name in moved:
         here, there = key_files.place(directory, name), key_files.former_place(directory, name)
         _make_directory(here.parent, owner)
+        if there.is_symlink():
+            _write(here, there.read_bytes(), owner)
+        elif name in unmoved:
+            os.link(there, here)
         link = there.with_name(f".{name}.new")
         link.unlink(missing_ok=True)
         link.symlink_to(here.relative_to(directory))
-        os.link(there, here)
         link.replace(there)
     return moved
 

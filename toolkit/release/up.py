@@ -112,10 +112,18 @@ def keys_wanted(site: Site) -> bool:
     from session_api import keyring
 
     keys = site.keys_dir
-    return not keys_exist(site) or bool(keyring.missing(keys) or key_files.unmoved(keys))
+    wanted = keyring.missing(keys) or key_files.unmoved(keys) or key_files.half_moved(keys)
+    return not keys_exist(site) or bool(wanted)
 
 
 def make_keys(site: Site) -> str:
+    try:
+        return _make_keys(site)
+    except OSError as error:
+        raise Failed(f"{site.keys_dir} could not be written", str(error), "bgctl doctor") from None
+
+
+def _make_keys(site: Site) -> str:
     from session_api import keyring
 
     moved = keyring.move(site.keys_dir, owner=site.owner)

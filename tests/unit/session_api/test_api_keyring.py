@@ -227,6 +227,48 @@ def test_89_keys_from_before_move_into_folders(new_keys: Path) -> None:
         assert key_files.former_place(new_keys, name).readlink() == Path(key_files.FOLDERS[name]) / name
 
 
+class Killed(BaseException):
+    """What ends a program between two steps."""
+
+
+@pytest.mark.parametrize("step", ["symlink_to", "replace"])
+def test_89_a_move_that_was_killed_goes_on(
+    new_keys: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    held = former(new_keys)
+
+    def end(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, step, end)
+        with pytest.raises(Killed):
+            keyring.move(new_keys)
+    assert {name: key_files.find(new_keys, name).read_text() for name in key_files.NAMES} == held
+    assert key_files.half_moved(new_keys) == ["pin.secret"]
+    assert sorted(keyring.move(new_keys)) == sorted(key_files.NAMES)
+    assert {name: key_files.place(new_keys, name).read_text() for name in key_files.NAMES} == held
+    for name in key_files.NAMES:
+        assert key_files.former_place(new_keys, name).readlink() == Path(key_files.FOLDERS[name]) / name
+    assert keyring.move(new_keys) == []
+    assert {path.name for path in new_keys.iterdir() if path.name.startswith(".")} == set()
+
+
+def test_89_a_key_that_was_a_link_moves_as_a_file(new_keys: Path) -> None:
+    """A relative link would lead nowhere from a folder further down, and any link in a container."""
+    held = former(new_keys)
+    (new_keys / "kept").mkdir()
+    there = key_files.former_place(new_keys, "service.key")
+    there.rename(new_keys / "kept" / "mine")
+    there.symlink_to("kept/mine")
+    keyring.move(new_keys)
+    here = key_files.place(new_keys, "service.key")
+    assert not here.is_symlink()
+    assert here.read_text() == there.read_text() == held["service.key"]
+    assert here.stat().st_mode & 0o777 == 0o640
+    assert keyring.missing(new_keys) == []
+
+
 def test_43_a_folder_that_cannot_be_synced_ends_no_rotation(
     new_keys: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

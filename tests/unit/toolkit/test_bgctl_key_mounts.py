@@ -9,7 +9,7 @@ from worlds import NONE, READY, ROOT, World
 from session_api import key_files, keyring
 from toolkit import key_mounts, slots
 from toolkit.compose import Compose, ComposeService
-from toolkit.errors import Refused
+from toolkit.errors import Failed, Refused
 from toolkit.key_mounts import Mount
 from toolkit.release import up
 
@@ -137,3 +137,15 @@ def test_89_up_gives_keys_their_folders_and_older_compose_files_go_on_working(
     assert ("a key that is replaced is not noticed" in capsys.readouterr().err) is single
     up.check(site, site.state(), pull=False)
     slots.check_slot_images(site, "blue", "1.6.7", pull=False)
+
+
+def test_89_a_folder_that_cannot_be_made_is_told(world: World) -> None:
+    world.put("rest", READY, NONE)
+    site, _ = site_of(world)
+    (world.root / "keys" / "admin.key").unlink()
+    put_former(site.keys_dir)
+    key_files.place(site.keys_dir, "pin.secret").parent.rmdir()
+    key_files.place(site.keys_dir, "pin.secret").parent.write_text("in the way")
+    with pytest.raises(Failed, match="could not be written") as caught:
+        up.make_keys(site)
+    assert caught.value.next == "bgctl doctor"
