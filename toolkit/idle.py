@@ -32,7 +32,7 @@ def closes_after(address: Address, path: str, limit: float, believe: bool = Fals
             if believe and (told := re.search(r"(?im)^keep-alive:.*?\btimeout\s*=\s*(\d+)", head)):
                 return int(told[1]) if int(told[1]) < limit else None
             return _wait(connection, limit)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: it does not speak HTTP as it should
         return None
 
 
@@ -95,7 +95,10 @@ def _take_chunks(readline: Callable[[], bytes], read: Callable[[int], bytes]) ->
 
 
 def _persists(head: str) -> bool:
-    return head.startswith("HTTP/1.1") and not re.search(r"(?im)^connection:.*\bclose\b", head)
+    """Not where it says so, nor where nothing but its close would end the answer (RFC 9112, section 6.3)."""
+    ends = r"(?im)\AHTTP/1\.1 (204|304)\b|^content-length:|^transfer-encoding:.*chunked"
+    closes = re.search(r"(?im)^connection:.*\bclose\b", head)
+    return head.startswith("HTTP/1.1") and bool(re.search(ends, head)) and not closes
 
 
 def _wait(connection: socket.socket, limit: float) -> float | None:

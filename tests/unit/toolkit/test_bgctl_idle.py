@@ -21,9 +21,14 @@ class Server:
     """Answers every request on a connection, and closes it `idle` seconds after the last one; None: never."""
 
     def __init__(
-        self, idle: float | None, head: str = "", chunked: bool = False, first: str = "HTTP/1.1"
+        self,
+        idle: float | None,
+        head: str = "",
+        chunked: bool = False,
+        first: str = "HTTP/1.1",
+        raw: bytes = b"",
     ) -> None:
-        self.idle, self.head, self.chunked, self.first = idle, head, chunked, first
+        self.idle, self.head, self.chunked, self.first, self.raw = idle, head, chunked, first, raw
         self.loop = asyncio.new_event_loop()
         self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0))
         self.address = Address("{}:{}".format(*self.server.sockets[0].getsockname()))
@@ -44,6 +49,8 @@ class Server:
             writer.close()
 
     def answer(self) -> bytes:
+        if self.raw:
+            return self.raw
         body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(OK), OK) if self.chunked else OK
         length = "Transfer-Encoding: chunked" if self.chunked else f"Content-Length: {len(OK)}"
         return f"{self.first} 200 OK\r\n{length}\r\n{self.head}\r\n".encode() + body
@@ -89,6 +96,18 @@ def test_85_one_that_outlasts_the_proxy_is_fine(start: Start) -> None:
 @pytest.mark.parametrize("how", [{"head": "Connection: close\r\n"}, {"first": "HTTP/1.0"}])
 def test_85_one_that_keeps_no_connection_is_fine(start: Start, how: dict[str, str]) -> None:
     assert idle.closes_after(start(0.1, **how), "/healthz", 5) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n" + OK,  # its close is the end of the answer
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nthis is no size\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
+    ],
+)
+def test_85_one_whose_answer_has_no_end_of_its_own_is_told_by_others(start: Start, raw: bytes) -> None:
+    assert idle.closes_after(start(0.1, raw=raw), "/healthz", 5) is None
 
 
 def test_85_one_that_is_not_there_is_told_by_others(start: Start) -> None:
