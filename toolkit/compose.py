@@ -89,12 +89,16 @@ def check(config: Config, compose: Compose, path: Path) -> None:
 
 
 def _check_life(config: Config, compose: Compose, path: Path) -> None:
-    """A session API that is not told how long tokens last would sign such as the proxy refuses."""
-    longest = int(config.tokens.longest)
+    """A session API that is not told how long tokens last would sign such as the proxy refuses.
+
+    With the default it need not be told; one that a compose file makes shorter than that has always worked.
+    """
+    longest, usual = int(config.tokens.longest), int(Tokens().longest)
     for service, shared in config.shared.items():
-        if shared.address == config.sessions.address and longest != int(Tokens().longest):
+        if shared.address == config.sessions.address:
             told = compose.services[service].variable(LIFE)
-            if told != str(longest):
+            lasts = int(told) if told and re.fullmatch("[0-9]{1,9}", told) else usual
+            if lasts > longest or (longest != usual and told != str(longest)):
                 why = f"[tokens] longest is {longest} s there; add to its environment {LIFE}: ${{{LIFE}}}"
                 where = f"{path.name}:{line_of(path, service)}: {service} is told {LIFE}={told or ''}"
                 raise Refused(where, why, "bgctl doctor")

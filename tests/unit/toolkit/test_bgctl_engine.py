@@ -208,6 +208,15 @@ def test_a_session_api_that_is_not_told_how_long_tokens_last_is_named(told: str)
         check(day, Compose.parse(fits), ROOT / "compose" / "compose.yaml")
 
 
+def test_a_session_api_whose_tokens_the_proxy_would_refuse_is_named() -> None:
+    month, day = (
+        RESOLVED.replace('image: "s:1"', f'image: "s:1", environment: {{BGCTL_TOKEN_TTL: {seconds}}}')
+        for seconds in (2592000, 86400)
+    )
+    assert "session-api is told BGCTL_TOKEN_TTL=2592000" in complain(month)
+    check(parse(EXAMPLE), Compose.parse(day), ROOT / "compose" / "compose.yaml")
+
+
 @pytest.mark.parametrize("text", ["", "- a", "services: [a]", "services: {a: {image: 3}}", "{"])
 def test_50_what_compose_prints_may_make_no_sense(text: str) -> None:
     with pytest.raises(Failed, match="not understood"):
