@@ -21,9 +21,12 @@ def former_place(directory: Path, name: str) -> Path:
 
 
 def find(directory: Path, name: str) -> Path:
-    """Where it is; where it belongs, if it is nowhere."""
+    """Where it is; where it belongs, if it is nowhere, or if we may not look: who reads it is told."""
     here, there = place(directory, name), former_place(directory, name)
-    return there if there.is_file() and not here.exists() else here
+    try:
+        return there if there.is_file() and not here.exists() else here
+    except PermissionError:
+        return here
 
 
 def unmoved(directory: Path) -> list[str]:

@@ -227,6 +227,34 @@ def test_89_keys_from_before_move_into_folders(new_keys: Path) -> None:
         assert key_files.former_place(new_keys, name).readlink() == Path(key_files.FOLDERS[name]) / name
 
 
+@pytest.mark.parametrize("folder", ["", "admin"])
+def test_89_keys_that_may_not_be_looked_for_are_named(new_keys: Path, folder: str) -> None:
+    """By a user who may not go into their folder: that is no missing key, and no bug."""
+    program = f"""
+import os, sys
+sys.path.insert(0, {str(Path(key_files.__file__).parents[1])!r})
+from pathlib import Path
+from session_api import key_files, keyring
+keys = Path("keys")
+if os.getuid() == 0:
+    os.setresuid(65534, 65534, 65534)
+print(key_files.find(keys, "admin.key"))
+try:
+    keyring.Keyring(keys)
+except keyring.KeyringError as error:
+    print("cannot be read" in error.what)
+"""
+    if os.getuid() == 0:
+        for path in (new_keys, *new_keys.rglob("*")):
+            os.chown(path, 65534, -1)
+    (new_keys / folder).chmod(0)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=new_keys.parent, capture_output=True, text=True, check=False
+    )
+    (new_keys / folder).chmod(0o750)
+    assert (done.stdout.splitlines(), done.stderr) == (["keys/admin/admin.key", "True"], "")
+
+
 class Killed(BaseException):
     """What ends a program between two steps."""
 
