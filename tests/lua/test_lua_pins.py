@@ -274,6 +274,21 @@ def test_75_a_client_with_a_key_keeps_its_version_over_a_switch(proxy, key):
     assert not [name for name in kept if key.split()[1] in name + str(kept[name])], "never the key itself"
 
 
+def test_75_a_key_keeps_its_version_over_a_new_secret(proxy, tmp_path):
+    switch(proxy, "rest")
+    headers = {"authorization": "Basic dTpw"}
+    ask(proxy, headers)
+    switch(proxy, "draining", 2)
+    (tmp_path / "pin.secret").write_bytes(b"n" * 40)
+    for at in (NOW, NOW + 2):
+        proxy.lua.module("credentials")[b"sync_keys"](at)
+    assert [ask(proxy, headers, NOW + 3).version for _ in range(2)] == [OLD, OLD]
+    (tmp_path / "pin.secret").write_bytes(b"m" * 40)
+    for at in (NOW + 10, NOW + 12):
+        proxy.lua.module("credentials")[b"sync_keys"](at)
+    assert ask(proxy, headers, NOW + 13).version == OLD, "it was remembered anew"
+
+
 def test_75_without_memory_one_key_has_one_draw(proxy):
     switch(proxy, "canary")
     versions = {}
