@@ -1,6 +1,7 @@
 """Other projects on this host whose cookies browsers would take for ours.
 
-They are of one host name, or of one [pin] domain, and the cookies' names are alike. Only those whose proxy runs on our engine can be seen: behind one load balancer there may be others elsewhere.
+They are of one host name, or of one [pin] domain, and the cookies' names are alike. Only those whose proxy
+runs on our engine can be seen: behind one load balancer there may be others elsewhere.
 """
 
 from collections.abc import Iterable
