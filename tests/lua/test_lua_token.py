@@ -339,7 +339,7 @@ def test_18_another_issuer(verify, issuer):
 
 def test_a_third_partys_token_needs_no_sid(verify):
     assert verify(sign("EdDSA", body=claims(sid=..., userId=...)))[0]["sid"] == "u1"
-    for sub in (..., None, 7, "", "x" * 129, "a\nb", "\u00e9"):
+    for sub in (..., None, 7, ""):
         assert verify(sign("EdDSA", body=claims(sid=..., sub=sub)))[1] == "claims"
 
 
@@ -369,16 +369,15 @@ def test_a_pin_says_where_its_session_is(lua, sid, version, left, bound, pages, 
     pin = lua.module("pin")
     keys = lua.table({"pin": lua.module("crypto")[b"key"](b"HS256", SECRET)})
     rules = lua.table({"issuer": "bgctl-pin", "leeway": 0, "longest": 10**6})
-    own = pin[b"sid"](SECRET, sid)
+    name = lua.module("ids")[b"session"](sid, b"u1")
+    own = pin[b"sid"](SECRET, sid, name)
     place = {"sid": own, "version": version, "from": left, "bound": bound, "pages": pages, "generation": life}
     text = pin[b"mint"](SECRET, lua.table(place), NOW + life, NOW)
     identity = plain(lua.module("token")[b"verify"](text, keys, rules, NOW))
     assert (identity["version"], identity["generation"], identity["bound"]) == (version, life, bound)
     assert (identity.get("from"), identity.get("pages")) == (left, pages)
     assert identity["exp"] == NOW + life
-    again = pin[b"sid"](SECRET, identity["sid"].encode())
-    assert again == place["sid"], "a session id stays the same from pin to pin"
-    assert not pin[b"due"](lua.table(identity), lua.table(place), life, NOW)
+    assert not pin[b"due"](lua.table(identity), lua.table(place), NOW + life)
 
 
 def test_a_pin_is_no_session_token_and_a_token_no_pin(lua, keys, verify):
@@ -392,20 +391,24 @@ def test_a_pin_is_no_session_token_and_a_token_no_pin(lua, keys, verify):
 PLACE = {"sid": "A" * 22, "version": "1.6.7", "generation": 7, "from": None, "bound": True, "pages": "b" * 20}
 
 
-def test_a_pin_slides_half_way_through_its_life(lua):
+def test_a_pin_is_minted_anew_where_it_would_end_too_early(lua):
     due = lua.module("pin")[b"due"]
     pin = lua.table({**PLACE, "exp": NOW + 100})
-    assert not due(pin, lua.table(PLACE), 200, NOW)
-    assert due(pin, lua.table(PLACE), 200, NOW + 1)
-    assert due(None, lua.table(PLACE), 200, NOW)
+    assert not due(pin, lua.table(PLACE), NOW + 100)
+    assert due(pin, lua.table(PLACE), NOW + 101)
+    assert due(None, lua.table(PLACE), NOW)
 
 
 @pytest.mark.parametrize(
-    "other", [{"version": "1.6.8"}, {"sid": "B" * 22}, {"from": "1.6.6"}, {"bound": False}, {"pages": None}]
+    "other",
+    [
+        *({"version": "1.6.8"}, {"sid": "B" * 22}, {"from": "1.6.6"}, {"bound": False}, {"pages": None}),
+        {"jar": "none/"},
+    ],
 )
 def test_a_pin_that_says_something_else_is_minted_anew(lua, other):
     pin = lua.table({**PLACE, "exp": NOW + 200})
-    assert lua.module("pin")[b"due"](pin, lua.table({**PLACE, **other}), 200, NOW)
+    assert lua.module("pin")[b"due"](pin, lua.table({**PLACE, **other}), NOW + 200)
 
 
 def test_19_a_retiring_key_bounds_what_it_signed(lua):

@@ -101,6 +101,13 @@ class Link(Text):
     pattern = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?|")
 
 
+class CookieStem(Text):
+    """What the names of cookies begin with, after `__Host-`."""
+
+    kind = "the beginning of the names of cookies: letters, digits, - and _, a letter first, at most 24"
+    like, pattern = "shop", re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,23}")
+
+
 class Proxy(Table, frozen=True):
     """`listen` is plain HTTP: beside [tls], it redirects. `trusted`: whose X-Forwarded-For is believed.
 
@@ -111,6 +118,7 @@ class Proxy(Table, frozen=True):
     control: Address = Address("127.0.0.1:9180")
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     secure_cookies: bool = True
+    cookie_stem: CookieStem = CookieStem("bg")
     pin_idle: Duration = Duration(0)
     read_timeout: Duration = Duration(60)
     connect_timeout: Duration = Duration(2)
@@ -157,6 +165,27 @@ class Tokens(Table, frozen=True):
 class Sessions(Table, frozen=True):
     address: Address = Address("127.0.0.1:8090")
     idle_timeout: Duration = Duration(30 * 60)
+    key_headers: tuple[HeaderName, ...] = (HeaderName("authorization"),)
+
+
+class Domain(Text):
+    """A name that hosts of one site share, as a registry gives it; empty: each host has its own cookies."""
+
+    kind, like = "a domain in small letters, without a leading dot", "shop.example"
+    pattern = re.compile(
+        r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])|"
+    )
+
+
+class SameSite(Text):
+    kind, like, pattern = "a SameSite of cookies (lax, none)", "lax", re.compile(r"lax|none")
+
+
+class Pin(Table, frozen=True):
+    """The proxy's own cookies. How long a pin lasts is [proxy] pin_idle."""
+
+    domain: Domain = Domain("")
+    same_site: SameSite = SameSite("lax")
 
 
 class Service(Table, frozen=True):
@@ -261,6 +290,7 @@ class Config(Table, frozen=True):
     headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))
     tokens: Tokens = Tokens()
     sessions: Sessions = Sessions()
+    pin: Pin = Pin()
     services: dict[str, Service] = {}
     health: Health = Health()
     drain: Drain = Drain()
