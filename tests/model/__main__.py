@@ -1,6 +1,6 @@
-"""`python -m tests.model --sequences 100000`: as many as one likes, on every core; the first that fails is shown.
+"""`python -m tests.model --sequences 100000`: as many as one likes, on every core, until one fails.
 
-Batch N of S is played with the seed that it names: `--seed` plays others, and one batch again.
+They are played in batches, each with the next seed; what fails is shown with the seed that plays it again.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """The session API: the real application over SQLite, on a clock that is turned by hand."""
 
 from pathlib import Path
-from typing import Any
 
 from falcon import testing
 
-from session_api import keyring, sessions
+from session_api import key_files, keyring, sessions
 from session_api.app import create_app
 from session_api.settings import Settings
 from session_api.stores.sqlite import SqliteStore
@@ -24,8 +23,8 @@ class Api:
         self.now = 0
         self._keys, self._state = keys, state
         self._file = folder / "sessions.db"
-        self._service = (keys / "service" / "service.key").read_text().strip()
-        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY)
+        self._service = key_files.find(keys, "service.key").read_text().strip()
+        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY, LIFE)
         self._store = SqliteStore(self._file, IDLE, lambda: self.now)
         self._draws = Draws()
         sessions.secrets = self._draws  # type: ignore[assignment]  # the same sequence gets the same session ids
@@ -57,9 +56,12 @@ class Api:
 
     def foreign(self, version: str, dated: bool) -> str:
         """A token that another backend signs with a key of the ring: `iat` is its to leave out."""
+        return self.sign(version, **({"iat": self.now} if dated else {}))
+
+    def sign(self, version: str, **claims: int) -> str:
         sid = self._draws.token_urlsafe(16)
-        claims: dict[str, Any] = {"userId": "ada", "sid": sid, "deploymentVersion": version}
-        return self._signer.sign(claims | {"exp": self.now + LIFE} | ({"iat": self.now} if dated else {}))
+        given = {"userId": "ada", "sid": sid, "deploymentVersion": version, "exp": self.now + LIFE}
+        return self._signer.sign(given | claims)
 
     def close(self) -> None:
         self._store.close()

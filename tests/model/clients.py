@@ -21,9 +21,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Request:
-    """`script`: not the load of a page; `foreign`: by a link on another site; `referer`: of the page that asks.
+    """`script`: not the load of a page; `foreign`: by a link on another site; `referer`: the page that asks.
 
-    `update`: the user has asked for the new version; `rubbish`: with a token that is worth nothing; not `slotted`: for a
+    `update`: the user wants the new version; `rubbish`: with a worthless token; not `slotted`: for a
     service that both versions share.
     """
 
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass
 class Asking:
-    """A request that was routed by the proxy, and has yet to reach the session API; `since`: after so many moves."""
+    """What the proxy has routed, after so many moves (`since`), and the session API has yet to get."""
 
     what: Request
     version: str
@@ -69,7 +69,7 @@ class Client:
     asking: Asking | None = None
 
     def drop_expired(self, now: int) -> None:
-        """What a browser forgets by itself; an API client's token is good for a little longer than it says."""
+        """What a browser forgets by itself; in a header a token is good for a little longer than it says."""
         if self.token and now >= self.token.given.until + (0 if self.in_cookie else LEEWAY + 1):
             self.token, self.asking = None, None
         if self.pin and now >= self.pin.given.until:

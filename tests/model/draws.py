@@ -1,4 +1,4 @@
-"""Chance that is the same each time a sequence is played: otherwise no failing sequence could be made shorter."""
+"""Chance that is the same each time a sequence is played: or no failing one could be made shorter."""
 
 from base64 import urlsafe_b64encode
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Releases, people, time and restarts in any order; after each answer: was it the version of whoever asked?"""
+"""Releases, people, time and restarts in any order; each answer: is it the version of whoever asked?"""
 
 import shutil
 import tempfile
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from session_api import keyring
+from session_api import key_files, keyring
 from tests.model import commands
 from tests.model.api import LIFE, Api
 from tests.model.belonging import Belonging, Given, Pin, Shown
@@ -32,22 +32,25 @@ PASSED = {"both": 2, "version": 1, "neither": 0}  # so many of the headers that 
 
 
 class World:
-    """Proxy and API, made once and set back for each sequence: to make them anew would take most of the time."""
+    """Proxy and API, made once and set back for each sequence: making them takes longer than playing one."""
 
     def __init__(self) -> None:
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="model-", dir=memory if memory.is_dir() else None))
         keys = self.folder / "keys"
         keyring.create(keys, "HS256", now=NOW - 3000)
-        self.pin_secret = (keys / "pin" / "pin.secret").read_bytes().strip()
+        self.pin_secret = key_files.find(keys, "pin.secret").read_bytes().strip()
         self.state_file = self.folder / "state.json"
         self.write(state.adopt("1.0", _time(NOW)))
         self.proxy = Proxy(self.folder, keys, self.state_file)
         self.api = Api(self.folder, keys, self.state_file)
 
     def write(self, now: State) -> None:
+        self.write_text(state.encode(now))
+
+    def write_text(self, text: bytes) -> None:
         fresh = self.state_file.with_suffix(".new")
-        fresh.write_bytes(state.encode(now))
+        fresh.write_bytes(text)
         fresh.replace(self.state_file)
 
     def close(self) -> None:
@@ -78,7 +81,6 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
-        self.moved_at = 0
         self.clients = {name: Client(name, name != "cron") for name in ("ada", "bob", "cron")}
 
     @initialize(mode=modes, seen=st.sampled_from([0, 16]), old=st.booleans())
@@ -101,13 +103,10 @@ class Machine(RuleBasedStateMachine):
         """Writes it, as bgctl does, and has the proxy take it."""
         if after == self.state:
             return
-        before = len(self.belonging.moves)
         written = replace(after, lineage=lineage.shorten(after.lineage, _time(self.now), LIFE))
         self.world.write(written)
         self.world.proxy.read()
-        self.belonging.switch(written)
-        if len(self.belonging.moves) > before:
-            self.moved_at = self.now
+        self.belonging.switch(written, self.now)
 
     def run(self, command: Transition) -> None:
         self.save(command(self.state, _time(self.now)))
@@ -278,13 +277,16 @@ class Machine(RuleBasedStateMachine):
     def log_in_elsewhere(self, client: Client, dated: bool, in_cookie: bool) -> None:
         """A clock cannot tell what one second has seen: it has a new one.
 
-        A token without `iat` is not told from an older one: it goes all the way that its version's sessions went.
+        A token without `iat` is not told from an older one: it goes all the way that they went.
         """
-        if self.moved_at == self.now:
+        if self.now in self.belonging.moved_at:
             self.wait(1)
         answer = self.ask(client, LOG_IN)
         given = Given(answer.version, self.now + LIFE)
-        self.belonging.give(given, None if dated else 0)
+        if dated:
+            self.belonging.give(given)
+        else:
+            self.belonging.give_undated(given)
         client.keep_token(Kept(self.world.api.foreign(answer.version, dated), given), in_cookie)
 
     @precondition(lambda self: any(client.asking for client in self.clients.values()))

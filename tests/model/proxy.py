@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from session_api import key_files
 from tests.lua.luajit import Lua
 from toolkit import config, render
 
@@ -43,8 +44,8 @@ class Proxy:
         self._files = {
             "state_file": str(state),
             "keys_dir": str(keys / "verify"),
-            "pin_key_file": str(keys / "pin" / "pin.secret"),
-            "proxy_key_file": str(keys / "proxy" / "proxy.key"),
+            "pin_key_file": str(key_files.find(keys, "pin.secret")),
+            "proxy_key_file": str(key_files.find(keys, "proxy.key")),
         }
         self._lua = Lua()
         turn = self._lua.runtime.execute((HERE.parent / "lua" / "nginx_stub.lua").read_bytes())

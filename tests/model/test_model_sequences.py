@@ -1,6 +1,6 @@
 """Threats 64 to 66 and 68 to 70: whatever happens, in any order, everybody is served by their own version.
 
-`BGCTL_MODEL_SEED=2` plays other sequences, `BGCTL_MODEL_SEQUENCES` another number; see also `python -m tests.model`.
+`BGCTL_MODEL_SEED=2` plays others, `BGCTL_MODEL_SEQUENCES` more of them; see also `python -m tests.model`.
 """
 
 import os
