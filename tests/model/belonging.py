@@ -116,7 +116,9 @@ class Belonging:
         token, pin = shown.token, shown.pin
         if token and pin and pin.left == token.version:
             return pin.version
-        return token.version if token else pin.version if pin else None
+        if token and token.version in self.served:
+            return token.version
+        return pin.version if pin else None
 
     def may_be_served_by(self, shown: Shown, may_move: bool, must_move: bool, page: str | None) -> set[str]:
         """`may_move`, `must_move`: with the page that is loaded. `page`: the version of one that asks."""
