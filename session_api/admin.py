@@ -63,9 +63,3 @@ class AdminGuard:
             self._key(req)
         elif not self._login.holds(req):
             raise unauthorized("This needs a log-in at /api/deployment/dashboard, or the admin key.")
-
-
-def same_origin(req: falcon.Request) -> None:
-    """For forms: what another site's page sends is refused. Raises HTTPForbidden."""
-    if (req.get_header("Origin") or "").partition("://")[2] != req.get_header("Host"):
-        raise falcon.HTTPForbidden(description="This form is sent from its own page alone.")

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable
+from hashlib import sha256
 from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -77,6 +78,11 @@ def private_key(alg: str, content: bytes) -> PrivateKey:
     if not isinstance(key, Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey):
         raise ValueError(f"is not a private key for {alg}")  # noqa: TRY004  # a bad file, not a bad call
     return key
+
+
+def digest(public: Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey) -> str:
+    """A short name of a public key: 128 bits of the SHA-256 of its SPKI."""
+    return sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()[:32]
 
 
 def match(private: PrivateKey, public: PublicKey) -> bool:

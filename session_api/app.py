@@ -32,6 +32,7 @@ from session_api.stores import Store
 from session_api.stores.redis import RedisStore
 from session_api.stores.redis_address import RedisAddress
 from session_api.stores.sqlite import SqliteStore
+from session_api.throttle import Throttle
 from session_api.tokens import Tokens
 from session_api.version import State
 
@@ -44,7 +45,7 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     metrics = Metrics(counts, state)
     tokens = Tokens(keyring, clock, settings.issuer, settings.leeway, settings.token_ttl)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
-    cookie = SessionCookie(settings.secure_cookies, settings.token_ttl)
+    cookie = SessionCookie(settings.secure_cookies, settings.token_ttl, settings.cookie_stem)
     user = UserGuard(tokens, cookie, metrics.rejected)
     service, admin = KeyGuard(lambda: keyring.service_key), KeyGuard(lambda: keyring.admin_key)
     proxy = KeyGuard(lambda: keyring.proxy_key)
@@ -67,16 +68,19 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     app.add_route("/api/deployment/version", deployment, suffix="version")
 
     app.add_route("/_bgctl/activity", InternalResource(counts, proxy), suffix="activity")
-    login = AdminLogin(lambda: keyring.admin_key, Cookie("bg_admin", settings.secure_cookies, LIFE), clock)
-    page = DashboardResource(Overviews(counts, state, clock), AdminGuard(admin, login), login)
+    admins = Cookie(f"{settings.cookie_stem}_admin", settings.secure_cookies, LIFE)
+    login = AdminLogin(lambda: keyring.admin_key, admins, clock)
+    overviews, guard = Overviews(counts, state, clock), AdminGuard(admin, login)
+    page = DashboardResource(overviews, guard, login, Throttle(clock))
     app.add_route(PATH, page)
     app.add_route(f"{PATH}/data", page, suffix="data")
     app.add_route(f"{PATH}/login", page, suffix="login")
     app.add_route(f"{PATH}/logout", page, suffix="logout")
-    for url, file in static.resources().items():
+    for url, file in static.resources(settings.cookie_stem).items():
         app.add_route(url, file)
 
-    running = OperationsResource(Readiness(store, keyring, state), metrics, tokens)
+    names = {"sessionCookie": cookie.name, "adminCookie": admins.name}
+    running = OperationsResource(Readiness(store, keyring, state), metrics, tokens, names)
     app.add_route("/.well-known/jwks.json", running, suffix="keys")
     app.add_route("/healthz", running, suffix="health")
     app.add_route("/readyz", running, suffix="readiness")
@@ -94,12 +98,13 @@ def get_app() -> App:
     except SetupError as error:
         sys.exit(f"session-api: {error}")
     state = State(configured.state)
-    return create_app(_open_store(configured, state), keyring, state, time.time, configured)
+    return create_app(_open_store(configured, state, keyring), keyring, state, time.time, configured)
 
 
-def _open_store(configured: Settings, state: State) -> Store:
+def _open_store(configured: Settings, state: State, keyring: Keyring) -> Store:
     if isinstance(configured.store, RedisAddress):
-        return RedisStore(configured.store, configured.idle_timeout, fresh=state.is_new)
+        window, fresh, marks = configured.idle_timeout, state.is_new, keyring.marks
+        return RedisStore(configured.store, window, fresh=fresh, marks=marks)
     return SqliteStore(configured.store, configured.idle_timeout, fresh=state.is_new)
 
 

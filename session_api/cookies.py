@@ -44,5 +44,5 @@ class Cookie:
 class SessionCookie(Cookie):
     """A user's."""
 
-    def __init__(self, secure: bool, max_age: int) -> None:
-        super().__init__("bg_session", secure, max_age)
+    def __init__(self, secure: bool, max_age: int, stem: str = "bg") -> None:
+        super().__init__(f"{stem}_session", secure, max_age)

@@ -68,8 +68,11 @@ class Counts:
             epoch=told.epoch,
             complete=told.complete,
             seen=tuple(
-                Seen(sid, user, version, _age(told, at), int(exp))
-                for sid, user, version, at, exp in told.sessions
+                Seen(
+                    *(row.sid, row.user, row.version, _age(told, row.seen), int(row.exp)),
+                    issued_at=-1 if row.iat is None else int(row.iat),
+                )
+                for row in told.sessions
             ),
             visitors_complete=told.complete if told.visitors_complete is None else told.visitors_complete,
             gone=tuple(
@@ -77,6 +80,7 @@ class Counts:
                 for each in told.gone
             ),
             gauges={version: _gauge(each) for version, each in told.gauges.items()} or None,
+            instance=told.instance,
         )
         return messages.Epoch(self._store.note(report))
 

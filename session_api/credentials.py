@@ -1,12 +1,17 @@
 """Who is asking: a program by its key, or a user by a token."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import falcon
 
 from session_api.cookies import SessionCookie
+from session_api.origin import same_origin
+from session_api.sessions import SessionEndedError
 from session_api.tokens import Claims, TokenError, Tokens
+
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class KeyGuard:
@@ -33,20 +38,34 @@ class UserGuard:
         self._rejected = rejected
 
     def __call__(self, req: falcon.Request) -> Claims:
-        """The first token that verifies: the Authorization header's, else the cookie's, as in the proxy.
+        """What the bearer's token says, else the cookie's.
 
-        Raises TokenError for the first sent, HTTPUnauthorized if none was.
+        Who sends a bad bearer token is nobody, whatever cookie came along: it may be somebody else's. (The
+        proxy does look at the cookie then. It only chooses a version by it.) Other schemes than Bearer are
+        not for us. Raises TokenError, HTTPUnauthorized, HTTPForbidden.
         """
-        refusals: list[TokenError] = []
-        for token in filter(None, (bearer(req), self._cookie.read(req))):
-            try:
-                return self._tokens.verify(token)
-            except TokenError as error:
-                self._rejected(error.reason)
-                refusals.append(error)
-        if refusals:
-            raise refusals[0]
-        raise unauthorized("This needs a user's token, in Authorization or in the session cookie.")
+        token = bearer(req)
+        if token is None:
+            token = self._cookie.read(req)
+            if token and req.method not in SAFE:
+                same_origin(req)
+            if not token:
+                raise unauthorized("This needs a user's token, in Authorization or in the session cookie.")
+        try:
+            return self._tokens.verify(token)
+        except TokenError as error:
+            self._rejected(error.reason)
+            raise
+
+    @contextmanager
+    def clearing(self, req: falcon.Request, resp: falcon.Response) -> Iterator[None]:
+        """Has the browser forget a cookie whose token is found dead within. One of the future is not dead."""
+        try:
+            yield
+        except (TokenError, SessionEndedError) as error:
+            if bearer(req) is None and getattr(error, "reason", "") != "not_yet":
+                self._cookie.clear(resp)
+            raise
 
 
 def bearer(req: falcon.Request) -> str | None:

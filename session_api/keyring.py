@@ -121,6 +121,11 @@ class Keyring:
         """Every key with which a token may be signed."""
         return [key for key in self._ring.get().keys.values() if key.verifies(now)]
 
+    def marks(self) -> set[str]:
+        """What tells this project from others: a digest of each public key. Shared secrets have none."""
+        publics = [key.public for key in self._ring.get().keys.values()]
+        return {algorithms.digest(public) for public in publics if not isinstance(public, bytes)}
+
     @property
     def service_key(self) -> bytes:
         """The key of the app's backend."""

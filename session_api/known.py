@@ -16,6 +16,9 @@ def why_unknown(now: int, window: int, birth: Birth, heard: Sequence[Heard]) -> 
     if not current:
         return _never(now, heard)
     for each in sorted(current, key=lambda each: each.proxy):
+        if each.doubled_at is not None and now - each.doubled_at <= SILENCE:
+            rename = "give one of their hosts another name, then: bgctl reload"
+            return f"two proxies report as {each.proxy}: {rename}"
         if now - each.seen_at > SILENCE:
             return _silent(now, each)
         if each.told_at is None or now - each.told_at > SILENCE:

@@ -28,15 +28,16 @@ def follow(
     """The version that has a session now to which `version` was given when the state had `generation`.
 
     Where a token does not say that, its `issued_at` (Unix seconds) decides, and one of the same second
-    applies; with 0, every entry does. A version that is not served, and no entry since then has moved on, was
-    not served when it was given: it was copied from an older token. Then every entry applies, too.
+    applies; with 0, every entry does. A version that is not served, and that no entry since then has moved
+    on, was not served when it was given: it was copied from an older token. Then every entry applies, too.
     """
+    found = _walk(entries, version, generation, issued_at)
+    return found if found in served else _walk(entries, found, None, 0)
+
+
+def _walk(entries: Sequence[Entry], version: str, generation: int | None, issued_at: int) -> str:
     for entry in entries:
-        applies = (
-            entry.generation > generation if generation is not None else entry.at.timestamp() >= issued_at
-        )
-        if entry.old == version and applies:
+        is_later = entry.at.timestamp() >= issued_at if generation is None else entry.generation > generation
+        if entry.old == version and is_later:
             version = entry.new
-    if version in served or generation == 0:
-        return version
-    return follow(entries, served, version, 0, 0)
+    return version

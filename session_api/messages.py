@@ -5,13 +5,19 @@ from typing import Annotated
 
 import msgspec
 
+from session_api import ids
 from session_api.names import VersionName
 
-UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
+# No control characters, nor what turns text around or cannot be seen, nor halves of surrogate pairs.
+PRINTABLE = (
+    r"\A[^\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ud800-\udfff\ufeff\ufff9-\uffff]*\Z"
+)
+UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PRINTABLE)]
+Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254, pattern=PRINTABLE)]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=ids.LONGEST_USER)]
 Sid = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{1,128}\Z")]
 Moment = Annotated[float, msgspec.Meta(ge=0, lt=2**53)]  # Unix seconds
-Row = tuple[Sid, UserId | None, VersionName, Moment, Moment]
 Gone = tuple[Sid, Moment]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
@@ -21,11 +27,6 @@ class TokenRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
     user_id: UserId
     email: Email | None = None
-
-    def __post_init__(self) -> None:
-        for name, text in (("userId", self.user_id), ("email", self.email or "")):
-            if not text.isprintable():
-                raise ValueError(f"`{name}` has a character that is not printable")
 
 
 class Gauge(msgspec.Struct, frozen=True):
@@ -37,8 +38,22 @@ class Gauge(msgspec.Struct, frozen=True):
     errors: Count = 0
 
 
+class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A session by its names, or a visitor (`user` is null).
+
+    `iat` is that of its newest token: 0 if that has none, null if it is not told.
+    """
+
+    sid: Sid
+    user: UserName | None
+    version: VersionName
+    seen: Moment
+    exp: Moment
+    iat: Moment | None = None
+
+
 class Activity(msgspec.Struct, frozen=True):
-    """What a proxy saw, by its own clock. A row: sid, user (null: a visitor), version, last seen, expiry.
+    """What a proxy saw, by its own clock. `instance` is another one for each start of a proxy.
 
     `complete`: of sessions it has nothing left to tell; `visitors_complete`: nor of visitors (null, an older
     proxy: the same). `gone`: visitors who have logged in, and when; an older proxy does not say when.
@@ -52,6 +67,7 @@ class Activity(msgspec.Struct, frozen=True):
     sessions: Annotated[list[Row], msgspec.Meta(max_length=1000)]
     gone: list[Sid | Gone] = []
     gauges: dict[VersionName, Gauge] = {}
+    instance: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{0,64}\Z")] = ""
     visitors_complete: bool | None = None
 
 
@@ -62,13 +78,14 @@ class Epoch(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True, rename="camel"):
-    """A signed token."""
+    """A signed token. `note` says where it is not what was asked for."""
 
     token: str
     sid: str
     user_id: str
     deployment_version: str
     expires_at: datetime
+    note: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class SessionInfo(msgspec.Struct, frozen=True, rename="camel"):

@@ -1,6 +1,7 @@
 """The API's description (OpenAPI 3.1). The schemas are those of the messages, so they cannot drift apart."""
 
-from functools import cache
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from session_api.messages import (
     TokenRequest,
 )
 from session_api.overview import Overview
+from session_api.resources.deployment import PARAMETERS
 
 ANYONE: list[str] = []
 SERVICE, ADMIN, USER = ["serviceKey"], ["adminKey"], ["bearerToken", "sessionCookie"]
@@ -39,11 +41,10 @@ class Operation(NamedTuple):
     answer: type | str | None
     summary: str
     body: type | None = None
-    query: dict[str, type] | None = None
+    query: dict[str, Any] | None = None
 
 
 _COUNTS = "/api/deployment/active-sessions"
-_WHOM = {"limit": int, "page": str, "idle": int, "version": str}
 _OPEN_SUMMARY = "Start a session for a user who has logged in, on the version in X-Deployment-Version"
 OPERATIONS = [
     Operation("/api/auth/token", "post", SERVICE, 201, Token, _OPEN_SUMMARY, TokenRequest),
@@ -57,8 +58,7 @@ OPERATIONS = [
         200,
         ActiveSessions,
         "Who is active where",
-        None,
-        _WHOM,
+        query=PARAMETERS,
     ),
     Operation("/api/deployment/heartbeat", "post", USER, 200, Heartbeat, "I am here; is there an update?"),
     Operation("/api/deployment/version", "get", ANYONE, 200, CurrentVersion, "What new sessions get"),
@@ -66,7 +66,9 @@ OPERATIONS = [
         "/_bgctl/activity", "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity
     ),
     Operation(DASHBOARD, "get", ANYONE, 200, "text/html", "The dashboard, or the form to log in to it"),
-    Operation(f"{DASHBOARD}/data", "get", WATCHER, 200, Overview, "All that the dashboard shows"),
+    Operation(
+        f"{DASHBOARD}/data", "get", WATCHER, 200, Overview, "All that the dashboard shows", query=PARAMETERS
+    ),
     Operation(f"{DASHBOARD}/login", "post", ANYONE, 303, None, "Log in: a form with the admin key as `key`"),
     Operation(f"{DASHBOARD}/logout", "post", ANYONE, 303, None, "Have the browser forget its log-in"),
     Operation("/.well-known/jwks.json", "get", ANYONE, 200, JSON, "The public keys (RFC 7517)"),
@@ -81,9 +83,11 @@ OPERATIONS = [
 ]
 
 
-@cache
-def document() -> dict[str, Any]:
-    """The whole document, ready to be encoded as JSON."""
+COOKIES = {"sessionCookie": "__Host-bg_session", "adminCookie": "__Host-bg_admin"}
+
+
+def document(cookies: Mapping[str, str] = COOKIES) -> dict[str, Any]:
+    """The whole document, ready to be encoded as JSON. `cookies` are the names by scheme."""
     spoken = {Problem} | {each for operation in OPERATIONS for each in (operation.answer, operation.body)}
     messages = [each for each in spoken if isinstance(each, type)]
     _, schemas = msgspec.json.schema_components(messages, ref_template="#/components/schemas/{name}")
@@ -94,7 +98,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "bgctl session API", "version": "1"},
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": _security_schemes()},
+        "components": {"schemas": _ecma(schemas), "securitySchemes": _security_schemes(cookies)},
     }
 
 
@@ -115,17 +119,29 @@ def _describe(operation: Operation) -> dict[str, Any]:
     if operation.query:
         schemas = msgspec.json.schema_components(operation.query.values())[0]
         described["parameters"] = [
-            {"name": name, "in": "query", "schema": schema}
+            {"name": name, "in": "query", "schema": _ecma(schema)}
             for name, schema in zip(operation.query, schemas, strict=True)
         ]
     return described
+
+
+def _ecma(schema: Any) -> Any:
+    """With its patterns in the dialect of JSON Schema, which knows no \\A and \\Z."""
+    if isinstance(schema, dict):
+        return {
+            key: re.sub(r"\\A|\\Z", lambda found: "^" if found[0] == r"\A" else "$", value)
+            if key == "pattern" and isinstance(value, str)
+            else _ecma(value)
+            for key, value in schema.items()
+        }
+    return [_ecma(each) for each in schema] if isinstance(schema, list | tuple) else schema
 
 
 def _content(media_type: str, message: type) -> dict[str, Any]:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{message.__name__}"}}}
 
 
-def _security_schemes() -> dict[str, Any]:
+def _security_schemes(cookies: Mapping[str, str]) -> dict[str, Any]:
     return {
         "serviceKey": {
             "type": "http",
@@ -135,6 +151,5 @@ def _security_schemes() -> dict[str, Any]:
         "adminKey": {"type": "http", "scheme": "bearer", "description": "What keys/admin/admin.key holds"},
         "proxyKey": {"type": "http", "scheme": "bearer", "description": "What keys/proxy/proxy.key holds"},
         "bearerToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-        "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_session"},
-        "adminCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-bg_admin"},
+        **{scheme: {"type": "apiKey", "in": "cookie", "name": name} for scheme, name in cookies.items()},
     }

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 
-from session_api.messages import Count, UserId
+from session_api.messages import Count, UserName
 from session_api.names import VersionName
 from session_api.stores import Place, UserSeen
 
@@ -27,7 +27,7 @@ class Page(NamedTuple):
         """Raises ValueError if it is not one of ours."""
         try:
             text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            version, at, user_id = msgspec.json.decode(text, type=tuple[VersionName, Count, UserId])
+            version, at, user_id = msgspec.json.decode(text, type=tuple[VersionName, Count, UserName])
         except (binascii.Error, msgspec.MsgspecError, UnicodeError) as error:
             raise ValueError("not a cursor") from error
         return cls(version, Place(at, user_id))

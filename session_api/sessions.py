@@ -4,13 +4,18 @@ import re
 import secrets
 from dataclasses import replace
 
-from session_api import messages
+import msgspec
+import structlog
+
+from session_api import ids, messages
 from session_api.clock import moment
 from session_api.names import PATTERN
 from session_api.routed import Routed
 from session_api.stores import Session, Store
 from session_api.tokens import Claims, TokenError, Tokens
 from session_api.version import Place, State, StateError
+
+log = structlog.get_logger(__name__)
 
 
 class SessionEndedError(Exception):
@@ -36,7 +41,8 @@ class Sessions:
         sid = secrets.token_urlsafe(16)
         session = Session(sid, user_id, email, place.version, now, now, now + self._ttl)
         self._store.add(session)
-        return self._sign(session, place, now)
+        signed = self._sign(session, place, now)
+        return msgspec.structs.replace(signed, note=_note(routed, place))
 
     def refresh(self, claims: Claims, routed: Routed | None) -> messages.Token:
         """A new token for the same session, on its place. Raises SessionEndedError, TokenError.
@@ -45,7 +51,8 @@ class Sessions:
         """
         now, place = self._store.now(), self._place(claims, routed)
         session = _session(replace(claims, version=place.version), now, now + self._ttl)
-        return self._sign(_alive(self._store.resume(session)), place, now)
+        known = _alive(self._store.resume(replace(session, issued_at=now)))
+        return self._sign(_as_in(claims, known), place, now)
 
     def close(self, claims: Claims) -> bool:
         """Log out; False if the session had ended before. Raises TokenError."""
@@ -54,7 +61,7 @@ class Sessions:
     def look(self, claims: Claims, routed: Routed | None) -> messages.SessionInfo:
         """Show a session; whoever was idle is active again. Raises SessionEndedError, TokenError."""
         held = _session(self._held(claims, routed), self._store.now(), claims.expires_at)
-        known = _alive(self._store.find(held))
+        known = _as_in(claims, _alive(self._store.find(held)))
         return messages.SessionInfo(
             user_id=known.user_id,
             email=known.email,
@@ -124,11 +131,26 @@ class Sessions:
         return messages.Token(token, session.sid, session.user_id, place.version, moment(expires_at))
 
 
+def _note(routed: Routed | None, place: Place) -> str | msgspec.UnsetType:
+    """A word on a log-in that was sent from a version that nobody serves any more."""
+    if routed is None or routed.version == place.version:
+        return msgspec.UNSET
+    log.warning("a log-in on a version that no slot serves", asked=routed.version, signed=place.version)
+    return f"No slot serves {routed.version}: this token says {place.version}, which serves its sessions."
+
+
 def _session(claims: Claims, now: int, expires_at: int) -> Session:
     if claims.user_id is None:
         raise TokenError("claims")  # enough to be routed by, but nobody's session
-    who = (claims.sid, claims.user_id, claims.email, claims.version)
-    return Session(*who, created_at=claims.issued_at, last_activity=now, expires_at=expires_at)
+    user = ids.user(claims.user_id)
+    who = (ids.session(claims.sid, user), user, claims.email, claims.version)
+    times = (claims.issued_at, now, expires_at)
+    return Session(*who, *times, issued_at=claims.issued_at, good_until=claims.expires_at)
+
+
+def _as_in(claims: Claims, session: Session) -> Session:
+    """What is told of a session calls it, and its user, as the token does: names are for counting."""
+    return replace(session, sid=claims.sid, user_id=claims.user_id or session.user_id)
 
 
 def _alive(session: Session | None) -> Session:

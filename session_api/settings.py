@@ -30,6 +30,7 @@ class Settings:
     idle_timeout: int = 1800
     leeway: int = 60
     secure_cookies: bool = True
+    cookie_stem: str = "bg"
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -59,6 +60,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         ),
         leeway=read("BGCTL_LEEWAY", Settings.leeway, lambda text: _seconds(text, 0, 3600)),
         secure_cookies=read("BGCTL_SECURE_COOKIES", True, _boolean),
+        cookie_stem=read("BGCTL_COOKIE_STEM", Settings.cookie_stem, _stem),
     )
 
 
@@ -72,6 +74,12 @@ def _boolean(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError("must be true or false")
     return text == "true"
+
+
+def _stem(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,23}", text):
+        raise ValueError("must be letters, digits, - and _, a letter first, at most 24")
+    return text
 
 
 def _store(url: str) -> Path | RedisAddress:

@@ -27,8 +27,8 @@ def media_type(name: str) -> str:
 class FileResource:
     """One file, the same for everyone; `cache_control` says for how long it may be used unasked."""
 
-    def __init__(self, name: str, cache_control: list[str]) -> None:
-        self._content = load(name)
+    def __init__(self, name: str, cache_control: list[str], content: bytes | None = None) -> None:
+        self._content = load(name) if content is None else content
         self._media_type = media_type(name)
         self._etag = hashlib.sha256(self._content).hexdigest()[:32]
         self._cache_control = cache_control
@@ -45,9 +45,13 @@ class FileResource:
         resp.data = self._content
 
 
-def resources() -> dict[str, FileResource]:
-    """What answers at which path: the module for the app's pages, and what the dashboard is made of."""
-    client = FileResource("client.mjs", ["public", "max-age=300"])
+def resources(stem: str = "bg") -> dict[str, FileResource]:
+    """What answers at which path: the module for the app's pages, and what the dashboard is made of.
+
+    `stem`: what the names of cookies begin with. The module's own is filled in.
+    """
+    module = load("client.mjs").replace(b'STEM = "bg"', f'STEM = "{stem}"'.encode())
+    client = FileResource("client.mjs", ["public", "max-age=300"], module)
     # Asked for again each time: of a dashboard, all parts must be of one version.
     parts = {f"/api/deployment/dashboard/{name}": FileResource(name, ["no-cache"]) for name in ASSETS}
     return {"/api/deployment/client.mjs": client, **parts}

@@ -53,6 +53,8 @@ class TokenError(Exception):
 class Claims:
     """What a verified token says. In a third party's, `sub` stands for a `sid` or `userId` that it lacks.
 
+    It is what the token says, not the name under which somebody is counted (session_api.ids).
+
     `user_id` is None where there is neither. Times are Unix seconds; `issued_at` is 0 where it is not told.
     `generation` is that of the state that served `version`, None where it is not told.
     """
@@ -138,15 +140,17 @@ def _claims(claims: Mapping[str, Any], times: Mapping[str, int]) -> Claims:
     sid, user_id = claims.get("sid", sub), claims.get("userId", sub)
     if not isinstance(version, str) or not re.search(PATTERN, version):
         raise TokenError("claims")
-    if not isinstance(sid, str) or not re.fullmatch(r"[ -~]{1,128}", sid):
+    if not isinstance(sid, str) or not sid:
         raise TokenError("claims")
     if "userId" in claims and not isinstance(user_id, str):
         raise TokenError("claims")
+    if user_id == "":
+        user_id = sub  # an empty one names nobody
     return Claims(
         version=version,
         generation=_whole(claims.get("deploymentGeneration")),
         sid=sid,
-        user_id=user_id if isinstance(user_id, str) else None,
+        user_id=user_id if isinstance(user_id, str) and user_id else None,
         email=email if isinstance(email, str) else None,
         issued_at=times.get("iat", 0),
         expires_at=times["exp"],

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolkit import config, envfile, gate, idle, key_mounts, ports, render, slots
+from toolkit import config, envfile, gate, idle, key_mounts, neighbours, ports, render, slots
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.release import certificates, up
 from toolkit.site import Site
@@ -33,6 +33,7 @@ MENDS = {
     "gate": "bgctl up",
     "images": "start docker or podman",
     "ports": "start docker or podman",
+    "cookies": "start docker or podman",
     "proxy": "bgctl up",
     "session API": "bgctl up",
     "idle connections": "edit bgctl.toml",
@@ -148,6 +149,22 @@ def _ports(site: Site) -> str:
     return f"{free} free, {len(wanted) - free} held by this project"
 
 
+def _cookies(site: Site) -> str:
+    stem = site.config.proxy.cookie_stem
+    api = site.engine.containers().get("session-api")
+    if api and (told := api.value("BGCTL_COOKIE_STEM") or "bg") != stem:
+        why = f"its cookies begin with {told}, the proxy's with {stem}"
+        line = "BGCTL_COOKIE_STEM: ${BGCTL_COOKIE_STEM:-bg}"
+        mend = f"write {line} into session-api's environment in {site.compose_path.name}, then: bgctl up"
+        raise Failed("the session API has another cookie_stem", why, mend)
+    if found := neighbours.alike(site.config, site.engine.neighbours()):
+        names = ", ".join(str(each.project.name) for each in found)
+        why = f"{neighbours.host(site.config)} is the host of {names}, too: browsers mix up their sessions"
+        mend = "write another [proxy] cookie_stem, or, where each has a host name of its own, [preview] url"
+        raise NotYet(f"cookies called {stem}_… are those of another project", why, mend)
+    return f"called {stem}_…, on {neighbours.host(site.config)}"
+
+
 def _proxy(site: Site) -> str:
     _started(site)
     generation, status = site.state().generation, site.proxy.status()
@@ -201,6 +218,7 @@ CHECKS: dict[str, Check] = {
     "gate": _gate,
     "images": _images,
     "ports": _ports,
+    "cookies": _cookies,
     "proxy": _proxy,
     "session API": _session_api,
 }

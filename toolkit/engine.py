@@ -23,6 +23,7 @@ SERVICE = "com.docker.compose.service"
 COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 BUILD = 3600.0  # seconds for a build or a push
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
+RENDERED = "/etc/bgctl"  # where a proxy finds what was rendered for it: the folder proxy/ of its project
 IMAGE_USER = 10001  # whom our images run as
 
 
@@ -51,6 +52,9 @@ class Commands:
 
     def ids(self) -> list[str]:
         return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={PROJECT}={self.project}"]
+
+    def proxies(self) -> list[str]:
+        return [self.binary, "ps", "--quiet", "--filter", f"label={SERVICE}=proxy"]
 
     def inspect(self, *ids: str) -> list[str]:
         return [self.binary, "inspect", *ids]
@@ -105,6 +109,11 @@ class Settings(Struct, frozen=True):
     env: list[str] | None = field(name="Env", default=None)
 
 
+class Mount(Struct, frozen=True):
+    source: str = field(name="Source", default="")
+    place: str = field(name="Destination", default="")
+
+
 class RestartPolicy(Struct, frozen=True):
     name: str = field(name="Name", default="")
 
@@ -117,6 +126,7 @@ class Container(Struct, frozen=True):
     id: str = field(name="Id")
     state: Status = field(name="State")
     config: Settings = field(name="Config")
+    mounts: list[Mount] | None = field(name="Mounts", default=None)
     host: HostSettings = field(name="HostConfig", default=HostSettings())
 
     @property
@@ -127,6 +137,15 @@ class Container(Struct, frozen=True):
     @property
     def service(self) -> str:
         return (self.config.labels or {}).get(SERVICE, "")
+
+    @property
+    def project(self) -> str:
+        return (self.config.labels or {}).get(PROJECT, "")
+
+    def value(self, name: str) -> str | None:
+        """Of a variable of its environment."""
+        found = [entry for entry in self.config.env or [] if entry.startswith(f"{name}=")]
+        return found[0].partition("=")[2] if found else None
 
     def agrees(self, env: Mapping[str, str]) -> bool:
         """Whether what it has of `env` has the same values."""
@@ -199,11 +218,25 @@ class Engine:
 
     def all(self) -> list[Container]:
         """This project's containers, running ones last."""
-        ids = runner.run(self.commands.ids(), timeout=30).split()
+        found = self._inspect(self.commands.ids())
+        return sorted(found, key=lambda each: each.state.running)
+
+    def neighbours(self) -> list[Path]:
+        """The folders of other projects whose proxies run here."""
+        found = self._inspect(self.commands.proxies())
+        others = [each for each in found if each.project != self.commands.project]
+        return [
+            Path(mount.source).parent
+            for each in others
+            for mount in each.mounts or []
+            if mount.place == RENDERED
+        ]
+
+    def _inspect(self, listing: list[str]) -> list[Container]:
+        ids = runner.run(listing, timeout=30).split()
         if not ids:
             return []
-        found = msgspec.json.decode(runner.run(self.commands.inspect(*ids), timeout=30), type=list[Container])
-        return sorted(found, key=lambda each: each.state.running)
+        return msgspec.json.decode(runner.run(self.commands.inspect(*ids), timeout=30), type=list[Container])
 
     def containers(self) -> dict[str, Container]:
         """By service; a running one where a service has several."""

@@ -22,12 +22,16 @@ MIN_SECRET = 32  # bytes
 
 @dataclass(frozen=True)
 class Link:
-    """`base` is where browsers come; `cookie` is what the link leaves behind, as `name=value`."""
+    """`base` is where browsers come; `cookie` is what the link leaves behind, as `name=value`.
+
+    `stem`: what the cookie's name begins with ([proxy] cookie_stem).
+    """
 
     base: str
     token: str
     to: str
     secure: bool
+    stem: str = "bg"
 
     @property
     def url(self) -> str:
@@ -39,7 +43,7 @@ class Link:
 
     @property
     def cookie(self) -> str:
-        return f"{'__Host-' * self.secure}bg_preview={self.token}"
+        return f"{'__Host-' * self.secure}{self.stem}_preview={self.token}"
 
 
 def mint(secret: bytes, version: str, generation: int, now: datetime, life: float) -> str:

@@ -2,9 +2,8 @@
 
 The lock is a flock on `state/lock`, which only the owner of the state directory and its group may open: other
 users of this machine cannot take it, as they could take one on the directory, which containers have to read.
-It dies with its owner. A lock file that is deleted admits nobody: who has the lock marks the directory as
-well (toolkit.presence). `holder.json` tells the second one who the first is, and the next one whether the
-last one came to its end.
+It dies with its owner. A lock file that is deleted admits nobody: see toolkit.deleted_lock. `holder.json`
+tells the second one who the first is, and the next one whether the last one came to its end.
 """
 
 import fcntl
@@ -21,7 +20,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import atomic, presence
+from toolkit import atomic, deleted_lock
 from toolkit.errors import Failed, Locked
 from toolkit.values import stamp
 
@@ -64,7 +63,7 @@ def held(directory: Path, command: str, now: datetime, wait: float = 0) -> Itera
         finally:
             _say(directory, replace(me, ended=stamp(datetime.now(UTC))))
     finally:
-        for fd in (folder, lock):  # the mark on the directory first: it must not outlast the lock
+        for fd in (folder, lock):
             if fd >= 0:
                 os.close(fd)
 
@@ -105,8 +104,7 @@ def _take(folder: int, directory: Path) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         taken = os.path.samestat(os.fstat(lock), os.stat(LOCK, dir_fd=folder))
-        if taken and not presence.others(folder):
-            presence.mark(folder)
+        if taken and not deleted_lock.is_held(folder):
             return lock
     except (BlockingIOError, FileNotFoundError):
         pass

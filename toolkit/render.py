@@ -62,6 +62,7 @@ def settings(config: Config) -> bytes:
         "leeway": int(config.tokens.leeway),
         "token_longest": int(config.tokens.longest),
         "secure_cookies": config.proxy.secure_cookies,
+        "cookie_stem": str(config.proxy.cookie_stem),
         "pin_idle": int(config.pin_idle),
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",

@@ -112,6 +112,7 @@ class Site:
             "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
             "BGCTL_STOP_GRACE": f"{self.config.drain.stop_grace:.0f}",
             "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),
+            "BGCTL_COOKIE_STEM": str(self.config.proxy.cookie_stem),
             **self._store(),
         }
 

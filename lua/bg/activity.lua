@@ -11,10 +11,11 @@ local workers = require("bg.workers")
 
 local ngx = ngx
 local match, sub = string.match, string.sub
+local max = math.max
 local pairs, tonumber = pairs, tonumber
 local exiting = ngx.worker.exiting
 
-local MAX_ID = 128 -- bytes of a sid or user that the session API takes
+local MAX_ID = 128 -- bytes of a sid that the session API takes
 local FORGOTTEN = metrics.series("bgctl_activity_forgotten_total")
 
 local held = ngx.shared.bg_held -- what leaving workers still have open, as `pid number` -> key
@@ -34,24 +35,17 @@ function _M.init(given)
 end
 
 --- Notes that `who` (bg.identity; with `key` and `user`) makes a request, served by `version`. Returns the row, which
--- is the holder of the request while it is open.
-function _M.note(key, user, exp, version)
+-- is the holder of the request while it is open. `iat` is when its token was issued, and stays that of the newest one:
+-- a log-out ends older ones.
+function _M.note(key, user, exp, version, iat)
     local row, now = noted[key], ngx.now()
     if row then
-        row.version, row.exp, row.seen, row.asked = version, exp, now, now
+        row.version, row.exp, row.seen, row.asked, row.iat = version, exp, now, now, max(iat or 0, row.iat)
         return row
     end
-    row = { key = key, user = user, exp = exp, version = version, seen = now, asked = now }
+    row = { key = key, user = user, exp = exp, version = version, seen = now, asked = now, iat = iat or 0 }
     noted[key] = row
     return row
-end
-
---- The key under which a session or visitor is noted, and the user in a form that the session API takes.
-function _M.names(sid, user)
-    if user and (user == "" or #user > MAX_ID) then
-        user = "md5-" .. ngx.md5(user)
-    end
-    return seen.key(sid, user), user
 end
 
 --- The key of what a session has left behind: it has moved on, and a page of it is still on `version`.

@@ -13,6 +13,7 @@ local exiting = ngx.worker.exiting
 
 local FOLDER = "/tmp"
 local LOOK = 1 -- seconds
+local MAPPED = ("\0"):rep(10) .. "\255\255" -- RFC 4291, section 2.5.5.2
 local LONG = 1000000 -- seconds: more than any body may take
 
 local dict = ngx.shared.bg_bodies -- bytes by worker, and by worker and client: what a dead one held is not counted
@@ -33,9 +34,13 @@ function _M.init_worker()
     dict:delete(ngx.worker.pid())
 end
 
--- Who has one address of IPv6 has at least a network of 64 bits.
-local function client_of(address)
-    return #address == 16 and sub(address, 1, 8) or address
+--- Whose an address (as nginx has it, in bytes) is: who has one of IPv6 has a network of 64 bits. A listener of both
+-- families writes those of IPv4 as such of IPv6.
+function _M.client_of(address)
+    if #address ~= 16 then
+        return address
+    end
+    return sub(address, 1, 12) == MAPPED and sub(address, 13) or sub(address, 1, 8)
 end
 
 local function add(key, bytes)
@@ -109,7 +114,7 @@ function _M.take_in()
         return nil
     end
     local var = ngx.var
-    local client = client_of(var.binary_remote_addr)
+    local client = _M.client_of(var.binary_remote_addr)
     local bytes = tonumber(var.http_content_length) or settings.max_body
     local entry = { refused = refused_at_once(bytes, client) }
     entries[name_of(var)] = entry

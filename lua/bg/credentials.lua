@@ -1,15 +1,16 @@
 -- What a request shows for itself: the session token that verifies, the pin, and a preview. Holds the worker's
 -- verifiers and the key ring; knows nothing of nginx variables, nor of versions.
 
-local activity = require("bg.activity")
 local cookie = require("bg.cookie")
 local crypto = require("bg.crypto")
 local identity = require("bg.identity")
+local ids = require("bg.ids")
 local keyring = require("bg.keyring")
 local metrics = require("bg.metrics")
 local pin = require("bg.pin")
 local preview = require("bg.preview")
 local secret_file = require("bg.secret_file")
+local seen = require("bg.seen")
 local token = require("bg.token")
 local watched = require("bg.watched")
 
@@ -41,9 +42,17 @@ local function counter(kind)
 end
 
 -- What is derived from a verified token, once: the names under which its session is noted and pinned.
-local function know(who)
-    who.key, who.user = activity.names(who.sid, who.user)
-    who.pin_sid = pin.sid(pin_secret.text, who.sid)
+local function know_session(who)
+    local sid = who.sid
+    who.user = ids.user(who.user)
+    who.sid = ids.session(sid, who.user)
+    who.key = seen.key(who.sid, who.user)
+    who.pin_sid = pin.sid(pin_secret.text, sid, who.sid)
+end
+
+-- The same of what we have signed ourselves: it has its name already.
+local function know_visitor(who)
+    who.key, who.pin_sid = seen.key(who.sid), who.sid
 end
 
 -- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive. A pattern with an anchor and a
@@ -61,12 +70,12 @@ end
 
 local function renew_tokens()
     local rules = { issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest }
-    tokens = identity.new(_M.keys.value, rules, counter("token"), know)
+    tokens = identity.new(_M.keys.value, rules, counter("token"), know_session)
 end
 
 -- What a pin of the former secret says is good, and is to be signed anew.
 local function know_former(who)
-    know(who)
+    know_visitor(who)
     who.former = true
 end
 
@@ -81,13 +90,13 @@ end
 local function renew_previews(secret)
     local keys = { [preview.KID] = secret.key }
     local rules = { issuer = preview.ISSUER, leeway = 0, longest = huge } -- as long as bgctl was told
-    previews = identity.new(keys, rules, counter("preview"), know)
+    previews = identity.new(keys, rules, counter("preview"), know_visitor)
 end
 
 local function sign_pins_with(secret)
     local former = pin_secret
     pin_secret, coming = secret, nil
-    pins = pin_verifier(secret.key, know)
+    pins = pin_verifier(secret.key, know_visitor)
     other_pins = former and pin_verifier(former.key, know_former)
 end
 
@@ -117,7 +126,7 @@ end
 local function sync_pins(now)
     if pin_file:poll() then
         coming = { secret = pin_file.value, at = now }
-        other_pins = pin_verifier(coming.secret.key, know)
+        other_pins = pin_verifier(coming.secret.key, know_visitor)
         renew_previews(coming.secret)
     end
     if not coming or now < coming.at + SETTLE_SECONDS then

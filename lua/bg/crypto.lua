@@ -231,6 +231,12 @@ function _M.fraction(text)
     return (digest_out[0] * 0x1000000 + digest_out[1] * 0x10000 + digest_out[2] * 0x100 + digest_out[3]) / 0x100000000
 end
 
+--- A text's SHA-256, 32 bytes.
+function _M.sha256(text)
+    C.SHA256(text, #text, digest_out)
+    return ffi.string(digest_out, 32)
+end
+
 --- The first 16 hexadecimal digits of a text's SHA-256: enough to tell sessions apart, and nothing to log in with.
 function _M.short_hash(text)
     C.SHA256(text, #text, digest_out)

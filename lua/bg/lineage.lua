@@ -5,24 +5,23 @@
 
 local _M = {}
 
--- Walks through the entries in their order. `generation` is that of the state in which `version` was given. A token of
--- somebody else's does not say it: then `issued` (seconds since the epoch) decides, where an entry of the same second
--- applies, too. Without either, every entry does. `visit(entry)` is told of those that apply, and may be nil.
+-- Whether an entry is later than what was given in the state of `generation`. A token of somebody else's does not say
+-- that: then `issued` (seconds since the epoch) decides, and an entry of the same second is later, too.
+local function is_later(entry, generation, issued)
+    if generation then
+        return entry.generation > generation
+    end
+    return entry.at >= issued
+end
+
+-- Walks through the entries in their order. `visit(entry)` is told of those that apply, and may be nil.
 local function walk(entries, version, generation, issued, visit)
     for i = 1, #entries do
         local entry = entries[i]
-        if entry.from == version then
-            local applies
-            if generation then
-                applies = entry.generation > generation
-            else
-                applies = entry.at >= issued
-            end
-            if applies then
-                version = entry.to
-                if visit then
-                    visit(entry)
-                end
+        if entry.from == version and is_later(entry, generation, issued) then
+            version = entry.to
+            if visit then
+                visit(entry)
             end
         end
     end
@@ -41,7 +40,12 @@ end
 
 -- Whether a version still means what it meant when the identity was given: it has not been out of service since.
 local function is_same(routes, who, version)
-    return walk(routes.lineage, version, who.generation, who.issued or 0) == version
+    for _, entry in ipairs(routes.lineage) do
+        if entry.from == version and is_later(entry, who.generation, who.issued or 0) then
+            return false
+        end
+    end
+    return true
 end
 
 --- Brings what `who` (bg.token) says up to date, once for each routing table (bg.routes): `now` is the version that has
@@ -64,7 +68,7 @@ end
 -- and of no other one that has its name.
 function _M.slot_of_same(routes, who)
     local slot = _M.slot(routes, who)
-    return slot and who.now == who.version and slot or nil
+    return slot and is_same(routes, who, who.version) and slot or nil
 end
 
 --- The versions that `who` has gone through, the first and the last included.

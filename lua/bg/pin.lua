@@ -5,7 +5,7 @@
 local base64url = require("bg.base64url")
 local crypto = require("bg.crypto")
 
-local find, format = string.find, string.format
+local format = string.format
 
 local KID = "pin"
 local ISSUER = "bgctl-pin"
@@ -13,13 +13,11 @@ local HEADER = base64url.encode('{"alg":"HS256","kid":"pin","typ":"JWT"}')
 
 local _M = { ISSUER = ISSUER, KID = KID }
 
---- The sid that a pin of session `sid` has. One that would need escaping is replaced by a hash of itself: it only has
--- to stay the same.
-function _M.sid(secret, sid)
-    if find(sid, "[^%w_-]") then
-        return base64url.encode(crypto.hmac(secret, sid))
-    end
-    return sid
+--- The sid that a pin of the session has that its token calls `sid`, and we `name` (bg.ids). A random one stays as it
+-- is. Another may be a user's id, which is nobody's to read in a pin, nor to guess from it: that becomes a keyed hash,
+-- which only has to stay the same.
+function _M.sid(secret, sid, name)
+    return name == sid and name or base64url.encode(crypto.hmac(secret, name))
 end
 
 --- A pin that says `place`, `{sid, version, generation, from, bound, pages}`, good until `exp`. `generation` is that of

@@ -2,7 +2,9 @@
 -- first noted first, until nothing waits. A report that was not taken is sent again; a store that was emptied is told
 -- everything anew.
 
+local base64url = require("bg.base64url")
 local cjson = require("cjson.safe")
+local crypto = require("bg.crypto")
 local metrics = require("bg.metrics")
 local outbox = require("bg.outbox")
 local post = require("bg.post")
@@ -17,6 +19,7 @@ local ipairs, pairs, tostring = ipairs, pairs, tostring
 local floor, min = math.floor, math.min
 local exiting = ngx.worker.exiting
 
+local INSTANCE_BYTES = 9
 local BATCH = 1000 -- rows
 local BATCH_BYTES = 512 * 1024 -- half of what the session API takes: names of any length in any script
 local PATH = "/_bgctl/activity"
@@ -25,7 +28,7 @@ local TOO_LARGE, THROWN = 413, "thrown"
 local NEVER = { [400] = true, [TOO_LARGE] = true, [THROWN] = true } -- the same report would be refused again
 local DELIVERED = metrics.series("bgctl_activity_delivered_total")
 
-local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery
+local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery; and instance: who this proxy is
 
 local settings, gauges, key_file
 local sending = false
@@ -44,11 +47,13 @@ end
 function _M.init(given, count_by_version)
     settings, gauges = given, count_by_version
     key_file = secret_file.new(settings.proxy_key_file, proxy_key)
+    feed:safe_add("instance", base64url.encode(crypto.random(INSTANCE_BYTES)))
 end
 
 local function row_of(key)
     local row = seen.get(key)
-    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, timestamp.LAST) }
+    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, timestamp.LAST),
+        min(row.iat, timestamp.LAST) }
 end
 
 -- Who is a visitor no longer, and since when; nil where another browser is one under the same name since.
@@ -90,6 +95,7 @@ end
 local function body_of(sessions, gone)
     local parts = {
         proxy = cjson.encode(settings.proxy_name),
+        instance = cjson.encode(feed:get("instance")),
         now = format("%.3f", ngx.now()),
         since = format("%.3f", seen.since()),
         epoch = cjson.encode(feed:get("epoch") or cjson.null),

@@ -195,7 +195,7 @@ local function note(who, key, version, request)
     if not user and who.bound and request.site() == "cross-site" then
         return nil -- a log-in whose Strict cookie has stayed away: it is no visitor, and its next request tells
     end
-    return activity.note(key, user, who.exp, version)
+    return activity.note(key, user, who.exp, version, who.issued)
 end
 
 -- Activity and pages. Returns the holder.

@@ -5,11 +5,12 @@
 
 local ngx = ngx
 local format, match, sub = string.format, string.match, string.sub
+local max = math.max
 local ipairs, tonumber = ipairs, tonumber
 
--- version, last seen, expiry, then the user: whatever bytes it may have, to the end.
-local LINE = "^(%S+) (%S+) (%S+) ?(.*)$"
-local PLACE = "^(%S+) (%S+) (%d+)"
+-- version, last seen, expiry, when the newest token was issued, then the user: whatever bytes it may have, to the end.
+local LINE = "^(%S+) (%S+) (%S+) (%S+) ?(.*)$"
+local PLACE = "^(%S+) (%S+) (%d+) (%d+)"
 
 local sessions, visitors = ngx.shared.bg_seen, ngx.shared.bg_visitors
 local SINCE = "since" -- no key of a session: those begin with KIND and a blank
@@ -39,22 +40,22 @@ function _M.begin(now)
     visitors:safe_add(SINCE, now)
 end
 
---- The row under `key`, `{key, version, seen, exp, user}`, or nil.
+--- The row under `key`, `{key, version, seen, exp, iat, user}`, or nil.
 function _M.get(key)
     local line = dict_of(key):get(key)
     if not line or match(line, IS_OVER) then
         return nil
     end
-    local version, seen, exp, user = match(line, LINE)
+    local version, seen, exp, iat, user = match(line, LINE)
     return {
-        key = key, version = version, seen = tonumber(seen), exp = tonumber(exp),
+        key = key, version = version, seen = tonumber(seen), exp = tonumber(exp), iat = tonumber(iat),
         user = sub(key, 1, 2) == KIND.session and user or nil,
     }
 end
 
 -- What a row says that the line known of it does not: it is somewhere else, lives longer, or comes back after a lull.
-local function is_news(row, version, seen, exp, lull)
-    return version ~= row.version or row.seen - seen > lull or tonumber(exp) ~= row.exp
+local function is_news(row, version, seen, exp, iat, lull)
+    return version ~= row.version or row.seen - seen > lull or tonumber(exp) ~= row.exp or iat < row.iat
 end
 
 --- Keeps a row for `window` seconds, unless a newer one is there. "news" or "more", or nil where it is over with the
@@ -68,18 +69,18 @@ function _M.put(row, window, lull)
     if over and (row.asked or 0) <= tonumber(over) then
         return nil, false
     end
-    local version, seen, exp = match(known, PLACE)
-    seen = tonumber(seen)
+    local version, seen, exp, iat = match(known, PLACE)
+    seen, iat = tonumber(seen), tonumber(iat) or 0
     -- What lies ahead of the clock is from before it was set back.
     if seen and seen > row.seen and seen <= ngx.now() then
         return "more", false
     end
-    local line = format("%s %.3f %d", row.version, row.seen, row.exp)
+    local line = format("%s %.3f %d %d", row.version, row.seen, row.exp, max(row.iat, iat))
     local _, _, forgotten = dict:set(row.key, row.user and line .. " " .. row.user or line, window)
     if forgotten then
         dict:set(SINCE, ngx.now())
     end
-    return (not seen or is_news(row, version, seen, exp, lull)) and "news" or "more", forgotten
+    return (not seen or is_news(row, version, seen, exp, iat, lull)) and "news" or "more", forgotten
 end
 
 --- It is over with `key`, also for what other workers have yet to fold of requests before `now`.

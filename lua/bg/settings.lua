@@ -6,7 +6,8 @@ local strict_json = require("bg.strict_json")
 local _M = {}
 
 local EXPECTED = {
-    issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", pin_idle = "number",
+    issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", cookie_stem = "string",
+    pin_idle = "number",
     state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
@@ -28,11 +29,11 @@ function _M.load(path)
             error(path .. ": " .. name .. " is not a " .. kind, 0)
         end
     end
-    local prefix = settings.secure_cookies and "__Host-" or ""
-    settings.session_cookie = prefix .. "bg_session="
-    settings.pin_cookie = prefix .. "bg_pin="
-    settings.update_cookie = prefix .. "bg_update="
-    settings.preview_cookie = prefix .. "bg_preview="
+    local stem = (settings.secure_cookies and "__Host-" or "") .. settings.cookie_stem
+    settings.session_cookie = stem .. "_session="
+    settings.pin_cookie = stem .. "_pin="
+    settings.update_cookie = stem .. "_update="
+    settings.preview_cookie = stem .. "_preview="
     settings.keeps_pages = settings.migrate ~= "never"
     return settings
 end

@@ -12,7 +12,7 @@ local MAX_BYTES = 8192
 local MAX_TIME = 2 ^ 53
 local VERSION = "^%w[%w._+-]*$"
 local MAX_VERSION = 64
-local MAX_SID = 128
+local MAX_LIST = 128 -- bytes of the name of a list of pages
 
 local _M = {}
 
@@ -53,6 +53,15 @@ local function session_of(claims)
     return claims.sid
 end
 
+-- The user's id, or nil: an empty one names nobody.
+local function user_of(claims)
+    local id = claims.userId
+    if id == nil or id == "" then
+        id = claims.sub
+    end
+    return type(id) == "string" and id ~= "" and id or nil
+end
+
 -- nil when the claims hold at `now`, else the reason.
 local function refuse(claims, rules, now)
     local leeway = rules.leeway
@@ -73,7 +82,7 @@ local function refuse(claims, rules, now)
     if claims.exp > min(claims.iat or now, now) + rules.longest + rules.leeway then
         return "too_long"
     end
-    if not _M.is_version(claims.deploymentVersion) or not is_text(session_of(claims), MAX_SID)
+    if not _M.is_version(claims.deploymentVersion) or type(session_of(claims)) ~= "string" or session_of(claims) == ""
         or (claims.userId ~= nil and type(claims.userId) ~= "string") then
         return "claims"
     end
@@ -118,11 +127,11 @@ function _M.verify(text, keys, rules, now)
         generation = is_time(claims.deploymentGeneration) and claims.deploymentGeneration or nil,
         issued = claims.iat or 0,
         sid = session_of(claims),
-        user = claims.userId or (type(claims.sub) == "string" and claims.sub) or nil,
+        user = user_of(claims),
         exp = claims.exp,
         from = _M.is_version(claims.from) and claims.from or nil,
         bound = claims.bound == true,
-        pages = is_text(claims.pages, MAX_SID) and claims.pages or nil,
+        pages = is_text(claims.pages, MAX_LIST) and claims.pages or nil,
         good_until = min(claims.exp + rules.leeway, (key.retire_at or huge) - 1), -- the last good second
     }
 end

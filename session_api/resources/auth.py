@@ -10,6 +10,7 @@ from session_api.credentials import KeyGuard, UserGuard
 from session_api.messages import Token, TokenRequest
 from session_api.routed import routed
 from session_api.sessions import Sessions
+from session_api.tokens import TokenError
 
 
 class AuthResource:
@@ -37,11 +38,16 @@ class AuthResource:
         self._send(resp, token, "login")
 
     def on_post_refresh(self, req: falcon.Request, resp: falcon.Response) -> None:
-        token = self._sessions.refresh(self._user(req), routed(req))
+        with self._user.clearing(req, resp):
+            token = self._sessions.refresh(self._user(req), routed(req))
         self._send(resp, token, "refresh")
 
     def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._sessions.close(self._user(req))
+        try:
+            self._sessions.close(self._user(req))
+        except TokenError:
+            self._cookie.clear(resp)  # who wants to be logged out is
+            raise
         self._cookie.clear(resp)
         resp.status = falcon.HTTP_NO_CONTENT
 

@@ -6,14 +6,18 @@ import falcon
 import structlog
 
 from session_api import static
-from session_api.admin import AdminGuard, AdminLogin, same_origin
+from session_api.admin import AdminGuard, AdminLogin
+from session_api.origin import same_origin
 from session_api.overview import Overviews
 from session_api.resources.deployment import query
+from session_api.throttle import Throttle
 
 log = structlog.get_logger(__name__)
 
 PATH = "/api/deployment/dashboard"
 FORM = "application/x-www-form-urlencoded"
+WRONG = b"This is not the admin key."
+LATER = b"There were too many wrong keys. Try again in SECONDS seconds."
 CHALLENGE = 'Bearer realm="bgctl"'
 POLICY = "; ".join(
     [
@@ -40,13 +44,17 @@ HEADERS = {
 class DashboardResource:
     """The page holds no data; it fetches `data`, which nobody gets without a log-in."""
 
-    def __init__(self, overviews: Overviews, guard: AdminGuard, login: AdminLogin) -> None:
+    def __init__(
+        self, overviews: Overviews, guard: AdminGuard, login: AdminLogin, throttle: Throttle
+    ) -> None:
         self._overviews = overviews
         self._guard = guard
         self._login = login
+        self._throttle = throttle
         self._page = static.load("dashboard.html")
         self._form = static.load("login.html")
         self._refusal = self._form.replace(b'role="alert" hidden', b'role="alert"')
+        self._delay = self._refusal.replace(WRONG, LATER)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _send(resp, self._page if self._login.holds(req) else self._form)
@@ -57,10 +65,18 @@ class DashboardResource:
 
     def on_post_login(self, req: falcon.Request, resp: falcon.Response) -> None:
         same_origin(req)
-        if self._login.open(_key(req), resp):
+        key, client = _key(req), _client(req)
+        if wait := self._throttle.wait(client):  # not even the right key is looked at: a guess would be, too
+            resp.status = falcon.HTTP_TOO_MANY_REQUESTS
+            resp.set_header("Retry-After", str(wait))
+            _send(resp, self._delay.replace(b"SECONDS", str(wait).encode()))
+            return
+        if self._login.open(key, resp):
+            self._throttle.right(client)
             log.info("dashboard: logged in")
             _back(resp)
             return
+        self._throttle.wrong(client)
         log.warning("dashboard: log-in refused")
         resp.status = falcon.HTTP_UNAUTHORIZED
         resp.set_header("WWW-Authenticate", CHALLENGE)
@@ -82,6 +98,11 @@ def _key(req: falcon.Request) -> bytes:
     except ValueError:
         raise falcon.HTTPBadRequest(description="This is not the form.") from None
     return fields.get("key", [""])[0].strip().encode("latin-1")
+
+
+def _client(req: falcon.Request) -> str:
+    """Who asks: the proxy says it, and overwrites what others say. On this host anybody may say anything."""
+    return req.get_header("X-Real-IP") or str(req.remote_addr)
 
 
 def _send(resp: falcon.Response, page: bytes) -> None:

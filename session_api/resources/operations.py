@@ -1,5 +1,7 @@
 """For whoever runs this: health, readiness, metrics, keys, and the description of the API."""
 
+from collections.abc import Mapping
+
 import falcon
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -13,10 +15,13 @@ from session_api.tokens import Tokens
 class OperationsResource:
     """Open to whoever reaches the port; the proxy lets only the key set out."""
 
-    def __init__(self, readiness: Readiness, metrics: Metrics, tokens: Tokens) -> None:
+    def __init__(
+        self, readiness: Readiness, metrics: Metrics, tokens: Tokens, cookies: Mapping[str, str]
+    ) -> None:
         self._readiness = readiness
         self._metrics = metrics
         self._tokens = tokens
+        self._description = openapi.document(cookies)
 
     def on_get_health(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.media = Status()
@@ -35,4 +40,4 @@ class OperationsResource:
 
     def on_get_openapi(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.cache_control = ["public", "max-age=300"]
-        resp.media = openapi.document()
+        resp.media = self._description

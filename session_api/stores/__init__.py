@@ -25,7 +25,11 @@ class UnfitStoreError(StoreError):
 
 @dataclass(frozen=True)
 class Session:
-    """One log-in. Times are whole Unix seconds by the store's clock, `expires_at` that of its last token."""
+    """One log-in, by its names. Times are whole Unix seconds by the store's clock.
+
+    `expires_at` is that of its last token. Of a caller's session, `created_at` and `good_until` say when the
+    token at hand was issued (0: it does not say) and expires, and `issued_at` when the newest one was.
+    """
 
     sid: str
     user_id: str
@@ -34,16 +38,22 @@ class Session:
     created_at: int
     last_activity: int
     expires_at: int
+    issued_at: int = 0
+    good_until: int = 0
 
 
 class Seen(NamedTuple):
-    """A session, or with no user a visitor, as a proxy saw it `age` seconds ago."""
+    """A session, or with no user a visitor, as a proxy saw it `age` seconds ago.
+
+    `issued_at` is that of its newest token: 0 if that does not say, -1 if the proxy has not told.
+    """
 
     sid: str
     user_id: str | None
     version: str
     age: int
     expires_at: int
+    issued_at: int = -1
 
 
 class Gone(NamedTuple):
@@ -67,7 +77,8 @@ class Gauge:
 class Report:
     """A proxy's batch. `reach` is how many seconds its memory goes back; None for `gauges`: as before.
 
-    `complete`: of sessions it has nothing left to tell; `visitors_complete`: nor of visitors.
+    `instance` names the proxy since its start. `complete`: of sessions it has nothing left to tell;
+    `visitors_complete`: nor of visitors.
     """
 
     proxy: str
@@ -78,13 +89,16 @@ class Report:
     gone: tuple[Gone, ...] = ()
     gauges: Mapping[str, Gauge] | None = None
     visitors_complete: bool = True
+    instance: str = ""
 
 
 @dataclass(frozen=True)
 class Heard:
     """When a proxy reported last, how far its memory goes back, and when it had last told all of it.
 
-    `told_at` is for sessions, `visitors_told_at` for visitors.
+    `told_at` is for sessions, `visitors_told_at` for visitors. `doubled_at`: when another one last reported
+    under its name. One that starts anew takes the place of the one before; where that one comes back, there
+    are two.
     """
 
     proxy: str
@@ -93,6 +107,7 @@ class Heard:
     told_at: int | None
     gauges: Mapping[str, Gauge] | None
     visitors_told_at: int | None
+    doubled_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -152,8 +167,10 @@ class Store(Protocol):
 
     Idle is not over: whoever comes back is counted again. `idle` is a window in seconds, shorter than the
     store's own. A store that lost its data fills again: a session that it has not seen, but whose verified
-    token is at hand, is taken over from that token. What it has seen end stays ended for as long as any token
-    of it verifies. Counting costs the same however many there are. All methods raise StoreError.
+    token is at hand, is taken over from that token. A log-out ends every token issued up to then, and those
+    that were known, for as long as any of them verifies; with one that was issued later the session begins
+    anew. Of a token that does not say when it was issued, its expiry is compared instead. Counting costs the
+    same however many there are. All methods raise StoreError.
     """
 
     def now(self) -> int:
@@ -163,10 +180,10 @@ class Store(Protocol):
         """Keep a new session. It is durable when this returns."""
 
     def find(self, session: Session) -> Session | None:
-        """The session as it is kept, None if it is over. One that was idle too long is active again."""
+        """The session as it is kept, None if it is over for its token. One that was idle is active again."""
 
     def resume(self, session: Session) -> Session | None:
-        """Mark activity and extend the life to `expires_at`; None if the session is over."""
+        """Mark activity and extend the life to `expires_at`; None if the session is over for its token."""
 
     def end(self, session: Session) -> bool:
         """End a session. True for the one call that ended it, among any number and from any host."""

@@ -6,7 +6,7 @@ Every operation is one script (redis_scripts/): it happens as a whole or not at 
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple
 from functools import cache
@@ -43,11 +43,19 @@ from session_api.stores import (
 from session_api.stores.redis_address import RedisAddress
 
 CONNECT_TIMEOUT, ANSWER_TIMEOUT, SWEEP_TIMEOUT = 1.0, 2.0, 5.0  # seconds
+OTHERS = (
+    "this Redis database holds the sessions of another project: none of its signing keys is ours; "
+    "give each project a database of its own (BGCTL_STORE=redis://HOST:PORT/1), "
+    "or, where all keys were made anew, delete the key {key}"
+)
 PREFIX = "{bgctl}"  # the braces put all keys into one slot of a cluster: a script may not reach beyond
 
 
 class RedisStore:
-    """A Store. An `idle_timeout` of 0 is off; with no `clock`, the server's is used, as it should."""
+    """A Store. An `idle_timeout` of 0 is off; with no `clock`, the server's is used, as it should.
+
+    `marks` tell this project from others: hosts of one project have some of them in common.
+    """
 
     def __init__(
         self,
@@ -56,13 +64,17 @@ class RedisStore:
         clock: Clock | None = None,
         fresh: Fresh = lambda: False,
         prefix: str = PREFIX,
+        marks: Callable[[], set[str]] = set,
     ) -> None:
         self._address = address
         self._idle_timeout = idle_timeout
         self._clock = clock
         self._fresh = fresh
         self._key = f"{prefix}:store"
+        self._owners = f"{prefix}:owners"
+        self._marks = marks
         self._client: Any = None
+        self._ours: Any = None  # the client whose database is known to be this project's
         self._opening = threading.Lock()
 
     def now(self) -> int:
@@ -96,7 +108,7 @@ class RedisStore:
         )
         rows = [value for row in report.seen for value in (row.sid, row.user_id or "", *row[2:])]
         gone = [value for sid, age in report.gone for value in (sid, age - GONE_SLACK)]
-        return str(self._run("note", *head, *rows, *gone))
+        return str(self._run("note", *head, *rows, *gone, report.instance))
 
     def census(self, idle: int = 0) -> Census:
         now, people, versions, birth, heard = self._swept("census", idle)
@@ -129,6 +141,8 @@ class RedisStore:
             )
         if replication.get("role") == "slave":
             raise UnfitStoreError("this Redis is a replica: it takes no sessions, and may be behind")
+        with self._errors():
+            self._check_owner(client)
 
     def close(self) -> None:
         """Close the connections; the next use opens others."""
@@ -151,10 +165,19 @@ class RedisStore:
         text, digest = _script(name)
         with self._errors():
             client = self._connected()
+            if self._ours is not client:
+                self._check_owner(client)
             try:
                 return client.evalsha(digest, 1, self._key, *common, *arguments)
             except NoScriptError:
                 return client.eval(text, 1, self._key, *common, *arguments)
+
+    def _check_owner(self, client: Any) -> None:
+        """Two projects that share a database would count each other's sessions. Raises UnfitStoreError."""
+        marks = sorted(self._marks())
+        if marks and not client.eval(_text("own"), 1, self._owners, *marks):
+            raise UnfitStoreError(OTHERS.format(key=self._owners))
+        self._ours = client
 
     def _connected(self) -> Any:
         with self._opening:
@@ -193,9 +216,12 @@ def _connect(address: RedisAddress) -> Any:
 @cache
 def _script(name: str) -> tuple[str, str]:
     """A script's text, and the digest by which the server knows it."""
-    folder = resources.files(__package__).joinpath("redis_scripts")
-    text = "\n".join(folder.joinpath(f"{each}.lua").read_text() for each in ("common", name))
+    text = "\n".join((_text("common"), _text(name)))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath("redis_scripts", f"{name}.lua").read_text()
 
 
 def _row(session: Session) -> tuple[object, ...]:
@@ -210,10 +236,11 @@ def _session(answer: list[Any] | None) -> Session | None:
 
 
 def _heard(
-    proxy: str, seen_at: int, since: int, told_at: int | str, gauges: str, visitors_told_at: int | str
+    proxy: str, seen_at: int, since: int, told_at: Any, gauges: str, visitors_told_at: Any, doubled_at: Any
 ) -> Heard:
     decoded = msgspec.json.decode(gauges, type=dict[str, Gauge]) if gauges else None
-    return Heard(proxy, seen_at, since, _moment(told_at), decoded, _moment(visitors_told_at))
+    told = (_moment(told_at), decoded, _moment(visitors_told_at), _moment(doubled_at))
+    return Heard(proxy, seen_at, since, *told)
 
 
 def _moment(at: int | str) -> int | None:

@@ -162,7 +162,7 @@ class SqliteStore:
             "told_at": now if knows_us and report.complete else None,
             "visitors_told_at": now if knows_us and report.visitors_complete else None,
         }
-        db.execute(sql.HEAR, heard | told)
+        db.execute(sql.HEAR, heard | told | {"instance": report.instance})
         db.execute(sql.FORGET_DEPARTURES, {"minute": now // 60 - sql.MINUTES_KEPT})
         return birth.epoch
 
@@ -207,7 +207,13 @@ def _birth(db: sqlite3.Connection) -> Birth:
 
 
 def _heard(
-    name: str, seen_at: int, since: int, told_at: int | None, gauges: str | None, visitors_told_at: int | None
+    name: str,
+    seen_at: int,
+    since: int,
+    told_at: int | None,
+    gauges: str | None,
+    visitors_told_at: int | None,
+    doubled_at: int | None,
 ) -> Heard:
     decoded = None if gauges is None else msgspec.json.decode(gauges, type=dict[str, Gauge])
-    return Heard(name, seen_at, since, told_at, decoded, visitors_told_at)
+    return Heard(name, seen_at, since, told_at, decoded, visitors_told_at, doubled_at)

@@ -7,6 +7,7 @@
 // between two beats (60); `version` is this page's (else <html data-version>, else what the first answer says).
 // When there is an update, window gets `bgctl:update`, once for each version; preventDefault() keeps the banner away.
 
+const STEM = "bg"; // what the names of cookies begin with; the session API writes [proxy] cookie_stem here
 const TIMEOUT = 10_000;
 const PATIENCE = 8; // intervals, at most, between two attempts that fail
 const POSTPONED = "bgctl.postponed";
@@ -59,7 +60,7 @@ export function watch({ banner = false, interval = 60, version = document.docume
 /** Loads this page anew, from the version that new sessions get; the session moves along. */
 export function reload() {
   const https = location.protocol === "https:";
-  const name = https ? "__Host-bg_update" : "bg_update";
+  const name = `${https ? "__Host-" : ""}${STEM}_update`;
   document.cookie = `${name}=1; Path=/; Max-Age=30; SameSite=Lax${https ? "; Secure" : ""}`;
   location.reload();
 }

@@ -246,7 +246,9 @@ def test_imported_it_waits_for_watch_and_can_be_stopped(page: Page, site: Site, 
     assert "bg_update=1" in site.asked("GET", "/")[-1]
 
 
-@pytest.mark.parametrize("server", [{"BGCTL_SECURE_COOKIES": "true"}], indirect=True)
+@pytest.mark.parametrize(
+    "server", [{"BGCTL_SECURE_COOKIES": "true", "BGCTL_COOKIE_STEM": "shop"}], indirect=True
+)
 def test_by_https_the_cookie_is_bound_to_the_host(browser: Browser, server: Any, tmp_path: Path) -> None:
     secure = Site(server.url, self_signed(tmp_path))
     context = browser.new_context(ignore_https_errors=True)
@@ -259,7 +261,7 @@ def test_by_https_the_cookie_is_bound_to_the_host(browser: Browser, server: Any,
         wait(page, lambda: page.evaluate("Boolean(window.again)"))
         with page.expect_navigation():
             page.evaluate("again()")
-        assert secure.asked("GET", "/")[-1] == "__Host-bg_update=1"
+        assert secure.asked("GET", "/")[-1] == "__Host-shop_update=1"
         (cookie,) = context.cookies()
         assert (cookie["path"], cookie["secure"], cookie["sameSite"]) == ("/", True, "Lax")
     finally:

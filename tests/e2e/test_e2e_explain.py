@@ -52,7 +52,7 @@ class People:
         keys = self.stack.directory / "keys"
         kid = next((keys / "signing").glob("*.pem")).stem
         now = int(time.time())
-        claims = {"userId": "eve", "sid": "E" * 22, "deploymentVersion": OLD, "iss": "bgctl", "iat": 1}
+        claims = {"userId": "eve", "sid": "E" * 22, "deploymentVersion": OLD, "iss": "bgctl", "iat": now}
         key = (keys / "signing" / f"{kid}.pem").read_text()
         return jwt.encode({**claims, "exp": now + 600, **changes}, key, "EdDSA", {"kid": kid})
 

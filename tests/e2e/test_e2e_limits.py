@@ -106,6 +106,7 @@ def status_of(connection: socket.socket) -> tuple[int, bool]:
     while True:
         try:
             answer = headers_of(connection)
+            assert "connection: close" in answer, "what follows is body, and no other request"
             return int(answer.split()[1]), "retry-after: " in answer
         except TimeoutError:
             connection.sendall(b"x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 
 import pytest
@@ -55,6 +56,22 @@ def test_83_whoever_comes_a_small_one_finds_room(bodies, asked):
     assert free > 0
     assert bodies[b"refusal"](min(free // 2, 100_000), ROOM - free, 0, ROOM) is None
     assert all(own <= ROOM / 2 for own in clients.values())
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:0:1::7", "2001:db8:0:1::"),
+        ("2001:db8:0:1:ffff::8", "2001:db8:0:1::"),
+        ("::1", "::"),
+    ],
+)
+def test_83_whose_an_address_is(bodies, address, client):
+    wanted = ipaddress.ip_address(client).packed
+    size = 4 if len(wanted) == 4 else 8
+    assert bodies[b"client_of"](ipaddress.ip_address(address).packed) == wanted[:size]
 
 
 def test_83_time_goes_by_length(bare, bodies):

@@ -51,6 +51,7 @@ class Proxy:
                 "leeway": 60,
                 "token_longest": 604800,
                 "secure_cookies": False,
+                "cookie_stem": "bg",
                 "pin_idle": 1800,
                 "keeps_pages": True,
             },

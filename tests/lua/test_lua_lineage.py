@@ -127,6 +127,8 @@ def test_65_a_preview_shows_its_own_candidate_alone(lua):
     slot = lua.module("lineage")[b"slot_of_same"]
     assert plain(slot(routes(lua, [], "1.6.7", "1.6.8"), preview)[b"name"]) == "green"
     assert slot(routes(lua, TAKEN_BACK, "1.6.7", "1.6.8"), preview) is None
+    promoted = [*TAKEN_BACK, {"from": "1.6.7", "to": "1.6.8", "generation": 9, "at": stamp(NOW)}]
+    assert slot(routes(lua, promoted, "1.6.8"), preview) is None, "nor once everybody has that name"
 
 
 def test_66_who_has_moved_on_goes_by_what_the_pin_meant(lua):

@@ -1,4 +1,7 @@
-"""The proxy and the session API give one verdict on every token, and one reason (threats 10 and 20)."""
+"""The proxy and the session API give one verdict on every token, and one reason (threats 10 and 20).
+
+And one name to its session and its user (threats 77 and 79).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from luajit import plain
 
-from session_api import keyring
+from session_api import ids, keyring
 from session_api.tokens import TokenError, Tokens
 
 LIFE = 604800  # seconds, the longest life of a token
@@ -29,6 +32,7 @@ VALUES = [
     *("1799999939", "1800000060", "1800000061", "9007199254740991", "9007199254740992"),
     *('""', '"x"', '"1.6.7"', '"1.6.7\\n"', '"\\u0000"', '"\\ud800"', '"\\ud83d\\ude00"', '"é"', '"\x7f"'),
     *('"\t"', '"\\/"', '"\\x"', '"bgctl"', '"EdDSA"', f'"{"s" * 128}"', f'"{"s" * 129}"'),
+    *(f'"{"ж" * 79}"', f'"{"ж" * 257}"', '"a\\u0001b"', '"user@example.org"', '"abcdefghijklmnopqrstuv"'),
     *("[]", "{}", '{"a":1,"a":2}', '{"a":{}}', "[" * 14 + "1" + "]" * 14, "[" * 15 + "1" + "]" * 15),
 ]
 NAMES = ["exp", "iat", "nbf", "iss", "deploymentVersion", "sid", "sub", "userId", "email", "other"]
@@ -58,7 +62,7 @@ changes = st.lists(st.tuples(st.sampled_from(NAMES), st.none() | st.sampled_from
 
 @pytest.fixture(scope="session")
 def both(lua, tmp_path_factory):
-    """(forge, proxy, api): what makes tokens, and what each side says: (version, sid) or the reason."""
+    """(forge, proxy, api): what makes tokens, and what each says: (version, session, user), or why not."""
     directory = tmp_path_factory.mktemp("parity") / "keys"
     keyring.create(directory, ALGORITHMS[0], now=NOW - 3000)
     for algorithm in ALGORITHMS[1:]:
@@ -72,15 +76,16 @@ def both(lua, tmp_path_factory):
         said = lua.module("token")[b"verify"](token.encode("latin-1", "replace"), keys, rules, NOW)
         if isinstance(said, tuple):
             return plain(said[1])
-        identity = plain(said)
-        return identity["version"], identity["sid"]
+        user = lua.module("ids")[b"user"](said[b"user"])
+        return plain(said[b"version"]), plain(lua.module("ids")[b"session"](said[b"sid"], user)), plain(user)
 
     def api(token):
         try:
             known = tokens.verify(token)
         except TokenError as error:
             return error.reason
-        return known.version, known.sid
+        user = ids.user(known.user_id) if known.user_id else None
+        return known.version, ids.session(known.sid, user or ""), user
 
     return Forge(directory), proxy, api
 
@@ -161,12 +166,44 @@ def test_15_an_exponent_of_five_digits_is_no_number_of_ours(both, exponent):
 def test_a_token_that_lasts_for_too_long_is_refused_by_both(both, change, verdict):
     forge, proxy, api = both
     token = forge.token({}, claims(**change))
-    assert proxy(token) == api(token) == (verdict or ("1.6.7", claims()["sid"]))
+    assert proxy(token) == api(token) == (verdict or ("1.6.7", claims()["sid"], "u1"))
 
 
 def test_a_token_without_iat_lasts_from_now_on(both):
     forge, proxy, api = both
     members = {name: value for name, value in claims(exp=NOW + LIFE + 60).items() if name != "iat"}
-    assert proxy(forge.token({}, members)) == api(forge.token({}, members)) == ("1.6.7", claims()["sid"])
+    assert (
+        proxy(forge.token({}, members)) == api(forge.token({}, members)) == ("1.6.7", claims()["sid"], "u1")
+    )
     late = forge.token({}, members | {"exp": NOW + LIFE + 61})
     assert proxy(late) == api(late) == "too_long"
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200) | st.sampled_from(
+    ["x" * 200, "ж" * 79, "ж" * 256, "ж" * 257, "x" * 512, "x" * 513, "\x7f", "a" * 22, "a" * 21, "-_" * 11]
+)
+
+
+@settings(max_examples=1000)
+@given(texts, texts)
+def test_77_one_name_for_one_session_in_both_programs(lua, sid, user):
+    module = lua.module("ids")
+    name = module[b"user"](user.encode())
+    assert plain(name) == ids.user(user)
+    session = plain(module[b"session"](sid.encode(), name))
+    assert session == ids.session(sid, ids.user(user))
+    assert ids.RANDOM.fullmatch(session), "it fits wherever a session id of ours does"
+
+
+def test_77_what_a_log_in_may_give_is_its_own_name(lua):
+    for user in ("ж" * 79, "\U0001f600" * 128, "u" * 512):
+        assert plain(lua.module("ids")[b"user"](user.encode())) == ids.user(user) == user
+    for longer in ("ж" * 257, "u" * 513, "a\nb"):
+        assert ids.user(longer).startswith("sha256-")
+
+
+@settings(max_examples=300)
+@given(texts, texts, texts)
+def test_79_one_sid_of_two_users_is_two_sessions(sid, one, other):
+    same = ids.RANDOM.fullmatch(sid) or ids.user(one) == ids.user(other)
+    assert (ids.session(sid, ids.user(one)) == ids.session(sid, ids.user(other))) == bool(same)

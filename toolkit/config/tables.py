@@ -101,6 +101,13 @@ class Link(Text):
     pattern = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?|")
 
 
+class CookieStem(Text):
+    """What the names of cookies begin with, after `__Host-`."""
+
+    kind = "the beginning of the names of cookies: letters, digits, - and _, a letter first, at most 24"
+    like, pattern = "shop", re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,23}")
+
+
 class Proxy(Table, frozen=True):
     """`listen` is plain HTTP: beside [tls], it redirects. `trusted`: whose X-Forwarded-For is believed.
 
@@ -111,6 +118,7 @@ class Proxy(Table, frozen=True):
     control: Address = Address("127.0.0.1:9180")
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     secure_cookies: bool = True
+    cookie_stem: CookieStem = CookieStem("bg")
     pin_idle: Duration = Duration(0)
     read_timeout: Duration = Duration(60)
     connect_timeout: Duration = Duration(2)

@@ -94,7 +94,8 @@ def make(site: Site, wish: Wish) -> Preview:
     secret = link.read_secret(site.secret_path("pin.secret"))
     token = link.mint(secret, version, before.generation, now, life)
     base = wish.url or link.base(site.config)
-    made = Link(base, token, wish.to, site.config.proxy.secure_cookies)
+    proxy = site.config.proxy
+    made = Link(base, token, wish.to, proxy.secure_cookies, str(proxy.cookie_stem))
     return Preview(made, version, now + timedelta(seconds=int(life)))
 
 

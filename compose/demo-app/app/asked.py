@@ -10,7 +10,6 @@ from aiohttp import web
 from .parts import SESSIONS, SETTINGS
 from .settings import VERSION
 
-SESSION_COOKIES = ("__Host-bg_session", "bg_session")
 ROUTED = ("X-Deployment-Version", "X-Deployment-Generation")
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 NUMBER = re.compile(r"[0-9]{1,4}")
@@ -34,10 +33,12 @@ def routed(request: web.Request) -> dict[str, str]:
 
 
 def token_of(request: web.Request) -> str | None:
+    """The bearer's, else the cookie's: who sends a bad one is nobody, whatever cookie came along."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip()
-    return next((request.cookies[name] for name in SESSION_COOKIES if request.cookies.get(name)), None)
+    if scheme.lower() == "bearer":
+        return token.strip() or None
+    names = request.app[SETTINGS].session_cookies
+    return next((request.cookies[name] for name in names if request.cookies.get(name)), None)
 
 
 async def user_of(request: web.Request) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 
 REMEMBER = 30.0  # seconds that a token's owner is believed before the API is asked again
 ASK_AGAIN = 5.0  # seconds until the next question when the API did not answer
@@ -62,7 +62,8 @@ class SessionApi:
         if response.status != 201:
             log.warning("the session API answered %d to a log-in", response.status)
             raise UnavailableError
-        self._remember(str(answer.get("token")), user, REMEMBER)
+        if isinstance(token := answer.get("token"), str):
+            self._remember(token, user, REMEMBER)
         return Login(answer, response.headers.get("Set-Cookie"))
 
     async def log_out(self, token: str) -> str | None:
@@ -109,7 +110,10 @@ class SessionApi:
     ) -> tuple[ClientResponse, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {key}"} | (headers or {})
         try:
-            async with self._http.request(method, self._url + path, headers=headers, **options) as response:
+            # Not to where an answer may point: the key is for the session API alone.
+            async with self._http.request(
+                method, self._url + path, headers=headers, allow_redirects=False, **options
+            ) as response:
                 raw = await response.read()
                 answer = await response.json(content_type=None) if raw else {}
         except (ClientError, TimeoutError, ValueError) as error:
@@ -119,4 +123,5 @@ class SessionApi:
 
 
 def client() -> ClientSession:
-    return ClientSession(timeout=PATIENTLY)
+    """One for everybody, so it keeps nobody's cookies: they would come along with the next one's request."""
+    return ClientSession(timeout=PATIENTLY, cookie_jar=DummyCookieJar())

@@ -23,8 +23,14 @@ class Settings:
     keepalive: float = 75.0
     grace: float = 10.0
     fault: str = ""
+    cookie_stem: str = "bg"
     session_api_url: str = "http://session-api:8090"
     service_key_file: Path = Path("/keys/service/service.key")
+
+    @property
+    def session_cookies(self) -> tuple[str, str]:
+        """By which name the session's token comes, with TLS and without."""
+        return f"__Host-{self.cookie_stem}_session", f"{self.cookie_stem}_session"
 
     @property
     def spread(self) -> float:
@@ -51,6 +57,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         keepalive=float(env.get("KEEPALIVE") or 75),
         grace=float(env.get("GRACE") or 10),
         fault=fault,
+        cookie_stem=env.get("COOKIE_STEM") or "bg",
         session_api_url=env.get("SESSION_API_URL") or "http://session-api:8090",
         service_key_file=Path(env.get("SERVICE_KEY_FILE") or "/keys/service/service.key"),
     )

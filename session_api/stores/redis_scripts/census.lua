@@ -24,7 +24,7 @@ local heard = {}
 local proxies = call('HGETALL', key('proxies'))
 for i = 1, #proxies, 2 do
     local p = cmsgpack.unpack(proxies[i + 1])
-    table.insert(heard, { proxies[i], p.seen, p.since, p.told, p.gauges, p.visitors or '' })
+    table.insert(heard, { proxies[i], p.seen, p.since, p.told, p.gauges, p.visitors or '', p.doubled or '' })
 end
 local birth = call('HMGET', KEYS[1], 'epoch', 'born', 'fresh')
 return { now, call('ZCOUNT', key('u'), after, '+inf'), versions, birth, heard }

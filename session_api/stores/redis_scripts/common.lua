@@ -2,6 +2,8 @@
 --   <base>:store          hash: epoch, born, fresh, run (of the server that it was made on)
 --   <base>:versions       set of versions that have anybody
 --   <base>:s:SID          hash: a session; u(ser) e(mail) v(ersion) c(reated) a(ctive) x (expires) d (ended) l(ive: counted)
+--                         i (of the newest token known: issued); tokens are over that were issued up to o, or, where
+--                         they do not say when that was, expire by p
 --   <base>:w:SID          hash: a visitor; v a x
 --   <base>:x:VERSION      zset: s:SID and w:SID by expiry, of those that are counted
 --   <base>:a:VERSION      zset: SID by last activity; :n: the same of visitors
@@ -50,12 +52,28 @@ local function depart(version, at, moment)
 end
 
 local function get(sid)
-    local f = call('HMGET', key('s', sid), 'u', 'e', 'v', 'c', 'a', 'x', 'd', 'l')
+    local f = call('HMGET', key('s', sid), 'u', 'e', 'v', 'c', 'a', 'x', 'd', 'l', 'i', 'o', 'p')
     if not f[1] then
         return nil
     end
     return { user = f[1], email = f[2], version = f[3], created = f[4], at = tonumber(f[5]), expires = tonumber(f[6]),
-        ended = f[7], live = f[8] == '1' }
+        ended = f[7], live = f[8] == '1', issued = tonumber(f[9] or f[4]), over_iat = tonumber(f[10] or f[7] or 0),
+        over_exp = tonumber(f[11] or f[7] and f[6] or 0) }
+end
+
+-- Whether a token was issued after the last log-out, if there was one. `issued` 0: it does not say, -1: nobody knows.
+local function is_later(s, issued, expires)
+    if issued < 0 then
+        return not s.ended
+    elseif issued == 0 then
+        return expires > s.over_exp
+    end
+    return issued > s.over_iat
+end
+
+-- Whether a session, if it is known, goes on with the token at hand.
+local function goes_on(s, issued, good_until)
+    return is_later(s, issued, good_until) and math.max(s.expires, good_until) > now
 end
 
 local function answer(sid, s)
@@ -114,17 +132,21 @@ local function close(sid, s, moment)
 end
 
 local function store(sid, s)
-    call('HSET', key('s', sid), 'u', s.user, 'e', s.email, 'v', s.version, 'c', s.created, 'a', s.at, 'x', s.expires, 'l', '1')
+    call('HSET', key('s', sid), 'u', s.user, 'e', s.email, 'v', s.version, 'c', s.created, 'a', s.at, 'x', s.expires, 'l', '1',
+        'i', s.issued)
+    if s.ended then
+        call('HDEL', key('s', sid), 'd')
+    end
 end
 
 -- A session is seen: the place follows whoever was active later, and nothing is shortened.
-local function touch(sid, s, version, at, expires, email)
+local function touch(sid, s, version, at, expires, email, issued)
     local before = { version = s.version, at = s.at, expires = s.expires, live = s.live }
     s.version = at >= s.at and version or s.version
     s.at, s.expires = math.max(s.at, at), math.max(s.expires, expires)
     local told = s.email == '' and email ~= ''
     s.email = told and email or s.email
-    s.live = true
+    s.live, s.issued = true, math.max(s.issued, issued)
     store(sid, s)
     if told or not before.live or before.version ~= s.version or before.at ~= s.at then
         put(sid, s)
@@ -139,8 +161,9 @@ local function touch(sid, s, version, at, expires, email)
     end
 end
 
-local function insert(sid, user, email, version, created, at, expires)
-    local s = { user = user, email = email, version = version, created = created, at = at, expires = expires }
+local function insert(sid, user, email, version, created, at, expires, issued)
+    local s = { user = user, email = email, version = version, created = created, at = at, expires = expires,
+        issued = math.max(issued, 0) }
     store(sid, s)
     put(sid, s)
     return s
@@ -184,7 +207,8 @@ local function sweep(limit)
     return false
 end
 
--- What a caller's token says of a session that is to go on: sid, user, email, version, created, active, expires.
+-- What a caller's token says of a session that is to go on: sid, user, email, version, created, active, expires, issued,
+-- good_until (session_api/stores: Session).
 local function resume()
     local sid, user, email, version = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
     local at, expires = tonumber(ARGV[10]), tonumber(ARGV[11])
@@ -193,11 +217,11 @@ local function resume()
     end
     local s = get(sid)
     if not s then
-        return answer(sid, insert(sid, user, email, version, ARGV[9], at, expires))
+        return answer(sid, insert(sid, user, email, version, ARGV[9], at, expires, tonumber(ARGV[12])))
     end
-    if s.user ~= user or s.ended or s.expires <= now then
+    if s.user ~= user or not goes_on(s, tonumber(ARGV[9]), tonumber(ARGV[13])) then
         return false
     end
-    touch(sid, s, version, at, expires, email)
+    touch(sid, s, version, at, expires, email, tonumber(ARGV[12]))
     return answer(sid, s)
 end

@@ -1,13 +1,18 @@
-local sid, user = ARGV[5], ARGV[6]
+-- A token of this very second is over only where it was known: who logs in again at once is there.
+local sid, user, expires = ARGV[5], ARGV[6], tonumber(ARGV[11])
+local created, good_until = tonumber(ARGV[9]), tonumber(ARGV[13])
 local s = get(sid)
-if s and (s.user ~= user or s.ended) then
+if s and (s.user ~= user or not is_later(s, created, good_until)) then
     return 0
 end
 if not s then
-    call('HSET', key('s', sid), 'u', user, 'e', ARGV[7], 'v', ARGV[8], 'c', ARGV[9], 'a', ARGV[10], 'x', ARGV[11], 'l', '0')
-    call('ZADD', key('dead'), ARGV[11], sid)
+    call('HSET', key('s', sid), 'u', user, 'e', ARGV[7], 'v', ARGV[8], 'c', created, 'a', ARGV[10], 'l', '0')
+    s = { issued = ARGV[12], expires = expires }
 elseif s.live then
     close(sid, s, now)
 end
-call('HSET', key('s', sid), 'd', now)
+expires = math.max(s.expires, expires)
+call('ZADD', key('dead'), expires, sid)
+call('HSET', key('s', sid), 'd', now, 'x', expires, 'i', s.issued, 'o', math.max(s.issued, created, now - 1),
+    'p', math.max(expires, good_until))
 return 1

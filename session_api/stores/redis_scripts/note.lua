@@ -1,15 +1,15 @@
--- ARGV: proxy, reach, epoch, complete, the same of visitors, gauges, the number of rows, five for each row, then
--- visitors that are gone, and for how long.
+-- ARGV: proxy, reach, epoch, complete, the same of visitors, gauges, the number of rows, six for each row, then
+-- visitors that are gone, and for how long, and the name of this start of the proxy.
 sweep(500)
 
-local function note_session(sid, user, version, at, expires)
+local function note_session(sid, user, version, at, expires, issued)
     local s = get(sid)
     if not s then
         if expires > now then
-            insert(sid, user, '', version, at, at, expires)
+            insert(sid, user, '', version, at, at, expires, issued)
         end
-    elseif s.user == user and not s.ended and math.max(s.expires, expires) > now then
-        touch(sid, s, version, at, expires, '')
+    elseif s.user == user and goes_on(s, issued, expires) then
+        touch(sid, s, version, at, expires, '', issued)
     end
 end
 
@@ -31,17 +31,17 @@ local function note_visitor(sid, version, at, expires)
     call('ZADD', key('n', to), latest, sid)
 end
 
-local last = 11 + 5 * tonumber(ARGV[11])
-for i = 12, last, 5 do
-    local sid, user, version, age, expires = unpack(ARGV, i, i + 4)
+local last = 11 + 6 * tonumber(ARGV[11])
+for i = 12, last, 6 do
+    local sid, user, version, age, expires, issued = unpack(ARGV, i, i + 5)
     local at = math.max(now - tonumber(age), 0)
     if user == '' then
         note_visitor(sid, version, at, tonumber(expires))
     else
-        note_session(sid, user, version, at, tonumber(expires))
+        note_session(sid, user, version, at, tonumber(expires), tonumber(issued))
     end
 end
-for i = last + 1, #ARGV, 2 do
+for i = last + 1, #ARGV - 1, 2 do
     local v = call('HMGET', key('w', ARGV[i]), 'v', 'a')
     if v[1] and tonumber(v[2]) <= now - tonumber(ARGV[i + 1]) then
         drop_visitor(ARGV[i], v[1])
@@ -54,6 +54,8 @@ if ARGV[7] ~= '' and ARGV[7] ~= epoch then
 end
 local before = call('HGET', key('proxies'), ARGV[5])
 before = before and cmsgpack.unpack(before) or { told = '', gauges = '' }
+local instance, known = ARGV[#ARGV], before.instance or ''
+local is_back = instance ~= known and instance == before.previous -- of a start before the last one: there are two
 local function told(flag, earlier)
     return flag == '1' and ARGV[7] == epoch and now or earlier or ''
 end
@@ -63,5 +65,8 @@ call('HSET', key('proxies'), ARGV[5], cmsgpack.pack({
     told = told(ARGV[8], before.told),
     visitors = told(ARGV[9], before.visitors),
     gauges = ARGV[10] == '' and before.gauges or ARGV[10],
+    instance = instance,
+    previous = instance ~= known and known or before.previous or '',
+    doubled = is_back and now or before.doubled or '',
 }))
 return epoch

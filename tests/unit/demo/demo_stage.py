@@ -54,6 +54,7 @@ class SessionApi:
 
     status: int = 0
     asked: list[str] = field(default_factory=list)
+    cookies: list[str] = field(default_factory=list)  # that the app sent along
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -85,7 +86,10 @@ class SessionApi:
         self.asked.append("session")
         if self.status:
             return web.json_response({"title": "no"}, status=self.status)
+        self.cookies += request.cookies.values()
         token = request.headers["Authorization"].removeprefix("Bearer ")
+        if token.count(".") != 2:
+            return web.json_response({"title": "Unauthorized"}, status=401)
         return web.json_response({"userId": claims_of(token)["userId"]})
 
 
@@ -226,6 +230,9 @@ async def stage_of(key: Path, *versions: str) -> AsyncIterator[Stage]:
     sessions = SessionApi()
     async with contextlib.AsyncExitStack() as stack:
         api = await stack.enter_async_context(listening(sessions.app()))
+        api = api.replace(
+            "127.0.0.1", "localhost"
+        )  # by a name, as in a stack: clients keep no cookies of an address
         backends = {}
         for version in versions:
             settings = Settings(version, grace=0.2, session_api_url=api, service_key_file=key)

@@ -253,3 +253,20 @@ def test_service_key_never_shows(service_key: Path, caplog: pytest.LogCaptureFix
 
     run(scenario())
     assert SERVICE_KEY not in caplog.text
+
+
+def test_a_bad_token_is_nobody_whoever_has_logged_in_before(service_key: Path) -> None:
+    """What is asked of the session API for one request brings along nothing of another's."""
+
+    async def scenario() -> None:
+        async with stage_of(service_key, "1.6.8") as stage, browser() as http:
+            base = stage.backends["1.6.8"]
+            async with http.post(base + "/login", data={"user": "Ada"}, headers=GREEN, allow_redirects=False):
+                pass
+            for bad in ("Bearer garbage", "Bearer"):
+                async with http.get(base + "/api/whoami", headers={"Authorization": bad}) as response:
+                    assert (await response.json())["user"] is None
+            assert stage.sessions.asked == ["token", "session"]
+            assert stage.sessions.cookies == [], "the app sends the session API nobody's cookies"
+
+    run(scenario())

@@ -78,13 +78,14 @@ def test_websockets_of_all_proxies(api: Api) -> None:
 
 BAD = [
     [row("s1", "u1")[:4]],
-    [[*row("s1", "u1"), 1]],
+    [[*row("s1", "u1"), "1"]],
+    [[*row("s1", "u1"), NOW, 1]],
     [row("", "u1")],
     [row("s" * 129, "u1")],
     [row("s\n", "u1")],
     [row("s\u00e9", "u1")],
     [row("s1", "")],
-    [row("s1", "u" * 129)],
+    [row("s1", "u" * 513)],
     [row("s1", "u1", "-1")],
     [row("s1", "u1", "1.6.7 ")],
     [row("s1", "u1", at=-1)],

@@ -14,7 +14,7 @@ from falcon import testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_api import history, static
+from session_api import history, static, throttle
 from session_api.admin import LIFE, AdminLogin
 from session_api.cookies import Cookie
 from session_api.history import TAIL
@@ -175,14 +175,66 @@ def test_any_other_cookie_is_no_log_in(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", [None, "null", "https://elsewhere.example", HOST + ":8080", "falconframework.org"]
+    "origin", ["null", "https://elsewhere.example", HOST + ":8080", "falconframework.org"]
 )
 @pytest.mark.parametrize("what", ["login", "logout"])
-def test_what_another_sites_page_sends_is_refused(api: Api, what: str, origin: str | None) -> None:
-    headers = FORM | ({"Origin": origin} if origin else {})
+def test_what_another_sites_page_sends_is_refused(api: Api, what: str, origin: str) -> None:
     body = urlencode({"key": api.admin_key})
-    result = api.client.simulate_post(f"{PATH}/{what}", body=body, headers=headers)
-    assert result.status_code == 403 and "set-cookie" not in result.headers
+    for page in ({"Origin": origin}, {"Origin": HOST, "Sec-Fetch-Site": "cross-site"}):
+        result = api.client.simulate_post(f"{PATH}/{what}", body=body, headers=FORM | page)
+        assert result.status_code == 403 and "set-cookie" not in result.headers
+
+
+@pytest.mark.parametrize("what", ["login", "logout"])
+def test_what_says_nothing_of_its_page_is_no_browser_of_today(api: Api, what: str) -> None:
+    body = urlencode({"key": api.admin_key})
+    for page in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": HOST}):
+        result = api.client.simulate_post(f"{PATH}/{what}", body=body, headers=FORM | page)
+        assert result.status_code == 303
+
+
+def wrong_keys(api: Api, count: int, **headers: str) -> list[int]:
+    return [log_in(api, "wrong", **headers).status_code for _ in range(count)]
+
+
+def test_49_wrong_keys_are_slowed_down(api: Api, clock: HandClock) -> None:
+    assert wrong_keys(api, 6) == [401] * 5 + [429]
+    refused = log_in(api)  # a right guess is not told from a wrong one
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert 'role="alert">There were too many wrong keys. Try again in 1 seconds.' in refused.text
+    assert "set-cookie" not in refused.headers
+    waits = []
+    for _ in range(8):
+        clock.now += int(log_in(api).headers["retry-after"])
+        assert wrong_keys(api, 1) == [401]
+        waits.append(int(log_in(api).headers["retry-after"]))
+    assert waits == [2, 4, 8, 16, 30, 30, 30, 30]
+    clock.now += 30
+    assert log_in(api).status_code == 303
+    assert wrong_keys(api, 5) == [401] * 5  # it begins anew
+
+
+def test_49_who_guesses_locks_nobody_else_out(api: Api, clock: HandClock) -> None:
+    wrong_keys(api, 9, **{"X-Real-IP": "2001:db8::1"})
+    assert log_in(api, **{"X-Real-IP": "2001:db8::2"}).status_code == 429  # the same network
+    assert log_in(api, **{"X-Real-IP": "2001:db8:0:1::1"}).status_code == 303
+    assert log_in(api).status_code == 303
+    clock.now += throttle.FORGOTTEN + 1
+    assert wrong_keys(api, 6, **{"X-Real-IP": "2001:db8::1"}) == [401] * 5 + [429]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * throttle.KEPT), st.integers(0, 5)), max_size=300), st.text())
+def test_a_throttle_keeps_little_and_never_waits_for_long(moves: list[tuple[int, int]], odd: str) -> None:
+    clock = HandClock()
+    slow = throttle.Throttle(clock)
+    for number in range(throttle.KEPT + 50):
+        slow.wrong(f"10.0.{number // 256}.{number % 256}")
+    for number, pause in moves:
+        slow.wrong(f"10.1.{number // 256}.{number % 256}")
+        slow.wrong(odd)
+        clock.now += pause
+        assert 0 <= slow.wait(odd) <= throttle.LONGEST
+    assert len(slow._records) <= throttle.KEPT
 
 
 @pytest.mark.parametrize(

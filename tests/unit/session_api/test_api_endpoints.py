@@ -13,7 +13,7 @@ import pytest
 from api_support import COOKIE, NOW, Api, Forge, HandClock, claims, write_state
 from falcon import testing
 
-from session_api import openapi
+from session_api import ids, openapi
 from session_api.stores.sqlite import SqliteStore
 
 
@@ -300,7 +300,9 @@ def test_20_precedence(api: Api) -> None:
 
     assert who(f"Bearer {one}", f"{COOKIE}={two}") == "u1"
     assert who(f"bearer  {one}", f"{COOKIE}={two}") == "u1"
-    assert who("Bearer no.such.token", f"{COOKIE}={two}") == "u2"
+    # A bad bearer token is not made good by a cookie, which may be somebody else's.
+    for bad in ("Bearer no.such.token", "bearer garbage", "Bearer", "Bearer ", f"Bearer {one}x"):
+        assert who(bad, f"{COOKIE}={two}") == "nobody"
     assert who("Basic eDp5", f"{COOKIE}={two}") == "u2"
     assert who(None, f"{COOKIE}={two}", f"{COOKIE}={three}") == "u2"
     assert who(None, "a=b", f"  {COOKIE}={two}", "c") == "u2"
@@ -311,6 +313,159 @@ def test_20_precedence(api: Api) -> None:
     assert who(None, f"{COOKIE}={two} ", "c") == "nobody"
 
 
+OTHER_SITES = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site", "Origin": "http://falconframework.org"},
+    {"Origin": "https://elsewhere.example"},
+    {"Origin": "null"},
+    {"Origin": "http://falconframework.org", "X-Forwarded-Host": "shop.example"},
+]
+OWN_PAGES: list[dict[str, str]] = [
+    {},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "https://shop.example"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "https://Shop.example:8443", "X-Forwarded-Host": "shop.example:8443"},
+    {"Origin": "http://falconframework.org"},
+]
+POSTS = ["/api/auth/refresh", "/api/deployment/heartbeat", "/api/auth/logout"]
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_what_another_sites_page_sends_with_a_cookie_is_refused(api: Api, path: str) -> None:
+    token = api.token()
+    cookie = {"Cookie": f"{COOKIE}={token}"}
+    for page in OTHER_SITES:
+        refused = api.client.simulate_post(path, headers=cookie | page)
+        assert "this site alone" in problem(refused, 403) and "set-cookie" not in refused.headers
+        read = api.client.simulate_get("/api/auth/session", headers=cookie | page)
+        assert read.status_code == 200  # it changes nothing, and the browser shows that page no answer
+    for page in OWN_PAGES:
+        assert api.client.simulate_post(path, headers=cookie | page).status_code in (200, 204, 401)
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_who_sends_a_bearer_token_is_not_asked_from_where(api: Api, path: str) -> None:
+    for page in OTHER_SITES:
+        assert api.post(path, api.token(), **page).status_code in (200, 204)
+
+
+CLEARED = f'{COOKIE}=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Path=/; SameSite=Strict; Secure'
+
+
+@pytest.mark.parametrize("path", ["/api/auth/refresh", "/api/auth/logout"])
+def test_a_cookie_whose_token_is_dead_is_cleared(api: Api, forge: Forge, clock: HandClock, path: str) -> None:
+    ended, expired = api.token(), api.token()
+    api.post("/api/auth/logout", ended)
+    clock.now += 604800 + 61
+    for token in (expired, "garbage", forge.token({"kid": "unknown"}, claims())):
+        result = api.client.simulate_post(path, headers={"Cookie": f"{COOKIE}={token}"})
+        problem(result, 401)
+        assert result.headers["set-cookie"] == CLEARED
+    clock.now = NOW
+    result = api.client.simulate_post(path, headers={"Cookie": f"{COOKIE}={ended}"})
+    assert result.headers["set-cookie"] == CLEARED
+
+
+def test_a_cookie_that_may_be_good_yet_is_kept(api: Api, forge: Forge, clock: HandClock) -> None:
+    token = api.token()
+    soon = forge.token({}, claims(iat=NOW + 120, exp=NOW + 900))
+    for cookie, authorization in ((soon, None), (token, "Bearer garbage")):
+        headers = {"Cookie": f"{COOKIE}={cookie}"} | (
+            {"Authorization": authorization} if authorization else {}
+        )
+        result = api.client.simulate_post("/api/auth/refresh", headers=headers)
+        problem(result, 401)
+        assert "set-cookie" not in result.headers
+
+
+def test_a_version_that_is_not_served_is_not_signed(api: Api, state_file: Path) -> None:
+    result = api.log_in(version="1.5.0")
+    assert (result.status_code, result.json["deploymentVersion"]) == (201, "1.6.8")
+    assert result.json["note"].startswith("No slot serves 1.5.0: this token says 1.6.8")
+    assert "note" not in api.log_in(version="1.6.7").json
+    assert set(api.census().json["versions"]) == {"1.6.7", "1.6.8"}
+
+
+def third_party(forge: Forge, **changes: Any) -> str:
+    """A token of somebody else's, which has a `sub` and no `sid`."""
+    least = {"exp": NOW + 90_000, "iat": NOW, "iss": "bgctl", "deploymentVersion": "1.6.7", "sub": "them"}
+    return forge.token({}, least | changes)
+
+
+@pytest.mark.parametrize("sub", ["x" * 200, "ж" * 79, "a\nb", "them@example.org"])
+def test_77_a_third_partys_user_is_one_session_under_one_name(api: Api, forge: Forge, sub: str) -> None:
+    """What the proxy reports of it (tests/lua: the same names) is the row that is here."""
+    token = third_party(forge, sub=sub)
+    assert api.post("/api/deployment/heartbeat", token).status_code == 200
+    user = ids.user(sub)
+    api.report([ids.session(sub, user), user, "1.6.7", NOW, NOW + 90_000, NOW])
+    assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
+    shown = api.get("/api/auth/session", token).json
+    assert (shown["userId"], shown["sid"]) == (sub, sub)  # it is called as its token calls it
+    fresh = api.post("/api/auth/refresh", token).json
+    assert (fresh["userId"], fresh["sid"]) == (sub, sub)
+    api.post("/api/deployment/heartbeat", fresh["token"])
+    assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
+
+
+def test_77_a_long_name_of_a_log_in_is_counted_while_the_proxy_reports_it(
+    make_api: Any, new_store: Any, clock: HandClock
+) -> None:
+    api = make_api(store=new_store(idle_timeout=1800), idle_timeout=1800)
+    made = api.log_in("ж" * 79, "1.6.7").json
+    clock.now += 1700
+    api.report([made["sid"], ids.user("ж" * 79), "1.6.7", clock(), NOW + 604800, NOW])
+    clock.now += 1700
+    assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
+
+
+def test_78_after_a_log_out_a_new_token_counts_again(api: Api, forge: Forge, clock: HandClock) -> None:
+    old = third_party(forge)
+    api.post("/api/deployment/heartbeat", old)
+    assert api.post("/api/auth/logout", old).status_code == 204
+    assert problem(api.post("/api/auth/refresh", old), 401) == "This session has ended."
+    clock.now += 10
+    new = third_party(forge, iat=NOW + 5)
+    assert api.post("/api/deployment/heartbeat", new).status_code == 200
+    assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
+    assert api.post("/api/auth/refresh", new).status_code == 200
+    assert problem(api.post("/api/auth/refresh", old), 401) == "This session has ended."
+
+
+def test_78_tokens_without_iat(api: Api, forge: Forge, clock: HandClock) -> None:
+    def token(exp: int) -> str:
+        body = {"exp": exp, "iss": "bgctl", "deploymentVersion": "1.6.7", "sub": "them"}
+        return forge.token({}, body)
+
+    old, new = token(NOW + 3600), token(NOW + 3700)
+    api.post("/api/deployment/heartbeat", old)
+    api.post("/api/auth/logout", old)
+    assert problem(api.post("/api/auth/refresh", old), 401) == "This session has ended."
+    clock.now += 100
+    assert api.post("/api/auth/refresh", new).status_code == 200
+    assert problem(api.post("/api/auth/refresh", old), 401) == "This session has ended."
+
+
+def test_79_two_users_of_one_sid_are_two_sessions(api: Api, forge: Forge) -> None:
+    one, other = (third_party(forge, sid="web", sub=sub) for sub in ("one", "other"))
+    for token in (one, other):
+        assert api.post("/api/deployment/heartbeat", token).status_code == 200
+    assert api.census().json["versions"]["1.6.7"]["sessions"] == 2
+    api.post("/api/auth/logout", one)
+    assert api.post("/api/auth/refresh", other).status_code == 200
+    assert problem(api.post("/api/auth/refresh", one), 401) == "This session has ended."
+
+
+def test_79_two_proxies_of_one_name_make_the_counts_unknown(api: Api, clock: HandClock) -> None:
+    assert api.census().json["unknown"] is None
+    for instance in ("a", "b", "a", "b"):
+        api.report(instance=instance)
+    assert "two proxies report as web1:8080" in api.ask().json["unknown"]
+    clock.now += 11
+    api.report(instance="b")
+    assert api.ask().json["unknown"] is None
+
+
 def test_without_tls_the_cookie_has_another_name(make_api: Any) -> None:
     api = make_api(secure_cookies=False)
     result = api.log_in()
@@ -318,6 +473,24 @@ def test_without_tls_the_cookie_has_another_name(make_api: Any) -> None:
     assert result.headers["set-cookie"] == f"bg_session={result.json['token']}; {attributes}"
     headers = {"Cookie": f"bg_session={result.json['token']}"}
     assert api.client.simulate_get("/api/auth/session", headers=headers).status_code == 200
+
+
+def test_two_projects_of_one_host_name_have_cookies_of_their_own(make_api: Any) -> None:
+    api = make_api(cookie_stem="shop")
+    result = api.log_in()
+    assert result.headers["set-cookie"].startswith("__Host-shop_session=")
+    for name, status in (("__Host-shop_session", 200), (COOKIE, 401)):
+        headers = {"Cookie": f"{name}={result.json['token']}"}
+        assert api.client.simulate_get("/api/auth/session", headers=headers).status_code == status
+    module = api.client.simulate_get("/api/deployment/client.mjs").text
+    assert 'const STEM = "shop";' in module and "bg_" not in module
+    schemes = api.get("/openapi.json").json["components"]["securitySchemes"]
+    assert schemes["sessionCookie"]["name"] == "__Host-shop_session"
+    assert schemes["adminCookie"]["name"] == "__Host-shop_admin"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    path, body = "/api/deployment/dashboard/login", f"key={api.admin_key}"
+    admin = api.client.simulate_post(path, body=body, headers=form)
+    assert admin.headers["set-cookie"].startswith("__Host-shop_admin=")
 
 
 def test_heartbeat(api: Api, state_file: Path) -> None:

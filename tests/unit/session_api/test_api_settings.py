@@ -35,9 +35,10 @@ def test_everything_can_be_set() -> None:
         "BGCTL_IDLE_TIMEOUT": "0",
         "BGCTL_LEEWAY": "0",
         "BGCTL_SECURE_COOKIES": "false",
+        "BGCTL_COOKIE_STEM": "shop",
     }
     assert from_environment(environment) == Settings(
-        "shop", Path("/s.json"), Path("/k"), Path("here.db"), 3600, 0, 0, False
+        "shop", Path("/s.json"), Path("/k"), Path("here.db"), 3600, 0, 0, False, "shop"
     )
 
 
@@ -79,6 +80,9 @@ def test_the_password_comes_from_a_file_and_is_never_shown(tmp_path: Path) -> No
         ("BGCTL_LEEWAY", "3601"),
         ("BGCTL_LEEWAY", "\u0661"),
         ("BGCTL_SECURE_COOKIES", "yes"),
+        ("BGCTL_COOKIE_STEM", "sh=p"),
+        ("BGCTL_COOKIE_STEM", "__Host-shop"),
+        ("BGCTL_COOKIE_STEM", "s" * 25),
     ],
 )
 def test_nonsense_names_the_variable(name: str, value: str) -> None:

@@ -39,6 +39,10 @@ class Model:
     visitors: dict[str, Session] = field(default_factory=dict)  # their user is ""
     over: set[str] = field(default_factory=set)  # expired, and seen so
     ended: set[str] = field(default_factory=set)
+    issued: dict[str, int] = field(default_factory=dict)  # when the newest token that is known was
+    closed: dict[str, tuple[int, int]] = field(
+        default_factory=dict
+    )  # up to which `iat`, and `exp`, all is over
     emails: dict[str, str] = field(default_factory=dict)
     left: Counter[tuple[str, int]] = field(default_factory=Counter)  # by version and minute
 
@@ -81,12 +85,16 @@ class Model:
                 last_activity=max(before.last_activity, asked.last_activity),
                 expires_at=max(before.expires_at, asked.expires_at),
             )
-        was_live = before is not None and not (kept is self.sessions and asked.sid in self.over)
+        gone = self.over | self.ended
+        was_live = before is not None and not (kept is self.sessions and asked.sid in gone)
         if before and was_live and before.version != after.version:
             self.depart(before, asked.last_activity)
         kept[asked.sid] = after
         if kept is self.sessions:
             self.over.discard(asked.sid)
+            self.ended.discard(asked.sid)
+            self.issued[asked.sid] = max(self.issued.get(asked.sid, 0), asked.issued_at)
+        after = kept[asked.sid] = replace(after, issued_at=0, good_until=0)
         if after.email and not (was_live and replace(after, expires_at=0) == replace(before, expires_at=0)):
             self.emails[after.user_id] = after.email
         return after
@@ -95,26 +103,41 @@ class Model:
         known = self.sessions.get(asked.sid)
         if known is None:
             return asked.expires_at > self.now
-        mine = known.user_id == asked.user_id and asked.sid not in self.ended
-        return mine and known.expires_at > self.now
+        mine = known.user_id == asked.user_id and self.is_later(asked)
+        return mine and max(known.expires_at, asked.good_until) > self.now
+
+    def is_later(self, token: Session) -> bool:
+        """Whether a token was issued after the last log-out."""
+        iat, exp = self.closed.get(token.sid, (0, 0))
+        return token.created_at > iat if token.created_at else token.good_until > exp
 
     def note(self, row: Seen) -> None:
         at = max(self.now - row.age, 0)
-        asked = Session(row.sid, row.user_id or "", None, row.version, at, at, row.expires_at)
+        token = Session(row.sid, row.user_id or "", None, row.version, row.issued_at, at, row.expires_at)
+        token = replace(token, good_until=row.expires_at)
+        asked = replace(token, created_at=at, issued_at=max(row.issued_at, 0))
         kept = self.sessions if row.user_id else self.visitors
         known = kept.get(row.sid, asked)
-        ended = bool(row.user_id) and row.sid in self.ended
+        ended = bool(row.user_id) and not self.is_later(token)
+        if row.issued_at < 0:  # told by a proxy of before
+            ended = bool(row.user_id) and row.sid in self.ended
         alive = max(known.expires_at, row.expires_at) > self.now
         if known.user_id == asked.user_id and alive and not ended:
             self.put(kept, asked)
 
     def end(self, asked: Session) -> bool:
         known = self.sessions.get(asked.sid)
-        if known and (known.user_id != asked.user_id or asked.sid in self.ended):
+        if known and (known.user_id != asked.user_id or not self.is_later(asked)):
             return False
-        if known and asked.sid not in self.over:
+        if known and asked.sid not in self.over | self.ended:
             self.depart(known, self.now)
-        self.sessions.setdefault(asked.sid, asked)
+        kept = known or replace(asked, issued_at=0, good_until=0)
+        kept = self.sessions[asked.sid] = replace(kept, expires_at=max(kept.expires_at, asked.expires_at))
+        issued = self.issued.setdefault(asked.sid, asked.issued_at)
+        self.closed[asked.sid] = (
+            max(issued, asked.created_at, self.now - 1),
+            max(kept.expires_at, asked.good_until),
+        )
         self.ended.add(asked.sid)
         self.forget_emails()
         return True
@@ -159,8 +182,9 @@ class StoreMachine(RuleBasedStateMachine):
     versions = st.sampled_from(VERSIONS)
     lives = st.integers(-10, 900)
     emails = st.sampled_from([None, "a@x.y", "b@x.y"])
+    ages = st.sampled_from([0, 1, 60, None])  # of a token, in seconds; None: it does not say
+    rows = st.tuples(sids, users | st.none(), versions, st.integers(0, 400), lives, ages | st.just(-1))
     leavers = st.builds(Gone, sids, st.integers(0, 400))
-    rows = st.tuples(sids, users | st.none(), versions, st.integers(0, 400), lives)
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,10 +207,13 @@ class StoreMachine(RuleBasedStateMachine):
         self.turn += 1
         return self.hosts[self.turn % 2]
 
-    def asked(self, sid: str, user: str, version: str, life: int, email: str | None) -> Session:
+    def asked(
+        self, sid: str, user: str, version: str, life: int, email: str | None, age: int | None = 0
+    ) -> Session:
         now = self.model.now
-        times = {"created_at": now, "last_activity": now, "expires_at": now + life}
-        return session(sid, user, version, email=email, **times)
+        issued = 0 if age is None else now - age
+        times = {"created_at": issued, "last_activity": now, "expires_at": now + life}
+        return session(sid, user, version, email=email, issued_at=issued, good_until=now + life, **times)
 
     @rule(sid=sids, user=users, version=versions, life=st.integers(1, 900), email=emails)
     def add(self, sid: str, user: str, version: str, life: int, email: str | None) -> None:
@@ -195,32 +222,42 @@ class StoreMachine(RuleBasedStateMachine):
             self.store.add(asked)
             self.model.put(self.model.sessions, asked)
 
-    @rule(sid=sids, user=users, version=versions, life=lives, email=emails)
-    def resume(self, sid: str, user: str, version: str, life: int, email: str | None) -> None:
-        asked = self.asked(sid, user, version, max(life, 1), email)
+    @rule(sid=sids, user=users, version=versions, life=lives, email=emails, age=ages)
+    def resume(
+        self, sid: str, user: str, version: str, life: int, email: str | None, age: int | None
+    ) -> None:
+        asked = self.asked(sid, user, version, max(life, 1), email, age)
         alive = self.model.alive(asked)
         expected = self.model.put(self.model.sessions, asked) if alive else None
         assert self.store.resume(asked) == expected
 
-    @rule(sid=sids, user=users, version=versions, life=lives, email=emails)
-    def find(self, sid: str, user: str, version: str, life: int, email: str | None) -> None:
-        asked = self.asked(sid, user, version, max(life, 1), email)
+    @rule(sid=sids, user=users, version=versions, life=lives, email=emails, age=ages)
+    def find(self, sid: str, user: str, version: str, life: int, email: str | None, age: int | None) -> None:
+        asked = self.asked(sid, user, version, max(life, 1), email, age)
         known = self.model.sessions.get(sid)
         expected = known
         if not self.model.alive(asked):
             expected = None
-        elif known is None or known.last_activity <= self.model.now - IDLE:
+        elif (
+            known is None
+            or known.last_activity <= self.model.now - IDLE
+            or sid in self.model.over | self.model.ended
+        ):
             expected = self.model.put(self.model.sessions, asked)
         assert self.store.find(asked) == expected
 
-    @rule(sid=sids, user=users, version=versions)
-    def end(self, sid: str, user: str, version: str) -> None:
-        asked = self.asked(sid, user, version, 900, None)
+    @rule(sid=sids, user=users, version=versions, age=ages)
+    def end(self, sid: str, user: str, version: str, age: int | None) -> None:
+        asked = self.asked(sid, user, version, 900, None, age)
         assert self.store.end(asked) is self.model.end(asked)
 
     @rule(rows=st.lists(rows, max_size=5), gone=st.lists(leavers, max_size=2), again=st.booleans())
     def note(self, rows: list[Any], gone: list[Gone], again: bool) -> None:
-        seen = tuple(Seen(*who, age, self.model.now + life) for *who, age, life in rows)
+        now = self.model.now
+        seen = tuple(
+            Seen(*who, age, now + life, 0 if token is None else now - token if token >= 0 else -1)
+            for *who, age, life, token in rows
+        )
         report = Report("web1:8080", seen=seen, gone=tuple(gone))
         self.store.note(report)
         for row in seen:

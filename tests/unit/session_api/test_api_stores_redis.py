@@ -2,12 +2,15 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from api_support import NOW, HandClock, RedisServer, eventually, free_port, session
 from redis import RedisError
 
+from session_api import keyring
+from session_api.keyring import Keyring
 from session_api.stores import Report, Seen, StoreBusyError, StoreError, UnfitStoreError, VersionCount
 from session_api.stores import redis as redis_module
 from session_api.stores.redis import RedisStore
@@ -238,3 +241,29 @@ def test_in_a_cluster_every_key_lies_in_one_slot(start: Any) -> None:
         assert len(slots) == 1
     assert type(store._client).__name__ == "RedisCluster"
     store.close()
+
+
+def test_79_two_projects_on_one_redis_do_not_count_each_other(start: Any, keys: Path, tmp_path: Path) -> None:
+    server = start()
+    keyring.create(tmp_path / "others", "EdDSA")
+    ours, theirs = Keyring(keys), Keyring(tmp_path / "others")
+
+    def host(ring: Keyring) -> RedisStore:
+        return RedisStore(server.address, clock=HandClock(), marks=ring.marks)
+
+    first, second, other = host(ours), host(ours), host(theirs)
+    first.add(session())
+    first.ping()
+    assert second.census().users == 1  # another host of the same project
+    for operation in (*EVERYTHING[:-1], "ping"):
+        with pytest.raises(UnfitStoreError, match="another project"):
+            ask(other, operation) if operation != "ping" else other.ping()
+    assert first.census().users == 1
+    keyring.rotate(keys, "EdDSA")
+    first.ping()  # a new key is of the same ring
+    assert host(Keyring(keys)).census().users == 1
+    with server.client() as client:
+        client.delete("{bgctl}:owners")  # what the refusal says
+    assert other.census().users == 1
+    for store in (first, second, other):
+        store.close()

@@ -273,7 +273,7 @@ def test_14_names(tokens: Tokens, forge: Forge, change: Any) -> None:
     assert reason(tokens, forge.token({}, claims(**change))) == "claims"
 
 
-@pytest.mark.parametrize("sid", ["s" * 129, "s\n", "s\0", "\u0430bcdefghijklmnopqrstuv", 1, ["s"], {}])
+@pytest.mark.parametrize("sid", ["", 1, ["s"], {}, None])
 def test_14_sids(tokens: Tokens, forge: Forge, sid: Any) -> None:
     assert reason(tokens, forge.token({}, claims(sid=sid))) == "claims"
 

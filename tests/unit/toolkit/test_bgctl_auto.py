@@ -157,7 +157,7 @@ def test_48_with_nothing_to_drain_it_is_silent(world: World, site: Site, said, p
 def test_44_another_bgctl_is_left_alone(world: World, site: Site, said) -> None:
     draining(world)
     before = world.state
-    directory = os.open(world.root / "state", os.O_RDONLY)
+    directory = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     fcntl.flock(directory, fcntl.LOCK_EX)
     try:
         assert (auto.run(site, Terms()), said(), world.state) == (4, "", before)

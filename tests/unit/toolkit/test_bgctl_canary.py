@@ -226,7 +226,7 @@ def test_while_it_waits_others_may_act_and_it_lets_them(world: CanaryWorld, comm
 
 def test_it_waits_for_the_lock_to_take_back(world: CanaryWorld) -> None:
     world.failing = 0.5
-    lock = os.open(world.root / "state", os.O_RDONLY | os.O_DIRECTORY)
+    lock = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     tries = iter(range(1000))
 
     class Busy(type(site_of(world)[0])):  # type: ignore[misc]

@@ -214,7 +214,7 @@ def test_67_doctor_says_where_pins_last_longer_than_is_written(world: World) -> 
 
 def test_44_a_second_bgctl_is_4_at_once(world: World) -> None:
     candidate(world)
-    directory = os.open(world.root / "state", os.O_RDONLY)
+    directory = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     fcntl.flock(directory, fcntl.LOCK_EX)
     try:
         assert "another bgctl" in refused(world, "route", "enable-green", code=4)

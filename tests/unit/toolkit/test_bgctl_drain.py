@@ -277,7 +277,7 @@ def test_44_another_bgctl_is_waited_for_before_the_promotion(
     draining(world)
     site, _ = site_of(world)
     said: list[str] = []
-    directory = os.open(world.root / "state", os.O_RDONLY)
+    directory = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     fcntl.flock(directory, fcntl.LOCK_EX)
 
     def progress(text: str) -> None:

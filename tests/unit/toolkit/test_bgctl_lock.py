@@ -1,6 +1,5 @@
 """One bgctl at a time, with real processes (threat 44)."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -202,15 +201,33 @@ def test_44_of_many_that_find_the_lock_deleted_none_gets_in(directory: Path, sta
     assert first_line(start()).startswith("another bgctl is at work here")
 
 
-def test_44_one_of_an_older_bgctl_counts(directory: Path) -> None:
-    """It locks the directory itself."""
-    directory.mkdir()
-    older = os.open(directory, os.O_RDONLY)
-    fcntl.flock(older, fcntl.LOCK_EX)
+def test_44_a_lock_file_that_is_moved_aside_admits_nobody(directory: Path, start: Holder) -> None:
+    assert first_line(start()) == "held"
+    (directory / "lock").rename(directory / "aside")
     with pytest.raises(Locked):
         try_it(directory)
-    os.close(older)
-    try_it(directory)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+def test_84_a_stranger_that_has_become_root_is_still_one(open_directory: Path) -> None:
+    """As by a program that asks for root's password, with the directory as its standard input."""
+    try_it(open_directory)
+    code = TAKE.replace('print("taken"', 'os.seteuid(0), print("taken"').replace(
+        "os.setuid(65534)", "os.seteuid(65534)"
+    )
+    names = (open_directory, open_directory / "holder.json")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    strangers = [
+        subprocess.Popen([sys.executable, "-c", code, str(name), "LOCK_EX"], text=True, **pipes)  # type: ignore[call-overload]
+        for name in names
+    ]
+    try:
+        assert [first_line(each) for each in strangers] == ["taken", "taken"]
+        (open_directory / "lock").unlink()
+        try_it(open_directory)
+    finally:
+        for each in strangers:
+            each.communicate()
 
 
 def test_a_holder_file_that_cannot_be_written_keeps_nobody_from_work(directory: Path) -> None:

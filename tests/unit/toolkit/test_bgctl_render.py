@@ -41,6 +41,7 @@ def test_settings() -> None:
         "leeway": 60,
         "token_longest": 604800,
         "secure_cookies": True,
+        "cookie_stem": "bg",
         "pin_idle": 1800,
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",

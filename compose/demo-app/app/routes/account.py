@@ -7,7 +7,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from ..answers import NO_STORE, page, problem
-from ..asked import SESSION_COOKIES, fields, routed, slot_of, token_of, user_of, wants_json
+from ..asked import fields, routed, slot_of, token_of, user_of, wants_json
 from ..parts import LOGBOOK, PAGES, SESSIONS, SETTINGS
 from ..sessions import RefusedError
 
@@ -48,7 +48,7 @@ async def logout(request: web.Request) -> web.Response:
     if cookie:
         response.headers["Set-Cookie"] = cookie
         return response
-    for name in SESSION_COOKIES:
+    for name in request.app[SETTINGS].session_cookies:
         if name in request.cookies:
             secure = name.startswith("__Host-")
             response.del_cookie(name, path="/", secure=secure, httponly=True, samesite="Strict")
