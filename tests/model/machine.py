@@ -29,7 +29,7 @@ NOWHERE = "9.9.9"  # a version that is never released
 MODES = ["never", "navigation", "navigation", "idle"]
 LOG_IN = Request("/login", script=True, post=True)
 SESSION = Request("/api/auth/refresh", script=True, post=True, slotted=False)
-REQUESTS = ("load", "load", "load", "script", "by an open page", "link", "update", "rubbish")
+REQUESTS = ("load", "load", "load", "script", "by an open page", "link", "update", "update", "rubbish")
 REFRESHES = ("refresh", "refresh past it", "refresh slowly", "refresh, releases")
 PASSED = {"both": 2, "version": 1, "neither": 0}  # so many of the headers that the app was given
 
