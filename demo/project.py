@@ -155,8 +155,9 @@ class Project:
     migrate: str = "never"
     migrate_idle: str = "10m"
     tls: bool = False  # HTTPS, with a certificate of an authority of its own: see `ca`
-    proxy_more: dict[str, Any] = field(default_factory=dict)  # more of [proxy], of [tls], and [headers]
+    proxy_more: dict[str, Any] = field(default_factory=dict)  # more of [proxy], of [tls], [pin] and [headers]
     tls_more: dict[str, Any] = field(default_factory=dict)
+    pin: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     api_more: dict[str, Any] = field(default_factory=dict)  # more of [services.session-api]
     allow: tuple[str, ...] = ()
@@ -206,7 +207,11 @@ class Project:
             "key": certificates.KEY,
             "listen": f"127.0.0.1:{self.ports.tls}",
         }
-        tables = {"tls": {**(own if self.tls else {}), **self.tls_more}, "headers": self.headers}
+        tables = {
+            "tls": {**(own if self.tls else {}), **self.tls_more},
+            "pin": self.pin,
+            "headers": self.headers,
+        }
         return "".join(f"[{name}]\n{_toml(table)}\n" for name, table in tables.items() if table)
 
     @property

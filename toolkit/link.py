@@ -24,14 +24,13 @@ MIN_SECRET = 32  # bytes
 class Link:
     """`base` is where browsers come; `cookie` is what the link leaves behind, as `name=value`.
 
-    `stem`: what the cookie's name begins with ([proxy] cookie_stem).
+    `stem`: what the cookie's name begins with, as lua/bg/settings.lua has it.
     """
 
     base: str
     token: str
     to: str
-    secure: bool
-    stem: str = "bg"
+    stem: str
 
     @property
     def url(self) -> str:
@@ -43,7 +42,7 @@ class Link:
 
     @property
     def cookie(self) -> str:
-        return f"{'__Host-' * self.secure}{self.stem}_preview={self.token}"
+        return f"{self.stem}_preview={self.token}"
 
 
 def mint(secret: bytes, version: str, generation: int, now: datetime, life: float) -> str:
@@ -73,6 +72,13 @@ def check_path(to: str) -> str:
         why = "it begins with one /, and is printable ASCII without blanks or \\: write others as %20"
         raise Refused(f"{to!r} is not a path of the site", why, "bgctl preview --to /path")
     return to
+
+
+def stem(config: Config) -> str:
+    """What the names of pin and preview begin with: `__Host-` binds a cookie to a single host."""
+    if not config.proxy.secure_cookies:
+        return str(config.proxy.cookie_stem)
+    return f"{'__Secure-' if config.pin.domain else '__Host-'}{config.proxy.cookie_stem}"
 
 
 def base(config: Config) -> str:

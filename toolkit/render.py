@@ -64,6 +64,9 @@ def settings(config: Config) -> bytes:
         "secure_cookies": config.proxy.secure_cookies,
         "cookie_stem": str(config.proxy.cookie_stem),
         "pin_idle": int(config.pin_idle),
+        "pin_domain": str(config.pin.domain),
+        "pin_same_site": str(config.pin.same_site),
+        "key_headers": [str(name.lower()) for name in config.sessions.key_headers],
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
         "pin_key_file": "/keys/pin/pin.secret",
@@ -176,6 +179,7 @@ def _context(config: Config, pem: str) -> dict[str, object]:
         "api": config.sessions.address,
         "workers": proxy.workers,
         # Without TLS here, secure cookies mean that browsers come by HTTPS: it ends in front of us.
+        "cookie_stem": proxy.cookie_stem,
         "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
         "services": services,
         "allowed": config.maintenance.allow,

@@ -1,8 +1,10 @@
 -- Cookies (RFC 6265): one out of a Cookie header, and one to be kept.
 
+local ipairs = ipairs
 local byte, find, format, sub = string.byte, string.find, string.format, string.sub
 
 local SPACE, SEMICOLON = 32, 59
+local PREFIXES = { "", "__Host-", "__Secure-" }
 
 local _M = {}
 
@@ -53,10 +55,34 @@ function _M.get(header, wanted)
     return search(header, wanted)
 end
 
---- The Set-Cookie value that keeps `value` for `life` seconds; `name` with its equals sign. SameSite=Lax: a link from
--- elsewhere must not flip the version, nor lose a preview.
-function _M.set(name, value, life, secure)
-    return format("%s%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name, value, life, secure and "; Secure" or "")
+--- The values of all cookies of the name `wanted` (with its equals sign), in their order, also of those whose name has
+-- `__Host-` or `__Secure-` before it.
+function _M.all(header, wanted)
+    local found, at = {}, 1
+    while true do
+        local first, last = find(header, wanted, at, true)
+        if not first then
+            return found
+        end
+        for _, prefix in ipairs(PREFIXES) do
+            local start = first - #prefix
+            if start >= 1 and sub(header, start, first - 1) == prefix and begins(header, start) then
+                found[#found + 1] = value_at(header, last + 1)
+                break
+            end
+        end
+        at = last + 1
+    end
+end
+
+--- The Set-Cookie value that keeps `value` for `life` seconds; `name` with its equals sign. `jar` says who gets it, as
+-- bg.settings has it: `{secure_cookies, pin_domain, pin_same_site}`. SameSite=Lax, unless it says otherwise: a link
+-- from elsewhere must not flip the version, nor lose a preview.
+function _M.set(name, value, life, jar)
+    local domain = jar.pin_domain and jar.pin_domain ~= "" and "Domain=" .. jar.pin_domain .. "; " or ""
+    local same_site = jar.pin_same_site == "none" and "None" or "Lax"
+    return format("%s%s; Path=/; %sMax-Age=%d; HttpOnly; SameSite=%s%s%s", name, value, domain, life, same_site,
+        jar.secure_cookies and "; Secure" or "", same_site == "None" and "; Partitioned" or "")
 end
 
 return _M

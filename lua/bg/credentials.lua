@@ -1,6 +1,8 @@
 -- What a request shows for itself: the session token that verifies, the pin, and a preview. Holds the worker's
 -- verifiers and the key ring; knows nothing of nginx variables, nor of versions.
 
+local base64url = require("bg.base64url")
+local clients = require("bg.clients")
 local cookie = require("bg.cookie")
 local crypto = require("bg.crypto")
 local identity = require("bg.identity")
@@ -14,8 +16,10 @@ local seen = require("bg.seen")
 local token = require("bg.token")
 local watched = require("bg.watched")
 
-local lower, sub = string.lower, string.sub
-local huge, max = math.huge, math.max
+local find, lower, sub = string.find, string.lower, string.sub
+local huge = math.huge
+
+local JWS = "^[^.]*%.[^.]*%.[^.]*$" -- three segments
 
 -- Refusals that say when a token ends, or would have.
 local OF_TIME = { expired = true, too_long = true }
@@ -23,11 +27,12 @@ local OF_TIME = { expired = true, too_long = true }
 -- Every worker believes a new pin secret before the first of them signs with it.
 local SETTLE_SECONDS = 2
 
-local settings, pin_file, tokens, pins, previews
+local settings, pin_file, tokens, pins, previews, posted
 local pin_secret -- what pins are signed with
+local former_secret -- and were before it was replaced
 local coming -- {secret, key, at}: signs next
 local other_pins -- the verifier of the secret that is coming, or of the one before: whoever has such a pin stays put
-local refusal_series = { token = {}, pin = {}, preview = {} }
+local refusal_series = { token = {}, pin = {}, page = {}, preview = {} }
 
 local _M = {}
 
@@ -80,8 +85,8 @@ local function know_former(who)
 end
 
 local function pin_verifier(key, learn)
-    -- A pin lasts as long as the token beside it may, or as a visitor's.
-    local longest = max(settings.token_longest + settings.leeway, settings.pin_idle)
+    -- A pin lasts a little longer than the token beside it may, or as a visitor's (bg.router).
+    local longest = settings.token_longest + settings.leeway + settings.pin_idle
     local rules = { issuer = pin.ISSUER, leeway = 0, longest = longest }
     return identity.new({ [pin.KID] = key }, rules, counter("pin"), learn)
 end
@@ -97,6 +102,9 @@ local function sign_pins_with(secret)
     local former = pin_secret
     pin_secret, coming = secret, nil
     pins = pin_verifier(secret.key, know_visitor)
+    former_secret = former
+    local rules = { issuer = pin.PAGE_ISSUER, leeway = 0, longest = settings.pin_idle }
+    posted = identity.new({ [pin.PAGE_KID] = secret.key }, rules, counter("page"), know_visitor)
     other_pins = former and pin_verifier(former.key, know_former)
 end
 
@@ -160,10 +168,21 @@ local function identity_in(verifier, text, now, quietly)
     return (verifier:of(text, now))
 end
 
+-- A bearer token may be the app's own, and mean nothing to us: only what has the form of a signed token (a JWS of three
+-- segments, RFC 7515) and does not verify is one that was refused.
+local function bearer_identity(text, now, quietly)
+    local who, reason = tokens:look(text, now)
+    if not who and not quietly and find(text, JWS) then
+        tokens.count(reason)
+    end
+    return who
+end
+
 --- The identity in the first session token that verifies: the bearer's, else the cookie's. Second value: it came in the
 -- cookie.
 function _M.session(authorization, cookies, now, quietly)
-    local who = identity_in(tokens, bearer_of(authorization), now, quietly)
+    local bearer = bearer_of(authorization)
+    local who = bearer and bearer_identity(bearer, now, quietly)
     if who then
         return who, false
     end
@@ -175,10 +194,66 @@ local function pins_for(text, now)
     return other_pins and text and other_pins:look(text, now) and other_pins or pins
 end
 
+-- The identity in another cookie that has the pin's name, or had it before [pin] was changed: one that is as pins are
+-- now, else the first that verifies.
+local function other_pin(cookies, now)
+    local found
+    for _, text in ipairs(cookie.all(cookies, settings.pin_name)) do
+        local who = pins_for(text, now):look(text, now)
+        if who and who.jar == settings.pin_jar then
+            return who
+        end
+        found = found or who
+    end
+    return found
+end
+
 --- The identity in the pin, if one verifies. `former`: it is to be minted anew.
 function _M.pin(cookies, now, quietly)
     local text = cookie.get(cookies, settings.pin_cookie)
-    return identity_in(pins_for(text, now), text, now, quietly)
+    local who = identity_in(pins_for(text, now), text, now, quietly)
+    if who and who.jar == settings.pin_jar or not cookies then
+        return who
+    end
+    return other_pin(cookies, now)
+end
+
+--- The identity of a page that was the answer to a POST from another site, where the browser has had one.
+function _M.posted(cookies, now, quietly)
+    return identity_in(posted, cookie.get(cookies, settings.page_cookie), now, quietly)
+end
+
+-- No sid has a zero byte, so that no pin's is ever the same (bg.pin).
+local function client_sid(secret, header, value)
+    return base64url.encode(crypto.hmac(secret.text, header.name .. "\0" .. value))
+end
+
+-- A client that was known under the secret before this one stays put, and is remembered anew.
+local function former_client(header, value, now)
+    local version, generation
+    if former_secret then
+        version, generation = clients.find(client_sid(former_secret, header, value), now)
+    end
+    return version, generation, version and now
+end
+
+--- Whose request it is, by the first header of [sessions] key_headers that it has; nil if it has none. It is an
+-- identity (bg.token), with a `version` if this client was given one, and then with a `key`: it has come back.
+function _M.client(request, now)
+    for _, header in ipairs(settings.key_headers) do
+        local value = request.header(header)
+        if value and value ~= "" then
+            local sid = client_sid(pin_secret, header, value)
+            local version, generation, exp = clients.find(sid, now)
+            if not version then
+                version, generation, exp = former_client(header, value, now)
+            end
+            return {
+                sid = sid, version = version, generation = generation, exp = exp, header = header.name,
+                key = version and seen.key(sid) or nil,
+            }
+        end
+    end
 end
 
 --- The identity in the preview's cookie, if one verifies.
@@ -203,12 +278,20 @@ end
 --- The Set-Cookie value of a new pin of `place` (bg.pin), good for `life` seconds.
 function _M.pin_cookie(place, life, now)
     local text = pin.mint(pin_secret.text, place, now + life, now)
-    return cookie.set(settings.pin_cookie, text, life, settings.secure_cookies)
+    return cookie.set(settings.pin_cookie, text, life, settings)
 end
 
---- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin}`, each `{identity, reason,
--- ends_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it must.
+--- The Set-Cookie value that says which version the page is of that is the answer to a POST from another site.
+function _M.page_cookie(place, life, now)
+    return cookie.set(settings.page_cookie, pin.mint_page(pin_secret.text, place, now + life, now), life, settings)
+end
+
+--- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin, page}`, each `{identity,
+-- reason, ends_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it
+-- must.
 function _M.all(authorization, cookies, now)
+    local bearer = bearer_of(authorization)
+    local shown_pin = _M.pin(cookies, now, true)
     local function worth(text, verifier)
         if not text then
             return nil
@@ -219,9 +302,10 @@ function _M.all(authorization, cookies, now)
     local pinned = cookie.get(cookies, settings.pin_cookie)
     return {
         preview = worth(cookie.get(cookies, settings.preview_cookie), previews),
-        bearer = worth(bearer_of(authorization), tokens),
+        bearer = bearer and find(bearer, JWS) and worth(bearer, tokens) or nil,
         cookie = worth(cookie.get(cookies, settings.session_cookie), tokens),
-        pin = worth(pinned, pins_for(pinned, now)),
+        pin = shown_pin and { identity = shown_pin } or worth(pinned, pins_for(pinned, now)),
+        page = worth(cookie.get(cookies, settings.page_cookie), posted),
     }
 end
 

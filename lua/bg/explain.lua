@@ -85,9 +85,24 @@ local function preview(facts)
     return row
 end
 
+-- Why the page that answered a POST from another site does not decide; nil where it does, or where there is none.
+local function no_posted_page(facts)
+    local case, request = facts.case, facts.request
+    local posted = case.posted
+    if not posted or page.is_load(request) or not page.referrer(request) then
+        return nil
+    end
+    local version = pages.version(pages.of_post(posted.sid), page.referrer(request))
+    return version and format("the page that asks is of %s", version) or nil
+end
+
 -- Why the page that asks does not decide; nil where it does.
 local function no_page(facts)
     local request, held_pin = facts.request, facts.case.pin
+    local of_post = no_posted_page(facts)
+    if of_post then
+        return of_post
+    end
     if not held_pin or not held_pin.from then
         return "the pin does not say that this browser has moved on"
     end
@@ -114,6 +129,8 @@ local function no_move(facts)
     local case, settings = facts.case, facts.settings
     if case.rule == "preview" or case.rule == "page" then
         return "decided already"
+    elseif case.rule == "credential" then
+        return "not the load of a whole page"
     elseif not facts.is_slotted then
         return "this service is shared by both versions"
     elseif case.is_script then
@@ -148,6 +165,26 @@ local function fresh(facts)
         why = format("%s; the draw of this one is %s", why, percent(crypto.fraction(case.who.sid)))
     end
     return { rule = case.rule, outcome = "used", why = why }
+end
+
+-- A header that says who asks, and nothing of a version.
+local function key_header(facts)
+    local case = facts.case
+    local client = credentials.client(facts.request, facts.now)
+    if not client then
+        return { outcome = "absent", why = "no header of [sessions] key_headers" }
+    elseif case.rule ~= "credential" then
+        local is_page = case.rule == "new" and page.is_page(facts.request)
+        return { outcome = is_page and "no" or "not reached", why = is_page and "a browser's page: that gets a pin"
+            or client.header .. " says who asks" }
+    end
+    local slot, share = client.version and lineage.slot(facts.state, client), facts.state.green_share
+    local why = slot and format("was given %s, which %s serves", client.now, slot.name)
+        or percent(share) .. " of new sessions get green"
+    if not slot and share > 0 and share < 1 then
+        why = format("%s; the draw of this one is %s", why, percent(crypto.fraction(client.sid)))
+    end
+    return { outcome = "used", why = client.header .. ": " .. why }
 end
 
 -- Rules that come before and after all others change who answers, and when; not what is decided.
@@ -208,8 +245,12 @@ local RULES = {
         return credential(facts, facts.shown.cookie, "session cookie", case.rule == "token" and case.in_cookie)
     end },
     { "pin", function(facts)
-        return credential(facts, facts.shown.pin, "pin", facts.case.rule == "pin")
+        local is_used = facts.case.rule == "pin"
+        -- Where there is no pin, the page that answered a POST from another site says the same.
+        local shown = is_used and not facts.case.pin and facts.shown.page or facts.shown.pin
+        return credential(facts, shown, "pin", is_used)
     end },
+    { "credential", key_header },
     { "new", fresh },
     { "migrated", function(facts)
         local case = facts.case
@@ -224,7 +265,7 @@ local RULES = {
 
 -- Who is nobody yet draws when it comes: until then only a share of 0 or 1 tells the slot.
 local function is_open(case, share)
-    return case.rule ~= "migrated" and not case.who.key and share > 0 and share < 1
+    return case.rule ~= "migrated" and case.rule ~= "credential" and not case.who.key and share > 0 and share < 1
 end
 
 local function rule_rows(facts)

@@ -8,7 +8,7 @@ local concat, sort = table.concat, table.sort
 local FAMILIES = {
     bgctl_decisions_total = "Requests by the slot they were routed to and the rule that decided.",
     bgctl_refused_tokens_total = "Tokens that were treated as absent, by kind and reason.",
-    bgctl_pins_total = "Pins minted for visitors.",
+    bgctl_pins_total = "Pins made, also those that an answer did not take along.",
     bgctl_faults_total = "Requests on which routing itself failed and the stable slot was used.",
     bgctl_errors_total = "Requests answered with a 5xx, by the slot they were meant for.",
     bgctl_health_checks_total = "Health checks by the slot that was asked and what came of it.",
@@ -17,7 +17,7 @@ local FAMILIES = {
     bgctl_refused_files_total = "Bad contents of a file; each worker that refuses them counts one.",
     bgctl_activity_delivered_total = "Rows of activity that the session API has taken.",
     bgctl_activity_dropped_total = "Rows of activity that were not told: too many waited, or they were refused.",
-    bgctl_activity_forgotten_total = "Sessions or pages forgotten to make room for newer ones.",
+    bgctl_activity_forgotten_total = "Sessions, pages or API clients forgotten to make room for newer ones.",
 }
 
 local LABELLED = {

@@ -27,6 +27,36 @@ function _M.is_load(request)
     return find(request.accept() or "", "text/html", 1, true) ~= nil
 end
 
+--- Whether a browser asks for a page here, to show it in a tab or a frame, now or later: so it keeps cookies.
+function _M.is_page(request)
+    local mode = request.mode()
+    if mode then
+        return mode == "navigate"
+    end
+    return find(request.accept() or "", "text/html", 1, true) ~= nil
+end
+
+--- Whether a script of this site's page asks for data: it runs in a browser, too.
+function _M.is_own_fetch(request)
+    local site = request.site()
+    return (site == "same-origin" or site == "same-site") and request.destination() == "empty"
+        and request.method() ~= "OPTIONS"
+end
+
+--- Whether this is a POST that another site's page makes: cookies that are SameSite (Lax or Strict) stay away from it.
+-- An old browser says no site, but an origin.
+function _M.is_foreign_post(request)
+    if request.method() ~= "POST" then
+        return false
+    end
+    local site = request.site()
+    if site then
+        return site == "cross-site"
+    end
+    local origin = request.origin()
+    return origin ~= nil and match(origin, "^%a+://([^/?#]+)$") ~= request.host()
+end
+
 --- Whether what is asked for here may ask for more: a document may be the answer to a form, too.
 function _M.may_refer(request)
     local destination = request.destination()

@@ -41,11 +41,18 @@ function _M.name(sid)
     return epoch and epoch .. base64url.encode(sub(ngx.md5_bin(sid), 1, NAME_BYTES)) or nil
 end
 
+--- The name of the list of a page that was the answer to a POST from another site: that has no browser's list, and is
+-- kept whether or not others are. It may have gaps.
+function _M.of_post(sid)
+    return "~" .. sid -- no epoch begins so
+end
+
 --- Whether the list with this name (which may be nil) is kept, without a gap.
 function _M.knows(name)
     return name ~= nil and epoch ~= nil and sub(name, 1, #epoch) == epoch
 end
 
+-- A name has no blank in it.
 local function key_of(name, path)
     return ngx.md5_bin(name .. " " .. path)
 end

@@ -118,7 +118,7 @@ end
 
 local function route(is_slotted)
     local var = ngx.var
-    local slot, rule, pin, holder, who = router.route(request.AT_HAND, ngx.time(), is_slotted)
+    local slot, rule, pin, holder, who, terms = router.route(request.AT_HAND, ngx.time(), is_slotted)
     if not slot then
         return STABLE, STABLE
     end
@@ -133,6 +133,9 @@ local function route(is_slotted)
     if pin then
         var.bg_pin = pin
         metrics.add(PINS)
+    end
+    if terms then
+        var.bg_pin_terms = terms
     end
     if rule == "migrated" then
         metrics.add(MIGRATIONS)

@@ -32,17 +32,17 @@ end
 -- @param reason    why not; "retired" where it does, but no slot serves its version
 -- @param now       seconds since the epoch
 function _M.answer(settings, ask, known, reason, now)
-    local name, secure = settings.preview_cookie, settings.secure_cookies
+    local name = settings.preview_cookie
     local to = ask.to == nil and HOME or ask.to
     if not _M.is_path(to) then
         return { status = 400, text = "A preview leads to a path of this site, such as to=/board" }
     elseif ask.is_end then
-        return { status = 303, location = to, cookie = cookie.set(name, "", 0, secure) }
+        return { status = 303, location = to, cookie = cookie.set(name, "", 0, settings) }
     elseif not known then
         local page = PAGES[reason] or FOREIGN
         return { status = page[1], text = page[2] }
     end
-    return { status = 303, location = to, cookie = cookie.set(name, ask.token, known.exp - now, secure) }
+    return { status = 303, location = to, cookie = cookie.set(name, ask.token, known.exp - now, settings) }
 end
 
 return _M

@@ -19,6 +19,8 @@ _M.AT_HAND = {
     destination = function() return ngx.var.http_sec_fetch_dest end,
     site = function() return ngx.var.http_sec_fetch_site end,
     purpose = function() return ngx.var.http_sec_purpose or ngx.var.http_purpose end,
+    origin = function() return ngx.var.http_origin end,
+    header = function(header) return ngx.var[header.variable] end, -- of those in the settings (bg.settings)
 }
 
 local function text_of(value)
@@ -44,7 +46,8 @@ function _M.described(asked)
         host = function() return host end,
         authorization = header("authorization"), cookie = header("cookie"), accept = header("accept"),
         referer = header("referer"), mode = header("sec-fetch-mode"), destination = header("sec-fetch-dest"),
-        site = header("sec-fetch-site"),
+        site = header("sec-fetch-site"), origin = header("origin"),
+        header = function(wanted) return headers[wanted.name] end,
         purpose = function() return headers["sec-purpose"] or headers.purpose end,
     }
 end

@@ -5,6 +5,7 @@
 
 local activity = require("bg.activity")
 local base64url = require("bg.base64url")
+local clients = require("bg.clients")
 local cookie = require("bg.cookie")
 local credentials = require("bg.credentials")
 local crypto = require("bg.crypto")
@@ -18,7 +19,7 @@ local pin = require("bg.pin")
 local routes = require("bg.routes")
 local watched = require("bg.watched")
 
-local max = math.max
+local floor, max = math.floor, math.max
 
 local SID_BYTES = 16
 
@@ -46,6 +47,18 @@ local function page_slot(state, held_pin, request)
     end
     local path = page.referrer(request)
     return path and pages.version(held_pin.pages, path) == old.version and old or nil
+end
+
+-- The slot of a request that such a page makes that was the answer to a POST from another site. No cookie came with
+-- that, so it may be of another version than the session.
+local function posted_slot(state, case, request)
+    local posted = case.posted
+    local slot = posted and lineage.slot_of_same(state, posted)
+    if not slot or slot == case.slot or page.is_load(request) then
+        return nil
+    end
+    local path = page.referrer(request)
+    return path and pages.version(pages.of_post(posted.sid), path) == slot.version and slot or nil
 end
 
 -- Whether this page load takes its session along.
@@ -87,27 +100,48 @@ local function still_from(state, held_pin, version)
     return from and from ~= version and state.by_version[from] and from or nil
 end
 
+-- Who shows an API key, or an opaque token, and nothing that says a version. Not where a browser asks for a page: many
+-- people may share one password (Basic), and each of them gets a pin.
+local function client_of(request, now)
+    return not page.is_page(request) and credentials.client(request, now) or nil
+end
+
 -- The slot, the rule that chose it, and whose request it is: one that is held to a slot, or a new session's.
-local function choose(case, state)
-    local slot, rule = decision.held(state, case.token, case.pin, case.preview)
-    local who = case.token or case.pin
+local function choose(case, state, request, now)
+    local held_pin = case.pin or case.posted
+    local slot, rule = decision.held(state, case.token, held_pin, case.preview)
+    local who = case.token or held_pin
     if rule == "preview" then
         who = who or case.preview
     elseif not slot then
-        rule = (who or case.preview) and "retired" or "new"
-        who = who or { sid = base64url.encode(crypto.random(SID_BYTES)) }
-        slot = decision.fresh(state, crypto.fraction(who.sid))
+        local client = not who and client_of(request, now) or nil
+        rule = client and "credential" or (who or case.preview) and "retired" or "new"
+        who = who or client or { sid = base64url.encode(crypto.random(SID_BYTES)) }
+        slot = client and client.version and lineage.slot(state, client)
+            or decision.fresh(state, crypto.fraction(who.sid))
     end
     case.slot, case.rule, case.who = slot, rule, who
+end
+
+-- Whether the log-in that a pin is bound to is over. Its Strict cookie stays away only from what another site asks for.
+-- (With [pin] domain, a host that has no such cookie asks for as long as the log-in lasts.)
+local function is_over(case, request)
+    if case.token or settings.pin_domain ~= "" then
+        return false
+    end
+    local site = request.site()
+    return site ~= nil and site ~= "cross-site"
 end
 
 -- What the browser's pin should say of whose request it is, on the slot that was chosen.
 local function find_place(case, state, request, is_slotted)
     local place, held_pin, who = case.place, case.pin, case.who
     place.sid, place.version, place.generation = who.pin_sid or who.sid, case.slot.version, state.generation
-    place.bound = case.in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid)
+    place.bound = case.in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid
+        and not is_over(case, request))
     place.from = still_from(state, held_pin, case.slot.version)
     place.pages = list_name(case, request, is_slotted)
+    place.jar = settings.pin_jar
 end
 
 -- A token in a header comes from a script: only a browser that has loaded a page has a pin. It stays whose it is, and
@@ -121,11 +155,35 @@ local function keep_pin(case, state)
     return false
 end
 
--- For how many seconds a new pin is good, where one is due. The pin of a session that has moved on lasts for as long
--- as its token: it must not fall back to the token's version.
-local function pin_life(case, token, now)
-    local life = case.place.from and token and max(token.exp - now, settings.pin_idle) or settings.pin_idle
-    return pin.due(case.pin, case.place, life, now) and life or nil
+-- For how many seconds a new pin is good, where one is due. Beside a token in a cookie it lasts for as long as that: a
+-- link from another site brings the pin alone, also after days. The same where the session has moved on: it must not
+-- fall back to the token's version. It is made to last a little longer than it must, for a token that is renewed with
+-- each answer.
+local function pin_life(case, now)
+    local place, held_pin, idle = case.place, case.pin, settings.pin_idle
+    local exp, least = now + idle, now + idle / 2
+    if case.token and (case.in_cookie or place.from) then
+        exp, least = max(exp, case.token.exp + floor(idle / 2)), max(least, case.token.exp)
+    end
+    if held_pin and held_pin.bound and place.bound and held_pin.sid == place.sid then
+        exp = max(exp, held_pin.exp)
+    end
+    return pin.due(held_pin, place, least) and exp - now or nil
+end
+
+-- A pin is due: whether the answer may bring it. Not to a POST from another site: the browser may well have a pin,
+-- which has stayed away from it. Only if that answer is a log-in, the pin goes along; else a cookie of another kind
+-- says which version that page is of, where that matters. And not to what is no page and brings no cookie: robots, API
+-- clients, files that pages load.
+local function settle_pin(case, state, request, cookies)
+    if page.is_foreign_post(request) then
+        case.login_life, case.life = case.life, nil
+        if not case.token and not case.pin and state.is_split and page.is_page(request) then
+            case.page_life = settings.pin_idle
+        end
+    elseif not case.pin and (cookies or "") == "" and not page.is_page(request) and not page.is_own_fetch(request) then
+        case.life = nil
+    end
 end
 
 -- A preview leaves a browser as it was: no pin, and nobody moves. But what it loads is of this version, and a tab may
@@ -138,14 +196,19 @@ end
 -- The page that asks may decide for itself; else a page that is loaded may take its session along.
 local function decide_page(case, state, request, cookies, now, is_slotted)
     case.page = page_slot(state, case.pin, request)
+    local list = case.page and case.pin.pages
+    if not case.page then
+        case.page = posted_slot(state, case, request)
+        list = case.page and pages.of_post(case.posted.sid)
+    end
     if case.page and is_slotted then
-        case.slot, case.rule, case.list = case.page, "page", case.pin.pages
-        case.life = pin_life(case, case.token, now)
+        case.slot, case.rule, case.list = case.page, "page", list
+        case.life = (case.pin or not case.token or case.in_cookie) and pin_life(case, now) or nil
         return
     end
     case.is_script = not case.in_cookie and (case.rule == "token" or case.rule == "moved")
     if case.is_script then
-        case.life = keep_pin(case, state) and pin_life(case, case.token, now) or nil
+        case.life = keep_pin(case, state) and pin_life(case, now) or nil
         return
     end
     if is_slotted then
@@ -156,7 +219,7 @@ local function decide_page(case, state, request, cookies, now, is_slotted)
         end
         case.list = case.place.pages
     end
-    case.life = pin_life(case, case.in_cookie and case.token, now)
+    case.life = pin_life(case, now)
 end
 
 --- Fills `case` (with a table `place` in it) with what is decided for a request at `now` (seconds); nil while no state
@@ -166,6 +229,8 @@ end
 -- and `preview` as far as they verify; `page`: the slot of the old page that asks; `list`: where what is loaded here is
 -- noted (bg.pages); `life`: of a new pin that says `place`, where one is due. A token from the cookie gets a pin beside
 -- it: on the first navigation from another site the Strict cookie stays away, and the Lax pin then holds the version.
+-- `posted`: the page that answered a POST from another site, where the browser has one. For such a POST itself:
+-- `login_life` of the pin that goes along if the answer is a log-in, and `page_life` of the cookie that names the page.
 function _M.decide(case, request, now, is_slotted, quietly)
     local state = _M.state.value
     if not state then
@@ -174,14 +239,21 @@ function _M.decide(case, request, now, is_slotted, quietly)
     local cookies = request.cookie()
     case.token, case.in_cookie = credentials.session(request.authorization(), cookies, now, quietly)
     case.pin, case.preview = credentials.pin(cookies, now, quietly), credentials.preview(cookies, now, quietly)
+    case.posted = state.is_split and credentials.posted(cookies, now, quietly) or nil
     case.page, case.list, case.life, case.is_script = nil, nil, nil, false
-    choose(case, state)
+    case.login_life, case.page_life = nil, nil
+    choose(case, state, request, now)
     if case.rule == "preview" then
         decide_preview(case, is_slotted)
+        return case
+    elseif case.rule == "credential" then -- it has no jar for a pin, and no pages
         return case
     end
     find_place(case, state, request, is_slotted)
     decide_page(case, state, request, cookies, now, is_slotted)
+    if case.life then
+        settle_pin(case, state, request, cookies)
+    end
     return case
 end
 
@@ -198,10 +270,25 @@ local function note(who, key, version, request)
     return activity.note(key, user, who.exp, version, who.issued)
 end
 
+-- Remembers which version a client without a jar has been given: the first time, when it is another one by now, and
+-- half-way through the time for which it is remembered.
+local function keep_client(who, version, generation, now)
+    local window = settings.active_window
+    if who.version ~= version or who.exp - now < window / 2 then
+        who.exp = now + window
+        clients.keep(who.sid, version, generation, who.exp, now)
+    end
+end
+
 -- Activity and pages. Returns the holder.
-local function take_effect(case, request)
+local function take_effect(case, request, now)
     local who, slot = case.who, case.slot
-    if pages.knows(case.list) and page.may_refer(request) then
+    if case.rule == "credential" then
+        keep_client(who, slot.version, _M.state.value.generation, now)
+    elseif case.page_life then
+        pages.note(pages.of_post(case.place.sid), request.path(), slot.version)
+    end
+    if (case.rule == "page" or pages.knows(case.list)) and page.may_refer(request) then
         pages.note(case.list, request.path(), slot.version)
     end
     local page_holder
@@ -217,16 +304,30 @@ local function take_effect(case, request)
     return note(who, who.key, slot.version, request)
 end
 
+-- On what terms nginx sends the pin (nginx/maps.conf.j2), where not on the usual ones: "surely" also with an answer
+-- that shared caches may store, because the session has moved with it; "login" only with a log-in; else another cookie
+-- that is sent where this answer is no log-in. "private": there is no pin, but what is shown is for this browser alone.
+local function pin_terms(case, now)
+    if case.page_life then
+        return credentials.page_cookie(case.place, case.page_life, now)
+    elseif case.login_life then
+        return "login"
+    end
+    return case.rule == "preview" and "private" or case.life and case.rule == "migrated" and "surely" or nil
+end
+
 --- The slot of a request, the rule that chose it, the Set-Cookie value of a pin where one is due, the holder of the
--- request (bg.activity), and whose it is: an identity (bg.token), or `{sid}` of a new session. See decide().
+-- request (bg.activity), whose it is: an identity (bg.token), or `{sid}` of a new session; and the terms on which the
+-- pin is sent, nil for the usual ones. See decide().
 function _M.route(request, now, is_slotted)
     local case = _M.decide(at_hand, request, now, is_slotted)
     if not case then
         return nil
     end
-    local holder = take_effect(case, request)
-    local cookie_value = case.life and credentials.pin_cookie(case.place, case.life, now) or nil
-    return case.slot, case.rule, cookie_value, holder, case.who
+    local holder = take_effect(case, request, now)
+    local life = case.life or case.login_life
+    local cookie_value = life and credentials.pin_cookie(case.place, life, now) or nil
+    return case.slot, case.rule, cookie_value, holder, case.who, pin_terms(case, now)
 end
 
 return _M

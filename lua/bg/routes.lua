@@ -126,6 +126,12 @@ local function by_version(slots)
     return serves
 end
 
+-- Whether two versions are served, so that it matters which one a request gets.
+local function is_split(slots)
+    local blue, green = slots.blue, slots.green
+    return blue.state ~= "maint" and green.state ~= "maint" and blue.version ~= green.version
+end
+
 -- Green's share of new sessions, 0 to 1; nil when no slot takes any.
 local function green_share(slots)
     local blue = slots.blue.state == "ready" and slots.blue.weight or 0
@@ -143,7 +149,8 @@ local function gate_of(gate)
 end
 
 --- The routing table in `text`, or nil and what is wrong with it:
--- `{generation, phase, is_preview, slots = {blue, green}, by_version = {version -> slot}, green_share, gate, lineage}`.
+-- `{generation, phase, is_preview, slots = {blue, green}, by_version = {version -> slot}, is_split, green_share, gate,
+-- lineage}`.
 function _M.parse(text)
     local document = strict_json.object(text)
     local why = check(document)
@@ -164,6 +171,7 @@ function _M.parse(text)
         is_preview = document.phase == PREVIEW,
         slots = slots,
         by_version = by_version(slots),
+        is_split = is_split(slots),
         green_share = share,
         gate = gate_of(document.gate),
         lineage = lineage_of(document.lineage),

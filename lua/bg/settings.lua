@@ -15,7 +15,32 @@ local EXPECTED = {
     notice_page = "string", unavailable_page = "string", maintenance_page = "string",
     max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",
     version = "string", drain_deadline = "number", mirrors = "table",
+    pin_domain = "string", pin_same_site = "string", key_headers = "table",
 }
+
+-- The pin and what goes with it. `pin_jar` is what a pin says of the cookie that it is in, where that is no ordinary
+-- one: a browser may have several of one name, and after a change of these settings one of them is stale.
+local function name_pins(settings)
+    local has_domain = settings.pin_domain ~= ""
+    local prefix = settings.secure_cookies and (has_domain and "__Secure-" or "__Host-") or ""
+    local stem = prefix .. settings.cookie_stem
+    settings.pin_name = settings.cookie_stem .. "_pin=" -- whatever is before it
+    settings.pin_cookie = stem .. "_pin="
+    settings.page_cookie = stem .. "_page="
+    settings.preview_cookie = stem .. "_preview="
+    if has_domain or settings.pin_same_site ~= "lax" then
+        settings.pin_jar = settings.pin_same_site .. "/" .. settings.pin_domain
+    end
+end
+
+-- Names of headers, with the nginx variables that have them.
+local function with_variables(names)
+    local headers = {}
+    for i, name in ipairs(names) do
+        headers[i] = { name = name, variable = "http_" .. name:gsub("-", "_") }
+    end
+    return headers
+end
 
 --- The settings in the file at `path`. Raises when they are missing or malformed: the proxy must not start on them.
 function _M.load(path)
@@ -31,9 +56,9 @@ function _M.load(path)
     end
     local stem = (settings.secure_cookies and "__Host-" or "") .. settings.cookie_stem
     settings.session_cookie = stem .. "_session="
-    settings.pin_cookie = stem .. "_pin="
     settings.update_cookie = stem .. "_update="
-    settings.preview_cookie = stem .. "_preview="
+    name_pins(settings)
+    settings.key_headers = with_variables(settings.key_headers)
     settings.keeps_pages = settings.migrate ~= "never"
     return settings
 end

@@ -4,7 +4,7 @@
 local metrics = require("bg.metrics")
 local workers = require("bg.workers")
 
-local RULES = { "preview", "token", "moved", "page", "pin", "migrated", "new", "retired" }
+local RULES = { "preview", "token", "moved", "page", "pin", "credential", "migrated", "new", "retired" }
 
 local _M = { DECISIONS = {}, ERRORS = {} }
 

@@ -13,6 +13,7 @@ local MAX_TIME = 2 ^ 53
 local VERSION = "^%w[%w._+-]*$"
 local MAX_VERSION = 64
 local MAX_LIST = 128 -- bytes of the name of a list of pages
+local MAX_JAR = 300
 
 local _M = {}
 
@@ -88,10 +89,10 @@ local function refuse(claims, rules, now)
     end
 end
 
---- The identity in `text`, `{version, generation, issued, sid, user, exp, from, bound, pages, good_until}`, or nil and
--- the reason (a word of docs/tokens.md). `generation` is that of the state that served `version`, nil where the token
--- does not tell; `issued` is its `iat`, else 0; `user` is nil where the token names none; `from`, `bound`
--- and `pages` are for pins (bg.pin).
+--- The identity in `text`, `{version, generation, issued, sid, user, exp, from, bound, pages, jar, good_until}`, or
+-- nil and the reason (a word of docs/tokens.md). `generation` is that of the state that served `version`, nil where
+-- the token does not tell; `issued` is its `iat`, else 0; `user` is nil where the token names none; `from`, `bound`,
+-- `pages` and `jar` are for pins (bg.pin).
 -- @param keys    table of kid -> key as crypto.key makes it
 -- @param rules   `{issuer = string, leeway = seconds, longest = seconds}`: the longest life of a token
 -- @param now     seconds since the epoch
@@ -132,6 +133,7 @@ function _M.verify(text, keys, rules, now)
         from = _M.is_version(claims.from) and claims.from or nil,
         bound = claims.bound == true,
         pages = is_text(claims.pages, MAX_LIST) and claims.pages or nil,
+        jar = is_text(claims.jar, MAX_JAR) and claims.jar or nil,
         good_until = min(claims.exp + rules.leeway, (key.retire_at or huge) - 1), -- the last good second
     }
 end

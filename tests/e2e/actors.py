@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
 
 from stacks import Stack
 
@@ -32,6 +33,7 @@ class Actor:
 class Handler(BaseHTTPRequestHandler):
     """/status/N answers with N, /wait/MS after so many milliseconds, /stream with a short stream of events.
 
+    /says?NAME=VALUE has that header; several of one name are so many lines.
     /drop ends the connection without an answer where the actor drops.
     """
 
@@ -56,6 +58,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(int(value) if what == "status" else 200)
         self.send_header("Content-Type", STREAM if what == "stream" else "text/plain")
         self.send_header("Set-Cookie", f"actor={self.actor.slot}")
+        for name, said in parse_qsl(urlsplit(self.path).query) if what == "says" else ():
+            self.send_header(name, said)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":

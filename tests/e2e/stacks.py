@@ -30,6 +30,16 @@ def eventually(reached: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
+class Browser(requests.Session):
+    """The first thing that it asks for is a page: then it gets a pin, if the answer may have one."""
+
+    def request(self, method: Any, url: Any, *rest: Any, **options: Any) -> requests.Response:
+        headers = options.get("headers") or {}
+        if not self.cookies and not {"Accept", "Sec-Fetch-Mode", "Authorization"} & set(headers):
+            options["headers"] = {**headers, "Accept": "text/html,*/*;q=0.8"}
+        return super().request(method, url, *rest, **options)
+
+
 def unlabelled(project: Project) -> set[str]:
     """Containers and networks of a project that do not carry the label of this run."""
     everything = ["--quiet", "--filter", f"label=com.docker.compose.project={project.name}"]
@@ -59,7 +69,7 @@ class Stack(Project):
 
     def visitor(self) -> requests.Session:
         """A new browser: its own cookies and connections."""
-        browser = requests.Session()
+        browser = Browser()
         if self.ca:
             browser.verify = str(self.ca)
             browser.trust_env = False  # REQUESTS_CA_BUNDLE would outrank it

@@ -68,7 +68,14 @@ class Proxy:
                 "migrate_idle": 60,
                 "routes": ROUTES,
             },
-            **{"state_file": str(folder / "state.json"), "proxy_name": "x"},
+            **{
+                "state_file": str(folder / "state.json"),
+                "proxy_name": "x",
+                "page_cookie": "bg_page=",
+                "pin_name": "bg_pin=",
+            },
+            "key_headers": [{"name": "authorization", "variable": "http_authorization"}],
+            **{"pin_domain": "", "pin_same_site": "lax"},
         }
         self.settings = self.lua.table(self.given)
         self.router[b"init"](self.settings)
@@ -119,6 +126,7 @@ STATES = {
     "given up": ("draining", slot("1.6.7", "maint"), slot("1.6.8", "ready", 100)),
 }
 
+OPAQUE = ["Basic " + "dTpw" * 20, "Bearer " + "opaque" * 20, "Bearer a.b.c.d.e"]
 OFTEN = st.sampled_from([*VERSIONS, *VERSIONS[:2], *VERSIONS[:2]])
 
 
@@ -151,13 +159,17 @@ def requests(draw, pages: str):  # type: ignore[no-untyped-def]
         "bg_update": draw(st.sampled_from([None, None, "1"])),
     }
     shown["bg_preview"] = draw(st.none() | st.none() | tokens("preview", "bgctl-preview"))
+    shown["bg_page"] = draw(st.none() | st.none() | tokens("page", "bgctl-page"))
     headers = {"cookie": "; ".join(f"{name}={value}" for name, value in shown.items() if value)}
     if bearer := draw(st.none() | st.none() | session):
         headers["authorization"] = f"Bearer {bearer}"
+    elif draw(st.booleans()):
+        headers["authorization"] = draw(st.sampled_from(OPAQUE))
     for name, values in {
         "sec-fetch-mode": ["navigate", "cors"],
         "sec-fetch-dest": ["document", "empty"],
-        "sec-fetch-site": ["cross-site"],
+        "sec-fetch-site": ["cross-site", "same-origin"],
+        "origin": ["https://x", "https://y", "null"],
         "referer": ["https://x/board", "https://y/"],
     }.items():
         if value := draw(st.sampled_from([None, *values])):
@@ -171,7 +183,10 @@ def requests(draw, pages: str):  # type: ignore[no-untyped-def]
     }
 
 
-RULES = ["gate", "preview", "page", "moved", "bearer", "cookie", "pin", "new", "migrated", "health"]
+RULES = [
+    *("gate", "preview", "page", "moved", "bearer", "cookie", "pin", "credential", "new", "migrated"),
+    "health",
+]
 
 
 @settings(max_examples=1500)
@@ -186,11 +201,11 @@ def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     assert proxy.memory() == before, "asking changes nothing"
 
     slotted = request["path"] != "/api/auth/refresh"
-    slot, rule, pin, *_ = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
+    slot, rule, pin, *_, terms = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
     assert said["reason"] == plain(rule)
     if "slot" in said:
         assert (said["slot"], said["version"]) == (plain(slot[b"name"]), plain(slot[b"version"]))
-        assert ("pin" in said) == (pin is not None)
+        assert ("pin" in said) == (pin is not None and terms in (None, b"surely"))
     else:
         assert (phase, said["reason"]) in {("canary", "new"), ("canary", "retired")}
     used = [row for row in said["rules"].values() if row["outcome"] == "used"]
@@ -200,7 +215,8 @@ def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     assert [{"retired": "new"}.get(each, each) for each in names] == RULES
     assert all(row["why"] for row in said["rules"].values())
     tokens = [part for header in request["headers"].values() for part in header.split(".") if len(part) > 40]
-    assert not [part for part in tokens if part in json.dumps(said)], "no token is echoed"
+    tokens += [word for word in OPAQUE[:2] if word == request["headers"].get("authorization")]
+    assert not [part for part in tokens if part.split()[-1] in json.dumps(said)], "no token is echoed"
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -220,7 +236,7 @@ def test_a_preview_outranks_everything_but_maint(proxy, name, version):
         "path": "/",
         "headers": {**headers, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
     }
-    slot, rule, pin, holder, _ = proxy.router[b"route"](proxy.asked(request), NOW, True)
+    slot, rule, pin, holder, *_ = proxy.router[b"route"](proxy.asked(request), NOW, True)
     serving = {each["version"] for each in (blue, green) if each["state"] != "maint"}
     if version in serving:
         assert (plain(rule), plain(slot[b"version"]), pin) == ("preview", version, None)

@@ -41,7 +41,7 @@ class Worker(Proxy):
     def visit(self, cookie: str = "") -> tuple[str, str, str]:
         """Version, rule, and the pin that was set."""
         request = {"headers": {"Cookie": cookie, "Accept": "text/html"}, "path": "/", "method": "GET"}
-        found, rule, pin, _, _ = self.router[b"route"](self.asked(request), NOW, True)
+        found, rule, pin, *_ = self.router[b"route"](self.asked(request), NOW, True)
         match = re.match(rb"(bg_pin=[^;]+)", pin or b"")
         return found[b"version"].decode(), rule.decode(), match[1].decode() if match else ""
 

@@ -377,7 +377,7 @@ def test_a_pin_says_where_its_session_is(lua, sid, version, left, bound, pages, 
     assert (identity["version"], identity["generation"], identity["bound"]) == (version, life, bound)
     assert (identity.get("from"), identity.get("pages")) == (left, pages)
     assert identity["exp"] == NOW + life
-    assert not pin[b"due"](lua.table(identity), lua.table(place), life, NOW)
+    assert not pin[b"due"](lua.table(identity), lua.table(place), NOW + life)
 
 
 def test_a_pin_is_no_session_token_and_a_token_no_pin(lua, keys, verify):
@@ -391,20 +391,24 @@ def test_a_pin_is_no_session_token_and_a_token_no_pin(lua, keys, verify):
 PLACE = {"sid": "A" * 22, "version": "1.6.7", "generation": 7, "from": None, "bound": True, "pages": "b" * 20}
 
 
-def test_a_pin_slides_half_way_through_its_life(lua):
+def test_a_pin_is_minted_anew_where_it_would_end_too_early(lua):
     due = lua.module("pin")[b"due"]
     pin = lua.table({**PLACE, "exp": NOW + 100})
-    assert not due(pin, lua.table(PLACE), 200, NOW)
-    assert due(pin, lua.table(PLACE), 200, NOW + 1)
-    assert due(None, lua.table(PLACE), 200, NOW)
+    assert not due(pin, lua.table(PLACE), NOW + 100)
+    assert due(pin, lua.table(PLACE), NOW + 101)
+    assert due(None, lua.table(PLACE), NOW)
 
 
 @pytest.mark.parametrize(
-    "other", [{"version": "1.6.8"}, {"sid": "B" * 22}, {"from": "1.6.6"}, {"bound": False}, {"pages": None}]
+    "other",
+    [
+        *({"version": "1.6.8"}, {"sid": "B" * 22}, {"from": "1.6.6"}, {"bound": False}, {"pages": None}),
+        {"jar": "none/"},
+    ],
 )
 def test_a_pin_that_says_something_else_is_minted_anew(lua, other):
     pin = lua.table({**PLACE, "exp": NOW + 200})
-    assert lua.module("pin")[b"due"](pin, lua.table({**PLACE, **other}), 200, NOW)
+    assert lua.module("pin")[b"due"](pin, lua.table({**PLACE, **other}), NOW + 200)
 
 
 def test_19_a_retiring_key_bounds_what_it_signed(lua):

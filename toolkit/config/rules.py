@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -28,6 +29,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     if config.tokens.longest and not SHORTEST_LIFE <= config.tokens.longest <= LONGEST_LIFE:
         yield ("tokens", "longest"), 'must be from 5m to 400d; write longest = "7d"'
     yield from _tls_problems(config)
+    yield from _pin_problems(config)
     yield from _header_problems(config)
     if not 4 << 10 <= config.proxy.header_size.bytes <= 64 << 10:
         yield ("proxy", "header_size"), 'must be from 4k to 64k; write header_size = "32k"'
@@ -84,6 +86,32 @@ def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("tls", "http3"), 'needs TLS; add certificate = "certs/fullchain.pem" and its key'
     if tls.acme_webroot and not re.fullmatch(r"proxy/(?!tls(/|$)).+", tls.acme_webroot):
         yield ("tls", "acme_webroot"), 'must be below proxy/, which the proxy sees; write "proxy/acme"'
+
+
+# They say something of the request or of the browser, or are overwritten: no client is known by them.
+NO_KEYS = re.compile(
+    r"cookie|host|connection|upgrade|date|content-(length|type|encoding)|transfer-encoding|x-(deployment|forwarded)-.*"
+    r"|forwarded|x-real-ip|accept(-.*)?|user-agent|referer|origin|sec-.*",
+    re.IGNORECASE,
+)
+
+
+def _pin_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    if config.pin.same_site == "none" and not config.proxy.secure_cookies:
+        yield (
+            ("pin", "same_site"),
+            'is "none", which needs HTTPS, and secure_cookies is false; write same_site = "lax"',
+        )
+    host, domain = urlsplit(config.preview.url).hostname, config.pin.domain
+    if host and domain and host != domain and not host.endswith(f".{domain}"):
+        yield ("preview", "url"), f"is outside of [pin] domain: browsers keep cookies of {domain} there alone"
+    seen: set[str] = set()
+    for name in config.sessions.key_headers:
+        if NO_KEYS.fullmatch(name):
+            yield ("sessions", "key_headers"), f'{name} says nothing of who asks; write ["authorization"]'
+        elif name.lower() in seen:
+            yield ("sessions", "key_headers"), f"{name} is there twice; keep one"
+        seen.add(name.lower())
 
 
 # What nginx or we set ourselves, for each answer anew.

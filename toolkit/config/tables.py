@@ -165,6 +165,27 @@ class Tokens(Table, frozen=True):
 class Sessions(Table, frozen=True):
     address: Address = Address("127.0.0.1:8090")
     idle_timeout: Duration = Duration(30 * 60)
+    key_headers: tuple[HeaderName, ...] = (HeaderName("authorization"),)
+
+
+class Domain(Text):
+    """A name that hosts of one site share, as a registry gives it; empty: each host has its own cookies."""
+
+    kind, like = "a domain in small letters, without a leading dot", "shop.example"
+    pattern = re.compile(
+        r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])|"
+    )
+
+
+class SameSite(Text):
+    kind, like, pattern = "a SameSite of cookies (lax, none)", "lax", re.compile(r"lax|none")
+
+
+class Pin(Table, frozen=True):
+    """The proxy's own cookies. How long a pin lasts is [proxy] pin_idle."""
+
+    domain: Domain = Domain("")
+    same_site: SameSite = SameSite("lax")
 
 
 class Service(Table, frozen=True):
@@ -269,6 +290,7 @@ class Config(Table, frozen=True):
     headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))
     tokens: Tokens = Tokens()
     sessions: Sessions = Sessions()
+    pin: Pin = Pin()
     services: dict[str, Service] = {}
     health: Health = Health()
     drain: Drain = Drain()

@@ -94,8 +94,7 @@ def make(site: Site, wish: Wish) -> Preview:
     secret = link.read_secret(site.secret_path("pin.secret"))
     token = link.mint(secret, version, before.generation, now, life)
     base = wish.url or link.base(site.config)
-    proxy = site.config.proxy
-    made = Link(base, token, wish.to, proxy.secure_cookies, str(proxy.cookie_stem))
+    made = Link(base, token, wish.to, link.stem(site.config))
     return Preview(made, version, now + timedelta(seconds=int(life)))
 
 

@@ -54,6 +54,18 @@ MISTAKES = [
     ('control = "127.0.0.1:9180"', 'control = "127.0.0.1:8080"', "already taken by proxy.listen"),
     ('pin_idle = "off"', 'pin_idle = "half an hour"', "is not a duration"),
     ('read_timeout = "60s"', 'read_timeout = "off"', "cannot be off"),
+    *(
+        ('domain = ""', f'domain = "{name}"', "pin.domain: ")
+        for name in (".shop.example", "shop", "Shop.example", "shop.example:80", "127.0.0.1", "a..b", "-a.b")
+    ),
+    ('same_site = "lax"', 'same_site = "strict"', "pin.same_site: "),
+    (
+        'key_headers = ["authorization"]',
+        'key_headers = ["Cookie"]',
+        "sessions.key_headers: Cookie says nothing",
+    ),
+    ('key_headers = ["authorization"]', 'key_headers = ["a", "A"]', "A is there twice"),
+    ('key_headers = ["authorization"]', 'key_headers = ["a b"]', "is not the name of a header"),
     ('leeway = "60s"', 'leeway = "1h"', "more than 5m"),
     ('longest = "7d"', 'longest = "4m"', "must be from 5m to 400d"),
     ('longest = "7d"', 'longest = "401d"', "must be from 5m to 400d"),
@@ -105,6 +117,22 @@ def test_50_a_mistake_is_named_with_its_line(right: str, wrong: str, said: str) 
     assert said in str(caught.value)
     assert caught.value.next == "edit bgctl.toml"
     assert str(caught.value).startswith(f"bgctl.toml:{line_of(text, wrong.splitlines()[0])}: ")
+
+
+@pytest.mark.parametrize("domain", ["shop.example", "a-b.co.uk", "xn--80ak6aa92e.com"])
+def test_74_a_domain_of_several_hosts(domain: str) -> None:
+    text = EXAMPLE.replace('domain = ""', f'domain = "{domain}"')
+    assert config.parse(text).pin.domain == domain
+    config.parse(text.replace('url = ""', f'url = "https://app.{domain}:8443"', 1))
+    with pytest.raises(Refused, match="outside of"):
+        config.parse(text.replace('url = ""', f'url = "https://x{domain}"', 1))
+
+
+def test_73_cookies_for_frames_need_https() -> None:
+    text = EXAMPLE.replace('same_site = "lax"', 'same_site = "none"')
+    assert config.parse(text).pin.same_site == "none"
+    with pytest.raises(Refused, match=r"pin\.same_site: is \"none\", which needs HTTPS"):
+        config.parse(text.replace("secure_cookies = true", "secure_cookies = false"))
 
 
 WITH_TLS = EXAMPLE.replace('certificate = ""', 'certificate = "a.pem"').replace('key = ""', 'key = "b.pem"')
