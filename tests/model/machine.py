@@ -86,6 +86,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
+        self.moved_at = 0
         self.clients = {name: Client(name, name != "cron") for name in ("ada", "bob", "cron")}
 
     @initialize(mode=modes, seen=st.sampled_from([0, 16]), old=st.booleans())
@@ -108,10 +109,13 @@ class Machine(RuleBasedStateMachine):
         """Writes it, as bgctl does, and has the proxy take it."""
         if after == self.state:
             return
+        before = len(self.belonging.moves)
         written = replace(after, lineage=lineage.shorten(after.lineage, _time(self.now), LIFE))
         self.world.write(written)
         self.world.proxy.read()
-        self.belonging.switch(written, self.now)
+        self.belonging.switch(written)
+        if len(self.belonging.moves) > before:
+            self.moved_at = self.now
 
     def run(self, command: Transition) -> None:
         self.save(command(self.state, _time(self.now)))
@@ -219,6 +223,9 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         is_preview = self.belonging.is_shown(shown)
         before = self.belonging.place(shown)
+        if shown.token and shown.token.vague:
+            others = self.belonging.served - {answer.version}
+            before = others.pop() if others and answer.rule == "migrated" else answer.version
         if answer.pin:
             assert not is_preview, "a preview leaves no pin"
             text, life = _cookie(answer.pin)
@@ -287,7 +294,7 @@ class Machine(RuleBasedStateMachine):
 
         A token without `iat` is not told from an older one: it goes all the way that they went.
         """
-        if self.now in self.belonging.moved_at:
+        if self.now == self.moved_at:
             self.wait(1)
         answer = self.ask(client, LOG_IN)
         given = Given(answer.version, self.now + LIFE)
@@ -348,6 +355,9 @@ class Machine(RuleBasedStateMachine):
         """`asking`: by way of the proxy, which said where it belongs."""
         version = self.belonging.followed(asking.version, asking.since) if asking else token.given.version
         result = self.world.api.ask("POST", "/api/auth/refresh", token.text, asking.headers if asking else {})
+        if token.given.vague and not asking and result.status_code == 200:
+            version = result.json["deploymentVersion"]
+            assert version in self.belonging.served
         if client.ended or self.now >= token.given.until:
             assert result.status_code == 401 or not client.ended
             if result.status_code == 401:
@@ -363,6 +373,8 @@ class Machine(RuleBasedStateMachine):
         result = self.world.api.ask("POST", "/api/deployment/heartbeat", token.text, headers)
         if client.ended or self.now >= token.given.until:
             assert result.status_code == 401 or not client.ended
+        elif token.given.vague and not asking:
+            assert result.json["yourVersion"] in self.belonging.served
         else:
             assert (result.status_code, result.json["yourVersion"]) == (200, version)
 
