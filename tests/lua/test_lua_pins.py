@@ -115,7 +115,7 @@ def test_a_log_out_leaves_a_visitors_pin(proxy):
     assert ask(proxy, {**LOAD, "sec-fetch-site": "cross-site"}, cookies=pin).cookie is None
     assert ask(proxy, {"accept": "text/html"}, cookies=pin).cookie is None, "who knows where it comes from"
     after = ask(proxy, FETCH, cookies=pin)
-    assert (after.version, max_age(after.cookie)) == (OLD, 1800)
+    assert (after.version, max_age(after.cookie)) == (OLD, 2700)
     assert "bound" not in claims(after.pin)
     assert ask(proxy, FETCH, cookies=after.pin).cookie is None
 
@@ -322,3 +322,12 @@ def test_75_a_token_and_a_pin_outrank_it(proxy):
     pin = ask(proxy, LOAD).pin
     assert ask(proxy, {"authorization": "Basic dTpw"}, cookies=pin).rule == "pin"
     assert ask(proxy, {"authorization": "Basic dTpw"}, cookies=session()).rule == "token"
+
+
+@pytest.mark.parametrize("pause", [1, 899, 900, 901, 1799])
+def test_67_a_visitor_is_held_for_a_whole_pin_idle_after_the_last_request(proxy, pause):
+    first = ask(proxy, LOAD).pin
+    again = ask(proxy, LOAD, NOW + pause, cookies=first)
+    kept = again.pin if again.cookie else first
+    last = ask(proxy, LOAD, NOW + pause + 1799, cookies=kept)
+    assert (again.rule, last.rule) == ("pin", "pin")
