@@ -85,8 +85,8 @@ local function know_former(who)
 end
 
 local function pin_verifier(key, learn)
-    -- A pin lasts a little longer than the token beside it may, or as a visitor's (bg.router).
-    local longest = settings.token_longest + settings.leeway + settings.pin_idle
+    -- A pin lasts a little longer than the token beside it may, or than a visitor's must (bg.router).
+    local longest = settings.token_longest + settings.leeway + 2 * settings.pin_idle
     local rules = { issuer = pin.ISSUER, leeway = 0, longest = longest }
     return identity.new({ [pin.KID] = key }, rules, counter("pin"), learn)
 end
