@@ -35,7 +35,8 @@ class Throttle:
         with self._turn:
             record = self._records.get(_network(address))
             left = record.free_at - self._clock() if record else 0
-        return min(LONGEST, -int(-left // 1)) if left > 0 else 0
+        # Much more than LONGEST is left only where the clock was set back, and would be for hours.
+        return min(LONGEST, -int(-left // 1)) if 0 < left <= LONGEST + 1 else 0
 
     def wrong(self, address: str) -> None:
         """It has guessed wrong."""

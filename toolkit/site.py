@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from session_api import key_files
+from session_api.errors import SetupError
 from toolkit import config, enginefile, envfile, history, lineage, lock, statefile
 from toolkit.atomic import NotSynced
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
@@ -176,6 +177,8 @@ class Site:
             self.ui.warn(str(error))
 
     def _record_failure(self, what: str, before: State | None, start: float, error: BaseException) -> None:
+        if isinstance(error, SetupError):  # of the keys: told as refused, too
+            error = Refused(error.what)
         outcome = "refused" if isinstance(error, Refused) else "failed"
         if isinstance(error, KeyboardInterrupt):
             outcome = "interrupted"

@@ -223,6 +223,12 @@ def test_49_who_guesses_locks_nobody_else_out(api: Api, clock: HandClock) -> Non
     assert wrong_keys(api, 6, **{"X-Real-IP": "2001:db8::1"}) == [401] * 5 + [429]
 
 
+def test_49_a_clock_that_was_set_back_keeps_nobody_waiting(api: Api, clock: HandClock) -> None:
+    wrong_keys(api, 9)
+    clock.now -= 3600
+    assert log_in(api).status_code == 303
+
+
 @given(st.lists(st.tuples(st.integers(0, 3 * throttle.KEPT), st.integers(0, 5)), max_size=300), st.text())
 def test_a_throttle_keeps_little_and_never_waits_for_long(moves: list[tuple[int, int]], odd: str) -> None:
     clock = HandClock()

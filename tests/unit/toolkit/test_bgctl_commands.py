@@ -277,6 +277,15 @@ def test_status_without_a_state_names_the_next_command(world: World) -> None:
     assert (done.returncode, done.stderr.splitlines()[-1]) == (3, "next: bgctl up")
 
 
+def test_what_keys_refuses_stands_in_the_history_as_it_was_told(world: World) -> None:
+    (world.root / "keys" / "verify" / "keyring.json").unlink(missing_ok=True)
+    done = world.bgctl("keys", "rotate")
+    assert done.returncode == 3
+    entry = world.history[-1]
+    assert entry["outcome"] == "refused"
+    assert "keyring.json does not exist" in entry["why"]
+
+
 def test_history_shows_the_newest_last(world: World) -> None:
     candidate(world)
     for what in ("enable-green", "disable-green"):
