@@ -31,7 +31,7 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 
 test: lint setup  ## Lint, then every test, on both engines
 	@$(STAGE) "test tools" setup/testtools
-	@$(STAGE) tests $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/lua tests/browser tests/e2e
+	@$(STAGE) tests $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/lua tests/model tests/browser tests/e2e
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk

@@ -1,6 +1,7 @@
-"""Other projects on this host whose cookies browsers would take for ours: of one host name, with names alike.
+"""Other projects on this host whose cookies browsers would take for ours.
 
-Only those whose proxy runs on our engine can be seen: behind one load balancer there may be others elsewhere.
+They are of one host name, or of one [pin] domain, and the cookies' names are alike. Only those whose proxy
+runs on our engine can be seen: behind one load balancer there may be others elsewhere.
 """
 
 from collections.abc import Iterable
@@ -28,7 +29,8 @@ def host(found: Config) -> str:
 def _same(ours: Config, theirs: Config) -> bool:
     one, other = ours.proxy, theirs.proxy
     names = (one.cookie_stem, one.secure_cookies) == (other.cookie_stem, other.secure_cookies)
-    return names and ours.project.name != theirs.project.name and host(ours) == host(theirs)
+    near = host(ours) == host(theirs) or (ours.pin.domain and ours.pin.domain == theirs.pin.domain)
+    return names and ours.project.name != theirs.project.name and bool(near)
 
 
 def _load(folder: Path) -> Config | None:

@@ -157,11 +157,11 @@ end
 
 -- For how many seconds a new pin is good, where one is due. Beside a token in a cookie it lasts for as long as that: a
 -- link from another site brings the pin alone, also after days. The same where the session has moved on: it must not
--- fall back to the token's version. It is made to last a little longer than it must, for a token that is renewed with
--- each answer.
+-- fall back to the token's version. It is made to last a little longer than it must, so that it need not be made anew
+-- with each answer.
 local function pin_life(case, now)
     local place, held_pin, idle = case.place, case.pin, settings.pin_idle
-    local exp, least = now + idle, now + idle / 2
+    local exp, least = now + idle + floor(idle / 2), now + idle
     if case.token and (case.in_cookie or place.from) then
         exp, least = max(exp, case.token.exp + floor(idle / 2)), max(least, case.token.exp)
     end

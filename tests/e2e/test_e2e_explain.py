@@ -107,6 +107,7 @@ def test_explain_says_what_the_proxy_does(people):
         "update": {**LOAD, "Referer": f"{people.stack.url}/log"},
     }
     expected: dict[str, int] = {}
+    people.stack.settled()
     before = decisions(people)
     for jar, bearer, kind, path in itertools.product(
         jars, bearers, kinds, ("/api/whoami", "/api/auth/session")

@@ -374,18 +374,14 @@ def versions(context: BrowserContext, port: int) -> list[str]:
     return heard
 
 
-CALLS = """async api => {
-    for (let i = 0; i < 8; i++) await fetch(api, {mode: "no-cors", credentials: "include"});
-}"""
-
-
 def test_74_hosts_of_one_site_have_one_draw(hosts, browser):
     port = hosts.ports.tls
     for _ in range(3):
         with browser.new_context(ignore_https_errors=True) as context:
             heard, page = versions(context, port), context.new_page()
             page.goto(f"https://app.shop.localhost:{port}/login")
-            page.evaluate(CALLS, f"https://api.shop.localhost:{port}/api/whoami")
+            for host in ("api", "www", "api"):
+                page.goto(f"https://{host}.shop.localhost:{port}/login")
             assert len(heard) > 8
             assert len(set(heard)) == 1, heard
             (pin,) = (cookie for cookie in context.cookies() if cookie["name"] == "__Secure-bg_pin")

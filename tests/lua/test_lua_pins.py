@@ -115,7 +115,7 @@ def test_a_log_out_leaves_a_visitors_pin(proxy):
     assert ask(proxy, {**LOAD, "sec-fetch-site": "cross-site"}, cookies=pin).cookie is None
     assert ask(proxy, {"accept": "text/html"}, cookies=pin).cookie is None, "who knows where it comes from"
     after = ask(proxy, FETCH, cookies=pin)
-    assert (after.version, max_age(after.cookie)) == (OLD, 1800)
+    assert (after.version, max_age(after.cookie)) == (OLD, 2700)
     assert "bound" not in claims(after.pin)
     assert ask(proxy, FETCH, cookies=after.pin).cookie is None
 
@@ -315,6 +315,21 @@ def test_75_a_client_with_a_key_keeps_its_version_over_a_switch(proxy, key):
     assert not [name for name in kept if key.split()[1] in name + str(kept[name])], "never the key itself"
 
 
+def test_75_a_key_keeps_its_version_over_a_new_secret(proxy, tmp_path):
+    switch(proxy, "rest")
+    headers = {"authorization": "Basic dTpw"}
+    ask(proxy, headers)
+    switch(proxy, "draining", 2)
+    (tmp_path / "pin.secret").write_bytes(b"n" * 40)
+    for at in (NOW, NOW + 2):
+        proxy.lua.module("credentials")[b"sync_keys"](at)
+    assert [ask(proxy, headers, NOW + 3).version for _ in range(2)] == [OLD, OLD]
+    (tmp_path / "pin.secret").write_bytes(b"m" * 40)
+    for at in (NOW + 10, NOW + 12):
+        proxy.lua.module("credentials")[b"sync_keys"](at)
+    assert ask(proxy, headers, NOW + 13).version == OLD, "it was remembered anew"
+
+
 def test_75_without_memory_one_key_has_one_draw(proxy):
     switch(proxy, "canary")
     versions = {}
@@ -348,3 +363,12 @@ def test_75_a_token_and_a_pin_outrank_it(proxy):
     pin = ask(proxy, LOAD).pin
     assert ask(proxy, {"authorization": "Basic dTpw"}, cookies=pin).rule == "pin"
     assert ask(proxy, {"authorization": "Basic dTpw"}, cookies=session()).rule == "token"
+
+
+@pytest.mark.parametrize("pause", [1, 899, 900, 901, 1799])
+def test_67_a_visitor_is_held_for_a_whole_pin_idle_after_the_last_request(proxy, pause):
+    first = ask(proxy, LOAD).pin
+    again = ask(proxy, LOAD, NOW + pause, cookies=first)
+    kept = again.pin if again.cookie else first
+    last = ask(proxy, LOAD, NOW + pause + 1799, cookies=kept)
+    assert (again.rule, last.rule) == ("pin", "pin")

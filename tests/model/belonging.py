@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from toolkit.state import State
 
-LONGEST = 7 * 86400  # seconds, of a token's life
 OVER = ""  # no version: what a preview shows when its own is not served any more
 
 
@@ -25,7 +24,9 @@ class Given:
 
     version: str
     until: int
-    named: str = ""  # the version that it says, where it does not say since when
+    vague: bool = (
+        False  # it does not say since when, and its version has come again: it goes this way or that
+    )
 
 
 @dataclass(eq=False)
@@ -50,10 +51,8 @@ class Belonging:
 
     state: State
     moves: list[tuple[str, str]] = field(default_factory=list)
-    moved_at: list[int] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
     shown: list[Given] = field(default_factory=list)
-    known: int = 0  # so many moves are longer ago than any token lives: nobody knows them any more
 
     @property
     def served(self) -> set[str]:
@@ -69,14 +68,13 @@ class Belonging:
         """The versions whose sessions may move on with a page: nobody new gets them, and it is no preview."""
         return set() if self.state.phase == "preview" else self.served - self.open_to_new
 
-    def switch(self, after: State, now: int) -> None:
+    def switch(self, after: State) -> None:
         """A transition. Whoever was on a version that it takes out of service is on the one that is left."""
         gone = self.served - served(after)
         self.state = after
         for old in gone:
             (heir,) = self.served
             self.moves.append((old, heir))
-            self.moved_at.append(now)
             for each in self.given:
                 if each.version == old:
                     each.version = heir
@@ -85,10 +83,6 @@ class Belonging:
             for each in self.shown:
                 if each.version == old:
                     each.version = OVER
-        self.known = sum(at < now - LONGEST for at in self.moved_at)
-        for each in self.given:
-            if each.named:
-                each.version = self.followed(each.named, self.known)
 
     def give(self, what: Given, since: int | None = None) -> None:
         """Somebody was given this; `since`: so many moves had been made when it was decided."""
@@ -96,9 +90,9 @@ class Belonging:
         self.given.append(what)
 
     def give_undated(self, what: Given) -> None:
-        """It goes all the way that its version's sessions have gone, as far as that is known."""
-        what.named = what.version
-        self.give(what, self.known)
+        """It cannot be told from one that was given before its version came again."""
+        what.vague = what.version in {old for old, _ in self.moves}
+        self.give(what)
 
     def show(self, preview: Given) -> None:
         self.shown.append(preview)
@@ -122,6 +116,8 @@ class Belonging:
         """`may_move`, `must_move`: with the page that is loaded. `page`: the version of one that asks."""
         if shown.preview and self.is_shown(shown):
             return {shown.preview.version}
+        if shown.token and shown.token.vague:
+            return self.served
         place = self.place(shown)
         if place is None:
             return self.open_to_new

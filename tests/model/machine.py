@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -25,9 +26,11 @@ PIN_IDLE = 1800
 PREVIEW_LIFE = 3600
 VERSIONS = ["1.0", "1.1", "1.2", "1.3"]
 NOWHERE = "9.9.9"  # a version that is never released
-MODES = ["never", "never", "navigation", "idle"]
+MODES = ["never", "navigation", "navigation", "idle"]
 LOG_IN = Request("/login", script=True, post=True)
 SESSION = Request("/api/auth/refresh", script=True, post=True, slotted=False)
+REQUESTS = ("load", "load", "load", "script", "by an open page", "link", "update", "update", "rubbish")
+REFRESHES = ("refresh", "refresh past it", "refresh slowly", "refresh, releases")
 PASSED = {"both": 2, "version": 1, "neither": 0}  # so many of the headers that the app was given
 
 
@@ -62,25 +65,28 @@ class Machine(RuleBasedStateMachine):
     world: ClassVar[World]
 
     people = st.sampled_from(["ada", "bob", "cron"])
-    anybody = st.sampled_from(["all", "all", "ada", "bob", "cron"])
-    browsers = st.sampled_from(["ada", "bob"])
-    requests = st.sampled_from(["load", "load", "script", "by an open page", "link", "update", "rubbish"])
-    log_ins = st.sampled_from(["both", "both", "version", "neither", "dated", "undated", "slowly"])
-    uses = st.sampled_from(
-        ["refresh", "refresh past it", "refresh slowly", "beat", "beat past it", "log out", "end"]
-    )
+    anybody = st.sampled_from(["all", "all", "all", "ada", "bob", "cron"])
     versions = st.sampled_from(VERSIONS)
-    passes = st.sampled_from(["both", "both", "version", "neither"])
+    releases = st.sampled_from(
+        ["enable-green", "promote", "enable-green", "rollback", "a step", "a step back", *commands.ROUTES]
+    )
     modes = st.sampled_from(MODES)
     operations = st.sampled_from(
-        ["restart proxy", "reload", "restart api", "try out", *sorted(commands.GATES)]
+        ["nothing", "nothing", "restart proxy", "reload", "restart api", "try out", *commands.GATES]
     )
+    times = st.sampled_from([0, 0, 0, 1, 1, 60, 700, 1000, 2000, 90000, 3 * 86400, LIFE - 1, LIFE + 30])
+    requests = st.sampled_from([*REQUESTS, "without pin", "preview", "no preview"])
     paths = st.sampled_from(["/", "/board"])
-    routes = st.sampled_from(sorted(commands.ROUTES))
+    log_ins = st.sampled_from(
+        ["both", "both", "version", "neither", "dated", "undated", "slowly", "releases"]
+    )
+    passes = st.sampled_from(["both", "both", "version", "neither"])
+    uses = st.sampled_from([*REFRESHES, "beat", "beat past it", "log out", "end"])
 
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
+        self.moved_at = 0
         self.clients = {name: Client(name, name != "cron") for name in ("ada", "bob", "cron")}
 
     @initialize(mode=modes, seen=st.sampled_from([0, 16]), old=st.booleans())
@@ -103,72 +109,73 @@ class Machine(RuleBasedStateMachine):
         """Writes it, as bgctl does, and has the proxy take it."""
         if after == self.state:
             return
+        before = len(self.belonging.moves)
         written = replace(after, lineage=lineage.shorten(after.lineage, _time(self.now), LIFE))
         self.world.write(written)
         self.world.proxy.read()
-        self.belonging.switch(written, self.now)
+        self.belonging.switch(written)
+        if len(self.belonging.moves) > before:
+            self.moved_at = self.now
 
     def run(self, command: Transition) -> None:
         self.save(command(self.state, _time(self.now)))
 
-    def may_begin(self) -> bool:
-        return self.state.phase == "rest"
+    @precondition(lambda self: self.state.phase == "rest")
+    @rule(version=versions, how=releases)
+    def release(self, version: str, how: str) -> None:
+        """A whole one, one that is taken back, or its beginning."""
+        if version == self.state.slots.blue.version:
+            return
+        self.save(state.candidate(self.state, version, _time(self.now)))
+        self.run(commands.ROUTES.get(how, state.enable_green))
+        if how == "promote":
+            self.finish(commands.next_of_promotion)
+        elif how == "rollback":
+            self.finish(commands.next_of_rollback)
 
-    def may_route(self) -> bool:
-        return self.state.phase not in ("rest", "promoting")
-
-    @precondition(may_begin)
-    @rule(version=versions, then=routes)
-    def begin_release(self, version: str, then: str) -> None:
-        if self.state.slots.blue.version != version:
-            self.save(state.candidate(self.state, version, _time(self.now)))
-            self.run(commands.ROUTES[then])
-
-    @precondition(may_begin)
-    @rule(version=versions)
-    def whole_release(self, version: str) -> None:
-        self.begin_release(version, "enable-green")
-        self.promote("all")
-
-    @precondition(may_begin)
-    @rule(version=versions, then=routes)
-    def release_taken_back(self, version: str, then: str) -> None:
-        self.begin_release(version, then)
-        self.roll_back("all")
-
-    @precondition(may_route)
-    @rule(what=routes)
-    def route(self, what: str) -> None:
-        self.run(commands.ROUTES[what])
-
-    @precondition(lambda self: commands.next_of_promotion(self.state))
-    @rule(far=st.sampled_from(["a step", "all"]))
-    def promote(self, far: str) -> None:
+    @precondition(lambda self: self.state.phase != "rest")
+    @rule(how=releases)
+    def go_on(self, how: str) -> None:
         """What is left undone, somebody goes on with, or takes back."""
-        while step := commands.next_of_promotion(self.state):
-            self.run(step)
-            if far != "all":
-                break
+        promoting = self.state.phase == "promoting"
+        if how == "promote":
+            self.finish(commands.next_of_promotion)
+        elif how == "rollback":
+            self.finish(commands.next_of_rollback)
+        elif how.startswith("a step") or promoting:
+            forward = commands.next_of_promotion(self.state)
+            back = commands.next_of_rollback(self.state)
+            if step := back if how == "a step back" else forward:
+                self.run(step)
+        else:
+            self.run(commands.ROUTES[how])
 
-    @precondition(lambda self: self.state.deployment)
-    @rule(far=st.sampled_from(["a step", "all"]))
-    def roll_back(self, far: str) -> None:
-        while step := commands.next_of_rollback(self.state):
+    def finish(self, next_of: Callable[[State], Transition | None]) -> None:
+        while step := next_of(self.state):
             self.run(step)
-            if far != "all":
-                break
+
+    def there_and_back(self, version: str) -> None:
+        """That version goes out of service, and comes again beside another one."""
+        self.finish(commands.next_of_promotion)
+        self.finish(commands.next_of_rollback)
+        stable = self.state.slots.blue.version
+        self.release(next(each for each in VERSIONS if each not in (stable, version)), "promote")
+        self.release(version, "canary 60")
 
     # Time and restarts
 
-    @rule(seconds=st.sampled_from([1, 60, 700, 1000, 2000, 4000, 90000, 3 * 86400, LIFE - 1, LIFE + 30]))
     def wait(self, seconds: int) -> None:
+        if not seconds:
+            return
         self.now += seconds
         self.world.api.now = self.now
         for client in self.clients.values():
             client.drop_expired(self.now)
 
-    @rule(what=operations, mode=modes)
-    def operate(self, what: str, mode: str) -> None:
+    @rule(what=operations, mode=modes, seconds=times)
+    def time_goes_by(self, what: str, mode: str, seconds: int) -> None:
+        """And whoever runs this does something beside."""
+        self.wait(seconds)
         if what == "restart api":
             self.world.api.start()
         elif what in ("restart proxy", "reload"):
@@ -176,7 +183,7 @@ class Machine(RuleBasedStateMachine):
             self.world.proxy.start(mode, restart=what != "reload")
         elif what == "try out":
             self.try_out()
-        else:
+        elif what in commands.GATES:
             with commands.refusal():
                 self.run(commands.GATES[what])
 
@@ -216,6 +223,9 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         is_preview = self.belonging.is_shown(shown)
         before = self.belonging.place(shown)
+        if shown.token and shown.token.vague:
+            others = self.belonging.served - {answer.version}
+            before = others.pop() if others and answer.rule == "migrated" else answer.version
         if answer.pin:
             assert not is_preview, "a preview leaves no pin"
             text, life = _cookie(answer.pin)
@@ -237,23 +247,25 @@ class Machine(RuleBasedStateMachine):
     def ask_for(self, who: str, how: str, path: str) -> None:
         """An API client asks for the one thing that it knows."""
         for client in self.clients.values() if who == "all" else [self.clients[who]]:
-            if not client.has_jar or how == "script":
-                self.ask(client, Request("/data", script=True))
-            elif how == "by an open page":
-                self.ask(client, Request("/data", script=True, referer=path if path in client.pages else ""))
-            elif how == "rubbish":
-                self.ask(client, Request(path, rubbish=client.token is None))
-            else:
-                self.ask(client, Request(path, foreign=how == "link", update=how == "update"))
+            if how == "without pin":
+                client.pin = None
+            elif how == "preview" and client.has_jar:
+                self.open_preview(client)
+            elif how == "no preview":
+                client.preview = None
+            self.ask(client, self.request(client, how, path))
 
-    @rule(who=browsers, what=st.sampled_from(["lose pin", "open preview", "leave preview"]))
-    def jar(self, who: str, what: str) -> None:
-        client, now = self.clients[who], self.state
-        if what == "lose pin":
-            client.pin = None
-        elif what == "leave preview":
-            client.preview = None
-        elif now.deployment and now.slots.green.state != "maint":
+    def request(self, client: Client, how: str, path: str) -> Request:
+        if not client.has_jar or how == "script":
+            return Request("/data", script=True)
+        if how == "by an open page":
+            return Request("/data", script=True, referer=path if path in client.pages else "")
+        bad = how == "rubbish" and client.token is None
+        return Request(path, foreign=how == "link", update=how == "update", rubbish=bad)
+
+    def open_preview(self, client: Client) -> None:
+        now = self.state
+        if now.deployment and now.slots.green.state != "maint":
             shown = (now.deployment.new, now.generation)
             text = link.mint(self.world.pin_secret, *shown, _time(self.now), PREVIEW_LIFE)
             client.preview = Kept(text, Given(now.deployment.new, self.now + PREVIEW_LIFE))
@@ -271,6 +283,9 @@ class Machine(RuleBasedStateMachine):
         asking = self.ask_api(client, LOG_IN)
         if how == "slowly":
             client.asking = asking
+        elif how == "releases":
+            self.there_and_back(asking.version)
+            self.logged_in(client, asking, "both", in_cookie)
         else:
             self.logged_in(client, asking, how, in_cookie)
 
@@ -279,7 +294,7 @@ class Machine(RuleBasedStateMachine):
 
         A token without `iat` is not told from an older one: it goes all the way that they went.
         """
-        if self.now in self.belonging.moved_at:
+        if self.now == self.moved_at:
             self.wait(1)
         answer = self.ask(client, LOG_IN)
         given = Given(answer.version, self.now + LIFE)
@@ -325,6 +340,9 @@ class Machine(RuleBasedStateMachine):
         asking = None if what.endswith("past it") else self.ask_api(client, SESSION)
         if what == "refresh slowly":
             client.asking = asking
+        elif what == "refresh, releases" and asking:
+            self.there_and_back(asking.version)
+            self.refreshed(client, client.token, asking)
         elif what.startswith("refresh"):
             self.refreshed(client, client.token, asking)
         elif what.startswith("beat"):
@@ -337,6 +355,9 @@ class Machine(RuleBasedStateMachine):
         """`asking`: by way of the proxy, which said where it belongs."""
         version = self.belonging.followed(asking.version, asking.since) if asking else token.given.version
         result = self.world.api.ask("POST", "/api/auth/refresh", token.text, asking.headers if asking else {})
+        if token.given.vague and not asking and result.status_code == 200:
+            version = result.json["deploymentVersion"]
+            assert version in self.belonging.served
         if client.ended or self.now >= token.given.until:
             assert result.status_code == 401 or not client.ended
             if result.status_code == 401:
@@ -352,6 +373,8 @@ class Machine(RuleBasedStateMachine):
         result = self.world.api.ask("POST", "/api/deployment/heartbeat", token.text, headers)
         if client.ended or self.now >= token.given.until:
             assert result.status_code == 401 or not client.ended
+        elif token.given.vague and not asking:
+            assert result.json["yourVersion"] in self.belonging.served
         else:
             assert (result.status_code, result.json["yourVersion"]) == (200, version)
 

@@ -49,6 +49,15 @@ def test_whose_cookies_are_alike(tmp_path: Path, settings: dict[str, str], alike
     assert [each.project.name for each in found] == (["blog"] if alike else [])
 
 
+def test_74_projects_of_one_domain_have_each_others_pins(tmp_path: Path) -> None:
+    """On hosts of their own: a pin of the one is overwritten by the other, which cannot verify it."""
+    ours = EXAMPLE.replace('domain = ""', 'domain = "shop.example"')
+    ours = ours.replace('url = ""', 'url = "https://app.shop.example"', 1)
+    blog = {"domain": '"shop.example"', "url": '"https://blog.shop.example"'}
+    folders = [other(tmp_path / "a", **blog), other(tmp_path / "b", **blog, cookie_stem='"b"')]
+    assert len(neighbours.alike(config.parse(ours), folders)) == 1
+
+
 def doctor(world: World, tmp_path: Path, containers: list[dict[str, Any]]) -> dict[str, str]:
     """What it says of cookies, where these containers are on the engine."""
     tools = tmp_path / "bin"
