@@ -20,6 +20,7 @@ local dict = ngx.shared.bg_bodies -- bytes by worker, and by worker and client: 
 local entries = {}
 local settings, room
 local last = 0
+local looking = false -- a worker that is leaving, at its bodies
 
 local _M = {}
 
@@ -122,6 +123,9 @@ function _M.take_in()
         entry.client, entry.bytes, entry.woken = client, bytes, woken
         entry.ends = ngx.now() + _M.seconds(bytes, settings)
         count(client, bytes)
+        if exiting() and not looking then -- the last tick was over before
+            ngx.timer.at(0, _M.tick)
+        end
         woken:wait(LONG)
         entry.woken = nil
         entry.refused = not whole and "slow" or nil
@@ -166,13 +170,15 @@ local function wake_the_late()
     end
 end
 
---- Each second. In a worker that is leaving this is the last time: it goes on by itself.
+--- Each second. In a worker that is leaving this is the last time: it goes on by itself, for as long as there are any.
 function _M.tick()
     wake_the_late()
     while exiting() and next(entries) do
+        looking = true
         ngx.sleep(LOOK)
         wake_the_late()
     end
+    looking = false
 end
 
 return _M

@@ -84,10 +84,10 @@ local function know_former(who)
     who.former = true
 end
 
+-- A pin is good for as long as we have said, also where that would be less by now ([tokens] longest, pin_idle): it
+-- holds the browsers whose tokens are refused then.
 local function pin_verifier(key, learn)
-    -- A pin lasts a little longer than the token beside it may, or than a visitor's must (bg.router).
-    local longest = settings.token_longest + settings.leeway + 2 * settings.pin_idle
-    local rules = { issuer = pin.ISSUER, leeway = 0, longest = longest }
+    local rules = { issuer = pin.ISSUER, leeway = 0, longest = huge }
     return identity.new({ [pin.KID] = key }, rules, counter("pin"), learn)
 end
 
@@ -190,8 +190,10 @@ function _M.session(authorization, cookies, now, quietly)
     return who, who ~= nil
 end
 
+-- The secret in force is tried first: most pins are signed with it, and the other one may be there for months.
 local function pins_for(text, now)
-    return other_pins and text and other_pins:look(text, now) and other_pins or pins
+    local is_other = other_pins and text and not pins:look(text, now) and other_pins:look(text, now)
+    return is_other and other_pins or pins
 end
 
 -- The identity in another cookie that has the pin's name, or had it before [pin] was changed: one that is as pins are

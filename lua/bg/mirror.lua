@@ -7,7 +7,7 @@ local figures = require("bg.figures")
 
 local ngx = ngx
 local concat, remove = table.concat, table.remove
-local find, match = string.find, string.match
+local find, format, match = string.find, string.format, string.match
 local ipairs, pairs, pcall, tonumber, type = ipairs, pairs, pcall, tonumber, type
 
 local PHASES = { candidate = true, preview = true }
@@ -24,8 +24,9 @@ local LARGEST = 32768 -- bytes of a request
 -- What concerns one connection, and what we say ourselves.
 local OWN = {}
 for name in ([[connection keep-alive proxy-connection te trailer transfer-encoding upgrade http2-settings content-length
-    expect host forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip x-request-id
-    x-deployment-version x-deployment-slot x-deployment-mirror]]):gmatch("%S+") do
+    expect host forwarded x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto
+    x-forwarded-server x-forwarded-ssl x-real-ip x-request-id
+    x-deployment-version x-deployment-generation x-deployment-slot x-deployment-mirror]]):gmatch("%S+") do
     OWN[name] = true
 end
 
@@ -77,7 +78,7 @@ end
 
 -- The request as green would have got it, or nil where it cannot be one. Its cookies and its token go along: without
 -- them most pages are the log-in page.
-local function copy(var, version)
+local function copy(var, version, generation)
     local uri = var.request_uri
     if not uri or find(uri, "[%c ]") then
         return nil
@@ -90,6 +91,7 @@ local function copy(var, version)
         end
     end
     add(lines, "X-Deployment-Version", version)
+    add(lines, "X-Deployment-Generation", generation)
     add(lines, "X-Deployment-Slot", "green")
     add(lines, "X-Deployment-Mirror", "1")
     add(lines, "X-Forwarded-For", var.remote_addr)
@@ -183,7 +185,7 @@ function _M.offer(service, slot, state, var)
     if not is_safe(var) or not is_drawn(var.request_id, to.share) then
         return
     end
-    local text = not is_too_many() and copy(var, green.version)
+    local text = not is_too_many() and copy(var, green.version, format("%d", state.generation))
     if not text then
         return figures.mirrored(green, "dropped")
     end

@@ -21,6 +21,16 @@ function _M.is_stream(var)
     return kind and lower(sub(kind, 1, #STREAM)) == STREAM
 end
 
+-- A body is taken in whole before the app gets it: how long its client took is not the app's time, and where it went
+-- away meanwhile there is none.
+local function took(slot, began, var)
+    local has_body = var.http_content_length or var.bg_body ~= ""
+    local seconds = has_body and last_seconds(var.upstream_response_time) or not has_body and ngx.now() - began
+    if seconds then
+        figures.took(slot, seconds)
+    end
+end
+
 --- Counts a request that was meant for `slot` of `state` (bg.routes). `began` is nil for one that has no latency;
 -- `failed_over`: the other slot had to answer it.
 function _M.count(slot, state, status, began, failed_over, var)
@@ -28,9 +38,7 @@ function _M.count(slot, state, status, began, failed_over, var)
     if not began or _M.is_stream(var) then
         return
     elseif not failed_over then
-        -- A body is taken in whole before the app gets it: how long its client took is not the app's time.
-        local seconds = var.http_content_length and last_seconds(var.upstream_response_time)
-        return figures.took(slot, seconds or ngx.now() - began)
+        return took(slot, began, var)
     end
     local other = state.slots[slot.other]
     local seconds = last_seconds(var.upstream_response_time)

@@ -279,7 +279,7 @@ end
 --- content_by_lua of a request that nginx has refused, or that no slot has answered, or not in time.
 function _M.unavailable()
     local var, status = ngx.var, ngx.status
-    bodies.leave(var.bg_open) -- nothing is read of its body any more
+    local _, has_body_alone = bodies.leave(var.bg_open) -- nothing is read of its body any more
     if REFUSED[status] then
         return notice.send(REFUSED[status])
     elseif status == 503 then
@@ -290,7 +290,7 @@ function _M.unavailable()
     if status == 502 and are_headers_too_large(var) then
         return notice.send("large_answer_headers", "", maybe_done)
     end
-    if var.bg_open ~= "" then -- it was meant for a slot
+    if var.bg_open ~= "" and not has_body_alone then -- it was meant for a slot
         health.hurry()
     end
     if status == 504 then

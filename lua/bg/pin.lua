@@ -25,9 +25,9 @@ local function sign(secret, header, claims)
 end
 
 --- A pin that says `place`, `{sid, version, generation, from, bound, pages, jar}`, good until `exp`. `generation` is
--- that of the state that served `version`; `from` is the version that the
--- session has moved on from, if it has; `bound` says that `sid` is a log-in's; `pages`
--- names the list of what this browser has loaded (bg.pages); `jar` is what cookie it is in (bg.settings).
+-- that of the state that served `version`; `from` is the version that the session has moved on from, if it has; `bound`
+-- says that `sid` is a log-in's; `pages` names the list of what this browser has loaded (bg.pages); `jar` is what
+-- cookie it is in (bg.settings).
 function _M.mint(secret, place, exp, now)
     return sign(secret, HEADER, format(
         '{"sid":"%s","deploymentVersion":"%s","deploymentGeneration":%d,%s%s%s%s"iat":%d,"exp":%d,"iss":"%s"}',

@@ -195,6 +195,8 @@ end
 
 -- The page that asks may decide for itself; else a page that is loaded may take its session along.
 local function decide_page(case, state, request, cookies, now, is_slotted)
+    case.is_script = not case.in_cookie and (case.rule == "token" or case.rule == "moved")
+    local may_pin = not case.is_script or keep_pin(case, state)
     case.page = page_slot(state, case.pin, request)
     local list = case.page and case.pin.pages
     if not case.page then
@@ -203,15 +205,7 @@ local function decide_page(case, state, request, cookies, now, is_slotted)
     end
     if case.page and is_slotted then
         case.slot, case.rule, case.list = case.page, "page", list
-        case.life = (case.pin or not case.token or case.in_cookie) and pin_life(case, now) or nil
-        return
-    end
-    case.is_script = not case.in_cookie and (case.rule == "token" or case.rule == "moved")
-    if case.is_script then
-        case.life = keep_pin(case, state) and pin_life(case, now) or nil
-        return
-    end
-    if is_slotted then
+    elseif is_slotted and not case.is_script then
         local target = moved_slot(state, case, request, cookies, now)
         if target then
             case.place.from, case.place.version = case.slot.version, target.version
@@ -219,7 +213,7 @@ local function decide_page(case, state, request, cookies, now, is_slotted)
         end
         case.list = case.place.pages
     end
-    case.life = pin_life(case, now)
+    case.life = may_pin and pin_life(case, now) or nil
 end
 
 --- Fills `case` (with a table `place` in it) with what is decided for a request at `now` (seconds); nil while no state
@@ -291,15 +285,15 @@ local function take_effect(case, request, now)
     if (case.rule == "page" or pages.knows(case.list)) and page.may_refer(request) then
         pages.note(case.list, request.path(), slot.version)
     end
+    if case.life and case.in_cookie and case.pin and case.pin.sid ~= case.place.sid then
+        activity.gone(case.pin.sid) -- the visitor has logged in
+    end
     local page_holder
     if case.page and who.key then
         page_holder = note(who, activity.page_key(who.key, case.page.version), case.page.version, request)
     end
     if case.rule == "page" then
         return page_holder
-    end
-    if case.life and case.in_cookie and case.pin and case.pin.sid ~= case.place.sid then
-        activity.gone(case.pin.sid) -- the visitor has logged in
     end
     return note(who, who.key, slot.version, request)
 end

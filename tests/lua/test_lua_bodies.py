@@ -84,3 +84,84 @@ def test_a_file_system_tells_its_size():
     found = os.statvfs("/tmp")
     assert size(b"/tmp") == found.f_frsize * found.f_blocks
     assert size(b"/nowhere") is None
+
+
+# A nginx in which a body never becomes whole: reading it goes on while the request waits.
+SLOW = b"""
+local now, later = 100, {}
+ngx.now = function() return now end
+ngx.thread = { spawn = function(work) return work end, kill = function() end }
+ngx.timer.at = function(_, work) later[#later + 1] = work end
+ngx.req = { discard_body = function() end }
+ngx.exit = function() end
+ngx.print = function() end
+ngx.header = {}
+ngx.HTTP_OK = 200
+package.loaded["ngx.semaphore"] = {
+    new = function() return { wait = function() end, post = function() end } end,
+}
+ngx.var = { bg_open = "", binary_remote_addr = "1234", http_content_length = "100000", bg_retry_after = "" }
+local is_leaving = false
+ngx.worker.exiting = function() return is_leaving end
+return {
+    leave = function() is_leaving = true end,
+    later = function() return #later end,
+}
+"""
+
+
+@pytest.fixture
+def slow():
+    one = Lua()
+    one.runtime.execute((LUA.parent / "tests" / "lua" / "nginx_stub.lua").read_bytes())
+    one.nginx = one.runtime.execute(SLOW)
+    given = {"client_timeout": 30, "min_rate": 32 << 10, "max_body": 100 << 20}
+    one.module("bodies")[b"init"](one.table(given))
+    return one
+
+
+def test_83_a_worker_that_is_leaving_keeps_time_for_a_body_that_comes_late(slow):
+    """Its last tick may be over: one that is held at the gate, or on a connection that was just made."""
+    bodies = slow.module("bodies")
+    slow.nginx[b"leave"]()
+    bodies[b"tick"]()
+    assert slow.nginx[b"later"]() == 0
+    bodies[b"take_in"]()
+    assert slow.nginx[b"later"]() == 1
+
+
+def test_83_a_body_for_a_service_without_slots_is_no_reason_to_look_at_the_slots(slow):
+    slow.module("bodies")[b"take_in"]()
+    asked = b"""
+        local hurried = 0
+        require("bg.health").hurry = function() hurried = hurried + 1 end
+        require("bg.notice").send = function() end
+        ngx.status = 502
+        require("bg.router").settings = { header_size = 32768 }
+        require("bg.phases").unavailable()
+        local of_shared = hurried
+        ngx.var.bg_open = "7"
+        require("bg.phases").unavailable()
+        return of_shared, hurried
+    """
+    assert slow.runtime.execute(asked) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("var", "took"),
+    [
+        ({"bg_body": ""}, 9.0),
+        ({"bg_body": "", "http_content_length": "5", "upstream_response_time": "0.250"}, 0.25),
+        ({"bg_body": "large", "upstream_response_time": "0.250"}, 0.25),  # in chunks
+        ({"bg_body": "large", "http_content_length": "500000"}, None),  # its client has gone meanwhile
+    ],
+)
+def test_how_long_a_client_sends_its_body_is_not_the_apps_time(slow, var, took):
+    asked = b"""
+        local var, took = ..., nil
+        local figures = require("bg.figures")
+        figures.finished, figures.took = function() end, function(_, seconds) took = seconds end
+        require("bg.outcome").count({}, nil, 200, 91, false, var)
+        return took
+    """
+    assert slow.runtime.execute(asked, slow.table(var)) == took

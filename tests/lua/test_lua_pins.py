@@ -28,7 +28,7 @@ def proxy(tmp_path) -> Proxy:
     return made
 
 
-def switch(proxy: Proxy, name: str, generation: int = 1, lineage: list[object] | None = None) -> None:
+def switch(proxy, name, generation=1, lineage=None, migrate="never"):
     phase, blue, green = STATES[name]
     document = {
         "schema": 2,
@@ -36,7 +36,7 @@ def switch(proxy: Proxy, name: str, generation: int = 1, lineage: list[object] |
         "phase": phase,
         "slots": {"blue": blue, "green": green},
     }
-    proxy.configure({**document, "lineage": lineage or []}, "never")
+    proxy.configure({**document, "lineage": lineage or []}, migrate)
 
 
 class Answer:
@@ -118,6 +118,47 @@ def test_a_log_out_leaves_a_visitors_pin(proxy):
     assert (after.version, max_age(after.cookie)) == (OLD, 2700)
     assert "bound" not in claims(after.pin)
     assert ask(proxy, FETCH, cookies=after.pin).cookie is None
+
+
+def moved_with_an_old_page(proxy: Proxy) -> str:
+    """The pin of a visitor who has moved on, and has a page of the old version open: /old."""
+    switch(proxy, "rest", migrate="navigation")
+    pin = ask(proxy, LOAD, path="/old").pin
+    switch(proxy, "draining", 2, migrate="navigation")
+    moved = ask(proxy, LOAD, path="/new", cookies=pin)
+    assert (moved.version, moved.rule) == (NEW, "migrated")
+    return moved.withheld.partition(";")[0]
+
+
+def test_a_visitor_who_logs_in_on_an_old_page_is_one_no_longer(proxy):
+    pin = moved_with_an_old_page(proxy)
+    sid = claims(pin)["sid"]
+    fetch = {**FETCH, "referer": "https://x/old"}
+    answer = ask(proxy, fetch, cookies=f"{session(userId='ada', sid='A' * 22)}; {pin}")
+    assert (answer.version, answer.rule, claims(answer.pin)["sid"]) == (OLD, "page", "A" * 22)
+    waiting = proxy.memory()["bg_outbox_visitorsqueue"]
+    assert f"gone {sid}" in waiting, "or a drain would wait for a visitor who is a session by now"
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_a_script_with_a_token_on_an_old_page_leaves_the_pin_whose_it_is(proxy, version):
+    pin = moved_with_an_old_page(proxy)
+    bearer = session(userId="ada", sid="A" * 22, deploymentVersion=version).partition("=")[2]
+    headers = {**FETCH, "referer": "https://x/old", "authorization": f"Bearer {bearer}"}
+    answer = ask(proxy, headers, cookies=pin)
+    assert (answer.version, answer.rule) == (OLD, "page")
+    assert answer.cookie is None or claims(answer.pin)["sid"] == claims(pin)["sid"]
+
+
+def test_a_pin_holds_when_tokens_may_last_no_longer_as_long(proxy):
+    """[tokens] longest is made shorter: the token is refused, and its browser stays where it is."""
+    token = session(userId="ada")
+    pin = ask(proxy, FETCH, cookies=token).pin
+    proxy.settings[b"token_longest"] = DAY
+    proxy.router[b"init"](proxy.settings)
+    proxy.lua.runtime.execute(b'require("bg.router").state:poll()')
+    answer = ask(proxy, FETCH, cookies=f"{token}; {pin}")
+    assert (answer.version, answer.rule) == (OLD, "pin")
 
 
 @pytest.mark.parametrize(

@@ -123,3 +123,20 @@ def test_89_a_compose_file_that_mounts_the_file_itself_goes_on_working(tmp_path:
     (tmp_path / "pin").mkdir()
     (tmp_path / "pin" / "pin.secret").write_bytes(b"in its folder")
     assert proxy.lua.runtime.execute(code, str(tmp_path).encode())[1] == b"in its folder"
+
+
+def test_89_a_pin_of_the_secret_in_force_is_checked_once(worker: Worker) -> None:
+    """Not with the secret before it as well, for as long as the proxy runs."""
+    worker.replace(b"n" * 40)
+    worker.sync(NOW)
+    worker.sync(NOW + 2)
+    _, _, new = worker.visit(pinned_on_old())
+    count = b"""
+        local token = require("bg.token")
+        local verify, checked = token.verify, 0
+        token.verify = function(...) checked = checked + 1 return verify(...) end
+        return function() return checked end
+    """
+    checked = worker.lua.runtime.execute(count)
+    assert worker.visit(new) == ("1.6.7", "pin", "")
+    assert checked() == 1
