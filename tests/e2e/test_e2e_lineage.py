@@ -123,8 +123,7 @@ def test_64_three_releases_in_a_row_hold_every_session(site: Stack, people: Peop
 
 
 def test_65_a_version_that_was_taken_back_comes_again(site: Stack, people: People) -> None:
-    at = site.state()["slots"]["blue"]["version"]
-    new = SECOND if at != SECOND else FIRST
+    at, new = stable_and_next(site)
     people.come("before")
     site.bgctl("up-green", new)
     preview = site.ask("preview")["url"]
@@ -146,6 +145,12 @@ def test_65_a_version_that_was_taken_back_comes_again(site: Stack, people: Peopl
     site.bgctl("rollback")
 
 
+def stable_and_next(site: Stack) -> tuple[str, str]:
+    """The version at rest, which depends on the order of the tests, and one to release."""
+    at = site.state()["slots"]["blue"]["version"]
+    return at, SECOND if at != SECOND else FIRST
+
+
 def taken_back(site: Stack) -> str:
     """A token of the candidate that has the same name as green, and was taken back."""
     at = site.state()
@@ -157,8 +162,7 @@ def taken_back(site: Stack) -> str:
 
 
 def test_66_enable_green_after_disable_blue_moves_nobody_back(site: Stack, people: People) -> None:
-    at = site.state()["slots"]["blue"]["version"]
-    new = SECOND if at != SECOND else FIRST
+    at, new = stable_and_next(site)
     site.bgctl("up-green", new)
     site.bgctl("route", "enable-green")
     people.come("during")
@@ -171,8 +175,7 @@ def test_66_enable_green_after_disable_blue_moves_nobody_back(site: Stack, peopl
 
 
 def test_70_a_state_of_the_version_before_is_read_and_rewritten(site: Stack, people: People) -> None:
-    at = site.state()["slots"]["blue"]["version"]
-    new = SECOND if at != SECOND else FIRST
+    at, new = stable_and_next(site)
     path = site.directory / "state" / "state.json"
     first = path.read_text().replace('"schema": 2', '"schema": 1')
     first = first[: first.index(',\n  "lineage"')] + "\n}\n" if '"lineage"' in first else first
