@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -95,6 +96,11 @@ class Stack(Project):
         version: str = answer.json()["version"]
         assert answer.headers["X-Deployment-Version"] == version
         return version
+
+    def wait_unlocked(self) -> None:
+        """Until no bgctl is in the middle of a change: one that waits for people holds no lock."""
+        holder = self.directory / "state" / "holder.json"
+        eventually(lambda: json.loads(holder.read_text())["ended"], "bgctl has let go of the lock")
 
     def start_again(self, slot: str) -> None:
         """Starts a slot's container that a test has stopped. Returns when it answers by itself."""

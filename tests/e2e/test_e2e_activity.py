@@ -12,7 +12,7 @@ import requests
 from stacks import NEW, OLD, Stack, eventually, running
 from websockets.sync.client import connect
 
-IDLE = 6  # seconds; short, so that idling out can be waited for
+IDLE = 10  # seconds; can be waited for, and is longer than the session API takes to start
 
 
 @pytest.fixture(scope="module")

@@ -137,6 +137,7 @@ def test_interrupted_it_goes_on_where_it_was(site):
 def test_while_it_waits_a_rollback_gets_in(site):
     process = release(site, NEW, "50")
     eventually(lambda: share(site) == 50, "the canary has begun")
+    site.wait_unlocked()
     site.bgctl("rollback")
     assert "the release has moved on" in ended(process, 3)
     assert (site.state()["phase"], site.containers("frontend-green")) == ("rest", [])

@@ -63,6 +63,9 @@ def headers_of(connection: socket.socket) -> str:
 def test_82_a_session_api_that_hangs_costs_the_app_nothing(bounded):
     """150 clients beat; each that waited would hold two connections of 256."""
     bounded.expected.append(r"upstream timed out .*/api/deployment/heartbeat")
+    bounded.expected.append(
+        "128 worker_connections are not enough, reusing connections"
+    )  # those that are idle
     visitor = bounded.log_in("vera")
     api = bounded.container("session-api")
     api.pause()

@@ -95,6 +95,7 @@ def workbench(
         bench = Workbench(port)
         eventually(bench.answers, "nginx answers")
         yield bench
-        assert container.logs().decode() == "", "the error log is clean"
+        said = container.logs().decode()
+        assert not said, said
     finally:
         container.remove(force=True)
