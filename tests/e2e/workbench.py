@@ -30,6 +30,7 @@ http {
     fastcgi_temp_path /tmp/fastcgi;
     uwsgi_temp_path /tmp/uwsgi;
     scgi_temp_path /tmp/scgi;
+    lua_socket_log_errors off;  # as in production: what is not delivered is told in /status
     lua_package_path "/opt/bgctl/lua/?.lua;;";
     lua_shared_dict bg_metrics 64k;
     lua_shared_dict bg_figures 256k;
