@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from stacks import Stack
@@ -71,12 +73,31 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Stage(ThreadingHTTPServer):
+    """Whoever is connected when it ends is cut off: the proxy would go on with an actor who has left."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._connections: list[socket.socket] = []
+        super().__init__(("127.0.0.1", actor.port), type("Bound", (Handler,), {"actor": actor}))
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, client = super().get_request()
+        self._connections.append(connection)
+        return connection, client
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in self._connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
 def acting(stack: Stack, slot: str, drops: bool = False) -> Iterator[Actor]:
     """An Actor on the port of `slot`, whose container is stopped meanwhile."""
     stack.container(f"frontend-{slot}").stop(timeout=5)
     actor = Actor(slot, getattr(stack.ports, slot), stack.state()["slots"][slot]["version"], drops)
-    server = ThreadingHTTPServer(("127.0.0.1", actor.port), type("Bound", (Handler,), {"actor": actor}))
+    server = Stage(actor)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -50,13 +52,30 @@ class Connection:
 
     def status(self) -> int:
         """Of the answer, whose headers are waited for."""
-        for kind, flags, payload in self._frames():
-            if kind == HEADERS:
-                return _status(payload)
-            if kind == SETTINGS and not flags & ACK:
-                self._send(SETTINGS, ACK, b"", stream=0)
-            assert kind not in (RST_STREAM, GOAWAY), f"frame {kind}: {payload!r}"
-        raise ConnectionError("the connection has ended")
+        while True:
+            if status := self._status_in(next(self._frames(), None)):
+                return status
+
+    def _status_in(self, frame: tuple[int, int, bytes] | None) -> int | None:
+        if frame is None:
+            raise ConnectionError("the connection has ended")
+        kind, flags, payload = frame
+        if kind == HEADERS:
+            return _status(payload)
+        if kind == SETTINGS and not flags & ACK:
+            self._send(SETTINGS, ACK, b"", stream=0)
+        assert kind not in (RST_STREAM, GOAWAY), f"frame {kind}: {payload!r}"
+        return None
+
+    def status_within(self, seconds: float) -> int | None:
+        """Of the answer, if its headers come in that time. A frame that has begun is waited for as a whole."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if not self._socket.pending() and not select.select([self._socket], [], [], left)[0]:
+                return None
+            if status := self._status_in(next(self._frames(), None)):
+                return status
+        return None
 
     def body(self) -> bytes:
         """The rest of the answer."""
