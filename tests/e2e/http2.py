@@ -68,7 +68,7 @@ class Connection:
         return None
 
     def status_within(self, seconds: float) -> int | None:
-        """Of the answer, if its headers come in that time. A frame that has begun is waited for as a whole."""
+        """Of the answer, if its headers come in time. A frame that has begun is waited for as a whole."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if not self._socket.pending() and not select.select([self._socket], [], [], left)[0]:
