@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stacks import NEW, OLD, Stack, eventually, running
 from workbench import IMAGE
 
+from demo.labels import labels
 from demo.project import Ports
 
 LOAD = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
@@ -268,6 +269,7 @@ def front(site: Stack, folder: Path) -> Iterator[str]:
     container = docker.from_env().containers.run(
         IMAGE,
         detach=True,
+        labels=labels(),
         network_mode="host",
         read_only=True,
         tmpfs={"/tmp": "mode=1777"},
