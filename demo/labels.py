@@ -12,7 +12,7 @@ _NETWORK = re.compile(r"^  ([\w-]+):(?: \{\})?( *#.*)?$", re.MULTILINE)
 
 
 def labels() -> dict[str, str]:
-    """None without a run: by hand, everything is removed by its project's name."""
+    """Empty without a run: by hand, everything is removed by its project's name."""
     run = os.environ.get("BGCTL_RUN", "")
     return {RUN: run} if run else {}
 

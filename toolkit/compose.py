@@ -20,14 +20,13 @@ class ComposeService(Struct, frozen=True):
     ports: list[Any] = []
     build: Any = None  # how its image is made: a folder, or a table
     environment: dict[str, Any] | list[str] | None = None
+    volumes: list[Any] | None = None
 
     def variable(self, name: str) -> str | None:
         """What the service's environment has under this name, in either form that compose commands print."""
         found = self.environment or {}
         pairs = found if isinstance(found, dict) else dict(line.partition("=")[::2] for line in found)
         return None if pairs.get(name) is None else str(pairs[name])
-
-    volumes: list[Any] | None = None
 
     @property
     def mounted(self) -> set[str]:
