@@ -1,15 +1,19 @@
 """The order of files: what takes minutes begins first, so that no process is left with it at the end.
 
-And no test depends on how fast the machine is: hypothesis sets no deadlines.
+And no test depends on how fast the machine is: hypothesis sets no deadlines. Nor on how the tests were started: below
+`make test &` and the like SIGINT is ignored, and would be by each bgctl that a test interrupts.
 """
 
 from __future__ import annotations
+
+import signal
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("bgctl", deadline=None)
 settings.load_profile("bgctl")
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # By what they took, with those that make much load not beside each other: two processes take them in turn.
 LONGEST_FIRST = (
