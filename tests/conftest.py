@@ -1,7 +1,7 @@
 """The order of files: what takes minutes begins first, so that no process is left with it at the end.
 
-And no test depends on how fast the machine is: hypothesis sets no deadlines. Nor on how the tests were started:
-below `make test &` and the like SIGINT is ignored, and would be by each bgctl that a test interrupts.
+And no test depends on how fast the machine is: hypothesis sets no deadlines. Nor on how the tests were
+started: in the background SIGINT may be ignored, and would be by each bgctl that a test interrupts.
 """
 
 from __future__ import annotations
