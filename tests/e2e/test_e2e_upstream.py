@@ -138,7 +138,7 @@ def test_86_cookies_of_more_than_16_kb_come_through(proxied, app):
     assert requests.get(f"{proxied.url}/", headers={"Cookie": "a=" + "x" * 30_000}, timeout=10).text == "ok"
     assert len(app[0][1]["Cookie"]) == 30_002
     answer = requests.get(
-        f"{proxied.url}/api/auth/session", headers={"Cookie": "a=" + "x" * 30_000}, timeout=10
+        f"{proxied.url}/api/deployment/session", headers={"Cookie": "a=" + "x" * 30_000}, timeout=10
     )
     assert answer.status_code == 401, "the session API has room for them, too"
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from toolkit.config.rules import Where, problems
-from toolkit.config.tables import HEADERS, Config, HeaderName, HeaderValue, Service
+from toolkit.config.tables import API_ROUTES, HEADERS, Config, HeaderName, HeaderValue, Service
 from toolkit.errors import Refused
 from toolkit.values import Duration, Text
 
@@ -69,9 +69,17 @@ def _config(raw: dict[str, Any], text: str, name: str) -> Config:
     }
     config = msgspec.structs.replace(config, headers=_with_defaults(written))
     converted = {
-        key: _convert(value, Service, ("services", key), text, name) for key, value in services.items()
+        key: _convert(_routed(value, config), Service, ("services", key), text, name)
+        for key, value in services.items()
     }
     return msgspec.structs.replace(config, services=converted)
+
+
+def _routed(service: object, config: Config) -> object:
+    """With the routes of the session API, which need not be written."""
+    if isinstance(service, dict) and service.get("address") == str(config.sessions.address):
+        return {"routes": list(API_ROUTES), **service}
+    return service
 
 
 def _header_value(key: str, value: object, text: str, name: str) -> HeaderValue:
