@@ -1,4 +1,4 @@
-"""The session API's paths: what browsers need is below /api/deployment/, and the old ones are as they were."""
+"""The session API's paths: what browsers need is below /api/deployment/, and the old ones work still."""
 
 import re
 from pathlib import Path
