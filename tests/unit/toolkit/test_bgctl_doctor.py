@@ -1,7 +1,6 @@
-"""Doctor tells all that is wrong in one run, each with its line and what to write; `up` refuses with the same."""
+"""Doctor tells all that is wrong in one run, each with its line and what to write; `up` refuses with it."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from toolkit import checkup, config, machine, preflight
 from toolkit.compose import Compose, ComposeService
 from toolkit.errors import Failed, NotYet, Refused, together
 from toolkit.preflight import Finding, Looks, Preflight
+from toolkit.release import up
 from toolkit.ui import UI
 
 SHORT_TMP = {"tmpfs": ["/tmp:mode=1777,size=64m"]}
@@ -43,10 +43,7 @@ def test_ten_mistakes_are_ten_findings_of_one_run(world: World) -> None:
         ('check = "2s" ', 'check = "off" '),
         ("margin = 0.005", 'margin = "little"'),
     )
-    edit(
-        world.root / ".env",
-        ("CURRENT_VERSION=", "CURRENT_VERSION_=") if False else ("CURRENT_VERSION", "CURENT"),
-    )
+    edit(world.root / ".env", ("CURRENT_VERSION", "CURRENT_VERSIN"))
     edit(
         world.root / "compose.yaml",
         ("/tmp:mode=1777,size=512m", "/tmp:mode=1777,size=64m"),
@@ -103,16 +100,13 @@ def test_up_refuses_with_all_of_it(world: World) -> None:
     engine.missing = {"a:1", "b:1"}
     engine.images = {"proxy": "a:1", "frontend-blue": "b:1"}
     engine.pull = lambda image: False  # type: ignore[method-assign]
-    (world.root / "maintenance.html").unlink(missing_ok=True)
-    edit(world.root / "bgctl.toml", ('page = "" ', 'page = "maintenance.html" '))
+    edit(world.root / "bgctl.toml", ('unavailable_page = ""', 'unavailable_page = "sorry.html"'))
     site, again = site_of(world)
     again.__dict__.update(engine.__dict__)
-    from toolkit.release import up
-
     with pytest.raises(Refused) as caught:
         up.run(site)
     told = f"{caught.value}\n{caught.value.detail}"
-    assert "maintenance.page names maintenance.html" in told
+    assert "proxy.unavailable_page names sorry.html" in told
     assert "image a:1 is missing" in told
     assert "image b:1 is missing" in told
     assert engine.asked == []
@@ -165,8 +159,6 @@ def test_a_refused_admin_key_names_what_mends_it(world: World) -> None:
 
 
 def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
-    from toolkit.release import up
-
     world.put("rest", READY, NONE)
     site, engine = site_of(world)
     world.api.answers["/readyz"] = (200, b"")
@@ -285,6 +277,3 @@ def test_findings_are_what_they_were_for_programs(world: World) -> None:
         "ports",
         "machine",
     }
-
-
-Changes = Callable[[World], None]
