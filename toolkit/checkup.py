@@ -35,6 +35,7 @@ MENDS = {
     "ports": "start docker or podman",
     "cookies": "start docker or podman",
     "proxy": "bgctl up",
+    "health": "bgctl status",
     "session API": "bgctl up",
     "idle connections": "edit bgctl.toml",
 }
@@ -178,6 +179,18 @@ def _proxy(site: Site) -> str:
     return f"{len(status.live)} workers, generation {status.generation}"
 
 
+def _health(site: Site) -> str:
+    _started(site)
+    found = list(slots.troubles(site, site.state()))
+    if found:
+        write = "; ".join(dict.fromkeys(each.write for each in found if each.write))
+        raise Failed(
+            "; ".join(f"{each.seen}: {each.why}".removesuffix(": ") for each in found),
+            next=write or "bgctl status",
+        )
+    return "every service that people need answers as it should"
+
+
 def _session_api(site: Site) -> str:
     _started(site)
     report = site.sessions.report()
@@ -220,5 +233,6 @@ CHECKS: dict[str, Check] = {
     "ports": _ports,
     "cookies": _cookies,
     "proxy": _proxy,
+    "health": _health,
     "session API": _session_api,
 }

@@ -216,9 +216,9 @@ class Engine:
         text = runner.run(self.commands.config(), timeout=60, env=self._env(env), cwd=self.root)
         return Compose.parse(text)
 
-    def all(self) -> list[Container]:
-        """This project's containers, running ones last."""
-        found = self._inspect(self.commands.ids())
+    def all(self, limit: float = 30) -> list[Container]:
+        """This project's containers, running ones last. `limit`: seconds for each of two commands."""
+        found = self._inspect(self.commands.ids(), limit)
         return sorted(found, key=lambda each: each.state.running)
 
     def neighbours(self) -> list[Path]:
@@ -232,15 +232,16 @@ class Engine:
             if mount.place == RENDERED
         ]
 
-    def _inspect(self, listing: list[str]) -> list[Container]:
-        ids = runner.run(listing, timeout=30).split()
+    def _inspect(self, listing: list[str], limit: float = 30) -> list[Container]:
+        ids = runner.run(listing, timeout=limit).split()
         if not ids:
             return []
-        return msgspec.json.decode(runner.run(self.commands.inspect(*ids), timeout=30), type=list[Container])
+        found = runner.run(self.commands.inspect(*ids), timeout=limit)
+        return msgspec.json.decode(found, type=list[Container])
 
-    def containers(self) -> dict[str, Container]:
+    def containers(self, limit: float = 30) -> dict[str, Container]:
         """By service; a running one where a service has several."""
-        return {each.service: each for each in self.all()}
+        return {each.service: each for each in self.all(limit)}
 
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         """`env`: and was started with these settings."""

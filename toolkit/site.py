@@ -22,9 +22,12 @@ from toolkit.values import stamp
 
 if TYPE_CHECKING:
     from toolkit.compose import Compose
-    from toolkit.engine import Engine
+    from toolkit.engine import Container, Engine
+    from toolkit.image_proof import ImageProof
     from toolkit.proxy import Proxy
     from toolkit.sessions import Sessions
+
+ENGINE = 5.0  # seconds for an engine that is asked beside something that must not wait for it
 
 
 class Site:
@@ -34,7 +37,8 @@ class Site:
         self.root = root.resolve()
         self.ui = ui
         self.command = command
-        self.config = config.load(self.root / "bgctl.toml")
+        self.config_path = self.root / "bgctl.toml"
+        self.config = config.load(self.config_path)
         self.state_dir = self.root / "state"
         self.state_path = self.state_dir / "state.json"
         self.engine_path = self.state_dir / "engine"
@@ -51,6 +55,26 @@ class Site:
         from toolkit.engine import Engine
 
         return Engine.detect(self.config, self.root, enginefile.read(self.engine_path))
+
+    def containers(self, limit: float = 30) -> "dict[str, Container]":
+        """By service. An engine that is known is asked straight: what else it can do takes as long again."""
+        from toolkit.engine import Commands, Engine
+
+        if "engine" in self.__dict__:
+            return self.engine.containers(limit)
+        project = self.config.project
+        known = project.engine if project.engine != "auto" else enginefile.read(self.engine_path)
+        if not known:
+            return self.engine.containers(limit)
+        commands = Commands(known, (), project.name, project.compose_file, project.env_file)
+        return Engine(commands, self.root).containers(limit)
+
+    @cached_property
+    def image_proof(self) -> "ImageProof":
+        from toolkit import slots
+        from toolkit.image_proof import ImageProof
+
+        return ImageProof(lambda: self.containers(ENGINE), partial(slots.image_of, self))
 
     @cached_property
     def proxy(self) -> "Proxy":

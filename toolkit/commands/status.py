@@ -59,9 +59,9 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
         yield f"{gate.describe(view.gate, now, held)}; next: {gate.opener(view.gate)}"
     for name, slot in view.slots.items():
         if slot.passed_over:
-            yield f"the proxy finds {name} down: {slot.passed_over}; next: bgctl up"
+            yield f"the proxy finds {name} down: {slot.passed_over}; next: {slot.advice or 'bgctl up'}"
         elif slot.is_down:
-            yield f"{name} is down: {slot.health}; next: bgctl up"
+            yield f"{name} is down: {slot.health}; next: {slot.advice or 'bgctl up'}"
     if view.deployment and view.proxy and view.proxy.mirror:
         yield mirror_line(view.proxy.mirror)
     if view.deployment and view.migrated is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from session_api import key_files
-from toolkit import enginefile, gate, key_mounts, slots, state
+from toolkit import enginefile, gate, health_check, key_mounts, slots, state
 from toolkit.compose import Compose
 from toolkit.config import SLOTS
 from toolkit.errors import Failed, Refused
@@ -196,12 +196,12 @@ def start_shared(site: Site, name: str) -> str:
     service = site.config.shared[name]
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
-    address = service.at("address")
-    if not (site.engine.running(name, env) and slots.answers(address, service.health, None)):
+    address, check = service.at("address"), health_check.of(site.config, name)
+    if not (site.engine.running(name, env) and slots.answers(site, name, check, None)):
         slots.check_images(site, site.compose(env), [name], pull=True)
         slots.check_port(site, name, address)
         site.engine.up(name, env)
-    slots.prove_service(site, name, address, service.health, None)
+    slots.prove_service(site, name, check, None)
     return f"{name} is healthy"
 
 

@@ -34,9 +34,10 @@ def steps(site: Site, target: State, version: str) -> list[Step]:
 
 
 def start(site: Site, version: str) -> str:
-    """Also tells whether it closes idle connections too early, which is no reason to stop here."""
+    """Also tells what looks odd and is no reason to stop here, such as idle connections that close too early."""
     note = slots.start(site, "green", version)
-    for advice in slots.watch_idle(site, ["green"], believe=True).wait():
+    watch = slots.watch_idle(site, ["green"], believe=True)
+    for advice in [*slots.contradictions(site, "green", version), *watch.wait()]:
         site.ui.warn(advice)
     return note
 
