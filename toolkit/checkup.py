@@ -186,7 +186,7 @@ def _health(site: Site) -> str:
         write = "; ".join(dict.fromkeys(each.write for each in found if each.write))
         raise Failed(
             "; ".join(f"{each.seen}: {each.why}".removesuffix(": ") for each in found),
-            next=write or "bgctl status",
+            next=write or "bgctl up",
         )
     return "every service that people need answers as it should"
 

@@ -156,9 +156,11 @@ class Container(Struct, frozen=True):
 class Engine:
     """Every method raises Failed when the engine fails, hangs or is absent."""
 
-    def __init__(self, commands: Commands, root: Path) -> None:
+    def __init__(self, commands: Commands, root: Path, patience: float = 30) -> None:
+        """`patience`: seconds for each command that looks for containers."""
         self.commands = commands
         self.root = root
+        self.patience = patience
 
     @classmethod
     def detect(cls, config: Config, root: Path, noted: str | None = None) -> "Engine":
@@ -216,9 +218,9 @@ class Engine:
         text = runner.run(self.commands.config(), timeout=60, env=self._env(env), cwd=self.root)
         return Compose.parse(text)
 
-    def all(self, limit: float = 30) -> list[Container]:
-        """This project's containers, running ones last. `limit`: seconds for each of two commands."""
-        found = self._inspect(self.commands.ids(), limit)
+    def all(self) -> list[Container]:
+        """This project's containers, running ones last."""
+        found = self._inspect(self.commands.ids())
         return sorted(found, key=lambda each: each.state.running)
 
     def neighbours(self) -> list[Path]:
@@ -232,16 +234,16 @@ class Engine:
             if mount.place == RENDERED
         ]
 
-    def _inspect(self, listing: list[str], limit: float = 30) -> list[Container]:
-        ids = runner.run(listing, timeout=limit).split()
+    def _inspect(self, listing: list[str]) -> list[Container]:
+        ids = runner.run(listing, timeout=self.patience).split()
         if not ids:
             return []
-        found = runner.run(self.commands.inspect(*ids), timeout=limit)
+        found = runner.run(self.commands.inspect(*ids), timeout=self.patience)
         return msgspec.json.decode(found, type=list[Container])
 
-    def containers(self, limit: float = 30) -> dict[str, Container]:
+    def containers(self) -> dict[str, Container]:
         """By service; a running one where a service has several."""
-        return {each.service: each for each in self.all(limit)}
+        return {each.service: each for each in self.all()}
 
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         """`env`: and was started with these settings."""

@@ -63,7 +63,7 @@ def _cause(fault: Fault, check: Check, config: Config) -> Cause:
     if fault.kind == "no_answer":
         return _of_silence(fault)
     if fault.kind == "image":
-        return Cause("what runs there was not started for this version", write="bgctl up")
+        return Cause("somebody started it otherwise, such as by compose by hand")
     if fault.kind == "name":
         mend = "write image: NAME:${CURRENT_VERSION} for blue and NAME:${VERSION} for green"
         return Cause("an image that is called the same for every version proves none", write=mend)

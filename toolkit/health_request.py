@@ -1,7 +1,7 @@
 """One health check on its way: a connection of its own, no redirects, nothing from the environment."""
 
 from contextlib import closing
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 
 from toolkit.health_answer import MOST, Answer, Fault, followed
 from toolkit.health_check import Check
@@ -37,5 +37,16 @@ def _read(response: HTTPResponse, proof: str) -> Answer | Fault:
         body = response.read(MOST + 1)
         if len(body) > MOST:
             return Fault("no_answer", f"answered more than {MOST} bytes")
-    told = response.getheader(proof.removeprefix("header:")) if proof.startswith("header:") else None
-    return Answer(response.status, response.getheader("Location"), told, body)
+        if response.length:
+            raise IncompleteRead(body, response.length)
+    return Answer(response.status, _field(response, "Location"), _told(response, proof), body)
+
+
+def _told(response: HTTPResponse, proof: str) -> str | None:
+    return _field(response, proof.removeprefix("header:")) if proof.startswith("header:") else None
+
+
+def _field(response: HTTPResponse, name: str) -> str | None:
+    """The first of this name."""
+    found: str | None = response.headers.get(name)
+    return None if found is None else found.strip(" \t")

@@ -16,8 +16,8 @@ class SlotView(Struct, frozen=True, rename="camel"):
 
     `sessions`, `users` and `visitors` are those of its version. `open` counts WebSockets too. `error_rate` is
     the share of answers that were 5xx: since the last look, or since the proxy started; None without any.
-    `passed_over` says why the proxy's own checks find it down; None: they do not. `advice` is the likely cause
-    of what is wrong, and what to write.
+    `passed_over` says why the proxy's own checks find it down; None: they do not. `advice`: the likely
+    cause of what is wrong, and what to write.
     """
 
     version: str | None

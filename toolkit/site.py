@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from toolkit.proxy import Proxy
     from toolkit.sessions import Sessions
 
-ENGINE = 5.0  # seconds for an engine that is asked beside something that must not wait for it
+ENGINE = 5.0  # seconds for a look at containers, for which nothing must wait
 
 
 class Site:
@@ -56,25 +56,25 @@ class Site:
 
         return Engine.detect(self.config, self.root, enginefile.read(self.engine_path))
 
-    def containers(self, limit: float = 30) -> "dict[str, Container]":
+    def containers(self) -> "dict[str, Container]":
         """By service. An engine that is known is asked straight: what else it can do takes as long again."""
         from toolkit.engine import Commands, Engine
 
         if "engine" in self.__dict__:
-            return self.engine.containers(limit)
+            return self.engine.containers()
         project = self.config.project
         known = project.engine if project.engine != "auto" else enginefile.read(self.engine_path)
         if not known:
-            return self.engine.containers(limit)
+            return self.engine.containers()
         commands = Commands(known, (), project.name, project.compose_file, project.env_file)
-        return Engine(commands, self.root).containers(limit)
+        return Engine(commands, self.root, ENGINE).containers()
 
     @cached_property
     def image_proof(self) -> "ImageProof":
         from toolkit import slots
         from toolkit.image_proof import ImageProof
 
-        return ImageProof(lambda: self.containers(ENGINE), partial(slots.image_of, self))
+        return ImageProof(self.containers, partial(slots.image_of, self))
 
     @cached_property
     def proxy(self) -> "Proxy":

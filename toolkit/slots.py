@@ -71,24 +71,27 @@ def troubles(site: Site, now: State) -> Iterator[Trouble]:
 
 def look(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
     """What is wrong with one service at this moment. What knows of another way to tell belongs here."""
-    found = health.probe(check, version)
-    if found is None and version is not None and check.proof == "image":
-        return site.image_proof.fault(name, check, version)
-    return found
+    return health.probe(check, version) or image_fault(site, name, check, version)
+
+
+def image_fault(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
+    if version is None or check.proof != "image":
+        return None
+    return site.image_proof.fault(name, check, version)
 
 
 def explained(site: Site, name: str, check: Check, found: Fault) -> Trouble:
     """With the likely cause; the name of the service stands before what was seen."""
     told = health_cause.of(found, check, site.config, site.config_path)
     if found.kind == "no_answer" and (gone := _not_running(site, name)):
-        told = Trouble(found.seen, gone, "bgctl up")
+        told = Trouble(found.seen, gone)
     return Trouble(f"{name}: {told.seen}", told.why, told.write)
 
 
 def _not_running(site: Site, name: str) -> str | None:
     """Why nothing can answer: only ever explains what was seen without the engine."""
     try:
-        found = site.containers(limit=5).get(name)
+        found = site.containers().get(name)
     except BgctlError:
         return None
     if found is None:
@@ -128,8 +131,8 @@ def contradictions(site: Site, slot: str, version: str) -> list[str]:
     by_image = [(name, check) for name, check in checks(site, slot) if check.proof == "image"]
     found = [(name, health.contradiction(check, version)) for name, check in by_image]
     return [
-        f"{name} runs the image of {version}, and its health path says {told}: where that should be the same, "
-        f'the image is built from other code (version = "json" would insist)'
+        f"{name} runs the image of {version}, and its health path says {told}: where these should agree, "
+        f'the image was built from other code (version = "json" would insist)'
         for name, told in found
         if told
     ]
@@ -199,11 +202,9 @@ def prove_service(site: Site, name: str, check: Check, version: str | None) -> N
         found = explained(site, name, check, error.fault) if error.fault else Trouble("")
         why = f"{error.why}: {found.why}" if found.why else error.why
         raise Failed(error.what, why, found.write or "bgctl status", site.engine.logs(name)) from None
-    if found_after := look(site, name, check, version):  # the image, which needs one look
-        told = explained(site, name, check, found_after)
-        raise Failed(
-            f"{name} is not healthy", str(told), told.write or "bgctl status", site.engine.logs(name)
-        )
+    if fault := image_fault(site, name, check, version):
+        told = explained(site, name, check, fault)
+        raise Failed(f"{name} is not healthy", f"{told.seen}: {told.why}", told.write or "bgctl status")
 
 
 def image_of(site: Site, service: str, version: str) -> str:

@@ -34,7 +34,7 @@ def steps(site: Site, target: State, version: str) -> list[Step]:
 
 
 def start(site: Site, version: str) -> str:
-    """Also tells what looks odd and is no reason to stop here, such as idle connections that close too early."""
+    """Also tells what is odd, such as idle connections that close too early, and no reason to stop."""
     note = slots.start(site, "green", version)
     watch = slots.watch_idle(site, ["green"], believe=True)
     for advice in [*slots.contradictions(site, "green", version), *watch.wait()]:
