@@ -27,9 +27,9 @@ def judge(faults: Sequence[object], passes: int) -> bool:
     return len(faults) >= passes and not any(faults[-passes:])
 
 
-def is_final(fault: Fault, times: int, seconds: float, passes: int, patience: float = PATIENCE) -> bool:
+def is_final(fault: Fault, times: int, seconds: float, passes: int) -> bool:
     """Whether waiting longer is in vain, after the same answer so many times in a row, for so long."""
-    return fault.lasts and times > passes and seconds >= patience * fault.patience
+    return fault.lasts and times > passes and seconds >= PATIENCE * fault.patience
 
 
 def probe(check: Check, version: str | None) -> Fault | None:
@@ -49,7 +49,6 @@ def prove(
     version: str | None,
     health: Health,
     dead: Callable[[], str | None] = lambda: None,
-    patience: float = PATIENCE,
 ) -> None:
     """Raises Unhealthy after the time-out, or as soon as an answer is final or `dead` says it is hopeless."""
     faults: list[Fault | None] = []
@@ -64,7 +63,7 @@ def prove(
             return
         if fault and (reason := dead()):
             raise Unhealthy(f"{name} is not healthy", reason, None)
-        if fault and is_final(fault, times, now - same_since, health.passes, patience):
+        if fault and is_final(fault, times, now - same_since, health.passes):
             lasted = f"{times} times in a row in {now - same_since:.0f} s, which waiting does not change"
             raise Unhealthy(f"{name} is not healthy", f"{check.url} {fault.seen}, {lasted}", fault)
         if now - began >= health.timeout:

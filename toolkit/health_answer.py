@@ -38,7 +38,7 @@ class Fault(Struct, frozen=True):
     def lasts(self) -> bool:
         """Whether an app that runs will not answer otherwise for being waited for."""
         if self.kind == "status":
-            return 400 <= self.status < 500 and self.status not in MAY_PASS
+            return 300 <= self.status < 500 and self.status not in MAY_PASS
         return self.kind != "no_answer"
 
     @property

@@ -96,6 +96,7 @@ def _of_host(check: Check, config: Config) -> Cause:
     return Cause(
         f"the app may not take the Host {check.host}: name one by which browsers come",
         f'health_host = "{host}"',
+        "health_host",
     )
 
 
@@ -103,7 +104,7 @@ def _of_redirect(fault: Fault, check: Check) -> Cause:
     target = urlsplit(fault.location)
     if target.netloc and target.netloc.lower() != check.host.lower():
         why = f"the app wants to be asked as {target.netloc}"
-        return Cause(why, f'health_host = "{target.netloc}"')
+        return Cause(why, f'health_host = "{target.netloc}"', "health_host")
     if target.scheme == "https" and check.scheme == "http":
         why = "the app wants HTTPS, and by bgctl.toml browsers come by HTTP"
         return Cause(why, "secure_cookies = true", "secure_cookies", ("proxy",))
