@@ -138,9 +138,9 @@ def test_status_doctor_and_the_monitor_say_the_same_cause(framework: World) -> N
     assert any(
         "blue is not healthy: frontend-blue: answered status 400" in line and cause in line for line in alarms
     )
-    with pytest.raises(Failed, match="frontend-blue: answered status 400: the app may not take") as told:
-        checkup._health(site)
-    assert cause in told.value.next
+    told = next(each for each in checkup._health(site) if "frontend-blue" in str(each))
+    assert "frontend-blue: answered status 400: the app may not take" in str(told)
+    assert cause in told.next
 
 
 def test_it_is_plain_http_that_browsers_use_where_cookies_are_not_secure(framework: World) -> None:
