@@ -119,7 +119,6 @@ def _proxy(site: Site) -> Problems:
 
 
 def _health(site: Site) -> Problems:
-    """The session API's silence is told by a look of its own."""
     yield from _started(site)
     for found in slots.troubles(site, site.state()):
         seen = f"{found.seen}: {found.why}" if found.why else found.seen

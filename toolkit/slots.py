@@ -59,13 +59,13 @@ def shared_trouble(site: Site, name: str) -> Trouble | None:
 
 
 def troubles(site: Site, now: State) -> Iterator[Trouble]:
-    """Everything that should be healthy by the state and is not."""
+    """All that should be healthy by the state and is not; of the session API its own client tells more."""
     for slot in SLOTS:
         version = now.slots[slot].version
         if version and now.slots[slot].state != "maint" and (found := trouble(site, slot, version)):
             yield found
-    for name in site.config.shared:
-        if found := shared_trouble(site, name):
+    for name, service in site.config.shared.items():
+        if service.address != site.config.sessions.address and (found := shared_trouble(site, name)):
             yield found
 
 
