@@ -159,13 +159,9 @@ def has_sessions(now: State) -> bool:
 
 def watch_idle(site: Site, names: Iterable[str], shared: bool = False, believe: bool = False) -> idle.Watch:
     """Begins to measure how long the services of these slots, and shared ones, keep idle connections."""
-    services = [
-        (name, address, str(each.health)) for slot in names for name, each, address in members(site, slot)
-    ]
+    services = [each for slot in names for each in checks(site, slot)]
     if shared:
-        services += [
-            (name, each.at("address"), str(each.health)) for name, each in site.config.shared.items()
-        ]
+        services += [(name, health_check.of(site.config, name)) for name in site.config.shared]
     return idle.Watch(services, site.config.proxy.upstream_keepalive, believe)
 
 

@@ -109,6 +109,16 @@ def test_a_framework_as_it_is_deployed_answers_a_check(framework: World, lines: 
     assert slots.trouble(site, "blue", OLD) is None
 
 
+def test_the_look_at_idle_connections_is_not_refused_either(world: World) -> None:
+    """An app that mails its admins about a Host that it does not know has no reason to."""
+    rewrite(world, health_host='"shop.example"')
+    site, _ = site_of(world)
+    slots.watch_idle(site, ["blue"]).wait()
+    (_, headers, _) = world.blue.requests[0]
+    assert (headers["Host"], headers["X-Forwarded-Proto"]) == ("shop.example", "https")
+    assert "Connection" not in headers
+
+
 def test_a_host_that_is_refused_is_named_with_the_line_to_write(framework: World) -> None:
     site, _ = site_of(framework)
     seen = slots.trouble(site, "blue", OLD)
