@@ -122,7 +122,7 @@ def _health(site: Site) -> Problems:
     yield from _started(site)
     for found in slots.troubles(site, site.state()):
         seen = f"{found.seen}: {found.why}" if found.why else found.seen
-        yield Failed("not healthy", seen, found.write or "bgctl up")
+        yield Failed("not healthy", seen, found.next or "bgctl up")
     return "what people need answers as it should"
 
 

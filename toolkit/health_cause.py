@@ -16,11 +16,20 @@ LISTENS = "the app has another port in its container than is published, or liste
 
 
 class Trouble(Struct, frozen=True):
-    """`why` is the likely cause, `write` what mends it; each may be empty. `seen` is what was seen."""
+    """`why` is the likely cause, `write` what mends it; each may be empty. `seen` is what was seen.
+
+    `edits`: what there is to write is a line of bgctl.toml.
+    """
 
     seen: str
     why: str = ""
     write: str = ""
+    edits: bool = False
+
+    @property
+    def next(self) -> str:
+        """For an error's next step: what is written in bgctl.toml concerns the proxy's own checks as well."""
+        return f"{self.write}, then: bgctl up" if self.edits else self.write
 
     @property
     def advice(self) -> str:
@@ -43,7 +52,9 @@ class Cause(Struct, frozen=True):
 def of(fault: Fault, check: Check, config: Config, path: Path) -> Trouble:
     """`path` is bgctl.toml, of which the line is named."""
     found = _cause(fault, check, config)
-    return Trouble(fault.seen, found.why, found.write or (_placed(found, check, path) if found.line else ""))
+    if found.line:
+        return Trouble(fault.seen, found.why, _placed(found, check, path), edits=True)
+    return Trouble(fault.seen, found.why, found.write)
 
 
 def _placed(found: Cause, check: Check, path: Path) -> str:
@@ -52,7 +63,7 @@ def _placed(found: Cause, check: Check, path: Path) -> str:
         place = f"{path.name}:{locate(path.read_text(encoding='utf-8'), (*table, found.key))}"
     except (OSError, UnicodeDecodeError):
         place = path.name
-    return f"write {found.line}   ({place}, [{'.'.join(table)}])"
+    return f"{place} [{'.'.join(table)}]: write {found.line}"
 
 
 def _cause(fault: Fault, check: Check, config: Config) -> Cause:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from msgspec import structs
+
 from toolkit import health, health_cause, health_check, idle, key_mounts, ports
 from toolkit.compose import Compose
 from toolkit.config import SLOTS, Service
@@ -85,7 +87,7 @@ def explained(site: Site, name: str, check: Check, found: Fault) -> Trouble:
     told = health_cause.of(found, check, site.config, site.config_path)
     if found.kind == "no_answer" and (gone := _not_running(site, name)):
         told = Trouble(found.seen, gone)
-    return Trouble(f"{name}: {told.seen}", told.why, told.write)
+    return structs.replace(told, seen=f"{name}: {told.seen}")
 
 
 def _not_running(site: Site, name: str) -> str | None:
@@ -197,10 +199,10 @@ def prove_service(site: Site, name: str, check: Check, version: str | None) -> N
     except Unhealthy as error:
         found = explained(site, name, check, error.fault) if error.fault else Trouble("")
         why = f"{error.why}: {found.why}" if found.why else error.why
-        raise Failed(error.what, why, found.write or "bgctl status", site.engine.logs(name)) from None
+        raise Failed(error.what, why, found.next or "bgctl status", site.engine.logs(name)) from None
     if fault := image_fault(site, name, check, version):
         told = explained(site, name, check, fault)
-        raise Failed(f"{name} is not healthy", f"{told.seen}: {told.why}", told.write or "bgctl status")
+        raise Failed(f"{name} is not healthy", f"{told.seen}: {told.why}", told.next or "bgctl status")
 
 
 def image_of(site: Site, service: str, version: str) -> str:

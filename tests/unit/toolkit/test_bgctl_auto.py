@@ -384,8 +384,8 @@ def test_81_the_crontab_line_for_boot_asks_until_the_engine_is_there(tmp_path: P
 
 LINE = (ROOT / "bgctl.example.toml").read_text().splitlines().index("[services.frontend]") + 5
 CAUSE = (
-    'the app has no /healthz; write health = "/…" with a path that it has   '
-    f"(bgctl.toml:{LINE}, [services.frontend])"
+    f"the app has no /healthz; bgctl.toml:{LINE} [services.frontend]: "
+    'write health = "/…" with a path that it has'
 )
 
 

@@ -127,7 +127,7 @@ def test_a_host_that_is_refused_is_named_with_the_line_to_write(framework: World
     assert seen.seen == "frontend-blue: answered status 400"
     assert f"the app may not take the Host {address}" in seen.why
     place = line_of(framework, "health_host")
-    assert seen.write == f'write health_host = "shop.example"   ({place}, [services.frontend])'
+    assert seen.write == f'{place} [services.frontend]: write health_host = "shop.example"'
 
 
 def test_status_doctor_and_the_monitor_say_the_same_cause(framework: World) -> None:
@@ -158,7 +158,7 @@ def test_it_is_plain_http_that_browsers_use_where_cookies_are_not_secure(framewo
     site, _ = site_of(framework)
     seen = slots.trouble(site, "blue", OLD)
     assert seen and "answered status 301, to https://shop.example/health/" in seen.seen
-    assert seen.write == f"write secure_cookies = true   ({line_of(framework, 'secure_cookies')}, [proxy])"
+    assert seen.write == f"{line_of(framework, 'secure_cookies')} [proxy]: write secure_cookies = true"
 
 
 CHECK = Check("frontend", Address("127.0.0.1:8081"), "/health", "127.0.0.1:8081", "https", "json")
@@ -201,10 +201,10 @@ def test_each_failure_names_its_likely_cause_and_the_line(
     found = health_cause.of(fault, CHECK, config.parse(EXAMPLE), path)
     assert why in found.why
     assert write in found.write
-    if found.write.startswith("write health") or found.write.startswith("write version"):
-        key = found.write.split()[1]
+    if found.edits:
+        key = found.write.partition("write ")[2].split()[0]
         line = next(n for n, line in enumerate(EXAMPLE.splitlines(), 1) if line.startswith(f"{key} = "))
-        assert found.write.endswith(f"   (bgctl.toml:{line}, [services.frontend])")
+        assert found.write.startswith(f"bgctl.toml:{line} [services.frontend]: write {key} = ")
 
 
 def test_a_host_of_ones_own_that_is_refused_is_not_recommended_again(tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def test_a_plain_ok_costs_seconds_and_says_what_to_write(world: World) -> None:
     assert "answered something that is not a JSON object, " in told.value.why
     assert "times in a row" in told.value.why
     place = line_of(world, "version")
-    assert told.value.next == f'write version = "image"   ({place}, [services.frontend])'
+    assert told.value.next == f'{place} [services.frontend]: write version = "image", then: bgctl up'
 
 
 # The version by the image
