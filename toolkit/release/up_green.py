@@ -2,6 +2,7 @@
 
 from toolkit import slots, state
 from toolkit.errors import BgctlError, Refused
+from toolkit.release import reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
@@ -69,6 +70,7 @@ def check_ground(site: Site, now: State) -> None:
         site.proxy.status()
     except BgctlError as error:
         raise Refused("the proxy does not answer", error.why, "bgctl up") from None
+    reload.check_peers(site)
     blue = state.serving_version(now, "blue")
     if problem := slots.fault(site, "blue", blue):
         raise Refused("blue is not healthy", problem, "bgctl up")

@@ -10,7 +10,7 @@ import pytest
 from engines import site_of
 from worlds import NONE, READY, Web, World
 
-from toolkit import config, health, health_cause, health_check, image_proof, slots
+from toolkit import config, health, health_cause, health_check, image_proof, render, slots
 from toolkit.config import Health
 from toolkit.engine import Container, Settings, Status
 from toolkit.errors import Failed, Refused
@@ -425,6 +425,22 @@ def test_a_version_that_the_app_says_otherwise_is_told(
     up_green.run(site, NEW)
     said = " ".join("".join(capsys.readouterr()).split())
     assert f"frontend-green runs the image of {NEW}, and its health path says {OLD}" in said
+
+
+def test_a_proxy_that_asks_by_older_settings_is_told_before_a_release(by_image: World) -> None:
+    """It would find a good green down, and send its sessions to blue."""
+    site, engine = site_of(by_image)
+    engine.images = {"frontend-blue": f"shop:{OLD}", "frontend-green": f"shop:{NEW}"}
+    engine.runs["frontend-green"] = "shop:1.6.6"
+    (by_image.root / "proxy").mkdir()
+    settings = by_image.root / "proxy" / "settings.json"
+    settings.write_bytes(render.settings(as_written()))
+    with pytest.raises(Refused, match="the proxy asks slots for their health otherwise") as told:
+        up_green.run(site, NEW)
+    assert (told.value.next, engine.asked) == ("bgctl reload", [])
+    settings.write_bytes(render.settings(site.config))
+    up_green.run(site, NEW)
+    assert engine.asked == ["up frontend-green"]
 
 
 # The settings
