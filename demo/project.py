@@ -89,6 +89,7 @@ routes = ["/"]
 blue = "127.0.0.1:{self.ports.blue}"
 green = "127.0.0.1:{self.ports.green}"
 health = "/healthz"
+version = "json"
 mirror = {self.mirror}
 
 [services.session-api]

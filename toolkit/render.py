@@ -8,10 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit import __version__
+from toolkit import __version__, health_check
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Size
 from toolkit.errors import BgctlError, Refused, together
+from toolkit.health_check import Check
 from toolkit.values import Address, Duration
 
 PAGES = ("unavailable.html", "maintenance.html")
@@ -109,12 +110,20 @@ def settings(config: Config) -> bytes:
 
 
 def peers(config: Config) -> list[dict[str, str]]:
-    """Whom the proxy asks for their health."""
-    return [
-        {"slot": slot, "service": name, "address": str(service.at(slot)), "path": str(service.health)}
-        for name, service in config.slotted.items()
-        for slot in SLOTS
-    ]
+    """Whom the proxy asks for their health, and how: as bgctl asks."""
+    return [_peer(slot, health_check.of(config, name, slot)) for name in config.slotted for slot in SLOTS]
+
+
+def _peer(slot: str, check: Check) -> dict[str, str]:
+    return {
+        "slot": slot,
+        "service": check.service,
+        "address": str(check.address),
+        "path": check.path,
+        "host": check.host,
+        "scheme": check.scheme,
+        "proof": check.proof,
+    }
 
 
 def active_window(config: Config) -> int:

@@ -64,7 +64,15 @@ def test_settings() -> None:
         ],
         "access_log": False,
         "peers": [
-            {"slot": slot, "service": "frontend", "address": address, "path": "/healthz"}
+            {
+                "slot": slot,
+                "service": "frontend",
+                "address": address,
+                "path": "/healthz",
+                "host": address,
+                "scheme": "https",
+                "proof": "json",
+            }
             for slot, address in (("blue", "127.0.0.1:8081"), ("green", "127.0.0.1:8083"))
         ],
         "health_check": 2,
