@@ -89,7 +89,7 @@ def _engine(site: Site) -> str:
 def _compose(site: Site) -> str:
     found = site.compose(_environment(site))
     mounts = list(key_mounts.of(found, site.root, site.keys_dir))
-    if advice := key_mounts.advice(mounts, site.compose_path):
+    if advice := key_mounts.advice(mounts, site.compose_files):
         raise NotYet("a key that is replaced is not noticed", advice, "edit the compose file, then: bgctl up")
     command = " ".join(site.engine.commands.compose)
     return f"{command}: {len(found.services)} services, on the ports of bgctl.toml"

@@ -43,8 +43,19 @@ class Site:
         self.secret_path = partial(key_files.find, self.keys_dir)
         self.data_dir = self.root / "data"
         self.proxy_dir = self.root / "proxy"
-        self.compose_path = self.root / self.config.project.compose_file
         self.env_path = self.root / self.config.project.env_file
+        self._graces: dict[str, float] | None = None  # by service, as the compose file was last read
+
+    @cached_property
+    def compose_files(self) -> tuple[Path, ...]:
+        from toolkit import compose_files
+
+        return tuple(self.root / name for name in compose_files.choose(self.config.project, self.root).names)
+
+    @property
+    def compose_path(self) -> Path:
+        """The first of them, for messages that are about all."""
+        return self.compose_files[0]
 
     @cached_property
     def engine(self) -> "Engine":
@@ -130,8 +141,24 @@ class Site:
         from toolkit import compose
 
         found = self.engine.compose(env)
-        compose.check(self.config, found, self.compose_path)
+        self._graces = found.graces
+        compose.check(self.config, found, *self.compose_files)
         return found
+
+    def grace(self, service: str) -> float:
+        """Seconds between SIGTERM and SIGKILL: the service's own stop_grace_period, else [drain] stop_grace.
+
+        A compose file that cannot be read keeps nobody from stopping.
+        """
+        if self._graces is None:
+            state = self._state_or_none()
+            blue = (state and state.slots.blue.version) or ""
+            green = (state and state.slots.green.version) or blue
+            try:
+                self._graces = self.engine.compose(self.compose_env(blue, green)).graces
+            except BgctlError:
+                self._graces = {}
+        return self._graces.get(service, float(self.config.drain.stop_grace))
 
     @contextmanager
     def change(self, what: str, dry_run: bool = False, wait: float = 0) -> Iterator[None]:

@@ -92,7 +92,7 @@ def _containers(site: Site) -> Containers:
     known = project.engine if project.engine != "auto" else enginefile.read(site.engine_path)
     if not known:
         return site.engine.containers()
-    commands = Commands(known, (), project.name, project.compose_file, project.env_file)
+    commands = Commands(known, (), project.name, (), project.env_file)
     return Engine(commands, site.root).containers()
 
 

@@ -79,8 +79,8 @@ def check(site: Site, target: State, pull: bool) -> Compose:
     env = site.compose_env(blue or "", target.slots.green.version or blue or "")
     found = site.compose(env)
     mounts = list(key_mounts.of(found, site.root, site.keys_dir))
-    key_mounts.check(mounts, site.keys_dir, site.compose_path, moves=True)
-    if advice := key_mounts.advice(mounts, site.compose_path):
+    key_mounts.check(mounts, site.keys_dir, site.compose_files, moves=True)
+    if advice := key_mounts.advice(mounts, site.compose_files):
         site.ui.warn(f"a key that is replaced is not noticed before its container is: {advice}")
     slots.check_images(site, found, services, pull)
     for service, address in slots.addresses(site, versions):
@@ -200,7 +200,7 @@ def start_shared(site: Site, name: str) -> str:
     if not (site.engine.running(name, env) and slots.answers(address, service.health, None)):
         slots.check_images(site, site.compose(env), [name], pull=True)
         slots.check_port(site, name, address)
-        site.engine.up(name, env)
+        site.engine.up(name, env, site.grace(name))
     slots.prove_service(site, name, address, service.health, None)
     return f"{name} is healthy"
 
@@ -212,7 +212,7 @@ def start_store(site: Site, name: str) -> str:
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
     slots.check_images(site, site.compose(env), [name], pull=True)
-    site.engine.up(name, env)
+    site.engine.up(name, env, site.grace(name))
     return f"{name} runs"
 
 
@@ -223,7 +223,7 @@ def start_proxy(site: Site) -> str:
         return reload.apply(site, files)
     reload.store(site, files)
     blue = site.state().slots.blue.version or ""
-    site.engine.up("proxy", site.compose_env(blue, blue))
+    site.engine.up("proxy", site.compose_env(blue, blue), site.grace("proxy"))
     reload.mark_loaded(site, files)
     return f"listens on {' and '.join(slots.public(site))}"
 
