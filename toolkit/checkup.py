@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolkit import config, envfile, gate, idle, key_mounts, neighbours, ports, render, slots
+from toolkit import config, envfile, gate, hazards, idle, key_mounts, neighbours, ports, render, slots
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.release import certificates, up
 from toolkit.site import Site
@@ -27,6 +27,7 @@ MENDS = {
     "env file": "edit the env file",
     "engine": "start docker or podman",
     "compose file": "edit the compose file, or bgctl.toml",
+    "by hand": "edit the env file",
     "keys": "bgctl keys list",
     "certificate": "edit bgctl.toml",
     "state": "bgctl up",
@@ -91,6 +92,13 @@ def _compose(site: Site) -> str:
     mounts = list(key_mounts.of(found, site.root, site.keys_dir))
     if advice := key_mounts.advice(mounts, site.compose_files):
         raise NotYet("a key that is replaced is not noticed", advice, "edit the compose file, then: bgctl up")
+    seen = [
+        *hazards.of(site, found),
+        *hazards.lost_data(site.engine, found, found.services, site.compose_files),
+    ]
+    if seen:
+        kind = Refused if any(each.fatal for each in seen) else NotYet
+        raise kind(f"{len(seen)} to mend", "; ".join(map(str, seen)), "edit the compose file, or bgctl.toml")
     command = " ".join(site.engine.commands.compose)
     return f"{command}: {len(found.services)} services, on the ports of bgctl.toml"
 
@@ -208,10 +216,20 @@ def _environment(site: Site) -> dict[str, str]:
     return site.compose_env(current, values.get("VERSION") or current)
 
 
+def _by_hand(site: Site) -> str:
+    """Whether plain `compose up -d` would leave what runs as it is."""
+    _started(site)
+    if different := list(hazards.by_hand(site, _environment(site))):
+        (only,) = different
+        raise NotYet(only.what, only.why, only.mend)
+    return "plain `compose up -d` would leave it all as it is"
+
+
 CHECKS: dict[str, Check] = {
     "env file": _env_file,
     "engine": _engine,
     "compose file": _compose,
+    "by hand": _by_hand,
     "keys": _keys,
     "certificate": _certificate,
     "state": _state,

@@ -46,7 +46,9 @@ class ComposeService(Struct, frozen=True):
     def mount_points(self) -> set[str]:
         """Where in the container something is mounted."""
         listed = [self.tmpfs] if isinstance(self.tmpfs, str) else self.tmpfs or []
-        return {mount_point(each) for each in (self.volumes or [])} | {str(each).split(":")[0] for each in listed}
+        return {mount_point(each) for each in (self.volumes or [])} | {
+            str(each).split(":")[0] for each in listed
+        }
 
     @property
     def published(self) -> set[str]:
@@ -97,7 +99,7 @@ def mount_point(volume: object) -> str:
 def published(port: object) -> set[str]:
     """Where a port is published, such as "127.0.0.1:8081", from any form that compose commands print.
 
-    Without a host's address it is both families' every address. A random port is none that bgctl.toml can name.
+    Without a host's address it is every address of both families. A random port counts for none.
     """
     if isinstance(port, dict):
         host, ports, protocol = port.get("host_ip"), port.get("published"), port.get("protocol")
@@ -108,7 +110,9 @@ def published(port: object) -> set[str]:
     if (protocol or "tcp") != "tcp":
         return set()
     hosts = [str(host)] if host else ["0.0.0.0", "::"]  # noqa: S104
-    return {address for each in hosts for number in _range(str(ports or "")) if (address := _at(each, number))}
+    return {
+        address for each in hosts for number in _range(str(ports or "")) if (address := _at(each, number))
+    }
 
 
 def _range(ports: str) -> Sequence[int]:
@@ -145,7 +149,9 @@ def check(config: Config, compose: Compose, *paths: Path) -> None:
     """Raises Refused naming the compose file, a line and the mend. `paths`: the files that make it up."""
     for service in services(config):
         if service not in compose.services:
-            raise Refused(f"{names(paths)}: no service {service}", "bgctl.toml needs it; add it", "bgctl doctor")
+            raise Refused(
+                f"{names(paths)}: no service {service}", "bgctl.toml needs it; add it", "bgctl doctor"
+            )
     for service, address in _addresses(config).items():
         found = compose.services[service]
         if found.network_mode != "host" and address not in found.published:
@@ -181,7 +187,7 @@ def place(paths: Sequence[Path], service: str, key: str = "") -> str:
     """
     seen = [(path, lines) for path in paths if (lines := _lines_of(path, service))]
     for path, lines in reversed(seen):
-        if key in lines:
+        if key and key in lines:
             return f"{path.name}:{lines[key]}"
     return f"{seen[0][0].name}:{seen[0][1]['']}" if seen else f"{paths[0].name}:1"
 

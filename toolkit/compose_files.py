@@ -1,4 +1,4 @@
-"""Which files make up a project's compose file: what bgctl.toml names, else what plain compose would take here."""
+"""Which files make up a compose file: those that bgctl.toml names, else what plain compose would take."""
 
 import os
 import re
@@ -38,14 +38,14 @@ def choose(project: Project, root: Path) -> Chosen:
         if named := values.get(FILE):
             separator = {**beside, **os.environ}.get(SEPARATOR) or os.pathsep
             return Chosen(tuple(name for name in named.split(separator) if name), f"{FILE} of {source}")
-    return Chosen((*present(root, NAMES)[:1], *present(root, OVERRIDES)[:1]) or NAMES[:1])
+    return Chosen(((present(root, NAMES) or NAMES)[0], *present(root, OVERRIDES)[:1]))
 
 
 def check(names: tuple[str, ...], root: Path) -> None:
     """Raises Refused for a file that is not there, or that compose would take for another folder's."""
     for name in names:
         if not (root / name).is_file():
-            if names == NAMES[:1] and not present(root, NAMES):
+            if names[:1] == NAMES[:1] and not present(root, NAMES):
                 mend = 'write compose.yaml, or name yours in bgctl.toml: [project] compose_file = "FILE"'
                 raise Refused(f"there is no compose file in {root}", "bgctl starts what it describes", mend)
             mend = "write it, or name others in bgctl.toml: [project] compose_file"

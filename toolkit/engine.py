@@ -181,6 +181,10 @@ class Container(Struct, frozen=True):
         return all(own.get(key, value) == value for key, value in env.items())
 
 
+class Rendered(Struct, frozen=True):
+    services: dict[str, Any]
+
+
 class Engine:
     """Every method raises Failed when the engine fails, hangs or is absent."""
 
@@ -244,9 +248,16 @@ class Engine:
 
     def compose(self, env: Mapping[str, str]) -> Compose:
         """The compose file as the compose command understands it."""
+        return Compose.parse(self._config(self.told(env)))
+
+    def rendered(self, env: Mapping[str, str] | None) -> dict[str, Any]:
+        """Its services, with all that is written there. None: as who types `compose config` gets them."""
+        text = self._config({} if env is None else self.told(env))
+        return msgspec.yaml.decode(text, type=Rendered).services
+
+    def _config(self, env: Mapping[str, str]) -> str:
         compose_files.check(self.commands.files, self.root)
-        text = runner.run(self.commands.config(), timeout=60, env=self._env(env), cwd=self.root)
-        return Compose.parse(text)
+        return runner.run(self.commands.config(), timeout=60, env=env, cwd=self.root)
 
     def all(self) -> list[Container]:
         """This project's containers, running ones last."""
@@ -318,7 +329,7 @@ class Engine:
         The old container goes first: docker-compose 1.29 cannot recreate one on newer engines.
         """
         self.remove(service, grace)
-        runner.run(self.commands.up(service), timeout=180, env=self._env(env), cwd=self.root)
+        runner.run(self.commands.up(service), timeout=180, env=self.told(env), cwd=self.root)
 
     def remove(self, service: str, grace: float) -> None:
         """Stops (SIGTERM, then `grace` seconds) and removes; nothing to do is fine.
@@ -385,14 +396,15 @@ class Engine:
 
     def build(self, services: Sequence[str], env: Mapping[str, str]) -> None:
         """As the compose file says."""
-        runner.run(self.commands.build(*services), timeout=BUILD, env=self._env(env), cwd=self.root)
+        runner.run(self.commands.build(*services), timeout=BUILD, env=self.told(env), cwd=self.root)
 
     def _id(self, service: str) -> str:
         if found := self.containers().get(service):
             return found.id
         raise Failed(f"{service} has no container", "it is not running", "bgctl up")
 
-    def _env(self, env: Mapping[str, str]) -> dict[str, str]:
+    def told(self, env: Mapping[str, str]) -> dict[str, str]:
+        """What the compose command is told, over the env file."""
         # Where the policy cannot be changed later on, green has to have it from its start.
         restart = "no" if self.changes_restart else COMES_BACK
         return {"BGCTL_USER": self.user, "BGCTL_GREEN_RESTART": restart, **env}

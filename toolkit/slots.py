@@ -149,13 +149,14 @@ def check_images(site: Site, compose: Compose, services: list[str], pull: bool) 
         raise Refused(f"image {image} is missing", f"{service} needs it", get)
 
 
-def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> None:
-    """Raises Refused unless a slot could be started on `version`."""
+def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compose:
+    """The compose file. Raises Refused unless a slot could be started on `version`."""
     names = [name for name, _, _ in members(site, slot)]
     found = site.compose(env_with(site, slot, version))
     mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in names]
     key_mounts.check(mounts, site.keys_dir, site.compose_files)
     check_images(site, found, names, pull)
+    return found
 
 
 def check_port(site: Site, service: str, address: Address) -> None:

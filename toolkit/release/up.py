@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from session_api import key_files
-from toolkit import enginefile, gate, key_mounts, slots, state
+from toolkit import enginefile, gate, hazards, key_mounts, slots, state
 from toolkit.compose import Compose
 from toolkit.config import SLOTS
 from toolkit.errors import Failed, Refused
@@ -82,7 +82,9 @@ def check(site: Site, target: State, pull: bool) -> Compose:
     key_mounts.check(mounts, site.keys_dir, site.compose_files, moves=True)
     if advice := key_mounts.advice(mounts, site.compose_files):
         site.ui.warn(f"a key that is replaced is not noticed before its container is: {advice}")
+    hazards.tell(site, hazards.of(site, found))
     slots.check_images(site, found, services, pull)
+    hazards.tell(site, hazards.lost_data(site.engine, found, services, site.compose_files))
     for service, address in slots.addresses(site, versions):
         if service in services:
             slots.check_port(site, service, address)

@@ -7,7 +7,7 @@ from worlds import World
 
 from toolkit import atomic
 from toolkit.compose import Compose, ComposeService
-from toolkit.engine import Container
+from toolkit.engine import Commands, Container
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -17,6 +17,8 @@ class FakeEngine:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.slotted = {"frontend-blue", "frontend-green"}
+        self.commands = Commands("docker", ("docker-compose",), "shop", ("compose.yaml",), ".env")
         self.there = {"proxy", "session-api", "frontend-blue", "frontend-green"}
         self.asked: list[str] = []
         self.open_then: list[tuple[int, int]] = []  # what blue had open when it was replaced

@@ -17,7 +17,9 @@ EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
 CONFIG = parse(EXAMPLE)
 DOCKER = Commands("docker", ("docker-compose",), "shop", ("compose.yaml",), ".env")
 PLUGIN = Commands("docker", ("docker", "compose"), "shop", ("compose.yaml",), ".env")
-PODMAN = Commands("podman", ("podman-compose", "--in-pod=false"), "shop", ("base.yaml", "prod.yaml"), "prod.env")
+PODMAN = Commands(
+    "podman", ("podman-compose", "--in-pod=false"), "shop", ("base.yaml", "prod.yaml"), "prod.env"
+)
 
 
 def words(argv: list[str]) -> str:
@@ -34,8 +36,8 @@ OPTIONS = "--project-name shop --file compose.yaml --env-file .env --profile dep
         (PLUGIN.up("frontend-green"), f"docker compose {OPTIONS} up -d --no-deps frontend-green"),
         (
             PODMAN.up("frontend-green"),
-            "podman-compose --in-pod=false --project-name shop --file base.yaml --file prod.yaml --env-file prod.env"
-            " --profile deployment up -d --no-deps frontend-green",
+            "podman-compose --in-pod=false --project-name shop --file base.yaml --file prod.yaml"
+            " --env-file prod.env --profile deployment up -d --no-deps frontend-green",
         ),
         (DOCKER.build("a-green", "b-green"), f"docker-compose {OPTIONS} build a-green b-green"),
         (PLUGIN.build("a-green"), f"docker compose {OPTIONS} build a-green"),
