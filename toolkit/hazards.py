@@ -99,14 +99,12 @@ def names(config: Config, found: Compose, paths: Sequence[Path]) -> Iterator[Haz
 
 def profiles(config: Config, found: Compose, paths: Sequence[Path], env_path: Path) -> Iterator[Hazard]:
     """A green that plain `compose up -d` would start."""
-    line = f"profiles: [{PROFILE}]"
     for name in config.slotted:
         green = f"{name}-green"
         if green in found.services and PROFILE not in (found.services[green].profiles or []):
-            why = f"`compose up -d` by hand would start it, in a release or not; add {line}"
-            yield Hazard(
-                f"{place(paths, green, 'profiles')}: {green} is without {line}", why, f"write {line}"
-            )
+            what = f"{place(paths, green, 'profiles')}: {green} is not in the profile {PROFILE}"
+            why = "plain `compose up -d` would start it, in a release or not"
+            yield Hazard(what, why, f"write profiles: [{PROFILE}]")
     active = {**compose_files.variables(env_path), **os.environ}.get("COMPOSE_PROFILES", "")
     if {PROFILE, "*"} & set(active.split(",")):
         why = "plain `compose up -d` would start green, in a release or not"
