@@ -219,9 +219,10 @@ def _environment(site: Site) -> dict[str, str]:
 def _by_hand(site: Site) -> str:
     """Whether plain `compose up -d` would leave what runs as it is."""
     _started(site)
-    if different := list(hazards.by_hand(site, _environment(site))):
-        (only,) = different
-        raise NotYet(only.what, only.why, only.mend)
+    versions = site.state().slots
+    blue, green = versions.blue.version or "", versions.green.version or versions.blue.version or ""
+    if seen := list(hazards.by_hand(site, site.compose_env(blue, green))):
+        raise NotYet("; ".join(f"{each.what}: {each.why}" for each in seen), next=seen[0].mend)
     return "plain `compose up -d` would leave it all as it is"
 
 

@@ -6,6 +6,7 @@ warns of the rest.
 
 import json
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -168,19 +169,30 @@ def _other_name(
 
 
 def by_hand(site: Site, env: Mapping[str, str]) -> Iterator[Hazard]:
-    """What plain `compose up -d` would start anew, because it is not told what bgctl tells compose."""
-    ours, plain = site.engine.rendered(env), site.engine.rendered(None)
+    """What plain `compose up -d` has started anew, or would, for it is not told what bgctl tells compose."""
     lasting = [name for name in services(site.config) if not name.endswith("-green")]
-    different = [name for name in lasting if ours.get(name) != plain.get(name)]
-    if not different:
-        return
-    text = "".join(path.read_text() for path in site.compose_files if path.is_file())
-    told, written = site.engine.told(env), compose_files.variables(site.env_path)
-    missing = {name: told[name] for name in told if name in text and written.get(name) != told[name]}
-    lines = " ".join(f"{name}={value}" for name, value in missing.items() if name != "BGCTL_GREEN_RESTART")
-    why = "it knows of bgctl.toml only what the env file says"
-    mend = f"write into {site.env_path.name}: {lines}" if lines else "bgctl up, and no compose by hand"
-    yield Hazard(f"plain `compose up -d` would start {', '.join(different)} otherwise", why, mend)
+    there, told = site.engine.containers(), site.engine.told(env)
+    if changed := [name for name in lasting if name in there and not there[name].agrees(env)]:
+        why = "they are not those of bgctl.toml: it has changed, or plain compose has started it"
+        yield Hazard(f"{', '.join(changed)} runs with other settings", why, "bgctl up")
+    ours, plain = site.engine.rendered(env), site.engine.rendered(None)
+    if different := [name for name in lasting if ours.get(name) != plain.get(name)]:
+        text = "".join(path.read_text() for path in site.compose_files if path.is_file())
+        known = compose_files.variables(site.env_path)
+        lines = " ".join(
+            f"{name}={value}" for name, value in told.items() if _matters(text, name, value, known)
+        )
+        why = "it knows of bgctl.toml only what the env file says"
+        mend = f"write into {site.env_path.name}: {lines}" if lines else "bgctl up, and no compose by hand"
+        yield Hazard(f"plain `compose up -d` would start {', '.join(different)} otherwise", why, mend)
+
+
+def _matters(text: str, name: str, value: str, known: Mapping[str, str]) -> bool:
+    """Whether a compose file makes something else of a variable that it is not told."""
+    used = re.findall(rf"\${{{name}(?::?-([^}}]*))?}}", text)
+    if name in ("VERSION", "BGCTL_GREEN_RESTART"):  # of green, which plain compose does not start
+        return False
+    return any(known.get(name, default) != value for default in used)
 
 
 def lost_data(
