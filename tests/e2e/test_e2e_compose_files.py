@@ -1,4 +1,4 @@
-"""A project as people have them: an override file, IPv6 addresses, and somebody who types plain compose commands."""
+"""A project as people have them: an override file, IPv6 addresses, and plain compose typed beside bgctl."""
 
 import os
 import subprocess
