@@ -172,7 +172,10 @@ def by_hand(site: Site, env: Mapping[str, str]) -> Iterator[Hazard]:
     """What plain `compose up -d` has started anew, or would, for it is not told what bgctl tells compose."""
     lasting = [name for name in services(site.config) if not name.endswith("-green")]
     there, told = site.engine.containers(), site.engine.told(env)
-    if changed := [name for name in lasting if name in there and not there[name].agrees(env)]:
+    settings = {
+        name: value for name, value in env.items() if name.startswith("BGCTL_")
+    }  # not an app's VERSION
+    if changed := [name for name in lasting if name in there and not there[name].agrees(settings)]:
         why = "they are not those of bgctl.toml: it has changed, or plain compose has started it"
         yield Hazard(f"{', '.join(changed)} runs with other settings", why, "bgctl up")
     ours, plain = site.engine.rendered(env), site.engine.rendered(None)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 from engines import FakeEngine, site_of
-from worlds import NONE, READY, World
+from worlds import GREEN, NONE, OUT, READY, World
 
 from toolkit import hazards, slots
 from toolkit.compose import ComposeService
 from toolkit.engine import Container, Settings, Status
 from toolkit.errors import Refused
 from toolkit.hazards import Hazard
-from toolkit.release import up, up_green
+from toolkit.release import promote, rollback, up, up_green
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -299,3 +299,22 @@ def test_90_a_compose_file_that_cannot_be_read_keeps_nobody_from_stopping(
     monkeypatch.setattr(engine, "compose", broken)
     slots.stop(site, "green")
     assert engine.graces == {"frontend-green": 10}
+
+
+def test_a_promotion_and_a_rollback_keep_the_env_file_at_what_blue_runs(world: World) -> None:
+    """Or plain compose would start blue on the other version for as long as green finishes."""
+    world.put("promoting", OUT, GREEN, "retire-blue")
+    site, _ = site_of(world)
+    world.serve(world.blue, "1.6.8")
+    promote.serve_blue(site, "1.6.8")
+    assert site.env()["CURRENT_VERSION"] == "1.6.8"
+    rollback.start_blue(site, "1.6.7")
+    assert site.env()["CURRENT_VERSION"] == "1.6.7"
+
+
+def test_a_broken_env_file_keeps_no_rollback_out(world: World) -> None:
+    world.put("promoting", OUT, GREEN, "retire-blue")
+    site, engine = site_of(world)
+    (world.root / ".env").unlink()
+    rollback.start_blue(site, "1.6.7")
+    assert "frontend-blue" in engine.there
