@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Tokens
-from toolkit.errors import Failed, Refused
+from toolkit.errors import BgctlError, Failed, Refused, together
 
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
@@ -26,7 +26,7 @@ class ComposeService(Struct, frozen=True):
     build: Any = None  # how its image is made: a folder, or a table
     environment: dict[str, Any] | list[str] | None = None
     volumes: list[Any] | None = None
-    tmpfs: Any = None
+    tmpfs: list[str] | str | None = None
     container_name: str | None = None
     profiles: list[str] | None = None
     stop_grace_period: Any = None
@@ -41,6 +41,22 @@ class ComposeService(Struct, frozen=True):
     def mounted(self) -> set[str]:
         """What of the host is mounted, or names of volumes, from either form that compose commands print."""
         return {source for volume in self.volumes or [] if (source := mounted(volume))}
+
+    @property
+    def unlabelled(self) -> set[str]:
+        """What of the host is mounted without a label for SELinux: :z, or :Z."""
+        return {
+            source for volume in self.volumes or [] if (source := mounted(volume)) and not labelled(volume)
+        }
+
+    def size_of(self, place: str) -> int | None:
+        """Bytes of a tmpfs; None: there is none, or it has no bound of its own."""
+        for entry in [self.tmpfs] if isinstance(self.tmpfs, str) else self.tmpfs or []:
+            where, _, options = entry.partition(":")
+            size = re.search(r"(?:^|,)size=([0-9]+)([kmg]?)", options.lower())
+            if where.rstrip("/") == place and size:
+                return int(size[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[size[2]]
+        return None
 
     @property
     def mount_points(self) -> set[str]:
@@ -87,6 +103,12 @@ def mounted(volume: object) -> str | None:
         source = volume.get("source")
         return source if isinstance(source, str) else None
     return str(volume).partition(":")[0]
+
+
+def labelled(volume: object) -> bool:
+    if isinstance(volume, dict):
+        return bool((volume.get("bind") or {}).get("selinux"))
+    return not {"z", "Z"}.isdisjoint(str(volume).rpartition(":")[2].split(","))
 
 
 def mount_point(volume: object) -> str:
@@ -147,33 +169,38 @@ def services(config: Config) -> list[str]:
 
 def check(config: Config, compose: Compose, *paths: Path) -> None:
     """Raises Refused naming the compose file, a line and the mend. `paths`: the files that make it up."""
+    if found := list(problems(config, compose, *paths)):
+        raise together(found)
+
+
+def problems(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlError]:
+    """Where the compose file does not fit bgctl.toml: file, line and mend."""
     for service in services(config):
         if service not in compose.services:
-            raise Refused(
-                f"{names(paths)}: no service {service}", "bgctl.toml needs it; add it", "bgctl doctor"
-            )
+            what = f"{names(paths)}: no service {service}"
+            yield Refused(what, "bgctl.toml needs it; add it", "bgctl doctor")
     for service, address in _addresses(config).items():
-        found = compose.services[service]
-        if found.network_mode != "host" and address not in found.published:
+        found = compose.services.get(service)
+        if found and found.network_mode != "host" and address not in found.published:
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
-            raise Refused(f"{place(paths, service, 'ports')}: {service}", why, "bgctl doctor")
-    _check_life(config, compose, paths)
+            yield Refused(f"{place(paths, service, 'ports')}: {service}", why, "bgctl doctor")
+    yield from _shorter_lives(config, compose, paths)
 
 
-def _check_life(config: Config, compose: Compose, paths: Sequence[Path]) -> None:
+def _shorter_lives(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
     """A session API that is not told how long tokens last would sign such as the proxy refuses.
 
     With the default it need not be told; one that a compose file makes shorter than that has always worked.
     """
     longest, usual = int(config.tokens.longest), int(Tokens().longest)
     for service, shared in config.shared.items():
-        if shared.address == config.sessions.address:
+        if shared.address == config.sessions.address and service in compose.services:
             told = compose.services[service].variable(LIFE)
             lasts = int(told) if told and re.fullmatch("[0-9]{1,9}", told) else usual
             if lasts > longest or (longest != usual and told != str(longest)):
                 why = f"[tokens] longest is {longest} s there; add to its environment {LIFE}: ${{{LIFE}}}"
-                line = place(paths, service, "environment")
-                raise Refused(f"{line}: {service} is told {LIFE}={told or ''}", why, "bgctl doctor")
+                where = f"{place(paths, service, 'environment')}: {service} is told {LIFE}={told or ''}"
+                yield Refused(where, why, "bgctl doctor")
 
 
 def names(paths: Sequence[Path]) -> str:

@@ -60,8 +60,10 @@ def check(site: Site, now: State, version: str, pull: bool) -> None:
     check_ground(site, now)
     found = slots.check_slot_images(site, "green", version, pull)
     green, paths = [name for name, _, _ in slots.members(site, "green")], site.compose_files
-    clashes = hazards.names(site.config, found, paths)
-    hazards.tell(site, [*clashes, *hazards.lost_data(site.engine, found, green, paths)])
+    for clash in hazards.names(site.config, found, paths):
+        raise clash
+    for loss in hazards.lost_data(site.engine, found, green, paths):
+        site.ui.warn(f"{loss}; next: {loss.next}")
 
 
 def check_ground(site: Site, now: State) -> None:

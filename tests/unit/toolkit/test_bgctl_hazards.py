@@ -9,8 +9,7 @@ from worlds import GREEN, NONE, OUT, READY, World
 from toolkit import hazards, slots
 from toolkit.compose import ComposeService
 from toolkit.engine import Container, Settings, Status
-from toolkit.errors import Refused
-from toolkit.hazards import Hazard
+from toolkit.errors import BgctlError, Refused
 from toolkit.release import promote, rollback, up, up_green
 from toolkit.site import Site
 from toolkit.ui import UI
@@ -49,9 +48,9 @@ def line(world: World, word: str, after: str = "") -> int:
     return next(n for n, text in enumerate(lines[start:], start + 1) if text.strip().startswith(word))
 
 
-def only(found: list[Hazard]) -> Hazard:
-    (hazard,) = found
-    return hazard
+def only(found: list[BgctlError]) -> BgctlError:
+    (problem,) = found
+    return problem
 
 
 def test_the_project_here_has_no_hazard(world: World) -> None:
@@ -176,7 +175,7 @@ class Elsewhere:
         monkeypatch.setattr(self.engine, "elsewhere", lambda: self.containers)
         monkeypatch.setattr(self.engine, "volumes", lambda: self.there)
 
-    def fatal(self) -> list[Hazard]:
+    def fatal(self) -> list[BgctlError]:
         found = self.engine.compose({})
         with_data = type(found)(found.services, {"pgdata": None, "named": {"name": "pg"}})
         return list(hazards.other_project(self.site, with_data))
@@ -190,10 +189,10 @@ def elsewhere(world: World, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
 def test_92_a_project_that_runs_under_another_name_is_told(elsewhere: Elsewhere) -> None:
     elsewhere.containers = [container("blog")]
     found = only(elsewhere.fatal())
-    assert found.fatal and found.what == "this folder is project blog already"
+    assert isinstance(found, Refused) and found.what == "this folder is project blog already"
     assert "db running" in found.why
-    assert found.mend.startswith('write name = "blog" in [project] of bgctl.toml, or end those first: ')
-    assert "--project-name blog stop" in found.mend
+    assert found.next.startswith('write name = "blog" in [project] of bgctl.toml, or end those first: ')
+    assert "--project-name blog stop" in found.next
     elsewhere.containers = [container("blog", running=False)]
     assert elsewhere.fatal() == []
 
@@ -203,7 +202,7 @@ def test_92_data_under_another_name_is_told(elsewhere: Elsewhere) -> None:
     elsewhere.there = {"blog_pgdata", "pg", "other_pgdata"}
     found = only(elsewhere.fatal())
     assert "data in blog_pgdata" in found.why and "running" not in found.why
-    assert found.mend.endswith("or, to begin with empty ones: docker volume create shop_pgdata")
+    assert found.next.endswith("or, to begin with empty ones: docker volume create shop_pgdata")
     elsewhere.there.add("shop_pgdata")
     assert elsewhere.fatal() == [], "it has begun under its own name"
 
