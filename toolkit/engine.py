@@ -192,11 +192,17 @@ class Rendered(Struct, frozen=True):
 class Engine:
     """Every method raises Failed when the engine fails, hangs or is absent."""
 
-    def __init__(self, commands: Commands, root: Path, slotted: Iterable[str] = ()) -> None:
-        """`slotted`: the compose services that are slots."""
+    def __init__(
+        self, commands: Commands, root: Path, slotted: Iterable[str] = (), patience: float = 30
+    ) -> None:
+        """`slotted`: the compose services that are slots.
+
+        `patience`: seconds for each command that looks for containers.
+        """
         self.commands = commands
         self.root = root
         self.slotted = frozenset(slotted)
+        self.patience = patience
 
     @classmethod
     def detect(cls, config: Config, root: Path, noted: str | None = None) -> "Engine":
@@ -291,10 +297,11 @@ class Engine:
         ]
 
     def _inspect(self, listing: list[str]) -> list[Container]:
-        ids = runner.run(listing, timeout=30).split()
+        ids = runner.run(listing, timeout=self.patience).split()
         if not ids:
             return []
-        return msgspec.json.decode(runner.run(self.commands.inspect(*ids), timeout=30), type=list[Container])
+        found = runner.run(self.commands.inspect(*ids), timeout=self.patience)
+        return msgspec.json.decode(found, type=list[Container])
 
     def elsewhere(self) -> list[Container]:
         """Containers of this very folder that run under another project's name."""

@@ -44,6 +44,7 @@ MENDS = {
     "cookies": "start docker or podman",
     "machine": "make room",
     "proxy": "bgctl up",
+    "health": "bgctl up",
     "session API": "bgctl up",
     "idle connections": "edit bgctl.toml",
 }
