@@ -118,6 +118,7 @@ allow = {self.toml_allow}
 
 ENVIRONMENT = """\
 # Versions: blue runs CURRENT_VERSION, green VERSION. bgctl keeps both up to date.
+COMPOSE_PROJECT_NAME={self.name}
 REGISTRY_URL=localhost
 REGISTRY_USER={IMAGES}
 BGCTL_PROXY_IMAGE=localhost/{IMAGES}/proxy:dev

@@ -48,8 +48,19 @@ class Site:
         self.secret_path = partial(key_files.find, self.keys_dir)
         self.data_dir = self.root / "data"
         self.proxy_dir = self.root / "proxy"
-        self.compose_path = self.root / self.config.project.compose_file
         self.env_path = self.root / self.config.project.env_file
+        self._graces: dict[str, float] | None = None  # by service, as the compose file was last read
+
+    @cached_property
+    def compose_files(self) -> tuple[Path, ...]:
+        from toolkit import compose_files
+
+        return tuple(self.root / name for name in compose_files.choose(self.config.project, self.root).names)
+
+    @property
+    def compose_path(self) -> Path:
+        """The first of them, for messages that are about all."""
+        return self.compose_files[0]
 
     @cached_property
     def engine(self) -> "Engine":
@@ -67,8 +78,8 @@ class Site:
         known = project.engine if project.engine != "auto" else enginefile.read(self.engine_path)
         if not known:
             return self.engine.containers()
-        commands = Commands(known, (), project.name, project.compose_file, project.env_file)
-        return Engine(commands, self.root, ENGINE).containers()
+        commands = Commands(known, (), project.name, (), project.env_file)
+        return Engine(commands, self.root, patience=ENGINE).containers()
 
     @cached_property
     def image_proof(self) -> "ImageProof":
@@ -159,9 +170,30 @@ class Site:
         """Raises Refused when the compose file does not fit bgctl.toml."""
         from toolkit import compose
 
-        found = self.engine.compose(env)
-        compose.check(self.config, found, self.compose_path)
+        found = self.read_compose(env)
+        compose.check(self.config, found, *self.compose_files)
         return found
+
+    def read_compose(self, env: dict[str, str]) -> "Compose":
+        """As the compose command understands it, whether it fits bgctl.toml or not."""
+        found = self.engine.compose(env)
+        self._graces = found.graces
+        return found
+
+    def grace(self, service: str) -> float:
+        """Seconds between SIGTERM and SIGKILL: the service's own stop_grace_period, else [drain] stop_grace.
+
+        A compose file that cannot be read keeps nobody from stopping.
+        """
+        if self._graces is None:
+            state = self._state_or_none()
+            blue = (state and state.slots.blue.version) or ""
+            green = (state and state.slots.green.version) or blue
+            try:
+                self._graces = self.engine.compose(self.compose_env(blue, green)).graces
+            except BgctlError:
+                self._graces = {}
+        return self._graces.get(service, float(self.config.drain.stop_grace))
 
     @contextmanager
     def change(self, what: str, dry_run: bool = False, wait: float = 0) -> Iterator[None]:

@@ -117,7 +117,7 @@ def start(site: Site, slot: str, version: str) -> str:
     env = env_with(site, slot, version)
     for name, check in checks(site, slot):
         if not (site.engine.running(name) and answers(site, name, check, version)):
-            site.engine.up(name, env, site.config.drain.stop_grace)
+            site.engine.up(name, env, site.grace(name))
     prove(site, slot, version)
     return f"{slot} is healthy on {version}"
 
@@ -170,7 +170,7 @@ def watch_idle(site: Site, names: Iterable[str], shared: bool = False, believe: 
 def stop(site: Site, slot: str) -> str:
     """SIGTERM, the grace, then removal. Nothing to stop is fine."""
     for name, _, _ in members(site, slot):
-        site.engine.remove(name, site.config.drain.stop_grace)
+        site.engine.remove(name, site.grace(name))
     return f"{slot} is stopped"
 
 
@@ -233,13 +233,14 @@ def check_images(site: Site, compose: Compose, services: list[str], pull: bool) 
         raise Refused(f"image {image} is missing", f"{service} needs it", get)
 
 
-def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> None:
-    """Raises Refused unless a slot could be started on `version`."""
+def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compose:
+    """The compose file. Raises Refused unless a slot could be started on `version`."""
     names = [name for name, _, _ in members(site, slot)]
     found = site.compose(env_with(site, slot, version))
     mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in names]
-    key_mounts.check(mounts, site.keys_dir, site.compose_path)
+    key_mounts.check(mounts, site.keys_dir, site.compose_files)
     check_images(site, found, names, pull)
+    return found
 
 
 def check_port(site: Site, service: str, address: Address) -> None:

@@ -20,6 +20,12 @@ class FileName(Text):
     kind, like, pattern = "the name of a file in this folder", "compose.yaml", re.compile(r"[^/]+")
 
 
+class FilePath(Text):
+    """Compose reckons paths in a further compose file from the folder of the first."""
+
+    kind, like, pattern = "the path of a file", "compose.prod.yaml", re.compile(r"[^\0\n]+")
+
+
 class Engine(Text):
     kind, like, pattern = "an engine (auto, docker, podman)", "auto", re.compile(r"auto|docker|podman")
 
@@ -60,10 +66,18 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Project(Table, frozen=True):
+    """`compose_file` is one name, a list of them, or "": what plain compose would use."""
+
     name: Name
-    compose_file: FileName = FileName("compose.yaml")
+    compose_file: str | tuple[str, ...] = ""
     env_file: FileName = FileName(".env")
     engine: Engine = Engine("auto")
+
+    @property
+    def compose_files(self) -> tuple[str, ...]:
+        """Those that are written down; none: plain compose's choice."""
+        named = self.compose_file
+        return ((named,) if named else ()) if isinstance(named, str) else named
 
 
 class Path(Text):

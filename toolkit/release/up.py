@@ -78,7 +78,7 @@ def check(site: Site, target: State | None, pull: bool) -> Compose:
     if faults:
         raise together(faults)
     for _, error in looks.errors:
-        site.ui.warn(str(error))
+        site.ui.warn(f"{error}; next: {error.next}" if error.next else str(error))
     return wanted.compose
 
 
@@ -210,7 +210,7 @@ def start_shared(site: Site, name: str) -> str:
     if not well or (ours and site.sessions.refuses_us()):  # it may have mounted a key that is gone
         slots.check_images(site, site.compose(env), [name], pull=True)
         slots.check_port(site, name, address)
-        site.engine.up(name, env)
+        site.engine.up(name, env, site.grace(name))
     slots.prove_service(site, name, check, None)
     if ours and site.sessions.refuses_us():
         why = f"its container has mounted another one: write ./keys/admin:/keys/admin:ro for {name}"
@@ -225,7 +225,7 @@ def start_store(site: Site, name: str) -> str:
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
     slots.check_images(site, site.compose(env), [name], pull=True)
-    site.engine.up(name, env)
+    site.engine.up(name, env, site.grace(name))
     return f"{name} runs"
 
 
@@ -236,7 +236,7 @@ def start_proxy(site: Site) -> str:
         return reload.apply(site, files)
     reload.store(site, files)
     blue = site.state().slots.blue.version or ""
-    site.engine.up("proxy", site.compose_env(blue, blue))
+    site.engine.up("proxy", site.compose_env(blue, blue), site.grace("proxy"))
     reload.mark_loaded(site, files)
     return f"listens on {' and '.join(slots.public(site))}"
 

@@ -1,6 +1,6 @@
 """`bgctl up-green`: the new version runs beside the old one, healthy, and nobody is sent there yet."""
 
-from toolkit import slots, state
+from toolkit import hazards, slots, state
 from toolkit.errors import BgctlError, Refused
 from toolkit.release import reload
 from toolkit.release.steps import Step, walk
@@ -60,7 +60,12 @@ def check_serving(site: Site, now: State, version: str) -> None:
 def check(site: Site, now: State, version: str, pull: bool) -> None:
     """Raises Refused with nothing changed."""
     check_ground(site, now)
-    slots.check_slot_images(site, "green", version, pull)
+    found = slots.check_slot_images(site, "green", version, pull)
+    green, paths = [name for name, _, _ in slots.members(site, "green")], site.compose_files
+    for clash in hazards.names(site.config, found, paths):
+        raise clash
+    for loss in hazards.lost_data(site.engine, found, green, paths):
+        site.ui.warn(f"{loss}; next: {loss.next}")
 
 
 def check_ground(site: Site, now: State) -> None:
