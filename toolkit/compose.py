@@ -12,6 +12,7 @@ from toolkit.config.tables import Tokens
 from toolkit.errors import Failed, Refused
 
 LIFE = "BGCTL_TOKEN_TTL"  # seconds that the session API's tokens last
+CLAIM = "BGCTL_VERSION_CLAIM"  # where the app's own tokens have the version
 
 
 class ComposeService(Struct, frozen=True):
@@ -85,6 +86,7 @@ def check(config: Config, compose: Compose, path: Path) -> None:
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
             raise Refused(f"{path.name}:{line_of(path, service)}: {service}", why, "bgctl doctor")
     _check_life(config, compose, path)
+    _check_claim(config, compose, path)
 
 
 def _check_life(config: Config, compose: Compose, path: Path) -> None:
@@ -100,6 +102,18 @@ def _check_life(config: Config, compose: Compose, path: Path) -> None:
             if lasts > longest or (longest != usual and told != str(longest)):
                 why = f"[tokens] longest is {longest} s there; add to its environment {LIFE}: ${{{LIFE}}}"
                 where = f"{path.name}:{line_of(path, service)}: {service} is told {LIFE}={told or ''}"
+                raise Refused(where, why, "bgctl doctor")
+
+
+def _check_claim(config: Config, compose: Compose, path: Path) -> None:
+    """A session API that looks for the version elsewhere would refuse tokens that the proxy routes by."""
+    wanted = str(config.tokens.version_claim)
+    for service, shared in config.shared.items():
+        if shared.address == config.sessions.address:
+            told = compose.services[service].variable(CLAIM) or str(Tokens().version_claim)
+            if told != wanted:
+                why = f'[tokens] version_claim is "{wanted}"; add to its environment {CLAIM}: ${{{CLAIM}}}'
+                where = f"{path.name}:{line_of(path, service)}: {service} is told {CLAIM}={told}"
                 raise Refused(where, why, "bgctl doctor")
 
 

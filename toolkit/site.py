@@ -110,6 +110,7 @@ class Site:
             "BGCTL_ISSUER": tokens.issuer,
             "BGCTL_LEEWAY": f"{tokens.leeway:.0f}",
             "BGCTL_TOKEN_TTL": f"{int(tokens.longest)}",
+            "BGCTL_VERSION_CLAIM": str(tokens.version_claim),
             "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
             "BGCTL_STOP_GRACE": f"{self.config.drain.stop_grace:.0f}",
             "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from luajit import plain
 
 from session_api import ids, keyring
-from session_api.tokens import TokenError, Tokens
+from session_api.claims import Rules, TokenError
+from session_api.tokens import Tokens
 
 LIFE = 604800  # seconds, the longest life of a token
 VALUES = [
@@ -69,7 +70,7 @@ def both(lua, tmp_path_factory):
         keyring.rotate(directory, algorithm, now=NOW - 2000)
     index = (directory / "verify" / "keyring.json").read_bytes()
     keys = lua.module("keyring")[b"load"](str(directory / "verify").encode(), index)
-    tokens = Tokens(keyring.Keyring(directory), HandClock(), "bgctl", 60, LIFE)
+    tokens = Tokens(keyring.Keyring(directory), HandClock(), Rules("bgctl", 60, LIFE))
     rules = lua.table({"issuer": "bgctl", "leeway": 60, "longest": LIFE})
 
     def proxy(token):

@@ -24,7 +24,7 @@ class Api:
         self._keys, self._state = keys, state
         self._file = folder / "sessions.db"
         self._service = key_files.find(keys, "service.key").read_text().strip()
-        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY, LIFE)
+        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, Rules("bgctl", LEEWAY, LIFE))
         self._store = SqliteStore(self._file, IDLE, lambda: self.now)
         self._draws = Draws()
         sessions.secrets = self._draws  # type: ignore[assignment]  # the same sequence gets the same session ids

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from session_api import keyring
 from session_api.algorithms import SECP256R1, EllipticCurvePublicKey
-from session_api.tokens import MAX_BYTES, TokenError, Tokens
+from session_api.claims import Rules, TokenError
+from session_api.tokens import MAX_BYTES, Tokens
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of P-256
 
@@ -363,7 +364,7 @@ def test_the_first_reason_is_told(tokens: Tokens, forge: Forge) -> None:
 
 def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
     clock = HandClock()
-    tokens = Tokens(keyring.Keyring(keys), clock, "bgctl", 60, 10**7)
+    tokens = Tokens(keyring.Keyring(keys), clock, Rules("bgctl", 60, 10**7))
     old = forge.token({}, claims(exp=NOW + 10**7), "HS256")
     keyring.rotate(keys, "EdDSA", now=NOW)
     clock.now = NOW + keyring.SETTLE
@@ -376,7 +377,7 @@ def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
 
 
 def test_19_a_removed_key_is_gone_at_once(keys: Any, forge: Forge) -> None:
-    tokens = Tokens(keyring.Keyring(keys), HandClock(), "bgctl", 60, 604800)
+    tokens = Tokens(keyring.Keyring(keys), HandClock(), Rules("bgctl", 60, 604800))
     token = forge.token({}, claims(), "ES256")
     assert reason(tokens, token) is None
     path = keys / "verify" / "keyring.json"
