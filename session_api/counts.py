@@ -52,7 +52,10 @@ class Counted:
 
 
 class Counts:
-    """In seconds: `ttl`, a token's life; `idle_timeout` (0: off); `leeway`. Methods raise StoreError, StateError."""
+    """`ttl`: a token's life, `idle_timeout` (0: off), `leeway`: in seconds.
+
+    Methods raise StoreError, StateError.
+    """
 
     def __init__(self, store: Store, state: State, ttl: int, idle_timeout: int, leeway: int) -> None:
         self._store = store

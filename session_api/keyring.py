@@ -41,8 +41,8 @@ class KeyringError(SetupError):
 class Entry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One key as keyring.json lists it.
 
-    `issuer` is whom the app's tokens have to name, None for anybody; ours name [tokens] issuer. `short_secret`:
-    it is shorter than HS256 wants, and taken all the same.
+    `issuer` is whom the app's tokens have to name, None for anybody; ours name [tokens] issuer.
+    `short_secret`: it is shorter than HS256 wants, and taken all the same.
     """
 
     kid: Kid
@@ -181,8 +181,9 @@ def create(
 ) -> KeyInfo:
     """Make the directory: a first key, pin secret, and the shared keys. Never replaces a keyring.
 
-    `secret` is an existing HS256 secret, with which the app signs, too; `owner` is whom the files shall belong
-    to (needs root). What an interrupted call left is completed by the next. Raises KeyringError, OSError.
+    `secret` is an existing HS256 secret, with which the app signs, too; `owner` is whom the files shall
+    belong to (needs root). What an interrupted call left is completed by the next. Raises KeyringError,
+    OSError.
     """
     if _document_path(directory).exists():
         raise KeyringError(f"{_document_path(directory)} exists already", "bgctl keys rotate")
@@ -282,11 +283,10 @@ def trust(
     known = next((each for each in document.keys if _public(directory, each) == public), None)
     if known is None:
         name = _new_kid(moment, _taken(document))
-        if (kid := kid or name) in [entry.kid for entry in document.keys]:
-            raise KeyringError(f"{kid} is another key", "bgctl keys list")
-        file = name + algorithms.suffix(alg)
-        _write(directory / "verify" / file, content.rstrip(b"\r\n") + b"\n", owner)
-        entry = _entry(kid, alg, file, moment)
+        entry = _entry(name if kid is None else kid, alg, name + algorithms.suffix(alg), moment)
+        if entry.kid in _taken(document):
+            raise KeyringError(f"{entry.kid} is another key", "bgctl keys list")
+        _write(directory / "verify" / entry.file, content.rstrip(b"\r\n") + b"\n", owner)
     elif kid not in (None, known.kid):
         raise KeyringError(f"this key is in the ring as {known.kid}", "bgctl keys list")
     else:

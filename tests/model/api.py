@@ -6,6 +6,7 @@ from falcon import testing
 
 from session_api import key_files, keyring, sessions
 from session_api.app import create_app
+from session_api.claims import Rules
 from session_api.settings import Settings
 from session_api.stores.sqlite import SqliteStore
 from session_api.tokens import Tokens

@@ -26,7 +26,7 @@ secret_option = click.option(
     "--import-secret-file",
     "secret_file",
     type=FILE,
-    help="An existing HS256 secret, such as the app's JWT_SECRET, to sign with. (Only to believe it: keys import.)",
+    help="An existing HS256 secret, such as the app's JWT_SECRET, to sign with (keys import: to believe).",
 )
 issuer_option = click.option(
     "--issuer", help="What the app's tokens have to name as iss.  [default: anything, or nothing]"
