@@ -114,7 +114,7 @@ class Site:
             "CURRENT_VERSION": blue,
             "VERSION": green,
             "BGCTL_ISSUER": tokens.issuer,
-            "BGCTL_LEEWAY": f"{tokens.leeway:.0f}",
+            "BGCTL_LEEWAY": f"{int(tokens.leeway)}",
             "BGCTL_TOKEN_TTL": f"{int(tokens.longest)}",
             "BGCTL_VERSION_CLAIM": str(tokens.version_claim),
             "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
