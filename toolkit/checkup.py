@@ -118,6 +118,14 @@ def _proxy(site: Site) -> Problems:
     return f"{len(status.live)} workers, generation {status.generation}"
 
 
+def _health(site: Site) -> Problems:
+    yield from _started(site)
+    for found in slots.troubles(site, site.state()):
+        seen = f"{found.seen}: {found.why}" if found.why else found.seen
+        yield Failed("not healthy", seen, found.next or "bgctl up")
+    return "what people need answers as it should"
+
+
 def _session_api(site: Site) -> Problems:
     yield from _started(site)
     yield from machine.clock("the session API", site.sessions.clock(), site.now())
@@ -147,5 +155,6 @@ RUNNING: dict[str, tuple[Callable[[Site], Problems], tuple[str, ...]]] = {  # a 
     "gate": (_gate, ("state",)),
     "cookies": (_cookies, ("engine",)),
     "proxy": (_proxy, ("state",)),
+    "health": (_health, ("state",)),
     "session API": (_session_api, ()),
 }

@@ -160,9 +160,11 @@ class Container(Struct, frozen=True):
 class Engine:
     """Every method raises Failed when the engine fails, hangs or is absent."""
 
-    def __init__(self, commands: Commands, root: Path) -> None:
+    def __init__(self, commands: Commands, root: Path, patience: float = 30) -> None:
+        """`patience`: seconds for each command that looks for containers."""
         self.commands = commands
         self.root = root
+        self.patience = patience
 
     @classmethod
     def detect(cls, config: Config, root: Path, noted: str | None = None) -> "Engine":
@@ -248,10 +250,11 @@ class Engine:
         ]
 
     def _inspect(self, listing: list[str]) -> list[Container]:
-        ids = runner.run(listing, timeout=30).split()
+        ids = runner.run(listing, timeout=self.patience).split()
         if not ids:
             return []
-        return msgspec.json.decode(runner.run(self.commands.inspect(*ids), timeout=30), type=list[Container])
+        found = runner.run(self.commands.inspect(*ids), timeout=self.patience)
+        return msgspec.json.decode(found, type=list[Container])
 
     def containers(self) -> dict[str, Container]:
         """By service; a running one where a service has several."""

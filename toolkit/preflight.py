@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from session_api import key_files
-from toolkit import compose, key_mounts, machine, ports, slots
+from toolkit import build_context, compose, key_mounts, machine, ports, slots
 from toolkit.compose import Compose
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, caught
 from toolkit.site import Site
@@ -43,6 +43,7 @@ MENDS = {
     "cookies": "start docker or podman",
     "machine": "make room",
     "proxy": "bgctl up",
+    "health": "bgctl up",
     "session API": "bgctl up",
     "idle connections": "edit bgctl.toml",
 }
@@ -122,6 +123,7 @@ class Preflight:
             what = "a key that is replaced is not noticed before its container is"
             yield NotYet(what, advice, "edit the compose file, then: bgctl up")
         yield from self._room_for_bodies(found)
+        yield from self._taken_along(found)
         if machine.enforces_selinux():
             yield from self._labels(found)
         return f"{site.engine.compose_command}: {len(found.services)} services, on the ports of bgctl.toml"
@@ -135,6 +137,17 @@ class Preflight:
             mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller [proxy] max_body'
             where = f"{site.compose_path.name}:{compose.line_of(site.compose_path, 'proxy')}"
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
+
+    def _taken_along(self, found: Compose) -> Iterator[BgctlError]:
+        """The first service of each context will do."""
+        told = set()
+        for service, context, names in build_context.exposed(found, self.site.root):
+            if context not in told:
+                told.add(context)
+                what = f"an image of {service} would hold {', '.join(f'{name}/' for name in names)} of this project"
+                lines = "\\n".join([*names, ""])
+                mend = f"printf '{lines}' >> {context}/.dockerignore"
+                yield NotYet(what, f"it is built with all of {context}", mend)
 
     def _labels(self, found: Compose) -> Iterator[BgctlError]:
         for service, each in found.services.items():

@@ -22,9 +22,12 @@ from toolkit.values import stamp
 
 if TYPE_CHECKING:
     from toolkit.compose import Compose
-    from toolkit.engine import Engine
+    from toolkit.engine import Container, Engine
+    from toolkit.image_proof import ImageProof
     from toolkit.proxy import Proxy
     from toolkit.sessions import Sessions
+
+ENGINE = 5.0  # seconds for a look at containers, for which nothing must wait
 
 
 class Site:
@@ -35,7 +38,8 @@ class Site:
         self.root = root.resolve()
         self.ui = ui
         self.command = command
-        self.config = found or config.load(self.root / "bgctl.toml")
+        self.config_path = self.root / "bgctl.toml"
+        self.config = found or config.load(self.config_path)
         self.state_dir = self.root / "state"
         self.state_path = self.state_dir / "state.json"
         self.engine_path = self.state_dir / "engine"
@@ -52,6 +56,26 @@ class Site:
         from toolkit.engine import Engine
 
         return Engine.detect(self.config, self.root, enginefile.read(self.engine_path))
+
+    def containers(self) -> "dict[str, Container]":
+        """By service. An engine that is known is asked straight: what else it can do takes as long again."""
+        from toolkit.engine import Commands, Engine
+
+        if "engine" in self.__dict__:
+            return self.engine.containers()
+        project = self.config.project
+        known = project.engine if project.engine != "auto" else enginefile.read(self.engine_path)
+        if not known:
+            return self.engine.containers()
+        commands = Commands(known, (), project.name, project.compose_file, project.env_file)
+        return Engine(commands, self.root, ENGINE).containers()
+
+    @cached_property
+    def image_proof(self) -> "ImageProof":
+        from toolkit import slots
+        from toolkit.image_proof import ImageProof
+
+        return ImageProof(self.containers, partial(slots.image_of, self))
 
     @cached_property
     def proxy(self) -> "Proxy":

@@ -149,7 +149,7 @@ def test_as_pyjwt_makes_it(project):
     here = project()
     token = jwt.encode({"userId": 42, "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 600}, SECRET)
     assert here.route(token)[:2] == ("1.6.7", "token")
-    shown = here.api.get("/api/auth/session", token).json
+    shown = here.api.get("/api/deployment/session", token).json
     assert (shown["userId"], shown["sid"], shown["deploymentVersion"]) == ("42", f"iat:{NOW}", "1.6.7")
 
 
@@ -158,7 +158,7 @@ def test_our_own_tokens_are_ours_beside_the_apps(project, imported):
     here = project(imported, version_claim="app.version")
     ours = here.api.token("u1", "1.6.7")
     assert here.route(ours)[:2] == ("1.6.7", "token"), "ours keep deploymentVersion"
-    assert here.api.post("/api/auth/refresh", ours).status_code == 200
+    assert here.api.post("/api/deployment/refresh", ours).status_code == 200
 
 
 def test_an_app_cannot_renew_itself_into_a_token_of_ours(project):
@@ -169,7 +169,7 @@ def test_an_app_cannot_renew_itself_into_a_token_of_ours(project):
         token = jwt.encode({**claims, **issuer}, SECRET)
         assert here.beat(token) == "used"
         for headers in ({"Authorization": f"Bearer {token}"}, {"Cookie": f"__Host-bg_session={token}"}):
-            answer = here.api.client.simulate_post("/api/auth/refresh", headers=headers)
+            answer = here.api.client.simulate_post("/api/deployment/refresh", headers=headers)
             assert answer.status_code == 403
             assert "renews it" in answer.json["detail"]
             assert "set-cookie" not in answer.headers, "nor is its own cookie taken away"
@@ -185,7 +185,7 @@ def test_a_log_out_by_the_apps_token_ends_no_session_of_ours(project):
         "iat": NOW + 5,
         "exp": NOW + 600,
     }
-    assert here.api.post("/api/auth/logout", jwt.encode(forged, SECRET)).status_code == 204
+    assert here.api.post("/api/deployment/logout", jwt.encode(forged, SECRET)).status_code == 204
     assert here.beat(made["token"]) == "used"
 
 

@@ -156,6 +156,8 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
     for key in ("timeout", "connections"):
         if service.slotted and getattr(service, key) != OF_SERVICES[key]:
             yield (*here, key), "is for a service with one address; remove it"
+    if not service.slotted and service.version != OF_SERVICES["version"]:
+        yield (*here, "version"), "is for a service with two slots; remove it"
     for route in service.routes:
         if re.match(r"(\S+ )?/_bgctl(/|$)", route):
             yield (*here, "routes"), f"{route!r} is the proxy's own; remove it"

@@ -34,6 +34,23 @@ class HealthPath(Text):
     pattern = re.compile(r"/[!-~]*")
 
 
+API_ROUTES = ("/api/deployment/",)  # of the session API, where bgctl.toml names none
+
+
+class Host(Text):
+    """A Host header as browsers send it; empty: what bgctl knows of the host itself."""
+
+    kind, like = "a host, with its port where browsers send one", "shop.example"
+    pattern = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|")
+
+
+class Proof(Text):
+    """Where it is seen which version a slot runs: `header:` is followed by the header's name."""
+
+    kind, like = 'how a version is proven ("image", "json", "header:X-App-Version")', "image"
+    pattern = re.compile(r"image|json|header:[A-Za-z][A-Za-z0-9-]{0,60}")
+
+
 PIN_IDLE = 30 * 60  # seconds, where nothing else says how long
 SLOTS = ("blue", "green")
 
@@ -200,11 +217,15 @@ class Pin(Table, frozen=True):
 class Service(Table, frozen=True):
     """`blue` and `green` for a service with two slots, `address` for one that both versions share.
 
-    `timeout` and `connections` are of a shared one; a slotted one has [proxy] read_timeout.
+    `timeout` and `connections` are of a shared one; a slotted one has [proxy] read_timeout. `version` is of a
+    slotted one, `health_host` the Host of its checks. The session API (the shared service at [sessions]
+    address) may go without `routes`.
     """
 
     routes: Annotated[tuple[Route, ...], Meta(min_length=1)]
     health: HealthPath
+    health_host: Host = Host("")
+    version: Proof = Proof("image")
     blue: Address | None = None
     green: Address | None = None
     address: Address | None = None
@@ -321,6 +342,14 @@ class Config(Table, frozen=True):
         """
         idle = self.sessions.idle_timeout
         return Duration(max(self.proxy.pin_idle or idle or PIN_IDLE, idle))
+
+    def is_session_api(self, service: Service) -> bool:
+        return service.address == self.sessions.address
+
+    @property
+    def scheme(self) -> str:
+        """How browsers come, as far as it is written; without [tls], HTTPS ends in front of the proxy."""
+        return "https" if self.proxy.secure_cookies else "http"
 
     @property
     def slotted(self) -> dict[str, Service]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from session_api import key_files
-from toolkit import enginefile, gate, preflight, slots, state
+from toolkit import enginefile, gate, health_check, preflight, slots, state
 from toolkit.compose import Compose
 from toolkit.config import SLOTS
 from toolkit.errors import Failed, caught, together
@@ -204,14 +204,14 @@ def start_shared(site: Site, name: str) -> str:
     service = site.config.shared[name]
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
-    address = service.at("address")
+    address, check = service.at("address"), health_check.of(site.config, name)
     ours = address == site.config.sessions.address
-    well = site.engine.running(name, env) and slots.answers(address, service.health, None)
+    well = site.engine.running(name, env) and slots.answers(site, name, check, None)
     if not well or (ours and site.sessions.refuses_us()):  # it may have mounted a key that is gone
         slots.check_images(site, site.compose(env), [name], pull=True)
         slots.check_port(site, name, address)
         site.engine.up(name, env)
-    slots.prove_service(site, name, address, service.health, None)
+    slots.prove_service(site, name, check, None)
     if ours and site.sessions.refuses_us():
         why = f"its container has mounted another one: write ./keys/admin:/keys/admin:ro for {name}"
         raise Failed(f"{name} refuses our admin key", why, f"edit {site.compose_path.name}, then: bgctl up")

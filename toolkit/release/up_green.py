@@ -2,6 +2,7 @@
 
 from toolkit import slots, state
 from toolkit.errors import BgctlError, Refused
+from toolkit.release import reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
@@ -34,9 +35,10 @@ def steps(site: Site, target: State, version: str) -> list[Step]:
 
 
 def start(site: Site, version: str) -> str:
-    """Also tells whether it closes idle connections too early, which is no reason to stop here."""
+    """Also tells what is odd, such as idle connections that close too early, and no reason to stop."""
     note = slots.start(site, "green", version)
-    for advice in slots.watch_idle(site, ["green"], believe=True).wait():
+    watch = slots.watch_idle(site, ["green"], believe=True)
+    for advice in [*slots.contradictions(site, "green", version), *watch.wait()]:
         site.ui.warn(advice)
     return note
 
@@ -68,6 +70,7 @@ def check_ground(site: Site, now: State) -> None:
         site.proxy.status()
     except BgctlError as error:
         raise Refused("the proxy does not answer", error.why, "bgctl up") from None
+    reload.check_peers(site)
     blue = state.serving_version(now, "blue")
     if problem := slots.fault(site, "blue", blue):
         raise Refused("blue is not healthy", problem, "bgctl up")

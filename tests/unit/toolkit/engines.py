@@ -8,6 +8,7 @@ from worlds import World
 
 from toolkit import atomic
 from toolkit.compose import Compose, ComposeService
+from toolkit.engine import Container, Settings, Status
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -24,12 +25,17 @@ class FakeEngine:
         self.builds: set[str] = set()  # services with a build:
         self.missing: set[str] = set()
         self.comes_back: dict[str, bool] = {}  # by service: what was last said of it
+        self.runs: dict[str, str] = {}  # by service: the image it runs, where that is not the compose file's
 
     def storage(self) -> dict[str, Path]:
         return {}
 
-    def containers(self) -> dict[str, None]:
-        return dict.fromkeys(self.there)
+    def containers(self) -> dict[str, Container]:
+        return {name: self._container(name) for name in self.there}
+
+    def _container(self, name: str) -> Container:
+        image = self.runs.get(name) or self.images.get(name, "x:1")
+        return Container(name, Status("running", True), Settings(image))
 
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         return service in self.there
@@ -70,6 +76,7 @@ class FakeEngine:
     def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
         self.asked.append(f"up {service}")
         self.there.add(service)
+        self.runs.pop(service, None)
         if service == "frontend-blue":
             self.open_then.append(self.world.open["blue"])
             self.world.serve(self.world.blue, env["CURRENT_VERSION"])
