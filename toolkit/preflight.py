@@ -144,7 +144,8 @@ class Preflight:
         for service, context, names in build_context.exposed(found, self.site.root):
             if context not in told:
                 told.add(context)
-                what = f"an image of {service} would hold {', '.join(f'{name}/' for name in names)} of this project"
+                ours = ", ".join(f"{name}/" for name in names)
+                what = f"an image of {service} would hold {ours} of this project"
                 lines = "\\n".join([*names, ""])
                 mend = f"printf '{lines}' >> {context}/.dockerignore"
                 yield NotYet(what, f"it is built with all of {context}", mend)
