@@ -11,6 +11,7 @@ from falcon.media import JSONHandler
 
 from session_api import logs, paths, problems, settings, static
 from session_api.admin import LIFE, AdminGuard, AdminLogin
+from session_api.claims import Rules
 from session_api.clock import Clock
 from session_api.cookies import Cookie, SessionCookie
 from session_api.counts import Counts
@@ -41,9 +42,10 @@ App = falcon.App[Any, Any]
 
 def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, settings: Settings) -> App:
     """The WSGI application over these parts."""
-    counts = Counts(store, state, settings.token_ttl, settings.idle_timeout)
+    counts = Counts(store, state, settings.token_ttl, settings.idle_timeout, settings.leeway)
     metrics = Metrics(counts, state)
-    tokens = Tokens(keyring, clock, settings.issuer, settings.leeway, settings.token_ttl)
+    rules = Rules(settings.issuer, settings.leeway, settings.token_ttl, settings.version_claim)
+    tokens = Tokens(keyring, clock, rules)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
     cookie = SessionCookie(settings.secure_cookies, settings.token_ttl, settings.cookie_stem)
     user = UserGuard(tokens, cookie, metrics.rejected)

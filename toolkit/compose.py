@@ -17,6 +17,7 @@ from toolkit.errors import BgctlError, Failed, Refused, together
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 LIFE = "BGCTL_TOKEN_TTL"  # seconds that the session API's tokens last
+CLAIM = "BGCTL_VERSION_CLAIM"  # where the app's own tokens have the version
 
 
 class ComposeService(Struct, frozen=True):
@@ -185,6 +186,7 @@ def problems(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlEr
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
             yield Refused(f"{place(paths, service, 'ports')}: {service}", why, "bgctl doctor")
     yield from _shorter_lives(config, compose, paths)
+    yield from _other_claims(config, compose, paths)
 
 
 def _shorter_lives(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
@@ -200,6 +202,19 @@ def _shorter_lives(config: Config, compose: Compose, paths: Sequence[Path]) -> I
             if lasts > longest or (longest != usual and told != str(longest)):
                 why = f"[tokens] longest is {longest} s there; add to its environment {LIFE}: ${{{LIFE}}}"
                 where = f"{place(paths, service, 'environment')}: {service} is told {LIFE}={told or ''}"
+                yield Refused(where, why, "bgctl doctor")
+
+
+def _other_claims(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
+    """A session API that looks for the version elsewhere would refuse tokens that the proxy routes by."""
+    wanted = str(config.tokens.version_claim)
+    for service, shared in config.shared.items():
+        found = compose.services.get(service)
+        if found and shared.address == config.sessions.address:
+            told = found.variable(CLAIM) or str(Tokens().version_claim)
+            if told != wanted:
+                why = f'[tokens] version_claim is "{wanted}"; add to its environment {CLAIM}: ${{{CLAIM}}}'
+                where = f"{place(paths, service, 'environment')}: {service} is told {CLAIM}={told}"
                 yield Refused(where, why, "bgctl doctor")
 
 

@@ -64,6 +64,7 @@ def settings(config: Config) -> bytes:
         "issuer": config.tokens.issuer,
         "leeway": int(config.tokens.leeway),
         "token_longest": int(config.tokens.longest),
+        "version_claim": str(config.tokens.version_claim),
         "secure_cookies": config.proxy.secure_cookies,
         "cookie_stem": str(config.proxy.cookie_stem),
         "pin_idle": int(config.pin_idle),

@@ -95,6 +95,25 @@ def test_a_third_partys_token_routes_by_its_version(release):
     assert release.version_of(release.visitor(), Authorization=f"Bearer {token}") == OLD
 
 
+def test_the_apps_own_tokens_route_and_count_once_their_secret_is_imported(release, tmp_path):
+    """As a library makes them: neither kid nor iss, a number for the user, a fraction in the time."""
+    secret = tmp_path / "JWT_SECRET"
+    secret.write_text("0123456789abcdef0123456789abcdef\n")
+    token = jwt.encode(
+        {"userId": 4242, "deploymentVersion": OLD, "exp": time.time() + 600}, secret.read_text().strip()
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+    assert release.version_of(release.visitor(), **headers) == NEW
+    release.bgctl("keys", "import", "--secret-file", str(secret), "--kid", "app")
+    eventually(lambda: release.version_of(release.visitor(), **headers) == OLD, "the proxy has the key")
+    said = requests.post(f"{release.url}/api/deployment/heartbeat", headers=headers, timeout=10)
+    assert (said.status_code, said.json()["yourVersion"]) == (200, OLD)
+    users = {each["userId"] for each in release.census(limit=1000, version=OLD)["users"]}
+    assert "4242" in users
+    release.bgctl("keys", "remove", "app")
+    eventually(lambda: release.version_of(release.visitor(), **headers) == NEW, "the proxy has lost it")
+
+
 BAD_TOKENS = {
     "none": lambda sign: sign(alg="none", key=None),
     "two segments": lambda sign: sign().rpartition(".")[0],

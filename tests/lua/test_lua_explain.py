@@ -37,7 +37,7 @@ def token(kid: str, issuer: str, **claims: object) -> str:
 class Proxy:
     """The routing modules on a state, with the keys of a project and a nginx that is a table."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **changes: object) -> None:
         self.lua = Lua()
         stub = (Path(__file__).parent / "nginx_stub.lua").read_bytes()
         self.lua.runtime.execute(stub)(NOW)
@@ -78,7 +78,7 @@ class Proxy:
             },
             "key_headers": [{"name": "authorization", "variable": "http_authorization"}],
             **{"pin_domain": "", "pin_same_site": "lax"},
-        }
+        } | changes
         self.settings = self.lua.table(self.given)
         self.router[b"init"](self.settings)
         self.lua.module("pages")[b"begin"](True, 604800)
@@ -296,13 +296,13 @@ def test_an_expired_token_says_when(proxy):
 
 
 @pytest.mark.parametrize(
-    ("exp", "why"),
+    ("exp", "reason", "why"),
     [
-        (NOW + 604861, "good until 2027-01-22T08:01:01Z, longer than [tokens] longest allows"),
-        ((NOW + 600) * 1000, "its exp is in milliseconds, it seems; exp counts seconds"),
+        (NOW + 604861, "too_long", "good until 2027-01-22T08:01:01Z, longer than [tokens] longest allows"),
+        ((NOW + 600) * 1000, "claims", "its exp is in milliseconds, it seems; exp counts seconds"),
     ],
 )
-def test_a_token_that_lasts_for_too_long_says_so(proxy, exp, why):
+def test_a_token_that_lasts_for_too_long_says_so(proxy, exp, reason, why):
     phase, blue, green = STATES["draining"]
     proxy.configure(
         {"schema": 1, "generation": 1, "phase": phase, "slots": {"blue": blue, "green": green}}, "never"
@@ -310,4 +310,4 @@ def test_a_token_that_lasts_for_too_long_says_so(proxy, exp, why):
     long = token("k", "bgctl", sid="s", deploymentVersion="1.6.7", iat=NOW, exp=exp)
     said = plain(proxy.explain[b"of"](proxy.asked({"cookie": f"bg_session={long}"}), NOW))
     (row,) = [row for row in said["rules"].values() if row["rule"] == "cookie"]
-    assert (row["outcome"], row["reason"], row["why"]) == ("rejected", "too_long", why)
+    assert (row["outcome"], row["reason"], row["why"]) == ("rejected", reason, why)

@@ -6,6 +6,7 @@ from falcon import testing
 
 from session_api import key_files, keyring, sessions
 from session_api.app import create_app
+from session_api.claims import Rules
 from session_api.settings import Settings
 from session_api.stores.sqlite import SqliteStore
 from session_api.tokens import Tokens
@@ -24,7 +25,7 @@ class Api:
         self._keys, self._state = keys, state
         self._file = folder / "sessions.db"
         self._service = key_files.find(keys, "service.key").read_text().strip()
-        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY, LIFE)
+        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, Rules("bgctl", LEEWAY, LIFE))
         self._store = SqliteStore(self._file, IDLE, lambda: self.now)
         self._draws = Draws()
         sessions.secrets = self._draws  # type: ignore[assignment]  # the same sequence gets the same session ids

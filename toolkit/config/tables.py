@@ -185,12 +185,21 @@ class Tls(Table, frozen=True):
         return self.port or self.listen.port
 
 
+class ClaimName(Text):
+    kind, like, pattern = "the name of a claim", "deploymentVersion", re.compile(r"[!-~]{1,128}")
+
+
 class Tokens(Table, frozen=True):
-    """`longest` is the life of our own tokens, and the longest of anybody's."""
+    """`longest` is the life of our own tokens, and the longest of anybody's.
+
+    `version_claim` is where the app's own have the version: a claim of just that name, else dots lead
+    into it.
+    """
 
     issuer: Annotated[str, Meta(min_length=1, max_length=200)] = "bgctl"
     leeway: Duration = Duration(60)
     longest: Duration = Duration(7 * 86400)
+    version_claim: ClaimName = ClaimName("deploymentVersion")
 
 
 class Sessions(Table, frozen=True):

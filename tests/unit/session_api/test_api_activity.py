@@ -51,7 +51,7 @@ def test_a_report_is_counted(api: Api, clock: HandClock) -> None:
                 "lastActivity": rfc3339(NOW + 3),
             },
         },
-        "forecast": {"earliest": rfc3339(NOW + 1800), "likely": None, "latest": rfc3339(LIFE)},
+        "forecast": {"earliest": rfc3339(NOW + 1800), "likely": None, "latest": rfc3339(LIFE + 61)},
     }
 
 

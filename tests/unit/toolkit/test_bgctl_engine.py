@@ -241,6 +241,17 @@ def test_a_session_api_whose_tokens_the_proxy_would_refuse_is_named() -> None:
     check(parse(EXAMPLE), Compose.parse(day), ROOT / "compose" / "compose.yaml")
 
 
+@pytest.mark.parametrize("told", ["", "environment: {BGCTL_VERSION_CLAIM: version}"])
+def test_a_session_api_that_is_not_told_the_claim_of_the_version_is_named(told: str) -> None:
+    nested = parse(EXAMPLE.replace('version_claim = "deploymentVersion"', 'version_claim = "app.version"'))
+    said = complain(RESOLVED.replace('image: "s:1"', f'image: "s:1", {told}'.rstrip(", ")), nested)
+    assert "BGCTL_VERSION_CLAIM: ${BGCTL_VERSION_CLAIM}" in said
+    assert re.match(r"compose.yaml:\d+: session-api is told BGCTL_VERSION_CLAIM=", said)
+    fits = RESOLVED.replace('image: "s:1"', 'image: "s:1", environment: {BGCTL_VERSION_CLAIM: app.version}')
+    check(nested, Compose.parse(fits), ROOT / "compose" / "compose.yaml")
+    assert "is told BGCTL_VERSION_CLAIM=app.version" in complain(fits)
+
+
 @pytest.mark.parametrize("text", ["", "- a", "services: [a]", "services: {a: {image: 3}}", "{"])
 def test_50_what_compose_prints_may_make_no_sense(text: str) -> None:
     with pytest.raises(Failed, match="not understood"):

@@ -40,6 +40,7 @@ def test_settings() -> None:
         "issuer": "bgctl",
         "leeway": 60,
         "token_longest": 604800,
+        "version_claim": "deploymentVersion",
         "secure_cookies": True,
         "cookie_stem": "bg",
         "pin_idle": 1800,
