@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolkit import config, envfile, gate, idle, key_mounts, neighbours, ports, render, slots
+from toolkit import compose, config, gate, idle, key_mounts, neighbours, ports, render, slots
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.release import certificates, up
 from toolkit.site import Site
@@ -20,6 +20,7 @@ class Finding(Struct, frozen=True):
     next: str = ""
 
 
+PROBES = ("0.0.0-blue", "0.0.0-green")  # versions that stand in a compose file only where a variable put them
 Check = Callable[[Site], str]
 # Where an error names doctor as the next command: that is who is asking.
 MENDS = {
@@ -75,10 +76,10 @@ def _configuration(root: Path) -> str:
 
 
 def _env_file(site: Site) -> str:
-    values = envfile.load(site.env_path)
+    values = site.env()
     if not values.get("CURRENT_VERSION"):
         raise Refused(f"{site.env_path.name} has no CURRENT_VERSION", "write CURRENT_VERSION=...")
-    return f"CURRENT_VERSION {values['CURRENT_VERSION']}, VERSION {values.get('VERSION', 'not set')}"
+    return f"CURRENT_VERSION {values['CURRENT_VERSION']}, VERSION {values.get('VERSION') or 'not set'}"
 
 
 def _engine(site: Site) -> str:
@@ -88,6 +89,8 @@ def _engine(site: Site) -> str:
 
 def _compose(site: Site) -> str:
     found = site.compose(_environment(site))
+    apart = site.compose(site.compose_env(*PROBES))
+    compose.check_versions(site.config, apart, site.compose_path, *PROBES)
     mounts = list(key_mounts.of(found, site.root, site.keys_dir))
     if advice := key_mounts.advice(mounts, site.compose_path):
         raise NotYet("a key that is replaced is not noticed", advice, "edit the compose file, then: bgctl up")
@@ -135,9 +138,9 @@ def _gate(site: Site) -> str:
 
 
 def _images(site: Site) -> str:
-    found, services = site.compose(_environment(site)), ["proxy", *site.config.shared]
+    env, services = _environment(site), ["proxy", *site.config.shared]
     services += [name for name, _, _ in slots.members(site, "blue")]
-    slots.check_images(site, found, services, pull=False)
+    slots.check_images(site, site.compose(env), services, pull=False, env=env)
     return f"{len(services)} images are here"
 
 
@@ -203,7 +206,7 @@ def _started(site: Site) -> None:
 
 
 def _environment(site: Site) -> dict[str, str]:
-    values = envfile.load(site.env_path)
+    values = site.env()
     current = values.get("CURRENT_VERSION", "")
     return site.compose_env(current, values.get("VERSION") or current)
 

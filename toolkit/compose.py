@@ -6,11 +6,14 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Tokens
+from toolkit.envfile import VERSIONS
 from toolkit.errors import Failed, Refused
 
+BLUE, GREEN = VERSIONS  # the variables that say which version each slot has
 LIFE = "BGCTL_TOKEN_TTL"  # seconds that the session API's tokens last
 
 
@@ -21,6 +24,13 @@ class ComposeService(Struct, frozen=True):
     build: Any = None  # how its image is made: a folder, or a table
     environment: dict[str, Any] | list[str] | None = None
     volumes: list[Any] | None = None
+    command: Any = None
+    entrypoint: Any = None
+    labels: Any = None
+
+    def mentions(self, version: str) -> bool:
+        """Whether anything that makes its container another one says this version."""
+        return version in msgspec.json.encode(self).decode()
 
     def variable(self, name: str) -> str | None:
         """What the service's environment has under this name, in either form that compose commands print."""
@@ -52,6 +62,23 @@ class Compose(Struct, frozen=True):
     def image(self, service: str) -> str:
         return self.services[service].image
 
+    def with_single_dollars(self) -> "Compose":
+        """`config` writes each $ of a value twice, so that it could be read again."""
+
+        def plain(service: ComposeService) -> ComposeService:
+            told = service.environment
+            if isinstance(told, dict):
+                told = {key: _plain(value) for key, value in told.items()}
+            elif told:
+                told = [_plain(line) for line in told]
+            return replace(service, image=_plain(service.image), environment=told)
+
+        return Compose({name: plain(service) for name, service in self.services.items()})
+
+
+def _plain(value: Any) -> Any:
+    return value.replace("$$", "$") if isinstance(value, str) else value
+
 
 def mounted(volume: object) -> str | None:
     if isinstance(volume, dict):
@@ -79,12 +106,57 @@ def check(config: Config, compose: Compose, path: Path) -> None:
     for service in services(config):
         if service not in compose.services:
             raise Refused(f"{path.name}: no service {service}", "bgctl.toml needs it; add it", "bgctl doctor")
+    _check_named(config, compose, path)
     for service, address in _addresses(config).items():
         found = compose.services[service]
         if found.network_mode != "host" and address not in found.published:
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
             raise Refused(f"{path.name}:{line_of(path, service)}: {service}", why, "bgctl doctor")
     _check_life(config, compose, path)
+
+
+def _check_named(config: Config, compose: Compose, path: Path) -> None:
+    """An image that is built has no name of its own, and the two versions of a slot would share one."""
+    lines = [
+        f"{path.name}:{line_of(path, service)}: {service}: "
+        f"image: {config.project.name}-{name}:${{{variable}}}"
+        for name, service, variable in _pairs(config)
+        if not compose.services[service].image
+    ]
+    if lines:
+        what = "an image that is built needs a name with its version"
+        raise Refused(what, f"write {'; '.join(lines)}", f"edit {path.name}")
+
+
+def check_versions(config: Config, compose: Compose, path: Path, version: str, green: str = "") -> None:
+    """Raises Refused for a slot that would be the same container on every version.
+
+    `compose` is the file with `version` for both slots, or with `green` as green's.
+    """
+    lines = [
+        f"{path.name}:{line_of(path, service)}: {service}: image: "
+        f"{_untagged(compose.image(service))}:${{{variable}}}"
+        for name, service, variable in _pairs(config)
+        if not compose.services[service].mentions(green or version if variable == GREEN else version)
+    ]
+    if lines:
+        what = "a slot would run the same image on every version"
+        raise Refused(what, f"write {'; '.join(lines)}", f"edit {path.name}")
+
+
+def _pairs(config: Config) -> list[tuple[str, str, str]]:
+    """(name, service, variable of its version) of each slotted service."""
+    return [
+        (name, f"{name}-{slot}", BLUE if slot == "blue" else GREEN)
+        for name in config.slotted
+        for slot in SLOTS
+    ]
+
+
+def _untagged(image: str) -> str:
+    name = image.partition("@")[0]
+    head, colon, tag = name.rpartition(":")
+    return head if colon and "/" not in tag else name
 
 
 def _check_life(config: Config, compose: Compose, path: Path) -> None:

@@ -4,8 +4,9 @@
 """
 
 import os
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +14,18 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
-from toolkit import enginefile, runner
+from toolkit import enginefile, envfile, reasons, runner
 from toolkit.compose import Compose
 from toolkit.config import Config
+from toolkit.envfile import VERSIONS
 from toolkit.errors import BgctlError, Failed, Refused
 
 PROJECT = "com.docker.compose.project"  # podman-compose sets these labels too
 SERVICE = "com.docker.compose.service"
 COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 BUILD = 3600.0  # seconds for a build or a push
+SECRET = 5  # letters: what is shorter is shown, such as a port
+DETAIL = 20  # lines of a build that has failed
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
 RENDERED = "/etc/bgctl"  # where a proxy finds what was rendered for it: the folder proxy/ of its project
 IMAGE_USER = 10001  # whom our images run as
@@ -36,6 +40,11 @@ class Commands:
     project: str
     compose_file: str
     env_file: str
+
+    @property
+    def is_plugin(self) -> bool:
+        """`docker compose`, and not one of the commands that are written in Python."""
+        return self.compose[:2] == ("docker", "compose")
 
     def info(self) -> list[str]:
         rootless = {"docker": "{{json .SecurityOptions}}", "podman": "{{.Host.Security.Rootless}}"}
@@ -212,9 +221,15 @@ class Engine:
         return IMAGE_USER if self.user == f"{IMAGE_USER}:{IMAGE_USER}" else None
 
     def compose(self, env: Mapping[str, str]) -> Compose:
-        """The compose file as the compose command understands it."""
-        text = runner.run(self.commands.config(), timeout=60, env=self._env(env), cwd=self.root)
-        return Compose.parse(text)
+        """The compose file as the compose command understands it. Raises Refused with its own words."""
+        try:
+            text = self._run(self.commands.config(), env, 60)
+        except runner.Ended as error:
+            command = "docker compose" if self.commands.is_plugin else Path(self.commands.compose[0]).name
+            what, why = f"{command} refuses {self.commands.compose_file}", f"it says: {error.why}"
+            raise Refused(what, why, f"edit {self.commands.compose_file}") from None
+        found = Compose.parse(text)
+        return found if self.commands.compose[0].endswith("podman-compose") else found.with_single_dollars()
 
     def all(self) -> list[Container]:
         """This project's containers, running ones last."""
@@ -262,7 +277,7 @@ class Engine:
         The old container goes first: docker-compose 1.29 cannot recreate one on newer engines.
         """
         self.remove(service, grace)
-        runner.run(self.commands.up(service), timeout=180, env=self._env(env), cwd=self.root)
+        self._run(self.commands.up(service), env, 180)
 
     def remove(self, service: str, grace: float) -> None:
         """Stops (SIGTERM, then `grace` seconds) and removes; nothing to do is fine."""
@@ -312,20 +327,32 @@ class Engine:
         except Failed:
             return False
 
-    def pull(self, image: str) -> bool:
-        """Whether the image is here now."""
+    def pull(self, image: str) -> None:
         try:
             runner.run(self.commands.pull(image), timeout=600)
-        except Failed:
-            return False
-        return True
+        except Failed as error:
+            raise reasons.of_transfer(error, self.name, "pull", image) from None
 
     def push(self, image: str) -> None:
-        runner.run(self.commands.push(image), timeout=BUILD)
+        try:
+            runner.run(self.commands.push(image), timeout=BUILD)
+        except Failed as error:
+            raise reasons.of_transfer(error, self.name, "push", image) from None
 
     def build(self, services: Sequence[str], env: Mapping[str, str]) -> None:
-        """As the compose file says."""
-        runner.run(self.commands.build(*services), timeout=BUILD, env=self._env(env), cwd=self.root)
+        """As the compose file says. What fails is mostly told on standard output: the last lines of both."""
+        said: list[str] = []
+        try:
+            self._run(self.commands.build(*services), env, BUILD, said.append)
+        except Failed as error:
+            detail = self._without_secrets("\n".join(line for line in said[-DETAIL:] if line.strip()))
+            again = self.build_by_hand(services, env)
+            raise reasons.of_build(error, detail, self.name, ", ".join(services), again) from None
+
+    def build_by_hand(self, services: Sequence[str], env: Mapping[str, str]) -> str:
+        """The command to type for that."""
+        versions = [f"{name}={env[name]}" for name in VERSIONS if env.get(name)]
+        return shlex.join([*versions, *self.commands.build(*services)])
 
     def _id(self, service: str) -> str:
         if found := self.containers().get(service):
@@ -335,7 +362,47 @@ class Engine:
     def _env(self, env: Mapping[str, str]) -> dict[str, str]:
         # Where the policy cannot be changed later on, green has to have it from its start.
         restart = "no" if self.changes_restart else COMES_BACK
-        return {"BGCTL_USER": self.user, "BGCTL_GREEN_RESTART": restart, **env}
+        ours = {"BGCTL_USER": self.user, "BGCTL_GREEN_RESTART": restart, **env}
+        return {**self._derived(ours), **ours}
+
+    def _derived(self, env: Mapping[str, str]) -> dict[str, str]:
+        """What the env file says by way of ${VERSION}, with the version of this start.
+
+        docker-compose and podman-compose read such a line with the file's own version; the plugin as here.
+        What is exported to this process comes before the file, here as there.
+        """
+        if self.commands.is_plugin:
+            return {}
+        try:
+            found = envfile.load_derived(self.root / self.commands.env_file, env)
+        except BgctlError:
+            return {}  # a broken one keeps no rollback out
+        return {name: value for name, value in found.items() if name not in os.environ}
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        timeout: float,
+        tell: Callable[[str], None] | None = None,
+    ) -> str:
+        """A compose command, whose complaints may quote a value of the env file."""
+        try:
+            return runner.run(argv, timeout=timeout, env=self._env(env), cwd=self.root, tell=tell)
+        except Failed as error:
+            why = self._without_secrets(error.why)
+            raise type(error)(error.what, why, error.next, error.detail) from None
+
+    def _without_secrets(self, said: str) -> str:
+        """With the names of the env file instead of what they stand for."""
+        try:
+            values = envfile.load(self.root / self.commands.env_file)
+        except BgctlError:
+            return said
+        hidden = [pair for pair in values.items() if pair[0] not in VERSIONS and len(pair[1]) >= SECRET]
+        for name, value in sorted(hidden, key=lambda pair: len(pair[1]), reverse=True):
+            said = said.replace(value, f"${{{name}}}")
+        return said
 
 
 def container_user(rootless: bool, uid: int, gid: int) -> str:

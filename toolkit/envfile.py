@@ -1,4 +1,4 @@
-"""The compose env file: read as compose reads it; of what it holds only the value of a version is ever changed.
+"""The compose env file: read as compose reads it; only the value of a version is ever changed in it.
 
 A statement that one compose command accepts is accepted here. Values never get into a message: they may be
 secrets.
@@ -20,7 +20,7 @@ MARK = "\ufeff"  # which some editors put before the first line
 _BLANKS = r"[^\S\r\n]*"
 _QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 _HEAD = re.compile(rf"\s*(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+){_BLANKS}=")
-# docker compose also takes NAME: VALUE. docker-compose and podman-compose pass over such a line with a warning.
+# docker compose also takes NAME: VALUE; docker-compose and podman-compose pass over it with a warning.
 _COLON = re.compile(rf"(\s*(?:export[^\S\r\n]+)?([\w.\[\]-]+){_BLANKS}):(.*)", re.DOTALL)
 _VALUE = re.compile(rf"{_BLANKS}({_QUOTED}|[^\r\n]*)", re.DOTALL)
 _COMMENT = re.compile(r"\s+#.*")
@@ -28,7 +28,7 @@ _NAMED = re.compile(rf"\s*(?:export[^\S\r\n]+)?([A-Za-z_][\w.-]*){_BLANKS}[=:]")
 
 
 class Statement(NamedTuple):
-    """`value` is None where only a name stands; `start` and `end` are where the value is, without its quotes."""
+    """`value` is None where only a name stands; it is between `start` and `end`, quotes not counted."""
 
     name: str
     value: str | None
@@ -80,13 +80,14 @@ def read(text: str) -> tuple[list[Statement], list[tuple[int, str]]]:
 def resolve(
     found: list[Statement], fixed: Mapping[str, str] | None = None, known: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """By name. `${NAME}` is what stands for it above, else what `known` has; `fixed` holds whatever is written.
+    """By name. `${NAME}` is what is said of it above, else by `known`; what `fixed` says always holds.
 
     A name alone stands for nothing here: compose takes it from its own environment.
     """
     from dotenv.variables import parse_variables
 
-    fixed, values = fixed or {}, {}
+    fixed = fixed or {}
+    values: dict[str, str] = {}
     known = os.environ if known is None else known
     for each in found:
         if each.value is not None:
@@ -197,4 +198,3 @@ def _text(path: Path) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         why = f"it is not UTF-8 ({error.reason}, byte {error.start + 1}); save it as UTF-8"
         raise Refused(f"{path.name}:{line}", why, f"edit {path.name}") from None
-

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from toolkit import options, words
+from toolkit import disk, options, words
 from toolkit.cli import App
-from toolkit.errors import Failed
 from toolkit.site import Site
 from toolkit.values import stamp
 
@@ -103,4 +102,4 @@ def _writing(site: Site, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise Failed(f"{site.keys_dir} could not be written", str(error), "bgctl doctor") from None
+            raise disk.unwritten(site.keys_dir, error) from None

@@ -10,6 +10,8 @@ from toolkit.compose import Compose, ComposeService
 from toolkit.site import Site
 from toolkit.ui import UI
 
+VARIABLES = {"blue": "CURRENT_VERSION", "green": "VERSION"}
+
 
 class FakeEngine:
     name, user, group, rootless = "docker", "0:0", None, False
@@ -42,19 +44,20 @@ class FakeEngine:
 
     def compose(self, env: Mapping[str, str]) -> Compose:
         names = ("proxy", "session-api", "frontend-blue", "frontend-green")
-        return Compose({name: self._service(name) for name in names})
+        return Compose({name: self._service(name, env) for name in names})
 
-    def _service(self, name: str) -> ComposeService:
+    def _service(self, name: str, env: Mapping[str, str]) -> ComposeService:
         build = "." if name in self.builds else None
-        return ComposeService(self.images.get(name, "x:1"), "host", build=build)
+        told = {slot: {"APP_VERSION": env[key]} for slot, key in VARIABLES.items()}
+        environment = told.get(name.rpartition("-")[2])
+        return ComposeService(self.images.get(name, "x:1"), "host", build=build, environment=environment)
 
     def has_image(self, image: str) -> bool:
         return image not in self.missing
 
-    def pull(self, image: str) -> bool:
+    def pull(self, image: str) -> None:
         self.asked.append(f"pull {image}")
         self.missing.discard(image)
-        return True
 
     def push(self, image: str) -> None:
         self.asked.append(f"push {image}")
@@ -62,6 +65,9 @@ class FakeEngine:
     def build(self, services: list[str], env: Mapping[str, str]) -> None:
         self.asked.append(f"build {' '.join(services)} {env['VERSION']}")
         self.missing -= {self.images.get(name, "x:1") for name in services}
+
+    def build_by_hand(self, services: list[str], env: Mapping[str, str]) -> str:
+        return f"VERSION={env['VERSION']} docker-compose build {' '.join(services)}"
 
     def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
         self.asked.append(f"up {service}")
