@@ -14,10 +14,8 @@ def unwritten(path: Path, error: OSError, what: str = "could not be written") ->
     if error.errno not in FULL:
         return Failed(f"{path} {what}", str(error), "bgctl doctor")
     there = next((each for each in (path, *path.parents) if each.is_dir()), path.parent)
-    why = f"the disk is full: no space left on device below {mount_of(there)}"
-    if error.errno == errno.EDQUOT:
-        why = f"your quota is used up below {mount_of(there)}"
-    return Failed(f"{path} {what}", why, room(there))
+    full = "the disk is full" if error.errno == errno.ENOSPC else "the quota is used up"
+    return Failed(f"{path} {what}", f"{full}: {error.strerror} below {mount_of(there)}", room(there))
 
 
 def room(there: Path) -> str:

@@ -48,7 +48,7 @@ def parse(text: str, name: str = ".env", known: Mapping[str, str] | None = None)
     problems += [
         (counting[key], f"{key} is no version; write {key}=1.2.3")
         for key in VERSIONS
-        if values.get(key) and not is_version(values[key])
+        if not is_version(values.get(key, "1")) and (values[key] or key == "CURRENT_VERSION")
     ]
     if problems:
         (line, why), *more = sorted(problems)
@@ -167,13 +167,12 @@ def _span(said: str, after: int) -> tuple[int, int]:
 
 def _problem(said: str) -> str:
     if not (named := _NAMED.match(said)):
-        return (
-            "it is not NAME=VALUE; write it so (a value of several lines in quotes), or start the line with #"
-        )
+        return "it is not KEY=VALUE; write it so (a value of several lines in quotes), or start it with #"
     quoted = _VALUE.match(said, named.end())
     closed = quoted and re.match(_QUOTED, quoted[1], re.DOTALL)
-    why = "something follows the quotes" if closed else "the quotes do not close"
-    return f"{why} of {named[1]}; write {named[1]}='...'"
+    quotes = f"the quotes of {named[1]}"
+    why = f"something follows {quotes}" if closed else f"{quotes} do not close"
+    return f"{why}; write {named[1]}='...'"
 
 
 def _lines(text: str) -> int:

@@ -24,6 +24,7 @@ class FakeEngine:
         self.images: dict[str, str] = {}  # by service, where it is not x:1
         self.builds: set[str] = set()  # services with a build:
         self.missing: set[str] = set()
+        self.told = True  # whether the slots' containers are told their version
         self.comes_back: dict[str, bool] = {}  # by service: what was last said of it
 
     def containers(self) -> dict[str, None]:
@@ -49,7 +50,7 @@ class FakeEngine:
     def _service(self, name: str, env: Mapping[str, str]) -> ComposeService:
         build = "." if name in self.builds else None
         told = {slot: {"APP_VERSION": env[key]} for slot, key in VARIABLES.items()}
-        environment = told.get(name.rpartition("-")[2])
+        environment = told.get(name.rpartition("-")[2]) if self.told else None
         return ComposeService(self.images.get(name, "x:1"), "host", build=build, environment=environment)
 
     def has_image(self, image: str) -> bool:
