@@ -124,6 +124,8 @@ def test_what_names_no_registry_is_pushed_only_where_somebody_insists(
     assert len(said) == 1
     assert f"{image} has no registry in the name (--push insists)" in said[0]
     at_rest(resting)
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": image}
     deploy.run(site, replace(PLAN, push=True))
     assert f"push {image}" in engine.asked
 
