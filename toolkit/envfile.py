@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from toolkit import atomic
-from toolkit.errors import Refused
+from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import is_version
 
 VERSIONS = ("CURRENT_VERSION", "VERSION")
@@ -42,19 +42,34 @@ def parse(text: str, name: str = ".env", known: Mapping[str, str] | None = None)
 
     Raises Refused naming all lines that are broken.
     """
-    found, problems = read(text)
+    values, broken = _judged(text, name, known)
+    if broken:
+        raise together(broken)
+    return values
+
+
+def problems(path: Path) -> list[BgctlError]:
+    """Everything that keeps it from being read: file, line and mend."""
+    try:
+        text = _text(path)
+    except BgctlError as error:
+        return [error]
+    return _judged(text, path.name)[1]
+
+
+def _judged(
+    text: str, name: str, known: Mapping[str, str] | None = None
+) -> tuple[dict[str, str], list[BgctlError]]:
+    """What it says, and what is broken."""
+    found, broken = read(text)
     values = resolve(found, known=known)
     counting = {each.name: each.line for each in found if each.value is not None}
-    problems += [
+    broken += [
         (counting[key], f"{key} is no version; write {key}=1.2.3")
         for key in VERSIONS
         if not is_version(values.get(key, "1")) and (values[key] or key == "CURRENT_VERSION")
     ]
-    if problems:
-        (line, why), *more = sorted(problems)
-        others = "".join(f"; {name}:{number}: {also}" for number, also in more)
-        raise Refused(f"{name}:{line}", why + others, f"edit {name}")
-    return values
+    return values, [Refused(f"{name}:{line}", why, f"edit {name}") for line, why in sorted(broken)]
 
 
 def read(text: str) -> tuple[list[Statement], list[tuple[int, str]]]:

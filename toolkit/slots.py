@@ -139,6 +139,11 @@ def candidate_env(site: Site, version: str) -> dict[str, str]:
     return site.compose_env(version, version)
 
 
+def check_versions(site: Site, found: Compose, version: str) -> None:
+    """Raises Refused for a slot that would not be another container on `version`."""
+    compose.check_versions(site.config, found, site.compose_path, version, version)
+
+
 def check_images(
     site: Site, found: Compose, services: list[str], pull: bool, env: Mapping[str, str] | None = None
 ) -> None:
@@ -186,7 +191,7 @@ def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> None:
     env = candidate_env(site, version) if slot == "green" else env_with(site, slot, version)
     found = site.compose(env)
     if slot == "green":
-        compose.check_versions(site.config, found, site.compose_path, version)
+        check_versions(site, found, version)
     mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in names]
     key_mounts.check(mounts, site.keys_dir, site.compose_path)
     check_images(site, found, names, pull, env)

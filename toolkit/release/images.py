@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from toolkit import compose, reasons, slots
+from toolkit import reasons, slots
 from toolkit.compose import Compose
 from toolkit.errors import Failed
 from toolkit.site import Site
@@ -26,7 +26,7 @@ class Images:
     @cached_property
     def _compose(self) -> Compose:
         found = self._site.compose(self._env)
-        compose.check_versions(self._site.config, found, self._site.compose_path, self._version)
+        slots.check_versions(self._site, found, self._version)
         return found
 
     @property

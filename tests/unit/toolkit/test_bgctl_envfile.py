@@ -174,15 +174,15 @@ def test_88_a_colon_is_read_as_docker_compose_reads_it() -> None:
 def test_88_no_value_gets_into_a_message(text: str) -> None:
     with pytest.raises(Refused) as caught:
         envfile.parse(f"CURRENT_VERSION=1.6.7\n{text}\n")
-    assert "s3cret" not in f"{caught.value} {caught.value.next}"
+    assert "s3cret" not in f"{caught.value} {caught.value.next} {caught.value.detail}"
     assert str(caught.value).startswith(".env:2: ")
 
 
 def test_every_broken_line_is_named_at_once() -> None:
     with pytest.raises(Refused) as caught:
         envfile.parse("VERSION=a!\nA='b\nfine=1\nnot fine\n")
-    places = (".env:1: VERSION is", "; .env:2: the quotes of A", "; .env:4: it is not KEY=VALUE")
-    said = str(caught.value)
+    places = (".env:1: VERSION is", ".env:2: the quotes of A", ".env:4: it is not KEY=VALUE")
+    said = f"{caught.value}\n{caught.value.detail}"
     assert sorted(said.index(place) for place in places) == [said.index(place) for place in places]
 
 

@@ -157,8 +157,10 @@ def test_a_build_without_a_name_is_refused_with_the_lines_to_write(tmp_path: Pat
     path.write_text(BUILT.replace(', image: "f:1.6.7"', "").replace(', image: "f:1.6.8"', ""))
     with pytest.raises(Refused) as caught:
         compose.check(CONFIG, Compose.parse(path.read_text()), path)
-    assert "compose.yaml:5: frontend-blue: image: shop-frontend:${CURRENT_VERSION}" in caught.value.why
-    assert "compose.yaml:6: frontend-green: image: shop-frontend:${VERSION}" in caught.value.why
+    said = f"{caught.value}\n{caught.value.detail}"
+    built = "is built without a name: write image:"
+    assert f"compose.yaml:5: frontend-blue {built} shop-frontend:${{CURRENT_VERSION}}" in said
+    assert f"compose.yaml:6: frontend-green {built} shop-frontend:${{VERSION}}" in said
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_a_slot_that_is_the_same_on_every_version_is_refused(tmp_path: Path, ima
     path.write_text(BUILT.replace("f:1.6.8", image).replace("f:1.6.7", "f:9"))
     with pytest.raises(Refused) as caught:
         compose.check_versions(CONFIG, Compose.parse(path.read_text()), path, "9", "10")
-    assert caught.value.why == f"write compose.yaml:6: frontend-green: {line}"
+    assert str(caught.value) == f"compose.yaml:6: frontend-green is the same on every version: write {line}"
     told = path.read_text().replace('build: ., image: "', 'environment: {V: 10}, image: "')
     compose.check_versions(CONFIG, Compose.parse(told), path, "9", "10")
 
