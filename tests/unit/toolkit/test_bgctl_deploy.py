@@ -157,10 +157,10 @@ def test_a_slot_whose_image_has_no_version_is_refused_before_anything_is_built(r
     site, engine = site_of(resting)
     engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
     engine.told = False
-    with pytest.raises(
-        Refused,
-        match=r"compose.yaml:\d+: frontend-blue is the same on every version: write image: x:\$\{CURRENT_VERSION\}",
-    ):
+    said = (
+        r"compose.yaml:\d+: frontend-blue is the same on every version: write image: x:\$\{CURRENT_VERSION\}"
+    )
+    with pytest.raises(Refused, match=said):
         deploy.run(site, PLAN)
     assert engine.asked == []
 
