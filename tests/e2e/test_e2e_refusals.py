@@ -49,7 +49,7 @@ def test_33_an_image_that_is_nowhere(resting):
         (
             "image: ${REGISTRY_URL}/${REGISTRY_USER}/demo-app:${CURRENT_VERSION}",
             "image: shop/demo-app:1.6.7",
-            r"compose.yaml:\d+: frontend-blue is the same .*: write image: shop/demo-app:\$\{CURRENT_VERSION\}",
+            r"compose.yaml:\d+: frontend-blue is the same .* image: shop/demo-app:\$\{CURRENT_VERSION\}",
             "edit compose.yaml",
         ),
         (
