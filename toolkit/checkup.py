@@ -29,7 +29,8 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     looks.take("keys", lambda: preflight.keys(site))
     looks.take("certificate", lambda: _certificate(site))
     current = preflight.current(site)
-    Preflight(site, (current, _next(site) or current), preflight.all_services(site)).take(looks)
+    versions = (current, _next(site) or current)
+    Preflight(site, versions, preflight.all_services(site), probe=True).take(looks)
     for name, (look, needs) in RUNNING.items():
         looks.take(name, partial(look, site), needs)
     looks.take("idle connections", lambda: _idle(site, watch))

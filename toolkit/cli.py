@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from toolkit import __version__
+from toolkit import __version__, disk
 from toolkit.errors import BgctlError, Refused
 from toolkit.sink import Sink
 
@@ -118,6 +118,8 @@ def _fail(error: Exception, debug: bool) -> int:
 
     if isinstance(error, SetupError):
         error = Refused(error.what, next=error.next_step)
+    if isinstance(error, OSError) and error.errno in disk.FULL:
+        error = disk.unwritten(Path(error.filename or "."), error)
     if debug:
         import traceback
 

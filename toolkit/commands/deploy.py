@@ -11,6 +11,12 @@ from toolkit.cli import App
 @click.option("--auto", "-a", "--yes", "-y", "auto", is_flag=True, help="Ask nothing: promote when empty.")
 @options.interval_option
 @click.option("--skip-build", "-s", is_flag=True, help="The images exist already.")
+@click.option(
+    "--push/--skip-push",
+    "push",
+    default=None,
+    help="Push what is built, or leave it here.  [default: where an image's name begins with a registry]",
+)
 @options.canary_option
 @options.pause_option
 @options.deadline_option
@@ -24,6 +30,7 @@ def command(
     auto: bool,
     interval: float,
     skip_build: bool,
+    push: bool | None,
     shares: tuple[int, ...] | None,
     pause: float | None,
     deadline: float | None,
@@ -33,18 +40,20 @@ def command(
 ) -> None:
     """Release VERSION from beginning to end.
 
-    Builds and pushes what the compose file has a build: for, starts green and proves it, sends new sessions
-    there, with --canary in shares that are judged, waits until the old version is empty, asks, and promotes.
-    VERSION is the env file's VERSION unless given.
+    Builds what the compose file has a build: for, pushes it where its name begins with a registry, starts
+    green and proves it, sends new sessions there, with --canary in shares that are judged, waits until the
+    old version is empty, asks, and promotes. VERSION is the env file's VERSION unless given.
 
     What fails up to the switch is undone. Run again after an interruption, it goes on from where the release
     is. While it waits, other commands work: bgctl rollback takes it back.
     """
     from toolkit.release import deploy, drain, up_green
 
+    if push and skip_build:
+        raise click.UsageError("--push is for what is built, and --skip-build builds nothing")
     site = options.site(app, as_json)
     watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0)
     course = options.course(site, shares, pause, watch.interval)
-    plan = deploy.Plan(version or up_green.from_env(site), watch, not auto, not skip_build, course)
+    plan = deploy.Plan(version or up_green.from_env(site), watch, not auto, not skip_build, course, push)
     deploy.run(site, plan, dry_run)
     options.show_state(site, as_json, dry_run)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit import options, words
+from toolkit import disk, options, words
 from toolkit.cli import App
-from toolkit.errors import Failed, Refused
+from toolkit.errors import Refused
 from toolkit.site import Site
 from toolkit.values import stamp
 
@@ -227,4 +227,4 @@ def _writing(site: Site, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise Failed(f"{site.keys_dir} could not be written", str(error), "bgctl doctor") from None
+            raise disk.unwritten(site.keys_dir, error) from None

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from engines import FakeEngine, Hooked, Killed, site_of
@@ -109,6 +110,59 @@ def test_a_local_image_is_not_pushed(resting: World) -> None:
     engine.builds, engine.images = {"frontend-green"}, {"frontend-green": "localhost/shop/frontend:1.6.8"}
     deploy.run(site, PLAN)
     assert not [call for call in engine.asked if call.startswith("push")]
+
+
+@pytest.mark.parametrize("image", ["shop-frontend:1.6.8", "ada/frontend:1.6.8"])
+def test_what_names_no_registry_is_pushed_only_where_somebody_insists(
+    resting: World, image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": image}
+    deploy.run(site, PLAN)
+    assert not [call for call in engine.asked if call.startswith("push")]
+    said = [line for line in capsys.readouterr().out.splitlines() if "push" in line and "build" not in line]
+    assert len(said) == 1
+    assert f"{image} has no registry in the name (--push insists)" in said[0]
+    at_rest(resting)
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": image}
+    deploy.run(site, replace(PLAN, push=True))
+    assert f"push {image}" in engine.asked
+
+
+def test_skip_push_keeps_what_is_built_here(resting: World, capsys: pytest.CaptureFixture[str]) -> None:
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
+    deploy.run(site, replace(PLAN, push=False))
+    assert not [call for call in engine.asked if call.startswith("push")]
+    assert "skipped: --skip-push" in capsys.readouterr().out
+
+
+def test_95_a_push_that_fails_has_the_reason_and_another_way(resting: World) -> None:
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
+
+    def push(image: str) -> None:
+        raise Failed(f"{image} could not be pushed", "unauthorized", "docker login registry.example")
+
+    engine.push = push  # type: ignore[method-assign]
+    with pytest.raises(Failed, match="could not be pushed: unauthorized") as caught:
+        deploy.run(site, PLAN)
+    assert "docker login" in caught.value.next
+    assert "bgctl deploy 1.6.8 --skip-push" in caught.value.next
+    assert not released(resting)
+
+
+def test_a_slot_whose_image_has_no_version_is_refused_before_anything_is_built(resting: World) -> None:
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
+    engine.told = False
+    said = (
+        r"compose.yaml:\d+: frontend-blue is the same on every version: write image: x:\$\{CURRENT_VERSION\}"
+    )
+    with pytest.raises(Refused, match=said):
+        deploy.run(site, PLAN)
+    assert engine.asked == []
 
 
 def test_what_is_not_built_is_pulled_if_it_is_not_here(
