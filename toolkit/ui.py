@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from toolkit.meter import Show
 
-WIDTH = 160  # of tables that nobody's terminal bounds
+WIDTH = 160  # of what nobody's terminal bounds
+INDENT = " " * 5  # of a line that goes on: as wide as the mark of a step
 
 
 class UI:
@@ -30,14 +31,14 @@ class UI:
         self._depth = 0
 
     def say(self, text: str, style: str = "") -> None:
-        self._out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+        self._print(self._out, text, style)
 
     def say_now(self, text: str) -> None:
         """For what must be heard whatever comes of the rest."""
         self.say(text)
 
     def warn(self, text: str) -> None:
-        self._error.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self._print(self._error, f"warning: {text}", "yellow")
 
     def progress(self, text: str) -> None:
         """A line while something is being waited for: when it says something new, once a second at most."""
@@ -84,15 +85,13 @@ class UI:
         with Live(console=self._out, auto_refresh=False, transient=True) as live:
             yield lambda share, text, more: live.update(meter.bar(share, text, more, of), refresh=True)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], turns: bool = False) -> None:
+        """`turns`: for few rows, where there is no room, a row for each column (see `toolkit.layout`)."""
+        from toolkit import layout
 
-        table = Table(*columns, box=box.SIMPLE_HEAD if self._out.is_terminal else None, pad_edge=False)
-        for row in rows:
-            table.add_row(*[Text("-" if cell is None else printable(str(cell))) for cell in row])
-        self._out.print(table)
+        cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+        for line in layout.lines(columns, cells, self._room(self._out), turns):
+            self._out.print(line, soft_wrap=True)
 
     def emit(self, document: object) -> None:
         """The JSON document."""
@@ -100,7 +99,7 @@ class UI:
 
     def error(self, error: BgctlError) -> None:
         show = self._error.print
-        show(f"bgctl: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        self._print(self._error, f"bgctl: {error}", "red")
         if error.detail:
             show(error.detail, style="dim", markup=False, highlight=False, soft_wrap=True)
         if error.next:
@@ -125,6 +124,19 @@ class UI:
     def watched(self) -> bool:
         """Whether somebody sees what is said: cron mails it, and wants it short."""
         return sys.stdout.isatty()
+
+    @staticmethod
+    def _print(console: "Console", text: str, style: str) -> None:
+        """On a terminal it breaks between words; its own breaks are wherever a line is full."""
+        if (room := UI._room(console)) and len(text) > room:
+            from toolkit import layout
+
+            text = layout.wrapped(text, room, INDENT)
+        console.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+
+    @staticmethod
+    def _room(console: "Console") -> int | None:
+        return console.width if console.is_terminal else None
 
     @cached_property
     def _out(self) -> "Console":

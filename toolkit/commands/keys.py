@@ -9,6 +9,7 @@ import click
 from toolkit import options, words
 from toolkit.cli import App
 from toolkit.errors import Failed
+from toolkit.helptext import Group
 from toolkit.site import Site
 from toolkit.values import stamp
 
@@ -24,12 +25,25 @@ secret_option = click.option(
 )
 
 
-@click.group("keys")
+@click.group(
+    "keys",
+    cls=Group,
+    examples={
+        "bgctl keys list": "",
+        "bgctl keys rotate": "sign with a new key from now on",
+    },
+)
 def command() -> None:
     """Make, rotate and list the signing keys."""
 
 
-@command.command("init")
+@command.command(
+    "init",
+    examples={
+        "bgctl keys init": "a key of our own",
+        "bgctl keys init --import-secret-file jwt.secret": "the secret with which the app signs already",
+    },
+)
 @alg_option
 @secret_option
 @options.dry_run_option
@@ -48,7 +62,13 @@ def init(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -> 
     site.ui.say(f"{key.kid} ({key.alg}) signs from now on; keep a copy of {site.keys_dir}")
 
 
-@command.command("rotate")
+@command.command(
+    "rotate",
+    examples={
+        "bgctl keys rotate": "",
+        "bgctl keys rotate --alg ES256": "with another algorithm",
+    },
+)
 @alg_option
 @secret_option
 @options.dry_run_option
@@ -73,7 +93,10 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
     site.ui.say(f"{key.kid} ({key.alg}) signs from now on; the one before is believed for {believed}")
 
 
-@command.command("list")
+@command.command(
+    "list",
+    examples={"bgctl keys list": ""},
+)
 @options.json_option
 @click.pass_obj
 def list_keys(app: App, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 
 from toolkit import options, words
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 if TYPE_CHECKING:
     from toolkit.overview import Overview, SlotView
@@ -19,7 +20,14 @@ COLUMNS = (
 )
 
 
-@click.command("status")
+@click.command(
+    "status",
+    cls=Command,
+    examples={
+        "bgctl status": "",
+        "bgctl status --json": "for scripts",
+    },
+)
 @options.json_option
 @click.pass_obj
 def command(app: App, as_json: bool) -> None:
@@ -32,7 +40,7 @@ def command(app: App, as_json: bool) -> None:
         site.ui.emit(view)
         return
     site.ui.say(headline(view))
-    site.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()])
+    site.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()], turns=True)
     for line in remarks(view, site.now()):
         site.ui.say(line)
 
