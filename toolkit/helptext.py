@@ -1,10 +1,12 @@
 """What `--help` shows beside click's own: sections and examples; and the nearest name to a wrong one."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Command(click.Command):
@@ -58,7 +60,9 @@ class Sections(Group):
                 error.command_name, possibilities=self.lines, ctx=ctx
             ) from None
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
         names = [
             CompletionItem(name, help=line)
             for name, line in self.lines.items()

@@ -1,7 +1,7 @@
 """The shape of a table on a screen: nothing is cut, no line is longer than the screen, and no word is broken.
 
-As wide as it is, else with cells of several lines, else turned (a row for each column), else with its last columns
-below each row. Where nobody's screen bounds it, a row stays one line.
+As wide as it is, else with cells of several lines, else turned (a row for each column), else with its last
+columns below each row. Where nobody's screen bounds it, a row stays one line.
 """
 
 from collections.abc import Sequence
@@ -97,7 +97,7 @@ def hung(columns: Sequence[str], rows: Rows, room: int) -> list[Text]:
 
 
 def wrapped(text: str, room: int, indent: str = "") -> str:
-    """Between words, with `indent` before each line but the first. A longer word (an address, say) stays whole."""
+    """Between words, with `indent` before each line but the first. A longer word (an address, say) stays."""
     import textwrap
 
     return "\n".join(

@@ -14,7 +14,7 @@ from toolkit.errors import BgctlError, Failed, Locked, NotYet, Refused
 
 INTERRUPTED = """bgctl: interrupted; what is done stays done
 next: bgctl status   (goes on from here), or: bgctl status"""
-HEAVY = ("sh", "requests", "rich", "jinja2", "msgspec", "cryptography")
+HEAVY = ("click.shell_completion", "sh", "requests", "rich", "jinja2", "msgspec", "cryptography")
 
 
 def test_help_lists_every_command_and_imports_none() -> None:
