@@ -71,7 +71,7 @@ def _configuration(root: Path) -> str:
         )
         why = f"[proxy] pin_idle is {times}: who is counted is held for as long"
         raise NotYet("pins last longer than is written", why, "remove pin_idle from bgctl.toml, or raise it")
-    return f"project {found.project.name}, {len(found.slotted)} slotted, {len(found.shared)} shared"
+    return f"project {found.project.name}, {len(found.slotted)} in two slots, {len(found.shared)} shared"
 
 
 def _env_file(site: Site) -> str:
@@ -105,7 +105,7 @@ def _keys(site: Site) -> str:
         ring = keyring.load(site.keys_dir)
     except SetupError as error:
         raise Failed(error.what, next=error.next_step) from None
-    return f"{ring.sign} signs, {len(ring.keys)} are believed"
+    return f"{ring.sign} signs, tokens of {len(ring.keys)} are accepted"
 
 
 def _certificate(site: Site) -> str:

@@ -4,7 +4,10 @@ As wide as it is, else with cells of several lines, else turned (a row for each 
 columns below each row. Where nobody's screen bounds it, a row stays one line.
 """
 
+import re
+import textwrap
 from collections.abc import Sequence
+from functools import partial
 from itertools import zip_longest
 
 from rich.cells import cell_len
@@ -16,6 +19,7 @@ SHORT = 14  # a cell of so many letters stays on one line: "3 min ago" is one th
 TALL = 5  # lines of a cell, above which it has to have more room
 INDENT = "    "
 UNKNOWN = ("-", "unknown")
+NUMBER = re.compile(r"(\d) (?=(?:d|h|min|s|ms|%)\b|%)")
 
 Rows = Sequence[Sequence[str]]
 
@@ -98,20 +102,17 @@ def hung(columns: Sequence[str], rows: Rows, room: int) -> list[Text]:
 
 def wrapped(text: str, room: int, indent: str = "") -> str:
     """Between words, with `indent` before each line but the first. A longer word (an address, say) stays."""
-    import textwrap
-
-    return "\n".join(
-        textwrap.fill(
-            line,
-            room,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-            drop_whitespace=True,
-            replace_whitespace=False,
-        )
-        for line in text.split("\n")
+    fill = partial(
+        textwrap.fill,
+        width=room,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
     )
+    # A number and its unit are one word: textwrap breaks at ASCII's blanks alone.
+    lines = [fill(NUMBER.sub("\\1\u00a0", line)) for line in text.split("\n")]
+    return "\n".join(lines).replace("\u00a0", " ")
 
 
 def _least(cell: str) -> int:

@@ -1,6 +1,7 @@
 """The one way to print: rich on a terminal, plain lines otherwise, JSON on request."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +39,7 @@ class UI:
         self.say(text)
 
     def warn(self, text: str) -> None:
-        self._print(self._error, f"warning: {text}", "yellow")
+        self._print(self._error, f"warning: {text}", "magenta")
 
     def progress(self, text: str) -> None:
         """A line while something is being waited for: when it says something new, once a second at most."""
@@ -58,9 +59,9 @@ class UI:
         self._depth += 1
         try:
             yield notes.append
-            mark, style = good, "green" if good == "ok" else "yellow"
+            mark, style = good, "green" if good == "ok" else "magenta"
         except KeyboardInterrupt:
-            mark, style = "stop", "yellow"
+            mark, style = "stop", "magenta"
             raise
         finally:
             self._depth -= 1
@@ -127,12 +128,21 @@ class UI:
 
     @staticmethod
     def _print(console: "Console", text: str, style: str) -> None:
-        """On a terminal it breaks between words; its own breaks are wherever a line is full."""
+        """On a terminal lines break between words: a terminal breaks them wherever they are full.
+
+        A colour marks the first word, such as "ok" or "warning:", and the rest has the terminal's own, which
+        can be read on a light background and on a dark one.
+        """
+        from rich.text import Text
+
         if (room := UI._room(console)) and len(text) > room:
             from toolkit import layout
 
             text = layout.wrapped(text, room, INDENT)
-        console.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+        said = Text(text, style if style == "dim" else "")
+        if style != "dim" and (word := re.match(r"\s*\S+", text)):
+            said.stylize(style, 0, word.end())
+        console.print(said, soft_wrap=True)
 
     @staticmethod
     def _room(console: "Console") -> int | None:

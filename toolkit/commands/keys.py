@@ -74,7 +74,7 @@ def init(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -> 
 @options.dry_run_option
 @click.pass_obj
 def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -> None:
-    """Sign with a new key; the old one is believed for as long as its tokens last ([tokens] longest).
+    """Sign with a new key; the old one's tokens are accepted for as long as they last ([tokens] longest).
 
     Keys past that are removed."""
     from session_api import keyring
@@ -89,8 +89,10 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
         key = keyring.rotate(
             site.keys_dir, alg, secret=_secret(secret_file), owner=site.owner, keep=int(longest)
         )
-    believed = words.span(longest)
-    site.ui.say(f"{key.kid} ({key.alg}) signs from now on; the one before is believed for {believed}")
+    accepted = words.span(longest)
+    site.ui.say(
+        f"{key.kid} ({key.alg}) signs from now on; tokens of the one before are accepted for {accepted}"
+    )
 
 
 @command.command(
@@ -100,7 +102,7 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
 @options.json_option
 @click.pass_obj
 def list_keys(app: App, as_json: bool) -> None:
-    """Show every key and until when it is believed."""
+    """Show every key and until when its tokens are accepted."""
     from session_api import keyring
 
     site = options.site(app, as_json)
@@ -112,7 +114,7 @@ def list_keys(app: App, as_json: bool) -> None:
         (key.kid, key.alg, key.state, stamp(key.created_at), key.retire_at and stamp(key.retire_at))
         for key in keys
     ]
-    site.ui.table(("key", "algorithm", "state", "created", "believed until"), rows)
+    site.ui.table(("key", "algorithm", "state", "created", "accepted until"), rows)
 
 
 def _secret(path: Path | None) -> bytes | None:

@@ -107,7 +107,7 @@ def environment(site: Site) -> dict[str, str]:
 
 
 def others(site: Site) -> list[str]:
-    """What runs besides: dependencies, monitoring. What came last goes first: it may need what came before."""
+    """What runs besides: dependencies, monitoring. What came last goes first: it may need the others."""
     ours = {
         "proxy",
         *site.config.shared,

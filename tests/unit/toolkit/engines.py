@@ -7,6 +7,7 @@ from worlds import World
 
 from toolkit import atomic
 from toolkit.compose import Compose, ComposeService
+from toolkit.engine import SERVICE, Container, Settings, Status
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -26,6 +27,13 @@ class FakeEngine:
 
     def containers(self) -> dict[str, None]:
         return dict.fromkeys(self.there)
+
+    def all(self) -> list[Container]:
+        labels = [{SERVICE: service} for service in sorted(self.there)]
+        return [Container(each[SERVICE], Status("running", True), Settings(labels=each)) for each in labels]
+
+    def down(self, env: Mapping[str, str]) -> None:
+        self.asked.append("down")
 
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         return service in self.there
@@ -117,7 +125,7 @@ class Hooked:
 
     def site_of(self, world: World) -> tuple[Site, FakeEngine]:
         site, engine = site_of(world)
-        for name in ("up", "remove", "build", "push", "pull"):
+        for name in ("up", "remove", "build", "push", "pull", "down"):
             call = getattr(engine, name)
             hooked = lambda *a, call=call: self.through(lambda: call(*a))  # noqa: E731
             setattr(engine, name, hooked)
