@@ -14,7 +14,7 @@ from toolkit.helptext import Command
         "bgctl pause -- ./migrate.sh": "requests wait for as long as it runs",
         "bgctl pause --for 1m": "until bgctl resume, or a minute is over",
     },
-    context_settings={"ignore_unknown_options": True},
+    context_settings={"allow_interspersed_args": False},
 )
 @click.option(
     "--for",

@@ -94,6 +94,12 @@ def people(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
     return lines
 
 
+def longest_user(picture: Picture) -> int:
+    """The width that the users' lines need."""
+    seen = len("59 min ago") + 1
+    return max((cell_len(_name(user)) + seen for user in picture.users or []), default=0)
+
+
 def history(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
     """A heading and what was done last, the newest first."""
     entries = (picture.history or [])[: max(0, room - 1)]
@@ -194,7 +200,11 @@ def _heading(text: str, right: str, width: int, ink: Ink) -> Text:
 
 def _user(user: User, now: datetime, width: int, ink: Ink) -> Text:
     seen = words.ago((now - user.last_activity).total_seconds()) if user.last_activity else "-"
-    return apart(Text(printable(user.email or user.user_id or "-")), Text(seen, QUIET), width, ink)
+    return apart(Text(_name(user)), Text(seen, QUIET), width, ink)
+
+
+def _name(user: User) -> str:
+    return printable(user.email or user.user_id or "-")
 
 
 def _entry(entry: Entry, at: str, width: int, ink: Ink) -> list[Text]:
