@@ -110,8 +110,8 @@ class Follower:
             self._id, self._at = container.id, ""
         since = ("--since", self._at) if self._at else ()
         argv = self._engine.commands.logs(container.id, self._count, "--follow", "--timestamps", *since)
-        if runner.follow(argv, self._take):
-            self._unreadable = container.id
+        if runner.follow(argv, self._take) and not self._at:
+            self._unreadable = container.id  # and why, the engine has said once
 
     def _take(self, text: str) -> None:
         line = Line.parse(self._service, text)
