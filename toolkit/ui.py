@@ -102,7 +102,7 @@ class UI:
         show = self._error.print
         self._print(self._error, f"bgctl: {error}", "red")
         if error.detail:
-            show(error.detail, style="dim", markup=False, highlight=False, soft_wrap=True)
+            self._print(self._error, error.detail, "dim")
         if error.next:
             show(f"next: {error.next}", markup=False, highlight=False, soft_wrap=True)
 
