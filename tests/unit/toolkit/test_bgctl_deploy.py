@@ -205,7 +205,7 @@ def test_48_without_a_terminal_it_must_be_told_not_to_ask(resting: World) -> Non
 )
 def test_another_release_under_way_is_named(world: World, phase: str, blue: object, green: object) -> None:
     world.put(phase, blue, green)  # type: ignore[arg-type]
-    said = refused(world, "1.6.9", "--yes")
+    said = refused(world, "1.6.9", "--auto")  # its old name
     assert f"1.6.8 is under way (phase {phase})" in said
     assert "next: bgctl deploy 1.6.8, or: bgctl rollback" in said
 
