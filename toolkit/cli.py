@@ -42,7 +42,7 @@ SECTIONS = {
     },
     "Set up": {
         "doctor": "Check everything that a release needs.",
-        "keys": "Make, rotate and list the signing keys.",
+        "keys": "Make, rotate and list signing keys; import the app's own.",
         "cron": "Print what drains every minute and starts the stack at boot.",
         "completion": "Print the script that completes commands in a shell.",
         "man": "Print the manual page.",
