@@ -12,7 +12,6 @@ from toolkit.state import State
 from toolkit.values import stamp
 
 NOTE = "down"  # in state/, from the moment on at which somebody wanted it so
-GRACE = 10.0  # seconds between SIGTERM and SIGKILL for what has no setting of its own
 
 
 def run(site: Site, yes: bool = False, dry_run: bool = False) -> None:
@@ -42,8 +41,8 @@ def steps(site: Site) -> list[Step]:
         ),
         _stop(site, "proxy", "proxy", site.config.drain.request_deadline),
         *[_stop_slot(site, slot) for slot in SLOTS],
-        *[_stop(site, name, name, GRACE) for name in shared],
-        *[_stop(site, name, name, GRACE) for name in rest],
+        *[_stop(site, name, name, site.grace(name)) for name in shared],
+        *[_stop(site, name, name, site.grace(name)) for name in rest],
         Step("networks", "remove the networks", lambda: remove_networks(site, env)),
     ]
 

@@ -83,7 +83,7 @@ def test_status_on_80_columns_has_a_column_for_each_slot(release: ReleaseWorld) 
 def test_a_failed_health_check_is_told_whole_on_80_columns(release: ReleaseWorld) -> None:
     release.blue.stop()
     text = " ".join(CODES.sub("", shown(release, "status", 80)).split())
-    assert "blue is down: frontend-blue: connection refused; next: bgctl up" in text
+    assert re.search(r"blue is down: frontend-blue: connection refused.*; next: ", text), text
 
 
 @pytest.mark.parametrize("command", SCREENS)
