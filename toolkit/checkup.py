@@ -54,7 +54,7 @@ def _configuration(found: Config | None, wrong: list[BgctlError]) -> Problems:
         )
         why = f"[proxy] pin_idle is {times}: who is counted is held for as long"
         yield NotYet("pins last longer than is written", why, "remove pin_idle from bgctl.toml, or raise it")
-    return f"project {found.project.name}, {len(found.slotted)} slotted, {len(found.shared)} shared"
+    return f"project {found.project.name}, {len(found.slotted)} in two slots, {len(found.shared)} shared"
 
 
 def _pages(site: Site) -> Problems:

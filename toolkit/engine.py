@@ -69,6 +69,9 @@ class Commands:
     def up(self, service: str) -> list[str]:
         return [*self._compose(), "up", "-d", "--no-deps", service]
 
+    def down(self) -> list[str]:
+        return [*self._compose(), "down"]
+
     def ids(self) -> list[str]:
         return self.of_project(self.project)
 
@@ -94,8 +97,9 @@ class Commands:
     def update_help(self) -> list[str]:
         return [self.binary, "update", "--help"]
 
-    def logs(self, container: str, lines: int) -> list[str]:
-        return [self.binary, "logs", "--tail", str(lines), container]
+    def logs(self, container: str, lines: int | None, *options: str) -> list[str]:
+        tail = [] if lines is None else ["--tail", str(lines)]
+        return [self.binary, "logs", *tail, *options, container]
 
     def exec(self, container: str, *argv: str) -> list[str]:
         return [self.binary, "exec", container, *argv]
@@ -164,6 +168,7 @@ class Container(Struct, frozen=True):
     config: Settings = field(name="Config")
     mounts: list[Mount] | None = field(name="Mounts", default=None)
     host: HostSettings = field(name="HostConfig", default=HostSettings())
+    created: str = field(name="Created", default="")
 
     @property
     def comes_back(self) -> bool:
@@ -379,6 +384,10 @@ class Engine:
                 if each.state.running:
                     runner.run(self.commands.stop(each.id, grace), timeout=grace + 30)
                 runner.run(self.commands.remove(each.id, service in self.slotted), timeout=30)
+
+    def down(self, env: Mapping[str, str]) -> None:
+        """Removes the networks, and what of the compose file is still there; volumes stay."""
+        runner.run(self.commands.down(), timeout=180, env=self.told(env), cwd=self.root)
 
     @cached_property
     def changes_restart(self) -> bool:

@@ -262,7 +262,7 @@ def keys(site: Site) -> Problems:
         ring = keyring.load(folder)
     except SetupError as error:
         raise Failed(error.what, next=error.next_step) from None
-    return f"{ring.sign} signs, {len(ring.keys)} are believed"
+    return f"{ring.sign} signs, tokens of {len(ring.keys)} are accepted"
 
 
 def _serves(site: Site) -> str | None:

@@ -110,6 +110,30 @@ def run(
     return text + process.stderr.decode(errors="replace") if both else text
 
 
+def follow(argv: Sequence[str], tell: Callable[[str], None]) -> int:
+    """The exit code of what runs for as long as it likes; `tell` gets each line of what it says.
+
+    It ends with the thread that follows it.
+    """
+    process = subprocess.Popen(  # noqa: S603  one of our engines'
+        [which(argv[0]) or argv[0], *argv[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment({}),
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C is for us
+        preexec_fn=_die_with_parent(),
+    )
+    try:
+        for line in process.stdout or ():
+            tell(line.rstrip("\r\n"))
+        return process.wait()
+    finally:
+        process.kill()
+
+
 class _Lines:
     """What a program says, told line by line; sh keeps nothing of what it hands on."""
 

@@ -4,11 +4,21 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("deploy")
+@click.command(
+    "deploy",
+    cls=Command,
+    examples={
+        "bgctl deploy 1.6.8": "asks before the old version is stopped",
+        "bgctl deploy 1.6.8 --yes": "asks nothing: for CI",
+        "bgctl deploy 1.6.8 --canary 5,25,50,100": "in shares that are judged",
+    },
+)
 @click.argument("version", required=False)
-@click.option("--auto", "-a", "--yes", "-y", "auto", is_flag=True, help="Ask nothing: promote when empty.")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing: promote when empty.")
+@click.option("--auto", "-a", is_flag=True, hidden=True, help="What --yes was called before.")
 @options.interval_option
 @click.option("--skip-build", "-s", is_flag=True, help="The images exist already.")
 @click.option(
@@ -27,6 +37,7 @@ from toolkit.cli import App
 def command(
     app: App,
     version: str | None,
+    yes: bool,
     auto: bool,
     interval: float,
     skip_build: bool,
@@ -54,6 +65,8 @@ def command(
     site = options.site(app, as_json)
     watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0)
     course = options.course(site, shares, pause, watch.interval)
-    plan = deploy.Plan(version or up_green.from_env(site), watch, not auto, not skip_build, course, push)
+    plan = deploy.Plan(
+        version or up_green.from_env(site), watch, not (yes or auto), not skip_build, course, push
+    )
     deploy.run(site, plan, dry_run)
     options.show_state(site, as_json, dry_run)

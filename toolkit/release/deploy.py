@@ -56,7 +56,7 @@ def run(site: Site, plan: Plan, dry_run: bool = False) -> None:
 def check_asking(site: Site, plan: Plan) -> None:
     if plan.ask and not site.ui.can_ask:
         why = "it asks before the old version is stopped, and there is no terminal"
-        raise Refused("nobody can be asked", why, f"bgctl deploy {plan.version} --auto")
+        raise Refused("nobody can be asked", why, f"bgctl deploy {plan.version} --yes")
 
 
 def check(site: Site, now: State, plan: Plan) -> None:

@@ -12,7 +12,7 @@ from toolkit.config import SLOTS
 from toolkit.errors import Failed, caught, together
 from toolkit.preflight import Looks, Preflight
 from toolkit.proxy import reachable
-from toolkit.release import certificates, reload
+from toolkit.release import certificates, down, reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
@@ -25,7 +25,10 @@ START = 20.0  # seconds for a proxy to start and apply the state
 def run(site: Site, dry_run: bool = False) -> None:
     site.engine  # noqa: B018  (at boot it is asked for until it answers, which is nothing for the history)
     with site.change("up", dry_run):
-        walk(steps(site, pull=not dry_run), site.ui, dry_run)
+        found = steps(site, pull=not dry_run)
+        if not dry_run:
+            down.forget(site)
+        walk(found, site.ui, dry_run)
 
 
 def steps(site: Site, pull: bool = True) -> list[Step]:

@@ -8,7 +8,7 @@ from worlds import World
 
 from toolkit import atomic
 from toolkit.compose import Compose, ComposeService
-from toolkit.engine import Commands, Container, Settings, Status
+from toolkit.engine import SERVICE, Commands, Container, Settings, Status
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -43,7 +43,13 @@ class FakeEngine:
 
     def _container(self, name: str) -> Container:
         image = self.runs.get(name) or self.images.get(name, "x:1")
-        return Container(name, Status("running", True), Settings(image))
+        return Container(name, Status("running", True), Settings(image, {SERVICE: name}))
+
+    def all(self) -> list[Container]:
+        return [self._container(name) for name in sorted(self.there)]
+
+    def down(self, env: Mapping[str, str]) -> None:
+        self.asked.append("down")
 
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         return service in self.there
@@ -159,7 +165,7 @@ class Hooked:
 
     def site_of(self, world: World) -> tuple[Site, FakeEngine]:
         site, engine = site_of(world)
-        for name in ("up", "remove", "build", "push", "pull"):
+        for name in ("up", "remove", "build", "push", "pull", "down"):
             call = getattr(engine, name)
             hooked = lambda *a, call=call: self.through(lambda: call(*a))  # noqa: E731
             setattr(engine, name, hooked)

@@ -245,7 +245,7 @@ def refused(world: World, *argv: str) -> str:
 
 
 def test_48_without_a_terminal_it_must_be_told_not_to_ask(resting: World) -> None:
-    assert "next: bgctl deploy 1.6.8 --auto" in refused(resting, "1.6.8")
+    assert "next: bgctl deploy 1.6.8 --yes" in refused(resting, "1.6.8")
 
 
 @pytest.mark.parametrize(
@@ -259,14 +259,14 @@ def test_48_without_a_terminal_it_must_be_told_not_to_ask(resting: World) -> Non
 )
 def test_another_release_under_way_is_named(world: World, phase: str, blue: object, green: object) -> None:
     world.put(phase, blue, green)  # type: ignore[arg-type]
-    said = refused(world, "1.6.9", "--auto")
+    said = refused(world, "1.6.9", "--auto")  # its old name
     assert f"1.6.8 is under way (phase {phase})" in said
     assert "next: bgctl deploy 1.6.8, or: bgctl rollback" in said
 
 
 @pytest.mark.parametrize("version", ["../x", "v" * 65])
 def test_what_is_no_version_is_refused(resting: World, version: str) -> None:
-    assert "is not a version" in refused(resting, "--auto", version)
+    assert "is not a version" in refused(resting, "--yes", version)
 
 
 def test_what_can_be_known_is_looked_at_before_anything_is_built(resting: World) -> None:
@@ -459,7 +459,7 @@ def test_46_ctrl_c_while_it_drains_says_how_to_go_on(resting: World) -> None:
     resting.put("draining", DRAIN, GREEN, "drain")
     resting.sessions = {"1.6.7": 2}
     before = resting.state
-    command = [BGCTL, "--project", resting.root, "deploy", "1.6.8", "--auto"]
+    command = [BGCTL, "--project", resting.root, "deploy", "1.6.8", "--yes"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     while "1.6.7 still has 2 sessions" not in process.stdout.readline():
@@ -468,7 +468,7 @@ def test_46_ctrl_c_while_it_drains_says_how_to_go_on(resting: World) -> None:
     out, err = process.communicate(timeout=30)
     assert (process.returncode, resting.state) == (130, before)
     assert "to take it back: bgctl rollback" in out
-    assert f"next: bgctl --project {resting.root} deploy 1.6.8 --auto" in err
+    assert f"next: bgctl --project {resting.root} deploy 1.6.8 --yes" in err
 
 
 def test_46_ctrl_c_at_the_question_is_an_interruption(resting: World) -> None:
