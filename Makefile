@@ -56,6 +56,8 @@ lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the ne
 	    -o locks/dev.txt
 	@$(LOCK) --python-version 3.13 --group session-api -o locks/session-api.txt
 	@$(LOCK) --python-version 3.13 --group demo -o locks/demo-app.txt
+	@$(LOCK) --python-version 3.13 --group projects -o locks/projects.txt
+	@$(LOCK) --python-version 3.13 --group node -o locks/node.txt
 
 clean:  ## Remove .venv, caches and this project's images; stop a dockerd that setup started
 	@for engine in $(ENGINES); do setup/images "$$engine" --remove || exit 1; done
