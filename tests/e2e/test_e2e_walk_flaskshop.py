@@ -11,7 +11,7 @@ from walks import USERS, finish, walking
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_87_flaskshop_goes_through_two_releases_that_nobody_notices(tmp_path):
+def test_88_flaskshop_goes_through_two_releases_that_nobody_notices(tmp_path):
     with walking(tmp_path, "flaskshop", 18000) as walk:
         walk.compose("up", "-d")
         eventually(lambda: walk.answers("/health"), "the shop is open")

@@ -1,8 +1,8 @@
 """People who use an ordinary project through its proxy, by what its own pages and answers say.
 
 Each stays logged in, and asks on and on. An answer counts as failed when it is none, or not what that user
-has to get; as flipped when another version gave it than the one that has this user, in the words of the proxy's
-header or of the page itself.
+has to get. It counts as flipped when another version gave it than the one that has this user, in the words of
+the proxy's header or of the page itself.
 """
 
 from __future__ import annotations
