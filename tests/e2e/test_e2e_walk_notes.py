@@ -18,7 +18,8 @@ def test_notes_goes_through_two_releases_that_nobody_notices(tmp_path):
         walk.compose("rm", "--stop", "--force", "api")
         walk.add_bgctl()
         (walk.directory / "jwt.secret").write_text("my-super-secret-jwt-key")
-        walk.bgctl("keys", "init", "--import-secret-file", "jwt.secret", "--short-secret")
+        secret = ("--import-secret-file", str(walk.directory / "jwt.secret"))
+        walk.bgctl("keys", "init", *secret, "--allow-short-secret")
         walk.bgctl("up")
 
         with Crowd(walk.url, "1.0.0", NoteTaker, USERS) as crowd:
