@@ -92,7 +92,6 @@ health = "/healthz"
 mirror = {self.mirror}
 
 [services.session-api]
-routes = ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]
 address = "127.0.0.1:{self.ports.api}"
 health = "/readyz"
 {self.toml_api}

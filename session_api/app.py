@@ -9,7 +9,7 @@ import falcon
 import msgspec
 from falcon.media import JSONHandler
 
-from session_api import logs, problems, settings, static
+from session_api import logs, paths, problems, settings, static
 from session_api.admin import LIFE, AdminGuard, AdminLogin
 from session_api.clock import Clock
 from session_api.cookies import Cookie, SessionCookie
@@ -57,10 +57,14 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     problems.install(app, metrics.store_failed)
 
     auth = AuthResource(sessions, service, user, cookie, metrics.issued)
-    app.add_route("/api/auth/token", auth, suffix="token")
-    app.add_route("/api/auth/refresh", auth, suffix="refresh")
-    app.add_route("/api/auth/logout", auth, suffix="logout")
-    app.add_route("/api/auth/session", auth, suffix="session")
+    for path, suffix in (
+        (paths.LOG_IN, "token"),
+        (paths.REFRESH, "refresh"),
+        (paths.LOGOUT, "logout"),
+        (paths.SESSION, "session"),
+    ):
+        app.add_route(path, auth, suffix=suffix)
+        app.add_route(paths.OLD[path], auth, suffix=suffix)
 
     deployment = DeploymentResource(sessions, counts, admin, user)
     app.add_route("/api/deployment/active-sessions", deployment, suffix="active_sessions")
@@ -81,7 +85,8 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
 
     names = {"sessionCookie": cookie.name, "adminCookie": admins.name}
     running = OperationsResource(Readiness(store, keyring, state), metrics, tokens, names)
-    app.add_route("/.well-known/jwks.json", running, suffix="keys")
+    for path in (paths.KEYS, paths.OLD[paths.KEYS]):
+        app.add_route(path, running, suffix="keys")
     app.add_route("/healthz", running, suffix="health")
     app.add_route("/readyz", running, suffix="readiness")
     app.add_route("/metrics", running, suffix="metrics")

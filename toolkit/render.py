@@ -1,7 +1,9 @@
 """The proxy's configuration: nginx.conf and settings.json in proxy/, from bgctl.toml."""
 
 import hashlib
+import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,7 +11,7 @@ import msgspec
 from toolkit import __version__
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Size
-from toolkit.errors import Refused
+from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import Address, Duration
 
 PAGES = ("unavailable.html", "maintenance.html")
@@ -79,9 +81,9 @@ def settings(config: Config) -> bytes:
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
         "routes": [
-            {"location": str(route), "service": name, "slotted": service.slotted}
-            for name, service in config.services.items()
-            for route in service.routes
+            {"location": route, "service": name, "slotted": config.services[name].slotted}
+            for name, routes in _routes(config).items()
+            for route in routes
         ],
         "access_log": config.proxy.access_log,
         "peers": peers(config),
@@ -129,18 +131,31 @@ def held_every(config: Config) -> int:
 
 def pages(config: Config, root: Path) -> dict[str, bytes]:
     """The operator's, below the project's folder, or ours. Raises Refused naming the setting."""
-    named = (
+    if missing := list(missing_pages(config, root)):
+        raise together(missing)
+    return {
+        name: (root / page).read_bytes() if page else template(f"pages/{name}.j2").encode()
+        for name, (_, page) in zip(PAGES, _named_pages(config), strict=True)
+    }
+
+
+def missing_pages(config: Config, root: Path) -> Iterator[BgctlError]:
+    """Pages that bgctl.toml names and nobody can read."""
+    for setting, page in _named_pages(config):
+        try:
+            if page:
+                (root / page).read_bytes()
+        except OSError as error:
+            why = f"{setting} names {page}: {error.strerror}"
+            yield Refused("a page is missing", why, f"make {page}, or edit bgctl.toml")
+
+
+def _named_pages(config: Config) -> tuple[tuple[str, str], ...]:
+    """As PAGES has them: the setting, and what it names."""
+    return (
         ("proxy.unavailable_page", config.proxy.unavailable_page),
         ("maintenance.page", config.maintenance.page),
     )
-    found = {}
-    for name, (setting, page) in zip(PAGES, named, strict=True):
-        try:
-            found[name] = (root / page).read_bytes() if page else template(f"pages/{name}.j2").encode()
-        except OSError as error:
-            why = f"{setting} names {page}: {error.strerror}"
-            raise Refused("a page is missing", why, f"make {page}, or edit bgctl.toml") from None
-    return found
 
 
 def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:
@@ -158,13 +173,14 @@ def digest(files: dict[str, bytes]) -> str:
 
 
 def _context(config: Config, pem: str) -> dict[str, object]:
-    proxy = config.proxy
+    proxy, routes = config.proxy, _routes(config)
     services = [
         {
             "name": name,
             "id": name.replace("-", "_"),
-            "routes": list(service.routes),
+            "routes": routes[name],
             "slotted": service.slotted,
+            "guarded": config.is_session_api(service),
             **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},
             "timeout": service.timeout.nginx,
             "connect": min(service.timeout, proxy.connect_timeout).nginx,
@@ -182,10 +198,40 @@ def _context(config: Config, pem: str) -> dict[str, object]:
         "cookie_stem": proxy.cookie_stem,
         "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
         "services": services,
+        "api_paths": [
+            re.escape(_path(route))
+            for service in config.services.values()
+            if config.is_session_api(service)
+            for route in service.routes
+        ],
         "allowed": config.maintenance.allow,
         **times,
         **_edge(config, pem),
     }
+
+
+def _path(route: str) -> str:
+    """Without the way in which nginx compares it."""
+    return route.rpartition(" ")[2]
+
+
+def _routes(config: Config) -> dict[str, list[str]]:
+    """The locations of each service, by its name.
+
+    Where `/api/deployment/` is routed, nginx redirects `/api/deployment` there. That path is not the session
+    API's, so it goes to the service that has it otherwise: it may be the app's.
+    """
+    found = {name: [str(route) for route in service.routes] for name, service in config.services.items()}
+    taken = {_path(route) for routes in found.values() for route in routes}
+    owners = {
+        _path(route): name for name, routes in found.items() for route in routes if not route.startswith("= ")
+    }
+    for prefix, name in list(owners.items()):
+        bare = prefix.removesuffix("/")
+        around = [other for other in owners if bare.startswith(other)]
+        if config.is_session_api(config.services[name]) and bare not in taken and around:
+            found[owners[max(around, key=len)]].append(f"= {bare}")
+    return found
 
 
 def _edge(config: Config, pem: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""/api/auth/: tokens and the sessions they stand for."""
+"""Tokens, and the sessions they stand for."""
 
 from collections.abc import Callable
 

@@ -18,7 +18,9 @@ SECRET = b"p" * 40
 VERSIONS = ["1.6.7", "1.6.8", "1.6.9"]
 ROUTES = [
     {"location": "/", "service": "frontend", "slotted": True},
-    {"location": "/api/auth/", "service": "session-api", "slotted": False},
+    {"location": "/api/deployment/", "service": "session-api", "slotted": False},
+    {"location": "= /api/deployment", "service": "frontend", "slotted": True},
+    {"location": "/shared/", "service": "catalogue", "slotted": False},
 ]
 
 
@@ -174,7 +176,7 @@ def requests(draw, pages: str):  # type: ignore[no-untyped-def]
     }.items():
         if value := draw(st.sampled_from([None, *values])):
             headers[name] = value
-    path = draw(st.sampled_from(["/", "/board", "/api/auth/refresh"]))
+    path = draw(st.sampled_from(["/", "/board", "/api/deployment/refresh"]))
     return {
         "method": draw(st.sampled_from(["GET", "GET", "POST"])),
         "path": path,
@@ -200,7 +202,7 @@ def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     said = plain(proxy.explain[b"of"](proxy.asked(request), NOW))
     assert proxy.memory() == before, "asking changes nothing"
 
-    slotted = request["path"] != "/api/auth/refresh"
+    slotted = request["path"] != "/api/deployment/refresh"
     slot, rule, pin, *_, terms = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
     assert said["reason"] == plain(rule)
     if "slot" in said:
@@ -258,12 +260,17 @@ def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
     ("path", "service"),
     [
         ("/", "frontend"),
-        ("/board?x=/api/auth/", "frontend"),
-        ("/api/auth", "frontend"),
-        ("/api/auth/refresh", "session-api"),
-        ("/api//auth/./x", "session-api"),
-        ("/x/../api/auth/", "session-api"),
-        ("/%61pi/auth/x", "session-api"),
+        ("/board?x=/api/deployment/", "frontend"),
+        ("/api/deployment", "frontend"),
+        ("/api/auth/refresh", "frontend"),
+        ("/shared/x", "catalogue"),
+        ("/shared", None),  # nginx redirects
+        ("/shared?x", None),
+        ("/sharedness", "frontend"),
+        ("/api/deployment/refresh", "session-api"),
+        ("/api//deployment/./x", "session-api"),
+        ("/x/../api/deployment/", "session-api"),
+        ("/%61pi/deployment/x", "session-api"),
         ("/internal/activity", "frontend"),
         ("/_bgctl/activity", None),
         ("/_bgctl/preview?token=x", None),

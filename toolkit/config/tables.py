@@ -34,6 +34,7 @@ class HealthPath(Text):
     pattern = re.compile(r"/[!-~]*")
 
 
+API_ROUTES = ("/api/deployment/",)  # of the session API, where bgctl.toml names none
 PIN_IDLE = 30 * 60  # seconds, where nothing else says how long
 SLOTS = ("blue", "green")
 
@@ -191,7 +192,8 @@ class Pin(Table, frozen=True):
 class Service(Table, frozen=True):
     """`blue` and `green` for a service with two slots, `address` for one that both versions share.
 
-    `timeout` and `connections` are of a shared one; a slotted one has [proxy] read_timeout.
+    `timeout` and `connections` are of a shared one; a slotted one has [proxy] read_timeout. The session API
+    (the shared service at [sessions] address) may go without `routes`.
     """
 
     routes: Annotated[tuple[Route, ...], Meta(min_length=1)]
@@ -312,6 +314,9 @@ class Config(Table, frozen=True):
         """
         idle = self.sessions.idle_timeout
         return Duration(max(self.proxy.pin_idle or idle or PIN_IDLE, idle))
+
+    def is_session_api(self, service: Service) -> bool:
+        return service.address == self.sessions.address
 
     @property
     def slotted(self) -> dict[str, Service]:

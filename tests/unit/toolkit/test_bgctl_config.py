@@ -173,6 +173,17 @@ def test_50_a_route_where_challenges_are_served() -> None:
     )
 
 
+def test_the_session_api_needs_no_routes_and_has_one() -> None:
+    line = 'routes = ["/api/deployment/"]\n'
+    assert config.parse(replaced(line, "")) == config.parse(EXAMPLE)
+    at = EXAMPLE.replace("127.0.0.1:8090", "[::1]:9999").replace(line, "")
+    assert config.parse(at).services["session-api"].routes == ("/api/deployment/",)
+    with pytest.raises(Refused, match=r"services\.session-api: lacks routes"):
+        config.parse(
+            replaced(line, "").replace('address = "127.0.0.1:8090"', 'address = "127.0.0.1:8091"', 1)
+        )
+
+
 def test_a_header_is_the_same_in_any_letters() -> None:
     text = replaced('X-Frame-Options = "SAMEORIGIN"', 'x-frame-options = "DENY"')
     assert {
