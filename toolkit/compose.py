@@ -11,6 +11,7 @@ from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Tokens
 from toolkit.errors import Failed, Refused
 
+STARTED = "service_started"  # what depends_on waits for, where it does not say
 LIFE = "BGCTL_TOKEN_TTL"  # seconds that the session API's tokens last
 
 
@@ -21,12 +22,36 @@ class ComposeService(Struct, frozen=True):
     build: Any = None  # how its image is made: a folder, or a table
     environment: dict[str, Any] | list[str] | None = None
     volumes: list[Any] | None = None
+    restart: str | None = None
+    depends_on: dict[str, Any] | list[str] | None = None
+    links: list[str] | None = None
+    volumes_from: list[str] | None = None
 
     def variable(self, name: str) -> str | None:
         """What the service's environment has under this name, in either form that compose commands print."""
         found = self.environment or {}
         pairs = found if isinstance(found, dict) else dict(line.partition("=")[::2] for line in found)
         return None if pairs.get(name) is None else str(pairs[name])
+
+    @property
+    def needs(self) -> dict[str, str]:
+        """The services without which it does not start, each with its condition.
+
+        A network, a volume or a link of another service is such a need, too, as it is to compose.
+        """
+        implied = [link.partition(":")[0] for link in self.links or []]
+        implied += [_of_service(text) for text in (self.network_mode or "",) if text.startswith("service:")]
+        implied += [_of_service(text) for text in self.volumes_from or [] if not text.startswith("container:")]
+        told = self.depends_on or {}
+        if not isinstance(told, dict):
+            told = dict.fromkeys(told)
+        conditions = {name: (each or {}).get("condition", STARTED) for name, each in told.items()}
+        return {**dict.fromkeys(implied, STARTED), **conditions}
+
+    def can_spare(self, service: str) -> bool:
+        """Whether it starts without this one, too: `required: false`."""
+        told = self.depends_on if isinstance(self.depends_on, dict) else {}
+        return (told.get(service) or {}).get("required") is False
 
     @property
     def mounted(self) -> set[str]:
@@ -51,6 +76,11 @@ class Compose(Struct, frozen=True):
 
     def image(self, service: str) -> str:
         return self.services[service].image
+
+
+def _of_service(text: str) -> str:
+    """ "service:db:ro" or "db:ro" is "db"."""
+    return text.removeprefix("service:").partition(":")[0]
 
 
 def mounted(volume: object) -> str | None:
@@ -111,5 +141,5 @@ def line_of(path: Path, service: str) -> int:
 
 
 def _addresses(config: Config) -> dict[str, str]:
-    slots = {f"{name}-{slot}": each.at(slot) for name, each in config.slotted.items() for slot in SLOTS}
+    slots = {f"{name}-{slot}": each.at(slot) for name, each in config.reached.items() for slot in SLOTS}
     return {**{name: each.at("address") for name, each in config.shared.items()}, **slots}

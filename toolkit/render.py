@@ -99,7 +99,7 @@ def settings(config: Config) -> bytes:
         "drain_deadline": int(config.drain.deadline),
         "mirrors": {
             name: {"address": str(service.at("green")), "share": service.mirror}
-            for name, service in config.slotted.items()
+            for name, service in config.reached.items()
             if service.mirror
         },
     }
@@ -110,7 +110,7 @@ def peers(config: Config) -> list[dict[str, str]]:
     """Whom the proxy asks for their health."""
     return [
         {"slot": slot, "service": name, "address": str(service.at(slot)), "path": str(service.health)}
-        for name, service in config.slotted.items()
+        for name, service in config.reached.items()
         for slot in SLOTS
     ]
 
@@ -170,6 +170,7 @@ def _context(config: Config, pem: str) -> dict[str, object]:
             "connect": min(service.timeout, proxy.connect_timeout).nginx,
         }
         for name, service in config.services.items()
+        if not service.worker
     ]
     names = ("read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
     times = {key: getattr(proxy, key).nginx for key in names}
