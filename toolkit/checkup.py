@@ -6,9 +6,21 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolkit import config, envfile, gate, idle, key_mounts, neighbours, ports, render, slots
+from toolkit import (
+    config,
+    container_health,
+    dependencies,
+    envfile,
+    gate,
+    idle,
+    key_mounts,
+    neighbours,
+    ports,
+    render,
+    slots,
+)
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
-from toolkit.release import certificates, up
+from toolkit.release import certificates, depends, up
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -31,6 +43,7 @@ MENDS = {
     "certificate": "edit bgctl.toml",
     "state": "bgctl up",
     "gate": "bgctl up",
+    "dependencies": "edit the compose file",
     "images": "start docker or podman",
     "ports": "start docker or podman",
     "cookies": "start docker or podman",
@@ -134,9 +147,22 @@ def _gate(site: Site) -> str:
     return "open"
 
 
+def _dependencies(site: Site) -> str:
+    found = site.compose(_environment(site))
+    needed = depends.everything(site, found)
+    dependencies.check(found, needed, site.compose_path)
+    _started(site)
+    lasting = [each.service for each in needed if not each.one_shot]
+    if down := container_health.faults(lasting, site.engine.containers() if lasting else {}):
+        why = "; ".join(f"{name}: {reason}" for name, reason in down.items())
+        raise Failed("not everything that the slots need is there", why, "bgctl up")
+    once = ", ".join(each.service for each in needed if each.one_shot)
+    return f"{len(lasting)} run" + f"; once for each version: {once}" * bool(once)
+
+
 def _images(site: Site) -> str:
     found, services = site.compose(_environment(site)), ["proxy", *site.config.shared]
-    services += [name for name, _, _ in slots.members(site, "blue")]
+    services += slots.names(site, "blue")
     slots.check_images(site, found, services, pull=False)
     return f"{len(services)} images are here"
 
@@ -216,6 +242,7 @@ CHECKS: dict[str, Check] = {
     "certificate": _certificate,
     "state": _state,
     "gate": _gate,
+    "dependencies": _dependencies,
     "images": _images,
     "ports": _ports,
     "cookies": _cookies,

@@ -41,7 +41,8 @@ class ComposeService(Struct, frozen=True):
         """
         implied = [link.partition(":")[0] for link in self.links or []]
         implied += [_of_service(text) for text in (self.network_mode or "",) if text.startswith("service:")]
-        implied += [_of_service(text) for text in self.volumes_from or [] if not text.startswith("container:")]
+        others = [text for text in self.volumes_from or [] if not text.startswith("container:")]
+        implied += [_of_service(text) for text in others]
         told = self.depends_on or {}
         if not isinstance(told, dict):
             told = dict.fromkeys(told)

@@ -1,7 +1,7 @@
-"""Is a container healthy by the engine? By its HEALTHCHECK where it has one, else by that it keeps running."""
+"""Is a container healthy by the engine? By its HEALTHCHECK where it has one, else if it keeps running."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from toolkit.config import Health
 from toolkit.engine import Container
@@ -38,6 +38,17 @@ def stopped(container: Container) -> str | None:
     if now.running:
         return None
     return "it has not been started" if now.status == "created" else f"it exited with code {now.exit_code}"
+
+
+def faults(services: Iterable[str], containers: Mapping[str, Container]) -> dict[str, str]:
+    """What of these does not run, or is found unhealthy, and why. One that has just been started has time."""
+    found = {}
+    for name in services:
+        each = containers.get(name)
+        starting = each is not None and each.health.status == "starting" and not stopped(each)
+        if not starting and (why := fault(each)):
+            found[name] = why
+    return found
 
 
 def hopeless(container: Container | None) -> bool:

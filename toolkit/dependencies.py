@@ -57,10 +57,9 @@ def check(found: Compose, needed: Iterable[Dependency], path: Path) -> None:
             continue
         service = found.services[each.service]
         if service.restart in ("always", "unless-stopped"):
+            what = f"{_where(path, each.service)} has restart: {service.restart}"
             why = f"{each.wanted_by} waits until it has completed, which it never does"
-            raise Refused(
-                f"{_where(path, each.service)} has restart: {service.restart}", why, 'write restart: "no" for it'
-            )
+            raise Refused(what, why, 'write restart: "no" for it')
         if not service.image:
             why = "it runs once for each version, and an image without a name has none"
             mend = f"write beside its build: image: {each.service}:${{VERSION}}"

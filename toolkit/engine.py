@@ -115,7 +115,7 @@ class Checked(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """What the engine's own checks say: "starting", "healthy", "unhealthy"; podman says "" without a check."""
+    """What the engine's own checks say: "starting", "healthy", "unhealthy"; "" where podman has none."""
 
     status: str = field(name="Status", default="")
     log: list[Checked] | None = field(name="Log", default=None)
@@ -197,6 +197,10 @@ class Container(Struct, frozen=True):
     @property
     def project(self) -> str:
         return (self.config.labels or {}).get(PROJECT, "")
+
+    def runs(self, image: str) -> bool:
+        """Whether this is the image that it was started from; podman writes its registry out."""
+        return not image or self.config.image == image or self.config.image.endswith(f"/{image}")
 
     def value(self, name: str) -> str | None:
         """Of a variable of its environment."""

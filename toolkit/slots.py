@@ -1,8 +1,8 @@
 """A slot as a whole: all slotted services start, are proven and stop together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from toolkit import health, idle, key_mounts, ports
+from toolkit import container_health, dependencies, health, idle, key_mounts, ports
 from toolkit.compose import Compose
 from toolkit.config import Service
 from toolkit.errors import BgctlError, Failed, Refused
@@ -12,8 +12,18 @@ from toolkit.values import Address
 
 
 def members(site: Site, slot: str) -> list[tuple[str, Service, Address]]:
-    """(compose service, configuration, address) of each slotted service."""
-    return [(f"{name}-{slot}", each, each.at(slot)) for name, each in site.config.slotted.items()]
+    """(compose service, configuration, address) of each slotted service that has an address."""
+    return [(f"{name}-{slot}", each, each.at(slot)) for name, each in site.config.reached.items()]
+
+
+def workers(site: Site, slot: str) -> list[str]:
+    """The compose services of those that have none: they follow the slot."""
+    return [f"{name}-{slot}" for name in site.config.workers]
+
+
+def names(site: Site, slot: str) -> list[str]:
+    """Every compose service of a slot."""
+    return [f"{name}-{slot}" for name in site.config.slotted]
 
 
 def addresses(site: Site, slots: Iterable[str]) -> list[tuple[str, Address]]:
@@ -33,28 +43,77 @@ def fault(site: Site, slot: str, version: str) -> str | None:
     for name, service, address in members(site, slot):
         if problem := health.probe(address, service.health, version):
             return f"{name}: {problem}"
+    for name in workers(site, slot):
+        if problem := container_health.fault(site.engine.look(name)):
+            return f"{name}: {problem}"
     return None
 
 
 def serves(site: Site, slot: str, version: str) -> bool:
     """Whether all of a slot serves `version`. What this denies gets restarted: see `answers`."""
-    return all(answers(address, each.health, version) for _, each, address in members(site, slot))
+    reached = all(answers(address, each.health, version) for _, each, address in members(site, slot))
+    return reached and not idle_workers(site, slot, version)
+
+
+def idle_workers(site: Site, slot: str, version: str) -> list[str]:
+    """The workers of a slot that are not at work on `version`: by the image that its compose service has."""
+    names = workers(site, slot)
+    if not names:
+        return []
+    wanted = site.engine.compose(env_with(site, slot, version))
+    found = {name: site.engine.look(name) for name in names}
+    return [
+        name
+        for name, each in found.items()
+        if each is None or container_health.fault(each) or not each.runs(wanted.image(name))
+    ]
 
 
 def prove(site: Site, slot: str, version: str) -> None:
     """Raises Failed with the container's last log lines."""
     for name, service, address in members(site, slot):
         prove_service(site, name, address, service.health, version)
+    for name in workers(site, slot):
+        prove_worker(site, name)
 
 
 def start(site: Site, slot: str, version: str) -> str:
     """Starts what does not run `version` yet, and proves all of it. Returns a note."""
     env = env_with(site, slot, version)
-    for name, service, address in members(site, slot):
-        if not (site.engine.running(name) and answers(address, service.health, version)):
-            site.engine.up(name, env, site.config.drain.stop_grace)
+    missing = {
+        name
+        for name, service, address in members(site, slot)
+        if not (site.engine.running(name) and answers(address, service.health, version))
+    }
+    missing |= set(idle_workers(site, slot, version))
+    for name, waits_for in _in_order(site, slot, missing, env):
+        for other in waits_for:
+            _prove_member(site, slot, other, version)
+        site.engine.up(name, env, site.config.drain.stop_grace)
     prove(site, slot, version)
     return f"{slot} is healthy on {version}"
+
+
+def _in_order(
+    site: Site, slot: str, missing: set[str], env: dict[str, str]
+) -> Iterator[tuple[str, list[str]]]:
+    """Those of a slot that are to be started, each with the others that have to be healthy before it."""
+    everyone = names(site, slot)
+    if len(everyone) == 1 or not missing:
+        yield from ((name, []) for name in missing)
+        return
+    found = site.engine.compose(env)
+    for name in dependencies.in_order(found, everyone):
+        if name in missing:
+            needs = found.services[name].needs
+            yield name, [each for each in needs if each in everyone and needs[each] == dependencies.HEALTHY]
+
+
+def _prove_member(site: Site, slot: str, name: str, version: str) -> None:
+    for each, service, address in members(site, slot):
+        if each == name:
+            return prove_service(site, name, address, service.health, version)
+    return prove_worker(site, name)
 
 
 def answers(address: Address, path: str, version: str | None) -> bool:
@@ -69,7 +128,7 @@ def watch_over(site: Site, now: State) -> None:
     Best effort, and after the routing: an engine that hangs must not keep a switch or a rollback from it.
     """
     wanted = has_sessions(now)
-    for name, _, _ in members(site, "green"):
+    for name in names(site, "green"):
         try:
             site.engine.keep_running(name, wanted)
         except BgctlError as error:
@@ -82,10 +141,10 @@ def has_sessions(now: State) -> bool:
     return now.slots.green.state != "maint" and now.phase != "preview"
 
 
-def watch_idle(site: Site, names: Iterable[str], shared: bool = False, believe: bool = False) -> idle.Watch:
+def watch_idle(site: Site, slots: Iterable[str], shared: bool = False, believe: bool = False) -> idle.Watch:
     """Begins to measure how long the services of these slots, and shared ones, keep idle connections."""
     services = [
-        (name, address, str(each.health)) for slot in names for name, each, address in members(site, slot)
+        (name, address, str(each.health)) for slot in slots for name, each, address in members(site, slot)
     ]
     if shared:
         services += [
@@ -96,20 +155,20 @@ def watch_idle(site: Site, names: Iterable[str], shared: bool = False, believe: 
 
 def stop(site: Site, slot: str) -> str:
     """SIGTERM, the grace, then removal. Nothing to stop is fine."""
-    for name, _, _ in members(site, slot):
+    for name in names(site, slot):
         site.engine.remove(name, site.config.drain.stop_grace)
     return f"{slot} is stopped"
 
 
 def dead(site: Site, slot: str) -> bool:
     """Whether the engine does not run all of it, and will not by itself."""
-    return any(site.engine.dead(name) for name, _, _ in members(site, slot))
+    return any(site.engine.dead(name) for name in names(site, slot))
 
 
 def absent(site: Site, slot: str) -> bool:
     """No container of this slot is left, running or not."""
     found = site.engine.containers()
-    return not any(name in found for name, _, _ in members(site, slot))
+    return not any(name in found for name in names(site, slot))
 
 
 def wait_empty(site: Site, slot: str) -> str:
@@ -122,6 +181,14 @@ def wait_empty(site: Site, slot: str) -> str:
 def prove_service(site: Site, name: str, address: Address, path: str, version: str | None) -> None:
     try:
         health.prove(name, address, path, version, site.config.health, lambda: site.engine.dead(name))
+    except Failed as error:
+        raise Failed(error.what, error.why, "bgctl status", site.engine.logs(name)) from None
+
+
+def prove_worker(site: Site, name: str) -> None:
+    """Raises Failed with its last log lines."""
+    try:
+        container_health.prove(name, lambda: site.engine.look(name), site.config.health)
     except Failed as error:
         raise Failed(error.what, error.why, "bgctl status", site.engine.logs(name)) from None
 
@@ -149,13 +216,14 @@ def check_images(site: Site, compose: Compose, services: list[str], pull: bool) 
         raise Refused(f"image {image} is missing", f"{service} needs it", get)
 
 
-def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> None:
-    """Raises Refused unless a slot could be started on `version`."""
-    names = [name for name, _, _ in members(site, slot)]
+def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compose:
+    """The compose file with `version` in this slot. Raises Refused unless it could be started so."""
+    services = names(site, slot)
     found = site.compose(env_with(site, slot, version))
-    mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in names]
+    mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in services]
     key_mounts.check(mounts, site.keys_dir, site.compose_path)
-    check_images(site, found, names, pull)
+    check_images(site, found, services, pull)
+    return found
 
 
 def check_port(site: Site, service: str, address: Address) -> None:

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from toolkit import slots
 from toolkit.compose import Compose
+from toolkit.release import depends
 from toolkit.site import Site
 
 
@@ -11,7 +12,6 @@ class Images:
     def __init__(self, site: Site, version: str) -> None:
         self._site = site
         self._env = slots.env_with(site, "green", version)
-        self._services = [name for name, _, _ in slots.members(site, "green")]
         self._may_build = True
 
     def leave(self) -> None:
@@ -21,6 +21,15 @@ class Images:
     @cached_property
     def _compose(self) -> Compose:
         return self._site.compose(self._env)
+
+    @cached_property
+    def _services(self) -> list[str]:
+        """Green's, and the one-shots that run before it; of those that share an image, one."""
+        green = slots.names(self._site, "green")
+        taken = {self._compose.image(name) for name in green}
+        needed = depends.plan(self._site, self._compose, green)
+        once = [each.service for each in needed if each.one_shot]
+        return [*green, *[name for name in once if self._compose.image(name) not in taken]]
 
     @property
     def buildable(self) -> list[str]:

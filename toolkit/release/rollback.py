@@ -3,7 +3,7 @@
 from toolkit import history, slots, state
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.proxy import reachable
-from toolkit.release import route
+from toolkit.release import depends, route
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import Deployment
@@ -32,7 +32,7 @@ def steps(site: Site, release: Deployment, wait: bool = True) -> list[Step]:
         Step(
             "start-blue",
             f"start blue on {old}",
-            lambda: slots.start(site, "blue", old),
+            lambda: start(site, "blue", old),
             lambda: not slots.serves(site, "blue", old),
         ),
         Step("switch", f"blue serves {old} to everyone", lambda: switch(site)),
@@ -64,8 +64,15 @@ def promoted(site: Site, release: Deployment) -> bool:
     return now.phase == "promoting" and now.slots.blue.version == release.new
 
 
+def start(site: Site, slot: str, version: str) -> str:
+    """Nothing is migrated back: what the new version has made of the data, the old one has to live with."""
+    if not slots.serves(site, slot, version):
+        depends.keep(site, slot, version)
+    return slots.start(site, slot, version)
+
+
 def hold(site: Site, new: str) -> str:
-    slots.start(site, "green", new)
+    start(site, "green", new)
     route.switch(site, state.hold_green(site.state(), site.now()))
     return slots.wait_empty(site, "blue")
 

@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 from session_api import key_files
 from toolkit import enginefile, gate, key_mounts, slots, state
-from toolkit.compose import Compose
+from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
+from toolkit.dependencies import Dependency
 from toolkit.errors import Failed, Refused
 from toolkit.proxy import reachable
-from toolkit.release import certificates, reload
+from toolkit.release import certificates, depends, reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
@@ -40,15 +41,17 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
             lambda: make_keys(site),
             lambda: keys_wanted(site),
         ),
-        Step("folders", "make the folders, let the containers read them", lambda: make_folders(site)),
+        Step("folders", "make the folders, let the containers read them", lambda: make_folders(site, found)),
         Step(
             "state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not adopted(site)
         ),
+        *_needs(site, target, found, in_service(target)),
         *[_slot(site, slot, version) for slot, version in in_service(target).items()],
         Step("proxy", "start the proxy, or give it the new configuration", lambda: start_proxy(site)),
         Step("routing", "wait until every worker routes by the state", lambda: await_routing(site)),
         *_store(site, found),
-        *[_shared(site, name) for name in site.config.shared],
+        *[step for name in site.config.shared for step in _shared(site, target, name, found)],
+        *_needs(site, target, found, on_trial(target)),
         *[_slot(site, slot, version) for slot, version in on_trial(target).items()],
     ]
 
@@ -73,7 +76,8 @@ def check(site: Site, target: State, pull: bool) -> Compose:
     if site.engine.running("proxy"):
         reload.check_listeners(site)
     versions = in_service(target)
-    services = ["proxy", *[m[0] for slot in versions for m in slots.members(site, slot)]]
+    in_slots = [name for slot in versions for name in slots.names(site, slot)]
+    services = ["proxy", *in_slots]
     if not adopted(site):  # later on, they must not keep the rest from coming back: see start_shared
         services += site.config.shared
     env = site.compose_env(blue or "", target.slots.green.version or blue or "")
@@ -83,6 +87,7 @@ def check(site: Site, target: State, pull: bool) -> Compose:
     if advice := key_mounts.advice(mounts, site.compose_path):
         site.ui.warn(f"a key that is replaced is not noticed before its container is: {advice}")
     slots.check_images(site, found, services, pull)
+    depends.check(site, found, services, blue or "", pull)
     for service, address in slots.addresses(site, versions):
         if service in services:
             slots.check_port(site, service, address)
@@ -135,12 +140,13 @@ def _make_keys(site: Site) -> str:
     return f"made {key.kid} ({key.alg}) in {site.keys_dir.name}/; keep a copy"
 
 
-def make_folders(site: Site) -> str:
+def make_folders(site: Site, found: Compose) -> str:
     """Modes are set whatever the umask: the containers run as another user."""
     for path in (site.state_dir, site.proxy_dir):
         path.mkdir(exist_ok=True)
         path.chmod(0o755)
     enginefile.write(site.engine_path, site.engine.name)
+    depends.note(site, found)
     site.data_dir.mkdir(exist_ok=True)
     site.data_dir.chmod(0o750)  # it holds e-mail addresses
     (site.data_dir / "redis").mkdir(exist_ok=True)  # or the engine makes it, for root
@@ -168,14 +174,29 @@ def adopt(site: Site, target: State) -> str:
     return f"blue is {target.slots.blue.version}, generation {target.generation}"
 
 
-def _shared(site: Site, name: str) -> Step:
-    return Step(name, f"start {name}", lambda: start_shared(site, name))
+def _needs(site: Site, target: State, found: Compose, versions: dict[str, str]) -> list[Step]:
+    """What these slots depend on. Within a release nothing is migrated: both versions have been at work."""
+    services = [name for slot in versions for name in slots.names(site, slot)]
+    blue = target.slots.blue.version or ""
+    return depends.steps(site, found, services, blue, once=lambda: _starts(site, target, blue))
+
+
+def _starts(site: Site, target: State, blue: str) -> bool:
+    """Whether blue has yet to be started, at rest."""
+    return target.phase == "rest" and not (adopted(site) and slots.serves(site, "blue", blue))
+
+
+def _shared(site: Site, target: State, name: str, found: Compose) -> list[Step]:
+    blue, starts = target.slots.blue.version or "", lambda: not site.engine.running(name)
+    own = Step(name, f"start {name}", lambda: start_shared(site, name))
+    return [*depends.steps(site, found, [name], blue, once=starts), own]
 
 
 def _store(site: Site, found: Compose) -> list[Step]:
     """BGCTL_STORE may name a service of the compose file, such as redis: then it is started like the rest."""
     name = urlsplit(site.env().get("BGCTL_STORE", "")).hostname
-    if name not in found.services:
+    named = [each.service for each in depends.plan(site, found, site.config.shared)]
+    if name not in found.services or name in named:
         return []
     return [Step("store", f"start {name}", lambda: start_store(site, name))]
 
@@ -209,11 +230,10 @@ def start_store(site: Site, name: str) -> str:
     """Whether it is healthy, the session API tells."""
     if site.engine.running(name):
         return f"{name} runs already"
-    blue = site.state().slots.blue.version or ""
-    env = site.compose_env(blue, blue)
-    slots.check_images(site, site.compose(env), [name], pull=True)
-    site.engine.up(name, env)
-    return f"{name} runs"
+    if name not in site.engine.containers():
+        blue = site.state().slots.blue.version or ""
+        slots.check_images(site, site.compose(site.compose_env(blue, blue)), [name], pull=True)
+    return depends.start(site, Dependency(name, STARTED, "session-api"))
 
 
 def start_proxy(site: Site) -> str:
