@@ -39,5 +39,15 @@ def half_moved(directory: Path) -> list[str]:
     return [name for name in NAMES if _is_twice(place(directory, name), former_place(directory, name))]
 
 
+def ignored(directory: Path) -> list[str]:
+    """The secrets that somebody has put where they were once, beside those that are in force."""
+    pairs = {name: (place(directory, name), former_place(directory, name)) for name in NAMES}
+    return [name for name, (here, there) in pairs.items() if here.exists() and _is_another(here, there)]
+
+
+def _is_another(here: Path, there: Path) -> bool:
+    return there.is_file() and not there.samefile(here)
+
+
 def _is_twice(here: Path, there: Path) -> bool:
     return here.exists() and there.is_file() and not there.is_symlink() and here.samefile(there)

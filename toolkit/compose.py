@@ -1,6 +1,7 @@
 """The compose file after interpolation: which image a service has, and where it listens."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Tokens
-from toolkit.errors import Failed, Refused
+from toolkit.errors import BgctlError, Failed, Refused, together
 
 STARTED = "service_started"  # what depends_on waits for, where it does not say
 LIFE = "BGCTL_TOKEN_TTL"  # seconds that the session API's tokens last
@@ -26,6 +27,7 @@ class ComposeService(Struct, frozen=True):
     depends_on: dict[str, Any] | list[str] | None = None
     links: list[str] | None = None
     volumes_from: list[str] | None = None
+    tmpfs: list[str] | str | None = None
 
     def variable(self, name: str) -> str | None:
         """What the service's environment has under this name, in either form that compose commands print."""
@@ -60,6 +62,22 @@ class ComposeService(Struct, frozen=True):
         return {source for volume in self.volumes or [] if (source := mounted(volume))}
 
     @property
+    def unlabelled(self) -> set[str]:
+        """What of the host is mounted without a label for SELinux: :z, or :Z."""
+        return {
+            source for volume in self.volumes or [] if (source := mounted(volume)) and not labelled(volume)
+        }
+
+    def size_of(self, place: str) -> int | None:
+        """Bytes of a tmpfs; None: there is none, or it has no bound of its own."""
+        for entry in [self.tmpfs] if isinstance(self.tmpfs, str) else self.tmpfs or []:
+            where, _, options = entry.partition(":")
+            size = re.search(r"(?:^|,)size=([0-9]+)([kmg]?)", options.lower())
+            if where.rstrip("/") == place and size:
+                return int(size[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[size[2]]
+        return None
+
+    @property
     def published(self) -> set[str]:
         return {address for port in self.ports if (address := published(port))}
 
@@ -91,6 +109,12 @@ def mounted(volume: object) -> str | None:
     return str(volume).partition(":")[0]
 
 
+def labelled(volume: object) -> bool:
+    if isinstance(volume, dict):
+        return bool((volume.get("bind") or {}).get("selinux"))
+    return not {"z", "Z"}.isdisjoint(str(volume).rpartition(":")[2].split(","))
+
+
 def published(port: object) -> str | None:
     """Where a port is published, such as "127.0.0.1:8081", from either form that compose commands print."""
     if isinstance(port, dict):
@@ -107,31 +131,37 @@ def services(config: Config) -> list[str]:
 
 def check(config: Config, compose: Compose, path: Path) -> None:
     """Raises Refused naming the compose file, a line and the mend."""
+    if found := list(problems(config, compose, path)):
+        raise together(found)
+
+
+def problems(config: Config, compose: Compose, path: Path) -> Iterator[BgctlError]:
+    """Where the compose file does not fit bgctl.toml: file, line and mend."""
     for service in services(config):
         if service not in compose.services:
-            raise Refused(f"{path.name}: no service {service}", "bgctl.toml needs it; add it", "bgctl doctor")
+            yield Refused(f"{path.name}: no service {service}", "bgctl.toml needs it; add it", "bgctl doctor")
     for service, address in _addresses(config).items():
-        found = compose.services[service]
-        if found.network_mode != "host" and address not in found.published:
+        found = compose.services.get(service)
+        if found and found.network_mode != "host" and address not in found.published:
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
-            raise Refused(f"{path.name}:{line_of(path, service)}: {service}", why, "bgctl doctor")
-    _check_life(config, compose, path)
+            yield Refused(f"{path.name}:{line_of(path, service)}: {service}", why, "bgctl doctor")
+    yield from _shorter_lives(config, compose, path)
 
 
-def _check_life(config: Config, compose: Compose, path: Path) -> None:
+def _shorter_lives(config: Config, compose: Compose, path: Path) -> Iterator[BgctlError]:
     """A session API that is not told how long tokens last would sign such as the proxy refuses.
 
     With the default it need not be told; one that a compose file makes shorter than that has always worked.
     """
     longest, usual = int(config.tokens.longest), int(Tokens().longest)
     for service, shared in config.shared.items():
-        if shared.address == config.sessions.address:
+        if shared.address == config.sessions.address and service in compose.services:
             told = compose.services[service].variable(LIFE)
             lasts = int(told) if told and re.fullmatch("[0-9]{1,9}", told) else usual
             if lasts > longest or (longest != usual and told != str(longest)):
                 why = f"[tokens] longest is {longest} s there; add to its environment {LIFE}: ${{{LIFE}}}"
                 where = f"{path.name}:{line_of(path, service)}: {service} is told {LIFE}={told or ''}"
-                raise Refused(where, why, "bgctl doctor")
+                yield Refused(where, why, "bgctl doctor")
 
 
 def line_of(path: Path, service: str) -> int:

@@ -1,12 +1,12 @@
 """What services need before they start, from the compose file: `depends_on` with its conditions."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
 from toolkit.compose import STARTED, Compose, line_of
-from toolkit.errors import Refused
+from toolkit.errors import BgctlError, Refused
 
 HEALTHY, COMPLETED = "service_healthy", "service_completed_successfully"
 STRENGTH = {STARTED: 0, HEALTHY: 1, COMPLETED: 2}
@@ -46,12 +46,13 @@ def plan(found: Compose, of: Iterable[str], apart: Collection[str], path: Path) 
                 needed[service] = Dependency(service, condition, name)
 
     for name in of:
-        visit(name, (name,))
+        if name in found.services:  # where it is not, that is told elsewhere
+            visit(name, (name,))
     return list(needed.values())
 
 
-def check(found: Compose, needed: Iterable[Dependency], path: Path) -> None:
-    """Raises Refused for a one-shot that could not run once for each version."""
+def problems(found: Compose, needed: Iterable[Dependency], path: Path) -> Iterator[BgctlError]:
+    """One-shots that could not run once for each version."""
     for each in needed:
         if not each.one_shot:
             continue
@@ -59,11 +60,11 @@ def check(found: Compose, needed: Iterable[Dependency], path: Path) -> None:
         if service.restart in ("always", "unless-stopped"):
             what = f"{_where(path, each.service)} has restart: {service.restart}"
             why = f"{each.wanted_by} waits until it has completed, which it never does"
-            raise Refused(what, why, 'write restart: "no" for it')
+            yield Refused(what, why, 'write restart: "no" for it')
         if not service.image:
             why = "it runs once for each version, and an image without a name has none"
             mend = f"write beside its build: image: {each.service}:${{VERSION}}"
-            raise Refused(f"{_where(path, each.service)} has no image", why, mend)
+            yield Refused(f"{_where(path, each.service)} has no image", why, mend)
 
 
 def in_order(found: Compose, names: list[str]) -> list[str]:

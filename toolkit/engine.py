@@ -44,6 +44,10 @@ class Commands:
         rootless = {"docker": "{{json .SecurityOptions}}", "podman": "{{.Host.Security.Rootless}}"}
         return [self.binary, "info", "--format", rootless[self.binary]]
 
+    def storage(self) -> list[str]:
+        folder = {"docker": "{{.DockerRootDir}}", "podman": "{{.Store.GraphRoot}}"}
+        return [self.binary, "info", "--format", folder[self.binary]]
+
     def config(self) -> list[str]:
         return [*self._compose(), "config"]
 
@@ -257,10 +261,21 @@ class Engine:
     def name(self) -> str:
         return self.commands.binary
 
+    @property
+    def compose_command(self) -> str:
+        return " ".join(self.commands.compose)
+
     @cached_property
     def rootless(self) -> bool:
         answer = runner.run(self.commands.info(), timeout=20)
         return "rootless" in answer or answer.strip() == "true"
+
+    def storage(self) -> dict[str, Path]:
+        """The folder of its images and containers, by what it is for; empty where it does not say."""
+        try:
+            return {"images and containers": Path(runner.run(self.commands.storage(), timeout=20).strip())}
+        except Failed:
+            return {}
 
     @property
     def user(self) -> str:

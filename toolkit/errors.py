@@ -1,5 +1,7 @@
 """The one way to fail: what happened, why, and the command to run next."""
 
+from collections.abc import Callable, Iterator, Sequence
+
 
 class BgctlError(Exception):
     """Anything a user or a broken machine can cause. `detail` is longer text, such as a log's last lines."""
@@ -35,3 +37,20 @@ class NotYet(BgctlError):  # noqa: N818
     """The old version still has sessions or open requests."""
 
     code = 5
+
+
+def caught(look: Callable[[], object]) -> Iterator[BgctlError]:
+    """What `look` raises, as one more that can be told beside others."""
+    try:
+        look()
+    except BgctlError as error:
+        yield error
+
+
+def together(found: Sequence[BgctlError]) -> BgctlError:
+    """One to raise for several: the first, with the others below it, each with its own next command."""
+    first, *others = found
+    if not others:
+        return first
+    lines = [f"and {other}" + (f"\n    next: {other.next}" if other.next else "") for other in others]
+    return type(first)(first.what, first.why, first.next, "\n".join([*filter(None, [first.detail]), *lines]))

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from session_api import key_files
 from toolkit.compose import Compose, line_of
-from toolkit.errors import Refused
+from toolkit.errors import BgctlError, Refused, together
 
 
 class Mount(Struct, frozen=True):
@@ -37,16 +37,19 @@ def of(found: Compose, root: Path, keys: Path) -> Iterator[Mount]:
 
 
 def check(mounts: list[Mount], keys: Path, path: Path, moves: bool = False) -> None:
-    """Raises Refused for a mount of what is not there: the engine would make an empty folder in its place.
+    """Raises Refused for a mount of what is not there: the engine would make an empty folder in its place."""
+    if found := list(problems(mounts, keys, path, moves)):
+        raise together(found)
 
-    `moves`: keys that have no folder yet are about to get theirs.
-    """
+
+def problems(mounts: list[Mount], keys: Path, path: Path, moves: bool = False) -> Iterator[BgctlError]:
+    """Mounts of what is not there. `moves`: keys that have no folder yet are about to get theirs."""
     for mount in mounts:
         name = mount.name
         if mount.single and not key_files.former_place(keys, name).is_file():
-            raise Refused(_where(mount, path), "that key lies in a folder of its own", mount.mend)
+            yield Refused(_where(mount, path), "that key lies in a folder of its own", mount.mend)
         if not mount.single and not moves and name in key_files.unmoved(keys):
-            raise Refused(f"keys/{name} has no folder yet", f"{mount.service} mounts that", "bgctl up")
+            yield Refused(f"keys/{name} has no folder yet", f"{mount.service} mounts that", "bgctl up")
 
 
 def advice(mounts: list[Mount], path: Path) -> str:

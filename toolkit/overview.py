@@ -56,8 +56,8 @@ class ProxyView(Struct, frozen=True):
 class Overview(Struct, frozen=True, rename="camel"):
     """`migrated` is the share of sessions and visitors that are on the new version.
 
-    `unknown` says why counts are not known, `silent` who did not answer, and why. `needs`: of the services that
-    the project depends on, those that do not run, and why.
+    `unknown` says why counts are not known, `silent` who did not answer, and why. `needs`: of the services
+    that the project depends on, those that do not run, and why.
     """
 
     phase: str | None

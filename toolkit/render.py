@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from toolkit import __version__
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Size
-from toolkit.errors import Refused
+from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import Address, Duration
 
 PAGES = ("unavailable.html", "maintenance.html")
@@ -129,18 +130,31 @@ def held_every(config: Config) -> int:
 
 def pages(config: Config, root: Path) -> dict[str, bytes]:
     """The operator's, below the project's folder, or ours. Raises Refused naming the setting."""
-    named = (
+    if missing := list(missing_pages(config, root)):
+        raise together(missing)
+    return {
+        name: (root / page).read_bytes() if page else template(f"pages/{name}.j2").encode()
+        for name, (_, page) in zip(PAGES, _named_pages(config), strict=True)
+    }
+
+
+def missing_pages(config: Config, root: Path) -> Iterator[BgctlError]:
+    """Pages that bgctl.toml names and nobody can read."""
+    for setting, page in _named_pages(config):
+        try:
+            if page:
+                (root / page).read_bytes()
+        except OSError as error:
+            why = f"{setting} names {page}: {error.strerror}"
+            yield Refused("a page is missing", why, f"make {page}, or edit bgctl.toml")
+
+
+def _named_pages(config: Config) -> tuple[tuple[str, str], ...]:
+    """As PAGES has them: the setting, and what it names."""
+    return (
         ("proxy.unavailable_page", config.proxy.unavailable_page),
         ("maintenance.page", config.maintenance.page),
     )
-    found = {}
-    for name, (setting, page) in zip(PAGES, named, strict=True):
-        try:
-            found[name] = (root / page).read_bytes() if page else template(f"pages/{name}.j2").encode()
-        except OSError as error:
-            why = f"{setting} names {page}: {error.strerror}"
-            raise Refused("a page is missing", why, f"make {page}, or edit bgctl.toml") from None
-    return found
 
 
 def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:

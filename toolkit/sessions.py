@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from toolkit.errors import Failed
 from toolkit.values import Address
-from toolkit.web import Client
+from toolkit.web import Answer, Client
 
 
 class Count(Struct, frozen=True, rename="camel"):
@@ -75,22 +75,43 @@ class Sessions:
         They are those of `version`; None: of the one that drains, else the most used that is not current.
         Raises Failed when there is no answer; one that says that it does not know is an answer.
         """
-        try:
-            key = self._admin_key.read_text().rstrip("\r\n")
-        except (OSError, ValueError) as error:
-            raise Failed("the admin key cannot be read", str(error), "bgctl keys init") from None
         query: dict[str, int | str] = {"idle": int(idle)} if idle else {}
         query |= {"limit": users} | ({"page": page} if page else {})
         query |= {"version": version} if version else {}
         path = f"/api/deployment/active-sessions?{urlencode(query)}"
-        answer = self._client.get(path, {"Authorization": f"Bearer {key}"})
+        answer = self._get(path)
         try:
             if answer.status == 200:
                 return msgspec.json.decode(answer.body, type=Report)
+            if answer.status == 401:
+                raise self._refused()
             problem = f"the session API answered status {answer.status}"
         except msgspec.DecodeError as error:
             problem = f"the session API answered something else: {error}"
         raise Failed("the number of sessions is unknown", problem, "bgctl doctor")
+
+    def refuses_us(self) -> bool:
+        """Whether it has another admin key than we do. Silence is no refusal."""
+        try:
+            return self._get("/api/deployment/active-sessions?limit=0").status == 401
+        except Failed:
+            return False
+
+    def clock(self) -> str:
+        """The time that it says it is, as in a Date header; "" where it does not. Raises Failed."""
+        return self._client.get("/healthz").date
+
+    def _get(self, path: str) -> Answer:
+        try:
+            key = self._admin_key.read_text().rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            raise Failed("the admin key cannot be read", str(error), "bgctl up") from None
+        return self._client.get(path, {"Authorization": f"Bearer {key}"})
+
+    def _refused(self) -> Failed:
+        place = "/".join(self._admin_key.parts[-3:])
+        why = f"the session API refuses our admin key: it has another one than {place}"
+        return Failed("the number of sessions is unknown", why, "bgctl up")
 
     def on(self, version: str, idle: float = 0) -> Count:
         """A version's counts; all unknown when nobody answers."""

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 class Site:
     """Everything is looked up when it is first needed: `bgctl history` asks no engine."""
 
-    def __init__(self, root: Path, ui: UI, command: str) -> None:
+    def __init__(self, root: Path, ui: UI, command: str, found: config.Config | None = None) -> None:
+        """`found`: the configuration, where somebody has read it. Raises Refused where it is wrong."""
         self.root = root.resolve()
         self.ui = ui
         self.command = command
-        self.config = config.load(self.root / "bgctl.toml")
+        self.config = found or config.load(self.root / "bgctl.toml")
         self.state_dir = self.root / "state"
         self.state_path = self.state_dir / "state.json"
         self.engine_path = self.state_dir / "engine"
@@ -73,6 +74,11 @@ class Site:
     def owner(self) -> tuple[int, int] | None:
         """To whom keys must belong so that containers can read and not write them; None: to the operator."""
         return (0, self.engine.group) if os.getuid() == 0 and self.engine.group else None
+
+    @property
+    def adopted(self) -> bool:
+        """Whether something has been started already."""
+        return self.state_path.exists()
 
     def state(self) -> State:
         return statefile.read(self.state_path)

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
+    """`date`: its own clock, as the server says it (RFC 9110, section 6.6.1); "" where it does not."""
+
     status: int
     body: bytes
+    date: str = ""
 
 
 class Unreachable(Failed):
@@ -55,7 +58,7 @@ class Client:
             )
         except requests.RequestException as error:
             raise Unreachable(f"{self.base}{path} gives no answer", _reason(error), "bgctl up") from None
-        return Answer(response.status_code, response.content)
+        return Answer(response.status_code, response.content, response.headers.get("Date", ""))
 
 
 def _reason(error: Exception) -> str:

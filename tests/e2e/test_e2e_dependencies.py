@@ -1,4 +1,4 @@
-"""A stack with a database, a migration and a worker (threat 87): it starts in order, once, and moves along."""
+"""A stack with a database, a migration and a worker (threat 87): it starts in order, migrates once, moves."""
 
 from __future__ import annotations
 

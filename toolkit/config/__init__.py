@@ -1,6 +1,6 @@
 """bgctl.toml: what an operator may write, and a named line for whatever is wrong with it."""
 
-from toolkit.config.reading import load, locate, parse
+from toolkit.config.reading import examine, load, locate, parse
 from toolkit.config.rules import problems
 from toolkit.config.tables import HEADERS, SLOTS, Canary, Config, Drain, Health, Project, Service, Sessions
 
@@ -14,6 +14,7 @@ __all__ = [
     "Project",
     "Service",
     "Sessions",
+    "examine",
     "load",
     "locate",
     "parse",

@@ -9,33 +9,51 @@ import msgspec
 
 from toolkit.config.rules import Where, problems
 from toolkit.config.tables import HEADERS, Config, HeaderName, HeaderValue, Service
-from toolkit.errors import Refused
+from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import Duration, Text
 
 T = TypeVar("T")
+NAMELESS = "unnamed"  # the project, so that the rest of a configuration without a name can be looked at
 
 
 def load(path: Path) -> Config:
-    """Raises Refused naming file, line and mend."""
-    try:
-        return parse(path.read_text(encoding="utf-8"), path.name)
-    except FileNotFoundError:
-        raise Refused(f"{path} does not exist", "this is not a project", "bgctl --project DIR ...") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path} cannot be read", str(error), f"edit {path.name}") from None
+    """Raises Refused naming file, line and mend: of the first thing that is wrong, with the others below."""
+    return _sound(*examine(path))
 
 
 def parse(text: str, name: str = "bgctl.toml") -> Config:
-    """Raises Refused naming line and mend."""
+    """Raises Refused as `load` does."""
+    return _sound(*read(text, name))
+
+
+def examine(path: Path) -> tuple[Config | None, list[BgctlError]]:
+    """All that is wrong with it, and the configuration without that; None where nothing is left of it."""
+    try:
+        return read(path.read_text(encoding="utf-8"), path.name)
+    except FileNotFoundError:
+        why = "this is not a project"
+        return None, [Refused(f"{path} does not exist", why, "bgctl --project DIR ...")]
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [Refused(f"{path} cannot be read", str(error), f"edit {path.name}")]
+
+
+def read(text: str, name: str) -> tuple[Config | None, list[BgctlError]]:
+    """As `examine`, of what is in a file of this name."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         place = f"{name}:{line[1] if line else len(text.splitlines())}"
-        raise Refused(place, f"not TOML: {error}", f"edit {name}") from None
-    config = _config(raw, text, name)
-    for where, problem in problems(config):
-        raise _refusal(text, name, where, problem)
+        return None, [Refused(place, f"not TOML: {error}", f"edit {name}")]
+    reading = Reading()
+    config = reading.config(raw)
+    wrong = sorted(reading.wrong, key=lambda each: locate(text, each[0]))
+    return config, [_refusal(text, name, where, problem) for where, problem in wrong]
+
+
+def _sound(config: Config | None, wrong: list[BgctlError]) -> Config:
+    if config is None or wrong:
+        raise together(wrong)
     return config
 
 
@@ -55,46 +73,93 @@ def locate(text: str, path: Where) -> int:
     return best
 
 
-def _config(raw: dict[str, Any], text: str, name: str) -> Config:
-    # Services and headers are converted one by one: msgspec's error path does not name the key of a mapping.
-    services, headers = raw.pop("services", {}), raw.pop("headers", {})
-    config = _convert(raw, Config, (), text, name)
-    if not isinstance(services, dict):
-        raise _refusal(text, name, ("services",), "must be tables such as [services.frontend]")
-    if not isinstance(headers, dict):
-        raise _refusal(text, name, ("headers",), 'must be a table; write X-Frame-Options = "DENY" below it')
-    written = {
-        _convert(key, HeaderName, ("headers", key), text, name): _header_value(key, value, text, name)
-        for key, value in headers.items()
-    }
-    config = msgspec.structs.replace(config, headers=_with_defaults(written))
-    converted = {
-        key: _convert(value, Service, ("services", key), text, name) for key, value in services.items()
-    }
-    return msgspec.structs.replace(config, services=converted)
+class Reading:
+    """Takes tables apart from what is wrong in them, and keeps each such place with what to write there."""
+
+    def __init__(self) -> None:
+        self.wrong: list[tuple[Where, str]] = []
+
+    def config(self, raw: dict[str, Any]) -> Config | None:
+        # Services and headers one by one: msgspec's error path does not name the key of a mapping.
+        services, headers = self._tables(raw)
+        config = self._convert(raw, Config, ())
+        if config is None:
+            raw["project"] = {"name": NAMELESS}
+            config = self._convert(raw, Config, ())
+        if config is None:
+            return None
+        found = {key: self._convert(value, Service, ("services", key)) for key, value in services.items()}
+        config = msgspec.structs.replace(
+            config,
+            headers=self._headers(headers),
+            services={key: each for key, each in found.items() if each},
+        )
+        self.wrong += [each for each in list(problems(config)) if not self._is_told(each[0])]
+        return config
+
+    def _tables(self, raw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        services, headers = raw.pop("services", {}), raw.pop("headers", {})
+        if not isinstance(services, dict):
+            self.wrong.append((("services",), "must be tables such as [services.frontend]"))
+        if not isinstance(headers, dict):
+            self.wrong.append((("headers",), 'must be a table; write X-Frame-Options = "DENY" below it'))
+        return (
+            services if isinstance(services, dict) else {},
+            headers if isinstance(headers, dict) else {},
+        )
+
+    def _headers(self, raw: dict[str, Any]) -> dict[HeaderName, HeaderValue]:
+        """Names of headers are the same in any letters."""
+        pairs = [
+            (
+                self._convert(key, HeaderName, ("headers", key)),
+                self._convert(value, HeaderValue, ("headers", key)),
+            )
+            for key, value in raw.items()
+        ]
+        written = {name: value for name, value in pairs if name is not None and value is not None}
+        names = {name.lower() for name in written}
+        return {name: value for name, value in HEADERS.items() if name.lower() not in names} | written
+
+    def _convert(self, raw: object, kind: type[T], at: Where) -> T | None:
+        """What is left of `raw` without what is wrong in it; None where that is nothing."""
+        while True:
+            try:
+                return msgspec.convert(raw, kind, dec_hook=_decode)
+            except msgspec.ValidationError as error:
+                inner, message, missing = _told(error)
+                if not self._is_told((*at, *inner, *missing)):
+                    self.wrong.append(((*at, *inner), message))
+                if not _drop(raw, inner):
+                    return None
+
+    def _is_told(self, where: Where) -> bool:
+        """What only follows from something that is told already would send people to the wrong line."""
+        return any(where == told[: len(where)] for told, _ in self.wrong)
 
 
-def _header_value(key: str, value: object, text: str, name: str) -> HeaderValue:
-    return _convert(value, HeaderValue, ("headers", key), text, name)
+def _told(error: msgspec.ValidationError) -> tuple[Where, str, Where]:
+    """Where it is, what is wrong, and the name of what is missing there."""
+    message, _, inner = str(error).partition(" - at `$")
+    where = _split(inner)
+    if unknown := re.match(r"Object contains unknown field `(.*)`", message):
+        return (*where, unknown[1]), "is not a setting; compare with bgctl.example.toml", ()
+    if missing := re.match(r"Object missing required field `(.*)`", message):
+        return where, f"lacks {missing[1]}; add {missing[1]} = ...", (missing[1],)
+    return where, message, ()
 
 
-def _with_defaults(headers: dict[HeaderName, HeaderValue]) -> dict[HeaderName, HeaderValue]:
-    """Names of headers are the same in any letters."""
-    written = {name.lower() for name in headers}
-    return {name: value for name, value in HEADERS.items() if name.lower() not in written} | headers
-
-
-def _convert(raw: object, kind: type[T], at: Where, text: str, name: str) -> T:
-    try:
-        return msgspec.convert(raw, kind, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        message, _, inner = str(error).partition(" - at `$")
-        where = (*at, *_split(inner))
-        if unknown := re.match(r"Object contains unknown field `(.*)`", message):
-            where, message = (*where, unknown[1]), "is not a setting; compare with bgctl.example.toml"
-        elif missing := re.match(r"Object missing required field `(.*)`", message):
-            message = f"lacks {missing[1]}; add {missing[1]} = ..."
-        raise _refusal(text, name, where, message) from None
+def _drop(raw: object, where: Where) -> bool:
+    """Takes the innermost setting out that `where` leads to; False where there is none."""
+    table, last = None, ""
+    for key in where:
+        if not isinstance(raw, dict) or key not in raw:
+            break
+        table, last, raw = raw, key, raw[key]
+    if table is None:
+        return False
+    del table[last]
+    return True
 
 
 def _decode(kind: type, value: object) -> object:

@@ -1,17 +1,18 @@
 """Starts what services depend on, before them, and waits as the compose file says."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 
 from toolkit import container_health, dependencies, needs_file, slots
 from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
 from toolkit.dependencies import HEALTHY, Dependency
 from toolkit.engine import Container
-from toolkit.errors import BgctlError, Failed, Refused
+from toolkit.errors import BgctlError, Failed, Refused, caught, together
 from toolkit.release import one_shot
 from toolkit.release.steps import Step
 from toolkit.site import Site
 
+Problems = Generator[BgctlError, None, str]
 AGAIN = "mend it, then run the same command again"
 
 
@@ -35,18 +36,28 @@ def everything(site: Site, found: Compose) -> list[Dependency]:
     return plan(site, found, [*site.config.shared, *[n for slot in SLOTS for n in slots.names(site, slot)]])
 
 
-def check(site: Site, found: Compose, services: Iterable[str], version: str, pull: bool) -> None:
-    """Raises Refused where what these services need could not be started."""
+def problems(site: Site, found: Compose, services: Iterable[str], version: str, pull: bool) -> Problems:
+    """Why what these services need could not be started."""
     needed = plan(site, found, services)
-    dependencies.check(found, needed, site.compose_path)
-    there = site.engine.containers() if needed else {}
+    wrong = list(dependencies.problems(found, needed, site.compose_path))
+    yield from wrong
+    if wrong or not needed:
+        return ""
+    there = site.engine.containers()
     absent = [each.service for each in needed if not each.one_shot and each.service not in there]
     images = [name for name in absent if found.image(name) or not found.services[name].build]
-    slots.check_images(site, found, images, pull)
+    yield from caught(lambda: slots.check_images(site, found, images, pull))
     ahead = [each.service for each in needed if each.one_shot]
     if once := [name for name in ahead if not one_shot.has_run(site, name, version)]:
         of_version = site.engine.compose(site.compose_env(version, version))
-        slots.check_images(site, of_version, once, pull)
+        yield from caught(lambda: slots.check_images(site, of_version, once, pull))
+    return ""
+
+
+def check(site: Site, found: Compose, services: Iterable[str], version: str, pull: bool) -> None:
+    """Raises Refused where what these services need could not be started."""
+    if wrong := list(problems(site, found, services, version, pull)):
+        raise together(wrong)
 
 
 def steps(

@@ -6,11 +6,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from session_api import key_files
-from toolkit import enginefile, gate, key_mounts, slots, state
+from toolkit import enginefile, gate, preflight, slots, state
 from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
 from toolkit.dependencies import Dependency
-from toolkit.errors import Failed, Refused
+from toolkit.errors import Failed, caught, together
+from toolkit.preflight import Looks, Preflight
 from toolkit.proxy import reachable
 from toolkit.release import certificates, depends, reload
 from toolkit.release.steps import Step, walk
@@ -32,8 +33,9 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
 
     Shared services come last: people are served without them, and must not wait for one that is in trouble.
     """
-    target = site.state() if site.state_path.exists() else _first_state(site)
+    target = site.state() if site.adopted else None
     found = check(site, target, pull)
+    target = target or _first_state(site)
     return [
         Step(
             "keys",
@@ -42,9 +44,7 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
             lambda: keys_wanted(site),
         ),
         Step("folders", "make the folders, let the containers read them", lambda: make_folders(site, found)),
-        Step(
-            "state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not adopted(site)
-        ),
+        Step("state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not site.adopted),
         *_needs(site, target, found, in_service(target)),
         *[_slot(site, slot, version) for slot, version in in_service(target).items()],
         Step("proxy", "start the proxy, or give it the new configuration", lambda: start_proxy(site)),
@@ -57,41 +57,61 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
 
 
 def _first_state(site: Site) -> State:
-    version = site.env().get("CURRENT_VERSION")
-    if not version:
-        why = "it names the version that runs today; write CURRENT_VERSION=..."
-        raise Refused(f"{site.env_path.name} has no CURRENT_VERSION", why, f"edit {site.env_path.name}")
     # A proxy that outlived its state file has seen generations: the next one is new to it.
     running = reachable(site.proxy)
+    version = site.env()["CURRENT_VERSION"]
     return state.adopt(version, site.now(), after=(running and running.generation) or 0)
 
 
-def check(site: Site, target: State, pull: bool) -> Compose:
-    """The compose file. Raises Refused with nothing changed."""
-    wanted, blue = site.env().get("CURRENT_VERSION"), target.slots.blue.version
-    if target.phase == "rest" and wanted and wanted != blue:
-        why = f"blue serves {blue}; a new version is a release"
-        raise Refused(f"CURRENT_VERSION is {wanted} in {site.env_path.name}", why, f"bgctl up-green {wanted}")
-    reload.wanted_or_stored(site)  # a certificate or page that will not do is told now
-    if site.engine.running("proxy"):
-        reload.check_listeners(site)
-    versions = in_service(target)
-    in_slots = [name for slot in versions for name in slots.names(site, slot)]
-    services = ["proxy", *in_slots]
-    if not adopted(site):  # later on, they must not keep the rest from coming back: see start_shared
-        services += site.config.shared
-    env = site.compose_env(blue or "", target.slots.green.version or blue or "")
-    found = site.compose(env)
-    mounts = list(key_mounts.of(found, site.root, site.keys_dir))
-    key_mounts.check(mounts, site.keys_dir, site.compose_path, moves=True)
-    if advice := key_mounts.advice(mounts, site.compose_path):
-        site.ui.warn(f"a key that is replaced is not noticed before its container is: {advice}")
-    slots.check_images(site, found, services, pull)
-    depends.check(site, found, services, blue or "", pull)
-    for service, address in slots.addresses(site, versions):
-        if service in services:
-            slots.check_port(site, service, address)
-    return found
+def check(site: Site, target: State | None, pull: bool) -> Compose:
+    """The compose file. `target`: the state; None: nothing has been started yet.
+
+    Raises Refused with all that is wrong, and nothing changed.
+    """
+    looks = Looks()
+    looks.take("env file", lambda: preflight.env_file(site))
+    looks.take("certificate", lambda: _proxy_files(site))
+    if not keys_wanted(site):
+        looks.take("keys", lambda: preflight.keys(site))
+    wanted = Preflight(site, _versions(site, target), _services(site, target), pull)
+    wanted.take(looks)
+    looks.take("dependencies", lambda: _dependencies(site, target, wanted), preflight.WITH_COMPOSE)
+    # What has served people has to come back, also on a disk that is full and with keys that are not whole.
+    lenient = () if target is None else ("keys", "machine")
+    faults = [error for name, error in looks.errors if preflight.is_fault(error) and name not in lenient]
+    if faults:
+        raise together(faults)
+    for _, error in looks.errors:
+        site.ui.warn(str(error))
+    return wanted.compose
+
+
+def _proxy_files(site: Site) -> preflight.Problems:
+    """A certificate, page or listener that will not do is told now."""
+    yield from caught(lambda: reload.wanted_or_stored(site))
+    if site.adopted and site.engine.running("proxy"):
+        yield from caught(lambda: reload.check_listeners(site))
+    return ""
+
+
+def _dependencies(site: Site, target: State | None, wanted: Preflight) -> preflight.Problems:
+    blue, _ = _versions(site, target)
+    return (yield from depends.problems(site, wanted.compose, _services(site, target), blue, wanted.pull))
+
+
+def _versions(site: Site, target: State | None) -> tuple[str, str]:
+    if target is None:
+        current = preflight.current(site)
+        return current, current
+    blue = target.slots.blue.version or ""
+    return blue, target.slots.green.version or blue
+
+
+def _services(site: Site, target: State | None) -> list[str]:
+    if target is None:
+        return preflight.all_services(site)
+    # What is shared must not keep the rest from coming back: see start_shared.
+    return ["proxy", *[name for slot in in_service(target) for name in slots.names(site, slot)]]
 
 
 def in_service(target: State) -> dict[str, str]:
@@ -109,16 +129,12 @@ def _open(target: State, names: Sequence[str]) -> dict[str, str]:
     return {name: slot.version for name, slot in found.items() if slot.version and slot.state != "maint"}
 
 
-def keys_exist(site: Site) -> bool:
-    return (site.keys_dir / "verify" / "keyring.json").exists()
-
-
 def keys_wanted(site: Site) -> bool:
     from session_api import keyring
 
     keys = site.keys_dir
     wanted = keyring.missing(keys) or key_files.unmoved(keys) or key_files.half_moved(keys)
-    return not keys_exist(site) or bool(wanted)
+    return not preflight.keys_exist(site) or bool(wanted)
 
 
 def make_keys(site: Site) -> str:
@@ -132,7 +148,7 @@ def _make_keys(site: Site) -> str:
     from session_api import keyring
 
     moved = keyring.move(site.keys_dir, owner=site.owner)
-    if keys_exist(site):
+    if preflight.keys_exist(site):
         made = keyring.complete(site.keys_dir, owner=site.owner)
         parts = [f"{did} {', '.join(names)}" for did, names in (("moved", moved), ("made", made)) if names]
         return f"{'; '.join(parts)} in {site.keys_dir.name}/"
@@ -165,10 +181,6 @@ def _own(folder: Path, uid: int, gid: int) -> None:
         raise Failed(f"{folder} cannot be given to the containers", str(error), "bgctl doctor") from None
 
 
-def adopted(site: Site) -> bool:
-    return site.state_path.exists()
-
-
 def adopt(site: Site, target: State) -> str:
     site.save(target)
     return f"blue is {target.slots.blue.version}, generation {target.generation}"
@@ -183,7 +195,7 @@ def _needs(site: Site, target: State, found: Compose, versions: dict[str, str]) 
 
 def _starts(site: Site, target: State, blue: str) -> bool:
     """Whether blue has yet to be started, at rest."""
-    return target.phase == "rest" and not (adopted(site) and slots.serves(site, "blue", blue))
+    return target.phase == "rest" and not (site.adopted and slots.serves(site, "blue", blue))
 
 
 def _shared(site: Site, target: State, name: str, found: Compose) -> list[Step]:
@@ -218,11 +230,16 @@ def start_shared(site: Site, name: str) -> str:
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
     address = service.at("address")
-    if not (site.engine.running(name, env) and slots.answers(address, service.health, None)):
+    ours = address == site.config.sessions.address
+    well = site.engine.running(name, env) and slots.answers(address, service.health, None)
+    if not well or (ours and site.sessions.refuses_us()):  # it may have mounted a key that is gone
         slots.check_images(site, site.compose(env), [name], pull=True)
         slots.check_port(site, name, address)
         site.engine.up(name, env)
     slots.prove_service(site, name, address, service.health, None)
+    if ours and site.sessions.refuses_us():
+        why = f"its container has mounted another one: write ./keys/admin:/keys/admin:ro for {name}"
+        raise Failed(f"{name} refuses our admin key", why, f"edit {site.compose_path.name}, then: bgctl up")
     return f"{name} is healthy"
 
 

@@ -1,6 +1,7 @@
 """An engine without containers: it notes what is asked of it, and what it starts answers as it should."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from worlds import World
@@ -12,7 +13,7 @@ from toolkit.ui import UI
 
 
 class FakeEngine:
-    name, user, group, rootless = "docker", "0:0", None, False
+    name, user, group, rootless, compose_command = "docker", "0:0", None, False, "docker-compose"
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -23,6 +24,9 @@ class FakeEngine:
         self.builds: set[str] = set()  # services with a build:
         self.missing: set[str] = set()
         self.comes_back: dict[str, bool] = {}  # by service: what was last said of it
+
+    def storage(self) -> dict[str, Path]:
+        return {}
 
     def containers(self) -> dict[str, None]:
         return dict.fromkeys(self.there)

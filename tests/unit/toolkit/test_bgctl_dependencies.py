@@ -14,12 +14,13 @@ import pytest
 from engines import FakeEngine
 from worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 
-from toolkit import checkup, config, container_health, dependencies, needs_file, render, slots
+from toolkit import checkup, config, container_health, dependencies, needs_file, preflight, render, slots
 from toolkit.compose import Compose, ComposeService
 from toolkit.dependencies import Dependency
 from toolkit.engine import ONE_SHOT, Commands, Container
-from toolkit.errors import BgctlError, Failed, NotYet, Refused
+from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.overview import gather
+from toolkit.preflight import Looks, Preflight
 from toolkit.release import depends, one_shot, promote, rollback, up, up_green
 from toolkit.release.remaining import Terms
 from toolkit.site import Site
@@ -107,9 +108,11 @@ def test_a_service_that_is_not_there_is_named_unless_it_is_optional() -> None:
 )
 def test_a_one_shot_that_could_not_run_once_is_refused(service: dict[str, Any], complaint: str) -> None:
     once = Dependency("migrate", dependencies.COMPLETED, "web")
-    with pytest.raises(Refused, match=complaint):
-        dependencies.check(compose(migrate=service), [once], PATH)
-    dependencies.check(compose(migrate={"image": "x:1", "restart": "no"}), [once], PATH)
+    (found,) = dependencies.problems(compose(migrate=service), [once], PATH)
+    assert complaint in str(found)
+    assert found.next.startswith("write ")
+    fine = compose(migrate={"image": "x:1", "restart": "no"})
+    assert list(dependencies.problems(fine, [once], PATH)) == []
 
 
 def test_services_of_a_slot_start_after_those_of_it_that_they_need() -> None:
@@ -555,17 +558,22 @@ def test_87_status_and_doctor_name_what_is_not_running(resting: World) -> None:
     engine.found += [container("db", "exited", 137), container("cache", health="starting")]
     view = gather(site)
     assert view.needs == {"db": "it exited with code 137"}
-    with pytest.raises(Failed, match="db: it exited with code 137") as caught:
-        checkup.CHECKS["dependencies"](site)
-    assert caught.value.next == "bgctl up"
+    assert doctor(site) == [("fail", "db does not do its work: it exited with code 137")]
     engine.found = [container("db", health="healthy")]
-    assert checkup.CHECKS["dependencies"](site) == "1 run; once for each version: migrate"
+    assert doctor(site) == [("ok", "start first: db; once for each version: migrate")]
 
 
 def test_doctor_asks_for_no_dependency_before_the_first_start(world: World) -> None:
-    site, _ = site_of(world)
-    with pytest.raises(NotYet, match="not started yet"):
-        checkup.CHECKS["dependencies"](site)
+    site, engine = site_of(world)
+    assert doctor(site) == [("ok", "start first: db; once for each version: migrate")]
+    engine.missing = {"postgres:17", "shop:1.6.7"}
+    assert [result for result, _ in doctor(site)] == ["fail", "fail"]
+
+
+def doctor(site: Site) -> list[tuple[str, str]]:
+    looks, wanted = Looks(), Preflight(site, ("1.6.7", "1.6.7"), preflight.all_services(site))
+    looks.take("dependencies", lambda: checkup._dependencies(site, wanted, "1.6.7"))
+    return [(each.result, each.seen) for each in looks.findings]
 
 
 def test_a_note_that_is_no_note_names_nothing(tmp_path: Path) -> None:
