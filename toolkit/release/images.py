@@ -34,7 +34,9 @@ class Images:
     @property
     def buildable(self) -> list[str]:
         """The services whose images the compose file says how to make."""
-        return [name for name in self._services if self._may_build and self._compose.services[name].build]
+        if not self._may_build:
+            return []
+        return [name for name in self._services if self._compose.services[name].build]
 
     @property
     def to_push(self) -> list[str]:

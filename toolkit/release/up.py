@@ -43,7 +43,7 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
             lambda: make_keys(site),
             lambda: keys_wanted(site),
         ),
-        Step("folders", "make the folders, let the containers read them", lambda: make_folders(site, found)),
+        Step("folders", "make the folders, let the containers read them", lambda: prepare(site, found)),
         Step("state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not site.adopted),
         *_needs(site, target, found, in_service(target)),
         *[_slot(site, slot, version) for slot, version in in_service(target).items()],
@@ -156,13 +156,18 @@ def _make_keys(site: Site) -> str:
     return f"made {key.kid} ({key.alg}) in {site.keys_dir.name}/; keep a copy"
 
 
-def make_folders(site: Site, found: Compose) -> str:
+def prepare(site: Site, found: Compose) -> str:
+    made = make_folders(site)
+    depends.note(site, found)
+    return made
+
+
+def make_folders(site: Site) -> str:
     """Modes are set whatever the umask: the containers run as another user."""
     for path in (site.state_dir, site.proxy_dir):
         path.mkdir(exist_ok=True)
         path.chmod(0o755)
     enginefile.write(site.engine_path, site.engine.name)
-    depends.note(site, found)
     site.data_dir.mkdir(exist_ok=True)
     site.data_dir.chmod(0o750)  # it holds e-mail addresses
     (site.data_dir / "redis").mkdir(exist_ok=True)  # or the engine makes it, for root
