@@ -72,7 +72,7 @@ def in_order(found: Compose, names: list[str]) -> list[str]:
     ordered: dict[str, None] = {}
 
     def visit(name: str, above: tuple[str, ...]) -> None:
-        for service in found.services[name].needs:
+        for service in found.services[name].needs if name in found.services else ():
             if service in names and service not in above:
                 visit(service, (*above, service))
         ordered[name] = None

@@ -52,20 +52,33 @@ def fault(site: Site, slot: str, version: str) -> str | None:
 def serves(site: Site, slot: str, version: str) -> bool:
     """Whether all of a slot serves `version`. What this denies gets restarted: see `answers`."""
     reached = all(answers(address, each.health, version) for _, each, address in members(site, slot))
-    return reached and not idle_workers(site, slot, version)
+    if not (reached and workers(site, slot)):
+        return reached
+    return not _idle_workers(site, slot, _found(site, slot, version))
 
 
-def idle_workers(site: Site, slot: str, version: str) -> list[str]:
-    """The workers of a slot that are not at work on `version`: by the image that its compose service has."""
-    names = workers(site, slot)
-    if not names:
-        return []
-    wanted = site.engine.compose(env_with(site, slot, version))
-    found = {name: site.engine.look(name) for name in names}
+def _found(site: Site, slot: str, version: str) -> Compose:
+    """The compose file with `version` in this slot, for its order and its workers' images.
+
+    Empty where nobody has to ask, for each time costs a second; and where it is broken: that keeps nobody from
+    going back to a slot that runs.
+    """
+    if len(names(site, slot)) == 1:
+        return Compose({})
+    try:
+        return site.engine.compose(env_with(site, slot, version))
+    except BgctlError:
+        return Compose({})
+
+
+def _idle_workers(site: Site, slot: str, found: Compose) -> list[str]:
+    """The workers of a slot that are not at work on its version: with the image that `found` has for them."""
+    seen = {name: site.engine.look(name) for name in workers(site, slot)}
+    images = {name: found.image(name) for name in seen if name in found.services}
     return [
         name
-        for name, each in found.items()
-        if each is None or container_health.fault(each) or not each.runs(wanted.image(name))
+        for name, each in seen.items()
+        if each is None or container_health.fault(each) or not each.runs(images.get(name, ""))
     ]
 
 
@@ -79,14 +92,14 @@ def prove(site: Site, slot: str, version: str) -> None:
 
 def start(site: Site, slot: str, version: str) -> str:
     """Starts what does not run `version` yet, and proves all of it. Returns a note."""
-    env = env_with(site, slot, version)
+    env, found = env_with(site, slot, version), _found(site, slot, version)
     missing = {
         name
         for name, service, address in members(site, slot)
         if not (site.engine.running(name) and answers(address, service.health, version))
     }
-    missing |= set(idle_workers(site, slot, version))
-    for name, waits_for in _in_order(site, slot, missing, env):
+    missing |= set(_idle_workers(site, slot, found))
+    for name, waits_for in _in_order(missing, found, names(site, slot)):
         for other in waits_for:
             _prove_member(site, slot, other, version)
         site.engine.up(name, env, site.config.drain.stop_grace)
@@ -94,18 +107,11 @@ def start(site: Site, slot: str, version: str) -> str:
     return f"{slot} is healthy on {version}"
 
 
-def _in_order(
-    site: Site, slot: str, missing: set[str], env: dict[str, str]
-) -> Iterator[tuple[str, list[str]]]:
+def _in_order(missing: set[str], found: Compose, everyone: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Those of a slot that are to be started, each with the others that have to be healthy before it."""
-    everyone = names(site, slot)
-    if len(everyone) == 1 or not missing:
-        yield from ((name, []) for name in missing)
-        return
-    found = site.engine.compose(env)
     for name in dependencies.in_order(found, everyone):
         if name in missing:
-            needs = found.services[name].needs
+            needs = found.services[name].needs if name in found.services else {}
             yield name, [each for each in needs if each in everyone and needs[each] == dependencies.HEALTHY]
 
 

@@ -468,8 +468,9 @@ def test_a_worker_starts_with_its_slot_and_goes_with_it(resting: World) -> None:
     up_green.run(site, "1.6.8")
     assert engine.asked[-2:] == ["up frontend-green", "up worker-green"]
     assert engine.look("worker-blue").config.image == "shop:1.6.7"  # type: ignore[union-attr]
-    assert not slots.idle_workers(site, "green", "1.6.8")
-    assert slots.idle_workers(site, "green", "1.6.9") == ["worker-green"]
+    assert slots.serves(site, "green", "1.6.8")
+    resting.serve(resting.green, "1.6.9")
+    assert not slots.serves(site, "green", "1.6.9"), "its worker is on another version"
     rollback.run(site)
     assert engine.look("worker-green") is None
     assert engine.look("worker-blue") is not None
@@ -580,3 +581,14 @@ def test_a_note_that_is_no_note_names_nothing(tmp_path: Path) -> None:
     for text in ("", "{", '{"a": 1}', "[1]"):
         (tmp_path / "needs.json").write_text(text)
         assert needs_file.read(tmp_path / "needs.json") == []
+
+
+def test_a_compose_file_that_broke_keeps_nobody_from_going_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("draining", DRAIN, GREEN, "drain")
+    site, engine = site_of(world, works=True)
+    engine.up("worker-blue", site.compose_env("1.6.7", "1.6.8"))
+    monkeypatch.setattr(engine, "compose", lambda env: _fail())
+    rollback.run(site)
+    assert world.state["phase"] == "rest"
