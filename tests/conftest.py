@@ -1,7 +1,8 @@
 """The order of files: what takes minutes begins first, so that no process is left with it at the end.
 
 And no test depends on how fast the machine is: hypothesis sets no deadlines. Nor on how the tests were
-started: in the background SIGINT may be ignored, and would be by each bgctl that a test interrupts.
+started: in the background SIGINT may be ignored, below nohup SIGHUP is, and would be by each bgctl that a test
+sends it to. A handler of our own is not handed on to what we start.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from hypothesis import settings
 settings.register_profile("bgctl", deadline=None)
 settings.load_profile("bgctl")
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # By what they took, with those that make much load not beside each other: two processes take them in turn.
 LONGEST_FIRST = (
