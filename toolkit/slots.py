@@ -60,7 +60,7 @@ def serves(site: Site, slot: str, version: str) -> bool:
 def _found(site: Site, slot: str, version: str) -> Compose:
     """The compose file with `version` in this slot, for its order and its workers' images.
 
-    Empty where nobody has to ask, for each time costs a second; and where it is broken: that keeps nobody from
+    Empty where nobody has to ask, for each time costs a second; and where it is broken: nobody is kept from
     going back to a slot that runs.
     """
     if len(names(site, slot)) == 1:
