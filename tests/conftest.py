@@ -1,8 +1,8 @@
 """The order of files: what takes minutes begins first, so that no process is left with it at the end.
 
 And no test depends on how fast the machine is: hypothesis sets no deadlines. Nor on how the tests were
-started: in the background SIGINT may be ignored, below nohup SIGHUP is, and would be by each bgctl that a test
-sends it to. A handler of our own is not handed on to what we start.
+started: in the background SIGINT may be ignored, below nohup SIGHUP is, and would be by each bgctl that a
+test sends it to. A handler of our own is not handed on to what we start.
 """
 
 from __future__ import annotations

@@ -132,9 +132,12 @@ def test_a_deploy_of_a_broken_version_is_taken_back(site):
 
 
 def test_monitor_and_status_show_the_release(site):
-    site.log_in("ada")
+    ada = site.log_in("ada")
     site.start_of_release()
-    eventually(lambda: site.census()["versions"][OLD]["sessions"] == 1, "ada is counted")
+    eventually(
+        lambda: site.version_of(ada) == OLD and site.census()["versions"][OLD]["sessions"] == 1,
+        "ada is counted, for as long as she makes requests",
+    )
     picture = site.bgctl("monitor", "--once").stdout
     assert all(word in picture for word in (OLD, NEW, "ada@example.test", "drain"))
     assert site.ask("monitor")["slots"]["blue"]["sessions"] == 1

@@ -148,10 +148,21 @@ def test_refusals_are_counted_by_reason(release):
     def refused():
         return counters(release).get(("bgctl_refused_tokens_total", "token", "issuer"), 0)
 
+    fold(release)
     before = refused()
     token = signer(release)(iss="elsewhere", jti=str(time.monotonic_ns()))
     requests.get(f"{release.url}/", headers={"Authorization": f"Bearer {token}"}, timeout=10)
     eventually(lambda: refused() == before + 1, "one more refusal is counted")
+
+
+def fold(release):
+    """Until every worker has added to the counters what it has seen up to now."""
+    began = time.monotonic()
+    status = release.proxy_status
+    eventually(
+        lambda: all(worker["stateAge"] < time.monotonic() - began for worker in status()["workers"]),
+        "every worker has told what it has seen",
+    )
 
 
 def counters(release):
