@@ -1,14 +1,15 @@
 """What services need before they start, from the compose file: `depends_on` with its conditions."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit.compose import STARTED, Compose, line_of
+from toolkit.compose import STARTED, Compose, place
 from toolkit.errors import BgctlError, Refused
 
 HEALTHY, COMPLETED = "service_healthy", "service_completed_successfully"
+Paths = Sequence[Path]
 STRENGTH = {STARTED: 0, HEALTHY: 1, COMPLETED: 2}
 
 
@@ -24,11 +25,11 @@ class Dependency(Struct, frozen=True):
         return self.condition == COMPLETED
 
 
-def plan(found: Compose, of: Iterable[str], apart: Collection[str], path: Path) -> list[Dependency]:
+def plan(found: Compose, of: Iterable[str], apart: Collection[str], paths: Paths) -> list[Dependency]:
     """What `of` need, and what that needs, in the order in which it has to be started.
 
     `apart` are services that are started in their own way: neither they nor what they need is in it. Of two
-    conditions for one service the stronger one holds. Raises Refused naming `path` for what is not there.
+    conditions for one service the stronger one holds. Raises Refused naming `paths` for what is not there.
     """
     needed: dict[str, Dependency] = {}
 
@@ -38,7 +39,7 @@ def plan(found: Compose, of: Iterable[str], apart: Collection[str], path: Path) 
                 continue
             if service not in found.services:
                 if not found.services[name].can_spare(service):
-                    raise _absent(name, service, path)
+                    raise _absent(name, service, paths)
                 continue
             visit(service, (*above, service))
             known = needed.get(service)
@@ -51,20 +52,20 @@ def plan(found: Compose, of: Iterable[str], apart: Collection[str], path: Path) 
     return list(needed.values())
 
 
-def problems(found: Compose, needed: Iterable[Dependency], path: Path) -> Iterator[BgctlError]:
+def problems(found: Compose, needed: Iterable[Dependency], paths: Paths) -> Iterator[BgctlError]:
     """One-shots that could not run once for each version."""
     for each in needed:
         if not each.one_shot:
             continue
         service = found.services[each.service]
         if service.restart in ("always", "unless-stopped"):
-            what = f"{_where(path, each.service)} has restart: {service.restart}"
+            what = f"{_where(paths, each.service)} has restart: {service.restart}"
             why = f"{each.wanted_by} waits until it has completed, which it never does"
             yield Refused(what, why, 'write restart: "no" for it')
         if not service.image:
             why = "it runs once for each version, and an image without a name has none"
             mend = f"write beside its build: image: {each.service}:${{VERSION}}"
-            yield Refused(f"{_where(path, each.service)} has no image", why, mend)
+            yield Refused(f"{_where(paths, each.service)} has no image", why, mend)
 
 
 def in_order(found: Compose, names: list[str]) -> list[str]:
@@ -86,10 +87,12 @@ def _strength(condition: str) -> int:
     return STRENGTH.get(condition, 0)
 
 
-def _absent(name: str, service: str, path: Path) -> Refused:
+def _absent(name: str, service: str, paths: Paths) -> Refused:
     why = f"it depends on {service}, which is not there, or has a profile that is not in use"
-    return Refused(_where(path, name), why, f"write {service} without profiles, or remove it from depends_on")
+    return Refused(
+        _where(paths, name), why, f"write {service} without profiles, or remove it from depends_on"
+    )
 
 
-def _where(path: Path, service: str) -> str:
-    return f"{path.name}:{line_of(path, service)}: {service}"
+def _where(paths: Paths, service: str) -> str:
+    return f"{place(paths, service)}: {service}"

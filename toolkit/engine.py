@@ -3,26 +3,29 @@
 `Commands` only builds argument lists; `Engine` has them run.
 """
 
+import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
-from toolkit import enginefile, runner
+from toolkit import compose_files, enginefile, runner
 from toolkit.compose import Compose
-from toolkit.config import Config
+from toolkit.config import SLOTS, Config
 from toolkit.errors import BgctlError, Failed, Refused
 
 PROJECT = "com.docker.compose.project"  # podman-compose sets these labels too
 SERVICE = "com.docker.compose.service"
 ONE_OFF = "com.docker.compose.oneoff"  # "True" for what `compose run` has started
 ONE_SHOT = "BGCTL_VERSION"  # in the environment of a one-shot's container: the version for which it runs
+FOLDER = "com.docker.compose.project.working_dir"
 COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 BUILD = 3600.0  # seconds for a build or a push
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
@@ -32,12 +35,15 @@ IMAGE_USER = 10001  # whom our images run as
 
 @dataclass(frozen=True)
 class Commands:
-    """What would be run. `compose` is the compose command with its own options, as one tuple."""
+    """What would be run. `compose` is the compose command with its own options, as one tuple.
+
+    `files` make up the compose file, in this order.
+    """
 
     binary: str
     compose: tuple[str, ...]
     project: str
-    compose_file: str
+    files: tuple[str, ...]
     env_file: str
 
     def info(self) -> list[str]:
@@ -68,7 +74,7 @@ class Commands:
         return [self.binary, "healthcheck", "run", container]
 
     def ids(self) -> list[str]:
-        return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={PROJECT}={self.project}"]
+        return self.of_project(self.project)
 
     def proxies(self) -> list[str]:
         return [self.binary, "ps", "--quiet", "--filter", f"label={SERVICE}=proxy"]
@@ -77,10 +83,11 @@ class Commands:
         return [self.binary, "inspect", *ids]
 
     def stop(self, container: str, grace: float) -> list[str]:
-        return [self.binary, "stop", "-t", f"{grace:.0f}", container]
+        return [self.binary, "stop", "-t", str(math.ceil(grace)), container]
 
-    def remove(self, container: str) -> list[str]:
-        return [self.binary, "rm", "--force", container]
+    def remove(self, container: str, volumes: bool = False) -> list[str]:
+        """`volumes`: with its anonymous ones; those that have a name stay in any case."""
+        return [self.binary, "rm", "--force", *["--volumes"] * volumes, container]
 
     def kill(self, container: str, signal: str) -> list[str]:
         return [self.binary, "kill", "--signal", signal, container]
@@ -100,6 +107,21 @@ class Commands:
     def image(self, name: str) -> list[str]:
         return [self.binary, "image", "inspect", "--format", "{{.Id}}", name]
 
+    def image_volumes(self, name: str) -> list[str]:
+        return [self.binary, "image", "inspect", "--format", "{{json .Config.Volumes}}", name]
+
+    def of_folder(self, root: Path) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={FOLDER}={root}"]
+
+    def of_project(self, name: str) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={PROJECT}={name}"]
+
+    def of_name(self, name: str) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"name=^{name}$"]
+
+    def volumes(self) -> list[str]:
+        return [self.binary, "volume", "ls", "--quiet"]
+
     def pull(self, name: str) -> list[str]:
         return [self.binary, "pull", name]
 
@@ -107,9 +129,10 @@ class Commands:
         return [self.binary, "push", name]
 
     def _compose(self) -> list[str]:
-        files = ["--file", self.compose_file, "--env-file", self.env_file]
+        files = [word for name in self.files for word in ("--file", name)]
+        env = ["--env-file", self.env_file]
         # The profile of green; every command names its services, so that it never starts one by itself.
-        return [*self.compose, "--project-name", self.project, *files, "--profile", "deployment"]
+        return [*self.compose, "--project-name", self.project, *files, *env, "--profile", "deployment"]
 
 
 class Checked(Struct, frozen=True):
@@ -206,6 +229,11 @@ class Container(Struct, frozen=True):
         """Whether this is the image that it was started from; podman writes its registry out."""
         return not image or self.config.image == image or self.config.image.endswith(f"/{image}")
 
+    @property
+    def folder(self) -> str:
+        """That of its compose file."""
+        return (self.config.labels or {}).get(FOLDER, "")
+
     def value(self, name: str) -> str | None:
         """Of a variable of its environment."""
         found = [entry for entry in self.config.env or [] if entry.startswith(f"{name}=")]
@@ -217,12 +245,24 @@ class Container(Struct, frozen=True):
         return all(own.get(key, value) == value for key, value in env.items())
 
 
+class Rendered(Struct, frozen=True):
+    services: dict[str, Any]
+
+
 class Engine:
     """Every method raises Failed when the engine fails, hangs or is absent."""
 
-    def __init__(self, commands: Commands, root: Path) -> None:
+    def __init__(
+        self, commands: Commands, root: Path, slotted: Iterable[str] = (), patience: float = 30
+    ) -> None:
+        """`slotted`: the compose services that are slots.
+
+        `patience`: seconds for each command that looks for containers.
+        """
         self.commands = commands
         self.root = root
+        self.slotted = frozenset(slotted)
+        self.patience = patience
 
     @classmethod
     def detect(cls, config: Config, root: Path, noted: str | None = None) -> "Engine":
@@ -249,7 +289,8 @@ class Engine:
         if not runner.which(binary):
             return "is not installed"
         try:
-            engine = cls(_commands(binary, config), root)
+            slotted = [f"{name}-{slot}" for name in config.slotted for slot in SLOTS]
+            engine = cls(_commands(binary, config, root), root, slotted)
             engine.rootless  # noqa: B018  (asking is the test)
         except Refused as error:
             return f"{error.what.removeprefix(binary).strip()}: {error.why}"
@@ -288,8 +329,16 @@ class Engine:
 
     def compose(self, env: Mapping[str, str]) -> Compose:
         """The compose file as the compose command understands it."""
-        text = runner.run(self.commands.config(), timeout=60, env=self._env(env), cwd=self.root)
-        return Compose.parse(text)
+        return Compose.parse(self._config(self.told(env)))
+
+    def rendered(self, env: Mapping[str, str] | None) -> dict[str, Any]:
+        """Its services, with all that is written there. None: as who types `compose config` gets them."""
+        text = self._config({} if env is None else self.told(env))
+        return msgspec.yaml.decode(text, type=Rendered).services
+
+    def _config(self, env: Mapping[str, str]) -> str:
+        compose_files.check(self.commands.files, self.root)
+        return runner.run(self.commands.config(), timeout=60, env=env, cwd=self.root)
 
     def all(self) -> list[Container]:
         """This project's containers, running ones last."""
@@ -308,10 +357,35 @@ class Engine:
         ]
 
     def _inspect(self, listing: list[str]) -> list[Container]:
-        ids = runner.run(listing, timeout=30).split()
+        ids = runner.run(listing, timeout=self.patience).split()
         if not ids:
             return []
-        return msgspec.json.decode(runner.run(self.commands.inspect(*ids), timeout=30), type=list[Container])
+        found = runner.run(self.commands.inspect(*ids), timeout=self.patience)
+        return msgspec.json.decode(found, type=list[Container])
+
+    def elsewhere(self) -> list[Container]:
+        """Containers of this very folder that run under another project's name."""
+        found = self._inspect(self.commands.of_folder(self.root))
+        return [each for each in found if each.project != self.commands.project]
+
+    def of_project(self, name: str) -> list[Container]:
+        return self._inspect(self.commands.of_project(name))
+
+    def of_name(self, name: str) -> list[Container]:
+        """The container of this name, of whatever project."""
+        return self._inspect(self.commands.of_name(name))
+
+    def volumes(self) -> set[str]:
+        """The names of all that are on this engine."""
+        return set(runner.run(self.commands.volumes(), timeout=30).split())
+
+    def image_volumes(self, image: str) -> set[str]:
+        """Where an image says that data is kept (VOLUME); nothing for one that is not here."""
+        try:
+            text = runner.run(self.commands.image_volumes(image), timeout=20)
+        except Failed:
+            return set()
+        return set(msgspec.json.decode(text, type=dict[str, Any] | None) or {})
 
     def containers(self) -> dict[str, Container]:
         """By service; a running one where a service has several. Without those of `compose run`."""
@@ -346,7 +420,7 @@ class Engine:
         The old container goes first: docker-compose 1.29 cannot recreate one on newer engines.
         """
         self.remove(service, grace)
-        runner.run(self.commands.up(service), timeout=180, env=self._env(env), cwd=self.root)
+        runner.run(self.commands.up(service), timeout=180, env=self.told(env), cwd=self.root)
 
     def start(self, container: Container) -> None:
         """Starts one that is there and does not run, with all that it had."""
@@ -355,23 +429,27 @@ class Engine:
     def run_once(self, service: str, version: str, env: Mapping[str, str]) -> None:
         """Starts a container of the service beside all others, and does not wait for its end."""
         command = self.commands.run_once(service, version)
-        runner.run(command, timeout=180, env=self._env(env), cwd=self.root)
+        runner.run(command, timeout=180, env=self.told(env), cwd=self.root)
 
     def one_shots(self, service: str) -> list[Container]:
         """The containers that `run_once` has started, running ones last."""
         return [each for each in self.all() if each.service == service and each.value(ONE_SHOT) is not None]
 
-    def remove_one(self, container: Container, grace: float = 10) -> None:
+    def remove_one(self, container: Container, grace: float = 10, volumes: bool = False) -> None:
         """Stops this container (SIGTERM, then `grace` seconds) and removes it."""
         if container.state.running:
             runner.run(self.commands.stop(container.id, grace), timeout=grace + 30)
-        runner.run(self.commands.remove(container.id), timeout=30)
+        runner.run(self.commands.remove(container.id, volumes), timeout=30)
 
     def remove(self, service: str, grace: float) -> None:
-        """Stops (SIGTERM, then `grace` seconds) and removes; nothing to do is fine."""
+        """Stops (SIGTERM, then `grace` seconds) and removes; nothing to do is fine.
+
+        A slot's anonymous volumes go along: nothing would use them again, and each release leaves some. What
+        others keep in theirs stays on the disk.
+        """
         for each in self.all():
             if each.service == service:
-                self.remove_one(each, grace)
+                self.remove_one(each, grace, service in self.slotted)
 
     @cached_property
     def changes_restart(self) -> bool:
@@ -440,14 +518,15 @@ class Engine:
 
     def build(self, services: Sequence[str], env: Mapping[str, str]) -> None:
         """As the compose file says."""
-        runner.run(self.commands.build(*services), timeout=BUILD, env=self._env(env), cwd=self.root)
+        runner.run(self.commands.build(*services), timeout=BUILD, env=self.told(env), cwd=self.root)
 
     def _id(self, service: str) -> str:
         if found := self.containers().get(service):
             return found.id
         raise Failed(f"{service} has no container", "it is not running", "bgctl up")
 
-    def _env(self, env: Mapping[str, str]) -> dict[str, str]:
+    def told(self, env: Mapping[str, str]) -> dict[str, str]:
+        """What the compose command is told, over the env file."""
         # Where the policy cannot be changed later on, green has to have it from its start.
         restart = "no" if self.changes_restart else COMES_BACK
         return {"BGCTL_USER": self.user, "BGCTL_GREEN_RESTART": restart, **env}
@@ -460,9 +539,10 @@ def container_user(rootless: bool, uid: int, gid: int) -> str:
     return f"{IMAGE_USER}:{IMAGE_USER}" if uid == 0 else f"{uid}:{gid}"
 
 
-def _commands(binary: str, config: Config) -> Commands:
+def _commands(binary: str, config: Config, root: Path) -> Commands:
     project = config.project
-    return Commands(binary, _compose_command(binary), project.name, project.compose_file, project.env_file)
+    files = compose_files.choose(project, root).names
+    return Commands(binary, _compose_command(binary), project.name, files, project.env_file)
 
 
 def _compose_command(binary: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def plan(site: Site, found: Compose, services: Iterable[str]) -> list[Dependency
     api = site.config.sessions.address
     apart = {"proxy", *[name for name, each in site.config.shared.items() if each.address == api]}
     apart |= {name for slot in SLOTS for name in slots.names(site, slot)}
-    return dependencies.plan(found, services, apart, site.compose_path)
+    return dependencies.plan(found, services, apart, site.compose_files)
 
 
 def everything(site: Site, found: Compose) -> list[Dependency]:
@@ -39,7 +39,7 @@ def everything(site: Site, found: Compose) -> list[Dependency]:
 def problems(site: Site, found: Compose, services: Iterable[str], version: str, pull: bool) -> Problems:
     """Why what these services need could not be started."""
     needed = plan(site, found, services)
-    wrong = list(dependencies.problems(found, needed, site.compose_path))
+    wrong = list(dependencies.problems(found, needed, site.compose_files))
     yield from wrong
     if wrong or not needed:
         return ""
@@ -94,7 +94,7 @@ def start(site: Site, each: Dependency) -> str:
     there = site.engine.containers().get(name)
     if there is None:
         blue = site.state().slots.blue.version or ""
-        site.engine.up(name, site.compose_env(blue, blue))
+        site.engine.up(name, site.compose_env(blue, blue), site.grace(name))
     elif not _running(there):
         site.engine.start(there)
     if each.condition != HEALTHY:

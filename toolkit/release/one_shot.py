@@ -73,7 +73,7 @@ def _forget(site: Site, service: str, version: str) -> None:
     kept = {now.slots.blue.version, now.slots.green.version} - {version} if now else set()
     for each in site.engine.one_shots(service):
         if each.value(ONE_SHOT) not in kept:
-            site.engine.remove_one(each, site.config.drain.stop_grace)
+            site.engine.remove_one(each, site.grace(service))
 
 
 def _too_long(site: Site, service: str, version: str, now: Container) -> Failed:
@@ -88,7 +88,7 @@ def _too_long(site: Site, service: str, version: str, now: Container) -> Failed:
 
 def _end(site: Site, service: str, version: str) -> None:
     for each in _of(site, service, version):
-        site.engine.remove_one(each, site.config.drain.stop_grace)
+        site.engine.remove_one(each, site.grace(service))
 
 
 def _digest(image_id: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from session_api import key_files
-from toolkit import enginefile, gate, preflight, slots, state
+from toolkit import enginefile, gate, health_check, preflight, slots, state
 from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
 from toolkit.dependencies import Dependency
@@ -82,7 +82,7 @@ def check(site: Site, target: State | None, pull: bool) -> Compose:
     if faults:
         raise together(faults)
     for _, error in looks.errors:
-        site.ui.warn(str(error))
+        site.ui.warn(f"{error}; next: {error.next}" if error.next else str(error))
     return wanted.compose
 
 
@@ -234,14 +234,14 @@ def start_shared(site: Site, name: str) -> str:
     service = site.config.shared[name]
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
-    address = service.at("address")
+    address, check = service.at("address"), health_check.of(site.config, name)
     ours = address == site.config.sessions.address
-    well = site.engine.running(name, env) and slots.answers(address, service.health, None)
+    well = site.engine.running(name, env) and slots.answers(site, name, check, None)
     if not well or (ours and site.sessions.refuses_us()):  # it may have mounted a key that is gone
         slots.check_images(site, site.compose(env), [name], pull=True)
         slots.check_port(site, name, address)
-        site.engine.up(name, env)
-    slots.prove_service(site, name, address, service.health, None)
+        site.engine.up(name, env, site.grace(name))
+    slots.prove_service(site, name, check, None)
     if ours and site.sessions.refuses_us():
         why = f"its container has mounted another one: write ./keys/admin:/keys/admin:ro for {name}"
         raise Failed(f"{name} refuses our admin key", why, f"edit {site.compose_path.name}, then: bgctl up")
@@ -265,7 +265,7 @@ def start_proxy(site: Site) -> str:
         return reload.apply(site, files)
     reload.store(site, files)
     blue = site.state().slots.blue.version or ""
-    site.engine.up("proxy", site.compose_env(blue, blue))
+    site.engine.up("proxy", site.compose_env(blue, blue), site.grace("proxy"))
     reload.mark_loaded(site, files)
     return f"listens on {' and '.join(slots.public(site))}"
 

@@ -1,9 +1,9 @@
 """`bgctl up-green`: the new version runs beside the old one, healthy, and nobody is sent there yet."""
 
-from toolkit import slots, state
+from toolkit import hazards, slots, state
 from toolkit.compose import Compose
 from toolkit.errors import BgctlError, Refused
-from toolkit.release import depends
+from toolkit.release import depends, reload
 from toolkit.release.steps import Step, always, walk
 from toolkit.site import Site
 from toolkit.state import State
@@ -39,9 +39,10 @@ def steps(site: Site, target: State, version: str, found: Compose) -> list[Step]
 
 
 def start(site: Site, version: str) -> str:
-    """Also tells whether it closes idle connections too early, which is no reason to stop here."""
+    """Also tells what is odd, such as idle connections that close too early, and no reason to stop."""
     note = slots.start(site, "green", version)
-    for advice in slots.watch_idle(site, ["green"], believe=True).wait():
+    watch = slots.watch_idle(site, ["green"], believe=True)
+    for advice in [*slots.contradictions(site, "green", version), *watch.wait()]:
         site.ui.warn(advice)
     return note
 
@@ -64,7 +65,12 @@ def check(site: Site, now: State, version: str, pull: bool) -> Compose:
     """The compose file. Raises Refused with nothing changed."""
     check_ground(site, now)
     found = slots.check_slot_images(site, "green", version, pull)
-    depends.check(site, found, slots.names(site, "green"), version, pull)
+    green, paths = slots.names(site, "green"), site.compose_files
+    for clash in hazards.names(site.config, found, paths):
+        raise clash
+    for loss in hazards.lost_data(site.engine, found, green, paths):
+        site.ui.warn(f"{loss}; next: {loss.next}")
+    depends.check(site, found, green, version, pull)
     return found
 
 
@@ -75,6 +81,7 @@ def check_ground(site: Site, now: State) -> None:
         site.proxy.status()
     except BgctlError as error:
         raise Refused("the proxy does not answer", error.why, "bgctl up") from None
+    reload.check_peers(site)
     blue = state.serving_version(now, "blue")
     if problem := slots.fault(site, "blue", blue):
         raise Refused("blue is not healthy", problem, "bgctl up")

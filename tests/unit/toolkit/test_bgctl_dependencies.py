@@ -53,7 +53,7 @@ COMPOSES = {
     "docker": ["docker-compose"],
     "podman": [str(Path(sys.executable).parent / "podman-compose"), "--in-pod=false"],
 }
-PATH = Path(__file__).parents[3] / "compose" / "compose.yaml"
+PATHS = (Path(__file__).parents[3] / "compose" / "compose.yaml",)
 
 
 def read(folder: Path, command: list[str]) -> Compose:
@@ -67,16 +67,16 @@ def read(folder: Path, command: list[str]) -> Compose:
 @pytest.mark.parametrize("engine", COMPOSES)
 def test_87_what_is_needed_as_compose_commands_print_it(tmp_path: Path, engine: str) -> None:
     found = read(tmp_path, COMPOSES[engine])
-    planned = dependencies.plan(found, ["web-green"], {"web-blue", "web-green"}, PATH)
+    planned = dependencies.plan(found, ["web-green"], {"web-blue", "web-green"}, PATHS)
     assert [(each.service, each.condition) for each in planned] == [
         ("db", "service_healthy"),
         ("cache", "service_started"),
         ("mail", "service_started"),
         ("migrate", "service_completed_successfully"),
     ]
-    short = dependencies.plan(found, ["web-blue"], set(), PATH)
+    short = dependencies.plan(found, ["web-blue"], set(), PATHS)
     assert [(each.service, each.one_shot) for each in short] == [("db", False), ("migrate", False)]
-    beside = dependencies.plan(found, ["side"], set(), PATH)
+    beside = dependencies.plan(found, ["side"], set(), PATHS)
     assert [each.service for each in beside] == ["cache", "db", "mail"]
 
 
@@ -86,16 +86,16 @@ def compose(**services: dict[str, Any]) -> Compose:
 
 def test_what_starts_in_its_own_way_is_left_out_with_all_that_it_needs() -> None:
     found = compose(web={"depends_on": ["api"]}, api={"depends_on": ["redis"]}, redis={})
-    assert dependencies.plan(found, ["web"], {"api"}, PATH) == []
-    assert [each.service for each in dependencies.plan(found, ["api"], {"api"}, PATH)] == ["redis"]
+    assert dependencies.plan(found, ["web"], {"api"}, PATHS) == []
+    assert [each.service for each in dependencies.plan(found, ["api"], {"api"}, PATHS)] == ["redis"]
 
 
 def test_a_service_that_is_not_there_is_named_unless_it_is_optional() -> None:
     found = compose(web={"depends_on": {"db": {"condition": "service_healthy"}}})
     with pytest.raises(Refused, match="web: it depends on db, which is not there, or has a profile"):
-        dependencies.plan(found, ["web"], set(), PATH)
+        dependencies.plan(found, ["web"], set(), PATHS)
     spared = compose(web={"depends_on": {"db": {"condition": "service_started", "required": False}}})
-    assert dependencies.plan(spared, ["web"], set(), PATH) == []
+    assert dependencies.plan(spared, ["web"], set(), PATHS) == []
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_a_service_that_is_not_there_is_named_unless_it_is_optional() -> None:
 )
 def test_a_one_shot_that_could_not_run_once_is_refused(service: dict[str, Any], complaint: str) -> None:
     once = Dependency("migrate", dependencies.COMPLETED, "web")
-    (found,) = dependencies.problems(compose(migrate=service), [once], PATH)
+    (found,) = dependencies.problems(compose(migrate=service), [once], PATHS)
     assert complaint in str(found)
     assert found.next.startswith("write ")
     fine = compose(migrate={"image": "x:1", "restart": "no"})
-    assert list(dependencies.problems(fine, [once], PATH)) == []
+    assert list(dependencies.problems(fine, [once], PATHS)) == []
 
 
 def test_services_of_a_slot_start_after_those_of_it_that_they_need() -> None:
@@ -501,7 +501,7 @@ def test_a_worker_that_is_down_is_told_of_its_slot(resting: World) -> None:
         up_green.run(site, "1.6.8")
 
 
-EXAMPLE = (PATH.parents[1] / "bgctl.example.toml").read_text()
+EXAMPLE = (PATHS[0].parents[1] / "bgctl.example.toml").read_text()
 
 
 def test_a_worker_is_nothing_that_the_proxy_knows() -> None:
@@ -534,7 +534,7 @@ def test_workers_alone_are_no_release() -> None:
 
 
 def test_how_a_one_shot_and_a_podman_health_check_are_run() -> None:
-    commands = Commands("podman", ("podman-compose",), "shop", "compose.yaml", ".env")
+    commands = Commands("podman", ("podman-compose",), "shop", ("compose.yaml",), ".env")
     options = "--project-name shop --file compose.yaml --env-file .env --profile deployment"
     assert " ".join(commands.run_once("migrate", "1.6.8")) == (
         f"podman-compose {options} run -d -T --no-deps -e BGCTL_VERSION=1.6.8 migrate"
