@@ -4,11 +4,22 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from toolkit import config, gate, hazards, idle, machine, neighbours, preflight, render, slots
+from toolkit import (
+    config,
+    container_health,
+    gate,
+    hazards,
+    idle,
+    machine,
+    neighbours,
+    preflight,
+    render,
+    slots,
+)
 from toolkit.config import Config
 from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.preflight import Finding, Looks, Preflight, Problems
-from toolkit.release import certificates
+from toolkit.release import certificates, depends
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -30,7 +41,9 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     looks.take("certificate", lambda: _certificate(site))
     current = preflight.current(site)
     versions = (current, _next(site) or current)
-    Preflight(site, versions, preflight.all_services(site), probe=True).take(looks)
+    wanted = Preflight(site, versions, preflight.all_services(site), probe=True)
+    wanted.take(looks)
+    looks.take("dependencies", lambda: _dependencies(site, wanted, current), preflight.WITH_COMPOSE)
     for name, (look, needs) in RUNNING.items():
         looks.take(name, partial(look, site), needs)
     looks.take("idle connections", lambda: _idle(site, watch))
@@ -81,6 +94,20 @@ def _state(site: Site) -> Problems:
         raise NotYet("nothing has been started yet", next="bgctl up")
     now = site.state()
     return f"phase {now.phase}, generation {now.generation}: {slots.describe(now)}"
+
+
+def _dependencies(site: Site, wanted: Preflight, current: str) -> Problems:
+    """Whether they could be started, and, once something has been, whether they run."""
+    yield from depends.problems(site, wanted.compose, wanted.services, current, pull=False)
+    needed = depends.everything(site, wanted.compose)
+    lasting = [each.service for each in needed if not each.one_shot]
+    if lasting and site.adopted:
+        for name, why in container_health.faults(lasting, site.engine.containers()).items():
+            yield Failed(f"{name} does not do its work", why, "bgctl up")
+    once = [each.service for each in needed if each.one_shot]
+    told = [*(["start first: " + ", ".join(lasting)] * bool(lasting))]
+    told += ["once for each version: " + ", ".join(once)] * bool(once)
+    return "; ".join(told) or "nothing is to be started before the slots"
 
 
 def _gate(site: Site) -> Problems:

@@ -16,6 +16,7 @@ from toolkit.config.tables import Tokens
 from toolkit.envfile import VERSIONS
 from toolkit.errors import BgctlError, Failed, Refused, together
 
+STARTED = "service_started"  # what depends_on waits for, where it does not say
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 BLUE, GREEN = VERSIONS  # the variables that say which version each slot has
@@ -33,6 +34,10 @@ class ComposeService(Struct, frozen=True):
     command: Any = None
     entrypoint: Any = None
     labels: Any = None
+    restart: str | None = None
+    depends_on: dict[str, Any] | list[str] | None = None
+    links: list[str] | None = None
+    volumes_from: list[str] | None = None
     tmpfs: list[str] | str | None = None
     container_name: str | None = None
     profiles: list[str] | None = None
@@ -47,6 +52,27 @@ class ComposeService(Struct, frozen=True):
         found = self.environment or {}
         pairs = found if isinstance(found, dict) else dict(line.partition("=")[::2] for line in found)
         return None if pairs.get(name) is None else str(pairs[name])
+
+    @property
+    def needs(self) -> dict[str, str]:
+        """The services without which it does not start, each with its condition.
+
+        A network, a volume or a link of another service is such a need, too, as it is to compose.
+        """
+        implied = [link.partition(":")[0] for link in self.links or []]
+        implied += [_of_service(text) for text in (self.network_mode or "",) if text.startswith("service:")]
+        others = [text for text in self.volumes_from or [] if not text.startswith("container:")]
+        implied += [_of_service(text) for text in others]
+        told = self.depends_on or {}
+        if not isinstance(told, dict):
+            told = dict.fromkeys(told)
+        conditions = {name: (each or {}).get("condition", STARTED) for name, each in told.items()}
+        return {**dict.fromkeys(implied, STARTED), **conditions}
+
+    def can_spare(self, service: str) -> bool:
+        """Whether it starts without this one, too: `required: false`."""
+        told = self.depends_on if isinstance(self.depends_on, dict) else {}
+        return (told.get(service) or {}).get("required") is False
 
     @property
     def mounted(self) -> set[str]:
@@ -124,6 +150,11 @@ class Compose(Struct, frozen=True):
 
 def _plain(value: Any) -> Any:
     return value.replace("$$", "$") if isinstance(value, str) else value
+
+
+def _of_service(text: str) -> str:
+    """ "service:db:ro" or "db:ro" is "db"."""
+    return text.removeprefix("service:").partition(":")[0]
 
 
 def mounted(volume: object) -> str | None:
@@ -334,5 +365,5 @@ def _keys(path: Path) -> Iterator[tuple[int, tuple[str, ...], str]]:
 
 
 def _addresses(config: Config) -> dict[str, str]:
-    slots = {f"{name}-{slot}": each.at(slot) for name, each in config.slotted.items() for slot in SLOTS}
+    slots = {f"{name}-{slot}": each.at(slot) for name, each in config.reached.items() for slot in SLOTS}
     return {**{name: each.at("address") for name, each in config.shared.items()}, **slots}

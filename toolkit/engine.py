@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,8 @@ from toolkit.errors import BgctlError, Failed, Refused
 
 PROJECT = "com.docker.compose.project"  # podman-compose sets these labels too
 SERVICE = "com.docker.compose.service"
+ONE_OFF = "com.docker.compose.oneoff"  # "True" for what `compose run` has started
+ONE_SHOT = "BGCTL_VERSION"  # in the environment of a one-shot's container: the version for which it runs
 FOLDER = "com.docker.compose.project.working_dir"
 COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 BUILD = 3600.0  # seconds for a build or a push
@@ -71,6 +74,16 @@ class Commands:
 
     def down(self) -> list[str]:
         return [*self._compose(), "down"]
+
+    def run_once(self, service: str, version: str) -> list[str]:
+        marked = ["-e", f"{ONE_SHOT}={version}"]
+        return [*self._compose(), "run", "-d", "-T", "--no-deps", *marked, service]
+
+    def start(self, container: str) -> list[str]:
+        return [self.binary, "start", container]
+
+    def check_health(self, container: str) -> list[str]:
+        return [self.binary, "healthcheck", "run", container]
 
     def ids(self) -> list[str]:
         return self.of_project(self.project)
@@ -135,18 +148,45 @@ class Commands:
         return [*self.compose, "--project-name", self.project, *files, *env, "--profile", "deployment"]
 
 
+class Checked(Struct, frozen=True):
+    """What one run of a HEALTHCHECK came to."""
+
+    output: str = field(name="Output", default="")
+
+
+class Health(Struct, frozen=True):
+    """What the engine's own checks say: "starting", "healthy", "unhealthy"; "" where podman has none."""
+
+    status: str = field(name="Status", default="")
+    log: list[Checked] | None = field(name="Log", default=None)
+
+
 class Status(Struct, frozen=True):
-    """A container's State, as `inspect` reports it."""
+    """A container's State, as `inspect` reports it. podman has called `health` Healthcheck, too."""
 
     status: str = field(name="Status", default="unknown")
     running: bool = field(name="Running", default=False)
     exit_code: int = field(name="ExitCode", default=0)
+    started_at: str = field(name="StartedAt", default="")
+    health: Health | None = field(name="Health", default=None)
+    healthcheck: Health | None = field(name="Healthcheck", default=None)
+
+
+class HealthCheck(Struct, frozen=True):
+    """A HEALTHCHECK, with its times in nanoseconds; 0 stands for the engine's default."""
+
+    test: list[str] | None = field(name="Test", default=None)
+    interval: int = field(name="Interval", default=0)
+    timeout: int = field(name="Timeout", default=0)
+    start_period: int = field(name="StartPeriod", default=0)
+    retries: int = field(name="Retries", default=0)
 
 
 class Settings(Struct, frozen=True):
     image: str = field(name="Image", default="")
     labels: dict[str, str] | None = field(name="Labels", default=None)
     env: list[str] | None = field(name="Env", default=None)
+    healthcheck: HealthCheck | None = field(name="Healthcheck", default=None)
 
 
 class Mount(Struct, frozen=True):
@@ -169,6 +209,22 @@ class Container(Struct, frozen=True):
     mounts: list[Mount] | None = field(name="Mounts", default=None)
     host: HostSettings = field(name="HostConfig", default=HostSettings())
     created: str = field(name="Created", default="")
+    image_id: str = field(name="Image", default="")
+
+    @property
+    def checks(self) -> HealthCheck | None:
+        """Its HEALTHCHECK, from the image or the compose file."""
+        found = self.config.healthcheck
+        return found if found and found.test and found.test[0] != "NONE" else None
+
+    @property
+    def health(self) -> Health:
+        return self.state.health or self.state.healthcheck or Health()
+
+    @property
+    def one_off(self) -> bool:
+        """Whether `compose run` has started it: no part of what runs for good."""
+        return (self.config.labels or {}).get(ONE_OFF) == "True" or self.value(ONE_SHOT) is not None
 
     @property
     def comes_back(self) -> bool:
@@ -182,6 +238,10 @@ class Container(Struct, frozen=True):
     @property
     def project(self) -> str:
         return (self.config.labels or {}).get(PROJECT, "")
+
+    def runs(self, image: str) -> bool:
+        """Whether this is the image that it was started from; podman writes its registry out."""
+        return not image or self.config.image == image or self.config.image.endswith(f"/{image}")
 
     @property
     def folder(self) -> str:
@@ -348,8 +408,17 @@ class Engine:
         return set(msgspec.json.decode(text, type=dict[str, Any] | None) or {})
 
     def containers(self) -> dict[str, Container]:
-        """By service; a running one where a service has several."""
-        return {each.service: each for each in self.all()}
+        """By service; a running one where a service has several. Without those of `compose run`."""
+        return {each.service: each for each in self.all() if not each.one_off}
+
+    def look(self, service: str) -> Container | None:
+        """Its container, with the health that the engine's checks find just now."""
+        found = self.containers().get(service)
+        if self.name == "docker" or found is None or not (found.checks and found.state.running):
+            return found
+        with suppress(Failed):  # podman checks by systemd's timers, which need not be there
+            runner.run(self.commands.check_health(found.id), timeout=60)
+        return self.containers().get(service)
 
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         """`env`: and was started with these settings."""
@@ -373,6 +442,25 @@ class Engine:
         self.remove(service, grace)
         self._run(self.commands.up(service), self.told(env), 180)
 
+    def start(self, container: Container) -> None:
+        """Starts one that is there and does not run, with all that it had."""
+        runner.run(self.commands.start(container.id), timeout=60)
+
+    def run_once(self, service: str, version: str, env: Mapping[str, str]) -> None:
+        """Starts a container of the service beside all others, and does not wait for its end."""
+        command = self.commands.run_once(service, version)
+        self._run(command, self.told(env), 180)
+
+    def one_shots(self, service: str) -> list[Container]:
+        """The containers that `run_once` has started, running ones last."""
+        return [each for each in self.all() if each.service == service and each.value(ONE_SHOT) is not None]
+
+    def remove_one(self, container: Container, grace: float = 10, volumes: bool = False) -> None:
+        """Stops this container (SIGTERM, then `grace` seconds) and removes it."""
+        if container.state.running:
+            runner.run(self.commands.stop(container.id, grace), timeout=grace + 30)
+        runner.run(self.commands.remove(container.id, volumes), timeout=30)
+
     def remove(self, service: str, grace: float) -> None:
         """Stops (SIGTERM, then `grace` seconds) and removes; nothing to do is fine.
 
@@ -381,13 +469,11 @@ class Engine:
         """
         for each in self.all():
             if each.service == service:
-                if each.state.running:
-                    runner.run(self.commands.stop(each.id, grace), timeout=grace + 30)
-                runner.run(self.commands.remove(each.id, service in self.slotted), timeout=30)
+                self.remove_one(each, grace, service in self.slotted)
 
     def down(self, env: Mapping[str, str]) -> None:
         """Removes the networks, and what of the compose file is still there; volumes stay."""
-        runner.run(self.commands.down(), timeout=180, env=self.told(env), cwd=self.root)
+        self._run(self.commands.down(), self.told(env), 180)
 
     @cached_property
     def changes_restart(self) -> bool:
@@ -419,15 +505,29 @@ class Engine:
     def logs(self, service: str, lines: int = 20) -> str:
         """The last lines, or why there are none: this only ever explains another failure."""
         try:
-            return runner.run(self.commands.logs(self._id(service), lines), timeout=20, both=True).strip()
+            return self._log(self._id(service), lines)
         except BgctlError as error:
             return f"(no log: {error})"
 
-    def has_image(self, image: str) -> bool:
+    def log_of(self, container: Container, lines: int = 20) -> str:
+        """As `logs`, of this container."""
         try:
-            return bool(runner.run(self.commands.image(image), timeout=20))
+            return self._log(container.id, lines)
+        except BgctlError as error:
+            return f"(no log: {error})"
+
+    def _log(self, container: str, lines: int) -> str:
+        return runner.run(self.commands.logs(container, lines), timeout=20, both=True).strip()
+
+    def has_image(self, image: str) -> bool:
+        return bool(self.image_id(image))
+
+    def image_id(self, image: str) -> str:
+        """Which image has this name now; "": none is here."""
+        try:
+            return runner.run(self.commands.image(image), timeout=20).strip()
         except Failed:
-            return False
+            return ""
 
     def pull(self, image: str) -> None:
         try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from toolkit import proxy, slots, state
+from toolkit import container_health, needs_file, proxy, slots, state
 from toolkit.config import SLOTS
 from toolkit.sessions import Count, Forecast, Report
 from toolkit.site import Site
@@ -58,7 +58,8 @@ class ProxyView(Struct, frozen=True):
 class Overview(Struct, frozen=True, rename="camel"):
     """`migrated` is the share of sessions and visitors that are on the new version.
 
-    `unknown` says why counts are not known, `silent` who did not answer, and why.
+    `unknown` says why counts are not known, `silent` who did not answer, and why. `needs`: of the services
+    that the project depends on, those that do not run, and why.
     """
 
     phase: str | None
@@ -71,6 +72,7 @@ class Overview(Struct, frozen=True, rename="camel"):
     unknown: str | None
     silent: dict[str, str]
     gate: state.Gate | None = None
+    needs: dict[str, str] = {}
 
 
 def gather(site: Site) -> Overview:
@@ -93,6 +95,7 @@ def overview(site: Site, found: Found) -> Overview:
         report.unknown if report else None,
         dict(_silent(found)),
         now.gate if now else None,
+        _needs(site, found.containers.value),
     )
 
 
@@ -145,10 +148,16 @@ def _slot(site: Site, name: str, found: Found) -> SlotView:
     )
 
 
+def _needs(site: Site, containers: Containers | None) -> dict[str, str]:
+    if containers is None:
+        return {}
+    return container_health.faults(needs_file.read(site.needs_path), containers)
+
+
 def _container(site: Site, slot: str, containers: Containers | None) -> str | None:
     if containers is None:
         return None
-    members = [containers.get(name) for name, _, _ in slots.members(site, slot)]
+    members = [containers.get(name) for name in slots.names(site, slot)]
     return ", ".join(each.state.status if each else "none" for each in members)
 
 

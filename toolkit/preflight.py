@@ -28,6 +28,7 @@ class Finding(Struct, frozen=True):
     next: str = ""
 
 
+WITH_COMPOSE = ("env file", "engine", "compose file")  # what looks at compose services need
 # Where an error names doctor, or nothing, as the next command: doctor itself may be asking.
 MENDS = {
     "configuration": "edit bgctl.toml",
@@ -40,6 +41,7 @@ MENDS = {
     "pages": "edit bgctl.toml",
     "state": "bgctl up",
     "gate": "bgctl up",
+    "dependencies": "edit the compose file",
     "images": "start docker or podman",
     "ports": "start docker or podman",
     "cookies": "start docker or podman",
@@ -116,7 +118,7 @@ class Preflight:
     def take(self, looks: Looks) -> None:
         looks.take("engine", self._engine)
         looks.take("compose file", self._compose, needs=["env file", "engine"])
-        looks.take("images", self._images, needs=["env file", "engine", "compose file"])
+        looks.take("images", self._images, needs=WITH_COMPOSE)
         looks.take("ports", self._ports, needs=["engine"])
         looks.take("machine", self._machine, needs=["engine"])
 
@@ -212,8 +214,7 @@ class Preflight:
 
 def all_services(site: Site) -> list[str]:
     """Whatever a project needs while it serves people."""
-    slotted = [name for name, _, _ in slots.members(site, "blue")]
-    return ["proxy", *site.config.shared, *slotted]
+    return ["proxy", *site.config.shared, *slots.names(site, "blue")]
 
 
 def env_file(site: Site) -> Problems:

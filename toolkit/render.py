@@ -103,7 +103,7 @@ def settings(config: Config) -> bytes:
         "drain_deadline": int(config.drain.deadline),
         "mirrors": {
             name: {"address": str(service.at("green")), "share": service.mirror}
-            for name, service in config.slotted.items()
+            for name, service in config.reached.items()
             if service.mirror
         },
     }
@@ -112,7 +112,7 @@ def settings(config: Config) -> bytes:
 
 def peers(config: Config) -> list[dict[str, str]]:
     """Whom the proxy asks for their health, and how: as bgctl asks."""
-    return [_peer(slot, health_check.of(config, name, slot)) for name in config.slotted for slot in SLOTS]
+    return [_peer(slot, health_check.of(config, name, slot)) for name in config.reached for slot in SLOTS]
 
 
 def _peer(slot: str, check: Check) -> dict[str, str]:
@@ -196,6 +196,7 @@ def _context(config: Config, pem: str) -> dict[str, object]:
             "connect": min(service.timeout, proxy.connect_timeout).nginx,
         }
         for name, service in config.services.items()
+        if not service.worker
     ]
     names = ("read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
     times = {key: getattr(proxy, key).nginx for key in names}

@@ -43,6 +43,7 @@ class Site:
         self.state_dir = self.root / "state"
         self.state_path = self.state_dir / "state.json"
         self.engine_path = self.state_dir / "engine"
+        self.needs_path = self.state_dir / "needs.json"
         self.history_path = self.state_dir / "history.jsonl"
         self.keys_dir = self.root / "keys"
         self.secret_path = partial(key_files.find, self.keys_dir)

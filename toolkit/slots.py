@@ -4,7 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
 
-from toolkit import compose, health, health_cause, health_check, idle, key_mounts, ports, reasons
+from toolkit import (
+    compose,
+    container_health,
+    dependencies,
+    health,
+    health_cause,
+    health_check,
+    idle,
+    key_mounts,
+    ports,
+    reasons,
+)
 from toolkit.compose import Compose
 from toolkit.config import SLOTS, Service
 from toolkit.errors import BgctlError, Failed, Refused
@@ -18,8 +29,18 @@ from toolkit.values import Address
 
 
 def members(site: Site, slot: str) -> list[tuple[str, Service, Address]]:
-    """(compose service, configuration, address) of each slotted service."""
-    return [(f"{name}-{slot}", each, each.at(slot)) for name, each in site.config.slotted.items()]
+    """(compose service, configuration, address) of each slotted service that has an address."""
+    return [(f"{name}-{slot}", each, each.at(slot)) for name, each in site.config.reached.items()]
+
+
+def workers(site: Site, slot: str) -> list[str]:
+    """The compose services of those that have none: they follow the slot."""
+    return [f"{name}-{slot}" for name in site.config.workers]
+
+
+def names(site: Site, slot: str) -> list[str]:
+    """Every compose service of a slot."""
+    return [f"{name}-{slot}" for name in site.config.slotted]
 
 
 def addresses(site: Site, slots: Iterable[str]) -> list[tuple[str, Address]]:
@@ -35,8 +56,8 @@ def public(site: Site) -> list[Address]:
 
 
 def checks(site: Site, slot: str) -> list[tuple[str, Check]]:
-    """(compose service, how it is asked for its health) of each slotted service."""
-    return [(f"{name}-{slot}", health_check.of(site.config, name, slot)) for name in site.config.slotted]
+    """(compose service, how it is asked for its health) of each slotted service that has an address."""
+    return [(f"{name}-{slot}", health_check.of(site.config, name, slot)) for name in site.config.reached]
 
 
 def fault(site: Site, slot: str, version: str) -> str | None:
@@ -50,6 +71,9 @@ def trouble(site: Site, slot: str, version: str) -> Trouble | None:
     for name, check in checks(site, slot):
         if found := look(site, name, check, version):
             return explained(site, name, check, found)
+    for name in workers(site, slot):
+        if problem := container_health.fault(site.engine.look(name)):
+            return Trouble(f"{name}: {problem}")
     return None
 
 
@@ -103,23 +127,75 @@ def _not_running(site: Site, name: str) -> str | None:
 
 def serves(site: Site, slot: str, version: str) -> bool:
     """Whether all of a slot serves `version`. What this denies gets restarted: see `answers`."""
-    return all(answers(site, name, check, version) for name, check in checks(site, slot))
+    reached = all(answers(site, name, check, version) for name, check in checks(site, slot))
+    if not (reached and workers(site, slot)):
+        return reached
+    return not _idle_workers(site, slot, _found(site, slot, version))
+
+
+def _found(site: Site, slot: str, version: str) -> Compose:
+    """The compose file with `version` in this slot, for its order and its workers' images.
+
+    Empty where nobody has to ask, for each time costs a second; and where it is broken: nobody is kept from
+    going back to a slot that runs.
+    """
+    if len(names(site, slot)) == 1:
+        return Compose({})
+    try:
+        return site.engine.compose(env_with(site, slot, version))
+    except BgctlError:
+        return Compose({})
+
+
+def _idle_workers(site: Site, slot: str, found: Compose) -> list[str]:
+    """The workers of a slot that are not at work on its version: with the image that `found` has for them."""
+    seen = {name: site.engine.look(name) for name in workers(site, slot)}
+    images = {name: found.image(name) for name in seen if name in found.services}
+    return [
+        name
+        for name, each in seen.items()
+        if each is None or container_health.fault(each) or not each.runs(images.get(name, ""))
+    ]
 
 
 def prove(site: Site, slot: str, version: str) -> None:
     """Raises Failed with the container's last log lines."""
     for name, check in checks(site, slot):
         prove_service(site, name, check, version)
+    for name in workers(site, slot):
+        prove_worker(site, name)
 
 
 def start(site: Site, slot: str, version: str) -> str:
     """Starts what does not run `version` yet, and proves all of it. Returns a note."""
-    env = env_with(site, slot, version)
-    for name, check in checks(site, slot):
-        if not (site.engine.running(name) and answers(site, name, check, version)):
-            site.engine.up(name, env, site.grace(name))
+    env, found = env_with(site, slot, version), _found(site, slot, version)
+    missing = {
+        name
+        for name, check in checks(site, slot)
+        if not (site.engine.running(name) and answers(site, name, check, version))
+    }
+    missing |= set(_idle_workers(site, slot, found))
+    for name, waits_for in _in_order(missing, found, names(site, slot)):
+        for other in waits_for:
+            _prove_member(site, slot, other, version)
+        site.engine.up(name, env, site.grace(name))
     prove(site, slot, version)
     return f"{slot} is healthy on {version}"
+
+
+def _in_order(missing: set[str], found: Compose, everyone: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Those of a slot that are to be started, each with the others that have to be healthy before it."""
+    for name in dependencies.in_order(found, everyone):
+        if name in missing:
+            needs = found.services[name].needs if name in found.services else {}
+            yield name, [each for each in needs if each in everyone and needs[each] == dependencies.HEALTHY]
+
+
+def _prove_member(site: Site, slot: str, name: str, version: str) -> None:
+    for each, check in checks(site, slot):
+        if each == name:
+            return prove_service(site, name, check, version)
+    return prove_worker(site, name)
 
 
 def answers(site: Site, name: str, check: Check, version: str | None) -> bool:
@@ -146,7 +222,7 @@ def watch_over(site: Site, now: State) -> None:
     Best effort, and after the routing: an engine that hangs must not keep a switch or a rollback from it.
     """
     wanted = has_sessions(now)
-    for name, _, _ in members(site, "green"):
+    for name in names(site, "green"):
         try:
             site.engine.keep_running(name, wanted)
         except BgctlError as error:
@@ -159,9 +235,9 @@ def has_sessions(now: State) -> bool:
     return now.slots.green.state != "maint" and now.phase != "preview"
 
 
-def watch_idle(site: Site, names: Iterable[str], shared: bool = False, believe: bool = False) -> idle.Watch:
+def watch_idle(site: Site, slots: Iterable[str], shared: bool = False, believe: bool = False) -> idle.Watch:
     """Begins to measure how long the services of these slots, and shared ones, keep idle connections."""
-    services = [each for slot in names for each in checks(site, slot)]
+    services = [each for slot in slots for each in checks(site, slot)]
     if shared:
         services += [(name, health_check.of(site.config, name)) for name in site.config.shared]
     return idle.Watch(services, site.config.proxy.upstream_keepalive, believe)
@@ -169,20 +245,20 @@ def watch_idle(site: Site, names: Iterable[str], shared: bool = False, believe: 
 
 def stop(site: Site, slot: str) -> str:
     """SIGTERM, the grace, then removal. Nothing to stop is fine."""
-    for name, _, _ in members(site, slot):
+    for name in names(site, slot):
         site.engine.remove(name, site.grace(name))
     return f"{slot} is stopped"
 
 
 def dead(site: Site, slot: str) -> bool:
     """Whether the engine does not run all of it, and will not by itself."""
-    return any(site.engine.dead(name) for name, _, _ in members(site, slot))
+    return any(site.engine.dead(name) for name in names(site, slot))
 
 
 def absent(site: Site, slot: str) -> bool:
     """No container of this slot is left, running or not."""
     found = site.engine.containers()
-    return not any(name in found for name, _, _ in members(site, slot))
+    return not any(name in found for name in names(site, slot))
 
 
 def wait_empty(site: Site, slot: str) -> str:
@@ -208,6 +284,14 @@ def prove_service(site: Site, name: str, check: Check, version: str | None) -> N
 def image_of(site: Site, service: str, version: str) -> str:
     """The image that the compose file has for a slot's service on `version`."""
     return site.compose(env_with(site, service.rpartition("-")[2], version)).image(service)
+
+
+def prove_worker(site: Site, name: str) -> None:
+    """Raises Failed with its last log lines."""
+    try:
+        container_health.prove(name, lambda: site.engine.look(name), site.config.health)
+    except Failed as error:
+        raise Failed(error.what, error.why, "bgctl status", site.engine.logs(name)) from None
 
 
 def env_with(site: Site, slot: str, version: str) -> dict[str, str]:
@@ -271,14 +355,14 @@ def _missing(
 
 def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compose:
     """The compose file. Raises Refused unless a slot could be started on `version`."""
-    names = [name for name, _, _ in members(site, slot)]
+    services = names(site, slot)
     env = candidate_env(site, version) if slot == "green" else env_with(site, slot, version)
     found = site.compose(env)
     if slot == "green":
         check_versions(site, found, version)
-    mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in names]
+    mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in services]
     key_mounts.check(mounts, site.keys_dir, site.compose_files)
-    check_images(site, found, names, pull, env)
+    check_images(site, found, services, pull, env)
     return found
 
 

@@ -148,9 +148,9 @@ class Stack(Project):
 
 
 @contextmanager
-def running(directory: Path, **settings: object) -> Iterator[Stack]:
+def running(directory: Path, kind: type[Stack] = Stack, **settings: object) -> Iterator[Stack]:
     """A stack that is up, and is checked for a clean error log and removed at the end."""
-    stack = Stack(directory, f"bgt{uuid4().hex[:8]}", **settings)  # type: ignore[arg-type]
+    stack = kind(directory, f"bgt{uuid4().hex[:8]}", **settings)  # type: ignore[arg-type]
     try:
         stack.up()
         yield stack

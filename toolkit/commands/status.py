@@ -90,6 +90,8 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
             yield f"the proxy finds {name} down: {slot.passed_over}{because(slot)}; next: bgctl up"
         elif slot.is_down:
             yield f"{name} is down: {slot.health}{because(slot)}; next: bgctl up"
+    for name, why in view.needs.items():
+        yield f"{name} does not do its work: {why}; next: bgctl up"
     if view.deployment and view.proxy and view.proxy.mirror:
         yield mirror_line(view.proxy.mirror)
     if view.deployment and view.migrated is not None:

@@ -17,7 +17,7 @@ LONGEST = 60  # seconds: the last bound of the histogram (bg.figures)
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
     """What types alone cannot say, as (path, what is wrong and what to write)."""
-    if not config.slotted:
+    if not config.reached:
         yield (
             ("services",),
             'no service has two slots; add [services.frontend] with blue = "..." and green = "..."',
@@ -161,6 +161,11 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "proxy":
         yield here, 'cannot be a service name; use lower-case letters, digits and "-" (and not "proxy")'
     slots = (service.blue, service.green)
+    if service.worker:
+        yield from _worker_problems(here, service)
+        return
+    if service.health.by_engine:
+        yield here, 'lacks health; add health = "/healthz", the path that says how it is'
     if service.slotted and None in slots:
         yield here, 'needs blue = "IP:port" and green = "IP:port", or one address = "IP:port"'
     if not service.slotted and slots != (None, None):
@@ -180,6 +185,15 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
                 (*here, "routes"),
                 f'{route!r} is no path that a request has; write it without "//", "." and ".."',
             )
+
+
+def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]]:
+    if not worker.health.by_engine:
+        why = "and it has no address"
+        yield (*here, "health"), f'is a path, {why}; write health = "container", or add blue and green'
+    for key in ("timeout", "connections", "mirror", "health_host", "version"):
+        if getattr(worker, key) != OF_SERVICES[key]:
+            yield (*here, key), "is for a service with an address; remove it"
 
 
 def _names_of_slots(config: Config) -> Iterator[tuple[Where, str]]:

@@ -36,8 +36,14 @@ class Route(Text):
 
 
 class HealthPath(Text):
+    """A path, or "container": what the engine says of it."""
+
     kind, like = 'a path: it must begin with "/"', "/healthz"
-    pattern = re.compile(r"/[!-~]*")
+    pattern = re.compile(r"/[!-~]*|container")
+
+    @property
+    def by_engine(self) -> bool:
+        return self == "container"
 
 
 API_ROUTES = ("/api/deployment/",)  # of the session API, where bgctl.toml names none
@@ -233,11 +239,11 @@ class Service(Table, frozen=True):
 
     `timeout` and `connections` are of a shared one; a slotted one has [proxy] read_timeout. `version` is of a
     slotted one, `health_host` the Host of its checks. The session API (the shared service at [sessions]
-    address) may go without `routes`.
+    address) may go without `routes`. A worker has neither routes nor addresses: it follows the slot.
     """
 
-    routes: Annotated[tuple[Route, ...], Meta(min_length=1)]
-    health: HealthPath
+    routes: tuple[Route, ...]
+    health: HealthPath = HealthPath("container")
     health_host: Host = Host("")
     version: Proof = Proof("image")
     blue: Address | None = None
@@ -251,6 +257,10 @@ class Service(Table, frozen=True):
     def slotted(self) -> bool:
         return self.address is None
 
+    @property
+    def worker(self) -> bool:
+        return not self.routes and (self.address, self.blue, self.green) == (None, None, None)
+
     def at(self, slot: str) -> Address:
         found: Address | None = getattr(self, slot)
         assert found is not None, f"{slot} was validated"
@@ -261,6 +271,7 @@ class Health(Table, frozen=True):
     passes: Annotated[int, Meta(ge=1, le=100)] = 3
     interval: Duration = Duration(0.5)
     timeout: Duration = Duration(60)
+    one_shot_timeout: Duration = Duration(10 * 60)
     check: Duration = Duration(2)
     check_timeout: Duration = Duration(2)
     fails: Annotated[int, Meta(ge=1, le=100)] = 3
@@ -368,6 +379,15 @@ class Config(Table, frozen=True):
     @property
     def slotted(self) -> dict[str, Service]:
         return {name: service for name, service in self.services.items() if service.slotted}
+
+    @property
+    def reached(self) -> dict[str, Service]:
+        """Those of `slotted` that have an address in each slot; the others are workers."""
+        return {name: service for name, service in self.slotted.items() if not service.worker}
+
+    @property
+    def workers(self) -> dict[str, Service]:
+        return {name: service for name, service in self.slotted.items() if service.worker}
 
     @property
     def shared(self) -> dict[str, Service]:

@@ -54,6 +54,7 @@ def alarms(picture: Picture) -> Iterator[str]:
             yield f"{name} is not healthy: {slot.health}" + (f": {slot.advice}" if slot.advice else "")
         if slot.passed_over:
             yield f"the proxy finds {name} down: {slot.passed_over}"
+    yield from (f"{name} does not do its work: {why}" for name, why in picture.needs.items())
     if proxy := picture.proxy:
         if proxy.error:
             yield f"the proxy refused the state: {proxy.error}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from toolkit import slots, trouble
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
-from toolkit.release import down, promote
+from toolkit.release import depends, down, promote
 from toolkit.release.remaining import Remaining, Terms, remaining
 from toolkit.site import Site
 from toolkit.state import State
@@ -84,6 +84,7 @@ def revive(site: Site, before: State) -> State:
         if site.state() != before:
             return site.state()  # another bgctl was first
         try:
+            depends.keep(site, "green", version)
             slots.start(site, "green", version)
         except BgctlError as error:
             raise Down("green is down", str(error), BRING_BACK, error.detail) from None

@@ -5,6 +5,7 @@ from functools import cached_property
 from toolkit import reasons, slots
 from toolkit.compose import Compose
 from toolkit.errors import Failed
+from toolkit.release import depends
 from toolkit.site import Site
 
 
@@ -15,7 +16,6 @@ class Images:
         self._site = site
         self._version = version
         self._env = slots.candidate_env(site, version)
-        self._services = [name for name, _, _ in slots.members(site, "green")]
         self._may_build = True
         self._push = push
 
@@ -29,10 +29,21 @@ class Images:
         slots.check_versions(self._site, found, self._version)
         return found
 
+    @cached_property
+    def _services(self) -> list[str]:
+        """Green's, and the one-shots that run before it; of those that share an image, one."""
+        green = slots.names(self._site, "green")
+        taken = {self._compose.image(name) for name in green}
+        needed = depends.plan(self._site, self._compose, green)
+        once = [each.service for each in needed if each.one_shot]
+        return [*green, *[name for name in once if self._compose.image(name) not in taken]]
+
     @property
     def buildable(self) -> list[str]:
         """The services whose images the compose file says how to make."""
-        return [name for name in self._services if self._may_build and self._compose.services[name].build]
+        if not self._may_build:
+            return []
+        return [name for name in self._services if self._compose.services[name].build]
 
     @property
     def to_push(self) -> list[str]:

@@ -4,8 +4,9 @@ Each step looks at how things are and does only what is missing: run it again af
 """
 
 from toolkit import slots, state
+from toolkit.compose import Compose
 from toolkit.errors import Refused
-from toolkit.release import route
+from toolkit.release import depends, route
 from toolkit.release.remaining import Terms, remaining
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
@@ -24,15 +25,17 @@ def run(site: Site, terms: Terms | None = None, dry_run: bool = False, only: str
         if only and now.deployment and now.deployment.new != only:
             why = f"it is {now.deployment.new} that is released now"
             raise Refused(f"{only} is not promoted", why, "bgctl status")
-        release = check(site, now, terms)
-        walk(steps(site, release, terms), site.ui, dry_run)
+        release, found = check(site, now, terms)
+        walk(steps(site, release, terms, found), site.ui, dry_run)
     if not dry_run:
         site.ui.say(f"{release.new} is what everyone has; rest")
 
 
-def steps(site: Site, release: Deployment, terms: Terms) -> list[Step]:
+def steps(site: Site, release: Deployment, terms: Terms, found: Compose) -> list[Step]:
+    """One-shots have run for the new version, before green."""
     old, new = release.old, release.new
     return [
+        *depends.steps(site, found, slots.names(site, "blue"), new),
         Step(
             "retire-blue",
             f"take blue ({old}) out of routing",
@@ -68,8 +71,11 @@ def steps(site: Site, release: Deployment, terms: Terms) -> list[Step]:
     ]
 
 
-def check(site: Site, now: State, terms: Terms) -> Deployment:
-    """Raises Refused unless blue is empty, or was given up, and somebody healthy serves the new version."""
+def check(site: Site, now: State, terms: Terms) -> tuple[Deployment, Compose]:
+    """The release, and the compose file with blue on its new version.
+
+    Raises Refused unless blue is empty, or was given up, and somebody healthy serves the new version.
+    """
     release = now.deployment
     if release is None or now.phase not in ("draining", "promoting"):
         next = "bgctl route enable-green" if release else "bgctl up-green VERSION"
@@ -79,8 +85,7 @@ def check(site: Site, now: State, terms: Terms) -> Deployment:
     serving = "blue" if taken_over_by(now) else "green"
     if problem := slots.fault(site, serving, release.new):
         raise Refused(f"{serving} is not healthy", problem, "bgctl up, or: bgctl rollback")
-    slots.check_slot_images(site, "blue", release.new, pull=False)
-    return release
+    return release, slots.check_slot_images(site, "blue", release.new, pull=False)
 
 
 def check_direction(now: State) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from toolkit import history, slots, state
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.proxy import reachable
-from toolkit.release import route
+from toolkit.release import depends, route
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import Deployment
@@ -66,14 +66,21 @@ def promoted(site: Site, release: Deployment) -> bool:
     return now.phase == "promoting" and now.slots.blue.version == release.new
 
 
+def start(site: Site, slot: str, version: str) -> str:
+    """Nothing is migrated back: what the new version has made of the data, the old one has to live with."""
+    if not slots.serves(site, slot, version):
+        depends.keep(site, slot, version)
+    return slots.start(site, slot, version)
+
+
 def hold(site: Site, new: str) -> str:
-    slots.start(site, "green", new)
+    start(site, "green", new)
     route.switch(site, state.hold_green(site.state(), site.now()))
     return slots.wait_empty(site, "blue")
 
 
 def start_blue(site: Site, old: str) -> str:
-    note = slots.start(site, "blue", old)
+    note = start(site, "blue", old)
     with suppress(BgctlError):  # an env file that is broken keeps no rollback out: the last step tells it
         site.set_env("CURRENT_VERSION", old)  # or plain compose would put blue back on the new version
     return note

@@ -141,9 +141,8 @@ class Trial:
 
 def log_of(site: Site) -> str:
     """Green's last lines: it may be gone soon."""
-    names = [name for name, _, _ in slots.members(site, "green")]
     with suppress(BgctlError):
-        return "\n".join(filter(None, (site.engine.logs(name) for name in names)))
+        return "\n".join(filter(None, (site.engine.logs(name) for name in slots.names(site, "green"))))
     return ""
 
 

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from session_api import key_files
 from toolkit import disk, enginefile, gate, health_check, preflight, slots, state
-from toolkit.compose import Compose
+from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
+from toolkit.dependencies import Dependency
 from toolkit.errors import Failed, caught, together
 from toolkit.preflight import Looks, Preflight
 from toolkit.proxy import reachable
-from toolkit.release import certificates, down, reload
+from toolkit.release import certificates, depends, down, reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
@@ -46,13 +47,15 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
             lambda: make_keys(site),
             lambda: keys_wanted(site),
         ),
-        Step("folders", "make the folders, let the containers read them", lambda: make_folders(site)),
+        Step("folders", "make the folders, let the containers read them", lambda: prepare(site, found)),
         Step("state", "adopt what runs today as blue", lambda: adopt(site, target), lambda: not site.adopted),
+        *_needs(site, target, found, in_service(target)),
         *[_slot(site, slot, version) for slot, version in in_service(target).items()],
         Step("proxy", "start the proxy, or give it the new configuration", lambda: start_proxy(site)),
         Step("routing", "wait until every worker routes by the state", lambda: await_routing(site)),
         *_store(site, found),
-        *[_shared(site, name, found) for name in site.config.shared],
+        *[step for name in site.config.shared for step in _shared(site, target, name, found)],
+        *_needs(site, target, found, on_trial(target)),
         *[_slot(site, slot, version) for slot, version in on_trial(target).items()],
     ]
 
@@ -76,6 +79,7 @@ def check(site: Site, target: State | None, pull: bool) -> Compose:
         looks.take("keys", lambda: preflight.keys(site))
     wanted = Preflight(site, _versions(site, target), _services(site, target), pull)
     wanted.take(looks)
+    looks.take("dependencies", lambda: _dependencies(site, target, wanted), preflight.WITH_COMPOSE)
     # What has served people has to come back, also on a disk that is full and with keys that are not whole.
     lenient = () if target is None else ("keys", "machine")
     faults = [error for name, error in looks.errors if preflight.is_fault(error) and name not in lenient]
@@ -94,6 +98,11 @@ def _proxy_files(site: Site) -> preflight.Problems:
     return ""
 
 
+def _dependencies(site: Site, target: State | None, wanted: Preflight) -> preflight.Problems:
+    blue, _ = _versions(site, target)
+    return (yield from depends.problems(site, wanted.compose, _services(site, target), blue, wanted.pull))
+
+
 def _versions(site: Site, target: State | None) -> tuple[str, str]:
     if target is None:
         current = preflight.current(site)
@@ -106,7 +115,7 @@ def _services(site: Site, target: State | None) -> list[str]:
     if target is None:
         return preflight.all_services(site)
     # What is shared must not keep the rest from coming back: see start_shared.
-    return ["proxy", *[m[0] for slot in in_service(target) for m in slots.members(site, slot)]]
+    return ["proxy", *[name for slot in in_service(target) for name in slots.names(site, slot)]]
 
 
 def in_service(target: State) -> dict[str, str]:
@@ -151,6 +160,12 @@ def _make_keys(site: Site) -> str:
     return f"made {key.kid} ({key.alg}) in {site.keys_dir.name}/; keep a copy"
 
 
+def prepare(site: Site, found: Compose) -> str:
+    made = make_folders(site)
+    depends.note(site, found)
+    return made
+
+
 def make_folders(site: Site) -> str:
     try:
         return _make_folders(site)
@@ -187,16 +202,31 @@ def adopt(site: Site, target: State) -> str:
     return f"blue is {target.slots.blue.version}, generation {target.generation}"
 
 
-def _shared(site: Site, name: str, found: Compose) -> Step:
-    return Step(name, f"start {name}", lambda: start_shared(site, name, found))
+def _needs(site: Site, target: State, found: Compose, versions: dict[str, str]) -> list[Step]:
+    """What these slots depend on. Within a release nothing is migrated: both versions have been at work."""
+    services = [name for slot in versions for name in slots.names(site, slot)]
+    blue = target.slots.blue.version or ""
+    return depends.steps(site, found, services, blue, once=lambda: _starts(site, target, blue))
+
+
+def _starts(site: Site, target: State, blue: str) -> bool:
+    """Whether blue has yet to be started, at rest."""
+    return target.phase == "rest" and not (site.adopted and slots.serves(site, "blue", blue))
+
+
+def _shared(site: Site, target: State, name: str, found: Compose) -> list[Step]:
+    blue, starts = target.slots.blue.version or "", lambda: not site.engine.running(name)
+    own = Step(name, f"start {name}", lambda: start_shared(site, name, found))
+    return [*depends.steps(site, found, [name], blue, once=starts), own]
 
 
 def _store(site: Site, found: Compose) -> list[Step]:
     """BGCTL_STORE may name a service of the compose file, such as redis: then it is started like the rest."""
+    named = [each.service for each in depends.plan(site, found, site.config.shared)]
     return [
         Step("store", f"start {name}", lambda name=name: start_store(site, name))  # type: ignore[misc]
         for name in stores(site, found)
-        if name in found.services
+        if name in found.services and name not in named
     ]
 
 
@@ -252,11 +282,11 @@ def start_store(site: Site, name: str) -> str:
     """Whether it is healthy, the session API tells."""
     if site.engine.running(name):
         return f"{name} runs already"
-    blue = site.state().slots.blue.version or ""
-    env = site.compose_env(blue, blue)
-    slots.check_images(site, site.compose(env), [name], pull=True, env=env)
-    site.engine.up(name, env, site.grace(name))
-    return f"{name} runs"
+    if name not in site.engine.containers():
+        blue = site.state().slots.blue.version or ""
+        env = site.compose_env(blue, blue)
+        slots.check_images(site, site.compose(env), [name], pull=True, env=env)
+    return depends.start(site, Dependency(name, STARTED, "session-api"))
 
 
 def start_proxy(site: Site) -> str:

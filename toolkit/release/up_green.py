@@ -1,9 +1,10 @@
 """`bgctl up-green`: the new version runs beside the old one, healthy, and nobody is sent there yet."""
 
 from toolkit import hazards, slots, state
+from toolkit.compose import Compose
 from toolkit.errors import BgctlError, Refused
-from toolkit.release import reload
-from toolkit.release.steps import Step, walk
+from toolkit.release import depends, reload
+from toolkit.release.steps import Step, always, walk
 from toolkit.site import Site
 from toolkit.state import State
 
@@ -14,16 +15,19 @@ def run(site: Site, version: str | None, dry_run: bool = False) -> None:
         now = site.state()
         check_serving(site, now, version)
         target = state.candidate(now, version, site.now())
-        check(site, now, version, pull=not dry_run)
+        found = check(site, now, version, pull=not dry_run)
+        if not dry_run:
+            depends.note(site, found)
         if target == now and not dry_run and not slots.fault(site, "green", version):
             site.set_env("VERSION", version)
             site.ui.say(f"green runs {version} already and is healthy")
             return
-        walk(steps(site, target, version), site.ui, dry_run)
+        walk(steps(site, target, version, found), site.ui, dry_run)
 
 
-def steps(site: Site, target: State, version: str) -> list[Step]:
+def steps(site: Site, target: State, version: str, found: Compose) -> list[Step]:
     return [
+        *depends.steps(site, found, slots.names(site, "green"), version, once=always),
         Step(
             "start-green",
             f"start green on {version} and prove it",
@@ -57,15 +61,17 @@ def check_serving(site: Site, now: State, version: str) -> None:
         raise Refused(f"green serves {version} already, and is down", problem, "bgctl up")
 
 
-def check(site: Site, now: State, version: str, pull: bool) -> None:
-    """Raises Refused with nothing changed."""
+def check(site: Site, now: State, version: str, pull: bool) -> Compose:
+    """The compose file. Raises Refused with nothing changed."""
     check_ground(site, now)
     found = slots.check_slot_images(site, "green", version, pull)
-    green, paths = [name for name, _, _ in slots.members(site, "green")], site.compose_files
+    green, paths = slots.names(site, "green"), site.compose_files
     for clash in hazards.names(site.config, found, paths):
         raise clash
     for loss in hazards.lost_data(site.engine, found, green, paths):
         site.ui.warn(f"{loss}; next: {loss.next}")
+    depends.check(site, found, green, version, pull)
+    return found
 
 
 def check_ground(site: Site, now: State) -> None:

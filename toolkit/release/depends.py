@@ -1,0 +1,147 @@
+"""Starts what services depend on, before them, and waits as the compose file says."""
+
+from collections.abc import Callable, Generator, Iterable
+
+from toolkit import container_health, dependencies, needs_file, slots
+from toolkit.compose import STARTED, Compose
+from toolkit.config import SLOTS
+from toolkit.dependencies import HEALTHY, Dependency
+from toolkit.engine import Container
+from toolkit.errors import BgctlError, Failed, Refused, caught, together
+from toolkit.release import one_shot
+from toolkit.release.steps import Step
+from toolkit.site import Site
+
+Problems = Generator[BgctlError, None, str]
+AGAIN = "mend it, then run the same command again"
+
+
+def never() -> bool:
+    return False
+
+
+def plan(site: Site, found: Compose, services: Iterable[str]) -> list[Dependency]:
+    """What these services need, in order.
+
+    Slots, the proxy and the session API are started in their own way.
+    """
+    api = site.config.sessions.address
+    apart = {"proxy", *[name for name, each in site.config.shared.items() if each.address == api]}
+    apart |= {name for slot in SLOTS for name in slots.names(site, slot)}
+    return dependencies.plan(found, services, apart, site.compose_files)
+
+
+def everything(site: Site, found: Compose) -> list[Dependency]:
+    """What anything of this project needs."""
+    return plan(site, found, [*site.config.shared, *[n for slot in SLOTS for n in slots.names(site, slot)]])
+
+
+def problems(site: Site, found: Compose, services: Iterable[str], version: str, pull: bool) -> Problems:
+    """Why what these services need could not be started."""
+    needed = plan(site, found, services)
+    wrong = list(dependencies.problems(found, needed, site.compose_files))
+    yield from wrong
+    if wrong or not needed:
+        return ""
+    there = site.engine.containers()
+    absent = [each.service for each in needed if not each.one_shot and each.service not in there]
+    images = [name for name in absent if found.image(name) or not found.services[name].build]
+    yield from caught(lambda: slots.check_images(site, found, images, pull))
+    ahead = [each.service for each in needed if each.one_shot]
+    if once := [name for name in ahead if not one_shot.has_run(site, name, version)]:
+        of_version = site.engine.compose(site.compose_env(version, version))
+        yield from caught(lambda: slots.check_images(site, of_version, once, pull))
+    return ""
+
+
+def check(site: Site, found: Compose, services: Iterable[str], version: str, pull: bool) -> None:
+    """Raises Refused where what these services need could not be started."""
+    if wrong := list(problems(site, found, services, version, pull)):
+        raise together(wrong)
+
+
+def steps(
+    site: Site, found: Compose, services: Iterable[str], version: str, once: Callable[[], bool] = never
+) -> list[Step]:
+    """One for each that they need; for one-shots only where they may run: before a version starts."""
+    return [
+        _run_once(site, each, version, once) if each.one_shot else _start(site, each)
+        for each in plan(site, found, services)
+        if not (each.one_shot and once is never)
+    ]
+
+
+def note(site: Site, found: Compose) -> None:
+    """For `status`, which does not ask the compose command."""
+    lasting = [each.service for each in everything(site, found) if not each.one_shot]
+    needs_file.write(site.needs_path, lasting)
+
+
+def keep(site: Site, slot: str, version: str) -> None:
+    """Starts what a slot needs and is down; what cannot be started is told: people may be served without."""
+    try:
+        found = site.engine.compose(slots.env_with(site, slot, version))
+        for each in plan(site, found, slots.names(site, slot)):
+            if not (each.one_shot or _running(site.engine.containers().get(each.service))):
+                start(site, Dependency(each.service, STARTED, each.wanted_by))
+    except BgctlError as error:
+        site.ui.warn(str(error))
+
+
+def start(site: Site, each: Dependency) -> str:
+    """One that runs is left alone, and one that has stopped keeps its container: its data may be in there."""
+    name = each.service
+    there = site.engine.containers().get(name)
+    if there is None:
+        blue = site.state().slots.blue.version or ""
+        site.engine.up(name, site.compose_env(blue, blue), site.grace(name))
+    elif not _running(there):
+        site.engine.start(there)
+    if each.condition != HEALTHY:
+        return f"{name} runs"
+    await_health(site, each)
+    return f"{name} is healthy"
+
+
+def await_health(site: Site, each: Dependency) -> None:
+    """Raises Failed with its last log lines."""
+    name = each.service
+    seen = site.engine.look(name)
+    if seen and _running(seen) and not seen.checks:
+        why = f"{each.wanted_by} waits until it is healthy, and it has no healthcheck"
+        mend = f"write a healthcheck for {name} in {site.compose_path.name}, or condition: {STARTED}"
+        raise Refused(f"whether {name} is healthy is not known", why, mend)
+    try:
+        container_health.prove(name, lambda: site.engine.look(name), site.config.health)
+    except Failed as error:
+        raise Failed(error.what, error.why, AGAIN, site.engine.logs(name)) from None
+
+
+def is_ready(site: Site, each: Dependency) -> bool:
+    if each.condition == HEALTHY:
+        return container_health.fault(site.engine.look(each.service)) is None
+    return _running(site.engine.containers().get(each.service))
+
+
+def _running(container: Container | None) -> bool:
+    return container is not None and (container.state.running or container.state.status == "restarting")
+
+
+def _start(site: Site, each: Dependency) -> Step:
+    return Step(
+        each.service,
+        f"start {each.service}: {each.wanted_by} needs it",
+        lambda: start(site, each),
+        lambda: not is_ready(site, each),
+        otherwise="healthy already" if each.condition == HEALTHY else "runs already",
+    )
+
+
+def _run_once(site: Site, each: Dependency, version: str, once: Callable[[], bool]) -> Step:
+    return Step(
+        each.service,
+        f"run {each.service} for {version}: {each.wanted_by} waits until it has completed",
+        lambda: one_shot.run(site, each.service, version),
+        lambda: once() and not one_shot.has_run(site, each.service, version),
+        otherwise=f"has run for {version}",
+    )
