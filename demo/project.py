@@ -89,10 +89,10 @@ routes = ["/"]
 blue = "127.0.0.1:{self.ports.blue}"
 green = "127.0.0.1:{self.ports.green}"
 health = "/healthz"
+version = "json"
 mirror = {self.mirror}
 
 [services.session-api]
-routes = ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]
 address = "127.0.0.1:{self.ports.api}"
 health = "/readyz"
 {self.toml_api}
@@ -118,6 +118,7 @@ allow = {self.toml_allow}
 
 ENVIRONMENT = """\
 # Versions: blue runs CURRENT_VERSION, green VERSION. bgctl keeps both up to date.
+COMPOSE_PROJECT_NAME={self.name}
 REGISTRY_URL=localhost
 REGISTRY_USER={IMAGES}
 BGCTL_PROXY_IMAGE=localhost/{IMAGES}/proxy:dev

@@ -57,10 +57,13 @@ def generate(alg: str) -> tuple[bytes, bytes]:
     return private, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def public_key(alg: str, content: bytes) -> PublicKey:
-    """What verifies, from a file's content. Raises ValueError saying why it is unfit for `alg`."""
+def public_key(alg: str, content: bytes, *, takes_short: bool = False) -> PublicKey:
+    """What verifies, from a file's content. Raises ValueError saying why it is unfit for `alg`.
+
+    `takes_short`: also a secret that is shorter than it should be.
+    """
     if alg == "HS256":
-        return _fit_secret(content.rstrip(b"\r\n"))
+        return _fit_secret(content.rstrip(b"\r\n"), 1 if takes_short else MIN_SECRET_BYTES)
     der = _der(content)
     key = _parse(load_der_public_key, der)
     fit = _fit(alg, key, der)
@@ -110,11 +113,11 @@ def _der(pem: bytes) -> bytes:
     return der
 
 
-def _fit_secret(key: bytes) -> bytes:
+def _fit_secret(key: bytes, least: int) -> bytes:
     if b"-----BEGIN " in key:
         raise ValueError("holds a PEM key where HS256 needs a secret")
-    if len(key) < MIN_SECRET_BYTES:
-        raise ValueError(f"is a secret of {len(key)} bytes; HS256 needs at least {MIN_SECRET_BYTES}")
+    if len(key) < least:
+        raise ValueError(f"is a secret of {len(key)} bytes; HS256 needs at least {least}")
     return key
 
 

@@ -9,8 +9,9 @@ import falcon
 import msgspec
 from falcon.media import JSONHandler
 
-from session_api import logs, problems, settings, static
+from session_api import logs, paths, problems, settings, static
 from session_api.admin import LIFE, AdminGuard, AdminLogin
+from session_api.claims import Rules
 from session_api.clock import Clock
 from session_api.cookies import Cookie, SessionCookie
 from session_api.counts import Counts
@@ -41,9 +42,10 @@ App = falcon.App[Any, Any]
 
 def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, settings: Settings) -> App:
     """The WSGI application over these parts."""
-    counts = Counts(store, state, settings.token_ttl, settings.idle_timeout)
+    counts = Counts(store, state, settings.token_ttl, settings.idle_timeout, settings.leeway)
     metrics = Metrics(counts, state)
-    tokens = Tokens(keyring, clock, settings.issuer, settings.leeway, settings.token_ttl)
+    rules = Rules(settings.issuer, settings.leeway, settings.token_ttl, settings.version_claim)
+    tokens = Tokens(keyring, clock, rules)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
     cookie = SessionCookie(settings.secure_cookies, settings.token_ttl, settings.cookie_stem)
     user = UserGuard(tokens, cookie, metrics.rejected)
@@ -57,10 +59,14 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     problems.install(app, metrics.store_failed)
 
     auth = AuthResource(sessions, service, user, cookie, metrics.issued)
-    app.add_route("/api/auth/token", auth, suffix="token")
-    app.add_route("/api/auth/refresh", auth, suffix="refresh")
-    app.add_route("/api/auth/logout", auth, suffix="logout")
-    app.add_route("/api/auth/session", auth, suffix="session")
+    for path, suffix in (
+        (paths.LOG_IN, "token"),
+        (paths.REFRESH, "refresh"),
+        (paths.LOGOUT, "logout"),
+        (paths.SESSION, "session"),
+    ):
+        app.add_route(path, auth, suffix=suffix)
+        app.add_route(paths.OLD[path], auth, suffix=suffix)
 
     deployment = DeploymentResource(sessions, counts, admin, user)
     app.add_route("/api/deployment/active-sessions", deployment, suffix="active_sessions")
@@ -81,7 +87,8 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
 
     names = {"sessionCookie": cookie.name, "adminCookie": admins.name}
     running = OperationsResource(Readiness(store, keyring, state), metrics, tokens, names)
-    app.add_route("/.well-known/jwks.json", running, suffix="keys")
+    for path in (paths.KEYS, paths.OLD[paths.KEYS]):
+        app.add_route(path, running, suffix="keys")
     app.add_route("/healthz", running, suffix="health")
     app.add_route("/readyz", running, suffix="readiness")
     app.add_route("/metrics", running, suffix="metrics")

@@ -52,13 +52,17 @@ class Counted:
 
 
 class Counts:
-    """`ttl`: a token's life, `idle_timeout` (0: off), in seconds. Methods raise StoreError, StateError."""
+    """`ttl`: a token's life, `idle_timeout` (0: off), `leeway`: in seconds.
 
-    def __init__(self, store: Store, state: State, ttl: int, idle_timeout: int) -> None:
+    Methods raise StoreError, StateError.
+    """
+
+    def __init__(self, store: Store, state: State, ttl: int, idle_timeout: int, leeway: int) -> None:
         self._store = store
         self._state = state
         self._window = idle_timeout or ttl
         self._idle_timeout = idle_timeout
+        self._grace = leeway + 1  # from a token's exp to the second in which it is not believed any more
 
     def take(self, told: messages.Activity) -> messages.Epoch:
         """A proxy's report. Only ages are believed: two clocks may disagree on what time it is."""
@@ -69,7 +73,8 @@ class Counts:
             complete=told.complete,
             seen=tuple(
                 Seen(
-                    *(row.sid, row.user, row.version, _age(told, row.seen), int(row.exp)),
+                    *(row.sid, row.user, row.version, _age(told, row.seen)),
+                    expires_at=int(row.exp) + (0 if row.user is None else self._grace),
                     issued_at=-1 if row.iat is None else int(row.iat),
                 )
                 for row in told.sessions

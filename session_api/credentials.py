@@ -6,10 +6,11 @@ from contextlib import contextmanager
 
 import falcon
 
+from session_api.claims import Claims, TokenError
 from session_api.cookies import SessionCookie
 from session_api.origin import same_origin
 from session_api.sessions import SessionEndedError
-from session_api.tokens import Claims, TokenError, Tokens
+from session_api.tokens import Tokens
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 

@@ -22,9 +22,12 @@ def user(user_id: str) -> str:
     return user_id
 
 
-def session(sid: str, user_name: str) -> str:
-    """An id of 128 random bits, such as ours, is unique by itself; any other is told apart by its user."""
-    if RANDOM.fullmatch(sid):
+def session(sid: str, user_name: str, *, foreign: bool = False) -> str:
+    """An id of 128 random bits, such as ours, is unique by itself; any other is told apart by its user.
+
+    So is every id that the app chose (`foreign`): none of its tokens can have the name of a session of ours.
+    """
+    if not foreign and RANDOM.fullmatch(sid):
         return sid
     return _text(sha256(f"{sid}\0{user_name}".encode()).digest()[:RANDOM_BYTES])
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -25,6 +26,8 @@ SETTLE = 5  # seconds before a rotated-in key signs: a proxy must know it before
 MIN_KEY_CHARS = 32
 API_KEYS = ("service.key", "admin.key", "proxy.key")  # which of them the session API reads
 Owner = tuple[int, int]  # uid, gid
+# Who signs with a key: we; the app, whose tokens are believed, and nothing of ours; or both with one secret.
+Signers = Literal["us", "app", "both"]
 
 Kid = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,79}\Z")]
@@ -35,14 +38,21 @@ class KeyringError(SetupError):
     """The keys are missing, unsafe or unreadable."""
 
 
-class Entry(msgspec.Struct, frozen=True, rename="camel"):
-    """One key as keyring.json lists it."""
+class Entry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One key as keyring.json lists it.
+
+    `issuer` is whom the app's tokens have to name, None for anybody; ours name [tokens] issuer.
+    `short_secret`: it is shorter than HS256 wants, and taken all the same.
+    """
 
     kid: Kid
     alg: Literal["EdDSA", "ES256", "RS256", "HS256"]
     file: FileName
     created_at: Moment
     retire_at: Moment | None = None
+    signed_by: Signers = "us"
+    issuer: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    short_secret: bool = False
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -58,9 +68,12 @@ class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
 
     kid: str
     alg: str
-    state: Literal["signing", "verifying", "retired"]
+    state: Literal["signing", "verifying", "imported", "retired"]
     created_at: datetime
     retire_at: datetime | None
+    signed_by: Signers = "us"
+    issuer: str | None = None
+    short_secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,8 @@ class Key:
     private: PrivateKey | None
     created_at: float
     retire_at: float | None
+    signed_by: Signers = "us"
+    issuer: str | None = None
 
     def verifies(self, now: float) -> bool:
         """Whether a token that names this key may still be believed."""
@@ -123,7 +138,7 @@ class Keyring:
 
     def marks(self) -> set[str]:
         """What tells this project from others: a digest of each public key. Shared secrets have none."""
-        publics = [key.public for key in self._ring.get().keys.values()]
+        publics = [key.public for key in self._ring.get().keys.values() if key.signed_by != "app"]
         return {algorithms.digest(public) for public in publics if not isinstance(public, bytes)}
 
     @property
@@ -166,8 +181,9 @@ def create(
 ) -> KeyInfo:
     """Make the directory: a first key, pin secret, and the shared keys. Never replaces a keyring.
 
-    `secret` is an existing HS256 secret; `owner` is whom the files shall belong to (needs root). What an
-    interrupted call left is completed by the next. Raises KeyringError, OSError.
+    `secret` is an existing HS256 secret, with which the app signs, too; `owner` is whom the files shall
+    belong to (needs root). What an interrupted call left is completed by the next. Raises KeyringError,
+    OSError.
     """
     if _document_path(directory).exists():
         raise KeyringError(f"{_document_path(directory)} exists already", "bgctl keys rotate")
@@ -233,13 +249,68 @@ def rotate(
     """
     document, moment = _read_document(directory), _moment(now)
     signer = next(entry for entry in document.keys if entry.kid == document.sign)
-    kid = _new_kid(moment, [entry.kid for entry in document.keys])
+    kid = _new_kid(moment, _taken(document))
     added = _add_key(directory, kid, alg or signer.alg, moment, secret, owner)
     retiring = msgspec.structs.replace(signer, retire_at=_moment(moment.timestamp() + keep))
     kept = [retiring if entry is signer else entry for entry in document.keys]
     _write_document(directory, Document(1, kid, [added, *kept]), owner)
     prune(directory, now=moment.timestamp(), owner=owner)
     return _info(added, kid, moment)
+
+
+def trust(
+    directory: Path,
+    alg: str,
+    content: bytes,
+    *,
+    kid: str | None = None,
+    issuer: str | None = None,
+    takes_short: bool = False,
+    now: float | None = None,
+    owner: Owner | None = None,
+) -> KeyInfo:
+    """Believe the app's own tokens: `content` is its HS256 secret, or its public key. It signs none of ours.
+
+    A key that is in the ring already is believed by these terms from now on, and goes on signing if it does.
+    Raises KeyringError, OSError.
+    """
+    document, moment = _read_document(directory), _moment(now)
+    try:
+        public = algorithms.public_key(alg, content, takes_short=takes_short)
+    except ValueError as error:
+        mend = "bgctl keys import --allow-short-secret" if alg == "HS256" else "bgctl keys import --help"
+        raise KeyringError(f"the given key {error}", mend) from error
+    known = next((each for each in document.keys if _public(directory, each) == public), None)
+    if known is None:
+        name = _new_kid(moment, _taken(document))
+        entry = _entry(name if kid is None else kid, alg, name + algorithms.suffix(alg), moment)
+        if entry.kid in _taken(document):
+            raise KeyringError(f"{entry.kid} is another key", "bgctl keys list")
+        _write(directory / "verify" / entry.file, content.rstrip(b"\r\n") + b"\n", owner)
+    elif kid not in (None, known.kid):
+        raise KeyringError(f"this key is in the ring as {known.kid}", "bgctl keys list")
+    else:
+        entry = known
+    signed_by: Signers = "app" if known is None or known.signed_by == "app" else "both"
+    is_short = isinstance(public, bytes) and len(public) < algorithms.MIN_SECRET_BYTES
+    terms = {"signed_by": signed_by, "issuer": issuer, "short_secret": is_short, "retire_at": None}
+    entry = msgspec.structs.replace(entry, **terms)
+    others = [each for each in document.keys if each is not known]
+    _write_document(directory, Document(1, document.sign, [*others, entry]), owner)
+    return _info(entry, document.sign, moment)
+
+
+def remove(directory: Path, kid: str, *, now: float | None = None, owner: Owner | None = None) -> None:
+    """Believe an imported key no more, from now on. Raises KeyringError, OSError."""
+    document = _read_document(directory)
+    entry = next((each for each in document.keys if each.kid == kid), None)
+    if entry is None:
+        raise KeyringError(f"there is no key {kid}", "bgctl keys list")
+    if entry.signed_by != "app":
+        raise KeyringError(f"{kid} has signed tokens of ours, which would be refused", "bgctl keys rotate")
+    kept = [each for each in document.keys if each is not entry]
+    _write_document(directory, Document(1, document.sign, kept), owner)
+    (directory / "verify" / entry.file).unlink(missing_ok=True)
 
 
 def prune(directory: Path, *, now: float | None = None, owner: Owner | None = None) -> list[str]:
@@ -267,10 +338,15 @@ def describe(directory: Path, *, now: float | None = None) -> list[KeyInfo]:
 
 
 def _info(entry: Entry, sign: str, moment: datetime) -> KeyInfo:
-    state: Literal["signing", "verifying", "retired"] = "signing" if entry.kid == sign else "verifying"
+    state: Literal["signing", "verifying", "imported", "retired"] = "verifying"
     if entry.retire_at and entry.retire_at <= moment:
         state = "retired"
-    return KeyInfo(entry.kid, entry.alg, state, entry.created_at, entry.retire_at)
+    elif entry.kid == sign:
+        state = "signing"
+    elif entry.signed_by == "app":
+        state = "imported"
+    times = (entry.created_at, entry.retire_at)
+    return KeyInfo(entry.kid, entry.alg, state, *times, entry.signed_by, entry.issuer, entry.short_secret)
 
 
 def _document_path(directory: Path) -> Path:
@@ -285,6 +361,11 @@ def _new_kid(moment: datetime, taken: Iterable[str]) -> str:
     day = f"k-{moment:%Y%m%d}-"
     numbers = [int(kid[len(day) :]) for kid in taken if kid.startswith(day) and kid[len(day) :].isdecimal()]
     return f"{day}{max(numbers, default=0) + 1}"
+
+
+def _taken(document: Document) -> list[str]:
+    """The names that a new key, or its file, cannot have."""
+    return [name for entry in document.keys for name in (entry.kid, entry.file.partition(".")[0])]
 
 
 def _read_document(directory: Path) -> Document:
@@ -302,13 +383,32 @@ def _read_document(directory: Path) -> Document:
         raise KeyringError(f"{path} lists a kid twice", f"give each key in {path} its own kid")
     if document.sign not in kids:
         raise KeyringError(f"{path} signs with {document.sign!r}, which it does not list", "bgctl keys list")
+    for entry in document.keys:
+        if why := _unclear(entry, document.sign):
+            raise KeyringError(f"{path}: {entry.kid}: {why}", f"mend {path}, or restore it")
     return document
+
+
+def _unclear(entry: Entry, sign: str) -> str | None:
+    """Why an entry makes no sense; None if it does."""
+    if entry.signed_by == "app" and entry.kid == sign:
+        return "the app alone signs with it (signedBy), and sign names it"
+    if entry.issuer is not None and entry.signed_by == "us":
+        return "issuer is for the app's tokens (signedBy)"
+    if entry.short_secret and (entry.signed_by != "app" or entry.alg != "HS256"):
+        return "shortSecret is for secrets that the app alone signs with (signedBy)"
+    return None
+
+
+def _public(directory: Path, entry: Entry) -> PublicKey:
+    """The half of a key that verifies. Raises KeyringError."""
+    parse = partial(algorithms.public_key, entry.alg, takes_short=entry.short_secret)
+    return _checked(directory / "verify" / entry.file, parse, private=entry.alg == "HS256")
 
 
 def _load_key(directory: Path, entry: Entry, sign: str) -> Key:
     public_path, private_path = directory / "verify" / entry.file, directory / "signing" / entry.file
-    public = algorithms.public_key
-    public_half = _checked(public_path, lambda text: public(entry.alg, text), private=entry.alg == "HS256")
+    public_half = _public(directory, entry)
     private_half = None
     if entry.kid == sign or private_path.exists():
         private_half = _checked(private_path, lambda text: algorithms.private_key(entry.alg, text))
@@ -316,7 +416,8 @@ def _load_key(directory: Path, entry: Entry, sign: str) -> Key:
             what = f"{private_path} and {public_path} are not halves of one key"
             raise KeyringError(what, "restore both from one backup")
     retire_at = entry.retire_at.timestamp() if entry.retire_at else None
-    return Key(entry.kid, entry.alg, public_half, private_half, entry.created_at.timestamp(), retire_at)
+    halves, created_at = (public_half, private_half), entry.created_at.timestamp()
+    return Key(entry.kid, entry.alg, *halves, created_at, retire_at, entry.signed_by, entry.issuer)
 
 
 def _checked(path: Path, parse: Callable[[bytes], T], *, private: bool = True) -> T:
@@ -363,11 +464,21 @@ def _add_key(
     try:
         algorithms.public_key(alg, public)
     except ValueError as error:
-        raise KeyringError(f"the given secret {error}", "openssl rand -base64 48") from error
+        raise KeyringError(
+            f"the given secret {error}", "bgctl keys import --help, or: openssl rand -base64 48"
+        ) from error
     name = kid + algorithms.suffix(alg)
     _write(directory / "signing" / name, private, owner)
     _write(directory / "verify" / name, public, owner)
-    return msgspec.convert({"kid": kid, "alg": alg, "file": name, "createdAt": moment}, Entry)
+    entry = _entry(kid, alg, name, moment)
+    return entry if secret is None else msgspec.structs.replace(entry, signed_by="both")
+
+
+def _entry(kid: str, alg: str, file: str, moment: datetime) -> Entry:
+    try:
+        return msgspec.convert({"kid": kid, "alg": alg, "file": file, "createdAt": moment}, Entry)
+    except msgspec.ValidationError as error:
+        raise KeyringError(f"{kid!r} is no name of a key: {error}", "letters, digits, . _ and -") from error
 
 
 def _write_document(directory: Path, document: Document, owner: Owner | None) -> None:

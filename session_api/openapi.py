@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from session_api import static
+from session_api import paths, static
 from session_api.messages import (
     ActiveSessions,
     Activity,
@@ -47,10 +47,10 @@ class Operation(NamedTuple):
 _COUNTS = "/api/deployment/active-sessions"
 _OPEN_SUMMARY = "Start a session for a user who has logged in, on the version in X-Deployment-Version"
 OPERATIONS = [
-    Operation("/api/auth/token", "post", SERVICE, 201, Token, _OPEN_SUMMARY, TokenRequest),
-    Operation("/api/auth/refresh", "post", USER, 200, Token, "A new token: same session, same version"),
-    Operation("/api/auth/logout", "post", USER, 204, None, "End the session; again is no error"),
-    Operation("/api/auth/session", "get", USER, 200, SessionInfo, "The session of the token"),
+    Operation(paths.LOG_IN, "post", SERVICE, 201, Token, _OPEN_SUMMARY, TokenRequest),
+    Operation(paths.REFRESH, "post", USER, 200, Token, "A new token: same session, same version"),
+    Operation(paths.LOGOUT, "post", USER, 204, None, "End the session; again is no error"),
+    Operation(paths.SESSION, "get", USER, 200, SessionInfo, "The session of the token"),
     Operation(
         "/api/deployment/active-sessions",
         "get",
@@ -71,7 +71,7 @@ OPERATIONS = [
     ),
     Operation(f"{DASHBOARD}/login", "post", ANYONE, 303, None, "Log in: a form with the admin key as `key`"),
     Operation(f"{DASHBOARD}/logout", "post", ANYONE, 303, None, "Have the browser forget its log-in"),
-    Operation("/.well-known/jwks.json", "get", ANYONE, 200, JSON, "The public keys (RFC 7517)"),
+    Operation(paths.KEYS, "get", ANYONE, 200, JSON, "The public keys (RFC 7517)"),
     Operation("/healthz", "get", ANYONE, 200, Status, "The process answers"),
     Operation("/readyz", "get", ANYONE, 200, Status, "Store, keys and state are there"),
     Operation("/metrics", "get", ANYONE, 200, "text/plain", "Prometheus metrics"),
@@ -91,13 +91,16 @@ def document(cookies: Mapping[str, str] = COOKIES) -> dict[str, Any]:
     spoken = {Problem} | {each for operation in OPERATIONS for each in (operation.answer, operation.body)}
     messages = [each for each in spoken if isinstance(each, type)]
     _, schemas = msgspec.json.schema_components(messages, ref_template="#/components/schemas/{name}")
-    paths: dict[str, dict[str, Any]] = {}
+    described: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
+        described.setdefault(operation.path, {})[operation.method] = _describe(operation)
+        if old := paths.OLD.get(operation.path):
+            moved = {**_describe(operation), "summary": f"Moved to {operation.path}", "deprecated": True}
+            described.setdefault(old, {})[operation.method] = moved
     return {
         "openapi": "3.1.0",
         "info": {"title": "bgctl session API", "version": "1"},
-        "paths": paths,
+        "paths": described,
         "components": {"schemas": _ecma(schemas), "securitySchemes": _security_schemes(cookies)},
     }
 

@@ -8,13 +8,13 @@ import falcon
 import msgspec
 import structlog
 
+from session_api.claims import TokenError
 from session_api.credentials import unauthorized
 from session_api.errors import SetupError
 from session_api.messages import Problem
 from session_api.readiness import NotReadyError
-from session_api.sessions import SessionEndedError, VersionError
+from session_api.sessions import ForeignTokenError, SessionEndedError, VersionError
 from session_api.stores import StoreBusyError, StoreError
-from session_api.tokens import TokenError
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +27,9 @@ def _unavailable(detail: str, retry_after: int) -> falcon.HTTPServiceUnavailable
 TABLE: Mapping[type[Exception], Callable[[Any], falcon.HTTPError]] = {
     TokenError: lambda error: unauthorized(f"The token is refused: {error.reason}.", "invalid_token"),
     SessionEndedError: lambda _: unauthorized("This session has ended.", "invalid_token"),
+    ForeignTokenError: lambda _: falcon.HTTPForbidden(
+        description="This token is the app's own: whoever issued it renews it."
+    ),
     VersionError: lambda _: falcon.HTTPBadRequest(description="X-Deployment-Version is not a version."),
     msgspec.ValidationError: lambda error: falcon.HTTPBadRequest(description=str(error)),
     StoreBusyError: lambda _: _unavailable("The session store is busy.", retry_after=1),

@@ -8,11 +8,12 @@ import msgspec
 import structlog
 
 from session_api import ids, messages
+from session_api.claims import Claims, TokenError
 from session_api.clock import moment
 from session_api.names import PATTERN
 from session_api.routed import Routed
 from session_api.stores import Session, Store
-from session_api.tokens import Claims, TokenError, Tokens
+from session_api.tokens import Tokens
 from session_api.version import Place, State, StateError
 
 log = structlog.get_logger(__name__)
@@ -20,6 +21,10 @@ log = structlog.get_logger(__name__)
 
 class SessionEndedError(Exception):
     """The token is good, but its session was ended or has expired."""
+
+
+class ForeignTokenError(Exception):
+    """The token is good, and one of the app's own: to be routed and counted by, and not for more."""
 
 
 class VersionError(Exception):
@@ -45,10 +50,13 @@ class Sessions:
         return msgspec.structs.replace(signed, note=_note(routed, place))
 
     def refresh(self, claims: Claims, routed: Routed | None) -> messages.Token:
-        """A new token for the same session, on its place. Raises SessionEndedError, TokenError.
+        """A new token for the same session, on its place.
 
-        `routed` is where the proxy sent this request, if one did.
+        `routed` is where the proxy sent this request, if one did. Raises SessionEndedError, TokenError, and
+        ForeignTokenError: whoever has the app's key must not get a token of ours for it.
         """
+        if claims.foreign:
+            raise ForeignTokenError
         now, place = self._store.now(), self._place(claims, routed)
         session = _session(replace(claims, version=place.version), now, now + self._ttl)
         known = _alive(self._store.resume(replace(session, issued_at=now)))
@@ -56,11 +64,11 @@ class Sessions:
 
     def close(self, claims: Claims) -> bool:
         """Log out; False if the session had ended before. Raises TokenError."""
-        return self._store.end(_session(claims, self._store.now(), claims.expires_at))
+        return self._store.end(_session(claims, self._store.now(), claims.over_at))
 
     def look(self, claims: Claims, routed: Routed | None) -> messages.SessionInfo:
         """Show a session; whoever was idle is active again. Raises SessionEndedError, TokenError."""
-        held = _session(self._held(claims, routed), self._store.now(), claims.expires_at)
+        held = _session(self._held(claims, routed), self._store.now(), claims.over_at)
         known = _as_in(claims, _alive(self._store.find(held)))
         return messages.SessionInfo(
             user_id=known.user_id,
@@ -79,7 +87,7 @@ class Sessions:
         """
         current = self._state.current_version()
         claims = self._held(claims, routed)
-        _alive(self._store.resume(_session(claims, self._store.now(), claims.expires_at)))
+        _alive(self._store.resume(_session(claims, self._store.now(), claims.over_at)))
         return messages.Heartbeat(claims.version, current, not self._state.takes_new(claims.version))
 
     def newest(self, routed: Routed | None) -> messages.CurrentVersion:
@@ -143,9 +151,9 @@ def _session(claims: Claims, now: int, expires_at: int) -> Session:
     if claims.user_id is None:
         raise TokenError("claims")  # enough to be routed by, but nobody's session
     user = ids.user(claims.user_id)
-    who = (ids.session(claims.sid, user), user, claims.email, claims.version)
+    who = (ids.session(claims.sid, user, foreign=claims.foreign), user, claims.email, claims.version)
     times = (claims.issued_at, now, expires_at)
-    return Session(*who, *times, issued_at=claims.issued_at, good_until=claims.expires_at)
+    return Session(*who, *times, issued_at=claims.issued_at, good_until=claims.over_at)
 
 
 def _as_in(claims: Claims, session: Session) -> Session:

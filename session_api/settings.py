@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from session_api.claims import OWN_VERSION
 from session_api.errors import SetupError
 from session_api.stores.redis_address import RedisAddress
 
@@ -29,6 +30,7 @@ class Settings:
     token_ttl: int = 7 * 86400
     idle_timeout: int = 1800
     leeway: int = 60
+    version_claim: str = OWN_VERSION
     secure_cookies: bool = True
     cookie_stem: str = "bg"
 
@@ -59,6 +61,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             "BGCTL_IDLE_TIMEOUT", Settings.idle_timeout, lambda text: _seconds(text, 0, 400 * 86400)
         ),
         leeway=read("BGCTL_LEEWAY", Settings.leeway, lambda text: _seconds(text, 0, 3600)),
+        version_claim=read("BGCTL_VERSION_CLAIM", Settings.version_claim, _claim),
         secure_cookies=read("BGCTL_SECURE_COOKIES", True, _boolean),
         cookie_stem=read("BGCTL_COOKIE_STEM", Settings.cookie_stem, _stem),
     )
@@ -79,6 +82,12 @@ def _boolean(text: str) -> bool:
 def _stem(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,23}", text):
         raise ValueError("must be letters, digits, - and _, a letter first, at most 24")
+    return text
+
+
+def _claim(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,128}", text):
+        raise ValueError("must be the name of a claim: 1 to 128 characters of ASCII, no blanks")
     return text
 
 

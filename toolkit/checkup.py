@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from toolkit import config, gate, idle, machine, neighbours, preflight, render, slots
+from toolkit import config, gate, hazards, idle, machine, neighbours, preflight, render, slots
 from toolkit.config import Config
 from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.preflight import Finding, Looks, Preflight, Problems
@@ -119,6 +119,14 @@ def _proxy(site: Site) -> Problems:
     return f"{len(status.live)} workers, generation {status.generation}"
 
 
+def _health(site: Site) -> Problems:
+    yield from _started(site)
+    for found in slots.troubles(site, site.state()):
+        seen = f"{found.seen}: {found.why}" if found.why else found.seen
+        yield Failed("not healthy", seen, found.next or "bgctl up")
+    return "what people need answers as it should"
+
+
 def _session_api(site: Site) -> Problems:
     yield from _started(site)
     yield from machine.clock("the session API", site.sessions.clock(), site.now())
@@ -136,6 +144,15 @@ def _idle(site: Site, watch: idle.Watch) -> Problems:
     return f"no service closes one within {keeps}"
 
 
+def _by_hand(site: Site) -> Problems:
+    """Whether plain `compose up -d` would leave what runs as it is."""
+    yield from _started(site)
+    versions = site.state().slots
+    blue, green = versions.blue.version or "", versions.green.version or versions.blue.version or ""
+    yield from hazards.by_hand(site, site.compose_env(blue, green))
+    return "plain `compose up -d` would leave it all as it is"
+
+
 def _started(site: Site) -> Problems:
     yield from ()
     if not site.adopted:
@@ -146,7 +163,9 @@ def _started(site: Site) -> Problems:
 RUNNING: dict[str, tuple[Callable[[Site], Problems], tuple[str, ...]]] = {  # a look, and what it needs
     "state": (_state, ()),
     "gate": (_gate, ("state",)),
+    "by hand": (_by_hand, ("state", "engine", "compose file")),
     "cookies": (_cookies, ("engine",)),
     "proxy": (_proxy, ("state",)),
+    "health": (_health, ("state",)),
     "session API": (_session_api, ()),
 }

@@ -1,7 +1,9 @@
 """The compose file after interpolation: which image a service has, and where it listens."""
 
+import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ from msgspec.structs import replace
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Tokens
 from toolkit.envfile import VERSIONS
-from toolkit.errors import BgctlError, Failed, Refused, together
+from toolkit.errors import BgctlError, Failed, NotYet, Refused, together
 
 BLUE, GREEN = VERSIONS  # the variables that say which version each slot has
+DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+")
+UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 LIFE = "BGCTL_TOKEN_TTL"  # seconds that the session API's tokens last
+CLAIM = "BGCTL_VERSION_CLAIM"  # where the app's own tokens have the version
 
 
 class ComposeService(Struct, frozen=True):
@@ -29,6 +34,9 @@ class ComposeService(Struct, frozen=True):
     entrypoint: Any = None
     labels: Any = None
     tmpfs: list[str] | str | None = None
+    container_name: str | None = None
+    profiles: list[str] | None = None
+    stop_grace_period: Any = None
 
     def mentions(self, version: str) -> bool:
         """Whether anything that makes its container another one says this version."""
@@ -62,12 +70,26 @@ class ComposeService(Struct, frozen=True):
         return None
 
     @property
+    def mount_points(self) -> set[str]:
+        """Where in the container something is mounted."""
+        listed = [self.tmpfs] if isinstance(self.tmpfs, str) else self.tmpfs or []
+        return {mount_point(each) for each in (self.volumes or [])} | {
+            str(each).split(":")[0] for each in listed
+        }
+
+    @property
     def published(self) -> set[str]:
-        return {address for port in self.ports if (address := published(port))}
+        return {address for port in self.ports for address in published(port)}
+
+    @property
+    def grace(self) -> float | None:
+        """Seconds between SIGTERM and SIGKILL; None: it does not say."""
+        return seconds(self.stop_grace_period)
 
 
 class Compose(Struct, frozen=True):
     services: dict[str, ComposeService]
+    volumes: dict[str, Any] | None = None
 
     @classmethod
     def parse(cls, text: str) -> "Compose":
@@ -93,6 +115,12 @@ class Compose(Struct, frozen=True):
 
         return Compose({name: plain(service) for name, service in self.services.items()})
 
+    @property
+    def graces(self) -> dict[str, float]:
+        """Of the services that say how long they take to stop."""
+        found = {name: service.grace for name, service in self.services.items()}
+        return {name: grace for name, grace in found.items() if grace is not None}
+
 
 def _plain(value: Any) -> Any:
     return value.replace("$$", "$") if isinstance(value, str) else value
@@ -111,12 +139,54 @@ def labelled(volume: object) -> bool:
     return not {"z", "Z"}.isdisjoint(str(volume).rpartition(":")[2].split(","))
 
 
-def published(port: object) -> str | None:
-    """Where a port is published, such as "127.0.0.1:8081", from either form that compose commands print."""
+def mount_point(volume: object) -> str:
+    if isinstance(volume, dict):
+        return str(volume.get("target", ""))
+    parts = str(volume).split(":")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def published(port: object) -> set[str]:
+    """Where a port is published, such as "127.0.0.1:8081", from any form that compose commands print.
+
+    Without a host's address it is every address of both families. A random port counts for none.
+    """
     if isinstance(port, dict):
-        return f"{port.get('host_ip', '0.0.0.0')}:{port['published']}" if "published" in port else None  # noqa: S104
-    match = re.fullmatch(r"(?:(\S+):)?(\d+):\d+(?:/tcp)?", str(port))
-    return f"{match[1] or '0.0.0.0'}:{match[2]}" if match else None  # noqa: S104
+        host, ports, protocol = port.get("host_ip"), port.get("published"), port.get("protocol")
+    else:
+        mapping, _, protocol = str(port).partition("/")
+        rest, _, _ = mapping.rpartition(":")
+        host, _, ports = rest.rpartition(":")
+    if (protocol or "tcp") != "tcp":
+        return set()
+    hosts = [str(host)] if host else ["0.0.0.0", "::"]  # noqa: S104
+    return {
+        address for each in hosts for number in _range(str(ports or "")) if (address := _at(each, number))
+    }
+
+
+def _range(ports: str) -> Sequence[int]:
+    match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", ports)
+    return range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+
+
+def _at(host: str, port: int) -> str | None:
+    """An address as bgctl.toml has it: docker-compose 1.29 prints IPv6 ones without their brackets."""
+    with suppress(ValueError):
+        ip = ipaddress.ip_address(host.strip("[]"))
+        return f"[{ip}]:{port}" if ip.version == 6 else f"{ip}:{port}"
+    return None
+
+
+def seconds(duration: object) -> float | None:
+    """A duration in any form that compose takes: "1m30s", "1.5h", 10, "10"; None for anything else."""
+    text = str(duration).strip()
+    if re.fullmatch(r"\d+(\.\d*)?", text):
+        return float(text)
+    if not DURATION.fullmatch(text):
+        return None
+    parts = re.findall(r"([\d.]+)(h|ms|m|s|us|µs|ns)", text)
+    return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
 def services(config: Config) -> list[str]:
@@ -125,50 +195,55 @@ def services(config: Config) -> list[str]:
     return ["proxy", *config.shared, *slots]
 
 
-def check(config: Config, compose: Compose, path: Path) -> None:
-    """Raises Refused naming the compose file, a line and the mend."""
-    if found := list(problems(config, compose, path)):
+def check(config: Config, compose: Compose, *paths: Path) -> None:
+    """Raises Refused naming the compose file, a line and the mend. `paths`: the files that make it up."""
+    if found := list(problems(config, compose, *paths)):
         raise together(found)
 
 
-def problems(config: Config, compose: Compose, path: Path) -> Iterator[BgctlError]:
+def problems(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlError]:
     """Where the compose file does not fit bgctl.toml: file, line and mend."""
     for service in services(config):
         if service not in compose.services:
-            yield Refused(f"{path.name}: no service {service}", "bgctl.toml needs it; add it", "bgctl doctor")
+            what = f"{names(paths)}: no service {service}"
+            yield Refused(what, "bgctl.toml needs it; add it", "bgctl doctor")
     for service, address in _addresses(config).items():
         found = compose.services.get(service)
         if found and found.network_mode != "host" and address not in found.published:
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
-            yield Refused(f"{path.name}:{line_of(path, service)}: {service}", why, "bgctl doctor")
-    yield from _unnamed(config, compose, path)
-    yield from _shorter_lives(config, compose, path)
+            yield Refused(f"{place(paths, service, 'ports')}: {service}", why, "bgctl doctor")
+    yield from _unnamed(config, compose, paths)
+    yield from _shorter_lives(config, compose, paths)
+    yield from _other_claims(config, compose, paths)
 
 
-def _unnamed(config: Config, compose: Compose, path: Path) -> Iterator[BgctlError]:
+def _unnamed(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
     """An image that is built has no name of its own, and the two versions of a slot would share one."""
     for name, service, variable in _pairs(config):
         if service in compose.services and not compose.image(service):
-            where = f"{path.name}:{line_of(path, service)}: {service} is built without a name"
+            where = f"{place(paths, service, 'build')}: {service} is built without a name"
             why = f"write image: {config.project.name}-{name}:${{{variable}}}"
-            yield Refused(where, why, f"edit {path.name}")
+            yield Refused(where, why, f"edit {names(paths)}")
 
 
-def check_versions(config: Config, compose: Compose, path: Path, blue: str, green: str) -> None:
-    """Raises Refused for a slot that would be the same container on every version."""
-    if found := list(alike(config, compose, path, blue, green)):
-        raise together(found)
+def alike(
+    config: Config,
+    compose: Compose,
+    paths: Sequence[Path],
+    versions: tuple[str, str],
+    serving: str = "",
+) -> Iterator[BgctlError]:
+    """Slots that do not depend on their version, in a file that was read with `versions` for blue and green.
 
-
-def alike(config: Config, compose: Compose, path: Path, blue: str, green: str) -> Iterator[BgctlError]:
-    """Slots that do not depend on their version, in a file that was read with these two."""
+    One with the version that is `serving` written into it cannot run another one. Where the name of an image
+    says no version at all, a release may still go by what the app answers.
+    """
     for _, service, variable in _pairs(config):
         found = compose.services.get(service)
-        if found and found.image and not found.mentions(green if variable == GREEN else blue):
-            where = f"{path.name}:{line_of(path, service)}: {service} is the same on every version"
-            yield Refused(
-                where, f"write image: {_untagged(found.image)}:${{{variable}}}", f"edit {path.name}"
-            )
+        if found and found.image and not found.mentions(versions[variable == GREEN]):
+            where = f"{place(paths, service, 'image')}: {service} is the same on every version"
+            why, next = f"write image: {_untagged(found.image)}:${{{variable}}}", f"edit {names(paths)}"
+            yield (Refused if not serving or found.mentions(serving) else NotYet)(where, why, next)
 
 
 def _pairs(config: Config) -> list[tuple[str, str, str]]:
@@ -186,7 +261,7 @@ def _untagged(image: str) -> str:
     return head if colon and "/" not in tag else name
 
 
-def _shorter_lives(config: Config, compose: Compose, path: Path) -> Iterator[BgctlError]:
+def _shorter_lives(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
     """A session API that is not told how long tokens last would sign such as the proxy refuses.
 
     With the default it need not be told; one that a compose file makes shorter than that has always worked.
@@ -198,15 +273,66 @@ def _shorter_lives(config: Config, compose: Compose, path: Path) -> Iterator[Bgc
             lasts = int(told) if told and re.fullmatch("[0-9]{1,9}", told) else usual
             if lasts > longest or (longest != usual and told != str(longest)):
                 why = f"[tokens] longest is {longest} s there; add to its environment {LIFE}: ${{{LIFE}}}"
-                where = f"{path.name}:{line_of(path, service)}: {service} is told {LIFE}={told or ''}"
+                where = f"{place(paths, service, 'environment')}: {service} is told {LIFE}={told or ''}"
                 yield Refused(where, why, "bgctl doctor")
 
 
+def _other_claims(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
+    """A session API that looks for the version elsewhere would refuse tokens that the proxy routes by."""
+    wanted = str(config.tokens.version_claim)
+    for service, shared in config.shared.items():
+        found = compose.services.get(service)
+        if found and shared.address == config.sessions.address:
+            told = found.variable(CLAIM) or str(Tokens().version_claim)
+            if told != wanted:
+                why = f'[tokens] version_claim is "{wanted}"; add to its environment {CLAIM}: ${{{CLAIM}}}'
+                where = f"{place(paths, service, 'environment')}: {service} is told {CLAIM}={told}"
+                yield Refused(where, why, "bgctl doctor")
+
+
+def names(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths)
+
+
+def place(paths: Sequence[Path], service: str, key: str = "") -> str:
+    """ "compose.yaml:12", where a service has this key; the last of several files prevails, as for compose.
+
+    Where none has the key it is the service's own line, in the first file that has the service.
+    """
+    seen = [(path, lines) for path in paths if (lines := _lines_of(path, service))]
+    for path, lines in reversed(seen):
+        if key and key in lines:
+            return f"{path.name}:{lines[key]}"
+    return f"{seen[0][0].name}:{seen[0][1]['']}" if seen else f"{paths[0].name}:1"
+
+
 def line_of(path: Path, service: str) -> int:
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        if re.match(rf"\s+[\"']?{re.escape(service)}[\"']?\s*:", line):
-            return number
-    return 1
+    return _lines_of(path, service).get("", 1)
+
+
+def _lines_of(path: Path, service: str) -> dict[str, int]:
+    """The line of a service (under "") and of each of its keys; empty where this file has no such service."""
+    found: dict[str, int] = {}
+    for number, (depth, parents, key) in enumerate(_keys(path), 1):
+        if depth and parents[:1] == ("services",) and parents[1:2] in ((), (service,)):
+            if parents == ("services",) and key == service:
+                found.setdefault("", number)
+            elif len(parents) == 2:
+                found.setdefault(key, number)
+    return found
+
+
+def _keys(path: Path) -> Iterator[tuple[int, tuple[str, ...], str]]:
+    """For each line its depth, the keys above it and its own; a line without a key has the depth 0."""
+    above: list[tuple[int, str]] = []
+    for line in path.read_text().splitlines():
+        if match := re.match(r"( *)[\"']?([^\s\"'#:\[\]{},-][^\s\"':]*)[\"']?\s*:(\s|$)", line):
+            indent = len(match[1])
+            above = [each for each in above if each[0] < indent]
+            yield len(above), tuple(key for _, key in above), match[2]
+            above.append((indent, match[2]))
+        else:
+            yield 0, (), ""
 
 
 def _addresses(config: Config) -> dict[str, str]:

@@ -3,25 +3,28 @@
 `Commands` only builds argument lists; `Engine` has them run.
 """
 
+import math
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
-from toolkit import enginefile, envfile, reasons, runner
+from toolkit import compose_files, enginefile, envfile, reasons, runner
 from toolkit.compose import Compose
-from toolkit.config import Config
+from toolkit.config import SLOTS, Config
 from toolkit.envfile import VERSIONS
 from toolkit.errors import BgctlError, Failed, Refused
 
 PROJECT = "com.docker.compose.project"  # podman-compose sets these labels too
 SERVICE = "com.docker.compose.service"
+FOLDER = "com.docker.compose.project.working_dir"
 COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 BUILD = 3600.0  # seconds for a build or a push
 SECRET = 5  # letters: what is shorter is shown, such as a port
@@ -33,12 +36,15 @@ IMAGE_USER = 10001  # whom our images run as
 
 @dataclass(frozen=True)
 class Commands:
-    """What would be run. `compose` is the compose command with its own options, as one tuple."""
+    """What would be run. `compose` is the compose command with its own options, as one tuple.
+
+    `files` make up the compose file, in this order.
+    """
 
     binary: str
     compose: tuple[str, ...]
     project: str
-    compose_file: str
+    files: tuple[str, ...]
     env_file: str
 
     @property
@@ -64,7 +70,7 @@ class Commands:
         return [*self._compose(), "up", "-d", "--no-deps", service]
 
     def ids(self) -> list[str]:
-        return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={PROJECT}={self.project}"]
+        return self.of_project(self.project)
 
     def proxies(self) -> list[str]:
         return [self.binary, "ps", "--quiet", "--filter", f"label={SERVICE}=proxy"]
@@ -73,10 +79,11 @@ class Commands:
         return [self.binary, "inspect", *ids]
 
     def stop(self, container: str, grace: float) -> list[str]:
-        return [self.binary, "stop", "-t", f"{grace:.0f}", container]
+        return [self.binary, "stop", "-t", str(math.ceil(grace)), container]
 
-    def remove(self, container: str) -> list[str]:
-        return [self.binary, "rm", "--force", container]
+    def remove(self, container: str, volumes: bool = False) -> list[str]:
+        """`volumes`: with its anonymous ones; those that have a name stay in any case."""
+        return [self.binary, "rm", "--force", *["--volumes"] * volumes, container]
 
     def kill(self, container: str, signal: str) -> list[str]:
         return [self.binary, "kill", "--signal", signal, container]
@@ -96,6 +103,21 @@ class Commands:
     def image(self, name: str) -> list[str]:
         return [self.binary, "image", "inspect", "--format", "{{.Id}}", name]
 
+    def image_volumes(self, name: str) -> list[str]:
+        return [self.binary, "image", "inspect", "--format", "{{json .Config.Volumes}}", name]
+
+    def of_folder(self, root: Path) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={FOLDER}={root}"]
+
+    def of_project(self, name: str) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={PROJECT}={name}"]
+
+    def of_name(self, name: str) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"name=^{name}$"]
+
+    def volumes(self) -> list[str]:
+        return [self.binary, "volume", "ls", "--quiet"]
+
     def pull(self, name: str) -> list[str]:
         return [self.binary, "pull", name]
 
@@ -103,9 +125,10 @@ class Commands:
         return [self.binary, "push", name]
 
     def _compose(self) -> list[str]:
-        files = ["--file", self.compose_file, "--env-file", self.env_file]
+        files = [word for name in self.files for word in ("--file", name)]
+        env = ["--env-file", self.env_file]
         # The profile of green; every command names its services, so that it never starts one by itself.
-        return [*self.compose, "--project-name", self.project, *files, "--profile", "deployment"]
+        return [*self.compose, "--project-name", self.project, *files, *env, "--profile", "deployment"]
 
 
 class Status(Struct, frozen=True):
@@ -155,6 +178,11 @@ class Container(Struct, frozen=True):
     def project(self) -> str:
         return (self.config.labels or {}).get(PROJECT, "")
 
+    @property
+    def folder(self) -> str:
+        """That of its compose file."""
+        return (self.config.labels or {}).get(FOLDER, "")
+
     def value(self, name: str) -> str | None:
         """Of a variable of its environment."""
         found = [entry for entry in self.config.env or [] if entry.startswith(f"{name}=")]
@@ -166,12 +194,24 @@ class Container(Struct, frozen=True):
         return all(own.get(key, value) == value for key, value in env.items())
 
 
+class Rendered(Struct, frozen=True):
+    services: dict[str, Any]
+
+
 class Engine:
     """Every method raises Failed when the engine fails, hangs or is absent."""
 
-    def __init__(self, commands: Commands, root: Path) -> None:
+    def __init__(
+        self, commands: Commands, root: Path, slotted: Iterable[str] = (), patience: float = 30
+    ) -> None:
+        """`slotted`: the compose services that are slots.
+
+        `patience`: seconds for each command that looks for containers.
+        """
         self.commands = commands
         self.root = root
+        self.slotted = frozenset(slotted)
+        self.patience = patience
 
     @classmethod
     def detect(cls, config: Config, root: Path, noted: str | None = None) -> "Engine":
@@ -198,7 +238,8 @@ class Engine:
         if not runner.which(binary):
             return "is not installed"
         try:
-            engine = cls(_commands(binary, config), root)
+            slotted = [f"{name}-{slot}" for name in config.slotted for slot in SLOTS]
+            engine = cls(_commands(binary, config, root), root, slotted)
             engine.rootless  # noqa: B018  (asking is the test)
         except Refused as error:
             return f"{error.what.removeprefix(binary).strip()}: {error.why}"
@@ -237,14 +278,22 @@ class Engine:
 
     def compose(self, env: Mapping[str, str]) -> Compose:
         """The compose file as the compose command understands it. Raises Refused with its own words."""
-        try:
-            text = self._run(self.commands.config(), env, 60)
-        except runner.Ended as error:
-            command = "docker compose" if self.commands.is_plugin else Path(self.commands.compose[0]).name
-            what, why = f"{command} refuses {self.commands.compose_file}", f"it says: {error.why}"
-            raise Refused(what, why, f"edit {self.commands.compose_file}") from None
-        found = Compose.parse(text)
+        found = Compose.parse(self._config(self.told(env)))
         return found if self.commands.compose[0].endswith("podman-compose") else found.with_single_dollars()
+
+    def rendered(self, env: Mapping[str, str] | None) -> dict[str, Any]:
+        """Its services, with all that is written there. None: as who types `compose config` gets them."""
+        text = self._config({} if env is None else self.told(env))
+        return msgspec.yaml.decode(text, type=Rendered).services
+
+    def _config(self, env: Mapping[str, str]) -> str:
+        compose_files.check(self.commands.files, self.root)
+        try:
+            return self._run(self.commands.config(), env, 60)
+        except runner.Ended as error:
+            files = ", ".join(self.commands.files)
+            command = "docker compose" if self.commands.is_plugin else Path(self.commands.compose[0]).name
+            raise Refused(f"{command} refuses {files}", f"it says: {error.why}", f"edit {files}") from None
 
     def all(self) -> list[Container]:
         """This project's containers, running ones last."""
@@ -263,10 +312,35 @@ class Engine:
         ]
 
     def _inspect(self, listing: list[str]) -> list[Container]:
-        ids = runner.run(listing, timeout=30).split()
+        ids = runner.run(listing, timeout=self.patience).split()
         if not ids:
             return []
-        return msgspec.json.decode(runner.run(self.commands.inspect(*ids), timeout=30), type=list[Container])
+        found = runner.run(self.commands.inspect(*ids), timeout=self.patience)
+        return msgspec.json.decode(found, type=list[Container])
+
+    def elsewhere(self) -> list[Container]:
+        """Containers of this very folder that run under another project's name."""
+        found = self._inspect(self.commands.of_folder(self.root))
+        return [each for each in found if each.project != self.commands.project]
+
+    def of_project(self, name: str) -> list[Container]:
+        return self._inspect(self.commands.of_project(name))
+
+    def of_name(self, name: str) -> list[Container]:
+        """The container of this name, of whatever project."""
+        return self._inspect(self.commands.of_name(name))
+
+    def volumes(self) -> set[str]:
+        """The names of all that are on this engine."""
+        return set(runner.run(self.commands.volumes(), timeout=30).split())
+
+    def image_volumes(self, image: str) -> set[str]:
+        """Where an image says that data is kept (VOLUME); nothing for one that is not here."""
+        try:
+            text = runner.run(self.commands.image_volumes(image), timeout=20)
+        except Failed:
+            return set()
+        return set(msgspec.json.decode(text, type=dict[str, Any] | None) or {})
 
     def containers(self) -> dict[str, Container]:
         """By service; a running one where a service has several."""
@@ -292,15 +366,19 @@ class Engine:
         The old container goes first: docker-compose 1.29 cannot recreate one on newer engines.
         """
         self.remove(service, grace)
-        self._run(self.commands.up(service), env, 180)
+        self._run(self.commands.up(service), self.told(env), 180)
 
     def remove(self, service: str, grace: float) -> None:
-        """Stops (SIGTERM, then `grace` seconds) and removes; nothing to do is fine."""
+        """Stops (SIGTERM, then `grace` seconds) and removes; nothing to do is fine.
+
+        A slot's anonymous volumes go along: nothing would use them again, and each release leaves some. What
+        others keep in theirs stays on the disk.
+        """
         for each in self.all():
             if each.service == service:
                 if each.state.running:
                     runner.run(self.commands.stop(each.id, grace), timeout=grace + 30)
-                runner.run(self.commands.remove(each.id), timeout=30)
+                runner.run(self.commands.remove(each.id, service in self.slotted), timeout=30)
 
     @cached_property
     def changes_restart(self) -> bool:
@@ -358,7 +436,7 @@ class Engine:
         """As the compose file says. What fails is mostly told on standard output: the last lines of both."""
         said: list[str] = []
         try:
-            self._run(self.commands.build(*services), env, BUILD, said.append)
+            self._run(self.commands.build(*services), self.told(env), BUILD, said.append)
         except Failed as error:
             detail = self._without_secrets("\n".join(line for line in said[-DETAIL:] if line.strip()))
             again = self.build_by_hand(services, env)
@@ -374,7 +452,8 @@ class Engine:
             return found.id
         raise Failed(f"{service} has no container", "it is not running", "bgctl up")
 
-    def _env(self, env: Mapping[str, str]) -> dict[str, str]:
+    def told(self, env: Mapping[str, str]) -> dict[str, str]:
+        """What the compose command is told, over the env file."""
         # Where the policy cannot be changed later on, green has to have it from its start.
         restart = "no" if self.changes_restart else COMES_BACK
         ours = {"BGCTL_USER": self.user, "BGCTL_GREEN_RESTART": restart, **env}
@@ -403,7 +482,7 @@ class Engine:
     ) -> str:
         """A compose command, whose complaints may quote a value of the env file."""
         try:
-            return runner.run(argv, timeout=timeout, env=self._env(env), cwd=self.root, tell=tell)
+            return runner.run(argv, timeout=timeout, env=env, cwd=self.root, tell=tell)
         except Failed as error:
             why = self._without_secrets(error.why)
             raise type(error)(error.what, why, error.next, error.detail) from None
@@ -427,9 +506,10 @@ def container_user(rootless: bool, uid: int, gid: int) -> str:
     return f"{IMAGE_USER}:{IMAGE_USER}" if uid == 0 else f"{uid}:{gid}"
 
 
-def _commands(binary: str, config: Config) -> Commands:
+def _commands(binary: str, config: Config, root: Path) -> Commands:
     project = config.project
-    return Commands(binary, _compose_command(binary), project.name, project.compose_file, project.env_file)
+    files = compose_files.choose(project, root).names
+    return Commands(binary, _compose_command(binary), project.name, files, project.env_file)
 
 
 def _compose_command(binary: str) -> tuple[str, ...]:

@@ -3,65 +3,71 @@
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
+from msgspec import structs
 
+from toolkit import health_answer, health_request
 from toolkit.config import Health
 from toolkit.errors import Failed
-from toolkit.values import Address
-from toolkit.web import Answer, Client, Unreachable
+from toolkit.health_answer import Fault
+from toolkit.health_check import Check
+
+PATIENCE = 5.0  # seconds for an answer that will not change while the app runs
 
 
-def fault(answer: Answer | str, wanted: str | None) -> str | None:
-    """What is wrong with one answer (text: why there was none), or None. No `wanted`: a 200 will do."""
-    if isinstance(answer, str):
-        return answer
-    if answer.status != 200:
-        return f"answered status {answer.status}"
-    if wanted is None:
-        return None
-    try:
-        body = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
-        return "answered something that is not JSON"
-    version = body.get("version") if isinstance(body, dict) else None
-    if version is None:
-        return "answered without a version"
-    return None if version == wanted else f"answered {version}, wanted {wanted}"
+class Unhealthy(Failed):
+    """`fault` is what was seen last, None where it was good, and not for long enough."""
+
+    def __init__(self, what: str, why: str, fault: Fault | None) -> None:
+        super().__init__(what, why)
+        self.fault = fault
 
 
-def judge(faults: Sequence[str | None], passes: int) -> bool:
+def judge(faults: Sequence[object], passes: int) -> bool:
     """Whether the last `passes` answers were all good."""
     return len(faults) >= passes and not any(faults[-passes:])
 
 
-def probe(address: Address, path: str, version: str | None) -> str | None:
+def is_final(fault: Fault, times: int, seconds: float, passes: int) -> bool:
+    """Whether waiting longer is in vain, after the same answer so many times in a row, for so long."""
+    return fault.lasts and times > passes and seconds >= PATIENCE * fault.patience
+
+
+def probe(check: Check, version: str | None) -> Fault | None:
     """One try: what is wrong, or None."""
-    try:
-        answer: Answer | str = Client(address.url).get(path)
-    except Unreachable as error:
-        answer = error.why
-    return fault(answer, version)
+    return health_answer.fault(health_request.ask(check), check.proof, version)
+
+
+def contradiction(check: Check, version: str) -> str | None:
+    """Another version that the answer names as its own, though its proof is elsewhere."""
+    found = probe(structs.replace(check, proof="json"), version)
+    return found.version if found and found.version else None
 
 
 def prove(
     name: str,
-    address: Address,
-    path: str,
+    check: Check,
     version: str | None,
     health: Health,
     dead: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """Raises Failed after the time-out, or as soon as `dead` says why it is hopeless."""
-    faults: list[str | None] = []
-    deadline = time.monotonic() + health.timeout
+    """Raises Unhealthy after the time-out, or as soon as an answer is final or `dead` says it is hopeless."""
+    faults: list[Fault | None] = []
+    began = same_since = time.monotonic()
+    times = 0
     while True:
-        faults.append(probe(address, path, version))
+        fault = probe(check, version)
+        now = time.monotonic()
+        times, same_since = (times + 1, same_since) if faults and faults[-1] == fault else (1, now)
+        faults.append(fault)
         if judge(faults, health.passes):
             return
-        if faults[-1] and (reason := dead()):
-            raise Failed(f"{name} is not healthy", reason)
-        if time.monotonic() >= deadline:
+        if fault and (reason := dead()):
+            raise Unhealthy(f"{name} is not healthy", reason, None)
+        if fault and is_final(fault, times, now - same_since, health.passes):
+            lasted = f"{times} times in a row in {now - same_since:.0f} s, which waiting does not change"
+            raise Unhealthy(f"{name} is not healthy", f"{check.url} {fault.seen}, {lasted}", fault)
+        if now - began >= health.timeout:
             break
         time.sleep(health.interval)
-    seen = faults[-1] or f"healthy only {len(faults)} times"
-    raise Failed(f"{name} is not healthy", f"http://{address}{path} {seen}, after {health.timeout:g} s")
+    seen = fault.seen if fault else f"was healthy only {times} times"
+    raise Unhealthy(f"{name} is not healthy", f"{check.url} {seen}, after {health.timeout:g} s", fault)

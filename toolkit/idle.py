@@ -3,10 +3,11 @@
 import re
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
+from toolkit.health_check import Check
 from toolkit.values import Address, Duration
 
 MARGIN = 0.5  # seconds by which the service must outlast the proxy: a request on its way takes some
@@ -16,16 +17,23 @@ HEAD = 64 * 1024
 Closes = Callable[[Address, str, float], float | None]
 
 
-def closes_after(address: Address, path: str, limit: float, believe: bool = False) -> float | None:
+def closes_after(
+    address: Address,
+    path: str,
+    limit: float,
+    believe: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> float | None:
     """After how many seconds without a request the service closes a connection; None: not within `limit`.
 
     None as well where it does not answer, or keeps no connection at all: then the proxy keeps none either.
-    `believe` its word in a Keep-Alive header, which saves waiting.
+    `believe` its word in a Keep-Alive header, which saves waiting. `headers` are those of a check.
     """
     try:
         with closing(socket.create_connection((address.host, address.port), ANSWER)) as connection:
-            request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: bgctl\r\n\r\n"
-            connection.sendall(request.encode())
+            fields = {"Host": str(address), "User-Agent": "bgctl", **(headers or {})}
+            lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+            connection.sendall("\r\n".join([*lines, "", ""]).encode())
             head = _answer(connection)
             if head is None or not _persists(head):
                 return None
@@ -54,14 +62,14 @@ def shorter(closes: float) -> Duration:
 class Watch:
     """Looks at several services at once, while something else is done."""
 
-    def __init__(
-        self, services: Sequence[tuple[str, Address, str]], keeps: Duration, believe: bool = False
-    ) -> None:
+    def __init__(self, services: Sequence[tuple[str, Check]], keeps: Duration, believe: bool = False) -> None:
         self._keeps = keeps
         self._pool = ThreadPoolExecutor(max(1, len(services)))
         self._asked: dict[str, Future[float | None]] = {
-            name: self._pool.submit(closes_after, address, path, keeps + MARGIN, believe)
-            for name, address, path in services
+            name: self._pool.submit(
+                closes_after, check.address, check.path, keeps + MARGIN, believe, _lasting(check)
+            )
+            for name, check in services
         }
 
     def wait(self) -> list[str]:
@@ -69,6 +77,11 @@ class Watch:
         seen = {name: future.result() for name, future in self._asked.items()}
         self._pool.shutdown()
         return [advice(name, each, self._keeps) for name, each in seen.items() if each is not None]
+
+
+def _lasting(check: Check) -> dict[str, str]:
+    """The headers of a check, on a connection that is meant to stay open."""
+    return {name: value for name, value in check.headers.items() if name != "Connection"}
 
 
 def _answer(connection: socket.socket) -> str | None:

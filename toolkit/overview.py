@@ -16,7 +16,8 @@ class SlotView(Struct, frozen=True, rename="camel"):
 
     `sessions`, `users` and `visitors` are those of its version. `open` counts WebSockets too. `error_rate` is
     the share of answers that were 5xx: since the last look, or since the proxy started; None without any.
-    `passed_over` says why the proxy's own checks find it down; None: they do not.
+    `passed_over` says why the proxy's own checks find it down; None: they do not. `advice`: the likely
+    cause of what is wrong, and what to write.
     """
 
     version: str | None
@@ -31,6 +32,7 @@ class SlotView(Struct, frozen=True, rename="camel"):
     websockets: int | None
     error_rate: float | None
     passed_over: str | None = None
+    advice: str | None = None
 
     @property
     def is_down(self) -> bool:
@@ -131,7 +133,7 @@ def _slot(site: Site, name: str, found: Found) -> SlotView:
         slot.state if slot else None,
         slot.weight if slot else None,
         _container(site, name, found.containers.value),
-        (found.health[name].value or None),
+        (health.word or None) if (health := found.health[name].value) else None,
         count.sessions,
         count.users,
         count.anonymous,
@@ -139,6 +141,7 @@ def _slot(site: Site, name: str, found: Found) -> SlotView:
         seen.websockets if seen else None,
         error_rate(seen, before) if seen else None,
         seen.health.why if seen and seen.health.up is False else None,
+        (health.advice or None) if health else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from session_api import key_files
-from toolkit import compose, envfile, key_mounts, machine, ports, slots
+from toolkit import build_context, compose, envfile, hazards, key_mounts, machine, ports, slots
 from toolkit.compose import Compose
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, caught
 from toolkit.site import Site
@@ -34,6 +34,7 @@ MENDS = {
     "env file": "edit the env file",
     "engine": "start docker or podman",
     "compose file": "edit the compose file, or bgctl.toml",
+    "by hand": "edit the env file",
     "keys": "bgctl keys list",
     "certificate": "edit bgctl.toml",
     "pages": "edit bgctl.toml",
@@ -44,6 +45,7 @@ MENDS = {
     "cookies": "start docker or podman",
     "machine": "make room",
     "proxy": "bgctl up",
+    "health": "bgctl up",
     "session API": "bgctl up",
     "idle connections": "edit bgctl.toml",
 }
@@ -108,7 +110,7 @@ class Preflight:
     @property
     def compose(self) -> Compose:
         """As the compose command understands it. Raises Failed or Refused where it does not."""
-        self._found = self._found or self.site.engine.compose(self._env)
+        self._found = self._found or self.site.read_compose(self._env)
         return self._found
 
     def take(self, looks: Looks) -> None:
@@ -126,27 +128,30 @@ class Preflight:
 
     def _compose(self) -> Problems:
         site, found = self.site, self.compose
-        yield from compose.problems(site.config, found, site.compose_path)
+        yield from compose.problems(site.config, found, *site.compose_files)
         yield from self._alike(found)
         mounts = list(key_mounts.of(found, site.root, site.keys_dir))
-        yield from key_mounts.problems(mounts, site.keys_dir, site.compose_path, moves=True)
-        if advice := key_mounts.advice(mounts, site.compose_path):
+        yield from key_mounts.problems(mounts, site.keys_dir, site.compose_files, moves=True)
+        if advice := key_mounts.advice(mounts, site.compose_files):
             what = "a key that is replaced is not noticed before its container is"
             yield NotYet(what, advice, "edit the compose file, then: bgctl up")
+        yield from hazards.problems(site, found)
         yield from self._room_for_bodies(found)
+        yield from self._taken_along(found)
         if machine.enforces_selinux():
             yield from self._labels(found)
         return f"{site.engine.compose_command}: {len(found.services)} services, on the ports of bgctl.toml"
 
     def _alike(self, found: Compose) -> Iterator[BgctlError]:
         """What has served people comes back however it is written: it is told before it is, and by doctor."""
-        versions = self._versions
+        site, versions = self.site, self._versions
         if self.probe:
             versions = PROBES
-            found = self.site.engine.compose(self.site.compose_env(*PROBES))
-        elif self.site.adopted:
+            found = site.engine.compose(site.compose_env(*PROBES))
+        elif site.adopted:
             return
-        yield from compose.alike(self.site.config, found, self.site.compose_path, *versions)
+        serving = self._versions[0] if site.adopted else ""
+        yield from compose.alike(site.config, found, site.compose_files, versions, serving)
 
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """One client's bodies may have half of the proxy's /tmp (docs/decisions/0037)."""
@@ -155,15 +160,26 @@ class Preflight:
         if size is not None and size < 2 * wanted.bytes:
             have = f"the proxy's /tmp has {size >> 20} MiB, and one client may have half of that"
             mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller [proxy] max_body'
-            where = f"{site.compose_path.name}:{compose.line_of(site.compose_path, 'proxy')}"
+            where = compose.place(site.compose_files, "proxy", "tmpfs")
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
+
+    def _taken_along(self, found: Compose) -> Iterator[BgctlError]:
+        """The first service of each context will do."""
+        told = set()
+        for service, context, names in build_context.exposed(found, self.site.root):
+            if context not in told:
+                told.add(context)
+                ours = ", ".join(f"{name}/" for name in names)
+                what = f"an image of {service} would hold {ours} of this project"
+                lines = "\\n".join([*names, ""])
+                mend = f"printf '{lines}' >> {context}/.dockerignore"
+                yield NotYet(what, f"it is built with all of {context}", mend)
 
     def _labels(self, found: Compose) -> Iterator[BgctlError]:
         for service, each in found.services.items():
             for source in sorted(each.unlabelled):
                 if source.startswith((str(self.site.root), ".")):
-                    path = self.site.compose_path
-                    where = f"{path.name}:{compose.line_of(path, service)}"
+                    where = compose.place(self.site.compose_files, service, "volumes")
                     why = "SELinux is enforcing, and keeps it from the container"
                     mend = "write z at the end of that volume, such as ./state:/state:ro,z"
                     yield NotYet(f"{where}: {service} mounts {source} without a label", why, mend)
@@ -174,6 +190,7 @@ class Preflight:
         images = {found.image(service): service for service in reversed(here)}
         for service in reversed(images.values()):
             yield from caught(lambda name=service: self._check_image(found, name))  # type: ignore[misc]
+        yield from hazards.lost_data(self.site.engine, found, here, self.site.compose_files)
         return f"{len(images)} images are here"
 
     def _check_image(self, found: Compose, service: str) -> None:

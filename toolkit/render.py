@@ -1,16 +1,18 @@
 """The proxy's configuration: nginx.conf and settings.json in proxy/, from bgctl.toml."""
 
 import hashlib
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from toolkit import __version__
+from toolkit import __version__, health_check
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Size
 from toolkit.errors import BgctlError, Refused, together
+from toolkit.health_check import Check
 from toolkit.values import Address, Duration
 
 PAGES = ("unavailable.html", "maintenance.html")
@@ -62,6 +64,7 @@ def settings(config: Config) -> bytes:
         "issuer": config.tokens.issuer,
         "leeway": int(config.tokens.leeway),
         "token_longest": int(config.tokens.longest),
+        "version_claim": str(config.tokens.version_claim),
         "secure_cookies": config.proxy.secure_cookies,
         "cookie_stem": str(config.proxy.cookie_stem),
         "pin_idle": int(config.pin_idle),
@@ -80,9 +83,9 @@ def settings(config: Config) -> bytes:
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
         "routes": [
-            {"location": str(route), "service": name, "slotted": service.slotted}
-            for name, service in config.services.items()
-            for route in service.routes
+            {"location": route, "service": name, "slotted": config.services[name].slotted}
+            for name, routes in _routes(config).items()
+            for route in routes
         ],
         "access_log": config.proxy.access_log,
         "peers": peers(config),
@@ -108,12 +111,20 @@ def settings(config: Config) -> bytes:
 
 
 def peers(config: Config) -> list[dict[str, str]]:
-    """Whom the proxy asks for their health."""
-    return [
-        {"slot": slot, "service": name, "address": str(service.at(slot)), "path": str(service.health)}
-        for name, service in config.slotted.items()
-        for slot in SLOTS
-    ]
+    """Whom the proxy asks for their health, and how: as bgctl asks."""
+    return [_peer(slot, health_check.of(config, name, slot)) for name in config.slotted for slot in SLOTS]
+
+
+def _peer(slot: str, check: Check) -> dict[str, str]:
+    return {
+        "slot": slot,
+        "service": check.service,
+        "address": str(check.address),
+        "path": check.path,
+        "host": check.host,
+        "scheme": check.scheme,
+        "proof": check.proof,
+    }
 
 
 def active_window(config: Config) -> int:
@@ -172,13 +183,14 @@ def digest(files: dict[str, bytes]) -> str:
 
 
 def _context(config: Config, pem: str) -> dict[str, object]:
-    proxy = config.proxy
+    proxy, routes = config.proxy, _routes(config)
     services = [
         {
             "name": name,
             "id": name.replace("-", "_"),
-            "routes": list(service.routes),
+            "routes": routes[name],
             "slotted": service.slotted,
+            "guarded": config.is_session_api(service),
             **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},
             "timeout": service.timeout.nginx,
             "connect": min(service.timeout, proxy.connect_timeout).nginx,
@@ -196,10 +208,40 @@ def _context(config: Config, pem: str) -> dict[str, object]:
         "cookie_stem": proxy.cookie_stem,
         "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
         "services": services,
+        "api_paths": [
+            re.escape(_path(route))
+            for service in config.services.values()
+            if config.is_session_api(service)
+            for route in service.routes
+        ],
         "allowed": config.maintenance.allow,
         **times,
         **_edge(config, pem),
     }
+
+
+def _path(route: str) -> str:
+    """Without the way in which nginx compares it."""
+    return route.rpartition(" ")[2]
+
+
+def _routes(config: Config) -> dict[str, list[str]]:
+    """The locations of each service, by its name.
+
+    Where `/api/deployment/` is routed, nginx redirects `/api/deployment` there. That path is not the session
+    API's, so it goes to the service that has it otherwise: it may be the app's.
+    """
+    found = {name: [str(route) for route in service.routes] for name, service in config.services.items()}
+    taken = {_path(route) for routes in found.values() for route in routes}
+    owners = {
+        _path(route): name for name, routes in found.items() for route in routes if not route.startswith("= ")
+    }
+    for prefix, name in list(owners.items()):
+        bare = prefix.removesuffix("/")
+        around = [other for other in owners if bare.startswith(other)]
+        if config.is_session_api(config.services[name]) and bare not in taken and around:
+            found[owners[max(around, key=len)]].append(f"= {bare}")
+    return found
 
 
 def _edge(config: Config, pem: str) -> dict[str, object]:

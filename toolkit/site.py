@@ -22,9 +22,12 @@ from toolkit.values import stamp
 
 if TYPE_CHECKING:
     from toolkit.compose import Compose
-    from toolkit.engine import Engine
+    from toolkit.engine import Container, Engine
+    from toolkit.image_proof import ImageProof
     from toolkit.proxy import Proxy
     from toolkit.sessions import Sessions
+
+ENGINE = 5.0  # seconds for a look at containers, for which nothing must wait
 
 
 class Site:
@@ -35,7 +38,8 @@ class Site:
         self.root = root.resolve()
         self.ui = ui
         self.command = command
-        self.config = found or config.load(self.root / "bgctl.toml")
+        self.config_path = self.root / "bgctl.toml"
+        self.config = found or config.load(self.config_path)
         self.state_dir = self.root / "state"
         self.state_path = self.state_dir / "state.json"
         self.engine_path = self.state_dir / "engine"
@@ -44,14 +48,45 @@ class Site:
         self.secret_path = partial(key_files.find, self.keys_dir)
         self.data_dir = self.root / "data"
         self.proxy_dir = self.root / "proxy"
-        self.compose_path = self.root / self.config.project.compose_file
         self.env_path = self.root / self.config.project.env_file
+        self._graces: dict[str, float] | None = None  # by service, as the compose file was last read
+
+    @cached_property
+    def compose_files(self) -> tuple[Path, ...]:
+        from toolkit import compose_files
+
+        return tuple(self.root / name for name in compose_files.choose(self.config.project, self.root).names)
+
+    @property
+    def compose_path(self) -> Path:
+        """The first of them, for messages that are about all."""
+        return self.compose_files[0]
 
     @cached_property
     def engine(self) -> "Engine":
         from toolkit.engine import Engine
 
         return Engine.detect(self.config, self.root, enginefile.read(self.engine_path))
+
+    def containers(self) -> "dict[str, Container]":
+        """By service. An engine that is known is asked straight: what else it can do takes as long again."""
+        from toolkit.engine import Commands, Engine
+
+        if "engine" in self.__dict__:
+            return self.engine.containers()
+        project = self.config.project
+        known = project.engine if project.engine != "auto" else enginefile.read(self.engine_path)
+        if not known:
+            return self.engine.containers()
+        commands = Commands(known, (), project.name, (), project.env_file)
+        return Engine(commands, self.root, patience=ENGINE).containers()
+
+    @cached_property
+    def image_proof(self) -> "ImageProof":
+        from toolkit import slots
+        from toolkit.image_proof import ImageProof
+
+        return ImageProof(self.containers, partial(slots.image_of, self))
 
     @cached_property
     def proxy(self) -> "Proxy":
@@ -114,8 +149,9 @@ class Site:
             "CURRENT_VERSION": blue,
             "VERSION": green,
             "BGCTL_ISSUER": tokens.issuer,
-            "BGCTL_LEEWAY": f"{tokens.leeway:.0f}",
+            "BGCTL_LEEWAY": f"{int(tokens.leeway)}",
             "BGCTL_TOKEN_TTL": f"{int(tokens.longest)}",
+            "BGCTL_VERSION_CLAIM": str(tokens.version_claim),
             "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
             "BGCTL_STOP_GRACE": f"{self.config.drain.stop_grace:.0f}",
             "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),
@@ -126,9 +162,30 @@ class Site:
         """Raises Refused when the compose file does not fit bgctl.toml."""
         from toolkit import compose
 
-        found = self.engine.compose(env)
-        compose.check(self.config, found, self.compose_path)
+        found = self.read_compose(env)
+        compose.check(self.config, found, *self.compose_files)
         return found
+
+    def read_compose(self, env: dict[str, str]) -> "Compose":
+        """As the compose command understands it, whether it fits bgctl.toml or not."""
+        found = self.engine.compose(env)
+        self._graces = found.graces
+        return found
+
+    def grace(self, service: str) -> float:
+        """Seconds between SIGTERM and SIGKILL: the service's own stop_grace_period, else [drain] stop_grace.
+
+        A compose file that cannot be read keeps nobody from stopping.
+        """
+        if self._graces is None:
+            state = self._state_or_none()
+            blue = (state and state.slots.blue.version) or ""
+            green = (state and state.slots.green.version) or blue
+            try:
+                self._graces = self.engine.compose(self.compose_env(blue, green)).graces
+            except BgctlError:
+                self._graces = {}
+        return self._graces.get(service, float(self.config.drain.stop_grace))
 
     @contextmanager
     def change(self, what: str, dry_run: bool = False, wait: float = 0) -> Iterator[None]:

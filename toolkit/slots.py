@@ -1,11 +1,17 @@
 """A slot as a whole: all slotted services start, are proven and stop together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from toolkit import compose, health, idle, key_mounts, ports, reasons
+from msgspec import structs
+
+from toolkit import compose, health, health_cause, health_check, idle, key_mounts, ports, reasons
 from toolkit.compose import Compose
-from toolkit.config import Service
-from toolkit.errors import BgctlError, Failed, Refused
+from toolkit.config import SLOTS, Service
+from toolkit.errors import BgctlError, Failed, Refused, together
+from toolkit.health import Unhealthy
+from toolkit.health_answer import Fault
+from toolkit.health_cause import Trouble
+from toolkit.health_check import Check
 from toolkit.site import Site
 from toolkit.state import State
 from toolkit.values import Address
@@ -28,39 +34,110 @@ def public(site: Site) -> list[Address]:
     return [address for name, address in site.config.listeners.items() if name != "proxy.control"]
 
 
+def checks(site: Site, slot: str) -> list[tuple[str, Check]]:
+    """(compose service, how it is asked for its health) of each slotted service."""
+    return [(f"{name}-{slot}", health_check.of(site.config, name, slot)) for name in site.config.slotted]
+
+
 def fault(site: Site, slot: str, version: str) -> str | None:
-    """Why a slot does not serve `version` at this moment, or None."""
-    for name, service, address in members(site, slot):
-        if problem := health.probe(address, service.health, version):
-            return f"{name}: {problem}"
+    """Why a slot does not serve `version` at this moment, its likely cause and what to write, or None."""
+    found = trouble(site, slot, version)
+    return str(found) if found else None
+
+
+def trouble(site: Site, slot: str, version: str) -> Trouble | None:
+    """The same, in its parts."""
+    for name, check in checks(site, slot):
+        if found := look(site, name, check, version):
+            return explained(site, name, check, found)
     return None
+
+
+def shared_trouble(site: Site, name: str) -> Trouble | None:
+    """Why a service that both versions share is not healthy."""
+    check = health_check.of(site.config, name)
+    found = look(site, name, check, None)
+    return explained(site, name, check, found) if found else None
+
+
+def troubles(site: Site, now: State) -> Iterator[Trouble]:
+    """All that should be healthy by the state and is not; of the session API its own client tells more."""
+    for slot in SLOTS:
+        version = now.slots[slot].version
+        if version and now.slots[slot].state != "maint" and (found := trouble(site, slot, version)):
+            yield found
+    for name, service in site.config.shared.items():
+        if service.address != site.config.sessions.address and (found := shared_trouble(site, name)):
+            yield found
+
+
+def look(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
+    """What is wrong with one service at this moment. What knows of another way to tell belongs here."""
+    return health.probe(check, version) or image_fault(site, name, check, version)
+
+
+def image_fault(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
+    if version is None or check.proof != "image":
+        return None
+    return site.image_proof.fault(name, check, version)
+
+
+def explained(site: Site, name: str, check: Check, found: Fault) -> Trouble:
+    """With the likely cause; the name of the service stands before what was seen."""
+    told = health_cause.of(found, check, site.config, site.config_path)
+    if found.kind == "no_answer" and (gone := _not_running(site, name)):
+        told = Trouble(found.seen, gone)
+    return structs.replace(told, seen=f"{name}: {told.seen}")
+
+
+def _not_running(site: Site, name: str) -> str | None:
+    """Why nothing can answer: only ever explains what was seen without the engine."""
+    try:
+        found = site.containers().get(name)
+    except BgctlError:
+        return None
+    if found is None:
+        return "it has no container"
+    return None if found.state.running else f"its container exited with code {found.state.exit_code}"
 
 
 def serves(site: Site, slot: str, version: str) -> bool:
     """Whether all of a slot serves `version`. What this denies gets restarted: see `answers`."""
-    return all(answers(address, each.health, version) for _, each, address in members(site, slot))
+    return all(answers(site, name, check, version) for name, check in checks(site, slot))
 
 
 def prove(site: Site, slot: str, version: str) -> None:
     """Raises Failed with the container's last log lines."""
-    for name, service, address in members(site, slot):
-        prove_service(site, name, address, service.health, version)
+    for name, check in checks(site, slot):
+        prove_service(site, name, check, version)
 
 
 def start(site: Site, slot: str, version: str) -> str:
     """Starts what does not run `version` yet, and proves all of it. Returns a note."""
     env = env_with(site, slot, version)
-    for name, service, address in members(site, slot):
-        if not (site.engine.running(name) and answers(address, service.health, version)):
-            site.engine.up(name, env, site.config.drain.stop_grace)
+    for name, check in checks(site, slot):
+        if not (site.engine.running(name) and answers(site, name, check, version)):
+            site.engine.up(name, env, site.grace(name))
     prove(site, slot, version)
     return f"{slot} is healthy on {version}"
 
 
-def answers(address: Address, path: str, version: str | None) -> bool:
+def answers(site: Site, name: str, check: Check, version: str | None) -> bool:
     """Whether a service is healthy and, where `version` is given, is that."""
     # Three tries: one slow answer is no reason to restart what may be serving people.
-    return any(health.probe(address, path, version) is None for _ in range(3))
+    return any(look(site, name, check, version) is None for _ in range(3))
+
+
+def contradictions(site: Site, slot: str, version: str) -> list[str]:
+    """What to think of services that are of `version` by their image, and name another one themselves."""
+    by_image = [(name, check) for name, check in checks(site, slot) if check.proof == "image"]
+    found = [(name, health.contradiction(check, version)) for name, check in by_image]
+    return [
+        f"{name} runs the image of {version}, and its health path says {told}: where these should agree, "
+        f'the image was built from other code (version = "json" would insist)'
+        for name, told in found
+        if told
+    ]
 
 
 def watch_over(site: Site, now: State) -> None:
@@ -84,20 +161,16 @@ def has_sessions(now: State) -> bool:
 
 def watch_idle(site: Site, names: Iterable[str], shared: bool = False, believe: bool = False) -> idle.Watch:
     """Begins to measure how long the services of these slots, and shared ones, keep idle connections."""
-    services = [
-        (name, address, str(each.health)) for slot in names for name, each, address in members(site, slot)
-    ]
+    services = [each for slot in names for each in checks(site, slot)]
     if shared:
-        services += [
-            (name, each.at("address"), str(each.health)) for name, each in site.config.shared.items()
-        ]
+        services += [(name, health_check.of(site.config, name)) for name in site.config.shared]
     return idle.Watch(services, site.config.proxy.upstream_keepalive, believe)
 
 
 def stop(site: Site, slot: str) -> str:
     """SIGTERM, the grace, then removal. Nothing to stop is fine."""
     for name, _, _ in members(site, slot):
-        site.engine.remove(name, site.config.drain.stop_grace)
+        site.engine.remove(name, site.grace(name))
     return f"{slot} is stopped"
 
 
@@ -119,11 +192,22 @@ def wait_empty(site: Site, slot: str) -> str:
     return f"{slot} {note}"
 
 
-def prove_service(site: Site, name: str, address: Address, path: str, version: str | None) -> None:
+def prove_service(site: Site, name: str, check: Check, version: str | None) -> None:
+    """Raises Failed with the likely cause, what to write, and the container's last log lines."""
     try:
-        health.prove(name, address, path, version, site.config.health, lambda: site.engine.dead(name))
-    except Failed as error:
-        raise Failed(error.what, error.why, "bgctl status", site.engine.logs(name)) from None
+        health.prove(name, check, version, site.config.health, lambda: site.engine.dead(name))
+    except Unhealthy as error:
+        found = explained(site, name, check, error.fault) if error.fault else Trouble("")
+        why = f"{error.why}: {found.why}" if found.why else error.why
+        raise Failed(error.what, why, found.next or "bgctl status", site.engine.logs(name)) from None
+    if fault := image_fault(site, name, check, version):
+        told = explained(site, name, check, fault)
+        raise Failed(f"{name} is not healthy", f"{told.seen}: {told.why}", told.next or "bgctl status")
+
+
+def image_of(site: Site, service: str, version: str) -> str:
+    """The image that the compose file has for a slot's service on `version`."""
+    return site.compose(env_with(site, service.rpartition("-")[2], version)).image(service)
 
 
 def env_with(site: Site, slot: str, version: str) -> dict[str, str]:
@@ -140,8 +224,16 @@ def candidate_env(site: Site, version: str) -> dict[str, str]:
 
 
 def check_versions(site: Site, found: Compose, version: str) -> None:
-    """Raises Refused for a slot that would not be another container on `version`."""
-    compose.check_versions(site.config, found, site.compose_path, version, version)
+    """Raises Refused for a slot that cannot become `version`; warns of one that does not say its version."""
+    serving = site.state().slots.blue.version or ""
+    faults = []
+    for error in compose.alike(site.config, found, site.compose_files, (version, version), serving):
+        if isinstance(error, Refused):
+            faults.append(error)
+        else:
+            site.ui.warn(str(error))
+    if faults:
+        raise together(faults)
 
 
 def check_images(
@@ -185,16 +277,17 @@ def _missing(
     return why, next
 
 
-def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> None:
-    """Raises Refused unless a slot could be started on `version`."""
+def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compose:
+    """The compose file. Raises Refused unless a slot could be started on `version`."""
     names = [name for name, _, _ in members(site, slot)]
     env = candidate_env(site, version) if slot == "green" else env_with(site, slot, version)
     found = site.compose(env)
     if slot == "green":
         check_versions(site, found, version)
     mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in names]
-    key_mounts.check(mounts, site.keys_dir, site.compose_path)
+    key_mounts.check(mounts, site.keys_dir, site.compose_files)
     check_images(site, found, names, pull, env)
+    return found
 
 
 def check_port(site: Site, service: str, address: Address) -> None:

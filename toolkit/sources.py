@@ -7,10 +7,10 @@ from functools import partial
 
 from msgspec import Struct
 
-from toolkit import enginefile, history, slots
+from toolkit import history, slots
 from toolkit.asking import Answer, Asked
 from toolkit.config import SLOTS
-from toolkit.engine import Commands, Container, Engine
+from toolkit.engine import Container
 from toolkit.errors import BgctlError
 from toolkit.history import Entry
 from toolkit.proxy import Status
@@ -22,15 +22,22 @@ FILE, LISTENER, ENGINE = 1.0, 2.0, 3.0  # seconds that each kind of source may t
 Containers = dict[str, Container]
 
 
+class Health(Struct, frozen=True):
+    """`word`: "healthy", what is wrong, or "" where nothing is to run. `advice`: its cause, what to write."""
+
+    word: str
+    advice: str = ""
+
+
 class Found(Struct, frozen=True):
-    """What each of them said. `health` is by slot: "healthy", what is wrong, or "" where nothing runs."""
+    """What each of them said. `health` is by slot."""
 
     state: Answer[State]
     history: Answer[list[Entry]]
     containers: Answer[Containers]
     proxy: Answer[Status]
     report: Answer[Report]
-    health: dict[str, Answer[str]]
+    health: dict[str, Answer[Health]]
 
 
 class Sources:
@@ -39,10 +46,10 @@ class Sources:
     def __init__(self, site: Site, users: int = 0) -> None:
         self._state = Asked(site.state, FILE)
         self._history = Asked(partial(history.read, site.history_path), FILE)
-        self._containers = Asked(partial(_containers, site), ENGINE)
+        self._containers = Asked(site.containers, ENGINE)
         self._proxy = Asked(partial(_status, site), LISTENER)
         self._report = Asked(partial(_report, site, users), LISTENER)
-        self._health = {slot: Asked(partial(_health, site, slot), LISTENER) for slot in SLOTS}
+        self._health = {slot: Asked(partial(_health, site, slot), ENGINE) for slot in SLOTS}
 
     def ask(self, tell: Callable[[], None]) -> None:
         """Everyone who does not still owe an answer. `tell` is called whenever one has come."""
@@ -86,16 +93,6 @@ class Sources:
         return [*files, self._containers, self._proxy, self._report, *self._health.values()]
 
 
-def _containers(site: Site) -> Containers:
-    """An engine that is known is asked straight: to find out what else it can do takes as long again."""
-    project = site.config.project
-    known = project.engine if project.engine != "auto" else enginefile.read(site.engine_path)
-    if not known:
-        return site.engine.containers()
-    commands = Commands(known, (), project.name, project.compose_file, project.env_file)
-    return Engine(commands, site.root).containers()
-
-
 def _status(site: Site) -> Status:
     return site.proxy.status()
 
@@ -107,6 +104,9 @@ def _report(site: Site, users: int) -> Report:
     return site.sessions.report(users=users, version=old)
 
 
-def _health(site: Site, slot: str) -> str:
+def _health(site: Site, slot: str) -> Health:
     version = site.state().slots[slot].version
-    return slots.fault(site, slot, version) or "healthy" if version else ""
+    if not version:
+        return Health("")
+    found = slots.trouble(site, slot, version)
+    return Health(found.seen, found.advice) if found else Health("healthy")

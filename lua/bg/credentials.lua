@@ -2,6 +2,7 @@
 -- verifiers and the key ring; knows nothing of nginx variables, nor of versions.
 
 local base64url = require("bg.base64url")
+local claims = require("bg.claims")
 local clients = require("bg.clients")
 local cookie = require("bg.cookie")
 local crypto = require("bg.crypto")
@@ -13,16 +14,12 @@ local pin = require("bg.pin")
 local preview = require("bg.preview")
 local secret_file = require("bg.secret_file")
 local seen = require("bg.seen")
-local token = require("bg.token")
 local watched = require("bg.watched")
 
 local find, lower, sub = string.find, string.lower, string.sub
 local huge = math.huge
 
 local JWS = "^[^.]*%.[^.]*%.[^.]*$" -- three segments
-
--- Refusals that say when a token ends, or would have.
-local OF_TIME = { expired = true, too_long = true }
 
 -- Every worker believes a new pin secret before the first of them signs with it.
 local SETTLE_SECONDS = 2
@@ -50,7 +47,7 @@ end
 local function know_session(who)
     local sid = who.sid
     who.user = ids.user(who.user)
-    who.sid = ids.session(sid, who.user)
+    who.sid = ids.session(sid, who.user, who.foreign)
     who.key = seen.key(who.sid, who.user)
     who.pin_sid = pin.sid(pin_secret.text, sid, who.sid)
 end
@@ -74,7 +71,10 @@ local function bearer_of(authorization)
 end
 
 local function renew_tokens()
-    local rules = { issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest }
+    local rules = {
+        issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest,
+        by_alg = keyring.by_alg(_M.keys.value), version_claim = claims.place(settings.version_claim),
+    }
     tokens = identity.new(_M.keys.value, rules, counter("token"), know_session)
 end
 
@@ -289,7 +289,7 @@ function _M.page_cookie(place, life, now)
 end
 
 --- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin, page}`, each `{identity,
--- reason, ends_at}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it
+-- reason, faults}`, absent ones left out. For explaining: nothing is counted, and routing looks no further than it
 -- must.
 function _M.all(authorization, cookies, now)
     local bearer = bearer_of(authorization)
@@ -299,7 +299,7 @@ function _M.all(authorization, cookies, now)
             return nil
         end
         local who, reason = verifier:look(text, now)
-        return { identity = who, reason = reason, ends_at = OF_TIME[reason] and token.expiry(text) or nil }
+        return { identity = who, reason = reason, faults = not who and verifier:faults(text, now) or nil }
     end
     local pinned = cookie.get(cookies, settings.pin_cookie)
     return {

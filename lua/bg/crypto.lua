@@ -189,8 +189,8 @@ local verifiers = {
 local _M = { hmac = hmac }
 
 --- A key bound to one algorithm, `{alg, verify(signature, data) -> boolean}`, or nil and why it is refused.
--- `material` is a public key in PEM (SPKI); for HS256 the secret itself.
-function _M.key(alg, material)
+-- `material` is a public key in PEM (SPKI); for HS256 the secret itself. `takes_short`: also one under 32 bytes.
+function _M.key(alg, material, takes_short)
     local verifier = verifiers[alg]
     if not verifier then
         return nil, "unknown algorithm"
@@ -199,8 +199,8 @@ function _M.key(alg, material)
     if alg == "HS256" then
         if find(material, "-----BEGIN ", 1, true) then
             return nil, "a PEM key where HS256 needs a secret"
-        elseif #material < MIN_SECRET_BYTES then
-            return nil, "an HMAC secret under 32 bytes"
+        elseif #material < (takes_short and 1 or MIN_SECRET_BYTES) then
+            return nil, takes_short and "an empty HMAC secret" or "an HMAC secret under 32 bytes"
         end
     else
         local der

@@ -22,7 +22,7 @@ local REASONS = {
     too_large = "longer than 8192 bytes",
     malformed = "not three segments of base64url with strict JSON in them",
     crit = "it has a crit, b64 or enc header",
-    unknown_kid = "signed with a key that is not in the ring, or no longer",
+    unknown_kid = "its kid names no key in the ring, or none any more",
     alg = "its alg is not that of its key",
     signature = "its signature is not its key's: forged, or damaged",
     issuer = "of another issuer",
@@ -31,8 +31,6 @@ local REASONS = {
     too_long = "it lasts longer than [tokens] longest allows",
     claims = "a claim is missing or not of its kind",
 }
-
-local MILLISECONDS = 100000000000 -- in seconds, this is the year 5138; in milliseconds, 1973
 
 local _M = {}
 
@@ -44,15 +42,23 @@ local function percent(share)
     return format("%g %%", share * 100)
 end
 
-local function rejected(worth)
-    local why = REASONS[worth.reason] or worth.reason
-    if worth.reason == "too_long" and worth.ends_at >= MILLISECONDS then
-        why = "its exp is in milliseconds, it seems; exp counts seconds"
-    elseif worth.reason == "too_long" then
-        why = format("good until %s, longer than [tokens] longest allows", moment(worth.ends_at))
-    elseif worth.ends_at then
-        why = "expired at " .. moment(worth.ends_at)
+local function fault_text(fault)
+    if fault.reason == "too_long" then
+        return format("good until %s, longer than [tokens] longest allows", moment(fault.at))
+    elseif fault.reason == "expired" then
+        return "expired at " .. moment(fault.at)
     end
+    return fault.why or REASONS[fault.reason] or fault.reason
+end
+
+-- Every cause at once: who mends one and is told of the next has been sent in circles.
+local function rejected(worth)
+    local causes = {}
+    for i, fault in ipairs(worth.faults) do
+        causes[i] = fault_text(fault)
+    end
+    -- What was wrong a moment ago may have passed.
+    local why = #causes > 0 and concat(causes, "; ") or REASONS[worth.reason] or worth.reason
     return { outcome = "rejected", reason = worth.reason, why = why }
 end
 

@@ -1,8 +1,7 @@
 -- Is a slot up? Every peer of a slot that serves anybody is asked for its health path, by whichever worker's turn it
--- is, and must prove its version. What came of it lies in shared memory; each worker reads it with its tick, so that
--- a request costs a look into a table.
+-- is, and must prove its version where the answer can. What came of it lies in shared memory; each worker reads it with
+-- its tick, so that a request costs a look into a table.
 
-local cjson = require("cjson.safe")
 local metrics = require("bg.metrics")
 local probe = require("bg.probe")
 local verdict = require("bg.verdict")
@@ -95,8 +94,11 @@ local function note(peer, version, fault)
 end
 
 local function check(peer, version)
-    local status, body = probe(peer.address, peer.path, settings.health_timeout)
-    local outcome, fault = verdict.outcome(status, status and cjson.decode(body), version, body)
+    local answer, err = probe(peer, settings.health_timeout)
+    local outcome, fault = "no_answer", err
+    if answer then
+        outcome, fault = verdict.outcome(answer, peer.proof, version)
+    end
     if wanted(peer) == version then -- else the slot has moved on while it was asked
         metrics.add(checks[peer.slot][outcome])
         note(peer, version, fault)

@@ -44,6 +44,11 @@ function Identity:look(text, now)
     return nil, reason
 end
 
+--- All that is wrong with a token that is refused (bg.token).
+function Identity:faults(text, now)
+    return token.faults(text, self.keys, self.rules, now)
+end
+
 --- The same, with a refusal counted.
 function Identity:of(text, now)
     local known, reason = self:look(text, now)

@@ -24,8 +24,9 @@ end
 
 --- A session's name. An id of 128 random bits, such as the session API makes them, is unique by itself. Any other may
 -- be used by two users (it may count devices, or be the word "web"): it is told apart by `user`, a user's name or nil.
-function _M.session(id, user)
-    if #id == RANDOM and not find(id, "[^%w_-]") then
+-- So is every id that the app chose (`foreign`): none of its tokens can have the name of a session of ours.
+function _M.session(id, user, foreign)
+    if not foreign and #id == RANDOM and not find(id, "[^%w_-]") then
         return id
     end
     return base64url.encode(sub(crypto.sha256(id .. "\0" .. (user or "")), 1, RANDOM_BYTES))

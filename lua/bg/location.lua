@@ -25,7 +25,7 @@ end
 
 --- The entry of `routes` (bg.settings) that takes `path`, or nil where the proxy answers by itself.
 function _M.find(routes, path)
-    local found, longest = nil, 0
+    local found, longest, is_bare = nil, 0, false
     path = normal(path)
     for _, list in ipairs({ OWN, routes }) do
         for _, route in ipairs(list) do
@@ -33,10 +33,15 @@ function _M.find(routes, path)
             local prefix = gsub(route.location, "^[=^~]+ ", "")
             if exact and prefix == path then
                 return route.service and route or nil
+            elseif not exact and prefix == path .. "/" and route.service then
+                is_bare = true
             elseif not exact and #prefix > longest and sub(path, 1, #prefix) == prefix then
                 found, longest = route, #prefix
             end
         end
+    end
+    if is_bare and longest < #path then
+        return nil -- nginx redirects `/prefix` to `/prefix/`
     end
     return found and found.service and found or nil
 end

@@ -1,58 +1,73 @@
--- One health check, from a timer: a connection of its own, and a time limit for all of it.
+-- One health check, from a timer: a connection of its own, and a time limit for all of it. bgctl asks in the same words
+-- (toolkit/health_check.py).
 
 local connect = require("bg.connect")
 local http_answer = require("bg.http_answer")
+local verdict = require("bg.verdict")
 
 local ngx = ngx
 local concat = table.concat
 
-local MOST = 65536 -- bytes of an answer
+local MOST = 65536 -- bytes of a body in which a version is looked for
 
--- What arrives in `socket` until the answer is whole, or nil and why it is not.
-local function receive(socket, remaining)
+-- What arrives in `socket` until there is enough of the answer, `{status, head, body}`; or nil and why there is not.
+local function receive(socket, needs_body, remaining)
     local text = ""
     repeat
         socket:settimeout(remaining())
         local more, err = socket:receiveany(8192)
         text = text .. (more or "")
-        local status, body, is_whole = http_answer.parse(text, err == "closed")
-        if is_whole then
-            return status, body
+        local status, body, is_whole, head = http_answer.parse(text, err == "closed")
+        if status and needs_body and #body > MOST then
+            break
+        elseif is_whole or (status and not needs_body) then
+            return { status = status, head = head, body = body }
         elseif not more then
             return nil, err == "closed" and "broke off" or err
         end
-    until #text > MOST
+    until #text > 2 * MOST
     return nil, "answered more than " .. MOST .. " bytes"
 end
 
-local function ask(socket, address, path, remaining)
-    socket:settimeout(remaining())
-    local ok, err = connect(socket, address)
-    if not ok then
-        return nil, err
-    end
-    ok, err = socket:send(concat({
+local function send(socket, peer, path)
+    return socket:send(concat({
         "GET ", path, " HTTP/1.1\r\n",
-        "Host: ", address, "\r\n",
+        "Host: ", peer.host, "\r\n",
         "User-Agent: bgctl-health\r\n",
-        "Accept: application/json\r\n",
+        "Accept: application/json, */*\r\n",
+        "X-Forwarded-Proto: ", peer.scheme, "\r\n",
+        "X-Forwarded-Host: ", peer.host, "\r\n",
         "Connection: close\r\n\r\n",
     }))
-    if not ok then
-        return nil, err
-    end
-    return receive(socket, remaining)
 end
 
---- The status and the body of the answer to a GET of `path` at `address` (`IP:port`) within `limit` seconds, or nil and
--- why there is none.
-return function(address, path, limit)
-    local deadline = ngx.now() + limit
+local function ask(peer, path, remaining)
     local socket = ngx.socket.tcp()
-    local status, body = ask(socket, address, path, function()
+    socket:settimeout(remaining())
+    local answer
+    local ok, err = connect(socket, peer.address)
+    if ok then
+        ok, err = send(socket, peer, path)
+    end
+    if ok then
+        answer, err = receive(socket, verdict.needs_body(peer.proof), remaining)
+    end
+    socket:close()
+    return answer, err
+end
+
+--- The answer of a peer, `{status, head, body}`, within `limit` seconds, or nil and why there is none. It is asked anew
+-- where only a slash at the end of the path was missing.
+return function(peer, limit)
+    local deadline = ngx.now() + limit
+    local function remaining()
         ngx.update_time()
         return math.max(1, (deadline - ngx.now()) * 1000)
-    end)
-    socket:close()
-    return status, body
+    end
+    local answer, err = ask(peer, peer.path, remaining)
+    local path = answer and verdict.followed(answer, peer.path, peer.host)
+    if path then
+        return ask(peer, path, remaining)
+    end
+    return answer, err
 end

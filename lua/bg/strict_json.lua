@@ -4,13 +4,17 @@
 local byte, char, find, sub = string.byte, string.char, string.find, string.sub
 local floor = math.floor
 local concat = table.concat
-local tonumber = tonumber
+local getmetatable, setmetatable, tonumber = getmetatable, setmetatable, tonumber
 
 local MAX_DEPTH = 16
 local MAX_EXPONENT_DIGITS = 4
+local EXACT = 2 ^ 53 -- from here on a double cannot tell one whole number from the next
+local MAX_DIGITS = 40
 local ESCAPES = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
 
 local null = setmetatable({}, { __tostring = function() return "null" end })
+local Digits = {}
+local keeps -- whether the reading at hand keeps digits
 
 local read_value
 
@@ -123,8 +127,13 @@ local function read_number(text, at)
     if exponent and #digits > MAX_EXPONENT_DIGITS then
         return nil
     end
+    local is_whole = not fraction and not exponent
     last = exponent or last
-    return tonumber(sub(text, at, last)), last + 1
+    local number = tonumber(sub(text, at, last))
+    if keeps and is_whole and last - at < MAX_DIGITS and (number >= EXACT or number <= -EXACT) then
+        return setmetatable({ sub(text, at, last) }, Digits), last + 1
+    end
+    return number, last + 1
 end
 
 local function read_members(text, at, depth)
@@ -210,7 +219,9 @@ end
 local _M = { null = null }
 
 --- The object that `text` spells, or nil where it is not exactly one strict JSON object. Never throws.
-function _M.object(text)
+-- `keeps_digits`: whole numbers that a double cannot hold are something of their own, for `digits`.
+function _M.object(text, keeps_digits)
+    keeps = keeps_digits
     local at = skip(text, 1)
     if sub(text, at, at) ~= "{" or not is_utf8(text) then
         return nil
@@ -220,6 +231,11 @@ function _M.object(text)
         return nil
     end
     return value
+end
+
+--- The digits of a whole number that was kept as such; nil for any other value.
+function _M.digits(value)
+    return getmetatable(value) == Digits and value[1] or nil
 end
 
 return _M

@@ -1,149 +1,152 @@
--- Is this token one of ours, and what does it say? A compact JWS (RFC 7515) is believed only after its signature has
--- been checked with the key that its `kid` names, by the one algorithm that key is for (RFC 8725, section 3.1).
+-- Is this token to be believed? A compact JWS (RFC 7515) is only after its signature has been checked, by the one
+-- algorithm that a key is for (RFC 8725, section 3.1): with the key that its `kid` names, or, where it names none, with
+-- the few that are for its `alg`.
 
 local base64url = require("bg.base64url")
+local claims = require("bg.claims")
 local strict_json = require("bg.strict_json")
 
-local find, match = string.find, string.match
-local floor, huge, min = math.floor, math.huge, math.min
-local type = type
+local match = string.match
+local huge, min = math.huge, math.min
+local ipairs, type = ipairs, type
 
 local MAX_BYTES = 8192
-local MAX_TIME = 2 ^ 53
-local VERSION = "^%w[%w._+-]*$"
-local MAX_VERSION = 64
-local MAX_LIST = 128 -- bytes of the name of a list of pages
-local MAX_JAR = 300
+local MAX_TRIED = 4 -- keys, of a token that names none
+local COMPACT = "^(([%w_-]+)%.([%w_-]+))%.([%w_-]+)$"
 
-local _M = {}
+local _M = { is_version = claims.is_version }
 
--- Seconds since the epoch, or a generation: what a double can count.
-local function is_time(value)
-    return type(value) == "number" and value >= 0 and value < MAX_TIME and value == floor(value)
+local function is_good(key, now)
+    return not key.retire_at or now < key.retire_at
 end
 
-local function is_text(value, most)
-    return type(value) == "string" and #value >= 1 and #value <= most and not find(value, "[^\32-\126]")
+-- The keys of its algorithm, for a header without `kid`; nil, the reason, and why.
+local function keys_of_alg(header, rules, now)
+    local found = {}
+    for _, key in ipairs(rules.by_alg and type(header.alg) == "string" and rules.by_alg[header.alg] or {}) do
+        if is_good(key, now) then
+            found[#found + 1] = key
+        end
+    end
+    if not rules.by_alg then
+        return nil, "unknown_kid"
+    elseif #found == 0 then
+        return nil, "alg", "no key in the ring is for its alg"
+    elseif #found > MAX_TRIED then
+        return nil, "unknown_kid", "it has no kid, and more than " .. MAX_TRIED .. " keys in the ring are for its alg"
+    end
+    return found
 end
 
---- Whether `value` is a version's name: `[A-Za-z0-9][A-Za-z0-9._+-]{0,63}`.
-function _M.is_version(value)
-    return type(value) == "string" and #value <= MAX_VERSION and find(value, VERSION) ~= nil
-end
-
--- The key for this header, or nil and the reason.
-local function choose_key(header, keys, now)
+-- The keys that a token with this header may be signed with; nil, the reason, and why where there is more to say.
+local function choose_keys(header, keys, rules, now)
     if header.crit ~= nil or header.b64 ~= nil or header.enc ~= nil then
         return nil, "crit"
+    elseif header.kid == nil then
+        return keys_of_alg(header, rules, now)
     end
     local key = type(header.kid) == "string" and keys[header.kid]
-    if not key or (key.retire_at and now >= key.retire_at) then
+    if not key or not is_good(key, now) then
         return nil, "unknown_kid"
-    end
-    if header.alg ~= key.alg then
+    elseif header.alg ~= key.alg then
         return nil, "alg"
     end
-    return key
+    return { key }
 end
 
--- The session's id: a third party's token may have a subject only.
-local function session_of(claims)
-    if claims.sid == nil then
-        return claims.sub
-    end
-    return claims.sid
-end
-
--- The user's id, or nil: an empty one names nobody.
-local function user_of(claims)
-    local id = claims.userId
-    if id == nil or id == "" then
-        id = claims.sub
-    end
-    return type(id) == "string" and id ~= "" and id or nil
-end
-
--- nil when the claims hold at `now`, else the reason.
-local function refuse(claims, rules, now)
-    local leeway = rules.leeway
-    if claims.iss ~= rules.issuer then
-        return "issuer"
-    end
-    if not is_time(claims.exp) or (claims.iat ~= nil and not is_time(claims.iat))
-        or (claims.nbf ~= nil and not is_time(claims.nbf)) then
-        return "claims"
-    end
-    if now > claims.exp + leeway then
-        return "expired"
-    end
-    if (claims.iat or 0) > now + leeway or (claims.nbf or 0) > now + leeway then
-        return "not_yet"
-    end
-    -- From its own beginning on: one that lives for too long is refused throughout, and not only at first.
-    if claims.exp > min(claims.iat or now, now) + rules.longest + rules.leeway then
-        return "too_long"
-    end
-    if not _M.is_version(claims.deploymentVersion) or type(session_of(claims)) ~= "string" or session_of(claims) == ""
-        or (claims.userId ~= nil and type(claims.userId) ~= "string") then
-        return "claims"
+-- The first of `keys` that the signature is of.
+local function signer(keys, signature, signed)
+    for _, key in ipairs(keys) do
+        if key.verify(signature, signed) then
+            return key
+        end
     end
 end
 
---- The identity in `text`, `{version, generation, issued, sid, user, exp, from, bound, pages, jar, good_until}`, or
--- nil and the reason (a word of docs/tokens.md). `generation` is that of the state that served `version`, nil where
--- the token does not tell; `issued` is its `iat`, else 0; `user` is nil where the token names none; `from`, `bound`,
--- `pages` and `jar` are for pins (bg.pin).
--- @param keys    table of kid -> key as crypto.key makes it
--- @param rules   `{issuer = string, leeway = seconds, longest = seconds}`: the longest life of a token
+local function read_object(segment, keeps_digits)
+    local text = segment and base64url.decode(segment)
+    return text and strict_json.object(text, keeps_digits)
+end
+
+--- The identity in `text`, `{version, generation, issued, sid, user, exp, from, bound, pages, jar, foreign,
+-- good_until}`, or nil and the reason (a word of docs/tokens.md). `generation` is that of the state that served
+-- `version`, nil where the token does not tell; `issued` is its `iat`, else 0; `user` is nil where the token names
+-- none; `from`, `bound`, `pages` and `jar` are for pins (bg.pin); `foreign` is true where it is none of ours.
+-- @param keys    table of kid -> key as crypto.key makes it, with what bg.keyring knows of it
+-- @param rules   `{issuer = string, leeway = seconds, longest = seconds}`: the longest life of a token; `by_alg`,
+--                table of alg -> list of keys for tokens without a kid (nil: they are refused); `version_claim`
+--                (bg.claims)
 -- @param now     seconds since the epoch
 function _M.verify(text, keys, rules, now)
     if #text > MAX_BYTES then
         return nil, "too_large"
     end
-    local signed, head, body, tail = match(text, "^(([%w_-]+)%.([%w_-]+))%.([%w_-]+)$")
-    local header = head and base64url.decode(head)
-    header = header and strict_json.object(header)
+    local signed, head, body, tail = match(text, COMPACT)
+    local header = read_object(head)
     local signature = header and base64url.decode(tail)
     if not signature then
         return nil, "malformed"
     end
-    local key, reason = choose_key(header, keys, now)
-    if not key then
+    local chosen, reason = choose_keys(header, keys, rules, now)
+    if not chosen then
         return nil, reason
     end
-    if not key.verify(signature, signed) then
+    local key = signer(chosen, signature, signed)
+    if not key then
         return nil, "signature"
     end
-    local claims = base64url.decode(body)
-    claims = claims and strict_json.object(claims)
-    if not claims then
+    local said = read_object(body, true)
+    if not said then
         return nil, "malformed"
     end
-    reason = refuse(claims, rules, now)
-    if reason then
-        return nil, reason
+    local fault = claims.faults(said, key, rules, now)[1]
+    if fault then
+        return nil, fault.reason
     end
-    return {
-        version = claims.deploymentVersion,
-        generation = is_time(claims.deploymentGeneration) and claims.deploymentGeneration or nil,
-        issued = claims.iat or 0,
-        sid = session_of(claims),
-        user = user_of(claims),
-        exp = claims.exp,
-        from = _M.is_version(claims.from) and claims.from or nil,
-        bound = claims.bound == true,
-        pages = is_text(claims.pages, MAX_LIST) and claims.pages or nil,
-        jar = is_text(claims.jar, MAX_JAR) and claims.jar or nil,
-        good_until = min(claims.exp + rules.leeway, (key.retire_at or huge) - 1), -- the last good second
-    }
+    local identity = claims.identity(said, key, rules)
+    identity.good_until = min(identity.exp + rules.leeway, (key.retire_at or huge) - 1) -- the last good second
+    return identity
 end
 
---- When `text` expires, as it says itself: of a token that was refused for its time, whose signature is good.
-function _M.expiry(text)
-    local body = match(text, "^[^.]*%.([^.]*)%.")
-    local claims = body and base64url.decode(body)
-    claims = claims and strict_json.object(claims)
-    return claims and is_time(claims.exp) and claims.exp or nil
+-- What is wrong with the first and the last segment; second value: the key, where the signature is one's.
+local function envelope_fault(signed, head, tail, keys, rules, now)
+    local header, signature = read_object(head), base64url.decode(tail)
+    if not header or not signature then
+        return { reason = "malformed" }
+    end
+    local chosen, reason, why = choose_keys(header, keys, rules, now)
+    if not chosen then
+        return { reason = reason, why = why }
+    end
+    local key = signer(chosen, signature, signed)
+    if key then
+        return nil, key
+    end
+    return { reason = "signature", why = header.kid == nil and "its signature fits no key that is for its alg" or nil }
+end
+
+--- All that is wrong with a token that is refused (bg.claims), for explaining. What it claims is judged here also where
+-- its signature is not good: nothing is believed by it.
+function _M.faults(text, keys, rules, now)
+    if #text > MAX_BYTES then
+        return { { reason = "too_large" } }
+    end
+    local signed, head, body, tail = match(text, COMPACT)
+    if not signed then
+        return { { reason = "malformed" } }
+    end
+    local faults = {}
+    local fault, key = envelope_fault(signed, head, tail, keys, rules, now)
+    faults[1] = fault
+    local said = read_object(body, true)
+    if not said then
+        faults[#faults + 1] = not (fault and fault.reason == "malformed") and { reason = "malformed" } or nil
+        return faults
+    end
+    for _, each in ipairs(claims.faults(said, key, rules, now)) do
+        faults[#faults + 1] = each
+    end
+    return faults
 end
 
 return _M

@@ -1,16 +1,16 @@
-"""/api/auth/: tokens and the sessions they stand for."""
+"""Tokens, and the sessions they stand for."""
 
 from collections.abc import Callable
 
 import falcon
 import msgspec
 
+from session_api.claims import TokenError
 from session_api.cookies import SessionCookie
 from session_api.credentials import KeyGuard, UserGuard
 from session_api.messages import Token, TokenRequest
 from session_api.routed import routed
 from session_api.sessions import Sessions
-from session_api.tokens import TokenError
 
 
 class AuthResource:

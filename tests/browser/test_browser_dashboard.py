@@ -75,9 +75,7 @@ def log_in(page: Page, site: Site, caller: Caller) -> None:
 def user_on(site: Site, caller: Caller, user: str, version: str, **more: str) -> None:
     headers = {"Authorization": f"Bearer {caller.service_key}", "X-Deployment-Version": version}
     body = {"userId": user, **more}
-    assert (
-        requests.post(f"{site.api}/api/auth/token", json=body, headers=headers, timeout=30).status_code == 201
-    )
+    assert requests.post(f"{site.api}/token", json=body, headers=headers, timeout=30).status_code == 201
 
 
 def change(site: Site, gauges: Any = None, versions: Any = None, **sessions: Any) -> None:

@@ -296,7 +296,7 @@ def test_49_the_back_door_is_for_the_proxy_alone(site):
 def test_a_refresh_keeps_the_session_one(site):
     browser = site.log_in("ada")
     for _ in range(3):
-        browser.post(f"{site.url}/api/auth/refresh", timeout=5).raise_for_status()
+        browser.post(f"{site.url}/api/deployment/refresh", timeout=5).raise_for_status()
     site.version_of(browser)
     eventually(lambda: everybody(site) == (1, 0), "still one")
     assert on(site, NEW) == (0, 0)

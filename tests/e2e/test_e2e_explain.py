@@ -110,7 +110,7 @@ def test_explain_says_what_the_proxy_does(people):
     people.stack.settled()
     before = decisions(people)
     for jar, bearer, kind, path in itertools.product(
-        jars, bearers, kinds, ("/api/whoami", "/api/auth/session")
+        jars, bearers, kinds, ("/api/whoami", "/api/deployment/session")
     ):
         headers = {**kinds[kind], **bearers[bearer], **({"Cookie": jars[jar]} if jars[jar] else {})}
         said = ask(people, path, headers)

@@ -113,4 +113,4 @@ def test_51_sessions_are_routed_while_the_session_api_is_down(pair, old_visitor)
         lambda: requests.get(f"{pair.url}/api/deployment/version", timeout=10).status_code == 200,
         "it is back",
     )
-    assert newcomer.get(f"{pair.url}/api/auth/session", timeout=10).json()["userId"] == "sam"
+    assert newcomer.get(f"{pair.url}/api/deployment/session", timeout=10).json()["userId"] == "sam"

@@ -21,12 +21,17 @@ TOLD = r"(blue|green) is (down|up again): frontend at "
 
 
 class App(BaseHTTPRequestHandler):
-    """In blue's place: proves `version`, and drops the connection on every POST. None outlives it."""
+    """In blue's place: says `version`, and drops the connection on every POST. No connection outlives it.
+
+    `came_as` is how the last request came: its Host and its protocol.
+    """
 
     protocol_version = "HTTP/1.1"
     version: ClassVar[str] = OLD
+    came_as: ClassVar[tuple[str | None, str | None]] = (None, None)
 
     def do_GET(self) -> None:
+        App.came_as = self.headers["Host"], self.headers["X-Forwarded-Proto"]
         body = json.dumps({"version": self.version}).encode()
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
@@ -149,6 +154,34 @@ def test_36_another_version_on_the_port_is_down(pair, old_visitor):
         App.version = OLD
         eventually(lambda: health(pair, "blue")["up"], "the first good answer brings it back")
     eventually(lambda: health(pair, "blue")["up"], "so does its own container")
+
+
+@pytest.fixture
+def by_image(pair: Stack) -> Iterator[Stack]:
+    """An app that is asked by its name, and says nothing of a version."""
+    pair.start_of_release()
+    path = pair.directory / "bgctl.toml"
+    text = path.read_text()
+    path.write_text(text.replace('version = "json"', 'version = "image"\nhealth_host = "shop.example"'))
+    pair.bgctl("up")
+    yield pair
+    path.write_text(text)
+    pair.bgctl("up")
+    eventually(lambda: health(pair, "blue")["up"], "blue is up")
+
+
+def test_36_the_engine_proves_the_version_and_checks_come_as_browsers_do(by_image: Stack) -> None:
+    before = [by_image.container(f"frontend-{slot}").id for slot in ("blue", "green")]
+    by_image.bgctl("up")
+    assert [by_image.container(f"frontend-{slot}").id for slot in ("blue", "green")] == before, "not anew"
+    told = {name: slot["health"] for name, slot in by_image.ask("status")["slots"].items()}
+    assert told == {"blue": "healthy", "green": "healthy"}
+    App.version, App.came_as = "9.9.9", (None, None)
+    with in_blues_place(by_image):
+        eventually(lambda: App.came_as == ("shop.example", "http"), "the proxy asks as browsers do")
+        seen = by_image.ask("status")["slots"]["blue"]["health"]
+        assert "no container of frontend-blue runs" in seen
+    App.version = OLD
 
 
 def test_one_clients_bad_requests_mark_no_slot_down(pair, old_visitor):

@@ -164,7 +164,7 @@ def test_83_a_body_of_unknown_length_trickles_in_a_worker_that_leaves(bounded):
         assert time.monotonic() - began > PATIENT + 4, "as long as the largest may take"
 
 
-@pytest.mark.parametrize("path", ["/api/files", "/api/auth/token"])
+@pytest.mark.parametrize("path", ["/api/files", "/api/deployment/heartbeat"])
 def test_83_a_body_trickles_over_http_2(bounded, path):
     with http2.Connection(bounded.ports.tls, bounded.ca) as client:
         client.ask("POST", path, ends=False)

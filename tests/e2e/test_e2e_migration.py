@@ -179,7 +179,7 @@ def test_refresh_carries_the_move_into_the_token(site):
     sid = claims(browser.cookies["bg_session"])["sid"]
     site.bgctl("route", "enable-green")
     assert load(site, browser) == NEW
-    browser.post(f"{site.url}/api/auth/refresh", headers=FETCH, timeout=10).raise_for_status()
+    browser.post(f"{site.url}/api/deployment/refresh", headers=FETCH, timeout=10).raise_for_status()
     token = claims(browser.cookies["bg_session"])
     assert (token["deploymentVersion"], token["sid"]) == (NEW, sid)
     assert load(site, browser) == NEW

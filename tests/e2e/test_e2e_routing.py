@@ -95,6 +95,25 @@ def test_a_third_partys_token_routes_by_its_version(release):
     assert release.version_of(release.visitor(), Authorization=f"Bearer {token}") == OLD
 
 
+def test_the_apps_own_tokens_route_and_count_once_their_secret_is_imported(release, tmp_path):
+    """As a library makes them: neither kid nor iss, a number for the user, a fraction in the time."""
+    secret = tmp_path / "JWT_SECRET"
+    secret.write_text("0123456789abcdef0123456789abcdef\n")
+    token = jwt.encode(
+        {"userId": 4242, "deploymentVersion": OLD, "exp": time.time() + 600}, secret.read_text().strip()
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+    assert release.version_of(release.visitor(), **headers) == NEW
+    release.bgctl("keys", "import", "--secret-file", str(secret), "--kid", "app")
+    eventually(lambda: release.version_of(release.visitor(), **headers) == OLD, "the proxy has the key")
+    said = requests.post(f"{release.url}/api/deployment/heartbeat", headers=headers, timeout=10)
+    assert (said.status_code, said.json()["yourVersion"]) == (200, OLD)
+    users = {each["userId"] for each in release.census(limit=1000, version=OLD)["users"]}
+    assert "4242" in users
+    release.bgctl("keys", "remove", "app")
+    eventually(lambda: release.version_of(release.visitor(), **headers) == NEW, "the proxy has lost it")
+
+
 BAD_TOKENS = {
     "none": lambda sign: sign(alg="none", key=None),
     "two segments": lambda sign: sign().rpartition(".")[0],
@@ -201,6 +220,54 @@ def test_21_what_a_client_says_about_itself_is_overwritten(release):
 def test_the_back_door_is_closed(release, path):
     answer = raw(release, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 404 ")
+
+
+@pytest.fixture
+def routed_as_before(release):
+    """With a bgctl.toml from when /api/auth/ was the session API's."""
+    release.configure(api_more={"routes": ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]})
+    release.bgctl("reload")
+    yield release
+    release.configure(api_more={})
+    release.bgctl("reload")
+
+
+def test_an_old_configuration_reaches_all_that_it_did(routed_as_before):
+    stack, browser = routed_as_before, routed_as_before.visitor()
+    key = (stack.directory / "keys" / "service" / "service.key").read_text().strip()
+    answer = requests.post(
+        f"{stack.url}/api/auth/token",
+        json={"userId": "ada"},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=10,
+    )
+    assert (answer.status_code, answer.json()["deploymentVersion"]) == (201, NEW)
+    browser.cookies.update(answer.cookies)
+    assert browser.get(f"{stack.url}/api/auth/session", timeout=10).json()["userId"] == "ada"
+    assert stack.version_of(browser) == NEW
+    assert browser.post(f"{stack.url}/api/auth/refresh", timeout=10).json()["deploymentVersion"] == NEW
+    assert browser.post(f"{stack.url}/api/deployment/heartbeat", timeout=10).json()["yourVersion"] == NEW
+    assert browser.post(f"{stack.url}/api/auth/logout", timeout=10).status_code == 204
+    assert "bg_session" not in browser.cookies
+    for path in ("/.well-known/jwks.json", "/api/deployment/jwks.json"):
+        assert requests.get(f"{stack.url}{path}", timeout=10).json()["keys"], path
+    for path in ("/internal/report", "/metrics", "/token", "/api/auth"):
+        assert requests.get(f"{stack.url}{path}", timeout=10).status_code == 404, "the app's, which has none"
+        assert stack.ask("explain", stdin=f"curl {stack.url}{path}")["service"] == "frontend"
+
+
+def test_the_same_below_one_path_where_nothing_else_is_routed(release):
+    browser = release.log_in("grace")
+    assert browser.get(f"{release.url}/api/deployment/session", timeout=10).json()["userId"] == "grace"
+    assert browser.post(f"{release.url}/api/deployment/refresh", timeout=10).status_code == 200
+    assert requests.get(f"{release.url}/api/deployment/jwks.json", timeout=10).json()["keys"]
+    said = release.ask("explain", stdin=f"curl {release.url}/api/deployment/session")
+    assert said["service"] == "session-api"
+    for path in ("/api/auth/session", "/.well-known/jwks.json", "/token"):
+        answer = browser.get(f"{release.url}{path}", timeout=10)
+        assert (answer.status_code, answer.headers["X-Deployment-Version"]) == (404, NEW), "the app's"
+    assert browser.post(f"{release.url}/api/deployment/logout", timeout=10).status_code == 204
+    assert "bg_session" not in browser.cookies
 
 
 def test_49_the_admin_endpoint_wants_its_key(release):

@@ -163,7 +163,9 @@ def test_a_challenge_is_served_by_plain_http(edge):
         assert answer.status_code in (308, 400, 403, 404), missing
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/_bgctl/activity", "/api/auth/session", "/api/events"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/_bgctl/activity", "/api/deployment/session", "/api/events"]
+)
 def test_headers_are_there_once_whoever_answers(edge, path):
     found = raw_headers(edge, path, "--max-time", "2") if path != "/api/events" else stream_headers(edge)
     for name, value in OURS.items():

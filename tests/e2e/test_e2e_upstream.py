@@ -138,7 +138,7 @@ def test_86_cookies_of_more_than_16_kb_come_through(proxied, app):
     assert requests.get(f"{proxied.url}/", headers={"Cookie": "a=" + "x" * 30_000}, timeout=10).text == "ok"
     assert len(app[0][1]["Cookie"]) == 30_002
     answer = requests.get(
-        f"{proxied.url}/api/auth/session", headers={"Cookie": "a=" + "x" * 30_000}, timeout=10
+        f"{proxied.url}/api/deployment/session", headers={"Cookie": "a=" + "x" * 30_000}, timeout=10
     )
     assert answer.status_code == 401, "the session API has room for them, too"
 
@@ -183,6 +183,11 @@ def test_100_a_request_without_host_has_one_for_the_app(proxied, app, line, host
         *("/x/../_bgctl/activity", "/x/%2e%2e/_bgctl/activity", "/api/auth/..%2f..%2f_bgctl/activity"),
         *("/_bgctl/./activity", "/_bgctl/x/../activity", "/api/deployment/../../_bgctl//activity"),
         *("/_bgctl/activity?x", "/_bgctl/activity#x", "/_bgctl/preview/", "http://x/_bgctl/activity"),
+        # What nginx takes for a path of the session API, which would read it in another way.
+        *("/api/deployment//version", "/api/deployment/%76ersion", "//api/deployment/version"),
+        *("/api/deployment/x/../version", "/metrics/../api/deployment/version", "/api/deployment/version#x"),
+        *("/token%3f/../api/deployment/version", "/_bgctl/activity%3f/../../api/deployment/version"),
+        *("/api/deployment/./version", "/api/deployment/a%2fb", "http://x//api/deployment/version"),
     ],
 )
 def test_100_nothing_of_ours_is_reached_in_any_form(proxied, app, path, version):
@@ -207,6 +212,55 @@ def test_100_the_apps_own_paths_are_the_apps(proxied, app, path, arrives):
         b"ok"
     )
     assert reached(app) == [f"GET {arrives}"]
+
+
+@pytest.mark.parametrize("host", ["Host: x\r\n", ""])
+@pytest.mark.parametrize("path", ["/api/deployment/version", "http://x/api/deployment/version?y"])
+def test_100_what_is_for_everybody_is_reached_in_its_plain_form(proxied, app, path, host):
+    answer = raw(proxied, f"GET {path} HTTP/1.{1 if host else 0}\r\n{host}Connection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'{"currentVersion":"1.6.7",' in answer
+    assert reached(app) == []
+
+
+def load_and_post(proxied, app, path):
+    """What a newcomer's page load of `path` and a POST after it get, and what of them reaches the app."""
+    app.clear()
+    browser = proxied.visitor()
+    answers = [
+        browser.get(proxied.url + path, allow_redirects=False, timeout=10),
+        browser.post(proxied.url + path, data="x" * 100, allow_redirects=False, timeout=10),
+    ]
+    told = ("X-Deployment-Version", "X-Deployment-Slot", "X-Deployment-Generation", "Content-Length")
+    return {
+        "status": [answer.status_code for answer in answers],
+        "version": [answer.headers["X-Deployment-Version"] for answer in answers],
+        "cookies": [sorted(answer.cookies.keys()) for answer in answers],
+        "asked": [request.replace(path, "PATH") for request, _ in app],
+        "told": [[headers.get(name) for name in told] for _, headers in app],
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/api/auth/login",
+            "/api/auth/me",
+            "/api/auth/token",
+            "/api/auth/refresh",
+            "/api/auth",
+            "/api/auth/",
+        ),
+        *("/internal/report", "/internal", "/internal/", "/.well-known/jwks.json"),
+        *("/token", "/metrics", "/readyz", "/status", "/explain", "/openapi.json", "/api/deployment"),
+    ],
+)
+def test_the_apps_own_paths_are_decided_and_pinned_as_any_other(proxied, app, path):
+    found = load_and_post(proxied, app, path)
+    assert found == load_and_post(proxied, app, "/board")
+    assert (found["status"], found["asked"]) == ([200, 200], ["GET PATH", "POST PATH"])
+    assert (found["version"], found["cookies"]) == (["1.6.7", "1.6.7"], [["bg_pin"], []])
 
 
 def test_28_an_internal_redirect_is_not_followed_and_counts_nothing_twice(proxied, app):

@@ -18,7 +18,9 @@ SECRET = b"p" * 40
 VERSIONS = ["1.6.7", "1.6.8", "1.6.9"]
 ROUTES = [
     {"location": "/", "service": "frontend", "slotted": True},
-    {"location": "/api/auth/", "service": "session-api", "slotted": False},
+    {"location": "/api/deployment/", "service": "session-api", "slotted": False},
+    {"location": "= /api/deployment", "service": "frontend", "slotted": True},
+    {"location": "/shared/", "service": "catalogue", "slotted": False},
 ]
 
 
@@ -35,7 +37,7 @@ def token(kid: str, issuer: str, **claims: object) -> str:
 class Proxy:
     """The routing modules on a state, with the keys of a project and a nginx that is a table."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **changes: object) -> None:
         self.lua = Lua()
         stub = (Path(__file__).parent / "nginx_stub.lua").read_bytes()
         self.lua.runtime.execute(stub)(NOW)
@@ -76,7 +78,7 @@ class Proxy:
             },
             "key_headers": [{"name": "authorization", "variable": "http_authorization"}],
             **{"pin_domain": "", "pin_same_site": "lax"},
-        }
+        } | changes
         self.settings = self.lua.table(self.given)
         self.router[b"init"](self.settings)
         self.lua.module("pages")[b"begin"](True, 604800)
@@ -174,7 +176,7 @@ def requests(draw, pages: str):  # type: ignore[no-untyped-def]
     }.items():
         if value := draw(st.sampled_from([None, *values])):
             headers[name] = value
-    path = draw(st.sampled_from(["/", "/board", "/api/auth/refresh"]))
+    path = draw(st.sampled_from(["/", "/board", "/api/deployment/refresh"]))
     return {
         "method": draw(st.sampled_from(["GET", "GET", "POST"])),
         "path": path,
@@ -200,7 +202,7 @@ def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     said = plain(proxy.explain[b"of"](proxy.asked(request), NOW))
     assert proxy.memory() == before, "asking changes nothing"
 
-    slotted = request["path"] != "/api/auth/refresh"
+    slotted = request["path"] != "/api/deployment/refresh"
     slot, rule, pin, *_, terms = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
     assert said["reason"] == plain(rule)
     if "slot" in said:
@@ -258,12 +260,17 @@ def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
     ("path", "service"),
     [
         ("/", "frontend"),
-        ("/board?x=/api/auth/", "frontend"),
-        ("/api/auth", "frontend"),
-        ("/api/auth/refresh", "session-api"),
-        ("/api//auth/./x", "session-api"),
-        ("/x/../api/auth/", "session-api"),
-        ("/%61pi/auth/x", "session-api"),
+        ("/board?x=/api/deployment/", "frontend"),
+        ("/api/deployment", "frontend"),
+        ("/api/auth/refresh", "frontend"),
+        ("/shared/x", "catalogue"),
+        ("/shared", None),  # nginx redirects
+        ("/shared?x", None),
+        ("/sharedness", "frontend"),
+        ("/api/deployment/refresh", "session-api"),
+        ("/api//deployment/./x", "session-api"),
+        ("/x/../api/deployment/", "session-api"),
+        ("/%61pi/deployment/x", "session-api"),
         ("/internal/activity", "frontend"),
         ("/_bgctl/activity", None),
         ("/_bgctl/preview?token=x", None),
@@ -289,13 +296,13 @@ def test_an_expired_token_says_when(proxy):
 
 
 @pytest.mark.parametrize(
-    ("exp", "why"),
+    ("exp", "reason", "why"),
     [
-        (NOW + 604861, "good until 2027-01-22T08:01:01Z, longer than [tokens] longest allows"),
-        ((NOW + 600) * 1000, "its exp is in milliseconds, it seems; exp counts seconds"),
+        (NOW + 604861, "too_long", "good until 2027-01-22T08:01:01Z, longer than [tokens] longest allows"),
+        ((NOW + 600) * 1000, "claims", "its exp is in milliseconds, it seems; exp counts seconds"),
     ],
 )
-def test_a_token_that_lasts_for_too_long_says_so(proxy, exp, why):
+def test_a_token_that_lasts_for_too_long_says_so(proxy, exp, reason, why):
     phase, blue, green = STATES["draining"]
     proxy.configure(
         {"schema": 1, "generation": 1, "phase": phase, "slots": {"blue": blue, "green": green}}, "never"
@@ -303,4 +310,4 @@ def test_a_token_that_lasts_for_too_long_says_so(proxy, exp, why):
     long = token("k", "bgctl", sid="s", deploymentVersion="1.6.7", iat=NOW, exp=exp)
     said = plain(proxy.explain[b"of"](proxy.asked({"cookie": f"bg_session={long}"}), NOW))
     (row,) = [row for row in said["rules"].values() if row["rule"] == "cookie"]
-    assert (row["outcome"], row["reason"], row["why"]) == ("rejected", "too_long", why)
+    assert (row["outcome"], row["reason"], row["why"]) == ("rejected", reason, why)

@@ -46,6 +46,74 @@ def test_moments_are_pythons_moments(lua, tmp_path_factory, when):
     assert keys[b"k"][b"retire_at"] == int(when.replace(tzinfo=UTC, microsecond=0).timestamp())
 
 
+def test_an_entry_says_whose_tokens_it_is_for(lua, tmp_path):
+    """Both programs read the same; an entry that says nothing is our own, as it always was."""
+    directory = tmp_path / "keys"
+    keyring.create(directory, "HS256", secret=b"a" * 32, now=NOW)
+    keyring.trust(directory, "HS256", b"short", issuer="shop", takes_short=True, kid="app-1", now=NOW)
+    path = directory / "verify" / "keyring.json"
+    document = json.loads(path.read_text())
+    own = {"kid": "k-old", "alg": "HS256", "file": "old.secret", "createdAt": "2026-01-15T10:30:00Z"}
+    (directory / "verify" / "old.secret").write_bytes(b"o" * 32)
+    (directory / "verify" / "old.secret").chmod(0o640)
+    document["keys"].append(own)
+    path.write_text(json.dumps(document))
+    api, proxy = keyring.load(directory).keys, load(lua, directory)
+    read = {kid: (key.signed_by, key.issuer) for kid, key in api.items()}
+    assert read == {"k-20270115-1": ("both", None), "app-1": ("app", "shop"), "k-old": ("us", None)}
+    for kid, (signed_by, issuer) in read.items():
+        key = proxy[kid.encode()]
+        assert (key[b"signed_by"], key[b"issuer"]) == (signed_by.encode(), issuer and issuer.encode())
+    assert [key[b"issuer"] for key in lua.module("keyring")[b"by_alg"](proxy)[b"HS256"].values()] == [
+        *(None, b"shop", None)
+    ]
+
+
+APPS = {"kid": "app", "alg": "HS256", "file": "app.secret", "createdAt": "2026-01-15T10:30:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "secret", "is_good"),
+    [
+        ({"signedBy": "app"}, b"s" * 32, True),
+        ({"signedBy": "app", "issuer": None, "shortSecret": False, "retireAt": None}, b"s" * 32, True),
+        ({"signedBy": "app", "issuer": "shop", "shortSecret": True}, b"s", True),
+        ({"signedBy": "both", "issuer": "Лавка"}, b"s" * 32, True),
+        ({}, b"s" * 31, False),
+        ({"signedBy": "app"}, b"s" * 31, False),
+        ({"signedBy": "app", "shortSecret": True}, b"", False),
+        ({"signedBy": "both", "shortSecret": True}, b"s" * 31, False),
+        ({"shortSecret": True}, b"s" * 32, False),
+        ({"signedBy": "app", "shortSecret": "true"}, b"s", False),
+        ({"signedBy": "app", "shortSecret": None}, b"s" * 32, False),
+        ({"signedBy": "app", "shortSecret": 1}, b"s", False),
+        ({"signedBy": None}, b"s" * 32, False),
+        ({"signedBy": "App"}, b"s" * 32, False),
+        ({"signedBy": ["app"]}, b"s" * 32, False),
+        ({"signedBy": "app", "issuer": ""}, b"s" * 32, False),
+        ({"signedBy": "app", "issuer": 7}, b"s" * 32, False),
+        ({"issuer": "shop"}, b"s" * 32, False),
+        ({"signedBy": "us", "issuer": "bgctl"}, b"s" * 32, False),
+    ],
+)
+def test_09_both_programs_take_the_same_entries(lua, tmp_path, entry, secret, is_good):
+    directory = tmp_path / "keys"
+    keyring.create(directory, now=NOW)
+    path = directory / "verify" / "keyring.json"
+    document = json.loads(path.read_text())
+    document["keys"].append(APPS | entry)
+    path.write_text(json.dumps(document))
+    (directory / "verify" / "app.secret").write_bytes(secret)
+    (directory / "verify" / "app.secret").chmod(0o640)
+    said = load(lua, directory)
+    try:
+        keyring.load(directory)
+    except keyring.KeyringError:
+        assert (isinstance(said, tuple), is_good) == (True, False)
+    else:
+        assert (isinstance(said, tuple), is_good) == (False, True)
+
+
 @pytest.mark.parametrize(
     "ring",
     [

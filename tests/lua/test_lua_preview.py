@@ -38,7 +38,6 @@ def test_what_bgctl_mints_the_proxy_believes(lua):
     assert verify(lua, token, "preview", "bgctl-preview") == "1.6.8"
     assert verify(lua, token, "preview", "bgctl-preview", NOW + 60) == "1.6.8"
     assert verify(lua, token, "preview", "bgctl-preview", NOW + 61) == "expired"
-    assert lua.module("token")[b"expiry"](token.encode()) == NOW + 60
 
 
 def test_a_preview_is_no_pin_and_a_pin_no_preview(lua):
@@ -49,11 +48,6 @@ def test_a_preview_is_no_pin_and_a_pin_no_preview(lua):
     pin = lua.module("pin")[b"mint"](SECRET, place, NOW + 60, NOW).decode()
     assert verify(lua, pin, "preview", "bgctl-preview") == "unknown_kid"
     assert verify(lua, pin, "pin", "bgctl-preview") == "issuer"
-
-
-@pytest.mark.parametrize("text", [b"", b".", b"a.b.c", b"a..c", b"a.%.c", b"a.e30.c", b"a.eyJleHAiOiJ4In0.c"])
-def test_a_token_without_an_expiry_has_none(lua, text):
-    assert lua.module("token")[b"expiry"](text) is None
 
 
 @given(st.text(st.characters(max_codepoint=300), max_size=12) | st.from_regex(r"\A[/\\.a:%@?#\t ]{1,8}\Z"))

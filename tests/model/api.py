@@ -6,6 +6,7 @@ from falcon import testing
 
 from session_api import key_files, keyring, sessions
 from session_api.app import create_app
+from session_api.claims import Rules
 from session_api.settings import Settings
 from session_api.stores.sqlite import SqliteStore
 from session_api.tokens import Tokens
@@ -24,7 +25,7 @@ class Api:
         self._keys, self._state = keys, state
         self._file = folder / "sessions.db"
         self._service = key_files.find(keys, "service.key").read_text().strip()
-        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, "bgctl", LEEWAY, LIFE)
+        self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, Rules("bgctl", LEEWAY, LIFE))
         self._store = SqliteStore(self._file, IDLE, lambda: self.now)
         self._draws = Draws()
         sessions.secrets = self._draws  # type: ignore[assignment]  # the same sequence gets the same session ids
@@ -48,7 +49,7 @@ class Api:
 
     def log_in(self, headers: dict[str, str]) -> testing.Result:
         headers = {"Authorization": f"Bearer {self._service}", **headers}
-        return self._client.simulate_post("/api/auth/token", json={"userId": "ada"}, headers=headers)
+        return self._client.simulate_post("/token", json={"userId": "ada"}, headers=headers)
 
     def ask(self, method: str, path: str, token: str, headers: dict[str, str]) -> testing.Result:
         headers = {"Authorization": f"Bearer {token}", **headers}

@@ -28,7 +28,7 @@ VERSIONS = ["1.0", "1.1", "1.2", "1.3"]
 NOWHERE = "9.9.9"  # a version that is never released
 MODES = ["never", "navigation", "navigation", "idle"]
 LOG_IN = Request("/login", script=True, post=True)
-SESSION = Request("/api/auth/refresh", script=True, post=True, slotted=False)
+SESSION = Request("/api/deployment/refresh", script=True, post=True, slotted=False)
 REQUESTS = ("load", "load", "load", "script", "by an open page", "link", "update", "update", "rubbish")
 REFRESHES = ("refresh", "refresh past it", "refresh slowly", "refresh, releases")
 PASSED = {"both": 2, "version": 1, "neither": 0}  # so many of the headers that the app was given
@@ -348,13 +348,14 @@ class Machine(RuleBasedStateMachine):
         elif what.startswith("beat"):
             self.beat(client, client.token, asking)
         else:
-            self.world.api.ask("POST", "/api/auth/logout", client.token.text, {})
+            self.world.api.ask("POST", "/api/deployment/logout", client.token.text, {})
             client.log_out(forgets=what == "log out")
 
     def refreshed(self, client: Client, token: Kept, asking: Asking | None) -> None:
         """`asking`: by way of the proxy, which said where it belongs."""
         version = self.belonging.followed(asking.version, asking.since) if asking else token.given.version
-        result = self.world.api.ask("POST", "/api/auth/refresh", token.text, asking.headers if asking else {})
+        headers = asking.headers if asking else {}
+        result = self.world.api.ask("POST", "/api/deployment/refresh", token.text, headers)
         if token.given.vague and not asking and result.status_code == 200:
             version = result.json["deploymentVersion"]
             assert version in self.belonging.served

@@ -23,7 +23,7 @@ blue = "127.0.0.1:8081"
 green = "127.0.0.1:8083"
 health = "/healthz"
 [services.session-api]
-routes = ["/api/auth/"]
+routes = ["/api/deployment/"]
 address = "127.0.0.1:8090"
 health = "/readyz"
 """

@@ -96,7 +96,7 @@ def test_68_proxy_and_api_follow_a_token_alike(
         expected = followed(lineage, version, {})
 
     answer = _route(world, text)
-    refreshed = world.api.ask("POST", "/api/auth/refresh", text, {})
+    refreshed = world.api.ask("POST", "/api/deployment/refresh", text, {})
     beat = world.api.ask("POST", "/api/deployment/heartbeat", text, {})
     if expected in served:
         assert (answer.version, answer.rule) == (expected, "token")

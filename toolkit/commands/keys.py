@@ -3,48 +3,141 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from toolkit import disk, options, words
 from toolkit.cli import App
+from toolkit.errors import Refused
 from toolkit.site import Site
 from toolkit.values import stamp
 
+if TYPE_CHECKING:
+    from session_api.keyring import KeyInfo
+
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
+LONGEST_ISSUER = 200
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 alg_option = click.option(
     "--alg", type=click.Choice(ALGORITHMS), help="Algorithm.  [default: EdDSA, or as before]"
 )
 secret_option = click.option(
     "--import-secret-file",
     "secret_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An existing HS256 secret, such as the app's JWT_SECRET.",
+    type=FILE,
+    help="An existing HS256 secret, such as the app's JWT_SECRET, to sign with (keys import: to believe).",
 )
+issuer_option = click.option(
+    "--issuer", help="What the app's tokens have to name as iss.  [default: anything, or nothing]"
+)
+short_option = click.option(
+    "--allow-short-secret",
+    is_flag=True,
+    help="Take a secret under 32 bytes: it is believed, and signs nothing.",
+)
+WEAK = "{kid}: a short secret can be guessed. Whoever does chooses a version, and a name to be counted by"
+TRIED = "more than {most} keys are for {alg}: tokens for it that name none (kid) are refused"
 
 
 @click.group("keys")
 def command() -> None:
-    """Make, rotate and list the signing keys."""
+    """Make, rotate and list the signing keys, and those of the app's own tokens."""
 
 
 @command.command("init")
 @alg_option
 @secret_option
+@short_option
 @options.dry_run_option
 @click.pass_obj
-def init(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -> None:
-    """Make keys/: a signing key, and the keys of proxy, app and bgctl. Replaces nothing."""
-    from session_api import keyring
+def init(
+    app: App, alg: str | None, secret_file: Path | None, allow_short_secret: bool, dry_run: bool
+) -> None:
+    """Make keys/: a signing key, and the keys of proxy, app and bgctl. Replaces nothing.
+
+    With --import-secret-file, tokens of the app and ours are signed with one secret."""
+    from session_api import algorithms, keyring
 
     site = options.site(app)
-    alg = alg or ("HS256" if secret_file else "EdDSA")
+    secret = _secret(secret_file)
+    short = None
+    if allow_short_secret and secret is not None and len(secret) < algorithms.MIN_SECRET_BYTES:
+        secret, short = None, secret
+    alg = alg or ("HS256" if secret is not None else "EdDSA")
     if dry_run:
         site.ui.say(f"would make {site.keys_dir} with a key for {alg}; nothing changed")
         return
     with _writing(site, "keys init"):
-        key = keyring.create(site.keys_dir, alg, secret=_secret(secret_file), owner=site.owner)
+        key = keyring.create(site.keys_dir, alg, secret=secret, owner=site.owner)
+        if short is not None:
+            imported = keyring.trust(
+                site.keys_dir, "HS256", short, takes_short=allow_short_secret, owner=site.owner
+            )
     site.ui.say(f"{key.kid} ({key.alg}) signs from now on; keep a copy of {site.keys_dir}")
+    if short is not None:
+        _say_imported(site, imported)
+
+
+@command.command("import")
+@click.option("--secret-file", type=FILE, help="The app's HS256 secret (JWT_SECRET).")
+@click.option("--public-key-file", type=FILE, help="The app's public key, as PEM: Ed25519, P-256 or RSA.")
+@click.option("--kid", help="The kid that the app's tokens name; without one they need none.")
+@issuer_option
+@short_option
+@options.dry_run_option
+@click.pass_obj
+def import_key(
+    app: App,
+    secret_file: Path | None,
+    public_key_file: Path | None,
+    kid: str | None,
+    issuer: str | None,
+    allow_short_secret: bool,
+    dry_run: bool,
+) -> None:
+    """Believe tokens that the app makes itself. The key signs none of ours.
+
+    Of a key that is there already, the terms are changed: --issuer, and that the app signs with it."""
+    from session_api import keyring
+
+    site = options.site(app)
+    if (secret_file is None) == (public_key_file is None):
+        raise click.UsageError("give one of --secret-file and --public-key-file")
+    if issuer is not None and not 1 <= len(issuer) <= LONGEST_ISSUER:
+        raise click.UsageError(f"--issuer must have 1 to {LONGEST_ISSUER} characters")
+    content = _secret(secret_file) if secret_file else _secret(public_key_file)
+    assert content is not None
+    alg = "HS256" if secret_file else _algorithm(content, public_key_file)
+    if dry_run:
+        site.ui.say(f"would believe what the app signs with a key for {alg}; nothing changed")
+        return
+    with _writing(site, "keys import"):
+        key = keyring.trust(
+            *(site.keys_dir, alg, content),
+            kid=kid,
+            issuer=issuer,
+            takes_short=allow_short_secret,
+            owner=site.owner,
+        )
+    _say_imported(site, key)
+
+
+@command.command("remove")
+@click.argument("kid")
+@options.dry_run_option
+@click.pass_obj
+def remove(app: App, kid: str, dry_run: bool) -> None:
+    """Believe an imported key no more."""
+    from session_api import keyring
+
+    site = options.site(app)
+    if dry_run:
+        site.ui.say(f"would remove {kid}; nothing changed")
+        return
+    with _writing(site, "keys remove"):
+        keyring.remove(site.keys_dir, kid, owner=site.owner)
+    site.ui.say(f"{kid} is removed: tokens that are signed with it are not believed any more")
 
 
 @command.command("rotate")
@@ -89,6 +182,38 @@ def list_keys(app: App, as_json: bool) -> None:
         for key in keys
     ]
     site.ui.table(("key", "algorithm", "state", "created", "believed until"), rows)
+
+
+def _say_imported(site: Site, key: "KeyInfo") -> None:
+    from session_api import keyring
+    from session_api.tokens import MAX_TRIED
+
+    of = f" of {key.issuer}" if key.issuer else ""
+    also = "" if key.state == "imported" else "; it signs ours, too"
+    site.ui.say(f"{key.kid} ({key.alg}): the app's own tokens{of} are believed{also}")
+    if key.short_secret:
+        site.ui.warn(WEAK.format(kid=key.kid))
+    good = [each for each in keyring.describe(site.keys_dir) if each.state != "retired"]
+    if sum(each.alg == key.alg for each in good) > MAX_TRIED:
+        site.ui.warn(TRIED.format(most=MAX_TRIED, alg=key.alg))
+
+
+def _algorithm(content: bytes, path: Path | None) -> str:
+    """What a public key is for."""
+    from session_api import algorithms
+
+    reasons = []
+    for alg in ALGORITHMS[:3]:
+        try:
+            algorithms.public_key(alg, content)
+        except ValueError as error:
+            reasons.append(str(error))
+        else:
+            return alg
+    why = next((reason for reason in reasons if "is not a key for" not in reason), reasons[0])
+    raise Refused(
+        f"{path} {why}", "a public key for EdDSA, ES256 or RS256 is needed", "bgctl keys import --help"
+    )
 
 
 def _secret(path: Path | None) -> bytes | None:

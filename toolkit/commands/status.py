@@ -59,9 +59,9 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
         yield f"{gate.describe(view.gate, now, held)}; next: {gate.opener(view.gate)}"
     for name, slot in view.slots.items():
         if slot.passed_over:
-            yield f"the proxy finds {name} down: {slot.passed_over}; next: bgctl up"
+            yield f"the proxy finds {name} down: {slot.passed_over}{because(slot)}; next: bgctl up"
         elif slot.is_down:
-            yield f"{name} is down: {slot.health}; next: bgctl up"
+            yield f"{name} is down: {slot.health}{because(slot)}; next: bgctl up"
     if view.deployment and view.proxy and view.proxy.mirror:
         yield mirror_line(view.proxy.mirror)
     if view.deployment and view.migrated is not None:
@@ -71,6 +71,11 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
     if view.unknown:
         yield f"sessions are unknown: {view.unknown}"
     yield from (f"{name}: {why}" for name, why in view.silent.items() if name != "proxy")
+
+
+def because(slot: "SlotView") -> str:
+    """The likely cause, and what to write."""
+    return f" ({slot.advice})" if slot.advice else ""
 
 
 def mirror_line(mirror: "Mirror") -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from toolkit.config.rules import Where, problems
-from toolkit.config.tables import HEADERS, Config, HeaderName, HeaderValue, Service
+from toolkit.config.tables import API_ROUTES, HEADERS, Config, HeaderName, HeaderValue, Service
 from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import Duration, Text
 
@@ -88,7 +88,10 @@ class Reading:
             config = self._convert(raw, Config, ())
         if config is None:
             return None
-        found = {key: self._convert(value, Service, ("services", key)) for key, value in services.items()}
+        found = {
+            key: self._convert(_routed(value, config), Service, ("services", key))
+            for key, value in services.items()
+        }
         config = msgspec.structs.replace(
             config,
             headers=self._headers(headers),
@@ -136,6 +139,13 @@ class Reading:
     def _is_told(self, where: Where) -> bool:
         """What only follows from something that is told already would send people to the wrong line."""
         return any(where == told[: len(where)] for told, _ in self.wrong)
+
+
+def _routed(service: object, config: Config) -> object:
+    """With the routes of the session API, which need not be written."""
+    if isinstance(service, dict) and service.get("address") == str(config.sessions.address):
+        return {"routes": list(API_ROUTES), **service}
+    return service
 
 
 def _told(error: msgspec.ValidationError) -> tuple[Where, str, Where]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from toolkit.config.tables import SLOTS, Canary, Config, Service
+from toolkit.config.tables import SLOTS, Canary, Config, FileName, FilePath, Project, Service
 from toolkit.values import Duration, is_rising
 
 Where = tuple[str, ...]
@@ -22,6 +22,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
             ("services",),
             'no service has two slots; add [services.frontend] with blue = "..." and green = "..."',
         )
+    yield from _compose_file_problems(config.project)
     if not config.proxy.control.loopback:
         yield ("proxy", "control"), 'must be on a loopback address; write control = "127.0.0.1:9180"'
     if config.tokens.leeway > 300:
@@ -42,6 +43,19 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _names_of_slots(config)
     yield from _locations(config)
     yield from _duplicates(config)
+
+
+def _compose_file_problems(project: Project) -> Iterator[tuple[Where, str]]:
+    here, names = ("project", "compose_file"), project.compose_files
+    if project.compose_file == ():
+        yield here, 'names no file; write compose_file = ["compose.yaml"], or remove it'
+    for number, name in enumerate(names):
+        try:
+            (FilePath if number else FileName).parse(name)
+        except ValueError as error:
+            yield here, str(error)
+        if name in names[:number]:
+            yield here, f"{name} is there twice; keep one"
 
 
 MAY_BE_OFF = {
@@ -156,6 +170,8 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
     for key in ("timeout", "connections"):
         if service.slotted and getattr(service, key) != OF_SERVICES[key]:
             yield (*here, key), "is for a service with one address; remove it"
+    if not service.slotted and service.version != OF_SERVICES["version"]:
+        yield (*here, "version"), "is for a service with two slots; remove it"
     for route in service.routes:
         if re.match(r"(\S+ )?/_bgctl(/|$)", route):
             yield (*here, "routes"), f"{route!r} is the proxy's own; remove it"

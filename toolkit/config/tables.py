@@ -20,6 +20,12 @@ class FileName(Text):
     kind, like, pattern = "the name of a file in this folder", "compose.yaml", re.compile(r"[^/]+")
 
 
+class FilePath(Text):
+    """Compose reckons paths in a further compose file from the folder of the first."""
+
+    kind, like, pattern = "the path of a file", "compose.prod.yaml", re.compile(r"[^\0\n]+")
+
+
 class Engine(Text):
     kind, like, pattern = "an engine (auto, docker, podman)", "auto", re.compile(r"auto|docker|podman")
 
@@ -34,6 +40,23 @@ class HealthPath(Text):
     pattern = re.compile(r"/[!-~]*")
 
 
+API_ROUTES = ("/api/deployment/",)  # of the session API, where bgctl.toml names none
+
+
+class Host(Text):
+    """A Host header as browsers send it; empty: what bgctl knows of the host itself."""
+
+    kind, like = "a host, with its port where browsers send one", "shop.example"
+    pattern = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|")
+
+
+class Proof(Text):
+    """Where it is seen which version a slot runs: `header:` is followed by the header's name."""
+
+    kind, like = 'how a version is proven ("image", "json", "header:X-App-Version")', "image"
+    pattern = re.compile(r"image|json|header:[A-Za-z][A-Za-z0-9-]{0,60}")
+
+
 PIN_IDLE = 30 * 60  # seconds, where nothing else says how long
 SLOTS = ("blue", "green")
 
@@ -43,10 +66,18 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Project(Table, frozen=True):
+    """`compose_file` is one name, a list of them, or "": what plain compose would use."""
+
     name: Name
-    compose_file: FileName = FileName("compose.yaml")
+    compose_file: str | tuple[str, ...] = ""
     env_file: FileName = FileName(".env")
     engine: Engine = Engine("auto")
+
+    @property
+    def compose_files(self) -> tuple[str, ...]:
+        """Those that are written down; none: plain compose's choice."""
+        named = self.compose_file
+        return ((named,) if named else ()) if isinstance(named, str) else named
 
 
 class Path(Text):
@@ -154,12 +185,21 @@ class Tls(Table, frozen=True):
         return self.port or self.listen.port
 
 
+class ClaimName(Text):
+    kind, like, pattern = "the name of a claim", "deploymentVersion", re.compile(r"[!-~]{1,128}")
+
+
 class Tokens(Table, frozen=True):
-    """`longest` is the life of our own tokens, and the longest of anybody's."""
+    """`longest` is the life of our own tokens, and the longest of anybody's.
+
+    `version_claim` is where the app's own have the version: a claim of just that name, else dots lead
+    into it.
+    """
 
     issuer: Annotated[str, Meta(min_length=1, max_length=200)] = "bgctl"
     leeway: Duration = Duration(60)
     longest: Duration = Duration(7 * 86400)
+    version_claim: ClaimName = ClaimName("deploymentVersion")
 
 
 class Sessions(Table, frozen=True):
@@ -191,11 +231,15 @@ class Pin(Table, frozen=True):
 class Service(Table, frozen=True):
     """`blue` and `green` for a service with two slots, `address` for one that both versions share.
 
-    `timeout` and `connections` are of a shared one; a slotted one has [proxy] read_timeout.
+    `timeout` and `connections` are of a shared one; a slotted one has [proxy] read_timeout. `version` is of a
+    slotted one, `health_host` the Host of its checks. The session API (the shared service at [sessions]
+    address) may go without `routes`.
     """
 
     routes: Annotated[tuple[Route, ...], Meta(min_length=1)]
     health: HealthPath
+    health_host: Host = Host("")
+    version: Proof = Proof("image")
     blue: Address | None = None
     green: Address | None = None
     address: Address | None = None
@@ -312,6 +356,14 @@ class Config(Table, frozen=True):
         """
         idle = self.sessions.idle_timeout
         return Duration(max(self.proxy.pin_idle or idle or PIN_IDLE, idle))
+
+    def is_session_api(self, service: Service) -> bool:
+        return service.address == self.sessions.address
+
+    @property
+    def scheme(self) -> str:
+        """How browsers come, as far as it is written; without [tls], HTTPS ends in front of the proxy."""
+        return "https" if self.proxy.secure_cookies else "http"
 
     @property
     def slotted(self) -> dict[str, Service]:

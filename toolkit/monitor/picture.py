@@ -51,7 +51,7 @@ def alarms(picture: Picture) -> Iterator[str]:
         yield f"sessions are unknown: {picture.unknown}"
     for name, slot in picture.slots.items():
         if slot.health not in (None, "healthy"):
-            yield f"{name} is not healthy: {slot.health}"
+            yield f"{name} is not healthy: {slot.health}" + (f": {slot.advice}" if slot.advice else "")
         if slot.passed_over:
             yield f"the proxy finds {name} down: {slot.passed_over}"
     if proxy := picture.proxy:

@@ -54,7 +54,7 @@ def steps(site: Site, release: Deployment, terms: Terms) -> list[Step]:
         Step(
             "serve-blue",
             f"blue serves {new}, green finishes",
-            lambda: serve_blue(site),
+            lambda: serve_blue(site, new),
             lambda: not taken_over(site),
         ),
         Step(
@@ -130,7 +130,9 @@ def undo_start(site: Site) -> None:
         site.ui.warn("green serves everyone; mend it and run bgctl promote again, or bgctl rollback")
 
 
-def serve_blue(site: Site) -> str:
+def serve_blue(site: Site, new: str) -> str:
+    # Green may take an hour to finish: plain compose must not put blue back on the old version meanwhile.
+    site.set_env("CURRENT_VERSION", new)
     return route.switch(site, state.blue_on_new(site.state(), site.now()))
 
 

@@ -1,5 +1,6 @@
 """A running proxy's new configuration: tested under another name first, then put in place and loaded."""
 
+import json
 import re
 from collections.abc import Iterable
 
@@ -64,6 +65,17 @@ def check_listeners(site: Site) -> None:
             if not ports.is_free(address):
                 why = f"{name} in bgctl.toml"
                 raise Refused(f"{address} is taken by {ports.holder(address)}", why, "name another port")
+
+
+def check_peers(site: Site) -> None:
+    """Raises Refused where the proxy was told otherwise how to ask slots: it would find a good one down."""
+    try:
+        told = json.loads((site.proxy_dir / "settings.json").read_bytes()).get("peers")
+    except (OSError, ValueError):
+        return  # `up` has not been here yet, or writes it anew
+    if told != render.peers(site.config):
+        why = "[services.*] in bgctl.toml is not what it has loaded"
+        raise Refused("the proxy asks slots for their health otherwise", why, "bgctl reload")
 
 
 def is_loaded(site: Site, files: dict[str, bytes]) -> bool:

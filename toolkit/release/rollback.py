@@ -1,5 +1,7 @@
 """`bgctl rollback`: everyone back on the old version, from any phase; the switch itself is one write."""
 
+from contextlib import suppress
+
 from toolkit import history, slots, state
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.proxy import reachable
@@ -32,7 +34,7 @@ def steps(site: Site, release: Deployment, wait: bool = True) -> list[Step]:
         Step(
             "start-blue",
             f"start blue on {old}",
-            lambda: slots.start(site, "blue", old),
+            lambda: start_blue(site, old),
             lambda: not slots.serves(site, "blue", old),
         ),
         Step("switch", f"blue serves {old} to everyone", lambda: switch(site)),
@@ -68,6 +70,13 @@ def hold(site: Site, new: str) -> str:
     slots.start(site, "green", new)
     route.switch(site, state.hold_green(site.state(), site.now()))
     return slots.wait_empty(site, "blue")
+
+
+def start_blue(site: Site, old: str) -> str:
+    note = slots.start(site, "blue", old)
+    with suppress(BgctlError):  # an env file that is broken keeps no rollback out: the last step tells it
+        site.set_env("CURRENT_VERSION", old)  # or plain compose would put blue back on the new version
+    return note
 
 
 def switch(site: Site) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from session_api import key_files
-from toolkit import disk, enginefile, gate, preflight, slots, state
+from toolkit import disk, enginefile, gate, health_check, preflight, slots, state
 from toolkit.compose import Compose
 from toolkit.config import SLOTS
 from toolkit.errors import Failed, caught, together
@@ -79,7 +79,7 @@ def check(site: Site, target: State | None, pull: bool) -> Compose:
     if faults:
         raise together(faults)
     for _, error in looks.errors:
-        site.ui.warn(str(error))
+        site.ui.warn(f"{error}; next: {error.next}" if error.next else str(error))
     return wanted.compose
 
 
@@ -228,17 +228,17 @@ def start_shared(site: Site, name: str, found: Compose | None = None) -> str:
     service = site.config.shared[name]
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
-    address = service.at("address")
+    address, check = service.at("address"), health_check.of(site.config, name)
     ours = address == site.config.sessions.address
     found = found or site.compose(env)
     store = found.services[name].variable(STORE)
     told = {**env, STORE: store} if store else env  # a store that is another one now is noticed
-    well = site.engine.running(name, told) and slots.answers(address, service.health, None)
+    well = site.engine.running(name, told) and slots.answers(site, name, check, None)
     if not well or (ours and site.sessions.refuses_us()):  # it may have mounted a key that is gone
         slots.check_images(site, found, [name], pull=True, env=env)
         slots.check_port(site, name, address)
-        site.engine.up(name, env)
-    slots.prove_service(site, name, address, service.health, None)
+        site.engine.up(name, env, site.grace(name))
+    slots.prove_service(site, name, check, None)
     if ours and site.sessions.refuses_us():
         why = f"its container has mounted another one: write ./keys/admin:/keys/admin:ro for {name}"
         raise Failed(f"{name} refuses our admin key", why, f"edit {site.compose_path.name}, then: bgctl up")
@@ -252,7 +252,7 @@ def start_store(site: Site, name: str) -> str:
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
     slots.check_images(site, site.compose(env), [name], pull=True, env=env)
-    site.engine.up(name, env)
+    site.engine.up(name, env, site.grace(name))
     return f"{name} runs"
 
 
@@ -263,7 +263,7 @@ def start_proxy(site: Site) -> str:
         return reload.apply(site, files)
     reload.store(site, files)
     blue = site.state().slots.blue.version or ""
-    site.engine.up("proxy", site.compose_env(blue, blue))
+    site.engine.up("proxy", site.compose_env(blue, blue), site.grace("proxy"))
     reload.mark_loaded(site, files)
     return f"listens on {' and '.join(slots.public(site))}"
 

@@ -1,7 +1,8 @@
 """`bgctl up-green`: the new version runs beside the old one, healthy, and nobody is sent there yet."""
 
-from toolkit import slots, state
+from toolkit import hazards, slots, state
 from toolkit.errors import BgctlError, Refused
+from toolkit.release import reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
@@ -34,9 +35,10 @@ def steps(site: Site, target: State, version: str) -> list[Step]:
 
 
 def start(site: Site, version: str) -> str:
-    """Also tells whether it closes idle connections too early, which is no reason to stop here."""
+    """Also tells what is odd, such as idle connections that close too early, and no reason to stop."""
     note = slots.start(site, "green", version)
-    for advice in slots.watch_idle(site, ["green"], believe=True).wait():
+    watch = slots.watch_idle(site, ["green"], believe=True)
+    for advice in [*slots.contradictions(site, "green", version), *watch.wait()]:
         site.ui.warn(advice)
     return note
 
@@ -58,7 +60,12 @@ def check_serving(site: Site, now: State, version: str) -> None:
 def check(site: Site, now: State, version: str, pull: bool) -> None:
     """Raises Refused with nothing changed."""
     check_ground(site, now)
-    slots.check_slot_images(site, "green", version, pull)
+    found = slots.check_slot_images(site, "green", version, pull)
+    green, paths = [name for name, _, _ in slots.members(site, "green")], site.compose_files
+    for clash in hazards.names(site.config, found, paths):
+        raise clash
+    for loss in hazards.lost_data(site.engine, found, green, paths):
+        site.ui.warn(f"{loss}; next: {loss.next}")
 
 
 def check_ground(site: Site, now: State) -> None:
@@ -68,6 +75,7 @@ def check_ground(site: Site, now: State) -> None:
         site.proxy.status()
     except BgctlError as error:
         raise Refused("the proxy does not answer", error.why, "bgctl up") from None
+    reload.check_peers(site)
     blue = state.serving_version(now, "blue")
     if problem := slots.fault(site, "blue", blue):
         raise Refused("blue is not healthy", problem, "bgctl up")

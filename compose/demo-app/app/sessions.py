@@ -56,7 +56,7 @@ class SessionApi:
             log.warning("the service key cannot be read: %s", error)
             raise UnavailableError from error
         body = {"userId": user} | ({"email": email} if email else {})
-        response, answer = await self._call("POST", "/api/auth/token", key, json=body, headers=routed)
+        response, answer = await self._call("POST", "/token", key, json=body, headers=routed)
         if response.status in (400, 422):
             raise RefusedError(str(answer.get("detail") or "That name cannot be used."))
         if response.status != 201:
@@ -69,7 +69,7 @@ class SessionApi:
     async def log_out(self, token: str) -> str | None:
         """End the token's session; return the Set-Cookie that clears the cookie. Raise UnavailableError."""
         self._owners.pop(token, None)
-        response, _ = await self._call("POST", "/api/auth/logout", token)
+        response, _ = await self._call("POST", "/api/deployment/logout", token)
         if response.status not in (204, 401):  # 401: it had ended already
             log.warning("the session API answered %d to a log-out", response.status)
             raise UnavailableError
@@ -84,7 +84,7 @@ class SessionApi:
         if time.monotonic() < until:
             return known
         try:
-            response, answer = await self._call("GET", "/api/auth/session", token, timeout=BRIEFLY)
+            response, answer = await self._call("GET", "/api/deployment/session", token, timeout=BRIEFLY)
         except UnavailableError:
             self._remember(token, known, ASK_AGAIN)
             return known

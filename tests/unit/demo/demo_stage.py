@@ -58,9 +58,9 @@ class SessionApi:
 
     def app(self) -> web.Application:
         app = web.Application()
-        app.router.add_post("/api/auth/token", self.token)
-        app.router.add_post("/api/auth/logout", self.logout)
-        app.router.add_get("/api/auth/session", self.session)
+        app.router.add_post("/token", self.token)
+        app.router.add_post("/api/deployment/logout", self.logout)
+        app.router.add_get("/api/deployment/session", self.session)
         return app
 
     async def token(self, request: web.Request) -> web.Response:

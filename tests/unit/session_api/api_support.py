@@ -174,7 +174,7 @@ class Api:
         headers = {"Authorization": f"Bearer {self.service_key}"}
         if version is not None:
             headers["X-Deployment-Version"] = version
-        return self.client.simulate_post("/api/auth/token", json={"userId": user, **more}, headers=headers)
+        return self.client.simulate_post("/token", json={"userId": user, **more}, headers=headers)
 
     def token(self, *args: Any, **more: Any) -> str:
         result = self.log_in(*args, **more)
@@ -299,7 +299,7 @@ class Caller:
         return self.call("GET", "/api/deployment/active-sessions", self.admin_key).json()
 
     def log_in(self, user: str, **more: str) -> requests.Response:
-        return self.call("POST", "/api/auth/token", self.service_key, json={"userId": user, **more})
+        return self.call("POST", "/token", self.service_key, json={"userId": user, **more})
 
     def close(self) -> None:
         self.session.close()

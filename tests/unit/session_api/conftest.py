@@ -12,6 +12,7 @@ from api_support import ALGORITHMS, NOW, ROOT, Api, Forge, HandClock, RedisServe
 
 from session_api import keyring
 from session_api.app import create_app
+from session_api.claims import Rules
 from session_api.settings import Settings
 from session_api.stores import Store
 from session_api.stores.redis import RedisStore
@@ -95,7 +96,7 @@ def forge(all_keys: Path) -> Forge:
 
 @pytest.fixture(scope="session")
 def tokens(all_keys: Path) -> Tokens:
-    return Tokens(keyring.Keyring(all_keys), HandClock(), issuer="bgctl", leeway=60, longest=604800)
+    return Tokens(keyring.Keyring(all_keys), HandClock(), Rules(issuer="bgctl", leeway=60, longest=604800))
 
 
 @pytest.fixture

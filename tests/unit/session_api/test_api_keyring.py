@@ -42,7 +42,6 @@ def test_create_writes_the_documented_files(new_keys: Path) -> None:
                 "alg": "EdDSA",
                 "file": "k-20270115-1.pem",
                 "createdAt": "2027-01-15T08:00:00Z",
-                "retireAt": None,
             }
         ],
     }

@@ -15,7 +15,7 @@ BACK = [{"from": "1.6.8", "to": "1.6.7", "generation": 18, "at": "2027-01-15T08:
 def log_in(api: Api, version: str, generation: str | None = None) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {api.service_key}", "X-Deployment-Version": version}
     headers |= {"X-Deployment-Generation": generation} if generation else {}
-    result = api.client.simulate_post("/api/auth/token", json={"userId": "u1"}, headers=headers)
+    result = api.client.simulate_post("/token", json={"userId": "u1"}, headers=headers)
     assert result.status_code == 201, result.text
     return result.json  # type: ignore[no-any-return]
 
@@ -38,8 +38,8 @@ def test_64_a_session_of_two_releases_ago_is_refreshed_as_the_last_ones(
 ) -> None:
     token = log_in(api, "1.6.7")["token"]
     released(state_file, PROMOTED)
-    assert said(tokens, api.post("/api/auth/refresh", token).json) == ("1.6.8", 20)
-    assert api.get("/api/auth/session", token).json["deploymentVersion"] == "1.6.8"
+    assert said(tokens, api.post("/api/deployment/refresh", token).json) == ("1.6.8", 20)
+    assert api.get("/api/deployment/session", token).json["deploymentVersion"] == "1.6.8"
     beat = api.post("/api/deployment/heartbeat", token).json
     assert (beat["yourVersion"], beat["updateAvailable"]) == ("1.6.8", True)
     assert api.census().json["versions"]["1.6.8"]["sessions"] == 1
@@ -53,7 +53,7 @@ def test_65_a_version_that_comes_again_has_only_sessions_since(
     write_state(state_file, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100), **more)
     told = claims(deploymentVersion="1.6.8", deploymentGeneration=generation)
     token = Forge(keys).token({}, told)
-    assert said(tokens, api.post("/api/auth/refresh", token).json) == (version, 20)
+    assert said(tokens, api.post("/api/deployment/refresh", token).json) == (version, 20)
 
 
 @pytest.mark.parametrize(("issued_at", "version"), [(NOW - 1, "1.6.7"), (NOW, "1.6.7"), (NOW + 1, "1.6.8")])
@@ -63,7 +63,7 @@ def test_65_a_token_of_somebody_else_goes_by_its_time(
     more = {"lineage": BACK, "generation": 20}
     write_state(state_file, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100), **more)
     token = Forge(keys).token({}, claims(deploymentVersion="1.6.8", iat=issued_at))
-    assert said(tokens, api.post("/api/auth/refresh", token).json) == (version, 20)
+    assert said(tokens, api.post("/api/deployment/refresh", token).json) == (version, 20)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def missing(server: Server, keys: Path, acknowledged: list[str]) -> list[str]:
         return [
             token
             for token in acknowledged
-            if caller.call("GET", "/api/auth/session", token).status_code != 200
+            if caller.call("GET", "/api/deployment/session", token).status_code != 200
         ]
 
 
@@ -147,7 +147,7 @@ def test_56_double_logout_at_the_same_time(serve: Any, keys: Path, store_of: dic
     def log_out(number: int) -> int:
         with closing(Caller(servers[number % 2].url, keys)) as caller:
             together.wait()
-            return caller.call("POST", "/api/auth/logout", token).status_code
+            return caller.call("POST", "/api/deployment/logout", token).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(log_out, range(8))) == [204] * 8
@@ -191,7 +191,7 @@ def tell(sid: str, user: str | None) -> list[Any]:
 
 def test_11_a_large_token_is_told_so(serve: Any, keys: Path) -> None:
     with closing(Caller(serve().url, keys)) as caller:
-        answer = caller.call("GET", "/api/auth/session", "x" * 9000)
+        answer = caller.call("GET", "/api/deployment/session", "x" * 9000)
         assert (answer.status_code, answer.json()["detail"]) == (401, "The token is refused: too_large.")
 
 
@@ -225,7 +225,7 @@ def test_threads_of_one_worker_count_together_and_hostile_paths_add_no_series(se
     }
     assert samples["bgctl_api_tokens_issued_total", "login"] == 200
     routes = {key[2] for key in samples if key[0] == "bgctl_api_requests_total"}
-    assert routes == {"/api/auth/token", "none"}
+    assert routes == {"/token", "none"}
     subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True, timeout=30)
 
 
@@ -233,7 +233,7 @@ def test_19_a_rotated_key_reaches_every_worker(serve: Any, keys: Path) -> None:
     server = serve()
     info = keyring.rotate(keys, "ES256")
     for _ in range(8):  # a connection each, so that every worker is asked
-        shown = requests.get(server.url + "/.well-known/jwks.json", timeout=30).json()["keys"]
+        shown = requests.get(server.url + "/api/deployment/jwks.json", timeout=30).json()["keys"]
         assert info.kid in {key["kid"] for key in shown}
 
 
@@ -248,11 +248,11 @@ def test_logs_are_json_and_hold_no_secret(serve: Any, keys: Path, tmp_path: Path
     with closing(Caller(server.url, keys)) as caller:
         token = caller.log_in("user-name", email="secret@mail.example").json()["token"]
         (tmp_path / "sessions.db").write_bytes(b"\xa5" * 20000)
-        assert caller.call("POST", "/api/auth/refresh", token).status_code == 503
+        assert caller.call("POST", "/api/deployment/refresh", token).status_code == 503
         seen = [["secret-sid", "user-name", "1.6.8", time.time(), time.time() + 60]]
         assert caller.report(sessions=seen)["status"] == 503
         assert caller.report(sessions=[*seen, ["secret-sid"]])["status"] == 400
-        assert caller.call("GET", "/api/auth/session", token + "x").status_code == 401
+        assert caller.call("GET", "/api/deployment/session", token + "x").status_code == 401
         secrets = [
             token,
             token.rpartition(".")[2],
@@ -266,7 +266,7 @@ def test_logs_are_json_and_hold_no_secret(serve: Any, keys: Path, tmp_path: Path
     server.stop()
     entries = [json.loads(line) for line in server.lines]
     failures = [entry for entry in entries if entry["event"] == "request failed"]
-    routes = [("error", "/api/auth/refresh"), ("error", "/_bgctl/activity")]
+    routes = [("error", "/api/deployment/refresh"), ("error", "/_bgctl/activity")]
     assert [(entry["level"], entry["route"]) for entry in failures] == routes
     text = "".join(server.lines)
     assert not [secret for secret in secrets if secret in text]

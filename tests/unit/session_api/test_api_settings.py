@@ -34,11 +34,12 @@ def test_everything_can_be_set() -> None:
         "BGCTL_TOKEN_TTL": "3600",
         "BGCTL_IDLE_TIMEOUT": "0",
         "BGCTL_LEEWAY": "0",
+        "BGCTL_VERSION_CLAIM": "app.version",
         "BGCTL_SECURE_COOKIES": "false",
         "BGCTL_COOKIE_STEM": "shop",
     }
     assert from_environment(environment) == Settings(
-        "shop", Path("/s.json"), Path("/k"), Path("here.db"), 3600, 0, 0, False, "shop"
+        "shop", Path("/s.json"), Path("/k"), Path("here.db"), 3600, 0, 0, "app.version", False, "shop"
     )
 
 

@@ -8,6 +8,7 @@ from worlds import World
 
 from toolkit import atomic
 from toolkit.compose import Compose, ComposeService
+from toolkit.engine import Commands, Container, Settings, Status
 from toolkit.site import Site
 from toolkit.ui import UI
 
@@ -19,6 +20,8 @@ class FakeEngine:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.slotted = {"frontend-blue", "frontend-green"}
+        self.commands = Commands("docker", ("docker-compose",), "shop", ("compose.yaml",), ".env")
         self.there = {"proxy", "session-api", "frontend-blue", "frontend-green"}
         self.asked: list[str] = []
         self.open_then: list[tuple[int, int]] = []  # what blue had open when it was replaced
@@ -26,13 +29,21 @@ class FakeEngine:
         self.builds: set[str] = set()  # services with a build:
         self.missing: set[str] = set()
         self.told = True  # whether the slots' containers are told their version
+        self.keeps: dict[str, set[str]] = {}  # by image: its VOLUMEs
         self.comes_back: dict[str, bool] = {}  # by service: what was last said of it
+        self.graces: dict[str, float] = {}  # by service: what it was last given to stop in
+        self.services: dict[str, ComposeService] = {}  # by name, where one is more than an image
+        self.runs: dict[str, str] = {}  # by service: the image it runs, where that is not the compose file's
 
     def storage(self) -> dict[str, Path]:
         return {}
 
-    def containers(self) -> dict[str, None]:
-        return dict.fromkeys(self.there)
+    def containers(self) -> dict[str, Container]:
+        return {name: self._container(name) for name in self.there}
+
+    def _container(self, name: str) -> Container:
+        image = self.runs.get(name) or self.images.get(name, "x:1")
+        return Container(name, Status("running", True), Settings(image))
 
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         return service in self.there
@@ -52,6 +63,8 @@ class FakeEngine:
         return Compose({name: self._service(name, env) for name in names})
 
     def _service(self, name: str, env: Mapping[str, str]) -> ComposeService:
+        if name in self.services:
+            return self.services[name]
         build = "." if name in self.builds else None
         told = {slot: {"APP_VERSION": env[key]} for slot, key in VARIABLES.items()}
         environment = told.get(name.rpartition("-")[2]) if self.told else None
@@ -64,6 +77,21 @@ class FakeEngine:
         self.asked.append(f"pull {image}")
         self.missing.discard(image)
 
+    def elsewhere(self) -> list[Container]:
+        return []
+
+    def of_project(self, name: str) -> list[Container]:
+        return []
+
+    def of_name(self, name: str) -> list[Container]:
+        return []
+
+    def volumes(self) -> set[str]:
+        return set()
+
+    def image_volumes(self, image: str) -> set[str]:
+        return self.keeps.get(image, set())
+
     def push(self, image: str) -> None:
         self.asked.append(f"push {image}")
 
@@ -75,8 +103,10 @@ class FakeEngine:
         return f"VERSION={env['VERSION']} docker-compose build {' '.join(services)}"
 
     def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
+        self.graces[service] = grace
         self.asked.append(f"up {service}")
         self.there.add(service)
+        self.runs.pop(service, None)
         if service == "frontend-blue":
             self.open_then.append(self.world.open["blue"])
             self.world.serve(self.world.blue, env["CURRENT_VERSION"])
@@ -86,6 +116,7 @@ class FakeEngine:
             self.world.api.answers["/readyz"] = (200, b"")
 
     def remove(self, service: str, grace: float) -> None:
+        self.graces[service] = grace
         self.asked.append(f"remove {service}")
         self.there.discard(service)
         self.comes_back.pop(service, None)

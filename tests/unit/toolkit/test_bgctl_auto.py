@@ -382,6 +382,12 @@ def test_81_the_crontab_line_for_boot_asks_until_the_engine_is_there(tmp_path: P
 
 # Green, which serves people
 
+LINE = (ROOT / "bgctl.example.toml").read_text().splitlines().index("[services.frontend]") + 5
+CAUSE = (
+    f"the app has no /healthz; bgctl.toml:{LINE} [services.frontend]: "
+    'write health = "/…" with a path that it has'
+)
+
 
 def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) -> None:
     draining(world)
@@ -392,7 +398,9 @@ def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) 
     assert auto.run(site, Terms()) == 5
     assert engine.asked == ["up frontend-green"]
     assert engine.comes_back == {"frontend-green": True}
-    assert "green was down (frontend-green: answered status 404): it has been started again" in said()
+    told = said()
+    assert "green was down (frontend-green: answered status 404: " in told
+    assert "): it has been started again" in told
     assert [(each["what"], each["outcome"]) for each in world.history] == [("start green", "done")]
     assert (auto.run(site, Terms()), said()) == (5, "")
 
@@ -405,7 +413,7 @@ def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said) ->
     world.green.answers.clear()
     assert auto.run(site, Terms()) == Refused.code
     assert said().splitlines() == [
-        "bgctl: green is not healthy: frontend-green: answered status 404",
+        f"bgctl: green is not healthy: frontend-green: answered status 404: {CAUSE}",
         "next: bgctl up, or: bgctl rollback",
     ]
     assert (auto.run(site, Terms()), said()) == (Refused.code, "")
@@ -480,9 +488,8 @@ def test_80_every_command_names_what_brings_green_back(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 0}
     world.green.answers.clear()
-    assert (
-        "green is down: frontend-green: answered status 404; next: bgctl up" in world.bgctl("status").stdout
-    )
+    told = f"green is down: frontend-green: answered status 404 ({CAUSE}); next: bgctl up"
+    assert told in world.bgctl("status").stdout
     assert "next: bgctl up" in world.bgctl("promote").stderr
     said = world.bgctl("up-green", "1.6.8")
     assert said.returncode == Refused.code

@@ -12,10 +12,11 @@ from worlds import Web
 from toolkit import health, ports, proxy, sessions
 from toolkit.config import Drain, Health
 from toolkit.errors import Failed
+from toolkit.health_check import Check
 from toolkit.proxy import Proxy
 from toolkit.sessions import Sessions
 from toolkit.values import Address, Duration
-from toolkit.web import Answer, Unreachable
+from toolkit.web import Unreachable
 
 QUICK = Health(passes=3, interval=Duration(0.001), timeout=Duration(0.2))
 GOOD = (200, {"status": "ok", "version": "1.6.8"})
@@ -29,29 +30,6 @@ def nobody() -> Iterator[Address]:
         yield Address(f"127.0.0.1:{taken.getsockname()[1]}")
 
 
-@pytest.mark.parametrize(
-    ("answer", "fault"),
-    [
-        (Answer(200, b'{"version": "1.6.8"}'), None),
-        (Answer(200, b'{"version": "1.6.7"}'), "answered 1.6.7, wanted 1.6.8"),
-        (Answer(500, b'{"version": "1.6.8"}'), "answered status 500"),
-        (Answer(302, b""), "answered status 302"),
-        (Answer(200, b"<html>"), "answered something that is not JSON"),
-        (Answer(200, b"\xff"), "answered something that is not JSON"),
-        (Answer(200, b"[]"), "answered without a version"),
-        (Answer(200, b"{}"), "answered without a version"),
-        ("connection refused", "connection refused"),
-    ],
-)
-def test_36_the_fault_of_an_answer_is_what_was_seen(answer: Answer | str, fault: str | None) -> None:
-    assert health.fault(answer, "1.6.8") == fault
-
-
-def test_a_shared_service_need_not_say_a_version() -> None:
-    assert health.fault(Answer(200, b"ok"), None) is None
-    assert health.fault(Answer(503, b"ok"), None) == "answered status 503"
-
-
 @given(st.lists(st.sampled_from([None, "fault"])), st.integers(1, 5))
 def test_35_healthy_is_so_many_good_answers_in_a_row_at_the_end(
     faults: list[str | None], passes: int
@@ -60,11 +38,15 @@ def test_35_healthy_is_so_many_good_answers_in_a_row_at_the_end(
     assert health.judge(faults, passes) is (streak >= passes)
 
 
+def check_of(address: str, path: str = "/healthz") -> Check:
+    return Check("frontend", Address(address), path, address, "http", "json")
+
+
 def test_prove_asks_until_it_has_seen_enough(web: Callable[[], Web]) -> None:
     app = web()
     replies = itertools.chain([(503, b""), GOOD, GOOD, (500, b"")], itertools.repeat(GOOD))
     app.answers["/healthz"] = lambda: next(replies)
-    health.prove("green", Address(app.address), "/healthz", "1.6.8", Health(interval=Duration(0.001)))
+    health.prove("green", check_of(app.address), "1.6.8", Health(interval=Duration(0.001)))
     assert len(app.requests) == 7
 
 
@@ -72,22 +54,22 @@ def test_36_prove_says_what_answered_instead(web: Callable[[], Web]) -> None:
     app = web()
     app.answers["/healthz"] = (200, {"version": "0.0.0"})
     with pytest.raises(Failed, match=r"answered 0\.0\.0, wanted 1\.6\.8, after 0\.2 s"):
-        health.prove("green", Address(app.address), "/healthz", "1.6.8", QUICK)
+        health.prove("green", check_of(app.address), "1.6.8", QUICK)
 
 
 def test_35_prove_ends_when_there_is_no_hope(nobody: Address) -> None:
     patient = Health(timeout=Duration(3600))
     with pytest.raises(Failed, match="its container exited with code 70"):
-        health.prove("green", nobody, "/", "1.6.8", patient, lambda: "its container exited with code 70")
+        health.prove("green", check_of(nobody), "1.6.8", patient, lambda: "its container exited with code 70")
 
 
-def test_redirects_and_proxies_from_the_environment_are_not_followed(
+def test_proxies_from_the_environment_are_not_asked(
     web: Callable[[], Web], monkeypatch: pytest.MonkeyPatch, nobody: Address
 ) -> None:
     app = web()
     app.answers["/healthz"] = GOOD
     monkeypatch.setenv("http_proxy", nobody.url)
-    assert health.probe(Address(app.address), "/healthz", "1.6.8") is None
+    assert health.probe(check_of(app.address), "1.6.8") is None
 
 
 def status(*generations: int, **changes: object) -> tuple[int, dict[str, object]]:

@@ -83,7 +83,12 @@ MISTAKES = [
     ('routes = ["/"]', 'routes = ["/", "^~ /"]', "'^~ /' is already taken by services.frontend.routes"),
     ('routes = ["/"]', 'routes = ["/", "/a/", "^~ /a/"]', "already taken"),
     ('routes = ["/"]', 'routes = ["/", "/"]', "already taken"),
-    ('compose_file = "compose.yaml"', 'compose_file = "../compose.yaml"', "project.compose_file"),
+    ('compose_file = ""', 'compose_file = "../compose.yaml"', "project.compose_file"),
+    ('compose_file = ""', 'compose_file = ["../compose.yaml"]', "project.compose_file"),
+    ('compose_file = ""', "compose_file = []", "names no file"),
+    ('compose_file = ""', 'compose_file = ["a.yaml", "a.yaml"]', "a.yaml is there twice"),
+    ('compose_file = ""', 'compose_file = ["a.yaml", ""]', "is not the path of a file"),
+    ('compose_file = ""', "compose_file = 3", "project.compose_file"),
     ("passes = 3", "passes = 0", "health.passes"),
     ('health = "/readyz"', 'health = "readyz"', 'must begin with "/"'),
     ('routes = ["/"]', 'routes = ["api"]', 'must begin with "/"'),
@@ -171,6 +176,17 @@ def test_50_a_route_where_challenges_are_served() -> None:
     config.parse(
         text.replace('certificate = ""', 'certificate = "a.pem"').replace('key = ""', 'key = "b.pem"')
     )
+
+
+def test_the_session_api_needs_no_routes_and_has_one() -> None:
+    line = 'routes = ["/api/deployment/"]\n'
+    assert config.parse(replaced(line, "")) == config.parse(EXAMPLE)
+    at = EXAMPLE.replace("127.0.0.1:8090", "[::1]:9999").replace(line, "")
+    assert config.parse(at).services["session-api"].routes == ("/api/deployment/",)
+    with pytest.raises(Refused, match=r"services\.session-api: lacks routes"):
+        config.parse(
+            replaced(line, "").replace('address = "127.0.0.1:8090"', 'address = "127.0.0.1:8091"', 1)
+        )
 
 
 def test_a_header_is_the_same_in_any_letters() -> None:

@@ -69,7 +69,7 @@ def test_ten_mistakes_are_ten_findings_of_one_run(world: World) -> None:
     ):
         assert mistake in said
     assert "bgctl.toml:" in said
-    assert "compose.yaml:8: a body" in said
+    assert "compose.yaml:15: a body" in said
     assert all(each["next"] and "doctor" not in each["next"] for each in found)
 
 

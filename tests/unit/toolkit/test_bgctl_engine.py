@@ -15,9 +15,11 @@ from toolkit.errors import Failed, Refused
 ROOT = Path(__file__).parents[3]
 EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
 CONFIG = parse(EXAMPLE)
-DOCKER = Commands("docker", ("docker-compose",), "shop", "compose.yaml", ".env")
-PLUGIN = Commands("docker", ("docker", "compose"), "shop", "compose.yaml", ".env")
-PODMAN = Commands("podman", ("podman-compose", "--in-pod=false"), "shop", "prod.yaml", "prod.env")
+DOCKER = Commands("docker", ("docker-compose",), "shop", ("compose.yaml",), ".env")
+PLUGIN = Commands("docker", ("docker", "compose"), "shop", ("compose.yaml",), ".env")
+PODMAN = Commands(
+    "podman", ("podman-compose", "--in-pod=false"), "shop", ("base.yaml", "prod.yaml"), "prod.env"
+)
 
 
 def words(argv: list[str]) -> str:
@@ -34,8 +36,8 @@ OPTIONS = "--project-name shop --file compose.yaml --env-file .env --profile dep
         (PLUGIN.up("frontend-green"), f"docker compose {OPTIONS} up -d --no-deps frontend-green"),
         (
             PODMAN.up("frontend-green"),
-            "podman-compose --in-pod=false --project-name shop --file prod.yaml --env-file prod.env"
-            " --profile deployment up -d --no-deps frontend-green",
+            "podman-compose --in-pod=false --project-name shop --file base.yaml --file prod.yaml"
+            " --env-file prod.env --profile deployment up -d --no-deps frontend-green",
         ),
         (DOCKER.build("a-green", "b-green"), f"docker-compose {OPTIONS} build a-green b-green"),
         (PLUGIN.build("a-green"), f"docker compose {OPTIONS} build a-green"),
@@ -46,6 +48,8 @@ OPTIONS = "--project-name shop --file compose.yaml --env-file .env --profile dep
         (DOCKER.inspect("a1", "b2"), "docker inspect a1 b2"),
         (DOCKER.stop("a1", 10), "docker stop -t 10 a1"),
         (DOCKER.remove("a1"), "docker rm --force a1"),
+        (PODMAN.remove("a1", volumes=True), "podman rm --force --volumes a1"),
+        (DOCKER.stop("a1", 0.5), "docker stop -t 1 a1"),
         (PODMAN.kill("a1", "HUP"), "podman kill --signal HUP a1"),
         (PODMAN.logs("a1", 20), "podman logs --tail 20 a1"),
         (DOCKER.exec("a1", "/opt/bgctl/proxy", "-t"), "docker exec a1 /opt/bgctl/proxy -t"),
@@ -134,22 +138,42 @@ def test_33_no_engine_is_refused(monkeypatch: pytest.MonkeyPatch, wanted: str) -
         engine.Engine.detect(msgspec.structs.replace(CONFIG, project=project), ROOT)
 
 
+ANY = {"0.0.0.0:8081", "[::]:8081"}
+
+
 @pytest.mark.parametrize(
     ("port", "expected"),
     [
-        ("127.0.0.1:8081:3000/tcp", "127.0.0.1:8081"),
-        ("127.0.0.1:8081:3000", "127.0.0.1:8081"),
-        ("[::1]:8081:3000", "[::1]:8081"),
-        ("8081:3000", "0.0.0.0:8081"),
-        ({"mode": "ingress", "host_ip": "127.0.0.1", "target": 3000, "published": "8081"}, "127.0.0.1:8081"),
-        ({"target": 3000, "published": 8081}, "0.0.0.0:8081"),
-        ({"target": 3000}, None),
-        ("3000", None),
-        (3000, None),
-        ("53:53/udp", None),
+        ("127.0.0.1:8081:3000/tcp", {"127.0.0.1:8081"}),
+        ("127.0.0.1:8081:3000", {"127.0.0.1:8081"}),
+        ("[::1]:8081:3000", {"[::1]:8081"}),
+        ("::1:8081:3000/tcp", {"[::1]:8081"}),
+        ("[0:0:0:0:0:0:0:1]:8081:3000", {"[::1]:8081"}),
+        (":::8081:3000/tcp", {"[::]:8081"}),
+        ("[::]:8081:3000", {"[::]:8081"}),
+        ("2001:db8::7:8081:3000/tcp", {"[2001:db8::7]:8081"}),
+        ("0.0.0.0:8081:3000", {"0.0.0.0:8081"}),
+        ("8081:3000", ANY),
+        ("8081-8082:3000-3001", ANY | {"0.0.0.0:8082", "[::]:8082"}),
+        ("[::1]:8081-8082:3000-3001/tcp", {"[::1]:8081", "[::1]:8082"}),
+        (
+            {"mode": "ingress", "host_ip": "127.0.0.1", "target": 3000, "published": "8081"},
+            {"127.0.0.1:8081"},
+        ),
+        ({"host_ip": "::1", "target": 3000, "published": "8081", "protocol": "tcp"}, {"[::1]:8081"}),
+        ({"host_ip": "[::1]", "target": 3000, "published": 8081}, {"[::1]:8081"}),
+        ({"target": 3000, "published": 8081}, ANY),
+        ({"target": 3000, "published": 8081, "protocol": "udp"}, set()),
+        ({"target": 3000, "published": "8081-8081"}, ANY),
+        ({"target": 3000}, set()),
+        ("127.0.0.1::3000/tcp", set()),
+        ("localhost:8081:3000", set()),
+        ("3000", set()),
+        (3000, set()),
+        ("53:53/udp", set()),
     ],
 )
-def test_published_ports(port: object, expected: str | None) -> None:
+def test_93_published_ports(port: object, expected: set[str]) -> None:
     assert published(port) == expected
 
 
@@ -190,7 +214,7 @@ def test_50_a_service_that_is_missing_is_named() -> None:
 def test_50_a_port_that_does_not_fit_is_named_with_file_and_line() -> None:
     said = complain(RESOLVED.replace("8081", "8082"))
     text = (ROOT / "compose" / "compose.yaml").read_text().splitlines()
-    line = next(number for number, each in enumerate(text, 1) if each.strip() == "frontend-blue:")
+    line = next(number for number, each in enumerate(text, 1) if "BLUE_PORT" in each)
     assert said.startswith(f"compose.yaml:{line}: frontend-blue: ")
     assert "127.0.0.1:8081:PORT" in said
 
@@ -215,6 +239,17 @@ def test_a_session_api_whose_tokens_the_proxy_would_refuse_is_named() -> None:
     )
     assert "session-api is told BGCTL_TOKEN_TTL=2592000" in complain(month)
     check(parse(EXAMPLE), Compose.parse(day), ROOT / "compose" / "compose.yaml")
+
+
+@pytest.mark.parametrize("told", ["", "environment: {BGCTL_VERSION_CLAIM: version}"])
+def test_a_session_api_that_is_not_told_the_claim_of_the_version_is_named(told: str) -> None:
+    nested = parse(EXAMPLE.replace('version_claim = "deploymentVersion"', 'version_claim = "app.version"'))
+    said = complain(RESOLVED.replace('image: "s:1"', f'image: "s:1", {told}'.rstrip(", ")), nested)
+    assert "BGCTL_VERSION_CLAIM: ${BGCTL_VERSION_CLAIM}" in said
+    assert re.match(r"compose.yaml:\d+: session-api is told BGCTL_VERSION_CLAIM=", said)
+    fits = RESOLVED.replace('image: "s:1"', 'image: "s:1", environment: {BGCTL_VERSION_CLAIM: app.version}')
+    check(nested, Compose.parse(fits), ROOT / "compose" / "compose.yaml")
+    assert "is told BGCTL_VERSION_CLAIM=app.version" in complain(fits)
 
 
 @pytest.mark.parametrize("text", ["", "- a", "services: [a]", "services: {a: {image: 3}}", "{"])

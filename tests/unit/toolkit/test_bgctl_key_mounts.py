@@ -81,8 +81,8 @@ PATH = ROOT / "compose" / "compose.yaml"
 def test_89_a_single_file_that_is_not_there_is_refused_with_what_to_write(tmp_path: Path) -> None:
     keyring.create(tmp_path / "keys")
     with pytest.raises(Refused) as caught:
-        key_mounts.check(mounts(compose(tmp_path, True), tmp_path), tmp_path / "keys", PATH, moves=True)
-    line = next(n for n, text in enumerate(PATH.read_text().splitlines(), 1) if text.strip() == "proxy:")
+        key_mounts.check(mounts(compose(tmp_path, True), tmp_path), tmp_path / "keys", [PATH], moves=True)
+    line = next(n for n, text in enumerate(PATH.read_text().splitlines(), 1) if text.strip() == "volumes:")
     assert str(caught.value).startswith(f"compose.yaml:{line}: proxy mounts the file keys/")
     assert caught.value.next in (
         "write ./keys/pin:/keys/pin:ro in place of ./keys/pin.secret:/keys/pin.secret:ro",
@@ -93,8 +93,8 @@ def test_89_a_single_file_that_is_not_there_is_refused_with_what_to_write(tmp_pa
 def test_89_single_files_that_are_there_go_on_working(tmp_path: Path) -> None:
     put_former(tmp_path / "keys")
     found = mounts(compose(tmp_path, True), tmp_path)
-    key_mounts.check(found, tmp_path / "keys", PATH)
-    advice = key_mounts.advice(found, PATH)
+    key_mounts.check(found, tmp_path / "keys", [PATH])
+    advice = key_mounts.advice(found, [PATH])
     assert (
         "write ./keys/service:/keys/service:ro in place of ./keys/service.key:/keys/service.key:ro" in advice
     )
@@ -104,9 +104,9 @@ def test_89_a_folder_without_its_key_waits_for_up(tmp_path: Path) -> None:
     """Or the engine would make an empty folder, and the app would run without its key."""
     put_former(tmp_path / "keys")
     found = mounts(compose(tmp_path, False), tmp_path)
-    key_mounts.check(found, tmp_path / "keys", PATH, moves=True)
+    key_mounts.check(found, tmp_path / "keys", [PATH], moves=True)
     with pytest.raises(Refused) as caught:
-        key_mounts.check(found, tmp_path / "keys", PATH)
+        key_mounts.check(found, tmp_path / "keys", [PATH])
     assert caught.value.next == "bgctl up"
 
 

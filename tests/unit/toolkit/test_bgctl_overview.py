@@ -126,7 +126,8 @@ def test_nobody_answers_and_it_is_said_who(release: ReleaseWorld, site: Site) ->
     assert {slot.sessions for slot in seen.slots.values()} == {None}
     assert (seen.phase, seen.proxy, seen.migrated, seen.users) == ("draining", None, None, None)
     alarms = list(picture.alarms(seen))
-    assert "blue is not healthy: frontend-blue: connection refused" in alarms
+    told = next(line for line in alarms if line.startswith("blue is not healthy: "))
+    assert told.startswith("blue is not healthy: frontend-blue: connection refused: the app has another port")
 
 
 def test_54_a_store_that_is_down_is_told_once(release: ReleaseWorld, site: Site) -> None:

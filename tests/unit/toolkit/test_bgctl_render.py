@@ -40,6 +40,7 @@ def test_settings() -> None:
         "issuer": "bgctl",
         "leeway": 60,
         "token_longest": 604800,
+        "version_claim": "deploymentVersion",
         "secure_cookies": True,
         "cookie_stem": "bg",
         "pin_idle": 1800,
@@ -59,13 +60,20 @@ def test_settings() -> None:
         "migrate_idle": 600,
         "routes": [
             {"location": "/", "service": "frontend", "slotted": True},
-            {"location": "/api/auth/", "service": "session-api", "slotted": False},
+            {"location": "= /api/deployment", "service": "frontend", "slotted": True},
             {"location": "/api/deployment/", "service": "session-api", "slotted": False},
-            {"location": "= /.well-known/jwks.json", "service": "session-api", "slotted": False},
         ],
         "access_log": False,
         "peers": [
-            {"slot": slot, "service": "frontend", "address": address, "path": "/healthz"}
+            {
+                "slot": slot,
+                "service": "frontend",
+                "address": address,
+                "path": "/healthz",
+                "host": address,
+                "scheme": "https",
+                "proof": "json",
+            }
             for slot, address in (("blue", "127.0.0.1:8081"), ("green", "127.0.0.1:8083"))
         ],
         "health_check": 2,
@@ -201,8 +209,8 @@ def test_82_a_shared_service_has_bounds_of_its_own() -> None:
     conf = rendered(
         EXAMPLE, ('timeout = "10s"', 'timeout = "1500ms"'), ("connections = 250", "connections = 7")
     )
-    assert conf.count("limit_conn at_session_api 7;") == conf.count("proxy_read_timeout 1500ms;") == 3
-    assert conf.count("proxy_connect_timeout 1500ms;") == 3, "not longer than all of it may take"
+    assert conf.count("limit_conn at_session_api 7;") == conf.count("proxy_read_timeout 1500ms;") == 1
+    assert conf.count("proxy_connect_timeout 1500ms;") == 1, "not longer than all of it may take"
 
 
 def test_headers_are_in_every_location_that_sets_some() -> None:
@@ -244,3 +252,89 @@ def test_a_log_line_names_nothing_that_could_be_secret() -> None:
         "$http_referer",
     ):
         assert secret not in form
+
+
+LINE = 'routes = ["/api/deployment/"]'
+BEFORE = 'routes = ["/api/auth/", "/api/deployment/", "= /.well-known/jwks.json"]'
+
+
+def locations(text: str) -> dict[str, str]:
+    """Where each route of the public listener leads."""
+    blocks = re.findall(r"\n {8}location ([^{@\n]*) \{(.*?)\n {8}\}", text, re.DOTALL)
+    found = {route: re.search(r"proxy_pass http://(bg_\w+)", block) for route, block in blocks}
+    return {route: passed[1] for route, passed in found.items() if passed}
+
+
+def test_one_path_is_the_session_apis_and_all_others_the_apps() -> None:
+    assert locations(rendered(EXAMPLE)) == {
+        "/": "bg_frontend_",
+        "= /api/deployment": "bg_frontend_",
+        "/api/deployment/": "bg_session_api",
+    }
+
+
+def test_what_a_configuration_routes_is_routed_as_before() -> None:
+    found = locations(rendered(EXAMPLE, (LINE, BEFORE)))
+    assert [route for route, where in found.items() if where == "bg_session_api"] == [
+        *("/api/auth/", "/api/deployment/", "= /.well-known/jwks.json")
+    ]
+    assert found["= /api/auth"] == found["= /api/deployment"] == found["/"]
+
+
+@pytest.mark.parametrize(
+    ("apps", "apis", "where"),
+    [
+        (["/"], ["/api/deployment/"], "bg_frontend_"),
+        (["/", "/api/deployment"], ["/api/deployment/"], None),  # somebody has it already
+        (["/"], ["/api/deployment/", "= /api/deployment"], "bg_session_api"),
+        (["/"], ["^~ /api/deployment/"], "bg_frontend_"),
+        (["/board/"], ["/api/deployment/"], None),  # nobody has it: nginx redirects
+        (["/", "= /api/deployment"], ["/api/", "/api/deployment/"], "bg_frontend_"),
+        (["/"], ["/api/", "/api/deployment/"], "bg_session_api"),
+    ],
+)
+def test_a_path_without_its_last_slash_is_whose_it_would_be(
+    apps: list[str], apis: list[str], where: str
+) -> None:
+    text = EXAMPLE.replace('routes = ["/"]', f"routes = {json.dumps(apps)}", 1)
+    found = locations(rendered(text, (LINE, f"routes = {json.dumps(apis)}")))
+    assert found.get("= /api/deployment") == where
+
+
+def opened(text: str) -> list[str]:
+    """What of the session API a request from outside may reach, as PCRE reads it."""
+    (block,) = re.findall(r"map \$request_uri \$bg_for_api \{(.*?)\n    \}", text, re.DOTALL)
+    return re.findall(r'"~(.*)" \w+;', block)
+
+
+@pytest.mark.parametrize("routes", [LINE, BEFORE, 'routes = ["^~ /api/"]', 'routes = ["/api/", "/x/"]'])
+def test_100_what_is_inside_is_reached_by_no_route_that_does_not_name_it(routes: str) -> None:
+    patterns = opened(rendered(EXAMPLE, (LINE, routes)))
+
+    def is_open(path: str) -> bool:
+        return any(re.search(pattern, path) for pattern in patterns)
+
+    for path in ("/api/deployment/heartbeat", "/api/deployment/dashboard/icon.svg", "/api/auth/token?x=/../"):
+        assert is_open(path), path
+    inside = ["/token", "/metrics", "/readyz", "/openapi.json", "/_bgctl/activity"]
+    around = ["{}", "{}/../api/deployment/version", "/api/deployment/..{}", "/api/deployment/%2e%2e{}"]
+    around += ["{}%3f/../../api/deployment/x", "{}#/api/deployment/x", "/api/deployment/x/{}", "//{}", "/x{}"]
+    for form in around:
+        for path in inside:
+            assert not is_open(form.format(path)), form.format(path)
+    for path in ("/api/deployment/%76ersion", "/api/deployment/./version", "/api/deployment/.x", "/api/x"):
+        assert not is_open(path), path
+
+
+def test_100_a_route_that_names_a_path_opens_that_and_no_other() -> None:
+    patterns = opened(rendered(EXAMPLE, (LINE, 'routes = ["= /openapi.json", "/api/deployment/"]')))
+    for path, is_open in {"/openapi.json": True, "/openapi.json?x": True, "/openapiXjson": False}.items():
+        assert any(re.search(pattern, path) for pattern in patterns) is is_open
+    assert not any(re.search(pattern, "/openapi.json/x") for pattern in patterns)
+
+
+def test_100_the_guard_is_where_the_session_api_is_and_nowhere_else() -> None:
+    conf = rendered(EXAMPLE, (LINE, BEFORE))
+    assert conf.count("if ($bg_for_api") == 3
+    other = '[services.catalogue]\nroutes = ["/c/"]\naddress = "127.0.0.1:7000"\nhealth = "/"\n[health]'
+    assert rendered(EXAMPLE, ("[health]", other)).count("if ($bg_for_api") == 1
