@@ -66,7 +66,7 @@ class FakeEngine:
         if name in self.services:
             return self.services[name]
         build = "." if name in self.builds else None
-        told = {slot: {"APP_VERSION": env[key]} for slot, key in VARIABLES.items()}
+        told = {slot: {"APP_VERSION": env.get(key)} for slot, key in VARIABLES.items()}
         environment = told.get(name.rpartition("-")[2]) if self.told else None
         return ComposeService(self.images.get(name, "x:1"), "host", build=build, environment=environment)
 

@@ -202,6 +202,7 @@ def test_50_what_compose_refuses_is_told_in_its_words(tmp_path: Path, text: str,
 def test_88_a_value_that_compose_quotes_is_told_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "compose.yaml").touch()
     (tmp_path / ".env").write_text("PASSWORD=s3cret-of-the-shop\nVERSION=1.6.8\n")
     script = "echo 'invalid hostPort: s3cret-of-the-shop of 1.6.8' >&2; exit 1"
     program(tmp_path, monkeypatch, script, "docker-compose")
