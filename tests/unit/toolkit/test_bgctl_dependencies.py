@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from engines import FakeEngine
+from msgspec.structs import replace
 from worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 
 from toolkit import checkup, config, container_health, dependencies, needs_file, preflight, render, slots
@@ -228,7 +229,7 @@ class Needy(FakeEngine):
         }
         known = dict(super().compose(env).services)
         for name in ("frontend-blue", "frontend-green"):
-            known[name] = ComposeService("x:1", "host", depends_on=needs)
+            known[name] = replace(known[name], depends_on=needs)
         known["db"] = ComposeService("postgres:17")
         known["migrate"] = ComposeService(f"shop:{version}", depends_on=["db"])
         known["worker-blue"] = ComposeService(f"shop:{env['CURRENT_VERSION']}", depends_on=["frontend-blue"])
