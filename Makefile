@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test bench soak lint lock clean
+.PHONY: help demo demo-stop setup test walk bench soak lint lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -31,7 +31,12 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 
 test: lint setup  ## Lint, then every test, on both engines
 	@$(STAGE) "test tools" setup/testtools
+	@$(STAGE) "project bases" setup/standins docker
 	@$(STAGE) tests $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/lua tests/model tests/browser tests/e2e
+
+walk:  ## Three ordinary projects through two releases each, under load
+	@setup/venv && setup/engine docker && setup/images docker && setup/standins docker
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -rP tests/e2e/test_e2e_walk_*.py
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk
@@ -56,6 +61,8 @@ lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the ne
 	    -o locks/dev.txt
 	@$(LOCK) --python-version 3.13 --group session-api -o locks/session-api.txt
 	@$(LOCK) --python-version 3.13 --group demo -o locks/demo-app.txt
+	@$(LOCK) --python-version 3.13 --group projects -o locks/projects.txt
+	@$(LOCK) --python-version 3.13 --group node -o locks/node.txt
 
 clean:  ## Remove .venv, caches and this project's images; stop a dockerd that setup started
 	@for engine in $(ENGINES); do setup/images "$$engine" --remove || exit 1; done

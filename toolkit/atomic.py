@@ -5,6 +5,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from toolkit import disk
 from toolkit.errors import Failed
 
 Owner = tuple[int, int]
@@ -36,7 +37,7 @@ def write(
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise Failed(f"{path} could not be written", str(error), "bgctl doctor") from None
+        raise disk.unwritten(path, error) from None
     try:
         _sync_directory(path.parent)
     except OSError as error:

@@ -40,7 +40,8 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     looks.take("keys", lambda: preflight.keys(site))
     looks.take("certificate", lambda: _certificate(site))
     current = preflight.current(site)
-    wanted = Preflight(site, (current, _next(site) or current), preflight.all_services(site))
+    versions = (current, _next(site) or current)
+    wanted = Preflight(site, versions, preflight.all_services(site), probe=True)
     wanted.take(looks)
     looks.take("dependencies", lambda: _dependencies(site, wanted, current), preflight.WITH_COMPOSE)
     for name, (look, needs) in RUNNING.items():
@@ -66,7 +67,7 @@ def _configuration(found: Config | None, wrong: list[BgctlError]) -> Problems:
         )
         why = f"[proxy] pin_idle is {times}: who is counted is held for as long"
         yield NotYet("pins last longer than is written", why, "remove pin_idle from bgctl.toml, or raise it")
-    return f"project {found.project.name}, {len(found.slotted)} slotted, {len(found.shared)} shared"
+    return f"project {found.project.name}, {len(found.slotted)} in two slots, {len(found.shared)} shared"
 
 
 def _pages(site: Site) -> Problems:

@@ -9,33 +9,46 @@ from pathlib import Path
 
 import click
 
-from toolkit import __version__
+from toolkit import __version__, disk, helptext
 from toolkit.errors import BgctlError, Refused
 from toolkit.sink import Sink
 
 # Name, and the line in `bgctl --help`: help must not import what the commands import.
-COMMANDS = {
-    "up": "Start the stack, or bring it back as the state says.",
-    "deploy": "Release VERSION from beginning to end.",
-    "up-green": "Start the new version beside the old one.",
-    "preview": "Print a link that shows the new version before anyone else gets it.",
-    "route": "Send new sessions to blue, to green, or to both.",
-    "reload": "Give the proxy a changed configuration, or a renewed certificate.",
-    "pause": "Hold new requests for a moment, for as long as a command runs.",
-    "resume": "Let the held requests through.",
-    "maintenance": "Show everybody a page, but for the addresses that are allowed.",
-    "status": "Show slots, sessions and what the proxy has applied.",
-    "sessions": "Show how many sessions each version has.",
-    "monitor": "Watch a release: slots, sessions, who is left, what is wrong.",
-    "drain": "Wait until the old version is empty.",
-    "promote": "Make the new version the stable one.",
-    "rollback": "Send everyone back to the old version.",
-    "cron": "Print what runs `bgctl drain --auto` every minute, and `bgctl up` at boot.",
-    "history": "Show who changed what, and when.",
-    "explain": "Show which slot a token or a request gets, and why.",
-    "keys": "Make, rotate and list the signing keys.",
-    "doctor": "Check everything that a release needs.",
+SECTIONS = {
+    "Release": {
+        "deploy": "Release VERSION from beginning to end.",
+        "up-green": "Start the new version beside the old one.",
+        "preview": "Print a link that shows the new version before others get it.",
+        "route": "Send new sessions to blue, to green, or to both.",
+        "drain": "Wait until the old version is empty.",
+        "promote": "Make the new version the stable one.",
+        "rollback": "Send everyone back to the old version.",
+    },
+    "Watch": {
+        "status": "Show slots, sessions and what the proxy has applied.",
+        "sessions": "Show how many sessions each version has.",
+        "monitor": "Watch a release: slots, sessions, who is left, what is wrong.",
+        "logs": "Show the last log lines of a slot, a service or all.",
+        "history": "Show who changed what, and when.",
+        "explain": "Show which slot a token or a request gets, and why.",
+    },
+    "Run": {
+        "up": "Start the stack, or bring it back as the state says.",
+        "down": "Stop the stack; data, keys and state are kept.",
+        "reload": "Give the proxy a changed configuration or certificate.",
+        "pause": "Hold new requests for a moment, for as long as a command runs.",
+        "resume": "Let the held requests through.",
+        "maintenance": "Show everybody a page, but for the addresses that are allowed.",
+    },
+    "Set up": {
+        "doctor": "Check everything that a release needs.",
+        "keys": "Make, rotate and list signing keys; import the app's own.",
+        "cron": "Print what drains every minute and starts the stack at boot.",
+        "completion": "Print the script that completes commands in a shell.",
+        "man": "Print the manual page.",
+    },
 }
+COMMANDS = {name: line for commands in SECTIONS.values() for name, line in commands.items()}
 INTERRUPTED = 130
 
 
@@ -47,9 +60,8 @@ class App:
     debug: bool
 
 
-class LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+class Commands(helptext.Sections):
+    sections = SECTIONS
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
@@ -58,12 +70,16 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
 
-
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples={
+        "bgctl up": "starts the stack",
+        "bgctl deploy 1.6.8": "releases a version",
+        "bgctl deploy --help": "what a command does and takes",
+    },
+)
 @click.option(
     "--project",
     type=click.Path(path_type=Path, file_okay=False),
@@ -118,6 +134,8 @@ def _fail(error: Exception, debug: bool) -> int:
 
     if isinstance(error, SetupError):
         error = Refused(error.what, next=error.next_step)
+    if isinstance(error, OSError) and error.errno in disk.FULL:
+        error = disk.unwritten(Path(error.filename or "."), error)
     if debug:
         import traceback
 

@@ -9,14 +9,17 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Tokens
+from toolkit.envfile import VERSIONS
 from toolkit.errors import BgctlError, Failed, Refused, together
 
 STARTED = "service_started"  # what depends_on waits for, where it does not say
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+BLUE, GREEN = VERSIONS  # the variables that say which version each slot has
 LIFE = "BGCTL_TOKEN_TTL"  # seconds that the session API's tokens last
 CLAIM = "BGCTL_VERSION_CLAIM"  # where the app's own tokens have the version
 
@@ -32,10 +35,17 @@ class ComposeService(Struct, frozen=True):
     depends_on: dict[str, Any] | list[str] | None = None
     links: list[str] | None = None
     volumes_from: list[str] | None = None
+    command: Any = None
+    entrypoint: Any = None
+    labels: Any = None
     tmpfs: list[str] | str | None = None
     container_name: str | None = None
     profiles: list[str] | None = None
     stop_grace_period: Any = None
+
+    def mentions(self, version: str) -> bool:
+        """Whether anything that makes its container another one says this version."""
+        return version in msgspec.json.encode(self).decode()
 
     def variable(self, name: str) -> str | None:
         """What the service's environment has under this name, in either form that compose commands print."""
@@ -123,6 +133,23 @@ class Compose(Struct, frozen=True):
         """Of the services that say how long they take to stop."""
         found = {name: service.grace for name, service in self.services.items()}
         return {name: grace for name, grace in found.items() if grace is not None}
+
+    def with_single_dollars(self) -> "Compose":
+        """`config` writes each $ of a value twice, so that it could be read again."""
+
+        def plain(service: ComposeService) -> ComposeService:
+            told = service.environment
+            if isinstance(told, dict):
+                told = {key: _plain(value) for key, value in told.items()}
+            elif told:
+                told = [_plain(line) for line in told]
+            return replace(service, image=_plain(service.image), environment=told)
+
+        return Compose({name: plain(service) for name, service in self.services.items()})
+
+
+def _plain(value: Any) -> Any:
+    return value.replace("$$", "$") if isinstance(value, str) else value
 
 
 def _of_service(text: str) -> str:
@@ -216,8 +243,51 @@ def problems(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlEr
         if found and found.network_mode != "host" and address not in found.published:
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
             yield Refused(f"{place(paths, service, 'ports')}: {service}", why, "bgctl doctor")
+    yield from _unnamed(config, compose, paths)
     yield from _shorter_lives(config, compose, paths)
     yield from _other_claims(config, compose, paths)
+
+
+def _unnamed(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
+    """An image that is built has no name of its own, and the two versions of a slot would share one."""
+    for name, service, variable in _pairs(config):
+        if service in compose.services and not compose.image(service):
+            where = f"{place(paths, service, 'build')}: {service} is built without a name"
+            why = f"write image: {config.project.name}-{name}:${{{variable}}}"
+            yield Refused(where, why, f"edit {names(paths)}")
+
+
+def check_versions(config: Config, compose: Compose, paths: Sequence[Path], blue: str, green: str) -> None:
+    """Raises Refused for a slot that would be the same container on every version."""
+    if found := list(alike(config, compose, paths, blue, green)):
+        raise together(found)
+
+
+def alike(
+    config: Config, compose: Compose, paths: Sequence[Path], blue: str, green: str
+) -> Iterator[BgctlError]:
+    """Slots that do not depend on their version, in files that were read with these two."""
+    for _, service, variable in _pairs(config):
+        found = compose.services.get(service)
+        if found and found.image and not found.mentions(green if variable == GREEN else blue):
+            where = f"{place(paths, service, 'image')}: {service} is the same on every version"
+            why = f"write image: {_untagged(found.image)}:${{{variable}}}"
+            yield Refused(where, why, f"edit {names(paths)}")
+
+
+def _pairs(config: Config) -> list[tuple[str, str, str]]:
+    """(name, service, variable of its version) of each slotted service."""
+    return [
+        (name, f"{name}-{slot}", BLUE if slot == "blue" else GREEN)
+        for name in config.slotted
+        for slot in SLOTS
+    ]
+
+
+def _untagged(image: str) -> str:
+    name = image.partition("@")[0]
+    head, colon, tag = name.rpartition(":")
+    return head if colon and "/" not in tag else name
 
 
 def _shorter_lives(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:

@@ -5,8 +5,9 @@
 
 import math
 import os
+import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +17,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from toolkit import compose_files, enginefile, runner
+from toolkit import compose_files, enginefile, envfile, reasons, runner
 from toolkit.compose import Compose
 from toolkit.config import SLOTS, Config
+from toolkit.envfile import VERSIONS
 from toolkit.errors import BgctlError, Failed, Refused
 
 PROJECT = "com.docker.compose.project"  # podman-compose sets these labels too
@@ -28,6 +30,8 @@ ONE_SHOT = "BGCTL_VERSION"  # in the environment of a one-shot's container: the 
 FOLDER = "com.docker.compose.project.working_dir"
 COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 BUILD = 3600.0  # seconds for a build or a push
+SECRET = 5  # letters: what is shorter is shown, such as a port
+DETAIL = 20  # lines of a build that has failed
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
 RENDERED = "/etc/bgctl"  # where a proxy finds what was rendered for it: the folder proxy/ of its project
 IMAGE_USER = 10001  # whom our images run as
@@ -45,6 +49,11 @@ class Commands:
     project: str
     files: tuple[str, ...]
     env_file: str
+
+    @property
+    def is_plugin(self) -> bool:
+        """`docker compose`, and not one of the commands that are written in Python."""
+        return self.compose[:2] == ("docker", "compose")
 
     def info(self) -> list[str]:
         rootless = {"docker": "{{json .SecurityOptions}}", "podman": "{{.Host.Security.Rootless}}"}
@@ -73,6 +82,9 @@ class Commands:
     def check_health(self, container: str) -> list[str]:
         return [self.binary, "healthcheck", "run", container]
 
+    def down(self) -> list[str]:
+        return [*self._compose(), "down"]
+
     def ids(self) -> list[str]:
         return self.of_project(self.project)
 
@@ -98,8 +110,9 @@ class Commands:
     def update_help(self) -> list[str]:
         return [self.binary, "update", "--help"]
 
-    def logs(self, container: str, lines: int) -> list[str]:
-        return [self.binary, "logs", "--tail", str(lines), container]
+    def logs(self, container: str, lines: int | None, *options: str) -> list[str]:
+        tail = [] if lines is None else ["--tail", str(lines)]
+        return [self.binary, "logs", *tail, *options, container]
 
     def exec(self, container: str, *argv: str) -> list[str]:
         return [self.binary, "exec", container, *argv]
@@ -196,6 +209,7 @@ class Container(Struct, frozen=True):
     mounts: list[Mount] | None = field(name="Mounts", default=None)
     host: HostSettings = field(name="HostConfig", default=HostSettings())
     image_id: str = field(name="Image", default="")
+    created: str = field(name="Created", default="")
 
     @property
     def checks(self) -> HealthCheck | None:
@@ -328,17 +342,23 @@ class Engine:
         return IMAGE_USER if self.user == f"{IMAGE_USER}:{IMAGE_USER}" else None
 
     def compose(self, env: Mapping[str, str]) -> Compose:
-        """The compose file as the compose command understands it."""
-        return Compose.parse(self._config(self.told(env)))
+        """The compose files as the compose command understands them. Raises Refused with its own words."""
+        found = Compose.parse(self._config(self.told(env)))
+        return found if self.commands.compose[0].endswith("podman-compose") else found.with_single_dollars()
 
     def rendered(self, env: Mapping[str, str] | None) -> dict[str, Any]:
         """Its services, with all that is written there. None: as who types `compose config` gets them."""
         text = self._config({} if env is None else self.told(env))
         return msgspec.yaml.decode(text, type=Rendered).services
 
-    def _config(self, env: Mapping[str, str]) -> str:
+    def _config(self, told: Mapping[str, str]) -> str:
         compose_files.check(self.commands.files, self.root)
-        return runner.run(self.commands.config(), timeout=60, env=env, cwd=self.root)
+        try:
+            return self._run(self.commands.config(), told, 60)
+        except runner.Ended as error:
+            command = "docker compose" if self.commands.is_plugin else Path(self.commands.compose[0]).name
+            files = ", ".join(Path(file).name for file in self.commands.files)
+            raise Refused(f"{command} refuses {files}", f"it says: {error.why}", f"edit {files}") from None
 
     def all(self) -> list[Container]:
         """This project's containers, running ones last."""
@@ -420,7 +440,7 @@ class Engine:
         The old container goes first: docker-compose 1.29 cannot recreate one on newer engines.
         """
         self.remove(service, grace)
-        runner.run(self.commands.up(service), timeout=180, env=self.told(env), cwd=self.root)
+        self._run(self.commands.up(service), self.told(env), 180)
 
     def start(self, container: Container) -> None:
         """Starts one that is there and does not run, with all that it had."""
@@ -428,8 +448,7 @@ class Engine:
 
     def run_once(self, service: str, version: str, env: Mapping[str, str]) -> None:
         """Starts a container of the service beside all others, and does not wait for its end."""
-        command = self.commands.run_once(service, version)
-        runner.run(command, timeout=180, env=self.told(env), cwd=self.root)
+        self._run(self.commands.run_once(service, version), self.told(env), 180)
 
     def one_shots(self, service: str) -> list[Container]:
         """The containers that `run_once` has started, running ones last."""
@@ -450,6 +469,10 @@ class Engine:
         for each in self.all():
             if each.service == service:
                 self.remove_one(each, grace, service in self.slotted)
+
+    def down(self, env: Mapping[str, str]) -> None:
+        """Removes the networks, and what of the compose file is still there; volumes stay."""
+        runner.run(self.commands.down(), timeout=180, env=self.told(env), cwd=self.root)
 
     @cached_property
     def changes_restart(self) -> bool:
@@ -505,20 +528,32 @@ class Engine:
         except Failed:
             return ""
 
-    def pull(self, image: str) -> bool:
-        """Whether the image is here now."""
+    def pull(self, image: str) -> None:
         try:
             runner.run(self.commands.pull(image), timeout=600)
-        except Failed:
-            return False
-        return True
+        except Failed as error:
+            raise reasons.of_transfer(error, self.name, "pull", image) from None
 
     def push(self, image: str) -> None:
-        runner.run(self.commands.push(image), timeout=BUILD)
+        try:
+            runner.run(self.commands.push(image), timeout=BUILD)
+        except Failed as error:
+            raise reasons.of_transfer(error, self.name, "push", image) from None
 
     def build(self, services: Sequence[str], env: Mapping[str, str]) -> None:
-        """As the compose file says."""
-        runner.run(self.commands.build(*services), timeout=BUILD, env=self.told(env), cwd=self.root)
+        """As the compose file says. What fails is mostly told on standard output: the last lines of both."""
+        said: list[str] = []
+        try:
+            self._run(self.commands.build(*services), self.told(env), BUILD, said.append)
+        except Failed as error:
+            detail = self._without_secrets("\n".join(line for line in said[-DETAIL:] if line.strip()))
+            again = self.build_by_hand(services, env)
+            raise reasons.of_build(error, detail, self.name, ", ".join(services), again) from None
+
+    def build_by_hand(self, services: Sequence[str], env: Mapping[str, str]) -> str:
+        """The command to type for that."""
+        versions = [f"{name}={env[name]}" for name in VERSIONS if env.get(name)]
+        return shlex.join([*versions, *self.commands.build(*services)])
 
     def _id(self, service: str) -> str:
         if found := self.containers().get(service):
@@ -529,7 +564,47 @@ class Engine:
         """What the compose command is told, over the env file."""
         # Where the policy cannot be changed later on, green has to have it from its start.
         restart = "no" if self.changes_restart else COMES_BACK
-        return {"BGCTL_USER": self.user, "BGCTL_GREEN_RESTART": restart, **env}
+        ours = {"BGCTL_USER": self.user, "BGCTL_GREEN_RESTART": restart, **env}
+        return {**self._derived(ours), **ours}
+
+    def _derived(self, env: Mapping[str, str]) -> dict[str, str]:
+        """What the env file says by way of ${VERSION}, with the version of this start.
+
+        docker-compose and podman-compose read such a line with the file's own version; the plugin as here.
+        What is exported to this process comes before the file, here as there.
+        """
+        if self.commands.is_plugin:
+            return {}
+        try:
+            found = envfile.load_derived(self.root / self.commands.env_file, env)
+        except BgctlError:
+            return {}  # a broken one keeps no rollback out
+        return {name: value for name, value in found.items() if name not in os.environ}
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        told: Mapping[str, str],
+        timeout: float,
+        tell: Callable[[str], None] | None = None,
+    ) -> str:
+        """A compose command, whose complaints may quote a value of the env file."""
+        try:
+            return runner.run(argv, timeout=timeout, env=told, cwd=self.root, tell=tell)
+        except Failed as error:
+            why = self._without_secrets(error.why)
+            raise type(error)(error.what, why, error.next, error.detail) from None
+
+    def _without_secrets(self, said: str) -> str:
+        """With the names of the env file instead of what they stand for."""
+        try:
+            values = envfile.load(self.root / self.commands.env_file)
+        except BgctlError:
+            return said
+        hidden = [pair for pair in values.items() if pair[0] not in VERSIONS and len(pair[1]) >= SECRET]
+        for name, value in sorted(hidden, key=lambda pair: len(pair[1]), reverse=True):
+            said = said.replace(value, f"${{{name}}}")
+        return said
 
 
 def container_user(rootless: bool, uid: int, gid: int) -> str:

@@ -1,96 +1,214 @@
-"""The compose env file: KEY=VALUE lines, read strictly; one key is rewritten and all else left as it is."""
+"""The compose env file: read as compose reads it; only the value of a version is ever changed in it.
 
+A statement that one compose command accepts is accepted here. Values never get into a message: they may be
+secrets.
+"""
+
+import io
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from toolkit import atomic
-from toolkit.errors import Refused
+from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import is_version
 
 VERSIONS = ("CURRENT_VERSION", "VERSION")
-_LINE = re.compile(r"(\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=)(.*)", re.DOTALL)
-_VALUE = r"""'[^']*'|"(?:\\.|[^"\\])*"|(?!['"])(?:(?!(?<=\s)\#).)*?"""
-_REST = re.compile(rf"([^\S\r\n]*+)({_VALUE})(\s*(?:(?<=\s)\#.*)?)", re.DOTALL)
-_PLAIN = re.compile(r"[A-Za-z0-9._+:/@,=-]*")
+MARK = "\ufeff"  # which some editors put before the first line
+_BLANKS = r"[^\S\r\n]*"
+_QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
+_HEAD = re.compile(rf"\s*(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+){_BLANKS}=")
+# docker compose also takes NAME: VALUE; docker-compose and podman-compose pass over it with a warning.
+_COLON = re.compile(rf"(\s*(?:export[^\S\r\n]+)?([\w.\[\]-]+){_BLANKS}):(.*)", re.DOTALL)
+_VALUE = re.compile(rf"{_BLANKS}({_QUOTED}|[^\r\n]*)", re.DOTALL)
+_COMMENT = re.compile(r"\s+#.*")
+_NAMED = re.compile(rf"\s*(?:export[^\S\r\n]+)?([A-Za-z_][\w.-]*){_BLANKS}[=:]")
 
 
-def parse(text: str, name: str = ".env") -> dict[str, str]:
-    """Raises Refused naming line and mend."""
-    values: dict[str, str] = {}
-    for number, line in enumerate(_lines(text), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        key, value = _entry(line, f"{name}:{number}")
-        if key in VERSIONS and not is_version(value):
-            why = f"{key} is {value!r}, which is no version; write one like 1.2.3"
-            raise Refused(f"{name}:{number}", why, f"edit {name}")
-        if key in values:
-            why = f"{key} is set a second time; remove one of the lines"
-            raise Refused(f"{name}:{number}", why, f"edit {name}")
-        values[key] = value
+class Statement(NamedTuple):
+    """`value` is None where only a name stands; it is between `start` and `end`, quotes not counted."""
+
+    name: str
+    value: str | None
+    line: int
+    start: int
+    end: int
+
+
+def parse(text: str, name: str = ".env", known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What each name stands for. `known` has more names for `${...}`: the environment of this process.
+
+    Raises Refused naming all lines that are broken.
+    """
+    values, broken = _judged(text, name, known)
+    if broken:
+        raise together(broken)
     return values
 
 
-def rewrite(text: str, key: str, value: str) -> str:
-    """`text` with `key` set; comments, order, blanks and line ends stay. A new key goes to the end."""
-    lines = _lines(text)
-    for index, line in enumerate(lines):
-        match = _LINE.fullmatch(line)
-        if match and match[2] == key and (rest := _REST.fullmatch(match[3])):
-            # Of an empty value, the blanks before the comment are what keeps them apart.
-            before, after = ("", rest[1] + rest[3]) if rest[3].startswith("#") else (rest[1], rest[3])
-            lines[index] = f"{match[1]}{before}{_quote(value)}{after}"
-            return "".join(lines)
-    gap = "" if not text or text.endswith("\n") else "\n"
-    return f"{text}{gap}{key}={_quote(value)}\n"
+def problems(path: Path) -> list[BgctlError]:
+    """Everything that keeps it from being read: file, line and mend."""
+    try:
+        text = _text(path)
+    except BgctlError as error:
+        return [error]
+    return _judged(text, path.name)[1]
+
+
+def _judged(
+    text: str, name: str, known: Mapping[str, str] | None = None
+) -> tuple[dict[str, str], list[BgctlError]]:
+    """What it says, and what is broken."""
+    found, broken = read(text)
+    values = resolve(found, known=known)
+    counting = {each.name: each.line for each in found if each.value is not None}
+    broken += [
+        (counting[key], f"{key} is no version; write {key}=1.2.3")
+        for key in VERSIONS
+        if not is_version(values.get(key, "1")) and (values[key] or key == "CURRENT_VERSION")
+    ]
+    return values, [Refused(f"{name}:{line}", why, f"edit {name}") for line, why in sorted(broken)]
+
+
+def read(text: str) -> tuple[list[Statement], list[tuple[int, str]]]:
+    """The statements; and what is broken, by line."""
+    from dotenv.parser import parse_stream
+
+    found: list[Statement] = []
+    problems: list[tuple[int, str]] = []
+    offset = len(MARK) if text.startswith(MARK) else 0
+    for binding in parse_stream(io.StringIO(text[offset:], newline="")):
+        said = binding.original.string
+        line = binding.original.line + _lines(said[: len(said) - len(said.lstrip())])
+        if not binding.error and binding.key is not None:
+            found.append(_statement(binding.key, binding.value, line, said, offset))
+        elif binding.error and (colon := _with_colon(said, line, offset)):
+            found.append(colon)
+        elif binding.error:
+            problems.append((line, _problem(said)))
+        offset += len(said)
+    return found, problems
+
+
+def resolve(
+    found: list[Statement], fixed: Mapping[str, str] | None = None, known: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """By name. `${NAME}` is what is said of it above, else by `known`; what `fixed` says always holds.
+
+    A name alone stands for nothing here: compose takes it from its own environment.
+    """
+    from dotenv.variables import parse_variables
+
+    fixed = fixed or {}
+    values: dict[str, str] = {}
+    known = os.environ if known is None else known
+    for each in found:
+        if each.value is not None:
+            names = {**known, **values}
+            plain = "".join(atom.resolve(names) for atom in parse_variables(each.value))
+            values[each.name] = fixed.get(each.name, plain)
+    return values
+
+
+def derived(text: str, fixed: Mapping[str, str]) -> dict[str, str]:
+    """What means something else once `fixed` is in force, such as TAG=${VERSION}."""
+    found, _ = read(text)
+    before, after = resolve(found), resolve(found, fixed)
+    return {key: value for key, value in after.items() if value != before[key] and key not in fixed}
+
+
+def rewrite(text: str, key: str, version: str) -> str:
+    """`text` with the version that counts replaced, which is the last one; a new key goes to the end."""
+    found, _ = read(text)
+    counting = [each for each in found if each.name == key and each.value is not None]
+    if counting:
+        last = counting[-1]
+        return f"{text[: last.start]}{version}{text[last.end :]}"
+    end = "\r\n" if "\r\n" in text else "\n"
+    gap = "" if text in ("", MARK) or text.endswith("\n") else end
+    return f"{text}{gap}{key}={version}{end}"
 
 
 def load(path: Path) -> dict[str, str]:
-    return parse(_read(path), path.name)
+    return parse(_text(path), path.name)
 
 
-def set_value(path: Path, key: str, value: str) -> None:
+def load_derived(path: Path, fixed: Mapping[str, str]) -> dict[str, str]:
+    return derived(_text(path), fixed)
+
+
+def set_value(path: Path, key: str, version: str) -> None:
     """Atomic, through a symbolic link too, keeping mode and owner; writes only what differs."""
     path = path.resolve()
-    text = _read(path)
-    if parse(text, path.name).get(key) != value:
-        atomic.write(path, rewrite(text, key, value).encode(), like=path.stat())
+    text = _text(path)
+    if parse(text, path.name).get(key) != version:
+        atomic.write(path, rewrite(text, key, version).encode(), like=path.stat())
 
 
-def _entry(line: str, where: str) -> tuple[str, str]:
-    if not (match := _LINE.fullmatch(line)):
-        why = f"{line.strip()!r} is not KEY=VALUE; write it so, or start the line with #"
-        raise Refused(where, why, f"edit {where.partition(':')[0]}")
-    if not (rest := _REST.fullmatch(match[3])):
-        why = f"the quotes of {match[2]} do not close; write {match[2]}='...'"
-        raise Refused(where, why, f"edit {where.partition(':')[0]}")
-    return match[2], _unquote(rest[2])
+def _statement(name: str, value: str | None, line: int, said: str, offset: int) -> Statement:
+    head = _HEAD.match(said)
+    if value is None or head is None:
+        return Statement(name, None, line, offset, offset)
+    start, end = _span(said, head.end())
+    return Statement(name, _one_newline(value), line, offset + start, offset + end)
 
 
-def _unquote(token: str) -> str:
-    if token.startswith('"'):
-        return re.sub(r'\\(["\\$])', r"\1", token[1:-1])
-    return token[1:-1] if token.startswith("'") else token
+def _with_colon(said: str, line: int, offset: int) -> Statement | None:
+    from dotenv.parser import parse_stream
+
+    if not (match := _COLON.fullmatch(said)):
+        return None
+    bindings = list(parse_stream(io.StringIO(f"{match[1]}={match[3]}", newline="")))
+    if any(binding.error for binding in bindings):
+        return None
+    start, end = _span(said, match.end(1) + 1)
+    return Statement(match[2], bindings[0].value, line, offset + start, offset + end)
 
 
-def _quote(value: str) -> str:
-    if _PLAIN.fullmatch(value):
-        return value
-    if "'" not in value:
-        return f"'{value}'"
-    return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'
+def _span(said: str, after: int) -> tuple[int, int]:
+    """Where the value is, in a statement whose `=` ends at `after`."""
+    match = _VALUE.match(said, after)
+    if match is None:
+        return after, after
+    if match[1][:1] in ("'", '"'):
+        return match.start(1) + 1, match.end(1) - 1
+    blank_first = match.start(1) > after
+    plain = "" if blank_first and match[1].startswith("#") else _COMMENT.sub("", match[1]).rstrip()
+    # Of an empty value, the blanks before the comment are what keeps them apart.
+    return (match.start(1), match.start(1) + len(plain)) if plain else (after, after)
 
 
-def _lines(text: str) -> list[str]:
-    # Only \n ends a line, as in compose; str.splitlines would split at form feeds and others.
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
+def _problem(said: str) -> str:
+    if not (named := _NAMED.match(said)):
+        return "it is not KEY=VALUE; write it so (a value of several lines in quotes), or start it with #"
+    quoted = _VALUE.match(said, named.end())
+    closed = quoted and re.match(_QUOTED, quoted[1], re.DOTALL)
+    quotes = f"the quotes of {named[1]}"
+    why = f"something follows {quotes}" if closed else f"{quotes} do not close"
+    return f"{why}; write {named[1]}='...'"
 
 
-def _read(path: Path) -> str:
+def _lines(text: str) -> int:
+    return len(re.findall(r"\r\n|\n|\r", text))
+
+
+def _one_newline(value: str) -> str:
+    return re.sub(r"\r\n?", "\n", value)
+
+
+def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode()
+        data = path.read_bytes()
     except FileNotFoundError:
         why = "it names the versions; write CURRENT_VERSION=... into it"
         raise Refused(f"{path} does not exist", why, f"edit {path.name}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise Refused(f"{path} cannot be read", str(error), f"edit {path.name}") from None
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        why = f"it is not UTF-8 ({error.reason}, byte {error.start + 1}); save it as UTF-8"
+        raise Refused(f"{path.name}:{line}", why, f"edit {path.name}") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
+from toolkit import disk
 from toolkit.errors import Failed
 
 
@@ -33,7 +34,7 @@ def append(path: Path, entry: Entry) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise Failed(f"{path} could not be written", str(error), "bgctl doctor") from None
+        raise disk.unwritten(path, error) from None
 
 
 def read(path: Path) -> list[Entry]:

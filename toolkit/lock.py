@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import atomic, deleted_lock
+from toolkit import atomic, deleted_lock, disk
 from toolkit.errors import Failed, Locked
 from toolkit.values import stamp
 
@@ -54,7 +54,7 @@ def held(directory: Path, command: str, now: datetime, wait: float = 0) -> Itera
             folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
             lock = _wait_for(folder, directory, wait)
         except OSError as error:
-            raise Failed(f"{directory} cannot be locked", str(error), "bgctl doctor") from None
+            raise disk.unwritten(directory, error, "cannot be locked") from None
         before = _read(directory / HOLDER)
         me = Holder(os.getpid(), whoami(), socket.gethostname(), command, stamp(now), None)
         _say(directory, me)

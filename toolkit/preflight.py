@@ -9,11 +9,12 @@ from typing import Literal
 from msgspec import Struct
 
 from session_api import key_files
-from toolkit import build_context, compose, hazards, key_mounts, machine, ports, slots
+from toolkit import build_context, compose, envfile, hazards, key_mounts, machine, ports, slots
 from toolkit.compose import Compose
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, caught
 from toolkit.site import Site
 
+PROBES = ("0.0.0-blue", "0.0.0-green")
 Problems = Generator[BgctlError, None, str]
 Look = Callable[[], Problems]
 
@@ -89,12 +90,22 @@ class Preflight:
     """The looks at one project, for the compose services that have to be there."""
 
     def __init__(
-        self, site: Site, versions: tuple[str, str], services: Sequence[str], pull: bool = False
+        self,
+        site: Site,
+        versions: tuple[str, str],
+        services: Sequence[str],
+        pull: bool = False,
+        probe: bool = False,
     ) -> None:
-        """`versions` are blue's and green's; `pull` gets images that are missing."""
+        """`versions` are blue's and green's; `pull` gets images that are missing.
+
+        `probe` reads the compose file once more, with two versions that can stand in it by a variable only.
+        """
         self.site = site
         self.services = services
         self.pull = pull
+        self.probe = probe
+        self._versions = versions
         self._env = site.compose_env(*versions)
         self._found: Compose | None = None
 
@@ -120,6 +131,7 @@ class Preflight:
     def _compose(self) -> Problems:
         site, found = self.site, self.compose
         yield from compose.problems(site.config, found, *site.compose_files)
+        yield from self._alike(found)
         mounts = list(key_mounts.of(found, site.root, site.keys_dir))
         yield from key_mounts.problems(mounts, site.keys_dir, site.compose_files, moves=True)
         if advice := key_mounts.advice(mounts, site.compose_files):
@@ -131,6 +143,16 @@ class Preflight:
         if machine.enforces_selinux():
             yield from self._labels(found)
         return f"{site.engine.compose_command}: {len(found.services)} services, on the ports of bgctl.toml"
+
+    def _alike(self, found: Compose) -> Iterator[BgctlError]:
+        """What has served people comes back however it is written: it is told before it is, and by doctor."""
+        versions = self._versions
+        if self.probe:
+            versions = PROBES
+            found = self.site.engine.compose(self.site.compose_env(*PROBES))
+        elif self.site.adopted:
+            return
+        yield from compose.alike(self.site.config, found, self.site.compose_files, *versions)
 
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """One client's bodies may have half of the proxy's /tmp (docs/decisions/0037)."""
@@ -168,9 +190,12 @@ class Preflight:
         here = [service for service in self.services if service in found.services]
         images = {found.image(service): service for service in reversed(here)}
         for service in reversed(images.values()):
-            yield from caught(lambda name=service: slots.check_images(self.site, found, [name], self.pull))  # type: ignore[misc]
+            yield from caught(lambda name=service: self._check_image(found, name))  # type: ignore[misc]
         yield from hazards.lost_data(self.site.engine, found, here, self.site.compose_files)
         return f"{len(images)} images are here"
+
+    def _check_image(self, found: Compose, service: str) -> None:
+        slots.check_images(self.site, found, [service], self.pull, self._env)
 
     def _ports(self) -> Problems:
         site = self.site
@@ -194,6 +219,9 @@ def all_services(site: Site) -> list[str]:
 
 def env_file(site: Site) -> Problems:
     """Which versions it names, and whether they are those that run."""
+    if broken := envfile.problems(site.env_path):
+        yield from broken[:-1]
+        raise broken[-1]  # what needs the file is not looked at then
     values = site.env()
     name, current = site.env_path.name, values.get("CURRENT_VERSION")
     if not current:
@@ -202,7 +230,7 @@ def env_file(site: Site) -> Problems:
     elif (blue := _serves(site)) and blue != current:
         why = f"blue serves {blue}; a new version is a release"
         yield Refused(f"CURRENT_VERSION is {current} in {name}", why, f"bgctl up-green {current}")
-    return f"CURRENT_VERSION {current}, VERSION {values.get('VERSION', 'not set')}"
+    return f"CURRENT_VERSION {current}, VERSION {values.get('VERSION') or 'not set'}"
 
 
 def current(site: Site) -> str:
@@ -235,7 +263,7 @@ def keys(site: Site) -> Problems:
         ring = keyring.load(folder)
     except SetupError as error:
         raise Failed(error.what, next=error.next_step) from None
-    return f"{ring.sign} signs, {len(ring.keys)} are believed"
+    return f"{ring.sign} signs, tokens of {len(ring.keys)} are accepted"
 
 
 def _serves(site: Site) -> str | None:

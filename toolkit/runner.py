@@ -21,6 +21,10 @@ _PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin",
 GRACE = 5.0  # seconds
 
 
+class Ended(Failed):
+    """A program that ended with another exit code than 0, of its own accord."""
+
+
 def search_path() -> str:
     """PATH, then the usual places, then where our own interpreter is (podman-compose is installed there)."""
     here = str(Path(sys.executable).parent)
@@ -66,7 +70,7 @@ def run(
     """Standard output (`both`: followed by standard error).
 
     `called` is what it is in messages. `tell` gets each line of both as it comes; then both are returned.
-    Raises Failed on a non-zero exit, after `timeout` seconds, or when there is no such program.
+    Raises Ended on a non-zero exit, Failed after `timeout` seconds, or when there is no such program.
     """
     import sh
 
@@ -96,7 +100,7 @@ def run(
             why = f"no answer within {timeout:g} s" + (": the engine hangs" if not called else "")
             raise Failed(f"{called or _name(argv)} was given up", why, "bgctl doctor") from None
         why = _last_lines(lines.text if lines else error.stderr)
-        raise Failed(f"{called or _name(argv)} failed with exit code {error.exit_code}", why) from None
+        raise Ended(f"{called or _name(argv)} failed with exit code {error.exit_code}", why) from None
     except BaseException:
         _kill(process.pid)
         raise
@@ -104,6 +108,30 @@ def run(
         return lines.text.decode()
     text: str = process.stdout.decode(errors="replace")
     return text + process.stderr.decode(errors="replace") if both else text
+
+
+def follow(argv: Sequence[str], tell: Callable[[str], None]) -> int:
+    """The exit code of what runs for as long as it likes; `tell` gets each line of what it says.
+
+    It ends with the thread that follows it.
+    """
+    process = subprocess.Popen(  # noqa: S603  one of our engines'
+        [which(argv[0]) or argv[0], *argv[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment({}),
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C is for us
+        preexec_fn=_die_with_parent(),
+    )
+    try:
+        for line in process.stdout or ():
+            tell(line.rstrip("\r\n"))
+        return process.wait()
+    finally:
+        process.kill()
 
 
 class _Lines:

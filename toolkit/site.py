@@ -157,16 +157,7 @@ class Site:
             "BGCTL_STOP_GRACE": f"{self.config.drain.stop_grace:.0f}",
             "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),
             "BGCTL_COOKIE_STEM": str(self.config.proxy.cookie_stem),
-            **self._store(),
         }
-
-    def _store(self) -> dict[str, str]:
-        """What the env file names, so that a change is noticed; a broken one keeps no rollback out."""
-        try:
-            store = self.env().get("BGCTL_STORE")
-        except BgctlError:
-            return {}
-        return {"BGCTL_STORE": store} if store else {}
 
     def compose(self, env: dict[str, str]) -> "Compose":
         """Raises Refused when the compose file does not fit bgctl.toml."""

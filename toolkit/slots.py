@@ -1,10 +1,11 @@
 """A slot as a whole: all slotted services start, are proven and stop together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
 
 from toolkit import (
+    compose,
     container_health,
     dependencies,
     health,
@@ -13,6 +14,7 @@ from toolkit import (
     idle,
     key_mounts,
     ports,
+    reasons,
 )
 from toolkit.compose import Compose
 from toolkit.config import SLOTS, Service
@@ -300,28 +302,67 @@ def env_with(site: Site, slot: str, version: str) -> dict[str, str]:
     return site.compose_env(blue or version, green or version)
 
 
-def check_images(site: Site, compose: Compose, services: list[str], pull: bool) -> None:
-    """Raises Refused for an image that is not here and cannot be had."""
+def candidate_env(site: Site, version: str) -> dict[str, str]:
+    """Both slots on `version`: green as it will be started, and blue as the promotion will start it."""
+    return site.compose_env(version, version)
+
+
+def check_versions(site: Site, found: Compose, version: str) -> None:
+    """Raises Refused for a slot that would not be another container on `version`."""
+    compose.check_versions(site.config, found, site.compose_files, version, version)
+
+
+def check_images(
+    site: Site, found: Compose, services: list[str], pull: bool, env: Mapping[str, str] | None = None
+) -> None:
+    """Raises Refused naming every image that is not here and cannot be had, each with the engine's reason.
+
+    `env` is what `found` was read with. An image without a name is made by the compose command itself.
+    """
+    missing: dict[str, tuple[str, str]] = {}
     for service in services:
-        image = compose.image(service)
-        if site.engine.has_image(image) or (pull and site.engine.pull(image)):
-            continue
-        local = image.startswith("localhost/")  # no registry has it: setup/images built it
-        get = (
-            f"setup/images {site.engine.name}   (in a checkout)"
-            if local
-            else f"{site.engine.name} pull {image}"
-        )
-        raise Refused(f"image {image} is missing", f"{service} needs it", get)
+        image = found.image(service)
+        if image and image not in missing and (trouble := _missing(site, found, service, pull, env)):
+            missing[image] = trouble
+    if missing:
+        names = list(missing)
+        what = f"image {names[0]} is missing" if len(names) == 1 else f"images {', '.join(names)} are missing"
+        whys, nexts = zip(*missing.values(), strict=True)
+        raise Refused(what, "; ".join(whys), "; ".join(dict.fromkeys(nexts)))
+
+
+def _missing(
+    site: Site, found: Compose, service: str, pull: bool, env: Mapping[str, str] | None
+) -> tuple[str, str] | None:
+    """Why an image cannot be had, and what to run next."""
+    image = found.image(service)
+    if site.engine.has_image(image):
+        return None
+    if image.startswith("localhost/"):  # no registry has it: setup/images built it
+        return f"{service} needs it", f"setup/images {site.engine.name}   (in a checkout)"
+    why, next = f"{service} needs it", f"{site.engine.name} pull {image}"
+    if pull:
+        try:
+            site.engine.pull(image)
+        except Failed as error:
+            why, next = f"{service} needs it, and {error}", error.next
+        else:
+            return None
+    if env is not None and not reasons.registry_of(image) and found.services[service].build:
+        next = site.engine.build_by_hand([service], env)
+    return why, next
 
 
 def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compose:
     """The compose file with `version` in this slot. Raises Refused unless it could be started so."""
     services = names(site, slot)
-    found = site.compose(env_with(site, slot, version))
+    env = candidate_env(site, version) if slot == "green" else env_with(site, slot, version)
+    found = site.compose(env)
+    if slot == "green":
+        check_versions(site, found, version)
     mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in services]
     key_mounts.check(mounts, site.keys_dir, site.compose_files)
-    check_images(site, found, services, pull)
+    check_images(site, found, services, pull, env)
     return found
 
 

@@ -1,6 +1,7 @@
 """The one way to print: rich on a terminal, plain lines otherwise, JSON on request."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from toolkit.meter import Show
 
-WIDTH = 160  # of tables that nobody's terminal bounds
+WIDTH = 160  # of what nobody's terminal bounds
+INDENT = " " * 5  # of a line that goes on: as wide as the mark of a step
 
 
 class UI:
@@ -30,14 +32,14 @@ class UI:
         self._depth = 0
 
     def say(self, text: str, style: str = "") -> None:
-        self._out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+        self._print(self._out, text, style)
 
     def say_now(self, text: str) -> None:
         """For what must be heard whatever comes of the rest."""
         self.say(text)
 
     def warn(self, text: str) -> None:
-        self._error.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self._print(self._error, f"warning: {text}", "magenta")
 
     def progress(self, text: str) -> None:
         """A line while something is being waited for: when it says something new, once a second at most."""
@@ -57,9 +59,9 @@ class UI:
         self._depth += 1
         try:
             yield notes.append
-            mark, style = good, "green" if good == "ok" else "yellow"
+            mark, style = good, "green" if good == "ok" else "magenta"
         except KeyboardInterrupt:
-            mark, style = "stop", "yellow"
+            mark, style = "stop", "magenta"
             raise
         finally:
             self._depth -= 1
@@ -84,15 +86,13 @@ class UI:
         with Live(console=self._out, auto_refresh=False, transient=True) as live:
             yield lambda share, text, more: live.update(meter.bar(share, text, more, of), refresh=True)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], turns: bool = False) -> None:
+        """`turns`: for few rows, where there is no room, a row for each column (see `toolkit.layout`)."""
+        from toolkit import layout
 
-        table = Table(*columns, box=box.SIMPLE_HEAD if self._out.is_terminal else None, pad_edge=False)
-        for row in rows:
-            table.add_row(*[Text("-" if cell is None else printable(str(cell))) for cell in row])
-        self._out.print(table)
+        cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+        for line in layout.lines(columns, cells, self._room(self._out), turns):
+            self._out.print(line, soft_wrap=True)
 
     def emit(self, document: object) -> None:
         """The JSON document."""
@@ -100,9 +100,9 @@ class UI:
 
     def error(self, error: BgctlError) -> None:
         show = self._error.print
-        show(f"bgctl: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        self._print(self._error, f"bgctl: {error}", "red")
         if error.detail:
-            show(error.detail, style="dim", markup=False, highlight=False, soft_wrap=True)
+            self._print(self._error, error.detail, "dim")
         if error.next:
             show(f"next: {error.next}", markup=False, highlight=False, soft_wrap=True)
 
@@ -125,6 +125,28 @@ class UI:
     def watched(self) -> bool:
         """Whether somebody sees what is said: cron mails it, and wants it short."""
         return sys.stdout.isatty()
+
+    @staticmethod
+    def _print(console: "Console", text: str, style: str) -> None:
+        """On a terminal lines break between words: a terminal breaks them wherever they are full.
+
+        A colour marks the first word, such as "ok" or "warning:", and the rest has the terminal's own, which
+        can be read on a light background and on a dark one.
+        """
+        from rich.text import Text
+
+        if (room := UI._room(console)) and len(text) > room:
+            from toolkit import layout
+
+            text = layout.wrapped(text, room, INDENT)
+        said = Text(text, style if style == "dim" else "")
+        if style != "dim" and (word := re.match(r"\s*\S+", text)):
+            said.stylize(style, 0, word.end())
+        console.print(said, soft_wrap=True)
+
+    @staticmethod
+    def _room(console: "Console") -> int | None:
+        return console.width if console.is_terminal else None
 
     @cached_property
     def _out(self) -> "Console":

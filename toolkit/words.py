@@ -82,6 +82,15 @@ def moment(then: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     return f"{until((then - now).total_seconds())} ({clock(then, now, zone)})"
 
 
+def since(stamp: str, now: datetime, zone: tzinfo | None = None) -> str:
+    """ "since 10:30 (3 h 50 min)"; what is no time is told as it is."""
+    try:
+        then = datetime.fromisoformat(stamp)
+        return f"since {clock(then, now, zone)} ({span((now - then).total_seconds())})"
+    except (ValueError, TypeError):
+        return f"since {stamp}"
+
+
 def forecast(found: Forecast | None, now: datetime, zone: tzinfo | None = None) -> str:
     """ "earliest in 5 min (13:50), likely in 35 min (14:20), latest in 6 d 2 h (Mon 16:00)"; else ""."""
     if found is None:

@@ -1,10 +1,10 @@
-"""The command: setup/images docker|podman [--remove]."""
+"""The commands: setup/images docker|podman [--remove], and setup/standins docker|podman."""
 
 import argparse
 import os
 import sys
 
-from setup.imaging import bases, shell
+from setup.imaging import bases, shell, standins
 from setup.imaging.catalogue import BASES, IMAGES, PREFIX, Image
 from setup.imaging.context import digest, lay_out, sources_of
 from setup.imaging.engine import Engine
@@ -17,7 +17,10 @@ def main() -> int:
     engine = Engine(options.engine)
     try:
         with shell.only_one():
-            remove_images(engine) if options.remove else make_images(engine)
+            if options.remove:
+                remove_images(engine)
+            else:
+                make_images(engine, options.standins)
     except shell.SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -27,13 +30,17 @@ def main() -> int:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="setup/images", description="Makes the images of stack and demo.")
     parser.add_argument("engine", choices=["docker", "podman"])
-    parser.add_argument("--remove", action="store_true", help="remove the images instead")
+    parser.add_argument("--standins", action="store_true", help="make what ordinary projects build from")
+    parser.add_argument("--remove", action="store_true", help="remove the images instead, stand-ins too")
     return parser.parse_args()
 
 
-def make_images(engine: Engine) -> None:
+def make_images(engine: Engine, only_standins: bool) -> None:
     if not engine.answers():
         raise shell.SetupError(f"{engine.name} does not answer: run setup/engine {engine.name} first")
+    if only_standins:
+        standins.make(engine)
+        return
     bases.ensure(engine, BASES)
     made = [image.name for image in IMAGES if ensure_image(engine, image)]
     shell.say(f"images ready in {engine.name} ({len(made)} of {len(IMAGES)} made anew)")
@@ -54,6 +61,7 @@ def remove_images(engine: Engine) -> None:
     if names:
         engine.run("rmi", *names)
         shell.say(f"{len(names)} images removed from {engine.name}")
+    standins.remove(engine)
 
 
 if __name__ == "__main__":

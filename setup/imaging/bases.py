@@ -28,7 +28,8 @@ def ensure(engine: Engine, bases: Sequence[Base]) -> None:
 
 def tag_upstream(engine: Engine, base: Base) -> bool:
     """Give the official image our name. False when it is neither here nor to be had."""
-    if not engine.id(base.upstream) and not engine.pull(base.upstream):
+    here = engine.id(base.upstream) and not engine.label(base.upstream)  # a label of ours: a stand-in
+    if not here and not engine.pull(base.upstream):
         return False
     engine.run("tag", base.upstream, base.name)
     return True

@@ -4,7 +4,7 @@ import hashlib
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from setup.imaging.catalogue import PYTHON, Image
@@ -56,26 +56,45 @@ def lay_out(image: Image) -> Path:
 
 def site(lock: str) -> Path:
     """A folder with a lock file's packages for the containers' Python; made here, for bases have no pip."""
-    folder = CACHE / f"site-{lock}-{digest(PYTHON, platform.machine(), lock_file(lock).read_bytes())}"
+    return _fetched("site", lock, pip_install)
+
+
+def wheels(lock: str) -> Path:
+    """A folder with a lock file's wheels, for images in which pip itself is to install them."""
+    return _fetched("wheels", lock, pip_download)
+
+
+def _fetched(kind: str, lock: str, command: Callable[[str, Path], list[str]]) -> Path:
+    """The folder that the command makes of a lock file; from the cache where it was made before."""
+    folder = CACHE / f"{kind}-{lock}-{digest(PYTHON, platform.machine(), lock_file(lock).read_bytes())}"
     if not folder.exists():
-        say(f"installing locks/{lock}.txt for the images")
-        unfinished = CACHE / f"site-{lock}.unfinished"
+        say(f"fetching locks/{lock}.txt for the images")
+        unfinished = CACHE / f"{kind}-{lock}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        run(pip_install(lock, unfinished))
+        run(command(lock, unfinished))
         unfinished.rename(folder)
     return folder
 
 
 def pip_install(lock: str, target: Path) -> list[str]:
-    """The command that fetches wheels for the containers' Python, whichever Python runs it."""
+    """The command that installs wheels for the containers' Python, whichever Python runs it."""
+    return [*_pip("install", lock), "--no-compile", f"--target={target}"]
+
+
+def pip_download(lock: str, target: Path) -> list[str]:
+    """The command that fetches wheels for the containers' Python, and leaves them as they are."""
+    return [*_pip("download", lock), f"--dest={target}"]
+
+
+def _pip(verb: str, lock: str) -> list[str]:
     machine = platform.machine()
     abis = [f"cp{PYTHON.replace('.', '')}", "abi3", "none"]
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(NEWEST_GLIBC, 16, -1)]
-    command = [str(ROOT / ".venv/bin/python"), "-m", "pip", "install", "--require-hashes", "--no-deps"]
-    command += ["--no-compile", "--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
+    command = [str(ROOT / ".venv/bin/python"), "-m", "pip", verb, "--require-hashes", "--no-deps"]
+    command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
     command += [f"--abi={abi}" for abi in abis]
     command += [f"--platform={name}" for name in [*platforms, f"manylinux2014_{machine}"]]
-    return [*command, f"--target={target}", "-r", str(lock_file(lock))]
+    return [*command, "-r", str(lock_file(lock))]
 
 
 def lock_file(lock: str) -> Path:

@@ -1,5 +1,6 @@
 """docker and podman, which share their command line as far as images go."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from setup.imaging.catalogue import Image
@@ -40,15 +41,21 @@ class Engine:
         names = answer([self.name, "images", "--format", "{{.Repository}}:{{.Tag}}"]) or ""
         return [name for name in names.split() if name.startswith(f"{prefix}/")]
 
+    def descended(self, label: str) -> list[str]:
+        """The ids of all images with a label, which an image has from its base as well; children first."""
+        ids = answer([self.name, "images", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}"])
+        return list(dict.fromkeys((ids or "").split()))
+
     def load(self, image: str, tar: Path, source: str) -> None:
         """Import a root file system, with the search path that a tar cannot hold."""
         changes = ["--change", f"ENV PATH={SEARCH_PATH}", "--change", f"LABEL {LABEL}={source}"]
         self.run("import", *changes, str(tar), image)
 
-    def build(self, image: Image, context: Path, source: str) -> None:
+    def build(self, image: Image, context: Path, source: str, labels: Sequence[str] = ()) -> None:
         """Build an image from a context."""
         args = {"BASE": image.base.name, **image.args}
         flags = [f"--build-arg={key}={value}" for key, value in args.items()]
+        flags += [f"--label={label}" for label in labels]
         flags += [f"--label={LABEL}={source}", f"--tag={image.name}", f"--file={context / image.dockerfile}"]
         self.run("build", *flags, str(context))
 

@@ -25,11 +25,11 @@ CUT_OFF = r"recv\(\) failed \(104: Connection reset by peer\), context: ngx\.tim
 PATIENCE = 30.0  # seconds until something that must happen has happened
 
 
-def eventually(reached: Callable[[], object], what: str) -> None:
+def eventually(reached: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
     """Polls until `reached()` is true. Fails naming `what` when it never is."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while not reached():
-        assert time.monotonic() < end, f"waited {PATIENCE:g} s in vain: {what}"
+        assert time.monotonic() < end, f"waited {patience:g} s in vain: {what}"
         time.sleep(0.02)
 
 

@@ -31,7 +31,7 @@ def judge_by(site: Stack, **settings: object) -> None:
 
 
 def release(site: Stack, version: str, shares: str, *options: str) -> subprocess.Popen[str]:
-    command = ("deploy", version, "--auto", "--skip-build", "-i", "200ms", "--canary", shares, *options)
+    command = ("deploy", version, "--yes", "--skip-build", "-i", "200ms", "--canary", shares, *options)
     return site.start(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

@@ -39,7 +39,7 @@ def test_deploy_runs_a_whole_release_unattended(site):
         arrive(load, OLD)
         load.set_served({OLD, NEW})
         release = site.start(
-            "deploy", NEW, "--auto", "--skip-build", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            "deploy", NEW, "--yes", "--skip-build", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         eventually(lambda: site.state()["phase"] == "draining", "the drain has begun")
         load.leave(OLD, LEAVING_EVERY, come_back=True)
@@ -54,7 +54,7 @@ def test_deploy_runs_a_whole_release_unattended(site):
     assert site.containers("frontend-green") == []
     steps = ["up-green", "switch", "drain", "promote"]
     assert [step for step in steps if step in said] == steps, said
-    assert site.bgctl("deploy", NEW, "--auto").returncode == 0, "again: nothing to do"
+    assert site.bgctl("deploy", NEW, "--yes").returncode == 0, "again: nothing to do"
 
 
 def test_48_cron_drains_and_promotes_while_people_leave(site):
@@ -105,7 +105,7 @@ def test_what_is_left_at_the_deadline_moves_at_its_next_request(tmp_path):
 def test_an_interrupted_deploy_goes_on_where_it_was(site):
     browser = site.log_in("ada")
     release = site.start(
-        "deploy", NEW, "--auto", "--skip-build", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        "deploy", NEW, "--yes", "--skip-build", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     eventually(lambda: site.state()["phase"] == "draining", "the drain has begun")
     os.kill(release.pid, 2)
@@ -114,7 +114,7 @@ def test_an_interrupted_deploy_goes_on_where_it_was(site):
     assert "goes on from here" in said
     assert site.version_of(browser) == OLD, "nobody has been moved"
     browser.post(f"{site.url}/logout", timeout=10, allow_redirects=False)
-    done = site.bgctl("deploy", NEW, "--auto", "--skip-build")
+    done = site.bgctl("deploy", NEW, "--yes", "--skip-build")
     assert site.state()["phase"] == "rest", done.stdout
     assert f"green runs {NEW} already" in done.stdout
     assert f"{NEW} is stable" in done.stdout
@@ -122,7 +122,7 @@ def test_an_interrupted_deploy_goes_on_where_it_was(site):
 
 def test_a_deploy_of_a_broken_version_is_taken_back(site):
     browser = site.log_in("ada")
-    done = site.bgctl("deploy", "1.6.8-unhealthy", "--auto", "--skip-build", code=1)
+    done = site.bgctl("deploy", "1.6.8-unhealthy", "--yes", "--skip-build", code=1)
     assert site.state()["phase"] == "rest"
     assert site.containers("frontend-green") == []
     assert site.version_of(browser) == OLD

@@ -54,6 +54,10 @@ def test_a_full_cycle_on_podman(tmp_path):
         answer = requests.get(f"{project.url}/api/whoami", timeout=10)
         assert answer.json()["version"] == NEW
         assert project.ask("status")["phase"] == "rest"
+        assert "Slipway" in project.bgctl("logs", "blue").stdout
+        project.bgctl("down", "--yes")
+        assert project.containers() == []
+        assert project.engine_says("network", "ls", "--quiet", "--filter", f"name={project.name}") == ""
     finally:
         project.remove()
     assert project.containers() == []

@@ -309,13 +309,13 @@ def test_a_release_with_a_check(tmp_path):
         toml = stack.directory / "bgctl.toml"
         plain = toml.read_text()
         toml.write_text(f"{plain}\n[preview]\ncheck = 'echo smoke; false'\n")
-        failed = stack.bgctl("deploy", NEW, "--auto", "--skip-build", code=1)
+        failed = stack.bgctl("deploy", NEW, "--yes", "--skip-build", code=1)
         assert "smoke" in failed.stdout
         assert stack.state()["phase"] == "rest"
         assert stack.containers("frontend-green") == []
         assert stack.version_of(stack.visitor()) == OLD
         toml.write_text(f"{plain}\n[preview]\ncheck = '''{PASSES}'''\n")
-        stack.bgctl("deploy", NEW, "--auto", "--skip-build")
+        stack.bgctl("deploy", NEW, "--yes", "--skip-build")
         assert stack.version_of(stack.visitor()) == NEW
         text = (stack.directory / "state/history.jsonl").read_text()
         assert [json.loads(line)["what"] for line in text.splitlines()].count("preview check") == 2

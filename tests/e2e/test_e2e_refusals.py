@@ -37,6 +37,46 @@ def test_33_an_image_that_is_nowhere(resting):
     assert "9.9.9" in refused(resting, "up-green", "9.9.9")
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "said", "next"),
+    [
+        (
+            "image: ${REGISTRY_URL}/${REGISTRY_USER}/demo-app:${VERSION}",
+            "image: 127.0.0.1:1/shop/demo-app:${VERSION}",
+            "127.0.0.1:1/shop/demo-app:1.6.8 could not be pulled: .*connection refused",
+            "see whether 127.0.0.1:1 answers, then: docker pull 127.0.0.1:1/shop/demo-app:1.6.8",
+        ),
+        (
+            "image: ${REGISTRY_URL}/${REGISTRY_USER}/demo-app:${CURRENT_VERSION}",
+            "image: shop/demo-app:1.6.7",
+            r"compose.yaml:\d+: frontend-blue is the same .* image: shop/demo-app:\$\{CURRENT_VERSION\}",
+            "edit compose.yaml",
+        ),
+        (
+            "image: ${REGISTRY_URL}/${REGISTRY_USER}/demo-app:${VERSION}",
+            "build: .",
+            r"compose.yaml:\d+: frontend-green is built .*: write image: .*-frontend:\$\{VERSION\}",
+            "edit compose.yaml",
+        ),
+        ("profiles: [deployment]", "nonsense: 1", "Unsupported .* 'nonsense'", "edit compose.yaml"),
+    ],
+    ids=["pull", "no-version", "no-name", "compose"],
+)
+def test_50_95_an_image_or_a_compose_file_that_will_not_do(resting, was, becomes, said, next):
+    path = resting.directory / "compose.yaml"
+    good = path.read_text()
+    assert good.count(was) == 1
+    path.write_text(good.replace(was, becomes))
+    try:
+        answer = refused(resting, "up-green", NEW)
+        assert re.search(said, answer), answer
+        assert f"next: {next}" in answer
+        if "CURRENT_VERSION" in was:
+            assert re.search(said, refused(resting, "doctor", "--json", code=1))
+    finally:
+        path.write_text(good)
+
+
 def test_34_a_port_that_is_taken(resting):
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

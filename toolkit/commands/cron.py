@@ -9,9 +9,17 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("cron")
+@click.command(
+    "cron",
+    cls=Command,
+    examples={
+        "bgctl cron": "all of it, to choose from",
+        "bgctl cron --crontab": "the crontab line alone",
+    },
+)
 @click.option("--crontab", "form", flag_value="crontab", help="The crontab line alone.")
 @click.option("--systemd", "form", flag_value="systemd", help="systemd's units alone.")
 @click.option("--service", "form", flag_value="service", help="The service alone, for a file of its own.")
@@ -20,9 +28,10 @@ from toolkit.cli import App
 @options.json_option
 @click.pass_obj
 def command(app: App, form: str | None, as_json: bool) -> None:
-    """Print what runs `bgctl drain --auto` every minute, and `bgctl up` at boot.
+    """Print what drains every minute and starts the stack at boot.
 
-    Nothing is installed. bgctl locks by itself: no flock is needed.
+    That is `bgctl drain --auto` and `bgctl up`, as crontab lines and as systemd units. Nothing is installed.
+    bgctl locks by itself: no flock is needed.
     """
     from toolkit import cron
 

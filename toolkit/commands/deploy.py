@@ -4,13 +4,29 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("deploy")
+@click.command(
+    "deploy",
+    cls=Command,
+    examples={
+        "bgctl deploy 1.6.8": "asks before the old version is stopped",
+        "bgctl deploy 1.6.8 --yes": "asks nothing: for CI",
+        "bgctl deploy 1.6.8 --canary 5,25,50,100": "in shares that are judged",
+    },
+)
 @click.argument("version", required=False)
-@click.option("--auto", "-a", "--yes", "-y", "auto", is_flag=True, help="Ask nothing: promote when empty.")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing: promote when empty.")
+@click.option("--auto", "-a", is_flag=True, hidden=True, help="What --yes was called before.")
 @options.interval_option
 @click.option("--skip-build", "-s", is_flag=True, help="The images exist already.")
+@click.option(
+    "--push/--skip-push",
+    "push",
+    default=None,
+    help="Push what is built, or leave it here.  [default: where an image's name begins with a registry]",
+)
 @options.canary_option
 @options.pause_option
 @options.deadline_option
@@ -21,9 +37,11 @@ from toolkit.cli import App
 def command(
     app: App,
     version: str | None,
+    yes: bool,
     auto: bool,
     interval: float,
     skip_build: bool,
+    push: bool | None,
     shares: tuple[int, ...] | None,
     pause: float | None,
     deadline: float | None,
@@ -33,18 +51,22 @@ def command(
 ) -> None:
     """Release VERSION from beginning to end.
 
-    Builds and pushes what the compose file has a build: for, starts green and proves it, sends new sessions
-    there, with --canary in shares that are judged, waits until the old version is empty, asks, and promotes.
-    VERSION is the env file's VERSION unless given.
+    Builds what the compose file has a build: for, pushes it where its name begins with a registry, starts
+    green and proves it, sends new sessions there, with --canary in shares that are judged, waits until the
+    old version is empty, asks, and promotes. VERSION is the env file's VERSION unless given.
 
     What fails up to the switch is undone. Run again after an interruption, it goes on from where the release
     is. While it waits, other commands work: bgctl rollback takes it back.
     """
     from toolkit.release import deploy, drain, up_green
 
+    if push and skip_build:
+        raise click.UsageError("--push is for what is built, and --skip-build builds nothing")
     site = options.site(app, as_json)
     watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0)
     course = options.course(site, shares, pause, watch.interval)
-    plan = deploy.Plan(version or up_green.from_env(site), watch, not auto, not skip_build, course)
+    plan = deploy.Plan(
+        version or up_green.from_env(site), watch, not (yes or auto), not skip_build, course, push
+    )
     deploy.run(site, plan, dry_run)
     options.show_state(site, as_json, dry_run)

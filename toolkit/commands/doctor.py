@@ -4,9 +4,14 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("doctor")
+@click.command(
+    "doctor",
+    cls=Command,
+    examples={"bgctl doctor": "before the first bgctl up, and when something is odd"},
+)
 @options.json_option
 @click.pass_obj
 @click.pass_context

@@ -5,9 +5,18 @@ import click
 from toolkit import options
 from toolkit.cli import App
 from toolkit.errors import BgctlError
+from toolkit.helptext import Command
 
 
-@click.command("drain")
+@click.command(
+    "drain",
+    cls=Command,
+    examples={
+        "bgctl drain": "waits, then asks",
+        "bgctl drain --yes --timeout 2h": "asks nothing, gives up in the end",
+        "bgctl drain --auto": "one look, as cron takes it",
+    },
+)
 @click.option("--timeout", type=options.duration, default="off", help="Give up after this.  [default: off]")
 @options.interval_option
 @options.deadline_option

@@ -7,13 +7,21 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 if TYPE_CHECKING:
     from toolkit.proxy import Explanation
     from toolkit.ui import UI
 
 
-@click.command("explain")
+@click.command(
+    "explain",
+    cls=Command,
+    examples={
+        'echo "$TOKEN" | bgctl explain': "a token",
+        "bgctl explain < request.txt": "header lines, a cookie jar, or a copied curl command",
+    },
+)
 @click.option("--url", default="", help="The address that is asked for; a cookie jar needs one.")
 @click.option("--navigate", is_flag=True, help="As the load of a page, not as a script's request.")
 @options.json_option

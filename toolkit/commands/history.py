@@ -4,9 +4,14 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("history")
+@click.command(
+    "history",
+    cls=Command,
+    examples={"bgctl history -n 5": "the last five changes"},
+)
 @click.option(
     "-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many, newest last."
 )

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit import options, words
+from toolkit import disk, options, words
 from toolkit.cli import App
-from toolkit.errors import Failed, Refused
+from toolkit.errors import Refused
+from toolkit.helptext import Group
 from toolkit.site import Site
 from toolkit.values import stamp
 
@@ -26,7 +27,7 @@ secret_option = click.option(
     "--import-secret-file",
     "secret_file",
     type=FILE,
-    help="An existing HS256 secret, such as the app's JWT_SECRET, to sign with (keys import: to believe).",
+    help="An existing HS256 secret, such as the app's JWT_SECRET, to sign with (else: keys import).",
 )
 issuer_option = click.option(
     "--issuer", help="What the app's tokens have to name as iss.  [default: anything, or nothing]"
@@ -34,18 +35,31 @@ issuer_option = click.option(
 short_option = click.option(
     "--allow-short-secret",
     is_flag=True,
-    help="Take a secret under 32 bytes: it is believed, and signs nothing.",
+    help="Take a secret under 32 bytes: its tokens are accepted, it signs nothing.",
 )
 WEAK = "{kid}: a short secret can be guessed. Whoever does chooses a version, and a name to be counted by"
 TRIED = "more than {most} keys are for {alg}: tokens for it that name none (kid) are refused"
 
 
-@click.group("keys")
+@click.group(
+    "keys",
+    cls=Group,
+    examples={
+        "bgctl keys list": "",
+        "bgctl keys rotate": "sign with a new key from now on",
+    },
+)
 def command() -> None:
-    """Make, rotate and list the signing keys, and those of the app's own tokens."""
+    """Make, rotate and list signing keys; import the app's own."""
 
 
-@command.command("init")
+@command.command(
+    "init",
+    examples={
+        "bgctl keys init": "a key of our own",
+        "bgctl keys init --import-secret-file jwt.secret": "the secret with which the app signs already",
+    },
+)
 @alg_option
 @secret_option
 @short_option
@@ -79,7 +93,9 @@ def init(
         _say_imported(site, imported)
 
 
-@command.command("import")
+@command.command(
+    "import", examples={"bgctl keys import --secret-file jwt.secret": "the app signs its tokens itself"}
+)
 @click.option("--secret-file", type=FILE, help="The app's HS256 secret (JWT_SECRET).")
 @click.option("--public-key-file", type=FILE, help="The app's public key, as PEM: Ed25519, P-256 or RSA.")
 @click.option("--kid", help="The kid that the app's tokens name; without one they need none.")
@@ -96,7 +112,7 @@ def import_key(
     allow_short_secret: bool,
     dry_run: bool,
 ) -> None:
-    """Believe tokens that the app makes itself. The key signs none of ours.
+    """Accept tokens that the app makes itself. The key signs none of ours.
 
     Of a key that is there already, the terms are changed: --issuer, and that the app signs with it."""
     from session_api import keyring
@@ -110,7 +126,7 @@ def import_key(
     assert content is not None
     alg = "HS256" if secret_file else _algorithm(content, public_key_file)
     if dry_run:
-        site.ui.say(f"would believe what the app signs with a key for {alg}; nothing changed")
+        site.ui.say(f"would accept what the app signs with a key for {alg}; nothing changed")
         return
     with _writing(site, "keys import"):
         key = keyring.trust(
@@ -123,12 +139,12 @@ def import_key(
     _say_imported(site, key)
 
 
-@command.command("remove")
+@command.command("remove", examples={"bgctl keys remove app-1": "one that keys list names"})
 @click.argument("kid")
 @options.dry_run_option
 @click.pass_obj
 def remove(app: App, kid: str, dry_run: bool) -> None:
-    """Believe an imported key no more."""
+    """Accept tokens of an imported key no more."""
     from session_api import keyring
 
     site = options.site(app)
@@ -137,16 +153,22 @@ def remove(app: App, kid: str, dry_run: bool) -> None:
         return
     with _writing(site, "keys remove"):
         keyring.remove(site.keys_dir, kid, owner=site.owner)
-    site.ui.say(f"{kid} is removed: tokens that are signed with it are not believed any more")
+    site.ui.say(f"{kid} is removed: tokens that are signed with it are not accepted any more")
 
 
-@command.command("rotate")
+@command.command(
+    "rotate",
+    examples={
+        "bgctl keys rotate": "",
+        "bgctl keys rotate --alg ES256": "with another algorithm",
+    },
+)
 @alg_option
 @secret_option
 @options.dry_run_option
 @click.pass_obj
 def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -> None:
-    """Sign with a new key; the old one is believed for as long as its tokens last ([tokens] longest).
+    """Sign with a new key; the old one's tokens are accepted for as long as they last ([tokens] longest).
 
     Keys past that are removed."""
     from session_api import keyring
@@ -161,15 +183,20 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
         key = keyring.rotate(
             site.keys_dir, alg, secret=_secret(secret_file), owner=site.owner, keep=int(longest)
         )
-    believed = words.span(longest)
-    site.ui.say(f"{key.kid} ({key.alg}) signs from now on; the one before is believed for {believed}")
+    accepted = words.span(longest)
+    site.ui.say(
+        f"{key.kid} ({key.alg}) signs from now on; tokens of the one before are accepted for {accepted}"
+    )
 
 
-@command.command("list")
+@command.command(
+    "list",
+    examples={"bgctl keys list": ""},
+)
 @options.json_option
 @click.pass_obj
 def list_keys(app: App, as_json: bool) -> None:
-    """Show every key and until when it is believed."""
+    """Show every key and until when its tokens are accepted."""
     from session_api import keyring
 
     site = options.site(app, as_json)
@@ -181,7 +208,7 @@ def list_keys(app: App, as_json: bool) -> None:
         (key.kid, key.alg, key.state, stamp(key.created_at), key.retire_at and stamp(key.retire_at))
         for key in keys
     ]
-    site.ui.table(("key", "algorithm", "state", "created", "believed until"), rows)
+    site.ui.table(("key", "algorithm", "state", "created", "accepted until"), rows)
 
 
 def _say_imported(site: Site, key: "KeyInfo") -> None:
@@ -190,7 +217,7 @@ def _say_imported(site: Site, key: "KeyInfo") -> None:
 
     of = f" of {key.issuer}" if key.issuer else ""
     also = "" if key.state == "imported" else "; it signs ours, too"
-    site.ui.say(f"{key.kid} ({key.alg}): the app's own tokens{of} are believed{also}")
+    site.ui.say(f"{key.kid} ({key.alg}): the app's own tokens{of} are accepted{also}")
     if key.short_secret:
         site.ui.warn(WEAK.format(kid=key.kid))
     good = [each for each in keyring.describe(site.keys_dir) if each.state != "retired"]
@@ -227,4 +254,4 @@ def _writing(site: Site, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise Failed(f"{site.keys_dir} could not be written", str(error), "bgctl doctor") from None
+            raise disk.unwritten(site.keys_dir, error) from None

@@ -4,9 +4,17 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Group
 
 
-@click.group("maintenance")
+@click.group(
+    "maintenance",
+    cls=Group,
+    examples={
+        "bgctl maintenance on": "",
+        "bgctl maintenance off": "",
+    },
+)
 def command() -> None:
     """Show everybody a page, but for the addresses that are allowed.
 
@@ -22,7 +30,10 @@ def _change(app: App, on: bool, dry_run: bool, as_json: bool) -> None:
     options.show_state(site, as_json, dry_run)
 
 
-@command.command("on")
+@command.command(
+    "on",
+    examples={"bgctl maintenance on": ""},
+)
 @options.dry_run_option
 @options.json_option
 @click.pass_obj
@@ -31,7 +42,10 @@ def on(app: App, dry_run: bool, as_json: bool) -> None:
     _change(app, True, dry_run, as_json)
 
 
-@command.command("off")
+@command.command(
+    "off",
+    examples={"bgctl maintenance off": ""},
+)
 @options.dry_run_option
 @options.json_option
 @click.pass_obj

@@ -8,6 +8,7 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 if TYPE_CHECKING:
     from toolkit.monitor.picture import Picture
@@ -17,7 +18,14 @@ INTERVAL = 10.0
 WIDTH = 100  # where there is no terminal to bound it
 
 
-@click.command("monitor")
+@click.command(
+    "monitor",
+    cls=Command,
+    examples={
+        "bgctl monitor": "until q",
+        "bgctl monitor --json --interval 10s": "a line of JSON every ten seconds",
+    },
+)
 @click.option("--interval", "-i", type=options.duration, help="Between looks; 1s at least.  [default: 10s]")
 @click.option("--once", is_flag=True, help="Show one picture and exit, as without a terminal.")
 @options.json_option

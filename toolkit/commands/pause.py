@@ -4,9 +4,18 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("pause", context_settings={"ignore_unknown_options": True})
+@click.command(
+    "pause",
+    cls=Command,
+    examples={
+        "bgctl pause -- ./migrate.sh": "requests wait for as long as it runs",
+        "bgctl pause --for 1m": "until bgctl resume, or a minute is over",
+    },
+    context_settings={"allow_interspersed_args": False},
+)
 @click.option(
     "--for",
     "seconds",

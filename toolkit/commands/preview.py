@@ -6,6 +6,7 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 if TYPE_CHECKING:
     from toolkit.release.preview import Preview
@@ -22,7 +23,14 @@ def origin(text: str) -> str:
         raise click.BadParameter(str(error)) from None
 
 
-@click.command("preview")
+@click.command(
+    "preview",
+    cls=Command,
+    examples={
+        "bgctl preview --to /cart --life 30m": "a link that is good for half an hour",
+        "bgctl preview --check ./smoke.sh": "the link only if the script passes",
+    },
+)
 @click.option("--to", default="/", show_default=True, help="The path that the link leads to.")
 @click.option("--life", type=options.lifetime, help="How long the link is good for.  [default: bgctl.toml's]")
 @click.option("--url", type=origin, default="", help="Where browsers come.  [default: bgctl.toml's]")
@@ -33,7 +41,7 @@ def origin(text: str) -> str:
 def command(
     app: App, to: str, life: float | None, url: str, check: str, dry_run: bool, as_json: bool
 ) -> None:
-    """Print a link that shows the new version before anyone else gets it.
+    """Print a link that shows the new version before others get it.
 
     Whoever opens it gets green, whatever else they have, until the link expires. It is a secret: it is
     printed, and kept nowhere. CMD finds BGCTL_PREVIEW_URL, BGCTL_PREVIEW_COOKIE (name=value), BGCTL_URL and

@@ -4,9 +4,17 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("promote")
+@click.command(
+    "promote",
+    cls=Command,
+    examples={
+        "bgctl promote": "after bgctl drain",
+        "bgctl promote --dry-run": "what it would do",
+    },
+)
 @options.deadline_option
 @options.idle_timeout_option
 @options.dry_run_option

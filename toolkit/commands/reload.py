@@ -4,9 +4,17 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("reload")
+@click.command(
+    "reload",
+    cls=Command,
+    examples={
+        "bgctl reload": "after bgctl.toml or a certificate has changed",
+        "bgctl reload --wait 5m": "for a hook of what renews certificates",
+    },
+)
 @click.option(
     "--wait", type=options.duration, default="off", help="For another bgctl to end.  [default: off]"
 )
@@ -14,7 +22,7 @@ from toolkit.cli import App
 @options.json_option
 @click.pass_obj
 def command(app: App, wait: float, dry_run: bool, as_json: bool) -> None:
-    """Give the proxy a changed configuration, or a renewed certificate.
+    """Give the proxy a changed configuration or certificate.
 
     Key and certificate must fit, and nginx must take the new configuration; otherwise nothing changes, and
     the exit code is 3. No request is lost. Where nothing has changed it does nothing, and off a terminal

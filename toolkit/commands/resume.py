@@ -4,9 +4,14 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("resume")
+@click.command(
+    "resume",
+    cls=Command,
+    examples={"bgctl resume": "after a bgctl pause without a command"},
+)
 @options.dry_run_option
 @options.json_option
 @click.pass_obj

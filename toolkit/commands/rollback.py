@@ -4,9 +4,17 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("rollback")
+@click.command(
+    "rollback",
+    cls=Command,
+    examples={
+        "bgctl rollback": "",
+        "bgctl rollback --no-wait": "at once; green runs on until the next bgctl rollback",
+    },
+)
 @click.option("--no-wait", is_flag=True, help="Leave green running; a second rollback stops it.")
 @options.dry_run_option
 @options.json_option

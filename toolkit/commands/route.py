@@ -4,9 +4,17 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Group
 
 
-@click.group("route")
+@click.group(
+    "route",
+    cls=Group,
+    examples={
+        "bgctl route enable-green": "the switch: new sessions get the new version",
+        "bgctl route canary 10": "10 % of them",
+    },
+)
 def command() -> None:
     """Send new sessions to blue, to green, or to both."""
 
@@ -19,7 +27,10 @@ def _change(app: App, what: str, percent: int | None, yes: bool, dry_run: bool, 
     options.show_state(site, as_json, dry_run)
 
 
-@command.command("enable-green")
+@command.command(
+    "enable-green",
+    examples={"bgctl route enable-green": ""},
+)
 @options.dry_run_option
 @options.json_option
 @click.pass_obj
@@ -28,7 +39,10 @@ def enable_green(app: App, dry_run: bool, as_json: bool) -> None:
     _change(app, "enable-green", None, False, dry_run, as_json)
 
 
-@command.command("disable-green")
+@command.command(
+    "disable-green",
+    examples={"bgctl route disable-green": "takes back a switch, a canary or a preview"},
+)
 @options.dry_run_option
 @options.json_option
 @click.pass_obj
@@ -37,7 +51,10 @@ def disable_green(app: App, dry_run: bool, as_json: bool) -> None:
     _change(app, "disable-green", None, False, dry_run, as_json)
 
 
-@command.command("disable-blue")
+@command.command(
+    "disable-blue",
+    examples={"bgctl route disable-blue --yes": "moves who is left on blue, and asks nothing"},
+)
 @options.yes_option
 @options.dry_run_option
 @options.json_option
@@ -47,7 +64,10 @@ def disable_blue(app: App, yes: bool, dry_run: bool, as_json: bool) -> None:
     _change(app, "disable-blue", None, yes, dry_run, as_json)
 
 
-@command.command("canary")
+@command.command(
+    "canary",
+    examples={"bgctl route canary 10": "10 % of new sessions get green"},
+)
 @click.argument("percent", type=click.IntRange(0, 100))
 @options.dry_run_option
 @options.json_option
@@ -57,7 +77,10 @@ def canary(app: App, percent: int, dry_run: bool, as_json: bool) -> None:
     _change(app, "canary", percent, False, dry_run, as_json)
 
 
-@command.command("status")
+@command.command(
+    "status",
+    examples={"bgctl route status": ""},
+)
 @options.json_option
 @click.pass_obj
 def status(app: App, as_json: bool) -> None:

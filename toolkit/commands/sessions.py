@@ -8,6 +8,7 @@ import click
 
 from toolkit import options, words
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 if TYPE_CHECKING:
     from toolkit.sessions import Report, Sessions, User
@@ -16,7 +17,14 @@ PAGE = 1000  # users that the session API lists at once
 COLUMNS = ("version", "sessions", "users", "visitors", "WebSockets", "last activity")
 
 
-@click.command("sessions")
+@click.command(
+    "sessions",
+    cls=Command,
+    examples={
+        "bgctl sessions": "counts alone",
+        "bgctl sessions --users -n 50": "who was there last",
+    },
+)
 @click.option("--users", is_flag=True, help="List the users of the old version, with their e-mail addresses.")
 @click.option(
     "-n",

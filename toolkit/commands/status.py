@@ -8,6 +8,7 @@ import click
 
 from toolkit import options, words
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 if TYPE_CHECKING:
     from toolkit.overview import Overview, SlotView
@@ -17,13 +18,28 @@ COLUMNS = (
     *("slot", "version", "state", "weight", "container", "health"),
     *("sessions", "visitors", "requests", "WebSockets"),
 )
+MEANINGS = {
+    "drain": "keeps the sessions that it has, gets no new ones",
+    "maint": "gets no requests",
+}
 
 
-@click.command("status")
+@click.command(
+    "status",
+    cls=Command,
+    examples={
+        "bgctl status": "",
+        "bgctl status --json": "for scripts",
+    },
+)
 @options.json_option
 @click.pass_obj
 def command(app: App, as_json: bool) -> None:
-    """Show slots, sessions and what the proxy has applied."""
+    """Show slots, sessions and what the proxy has applied.
+
+    State: ready gets new sessions (weight: what share of them, in percent) and keeps its own; drain keeps its
+    own and gets no new ones; maint gets no requests. Generation: the number of the last change of routing.
+    """
     from toolkit import overview
 
     site = options.site(app, as_json)
@@ -31,17 +47,29 @@ def command(app: App, as_json: bool) -> None:
     if as_json:
         site.ui.emit(view)
         return
-    site.ui.say(headline(view))
-    site.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()])
-    for line in remarks(view, site.now()):
+    now = site.now()
+    site.ui.say(headline(view, now))
+    site.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()], turns=True)
+    if site.ui.watched:
+        for line in meanings(view):
+            site.ui.say(line, "dim")
+    for line in remarks(view, now):
         site.ui.say(line)
 
 
-def headline(view: "Overview") -> str:
+def headline(view: "Overview", now: datetime) -> str:
     about = ""
     if release := view.deployment:
-        about = f": {release.old} -> {release.new}, step {release.step}, since {release.started_at}"
-    return f"phase {view.phase}{about} (generation {view.generation})"
+        about = (
+            f": {release.old} -> {release.new}, step {release.step}, {words.since(release.started_at, now)}"
+        )
+    return f"phase {view.phase}{about}; generation {view.generation}"
+
+
+def meanings(view: "Overview") -> Iterator[str]:
+    """Of the states that slots are in."""
+    states = {slot.state for slot in view.slots.values() if slot.version}
+    yield from (f"{state}: {meaning}" for state, meaning in MEANINGS.items() if state in states)
 
 
 def row(name: str, slot: "SlotView") -> list[object]:

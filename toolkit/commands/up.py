@@ -4,9 +4,17 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("up")
+@click.command(
+    "up",
+    cls=Command,
+    examples={
+        "bgctl up": "keys, folders, containers: whatever is missing",
+        "bgctl up --dry-run": "what it would do",
+    },
+)
 @options.dry_run_option
 @options.json_option
 @click.pass_obj

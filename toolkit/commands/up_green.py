@@ -4,9 +4,14 @@ import click
 
 from toolkit import options
 from toolkit.cli import App
+from toolkit.helptext import Command
 
 
-@click.command("up-green")
+@click.command(
+    "up-green",
+    cls=Command,
+    examples={"bgctl up-green 1.6.8": "nobody is sent there yet"},
+)
 @click.argument("version", required=False)
 @options.dry_run_option
 @options.json_option

@@ -4,6 +4,7 @@ import textwrap
 from contextlib import suppress
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from toolkit import words
@@ -14,6 +15,8 @@ from toolkit.overview import SlotView
 from toolkit.sessions import User
 from toolkit.ui import printable
 
+ALARM = 4  # lines of what is wrong
+REASON = 4  # lines of a reason; all of it: bgctl history
 LABEL = 11  # the column of labels; "WebSockets" is the longest
 
 
@@ -23,7 +26,7 @@ def header(picture: Picture, width: int, ink: Ink) -> list[Text]:
     if release := picture.deployment:
         parts.append(Text(f"{release.old} {ink.arrow} {release.new}", "bold"))
         parts.append(Text(f"step {release.step}"))
-        parts.append(Text(_since(release.started_at, picture.at), QUIET))
+        parts.append(Text(words.since(printable(release.started_at), picture.at), QUIET))
     right = Text(f"{picture.at.astimezone():%H:%M:%S}", QUIET)
     if width >= 80:
         right = Text.assemble((printable(picture.project), QUIET), "  ", right)
@@ -37,7 +40,7 @@ def warnings(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
     for told, alarm in enumerate(wrong):
         if len(lines) + 1 >= room and told + 1 < len(wrong):
             return [*lines, clip(f"! and {len(wrong) - told} more", width, ink, UNKNOWN)]
-        wrapped = textwrap.wrap(printable(alarm), max(8, width - 2), max_lines=2, placeholder=ink.more)
+        wrapped = textwrap.wrap(printable(alarm), max(8, width - 2), max_lines=ALARM, placeholder=ink.more)
         lines += [
             clip(f"{'! ' if at == 0 else '  '}{line}", width, ink, UNKNOWN) for at, line in enumerate(wrapped)
         ]
@@ -91,6 +94,12 @@ def people(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
     return lines
 
 
+def longest_user(picture: Picture) -> int:
+    """The width that the users' lines need."""
+    seen = len("59 min ago") + 1
+    return max((cell_len(_name(user)) + seen for user in picture.users or []), default=0)
+
+
 def history(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
     """A heading and what was done last, the newest first."""
     entries = (picture.history or [])[: max(0, room - 1)]
@@ -99,7 +108,11 @@ def history(picture: Picture, width: int, ink: Ink, room: int) -> list[Text]:
     times = [_clock(entry.at, picture.at) for entry in entries]
     column = max(map(len, times))
     lines = [_heading("history", "", width, ink)]
-    lines += [_entry(entry, f"{at:>{column}}", width, ink) for entry, at in zip(entries, times, strict=True)]
+    for entry, at in zip(entries, times, strict=True):
+        told = _entry(entry, f"{at:>{column}}", width, ink)
+        if len(lines) + len(told) > room:
+            break
+        lines += told
     return lines
 
 
@@ -187,22 +200,28 @@ def _heading(text: str, right: str, width: int, ink: Ink) -> Text:
 
 def _user(user: User, now: datetime, width: int, ink: Ink) -> Text:
     seen = words.ago((now - user.last_activity).total_seconds()) if user.last_activity else "-"
-    return apart(Text(printable(user.email or user.user_id or "-")), Text(seen, QUIET), width, ink)
+    return apart(Text(_name(user)), Text(seen, QUIET), width, ink)
 
 
-def _entry(entry: Entry, at: str, width: int, ink: Ink) -> Text:
+def _name(user: User) -> str:
+    return printable(user.email or user.user_id or "-")
+
+
+def _entry(entry: Entry, at: str, width: int, ink: Ink) -> list[Text]:
+    """A line, and those that its reason needs."""
     good = entry.outcome == "done"
-    why = "" if good else f"  {printable(entry.why)}".rstrip()
-    what = Text.assemble((at, QUIET), "  ", printable(entry.what), (why, QUIET))
-    return apart(what, Text(printable(entry.outcome), QUIET if good else BAD), width, ink)
-
-
-def _since(stamp: str, now: datetime) -> str:
-    """ "since 10:30 (3 h 50 min)" """
-    with suppress(ValueError):
-        then = datetime.fromisoformat(stamp)
-        return f"since {words.clock(then, now)} ({words.span((now - then).total_seconds())})"
-    return f"since {printable(stamp)}"
+    outcome = Text(printable(entry.outcome), QUIET if good else BAD)
+    what = Text.assemble((at, QUIET), "  ", printable(entry.what))
+    why = "" if good else printable(entry.why)
+    beside = Text.assemble(what, (f"  {why}".rstrip(), QUIET))
+    if cell_len(beside.plain) + cell_len(outcome.plain) < width:
+        return [apart(beside, outcome, width, ink)]
+    indent = " " * (len(at) + 2)
+    below = textwrap.wrap(why, max(8, width - len(indent)), max_lines=REASON, placeholder=ink.more)
+    return [
+        apart(what, outcome, width, ink),
+        *[clip(Text(indent + line, QUIET), width, ink) for line in below],
+    ]
 
 
 def _clock(stamp: str, now: datetime) -> str:

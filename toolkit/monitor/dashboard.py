@@ -40,9 +40,9 @@ def _above(picture: Picture, width: int, ink: Ink, wrong: int) -> list[list[Text
 
 
 def _below(picture: Picture, width: int, ink: Ink, room: int) -> list[list[Text]]:
-    """Users and history: side by side, or one above the other."""
-    if width >= NARROW and picture.users:
-        half, rest = halves(width)
+    """Users and history: side by side where no address is cut by that, or one above the other."""
+    half, rest = halves(width)
+    if width >= NARROW and picture.users and blocks.longest_user(picture) <= half:
         users, past = blocks.people(picture, half, ink, room), blocks.history(picture, rest, ink, room)
         return [beside(users, past, half)] if users else []
     least = min(4, room // 3) if picture.users else room

@@ -8,8 +8,9 @@ from rich.text import Text
 
 from toolkit.ui import printable
 
-ACCENT = {"blue": "bright_blue", "green": "bright_green"}
-QUIET, BAD, UNKNOWN = "dim", "bold red", "yellow"
+# To be read on a light background and on a dark one: no yellow, no white, and no dark blue.
+ACCENT = {"blue": "bright_blue", "green": "green"}
+QUIET, BAD, UNKNOWN = "dim", "bold red", "magenta"
 GAP = 3  # between two columns
 
 

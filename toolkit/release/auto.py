@@ -5,7 +5,7 @@ from pathlib import Path
 
 from toolkit import slots, trouble
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
-from toolkit.release import depends, promote
+from toolkit.release import depends, down, promote
 from toolkit.release.remaining import Remaining, Terms, remaining
 from toolkit.site import Site
 from toolkit.state import State
@@ -45,7 +45,10 @@ def run(site: Site, terms: Terms) -> int:
 
 def act(site: Site, terms: Terms) -> None:
     """Raises NotYet while it is not empty."""
-    now = revive(site, site.state())
+    before = site.state()
+    if slots.has_sessions(before) and down.is_down(site):
+        raise NotYet("nothing runs here", "bgctl down has stopped it", "bgctl up")
+    now = revive(site, before)
     if now.phase == "draining":
         check(remaining(site, now, terms))
     elif now.phase != "promoting":

@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Collection
 from pathlib import Path
 
-from toolkit import atomic, certificate
+from toolkit import atomic, certificate, disk
 from toolkit.certificate import Certificate
-from toolkit.errors import Failed, Refused
+from toolkit.errors import Refused
 from toolkit.site import Site
 
 FOLDER = "tls"
@@ -60,7 +60,7 @@ def make_folders(site: Site) -> None:
         if webroot := site.config.tls.acme_webroot:
             _make_open(site.proxy_dir, site.root / webroot / ".well-known" / "acme-challenge")
     except OSError as error:
-        raise Failed(f"{site.proxy_dir} cannot be prepared", str(error), "bgctl doctor") from None
+        raise disk.unwritten(site.proxy_dir, error, "cannot be prepared") from None
 
 
 def _make_open(top: Path, path: Path) -> None:

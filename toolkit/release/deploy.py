@@ -21,13 +21,17 @@ UNUSED = ("rest", "candidate", "preview")  # phases in which nobody has been sen
 
 @dataclass(frozen=True)
 class Plan:
-    """`ask` before the promotion; `build` what can be built; `course` of a canary, if there is one."""
+    """`ask` before the promotion; `build` what can be built; `course` of a canary, if there is one.
+
+    `push` what is built, or do not; None: where its name says to which registry.
+    """
 
     version: str
     watch: Watch
     ask: bool = True
     build: bool = True
     course: Course | None = None
+    push: bool | None = None
 
 
 def run(site: Site, plan: Plan, dry_run: bool = False) -> None:
@@ -52,7 +56,7 @@ def run(site: Site, plan: Plan, dry_run: bool = False) -> None:
 def check_asking(site: Site, plan: Plan) -> None:
     if plan.ask and not site.ui.can_ask:
         why = "it asks before the old version is stopped, and there is no terminal"
-        raise Refused("nobody can be asked", why, f"bgctl deploy {plan.version} --auto")
+        raise Refused("nobody can be asked", why, f"bgctl deploy {plan.version} --yes")
 
 
 def check(site: Site, now: State, plan: Plan) -> None:
@@ -76,7 +80,7 @@ def at_rest_on(now: State, version: str) -> bool:
 
 def ahead(site: Site, plan: Plan) -> list[Step]:
     """Up to the switch. Images that were made or fetched stay."""
-    version, images = plan.version, Images(site, plan.version)
+    version, images = plan.version, Images(site, plan.version, plan.push)
     skipped = _why_not_built(site, plan, images)
     if skipped:
         images.leave()
@@ -93,7 +97,7 @@ def ahead(site: Site, plan: Plan) -> list[Step]:
             "push what is built",
             images.push,
             lambda: bool(images.to_push),
-            otherwise="nothing was built for a registry",
+            otherwise=images.why_kept,
         ),
         Step(
             "pull",

@@ -2,17 +2,22 @@
 
 from functools import cached_property
 
-from toolkit import slots
+from toolkit import reasons, slots
 from toolkit.compose import Compose
+from toolkit.errors import Failed
 from toolkit.release import depends
 from toolkit.site import Site
 
 
 class Images:
-    def __init__(self, site: Site, version: str) -> None:
+    """`push`: what is built goes to a registry, or does not; None: where its name says to which."""
+
+    def __init__(self, site: Site, version: str, push: bool | None = None) -> None:
         self._site = site
-        self._env = slots.env_with(site, "green", version)
+        self._version = version
+        self._env = slots.candidate_env(site, version)
         self._may_build = True
+        self._push = push
 
     def leave(self) -> None:
         """Nothing is to be built."""
@@ -20,7 +25,9 @@ class Images:
 
     @cached_property
     def _compose(self) -> Compose:
-        return self._site.compose(self._env)
+        found = self._site.compose(self._env)
+        slots.check_versions(self._site, found, self._version)
+        return found
 
     @cached_property
     def _services(self) -> list[str]:
@@ -41,7 +48,24 @@ class Images:
     @property
     def to_push(self) -> list[str]:
         """What is built here and has a registry to go to."""
-        return [image for image in self._names(self.buildable) if not image.startswith("localhost/")]
+        if self._push is False:
+            return []
+        return [image for image in self._built if self._push or reasons.registry_of(image)]
+
+    @property
+    def kept(self) -> list[str]:
+        """What is built here and stays here."""
+        return [image for image in self._built if image not in self.to_push]
+
+    @property
+    def why_kept(self) -> str:
+        """What is said in place of a push; empty where all is pushed."""
+        if not self._built:
+            return "nothing was built"
+        if self._push is False:
+            return "skipped: --skip-push"
+        has = "has" if len(self.kept) == 1 else "have"
+        return f"{', '.join(self.kept)} {has} no registry in the name (--push insists)" if self.kept else ""
 
     @property
     def to_pull(self) -> list[str]:
@@ -51,19 +75,28 @@ class Images:
 
     def build(self) -> str:
         """Returns a note, as the others do."""
-        self._site.engine.build(self.buildable, self._env)
+        self._site.engine.build(self.buildable, slots.env_with(self._site, "green", self._version))
         return f"built {', '.join(self._names(self.buildable))}"
 
     def push(self) -> str:
-        for image in self.to_push:
-            self._site.engine.push(image)
-        return f"pushed {', '.join(self.to_push)}"
+        try:
+            for image in self.to_push:
+                self._site.engine.push(image)
+        except Failed as error:
+            next = f"{error.next}; or, to keep it here: bgctl deploy {self._version} --skip-push"
+            raise Failed(error.what, error.why, next, error.detail) from None
+        kept = f"; {self.why_kept}" if self.kept else ""
+        return f"pushed {', '.join(self.to_push)}{kept}"
 
     def pull(self) -> str:
         """Raises Refused for an image that cannot be had."""
         images = self.to_pull
-        slots.check_images(self._site, self._compose, self._services, pull=True)
+        slots.check_images(self._site, self._compose, self._services, pull=True, env=self._env)
         return f"pulled {', '.join(images)}"
+
+    @property
+    def _built(self) -> list[str]:
+        return self._names(self.buildable)
 
     def _names(self, services: list[str]) -> list[str]:
         return list(dict.fromkeys(self._compose.image(name) for name in services))

@@ -6,18 +6,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from session_api import key_files
-from toolkit import enginefile, gate, health_check, preflight, slots, state
+from toolkit import disk, enginefile, gate, health_check, preflight, slots, state
 from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
 from toolkit.dependencies import Dependency
 from toolkit.errors import Failed, caught, together
 from toolkit.preflight import Looks, Preflight
 from toolkit.proxy import reachable
-from toolkit.release import certificates, depends, reload
+from toolkit.release import certificates, depends, down, reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
 
+STORE = "BGCTL_STORE"  # the variable that tells the session API where it keeps sessions
 TRIAL = ("preview", "canary")  # phases in which green has yet to prove itself
 START = 20.0  # seconds for a proxy to start and apply the state
 
@@ -25,7 +26,10 @@ START = 20.0  # seconds for a proxy to start and apply the state
 def run(site: Site, dry_run: bool = False) -> None:
     site.engine  # noqa: B018  (at boot it is asked for until it answers, which is nothing for the history)
     with site.change("up", dry_run):
-        walk(steps(site, pull=not dry_run), site.ui, dry_run)
+        found = steps(site, pull=not dry_run)
+        if not dry_run:
+            down.forget(site)
+        walk(found, site.ui, dry_run)
 
 
 def steps(site: Site, pull: bool = True) -> list[Step]:
@@ -141,7 +145,7 @@ def make_keys(site: Site) -> str:
     try:
         return _make_keys(site)
     except OSError as error:
-        raise Failed(f"{site.keys_dir} could not be written", str(error), "bgctl doctor") from None
+        raise disk.unwritten(site.keys_dir, error) from None
 
 
 def _make_keys(site: Site) -> str:
@@ -163,6 +167,13 @@ def prepare(site: Site, found: Compose) -> str:
 
 
 def make_folders(site: Site) -> str:
+    try:
+        return _make_folders(site)
+    except OSError as error:
+        raise disk.unwritten(site.root, error, "cannot be given its folders") from None
+
+
+def _make_folders(site: Site) -> str:
     """Modes are set whatever the umask: the containers run as another user."""
     for path in (site.state_dir, site.proxy_dir):
         path.mkdir(exist_ok=True)
@@ -183,7 +194,7 @@ def _own(folder: Path, uid: int, gid: int) -> None:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, uid, gid, follow_symlinks=False)
     except OSError as error:
-        raise Failed(f"{folder} cannot be given to the containers", str(error), "bgctl doctor") from None
+        raise disk.unwritten(folder, error, "cannot be given to the containers") from None
 
 
 def adopt(site: Site, target: State) -> str:
@@ -205,17 +216,32 @@ def _starts(site: Site, target: State, blue: str) -> bool:
 
 def _shared(site: Site, target: State, name: str, found: Compose) -> list[Step]:
     blue, starts = target.slots.blue.version or "", lambda: not site.engine.running(name)
-    own = Step(name, f"start {name}", lambda: start_shared(site, name))
+    own = Step(name, f"start {name}", lambda: start_shared(site, name, found))
     return [*depends.steps(site, found, [name], blue, once=starts), own]
 
 
 def _store(site: Site, found: Compose) -> list[Step]:
     """BGCTL_STORE may name a service of the compose file, such as redis: then it is started like the rest."""
-    name = urlsplit(site.env().get("BGCTL_STORE", "")).hostname
     named = [each.service for each in depends.plan(site, found, site.config.shared)]
-    if name not in found.services or name in named:
-        return []
-    return [Step("store", f"start {name}", lambda: start_store(site, name))]
+    return [
+        Step("store", f"start {name}", lambda name=name: start_store(site, name))  # type: ignore[misc]
+        for name in stores(site, found)
+        if name in found.services and name not in named
+    ]
+
+
+def stores(site: Site, found: Compose) -> list[str]:
+    """The hosts that the shared services' BGCTL_STORE names, as the compose command has read it."""
+    told = [found.services[name].variable(STORE) for name in site.config.shared]
+    return list(dict.fromkeys(host for url in told if url and (host := host_of(url))))
+
+
+def host_of(url: str) -> str | None:
+    """None where it names none, or cannot be read: the session API says so in its own words."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _slot(site: Site, slot: str, version: str) -> Step:
@@ -230,15 +256,19 @@ def start_slot(site: Site, slot: str, version: str) -> str:
     return note
 
 
-def start_shared(site: Site, name: str) -> str:
+def start_shared(site: Site, name: str, found: Compose | None = None) -> str:
+    """`found` is the compose file; None: it is still to be read."""
     service = site.config.shared[name]
     blue = site.state().slots.blue.version or ""
     env = site.compose_env(blue, blue)
     address, check = service.at("address"), health_check.of(site.config, name)
     ours = address == site.config.sessions.address
-    well = site.engine.running(name, env) and slots.answers(site, name, check, None)
+    found = found or site.compose(env)
+    store = found.services[name].variable(STORE)
+    told = {**env, STORE: store} if store else env  # a store that is another one now is noticed
+    well = site.engine.running(name, told) and slots.answers(site, name, check, None)
     if not well or (ours and site.sessions.refuses_us()):  # it may have mounted a key that is gone
-        slots.check_images(site, site.compose(env), [name], pull=True)
+        slots.check_images(site, found, [name], pull=True, env=env)
         slots.check_port(site, name, address)
         site.engine.up(name, env, site.grace(name))
     slots.prove_service(site, name, check, None)
@@ -254,7 +284,8 @@ def start_store(site: Site, name: str) -> str:
         return f"{name} runs already"
     if name not in site.engine.containers():
         blue = site.state().slots.blue.version or ""
-        slots.check_images(site, site.compose(site.compose_env(blue, blue)), [name], pull=True)
+        env = site.compose_env(blue, blue)
+        slots.check_images(site, site.compose(env), [name], pull=True, env=env)
     return depends.start(site, Dependency(name, STARTED, "session-api"))
 
 

@@ -8,9 +8,11 @@ from worlds import World
 
 from toolkit import atomic
 from toolkit.compose import Compose, ComposeService
-from toolkit.engine import Commands, Container, Settings, Status
+from toolkit.engine import SERVICE, Commands, Container, Settings, Status
 from toolkit.site import Site
 from toolkit.ui import UI
+
+VARIABLES = {"blue": "CURRENT_VERSION", "green": "VERSION"}
 
 
 class FakeEngine:
@@ -27,6 +29,7 @@ class FakeEngine:
         self.builds: set[str] = set()  # services with a build:
         self.missing: set[str] = set()
         self.keeps: dict[str, set[str]] = {}  # by image: its VOLUMEs
+        self.told = True  # whether the slots' containers are told their version
         self.comes_back: dict[str, bool] = {}  # by service: what was last said of it
         self.graces: dict[str, float] = {}  # by service: what it was last given to stop in
         self.services: dict[str, ComposeService] = {}  # by name, where one is more than an image
@@ -40,7 +43,13 @@ class FakeEngine:
 
     def _container(self, name: str) -> Container:
         image = self.runs.get(name) or self.images.get(name, "x:1")
-        return Container(name, Status("running", True), Settings(image))
+        return Container(name, Status("running", True), Settings(image, {SERVICE: name}))
+
+    def all(self) -> list[Container]:
+        return [self._container(name) for name in sorted(self.there)]
+
+    def down(self, env: Mapping[str, str]) -> None:
+        self.asked.append("down")
 
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         return service in self.there
@@ -57,21 +66,22 @@ class FakeEngine:
 
     def compose(self, env: Mapping[str, str]) -> Compose:
         names = ("proxy", "session-api", "frontend-blue", "frontend-green")
-        return Compose({name: self._service(name) for name in names})
+        return Compose({name: self._service(name, env) for name in names})
 
-    def _service(self, name: str) -> ComposeService:
+    def _service(self, name: str, env: Mapping[str, str]) -> ComposeService:
         if name in self.services:
             return self.services[name]
         build = "." if name in self.builds else None
-        return ComposeService(self.images.get(name, "x:1"), "host", build=build)
+        told = {slot: {"APP_VERSION": env.get(key, "")} for slot, key in VARIABLES.items()}
+        environment = told.get(name.rpartition("-")[2]) if self.told else None
+        return ComposeService(self.images.get(name, "x:1"), "host", build=build, environment=environment)
 
     def has_image(self, image: str) -> bool:
         return image not in self.missing
 
-    def pull(self, image: str) -> bool:
+    def pull(self, image: str) -> None:
         self.asked.append(f"pull {image}")
         self.missing.discard(image)
-        return True
 
     def elsewhere(self) -> list[Container]:
         return []
@@ -94,6 +104,9 @@ class FakeEngine:
     def build(self, services: list[str], env: Mapping[str, str]) -> None:
         self.asked.append(f"build {' '.join(services)} {env['VERSION']}")
         self.missing -= {self.images.get(name, "x:1") for name in services}
+
+    def build_by_hand(self, services: list[str], env: Mapping[str, str]) -> str:
+        return f"VERSION={env['VERSION']} docker-compose build {' '.join(services)}"
 
     def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
         self.graces[service] = grace
@@ -152,7 +165,7 @@ class Hooked:
 
     def site_of(self, world: World) -> tuple[Site, FakeEngine]:
         site, engine = site_of(world)
-        for name in ("up", "remove", "build", "push", "pull"):
+        for name in ("up", "remove", "build", "push", "pull", "down"):
             call = getattr(engine, name)
             hooked = lambda *a, call=call: self.through(lambda: call(*a))  # noqa: E731
             setattr(engine, name, hooked)

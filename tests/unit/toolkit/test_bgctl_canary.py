@@ -62,22 +62,22 @@ def test_each_share_lasts_for_the_pause(world: CanaryWorld) -> None:
 def test_bgctl_toml_has_the_course(world: CanaryWorld) -> None:
     world.put("canary", {**READY, "weight": 95}, {"version": NEW, "state": "ready", "weight": 5}, "canary")
     world.settings(steps="[10, 60]", pause='"7s"')
-    done = world.bgctl("deploy", NEW, "--auto", "--dry-run")
+    done = world.bgctl("deploy", NEW, "--yes", "--dry-run")
     assert "10, 60 % of new sessions get green, and each share is judged" in done.stdout, done.stderr
-    done = world.bgctl("deploy", NEW, "--auto", "--dry-run", "--canary", "100")
+    done = world.bgctl("deploy", NEW, "--yes", "--dry-run", "--canary", "100")
     assert "judged" not in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("shares", ["", "5,5", "50,25", "0,5", "5,101", "5;25", "five"])
 def test_shares_that_do_not_rise_are_no_course(world: CanaryWorld, shares: str) -> None:
-    done = world.bgctl("deploy", NEW, "--auto", "--canary", shares)
+    done = world.bgctl("deploy", NEW, "--yes", "--canary", shares)
     assert (done.returncode, on_blue(world)) == (2, True)
     assert "write 5,25,50,100" in done.stderr
 
 
 @pytest.mark.parametrize("options", [["--pause", "5s"], ["--canary", "5", "--pause", "off"]])
 def test_a_pause_of_nothing_is_a_mistake(world: CanaryWorld, options: list[str]) -> None:
-    assert world.bgctl("deploy", NEW, "--auto", *options).returncode == 2
+    assert world.bgctl("deploy", NEW, "--yes", *options).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_46_interrupted_it_keeps_its_share_and_goes_on_from_there(world: CanaryW
     world.rate = 0
     world.put("canary", {**READY, "weight": 75}, {"version": NEW, "state": "ready", "weight": 25}, "canary")
     before = world.state
-    command = [BGCTL, "--project", world.root, "deploy", NEW, "--auto", "-s", "--canary", "5,25,50"]
+    command = [BGCTL, "--project", world.root, "deploy", NEW, "--yes", "-s", "--canary", "5,25,50"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     while "25 %: green no requests" not in process.stdout.readline():

@@ -347,7 +347,7 @@ def test_19_a_replaced_key_is_believed_for_as_long_as_its_tokens_last(world: Wor
     settings = world.root / "bgctl.toml"
     settings.write_text(settings.read_text().replace('longest = "7d"', 'longest = "2d"'))
     old = keyring.create(world.root / "keys")
-    assert "the one before is believed for 2 d" in world.bgctl("keys", "rotate").stdout
+    assert "tokens of the one before are accepted for 2 d" in world.bgctl("keys", "rotate").stdout
     (retired,) = [key for key in keyring.describe(world.root / "keys") if key.kid == old.kid]
     assert retired.retire_at is not None
     assert 0 <= 2 * 86400 - (retired.retire_at.timestamp() - time.time()) < 60

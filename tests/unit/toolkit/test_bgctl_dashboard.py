@@ -160,9 +160,12 @@ def test_sessions_of_a_version_that_both_slots_serve_are_shown_once() -> None:
 
 def test_why_something_failed_is_told() -> None:
     failed = replace(entry("route canary 10", outcome="failed"), why="not every worker has it")
-    (line,) = (line for line in lines(replace(PICTURE, history=[failed])) if "canary" in line)
+    drawn = lines(replace(PICTURE, history=[failed]))
+    ((at, line),) = ((at, line) for at, line in enumerate(drawn) if "canary" in line)
     assert line.endswith("failed")
-    assert "not every" in line
+    assert drawn[at + 1].endswith("       not every worker has it"), "below: beside it, it would be cut"
+    (line,) = (line for line in lines(replace(PICTURE, history=[failed]), 80) if "canary" in line)
+    assert line.split()[-6:] == ["not", "every", "worker", "has", "it", "failed"]
 
 
 def test_at_rest_it_shows_one_slot() -> None:

@@ -228,7 +228,7 @@ class Needy(FakeEngine):
         }
         known = dict(super().compose(env).services)
         for name in ("frontend-blue", "frontend-green"):
-            known[name] = ComposeService("x:1", "host", depends_on=needs)
+            known[name] = msgspec.structs.replace(known[name], depends_on=needs)
         known["db"] = ComposeService("postgres:17")
         known["migrate"] = ComposeService(f"shop:{version}", depends_on=["db"])
         known["worker-blue"] = ComposeService(f"shop:{env['CURRENT_VERSION']}", depends_on=["frontend-blue"])

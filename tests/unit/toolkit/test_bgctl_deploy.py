@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from engines import FakeEngine, Hooked, Killed, site_of
@@ -111,6 +112,59 @@ def test_a_local_image_is_not_pushed(resting: World) -> None:
     assert not [call for call in engine.asked if call.startswith("push")]
 
 
+@pytest.mark.parametrize("image", ["shop-frontend:1.6.8", "ada/frontend:1.6.8"])
+def test_what_names_no_registry_is_pushed_only_where_somebody_insists(
+    resting: World, image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": image}
+    deploy.run(site, PLAN)
+    assert not [call for call in engine.asked if call.startswith("push")]
+    said = [line for line in capsys.readouterr().out.splitlines() if "push" in line and "build" not in line]
+    assert len(said) == 1
+    assert f"{image} has no registry in the name (--push insists)" in said[0]
+    at_rest(resting)
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": image}
+    deploy.run(site, replace(PLAN, push=True))
+    assert f"push {image}" in engine.asked
+
+
+def test_skip_push_keeps_what_is_built_here(resting: World, capsys: pytest.CaptureFixture[str]) -> None:
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
+    deploy.run(site, replace(PLAN, push=False))
+    assert not [call for call in engine.asked if call.startswith("push")]
+    assert "skipped: --skip-push" in capsys.readouterr().out
+
+
+def test_95_a_push_that_fails_has_the_reason_and_another_way(resting: World) -> None:
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
+
+    def push(image: str) -> None:
+        raise Failed(f"{image} could not be pushed", "unauthorized", "docker login registry.example")
+
+    engine.push = push  # type: ignore[method-assign]
+    with pytest.raises(Failed, match="could not be pushed: unauthorized") as caught:
+        deploy.run(site, PLAN)
+    assert "docker login" in caught.value.next
+    assert "bgctl deploy 1.6.8 --skip-push" in caught.value.next
+    assert not released(resting)
+
+
+def test_a_slot_whose_image_has_no_version_is_refused_before_anything_is_built(resting: World) -> None:
+    site, engine = site_of(resting)
+    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
+    engine.told = False
+    said = (
+        r"compose.yaml:\d+: frontend-blue is the same on every version: write image: x:\$\{CURRENT_VERSION\}"
+    )
+    with pytest.raises(Refused, match=said):
+        deploy.run(site, PLAN)
+    assert engine.asked == []
+
+
 def test_what_is_not_built_is_pulled_if_it_is_not_here(
     resting: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,7 +245,7 @@ def refused(world: World, *argv: str) -> str:
 
 
 def test_48_without_a_terminal_it_must_be_told_not_to_ask(resting: World) -> None:
-    assert "next: bgctl deploy 1.6.8 --auto" in refused(resting, "1.6.8")
+    assert "next: bgctl deploy 1.6.8 --yes" in refused(resting, "1.6.8")
 
 
 @pytest.mark.parametrize(
@@ -205,14 +259,14 @@ def test_48_without_a_terminal_it_must_be_told_not_to_ask(resting: World) -> Non
 )
 def test_another_release_under_way_is_named(world: World, phase: str, blue: object, green: object) -> None:
     world.put(phase, blue, green)  # type: ignore[arg-type]
-    said = refused(world, "1.6.9", "--auto")
+    said = refused(world, "1.6.9", "--auto")  # its old name
     assert f"1.6.8 is under way (phase {phase})" in said
     assert "next: bgctl deploy 1.6.8, or: bgctl rollback" in said
 
 
 @pytest.mark.parametrize("version", ["../x", "v" * 65])
 def test_what_is_no_version_is_refused(resting: World, version: str) -> None:
-    assert "is not a version" in refused(resting, "--auto", version)
+    assert "is not a version" in refused(resting, "--yes", version)
 
 
 def test_what_can_be_known_is_looked_at_before_anything_is_built(resting: World) -> None:
@@ -405,7 +459,7 @@ def test_46_ctrl_c_while_it_drains_says_how_to_go_on(resting: World) -> None:
     resting.put("draining", DRAIN, GREEN, "drain")
     resting.sessions = {"1.6.7": 2}
     before = resting.state
-    command = [BGCTL, "--project", resting.root, "deploy", "1.6.8", "--auto"]
+    command = [BGCTL, "--project", resting.root, "deploy", "1.6.8", "--yes"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     while "1.6.7 still has 2 sessions" not in process.stdout.readline():
@@ -414,7 +468,7 @@ def test_46_ctrl_c_while_it_drains_says_how_to_go_on(resting: World) -> None:
     out, err = process.communicate(timeout=30)
     assert (process.returncode, resting.state) == (130, before)
     assert "to take it back: bgctl rollback" in out
-    assert f"next: bgctl --project {resting.root} deploy 1.6.8 --auto" in err
+    assert f"next: bgctl --project {resting.root} deploy 1.6.8 --yes" in err
 
 
 def test_46_ctrl_c_at_the_question_is_an_interruption(resting: World) -> None:

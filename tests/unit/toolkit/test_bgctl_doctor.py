@@ -99,7 +99,11 @@ def test_up_refuses_with_all_of_it(world: World) -> None:
     site, engine = site_of(world)
     engine.missing = {"a:1", "b:1"}
     engine.images = {"proxy": "a:1", "frontend-blue": "b:1"}
-    engine.pull = lambda image: False  # type: ignore[method-assign]
+
+    def pull(image: str) -> None:
+        raise Failed(f"{image} could not be pulled", "no such host")
+
+    engine.pull = pull  # type: ignore[method-assign]
     edit(world.root / "bgctl.toml", ('unavailable_page = ""', 'unavailable_page = "sorry.html"'))
     site, again = site_of(world)
     again.__dict__.update(engine.__dict__)

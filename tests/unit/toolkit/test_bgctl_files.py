@@ -1,5 +1,6 @@
 """Files that must survive a full or broken disk: state.json and the history (threats 38, 41, 42, 43)."""
 
+import errno
 import json
 import os
 import stat
@@ -14,7 +15,7 @@ import pytest
 from engines import site_of
 from worlds import CANDIDATE, READY, World
 
-from toolkit import atomic, history, state, statefile
+from toolkit import atomic, cli, envfile, history, state, statefile
 from toolkit.errors import Failed, Refused
 from toolkit.release import route
 
@@ -94,6 +95,28 @@ def test_38_43_a_full_disk_leaves_the_old_state(small_disk: Path) -> None:
     (small_disk / "filler").unlink()
     statefile.write(path, SECOND)
     assert statefile.read(path) == SECOND
+
+
+def test_97_an_env_file_on_a_full_disk_stays_as_it_is(small_disk: Path) -> None:
+    path = small_disk / ".env"
+    path.write_text("VERSION=1.6.8\n")
+    fill(small_disk)
+    with pytest.raises(
+        Failed, match=f"the disk is full: No space left on device below {small_disk}"
+    ) as caught:
+        envfile.set_value(path, "VERSION", "1.6.9")
+    assert "docker system df, then: docker image prune" in caught.value.next
+    assert path.read_text() == "VERSION=1.6.8\n"
+
+
+def test_97_a_full_disk_is_no_bug_wherever_it_is_met(
+    small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = OSError(errno.ENOSPC, "No space left on device", str(small_disk / "proxy"))
+    assert cli._fail(error, debug=False) == 1
+    said = capsys.readouterr().err
+    assert f"{small_disk}/proxy could not be written: the disk is full" in said
+    assert "next: free some space" in said
 
 
 def test_43_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def secret(tmp_path: Path) -> Path:
 
 def test_an_imported_secret_is_believed_and_signs_nothing_of_ours(world: World, secret: Path) -> None:
     own = keyring.create(world.root / "keys")
-    assert "the app's own tokens are believed" in said(world, "import", "--secret-file", str(secret))
+    assert "the app's own tokens are accepted" in said(world, "import", "--secret-file", str(secret))
     shown = json.loads(world.bgctl("keys", "list", "--json").stdout)
     (imported,) = [key for key in shown if key["state"] == "imported"]
     assert (imported["alg"], imported["signedBy"], imported["issuer"]) == ("HS256", "app", None)

@@ -40,7 +40,7 @@ def slow_once(good: Reply) -> Callable[[], Reply]:
 
 
 def spoil_env(world: World) -> None:
-    (world.root / ".env").write_text("CURRENT_VERSION=1.6.7\nnonsense\n")
+    (world.root / ".env").write_text("CURRENT_VERSION=1.6.7\nGREETING='never closed\n")
 
 
 def statuses(world: World, **changes: object) -> None:
@@ -447,7 +447,7 @@ def test_a_dry_run_of_up_pulls_nothing(world: World) -> None:
     world.put("rest", READY, NONE)
     site, engine = site_of(world, UI(as_json=True))
     engine.has_image = lambda image: False  # type: ignore[method-assign]
-    engine.pull = lambda image: engine.asked.append("pull") or True  # type: ignore[attr-defined]
+    engine.pull = lambda image: engine.asked.append("pull")  # type: ignore[method-assign]
     with pytest.raises(Refused, match="is missing"):
         up.run(site, dry_run=True)
     assert engine.asked == []

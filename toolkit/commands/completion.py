@@ -1,0 +1,27 @@
+"""bgctl completion"""
+
+import click
+
+from toolkit.cli import cli
+from toolkit.helptext import Command
+
+
+@click.command(
+    "completion",
+    cls=Command,
+    examples={
+        "source <(bgctl completion bash)": "in ~/.bashrc",
+        "source <(bgctl completion zsh)": "in ~/.zshrc, after compinit",
+        "bgctl completion fish | source": "in ~/.config/fish/config.fish",
+    },
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> None:
+    """Print the script that completes commands in a shell.
+
+    It asks bgctl itself for commands, options and their values.
+    """
+    from click.shell_completion import get_completion_class
+
+    if complete := get_completion_class(shell):
+        click.echo(complete(cli, {}, "bgctl", "_BGCTL_COMPLETE").source())

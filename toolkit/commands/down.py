@@ -1,0 +1,36 @@
+"""bgctl down"""
+
+import click
+
+from toolkit import options
+from toolkit.cli import App
+from toolkit.helptext import Command
+
+
+@click.command(
+    "down",
+    cls=Command,
+    examples={
+        "bgctl down": "says who is still in, and asks",
+        "bgctl down --yes": "asks nothing",
+        "bgctl down --dry-run": "what it would stop",
+    },
+)
+@options.yes_option
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def command(app: App, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Stop the stack; data, keys and state are kept.
+
+    Containers and networks of the project are removed, also those of a release under way: first the proxy,
+    which finishes open requests (up to [drain] request_deadline), then the slots, the session API and the
+    rest. Volumes stay. bgctl up brings everything back as the state says, in the middle of a release too.
+    Until then bgctl drain --auto starts nothing.
+    """
+    from toolkit.release import down
+
+    site = options.site(app, as_json)
+    down.run(site, yes, dry_run)
+    if site.state_path.exists():
+        options.show_state(site, as_json, dry_run)

@@ -1,0 +1,133 @@
+"""The shape of a table on a screen: nothing is cut, no line is longer than the screen, and no word is broken.
+
+As wide as it is, else with cells of several lines, else turned (a row for each column), else with its last
+columns below each row. Where nobody's screen bounds it, a row stays one line.
+"""
+
+import re
+import textwrap
+from collections.abc import Sequence
+from functools import partial
+from itertools import zip_longest
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+GAP = 2  # between two columns
+SHORT = 14  # a cell of so many letters stays on one line: "3 min ago" is one thing
+TALL = 5  # lines of a cell, above which it has to have more room
+INDENT = "    "
+UNKNOWN = ("-", "unknown")
+NUMBER = re.compile(r"(\d) (?=(?:d|h|min|s|ms|%)\b|%)")
+
+Rows = Sequence[Sequence[str]]
+
+
+def lines(columns: Sequence[str], rows: Rows, room: int | None, turns: bool = False) -> list[Text]:
+    """`turns`: the table may be turned; for few rows, whose first column names them."""
+    table = [columns, *rows]
+    if room is None or sum(natural(table)) + GAP * (len(columns) - 1) <= room:
+        return drawn(table, natural(table), numeric(rows))
+    if found := widths(table, room):
+        return drawn(table, found, numeric(rows))
+    if turns:
+        turned = list(zip(*table, strict=True))
+        if found := widths(turned, room):
+            return drawn(turned, found, [])
+    return hung(columns, rows, room)
+
+
+def natural(table: Rows) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+
+
+def widths(table: Rows, room: int) -> list[int] | None:
+    """Of columns that wrap between words; None where one would have to break a word, or be too tall."""
+    wide = natural(table)
+    least = [max(map(_least, column)) for column in zip(*table, strict=True)]
+    left = room - GAP * (len(wide) - 1)
+    if sum(least) > left:
+        return None
+    cap = max(wide)
+    while sum(found := [max(low, min(high, cap)) for low, high in zip(least, wide, strict=True)]) > left:
+        cap -= 1
+    tall = any(
+        len(_wrapped(cell, width)) > TALL for row in table for cell, width in zip(row, found, strict=True)
+    )
+    return None if tall else found
+
+
+def numeric(rows: Rows) -> list[int]:
+    """The columns of numbers, which stand at the right."""
+    columns = enumerate(zip(*rows, strict=True))
+    return [
+        at
+        for at, cells in columns
+        if all(cell.isdigit() or cell in UNKNOWN for cell in cells) and any(map(str.isdigit, cells))
+    ]
+
+
+def drawn(table: Rows, widths: Sequence[int], right: Sequence[int]) -> list[Text]:
+    """The first row is the heading."""
+    found: list[Text] = []
+    for number, row in enumerate(table):
+        cells = [_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            padded = [
+                _padded(part, width, at in right)
+                for at, (part, width) in enumerate(zip(parts, widths, strict=True))
+            ]
+            found.append(Text((" " * GAP).join(padded).rstrip(), "" if number else "bold"))
+    return found
+
+
+def hung(columns: Sequence[str], rows: Rows, room: int) -> list[Text]:
+    """As many columns as there is room for, and the others below each row."""
+    wide, stay = natural([columns, *rows]), 1
+    while sum(wide[: stay + 1]) + GAP * stay <= room:
+        stay += 1
+    head, *rest = drawn(
+        [columns[:stay], *[row[:stay] for row in rows]], wide[:stay], numeric([r[:stay] for r in rows])
+    )
+    found = [head]
+    for line, row in zip(rest, rows, strict=True):
+        found.append(line)
+        for name, cell in zip(columns[stay:], row[stay:], strict=True):
+            if cell:
+                label = f"{name}: " if name else ""
+                found += [Text(INDENT + part) for part in _wrapped(label + cell, room - len(INDENT))]
+    return found
+
+
+def wrapped(text: str, room: int, indent: str = "") -> str:
+    """Between words, with `indent` before each line but the first. A longer word (an address, say) stays."""
+    fill = partial(
+        textwrap.fill,
+        width=room,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
+    # A number and its unit are one word: textwrap breaks at ASCII's blanks alone.
+    lines = [fill(NUMBER.sub("\\1\u00a0", line)) for line in text.split("\n")]
+    return "\n".join(lines).replace("\u00a0", " ")
+
+
+def _least(cell: str) -> int:
+    return cell_len(cell) if cell_len(cell) <= SHORT else max(map(cell_len, cell.split()), default=0)
+
+
+def _wrapped(cell: str, width: int) -> list[str]:
+    if cell_len(cell) <= width:
+        return [cell]
+    return [line.plain.rstrip() for line in Text(cell).wrap(_RULER, width, overflow="fold")]
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    space = " " * (width - cell_len(cell))
+    return space + cell if right else cell + space
+
+
+_RULER = Console(width=1000)  # which is asked for nothing but how wide letters are
