@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from toolkit.config import SLOTS, Config
 from toolkit.config.tables import Tokens
 from toolkit.envfile import VERSIONS
-from toolkit.errors import BgctlError, Failed, Refused, together
+from toolkit.errors import BgctlError, Failed, NotYet, Refused, together
 
 STARTED = "service_started"  # what depends_on waits for, where it does not say
+BLUE, GREEN = VERSIONS  # the variables that say which version each slot has
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-BLUE, GREEN = VERSIONS  # the variables that say which version each slot has
 LIFE = "BGCTL_TOKEN_TTL"  # seconds that the session API's tokens last
 CLAIM = "BGCTL_VERSION_CLAIM"  # where the app's own tokens have the version
 
@@ -31,13 +31,13 @@ class ComposeService(Struct, frozen=True):
     build: Any = None  # how its image is made: a folder, or a table
     environment: dict[str, Any] | list[str] | None = None
     volumes: list[Any] | None = None
+    command: Any = None
+    entrypoint: Any = None
+    labels: Any = None
     restart: str | None = None
     depends_on: dict[str, Any] | list[str] | None = None
     links: list[str] | None = None
     volumes_from: list[str] | None = None
-    command: Any = None
-    entrypoint: Any = None
-    labels: Any = None
     tmpfs: list[str] | str | None = None
     container_name: str | None = None
     profiles: list[str] | None = None
@@ -128,12 +128,6 @@ class Compose(Struct, frozen=True):
     def image(self, service: str) -> str:
         return self.services[service].image
 
-    @property
-    def graces(self) -> dict[str, float]:
-        """Of the services that say how long they take to stop."""
-        found = {name: service.grace for name, service in self.services.items()}
-        return {name: grace for name, grace in found.items() if grace is not None}
-
     def with_single_dollars(self) -> "Compose":
         """`config` writes each $ of a value twice, so that it could be read again."""
 
@@ -146,6 +140,12 @@ class Compose(Struct, frozen=True):
             return replace(service, image=_plain(service.image), environment=told)
 
         return Compose({name: plain(service) for name, service in self.services.items()})
+
+    @property
+    def graces(self) -> dict[str, float]:
+        """Of the services that say how long they take to stop."""
+        found = {name: service.grace for name, service in self.services.items()}
+        return {name: grace for name, grace in found.items() if grace is not None}
 
 
 def _plain(value: Any) -> Any:
@@ -257,22 +257,24 @@ def _unnamed(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterato
             yield Refused(where, why, f"edit {names(paths)}")
 
 
-def check_versions(config: Config, compose: Compose, paths: Sequence[Path], blue: str, green: str) -> None:
-    """Raises Refused for a slot that would be the same container on every version."""
-    if found := list(alike(config, compose, paths, blue, green)):
-        raise together(found)
-
-
 def alike(
-    config: Config, compose: Compose, paths: Sequence[Path], blue: str, green: str
+    config: Config,
+    compose: Compose,
+    paths: Sequence[Path],
+    versions: tuple[str, str],
+    serving: str = "",
 ) -> Iterator[BgctlError]:
-    """Slots that do not depend on their version, in files that were read with these two."""
+    """Slots that do not depend on their version, in a file that was read with `versions` for blue and green.
+
+    One with the version that is `serving` written into it cannot run another one. Where the name of an image
+    says no version at all, a release may still go by what the app answers.
+    """
     for _, service, variable in _pairs(config):
         found = compose.services.get(service)
-        if found and found.image and not found.mentions(green if variable == GREEN else blue):
+        if found and found.image and not found.mentions(versions[variable == GREEN]):
             where = f"{place(paths, service, 'image')}: {service} is the same on every version"
-            why = f"write image: {_untagged(found.image)}:${{{variable}}}"
-            yield Refused(where, why, f"edit {names(paths)}")
+            why, next = f"write image: {_untagged(found.image)}:${{{variable}}}", f"edit {names(paths)}"
+            yield (Refused if not serving or found.mentions(serving) else NotYet)(where, why, next)
 
 
 def _pairs(config: Config) -> list[tuple[str, str, str]]:

@@ -72,6 +72,9 @@ class Commands:
     def up(self, service: str) -> list[str]:
         return [*self._compose(), "up", "-d", "--no-deps", service]
 
+    def down(self) -> list[str]:
+        return [*self._compose(), "down"]
+
     def run_once(self, service: str, version: str) -> list[str]:
         marked = ["-e", f"{ONE_SHOT}={version}"]
         return [*self._compose(), "run", "-d", "-T", "--no-deps", *marked, service]
@@ -81,9 +84,6 @@ class Commands:
 
     def check_health(self, container: str) -> list[str]:
         return [self.binary, "healthcheck", "run", container]
-
-    def down(self) -> list[str]:
-        return [*self._compose(), "down"]
 
     def ids(self) -> list[str]:
         return self.of_project(self.project)
@@ -208,6 +208,7 @@ class Container(Struct, frozen=True):
     config: Settings = field(name="Config")
     mounts: list[Mount] | None = field(name="Mounts", default=None)
     host: HostSettings = field(name="HostConfig", default=HostSettings())
+    created: str = field(name="Created", default="")
     image_id: str = field(name="Image", default="")
     created: str = field(name="Created", default="")
 
@@ -448,7 +449,8 @@ class Engine:
 
     def run_once(self, service: str, version: str, env: Mapping[str, str]) -> None:
         """Starts a container of the service beside all others, and does not wait for its end."""
-        self._run(self.commands.run_once(service, version), self.told(env), 180)
+        command = self.commands.run_once(service, version)
+        self._run(command, self.told(env), 180)
 
     def one_shots(self, service: str) -> list[Container]:
         """The containers that `run_once` has started, running ones last."""
@@ -472,7 +474,7 @@ class Engine:
 
     def down(self, env: Mapping[str, str]) -> None:
         """Removes the networks, and what of the compose file is still there; volumes stay."""
-        runner.run(self.commands.down(), timeout=180, env=self.told(env), cwd=self.root)
+        self._run(self.commands.down(), self.told(env), 180)
 
     @cached_property
     def changes_restart(self) -> bool:

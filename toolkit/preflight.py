@@ -146,13 +146,14 @@ class Preflight:
 
     def _alike(self, found: Compose) -> Iterator[BgctlError]:
         """What has served people comes back however it is written: it is told before it is, and by doctor."""
-        versions = self._versions
+        site, versions = self.site, self._versions
         if self.probe:
             versions = PROBES
-            found = self.site.engine.compose(self.site.compose_env(*PROBES))
-        elif self.site.adopted:
+            found = site.engine.compose(site.compose_env(*PROBES))
+        elif site.adopted:
             return
-        yield from compose.alike(self.site.config, found, self.site.compose_files, *versions)
+        serving = self._versions[0] if site.adopted else ""
+        yield from compose.alike(site.config, found, site.compose_files, versions, serving)
 
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """One client's bodies may have half of the proxy's /tmp (docs/decisions/0037)."""

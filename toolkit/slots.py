@@ -18,7 +18,7 @@ from toolkit import (
 )
 from toolkit.compose import Compose
 from toolkit.config import SLOTS, Service
-from toolkit.errors import BgctlError, Failed, Refused
+from toolkit.errors import BgctlError, Failed, Refused, together
 from toolkit.health import Unhealthy
 from toolkit.health_answer import Fault
 from toolkit.health_cause import Trouble
@@ -308,8 +308,16 @@ def candidate_env(site: Site, version: str) -> dict[str, str]:
 
 
 def check_versions(site: Site, found: Compose, version: str) -> None:
-    """Raises Refused for a slot that would not be another container on `version`."""
-    compose.check_versions(site.config, found, site.compose_files, version, version)
+    """Raises Refused for a slot that cannot become `version`; warns of one that does not say its version."""
+    serving = site.state().slots.blue.version or ""
+    faults = []
+    for error in compose.alike(site.config, found, site.compose_files, (version, version), serving):
+        if isinstance(error, Refused):
+            faults.append(error)
+        else:
+            site.ui.warn(str(error))
+    if faults:
+        raise together(faults)
 
 
 def check_images(
@@ -354,7 +362,7 @@ def _missing(
 
 
 def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compose:
-    """The compose file with `version` in this slot. Raises Refused unless it could be started so."""
+    """The compose file. Raises Refused unless a slot could be started on `version`."""
     services = names(site, slot)
     env = candidate_env(site, version) if slot == "green" else env_with(site, slot, version)
     found = site.compose(env)

@@ -153,9 +153,10 @@ def test_95_a_push_that_fails_has_the_reason_and_another_way(resting: World) -> 
     assert not released(resting)
 
 
-def test_a_slot_whose_image_has_no_version_is_refused_before_anything_is_built(resting: World) -> None:
+def test_a_slot_with_a_version_written_into_it_is_refused_before_anything_is_built(resting: World) -> None:
     site, engine = site_of(resting)
-    engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
+    engine.builds = {"frontend-green"}
+    engine.images = {"frontend-green": IMAGE, "frontend-blue": "x:1.6.7"}
     engine.told = False
     said = (
         r"compose.yaml:\d+: frontend-blue is the same on every version: write image: x:\$\{CURRENT_VERSION\}"
@@ -163,6 +164,16 @@ def test_a_slot_whose_image_has_no_version_is_refused_before_anything_is_built(r
     with pytest.raises(Refused, match=said):
         deploy.run(site, PLAN)
     assert engine.asked == []
+
+
+def test_a_slot_that_says_no_version_is_warned_of(resting: World, capsys: pytest.CaptureFixture[str]) -> None:
+    site, engine = site_of(resting)
+    engine.images = {"frontend-green": IMAGE, "frontend-blue": "x:latest"}
+    engine.told = False
+    deploy.check(site, site.state(), PLAN)
+    assert deploy.ahead(site, PLAN)
+    said = capsys.readouterr().err
+    assert "frontend-blue is the same on every version: write image: x:${CURRENT_VERSION}" in said
 
 
 def test_what_is_not_built_is_pulled_if_it_is_not_here(

@@ -39,9 +39,7 @@ def resting(world: World) -> tuple[Site, FakeEngine, Listening]:
 
 
 def service(**more: object) -> ComposeService:
-    told = {"APP_VERSION": "1.6.7 or 1.6.8"}
-    given = {"profiles": ["deployment"], "environment": told, **more}
-    return ComposeService("x:1", "host", **given)  # type: ignore[arg-type]
+    return ComposeService("x:1", "host", **{"profiles": ["deployment"], **more})  # type: ignore[arg-type]
 
 
 def line(world: World, word: str, after: str = "") -> int:
