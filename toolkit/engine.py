@@ -210,7 +210,6 @@ class Container(Struct, frozen=True):
     host: HostSettings = field(name="HostConfig", default=HostSettings())
     created: str = field(name="Created", default="")
     image_id: str = field(name="Image", default="")
-    created: str = field(name="Created", default="")
 
     @property
     def checks(self) -> HealthCheck | None:
