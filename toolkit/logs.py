@@ -40,7 +40,7 @@ def services(site: Site, name: str | None) -> list[str]:
     known = list(dict.fromkeys([*compose.services(site.config), *_running(site.engine)]))
     if name is None or name in known:
         return known if name is None else [name]
-    meant = {slot: [each for each, _, _ in slots.members(site, slot)] for slot in SLOTS}
+    meant = {slot: slots.names(site, slot) for slot in SLOTS}
     meant |= {each: [f"{each}-{slot}" for slot in SLOTS] for each in site.config.slotted}
     if name in meant:
         return meant[name]

@@ -110,7 +110,7 @@ def others(site: Site) -> list[str]:
     ours = {
         "proxy",
         *site.config.shared,
-        *[name for slot in SLOTS for name, _, _ in slots.members(site, slot)],
+        *[name for slot in SLOTS for name in slots.names(site, slot)],
     }
     found = sorted(site.engine.all(), key=lambda each: each.created, reverse=True)
     return list(dict.fromkeys(each.service for each in found if each.service not in ours))
@@ -126,7 +126,7 @@ def remove_networks(site: Site, env: dict[str, str]) -> str:
 
 
 def _stop_slot(site: Site, slot: str) -> Step:
-    names = [name for name, _, _ in slots.members(site, slot)]
+    names = slots.names(site, slot)
     return Step(
         f"stop-{slot}",
         f"stop {' and '.join(names)}",
