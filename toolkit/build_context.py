@@ -4,9 +4,36 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from msgspec import Struct
+
 from toolkit.compose import Compose
 
 OURS = ("keys", "data", "state", "proxy")  # what `bgctl up` makes
+IGNORED = ".dockerignore"
+
+
+class Exposed(Struct, frozen=True):
+    """A compose service that builds with folders of ours, and how to keep them out."""
+
+    service: str
+    context: Path
+    root: Path
+    names: list[str]
+
+    @property
+    def what(self) -> str:
+        ours = ", ".join(f"{name}/" for name in self.names)
+        return f"an image of {self.service} would hold {ours} of this project"
+
+    @property
+    def why(self) -> str:
+        return f"it is built with all of {self.context}"
+
+    @property
+    def mend(self) -> str:
+        below = self.root.resolve().relative_to(self.context.resolve())
+        lines = "\\n".join(["", *[str(below / name) for name in self.names], ""])  # the last may have no end
+        return f"printf '{lines}' >> {self.context / IGNORED}"
 
 
 def taken_along(context: Path, root: Path) -> list[str]:
@@ -14,15 +41,18 @@ def taken_along(context: Path, root: Path) -> list[str]:
     if not root.resolve().is_relative_to(context.resolve()):
         return []
     below = root.resolve().relative_to(context.resolve())
-    lines = _lines(context / ".dockerignore")
+    lines = _lines(context / IGNORED)
     return [name for name in OURS if not _is_ignored(str(below / name), lines)]
 
 
-def exposed(found: Compose, root: Path) -> Iterator[tuple[str, Path, list[str]]]:
-    """(compose service, context, our folders in it) for each that builds with something of ours."""
+def exposed(found: Compose, root: Path) -> Iterator[Exposed]:
+    """Each context that has something of ours in it, with the first service that is built there."""
+    told = set()
     for service, each in found.services.items():
-        if (context := _context(each.build, root)) and (names := taken_along(context, root)):
-            yield service, context, names
+        context = _context(each.build, root)
+        if context and context not in told and (names := taken_along(context, root)):
+            told.add(context)
+            yield Exposed(service, context, root, names)
 
 
 def _context(build: object, root: Path) -> Path | None:
@@ -45,7 +75,9 @@ def _is_ignored(name: str, lines: list[str]) -> bool:
     ignored = False
     folders = [name, *map(str, Path(name).parents)][:-1] or [name]
     for line in lines:
-        pattern = line.removeprefix("!").removeprefix("./").strip("/").removesuffix("/**").removeprefix("**/")
-        if any(fnmatchcase(folder, pattern or "*") for folder in folders):
+        pattern = line.removeprefix("!").removeprefix("./").strip("/")
+        pattern = pattern.removesuffix("/**").removesuffix("/*").removeprefix("**/")
+        kept = line.startswith("!") and pattern.startswith(f"{name}/")
+        if kept or any(fnmatchcase(folder, pattern or "*") for folder in folders):
             ignored = not line.startswith("!")
     return ignored

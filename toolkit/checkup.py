@@ -98,7 +98,7 @@ def _state(site: Site) -> Problems:
 
 def _dependencies(site: Site, wanted: Preflight, current: str) -> Problems:
     """Whether they could be started, and, once something has been, whether they run."""
-    yield from depends.problems(site, wanted.compose, wanted.services, current, pull=False)
+    yield from depends.problems(site, wanted.compose, wanted.services, current, pull=False, builds=True)
     needed = depends.everything(site, wanted.compose)
     lasting = [each.service for each in needed if not each.one_shot]
     if lasting and site.adopted:

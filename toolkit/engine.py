@@ -5,6 +5,7 @@
 
 import math
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +33,7 @@ COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 BUILD = 3600.0  # seconds for a build or a push
 SECRET = 5  # letters: what is shorter is shown, such as a port
 DETAIL = 20  # lines of a build that has failed
+_INSTRUCTION = re.compile(r"\s*(?:step \d+/\d+ ?:|#\d+ \[.*\d+/\d+\])", re.IGNORECASE)
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
 RENDERED = "/etc/bgctl"  # where a proxy finds what was rendered for it: the folder proxy/ of its project
 IMAGE_USER = 10001  # whom our images run as
@@ -541,11 +543,22 @@ class Engine:
         except Failed as error:
             raise reasons.of_transfer(error, self.name, "push", image) from None
 
-    def build(self, services: Sequence[str], env: Mapping[str, str]) -> None:
-        """As the compose file says. What fails is mostly told on standard output: the last lines of both."""
+    def build(
+        self, services: Sequence[str], env: Mapping[str, str], tell: Callable[[str], None] | None = None
+    ) -> None:
+        """As the compose file says. What fails is mostly told on standard output: the last lines of both.
+
+        `tell` gets each instruction as it begins.
+        """
         said: list[str] = []
+
+        def hear(line: str) -> None:
+            said.append(line)
+            if tell and _INSTRUCTION.match(line):
+                tell(self._without_secrets(line.strip()))
+
         try:
-            self._run(self.commands.build(*services), self.told(env), BUILD, said.append)
+            self._run(self.commands.build(*services), self.told(env), BUILD, hear)
         except Failed as error:
             detail = self._without_secrets("\n".join(line for line in said[-DETAIL:] if line.strip()))
             again = self.build_by_hand(services, env)

@@ -166,16 +166,8 @@ class Preflight:
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
 
     def _taken_along(self, found: Compose) -> Iterator[BgctlError]:
-        """The first service of each context will do."""
-        told = set()
-        for service, context, names in build_context.exposed(found, self.site.root):
-            if context not in told:
-                told.add(context)
-                ours = ", ".join(f"{name}/" for name in names)
-                what = f"an image of {service} would hold {ours} of this project"
-                lines = "\\n".join([*names, ""])
-                mend = f"printf '{lines}' >> {context}/.dockerignore"
-                yield NotYet(what, f"it is built with all of {context}", mend)
+        for each in build_context.exposed(found, self.site.root):
+            yield NotYet(each.what, each.why, each.mend)
 
     def _labels(self, found: Compose) -> Iterator[BgctlError]:
         for service, each in found.services.items():
@@ -193,10 +185,12 @@ class Preflight:
         for service in reversed(images.values()):
             yield from caught(lambda name=service: self._check_image(found, name))  # type: ignore[misc]
         yield from hazards.lost_data(self.site.engine, found, here, self.site.compose_files)
-        return f"{len(images)} images are here"
+        absent = [image for image in images if image and not self.site.engine.has_image(image)]
+        here_now = f"{len(images) - len(absent)} images are here"
+        return f"{here_now}; bgctl up builds {', '.join(absent)}" if absent else here_now
 
     def _check_image(self, found: Compose, service: str) -> None:
-        slots.check_images(self.site, found, [service], self.pull, self._env)
+        slots.check_images(self.site, found, [service], self.pull, self._env, builds=True)
 
     def _ports(self) -> Problems:
         site = self.site

@@ -1,5 +1,6 @@
 """A slot as a whole: all slotted services start, are proven and stop together."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
@@ -246,8 +247,17 @@ def watch_idle(site: Site, slots: Iterable[str], shared: bool = False, believe: 
 def stop(site: Site, slot: str) -> str:
     """SIGTERM, the grace, then removal. Nothing to stop is fine."""
     for name in names(site, slot):
-        site.engine.remove(name, site.grace(name))
+        grace, start = site.grace(name), time.monotonic()
+        site.engine.remove(name, grace)
+        if time.monotonic() - start >= grace > 0:
+            site.ui.warn(overstayed(name, grace))
     return f"{slot} is stopped"
+
+
+def overstayed(name: str, grace: float) -> str:
+    """What to think of a service that was stopped, and had to be killed when its time was over."""
+    why = "it has not ended by SIGTERM; a program that is the first of its container may not even notice it"
+    return f"{name} was killed after {grace:g} s: {why}; next: write init: true for it, or end on SIGTERM"
 
 
 def dead(site: Site, slot: str) -> bool:
@@ -321,16 +331,22 @@ def check_versions(site: Site, found: Compose, version: str) -> None:
 
 
 def check_images(
-    site: Site, found: Compose, services: list[str], pull: bool, env: Mapping[str, str] | None = None
+    site: Site,
+    found: Compose,
+    services: list[str],
+    pull: bool,
+    env: Mapping[str, str] | None = None,
+    builds: bool = False,
 ) -> None:
     """Raises Refused naming every image that is not here and cannot be had, each with the engine's reason.
 
     `env` is what `found` was read with. An image without a name is made by the compose command itself.
+    `builds`: the caller builds what the compose file has a build: for.
     """
     missing: dict[str, tuple[str, str]] = {}
     for service in services:
         image = found.image(service)
-        if image and image not in missing and (trouble := _missing(site, found, service, pull, env)):
+        if image and image not in missing and (trouble := _missing(site, found, service, pull, env, builds)):
             missing[image] = trouble
     if missing:
         names = list(missing)
@@ -340,11 +356,12 @@ def check_images(
 
 
 def _missing(
-    site: Site, found: Compose, service: str, pull: bool, env: Mapping[str, str] | None
+    site: Site, found: Compose, service: str, pull: bool, env: Mapping[str, str] | None, builds: bool
 ) -> tuple[str, str] | None:
     """Why an image cannot be had, and what to run next."""
     image = found.image(service)
-    if site.engine.has_image(image):
+    has_build, registry = bool(found.services[service].build), reasons.registry_of(image)
+    if site.engine.has_image(image) or (builds and has_build and not (pull and registry)):
         return None
     if image.startswith("localhost/"):  # no registry has it: setup/images built it
         return f"{service} needs it", f"setup/images {site.engine.name}   (in a checkout)"
@@ -356,7 +373,9 @@ def _missing(
             why, next = f"{service} needs it, and {error}", error.next
         else:
             return None
-    if env is not None and not reasons.registry_of(image) and found.services[service].build:
+    if builds and has_build:
+        return None
+    if env is not None and not registry and has_build:
         next = site.engine.build_by_hand([service], env)
     return why, next
 

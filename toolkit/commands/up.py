@@ -29,3 +29,5 @@ def command(app: App, dry_run: bool, as_json: bool) -> None:
     site = options.site(app, as_json)
     up.run(site, dry_run)
     options.show_state(site, as_json, dry_run)
+    if not (as_json or dry_run):
+        site.ui.say(up.farewell(site))

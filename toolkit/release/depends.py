@@ -36,21 +36,23 @@ def everything(site: Site, found: Compose) -> list[Dependency]:
     return plan(site, found, [*site.config.shared, *[n for slot in SLOTS for n in slots.names(site, slot)]])
 
 
-def problems(site: Site, found: Compose, services: Iterable[str], version: str, pull: bool) -> Problems:
-    """Why what these services need could not be started."""
+def problems(
+    site: Site, found: Compose, services: Iterable[str], version: str, pull: bool, builds: bool = False
+) -> Problems:
+    """Why what these services need could not be started. `builds`: the caller builds what it can."""
     needed = plan(site, found, services)
     wrong = list(dependencies.problems(found, needed, site.compose_files))
     yield from wrong
     if wrong or not needed:
         return ""
-    there = site.engine.containers()
+    there, env = site.engine.containers(), site.compose_env(version, version)
     absent = [each.service for each in needed if not each.one_shot and each.service not in there]
     images = [name for name in absent if found.image(name) or not found.services[name].build]
-    yield from caught(lambda: slots.check_images(site, found, images, pull))
+    yield from caught(lambda: slots.check_images(site, found, images, pull, env, builds))
     ahead = [each.service for each in needed if each.one_shot]
     if once := [name for name in ahead if not one_shot.has_run(site, name, version)]:
-        of_version = site.engine.compose(site.compose_env(version, version))
-        yield from caught(lambda: slots.check_images(site, of_version, once, pull))
+        of_version = site.engine.compose(env)
+        yield from caught(lambda: slots.check_images(site, of_version, once, pull, env, builds))
     return ""
 
 

@@ -84,6 +84,8 @@ def ahead(site: Site, plan: Plan) -> list[Step]:
     skipped = _why_not_built(site, plan, images)
     if skipped:
         images.leave()
+    else:
+        images.check_context()
     return [
         Step(
             "build",

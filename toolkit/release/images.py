@@ -5,7 +5,7 @@ from functools import cached_property
 from toolkit import reasons, slots
 from toolkit.compose import Compose
 from toolkit.errors import Failed
-from toolkit.release import depends
+from toolkit.release import builds, depends
 from toolkit.site import Site
 
 
@@ -75,8 +75,12 @@ class Images:
 
     def build(self) -> str:
         """Returns a note, as the others do."""
-        self._site.engine.build(self.buildable, slots.env_with(self._site, "green", self._version))
-        return f"built {', '.join(self._names(self.buildable))}"
+        env = slots.env_with(self._site, "green", self._version)
+        return builds.make(self._site, self._compose, self.buildable, env)
+
+    def check_context(self) -> None:
+        """Raises Refused where a build would take keys along."""
+        builds.check_context(self._site, self._compose, self.buildable)
 
     def push(self) -> str:
         try:

@@ -6,14 +6,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from session_api import key_files
-from toolkit import disk, enginefile, gate, health_check, preflight, slots, state
+from toolkit import disk, enginefile, gate, health_check, link, preflight, slots, state
 from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
 from toolkit.dependencies import Dependency
 from toolkit.errors import Failed, caught, together
 from toolkit.preflight import Looks, Preflight
 from toolkit.proxy import reachable
-from toolkit.release import certificates, depends, down, reload
+from toolkit.release import builds, certificates, depends, down, reload
 from toolkit.release.steps import Step, walk
 from toolkit.site import Site
 from toolkit.state import State
@@ -32,6 +32,24 @@ def run(site: Site, dry_run: bool = False) -> None:
         walk(found, site.ui, dry_run)
 
 
+def farewell(site: Site) -> str:
+    """Where the app is now, and what comes next."""
+    now = site.state()
+    versions = ", ".join(dict.fromkeys(_open(now, SLOTS).values()))
+    there = f"{site.config.project.name} {versions} is at {link.base(site.config)}"
+    if now.phase != "rest":
+        return f"{there}; a release is under way: bgctl status"
+    return f"{there}; the next release: bgctl deploy {following(versions) or 'VERSION'}"
+
+
+def following(version: str) -> str:
+    """The number after this one; "" where a version is something else, such as a commit."""
+    *before, last = version.split(".")
+    numbers = [*before, last]
+    is_number = all(each.isdecimal() for each in numbers) and len(last) < 7  # or it may be a commit
+    return ".".join([*before, str(int(last) + 1)]) if is_number else ""
+
+
 def steps(site: Site, pull: bool = True) -> list[Step]:
     """Checks first: raises Refused with nothing changed.
 
@@ -41,6 +59,7 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
     found = check(site, target, pull)
     target = target or _first_state(site)
     return [
+        *_build(site, target, found),
         Step(
             "keys",
             "make the keys that are missing, and give each its folder",
@@ -58,6 +77,24 @@ def steps(site: Site, pull: bool = True) -> list[Step]:
         *_needs(site, target, found, on_trial(target)),
         *[_slot(site, slot, version) for slot, version in on_trial(target).items()],
     ]
+
+
+def _build(site: Site, target: State, found: Compose) -> list[Step]:
+    """Before the keys are made: the first build has none to take along."""
+    wanted = _to_build(site, target if site.adopted else None, found)
+    if not wanted:
+        return []
+    if site.adopted:
+        site.ui.warn(builds.of_what_is_here(site, found, wanted))
+    env = site.compose_env(*_versions(site, target))
+    what = f"build {', '.join(dict.fromkeys(found.image(name) for name in wanted))}, not here yet"
+    return [Step("build", what, lambda: builds.make(site, found, wanted, env))]
+
+
+def _to_build(site: Site, target: State | None, found: Compose) -> list[str]:
+    blue, _ = _versions(site, target)
+    rest = target is None or target.phase == "rest"
+    return builds.before_start(site, found, _services(site, target), blue, rest)
 
 
 def _first_state(site: Site) -> State:
@@ -80,6 +117,8 @@ def check(site: Site, target: State | None, pull: bool) -> Compose:
     wanted = Preflight(site, _versions(site, target), _services(site, target), pull)
     wanted.take(looks)
     looks.take("dependencies", lambda: _dependencies(site, target, wanted), preflight.WITH_COMPOSE)
+    if target is None:
+        looks.take("images", lambda: _context(site, wanted.compose), preflight.WITH_COMPOSE)
     # What has served people has to come back, also on a disk that is full and with keys that are not whole.
     lenient = () if target is None else ("keys", "machine")
     faults = [error for name, error in looks.errors if preflight.is_fault(error) and name not in lenient]
@@ -100,7 +139,17 @@ def _proxy_files(site: Site) -> preflight.Problems:
 
 def _dependencies(site: Site, target: State | None, wanted: Preflight) -> preflight.Problems:
     blue, _ = _versions(site, target)
-    return (yield from depends.problems(site, wanted.compose, _services(site, target), blue, wanted.pull))
+    return (
+        yield from depends.problems(
+            site, wanted.compose, _services(site, target), blue, wanted.pull, builds=True
+        )
+    )
+
+
+def _context(site: Site, found: Compose) -> preflight.Problems:
+    """Keys that are here before the first start: `bgctl keys init` has made them."""
+    yield from caught(lambda: builds.check_context(site, found, _to_build(site, None, found)))
+    return ""
 
 
 def _versions(site: Site, target: State | None) -> tuple[str, str]:
@@ -268,7 +317,7 @@ def start_shared(site: Site, name: str, found: Compose | None = None) -> str:
     told = {**env, STORE: store} if store else env  # a store that is another one now is noticed
     well = site.engine.running(name, told) and slots.answers(site, name, check, None)
     if not well or (ours and site.sessions.refuses_us()):  # it may have mounted a key that is gone
-        slots.check_images(site, found, [name], pull=True, env=env)
+        builds.provide(site, found, name, env)
         slots.check_port(site, name, address)
         site.engine.up(name, env, site.grace(name))
     slots.prove_service(site, name, check, None)
@@ -285,7 +334,7 @@ def start_store(site: Site, name: str) -> str:
     if name not in site.engine.containers():
         blue = site.state().slots.blue.version or ""
         env = site.compose_env(blue, blue)
-        slots.check_images(site, site.compose(env), [name], pull=True, env=env)
+        builds.provide(site, site.compose(env), name, env)
     return depends.start(site, Dependency(name, STARTED, "session-api"))
 
 

@@ -101,7 +101,9 @@ class FakeEngine:
     def push(self, image: str) -> None:
         self.asked.append(f"push {image}")
 
-    def build(self, services: list[str], env: Mapping[str, str]) -> None:
+    def build(
+        self, services: list[str], env: Mapping[str, str], tell: Callable[[str], None] | None = None
+    ) -> None:
         self.asked.append(f"build {' '.join(services)} {env['VERSION']}")
         self.missing -= {self.images.get(name, "x:1") for name in services}
 
