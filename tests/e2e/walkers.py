@@ -94,9 +94,6 @@ class User(threading.Thread):
         self.session = Session()
         self.http = requests.Session()
         self.http.headers.update({"Accept": "text/html,*/*;q=0.8", **self.headers})
-        # TLS ends in front of the proxy: the browser's cookies go out over what is plain HTTP here.
-        policy = DefaultCookiePolicy(secure_protocols=("http", "https"))
-        self.http.cookies.set_policy(policy)  # type: ignore[no-untyped-call]
         self.arrived, self.leaving = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -121,10 +118,12 @@ class User(threading.Thread):
         with self.crowd.lock:
             asked = self.crowd.serving.asks()
             self.crowd.recorder.requests += 1
+        # TLS ends in front of the proxy: the browser sends its secure cookies, over what is plain HTTP here.
+        kept = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies)
+        headers = {**options.pop("headers", {}), **({"Cookie": kept} if kept else {})}
+        options |= {"headers": headers, "timeout": ANSWER_SECONDS, "allow_redirects": False}
         try:
-            answer = self.http.request(
-                method, self.crowd.url + path, timeout=ANSWER_SECONDS, allow_redirects=False, **options
-            )
+            answer = self.http.request(method, self.crowd.url + path, **options)
         except requests.RequestException as error:
             self._fail(method, path, f"{type(error).__name__}: {error}")
             return ""
@@ -206,7 +205,7 @@ class Reader(User):
 class NoteTaker(User):
     """A script that uses notes: a bearer token of the app's own making, and no cookies.
 
-    Notes are in the memory of the process that took them: they are there as long as the version is the same.
+    Notes are in the memory of the process that took them: a promotion is a new process.
     """
 
     own_words = re.compile(r'"version":"([^"]+)"')
@@ -227,5 +226,5 @@ class NoteTaker(User):
         self.ask("GET", "/api/auth/me", f'"userId":"{self.name}"')
         if random.random() < 0.2:
             text = f"note{random.randrange(1000)}"
-            self.ask("POST", "/api/notes", json={"text": text})
-            self.ask("GET", "/api/notes", text)
+            self.ask("POST", "/api/notes", '"ok":true', json={"text": text})
+            self.ask("GET", "/api/notes", '"notes":[')

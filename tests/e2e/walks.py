@@ -107,6 +107,10 @@ class Walk(Stack):
         attributes: dict[str, Any] = self.container(service).attrs
         return attributes
 
+    def stores(self) -> list[str]:
+        """The containers of what keeps the project's data."""
+        return [*self.containers("redis"), *self.containers("db")]
+
     def switched(self) -> bool:
         """Whether new sessions get the candidate, from every worker of the proxy."""
         state = self.state()
@@ -115,7 +119,7 @@ class Walk(Stack):
 
     def release(self, crowd: Crowd, old: str, new: str, checks: Callable[[], None] | None = None) -> None:
         """`bgctl deploy`, unattended, while people come and go; the last of the old version leave in time."""
-        regulars = crowd.on(old)
+        regulars, stores = crowd.on(old), self.stores()
         crowd.released(old, new)
         options = ("--auto", "--idle-timeout", IDLE)
         deploy = self.start("deploy", new, *options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -132,6 +136,7 @@ class Walk(Stack):
         finally:
             deploy.kill()
         assert deploy.returncode == 0, said
+        assert self.stores() == stores, "what both versions use is left alone, whatever is new in .env"
 
     def remove(self) -> None:
         """Whatever of this walk is there, its volumes and images too; their layers stay, for the next one."""
@@ -165,7 +170,8 @@ def walking(folder: Path, kind: str, public: int) -> Iterator[Walk]:
 def finish(walk: Walk, crowd: Crowd, version: str) -> None:
     """What holds after the last release, whatever the project."""
     tally = crowd.tally()
-    print(f"walk: {walk.kind} requests={tally.requests} failed={tally.failed} flipped={tally.flipped}")
+    counts = f"failed={tally.failed} flipped={tally.flipped} requests={tally.requests}"
+    print(f"walk: {walk.kind} {counts} seconds={tally.seconds:.0f}")
     assert (tally.failed, tally.flipped) == (0, 0), tally
     status = walk.ask("status")
     assert (status["phase"], status["slots"]["blue"]["version"]) == ("rest", version)

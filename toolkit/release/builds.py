@@ -10,7 +10,7 @@ from toolkit.site import Site
 
 
 def missing(site: Site, found: Compose, services: Iterable[str]) -> list[str]:
-    """The services whose images are to be built, for they are not here; of those that share one, the first."""
+    """The services whose images are to be built, for they are not here; one of those that share one."""
     wanted: dict[str, str] = {}
     for name in services:
         image = found.image(name)

@@ -1,5 +1,6 @@
 """Keys do not end up in an image: what a build would take along is told, and stopped."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ ALL = list(build_context.OURS)
         ("*\n!keys\n", ["keys"]),
         ("**/keys\nstate\ndata\nproxy\n", []),
         ("key\nkeys/verify\n", ALL),
+        ("keys/*\nstate/**\ndata\nproxy\n", []),
+        ("keys\n!keys/verify\nstate\ndata\nproxy\n", ["keys"]),
     ],
 )
 def test_what_a_build_in_the_projects_folder_takes_along(
@@ -43,6 +46,16 @@ def test_a_context_above_or_beside(tmp_path: Path) -> None:
     assert build_context.taken_along(project / "app", project) == []
 
 
+def test_the_line_to_type_keeps_them_out(tmp_path: Path) -> None:
+    project = tmp_path / "deploy"
+    project.mkdir()
+    (tmp_path / ".dockerignore").write_text("node_modules")  # without an end of line
+    (exposed,) = build_context.exposed(Compose({"web": ComposeService(build="..")}), project)
+    subprocess.run(exposed.mend, shell=True, check=True)
+    assert build_context.taken_along(tmp_path, project) == []
+    assert "node_modules\n" in (tmp_path / ".dockerignore").read_text()
+
+
 def test_every_form_of_build(tmp_path: Path) -> None:
     found = Compose(
         {
@@ -53,4 +66,4 @@ def test_every_form_of_build(tmp_path: Path) -> None:
             "db": ComposeService(image="postgres:17"),
         }
     )
-    assert [service for service, _, _ in build_context.exposed(found, tmp_path)] == ["web", "api"]
+    assert [each.service for each in build_context.exposed(found, tmp_path)] == ["web"]

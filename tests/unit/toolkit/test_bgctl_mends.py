@@ -13,6 +13,7 @@ from engines import site_of
 from worlds import BGCTL, Reply, World
 
 from toolkit import engine, enginefile, lock, slots, state, statefile
+from toolkit.compose import Compose, ComposeService
 from toolkit.config import parse
 from toolkit.errors import Failed, Locked, Refused
 from toolkit.release import promote, reload, rollback, route, up, up_green
@@ -434,12 +435,9 @@ def test_an_image_that_no_registry_has_is_built(world: World, image: str, next: 
     site, engine = site_of(world)
     engine.has_image = lambda image: False  # type: ignore[method-assign]
 
-    class Found:
-        def image(self, _: str) -> str:
-            return image
-
+    found = Compose({"frontend-blue": ComposeService(image)})
     with pytest.raises(Refused) as caught:
-        slots.check_images(site, Found(), ["frontend-blue"], pull=False)  # type: ignore[arg-type]
+        slots.check_images(site, found, ["frontend-blue"], pull=False)
     assert caught.value.next.startswith(next)
 
 

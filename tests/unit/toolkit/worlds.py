@@ -136,6 +136,7 @@ class World:
         (self.root / "bgctl.toml").write_text(text)
         shutil.copy(ROOT / "compose" / "example.env", self.root / ".env")
         shutil.copy(ROOT / "compose" / "compose.yaml", self.root)
+        (self.root / ".dockerignore").write_text("keys\nstate\ndata\nproxy\n")
         (self.root / "keys").mkdir()
         (self.root / "keys" / "admin.key").write_text("a" * 40 + "\r\n")
 
