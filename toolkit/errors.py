@@ -48,9 +48,12 @@ def caught(look: Callable[[], object]) -> Iterator[BgctlError]:
 
 
 def together(found: Sequence[BgctlError]) -> BgctlError:
-    """One to raise for several: the first, with the others below it, each with its own next command."""
+    """One to raise for several: the first, and the others below it, each with its next where that differs."""
     first, *others = found
     if not others:
         return first
-    lines = [f"and {other}" + (f"\n    next: {other.next}" if other.next else "") for other in others]
+    lines = [
+        f"and {other}" + f"\n    next: {other.next}" * (other.next not in ("", first.next))
+        for other in others
+    ]
     return type(first)(first.what, first.why, first.next, "\n".join([*filter(None, [first.detail]), *lines]))
