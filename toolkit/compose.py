@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -234,18 +234,33 @@ def check(config: Config, compose: Compose, *paths: Path) -> None:
 
 def problems(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlError]:
     """Where the compose file does not fit bgctl.toml: file, line and mend."""
-    for service in services(config):
-        if service not in compose.services:
-            what = f"{names(paths)}: no service {service}"
-            yield Refused(what, "bgctl.toml needs it; add it", _edit(paths))
+    yield from misfits(config, compose, *paths)
+    yield from unready(config, compose, *paths)
+
+
+def misfits(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlError]:
+    """What keeps a service from coming up where bgctl.toml has it."""
+    yield from absent(compose, services(config), paths)
     for service, address in _addresses(config).items():
         found = compose.services.get(service)
         if found and found.network_mode != "host" and address not in found.published:
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
             yield Refused(f"{place(paths, service, 'ports')}: {service}", why, _edit(paths))
-    yield from _unnamed(config, compose, paths)
     yield from _shorter_lives(config, compose, paths)
+
+
+def unready(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlError]:
+    """What no release can begin with; what has served people comes back all the same."""
+    yield from _unnamed(config, compose, paths)
     yield from _other_claims(config, compose, paths)
+
+
+def absent(compose: Compose, wanted: Iterable[str], paths: Sequence[Path]) -> Iterator[BgctlError]:
+    """Which of these services it does not have."""
+    for service in wanted:
+        if service not in compose.services:
+            what = f"{names(paths)}: no service {service}"
+            yield Refused(what, "bgctl.toml needs it; add it", _edit(paths))
 
 
 def _unnamed(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:

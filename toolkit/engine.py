@@ -470,10 +470,13 @@ class Engine:
     def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
         """Starts a service anew.
 
-        The old container goes first: docker-compose 1.29 cannot recreate one on newer engines.
+        The old container goes first: docker-compose 1.29 cannot recreate one on newer engines. It stays where
+        the compose file is refused.
         """
+        told = self.told(env)
+        self._config(told)
         self.remove(service, grace)
-        self._run(self.commands.up(service), self.told(env), 180)
+        self._run(self.commands.up(service), told, 180)
 
     def start(self, container: Container) -> None:
         """Starts one that is there and does not run, with all that it had."""

@@ -60,6 +60,12 @@ def checks(site: Site, slot: str) -> list[tuple[str, Check]]:
     return [(f"{name}-{slot}", health_check.of(site.config, name, slot)) for name in site.config.reached]
 
 
+def need_engine(site: Site) -> bool:
+    """Whether nobody but the engine can tell how some service is."""
+    reached = site.config.reached.values()
+    return bool(site.config.workers) or any(service.health.by_engine for service in reached)
+
+
 def fault(site: Site, slot: str, version: str) -> str | None:
     """Why a slot does not serve `version` at this moment, its likely cause and what to write, or None."""
     found = trouble(site, slot, version)
@@ -402,10 +408,28 @@ def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compos
     found = site.compose(env)
     if slot == "green":
         check_versions(site, found, version)
+    _check_start(site, found, services, pull, env)
+    return found
+
+
+def check_return(site: Site, slot: str, version: str, pull: bool) -> None:
+    """Raises Refused unless a slot could be started on `version` again.
+
+    Whatever else has come to be wrong with the compose file is told, and keeps nobody from going back.
+    """
+    services, env = names(site, slot), env_with(site, slot, version)
+    found = site.read_compose(env)
+    if lacking := list(compose.absent(found, services, site.compose_files)):
+        raise together(lacking)
+    for error in compose.problems(site.config, found, *site.compose_files):
+        site.ui.warn(f"{error}; next: {error.next}")
+    _check_start(site, found, services, pull, env)
+
+
+def _check_start(site: Site, found: Compose, services: list[str], pull: bool, env: Mapping[str, str]) -> None:
     mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in services]
     key_mounts.check(mounts, site.keys_dir, site.compose_files)
     check_images(site, found, services, pull, env)
-    return found
 
 
 def check_port(site: Site, service: str, address: Address) -> None:
