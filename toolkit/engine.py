@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from toolkit import compose_files, enginefile, envfile, reasons, runner
+from toolkit import compose_files, enginefile, envfile, reasons, runner, user_session
 from toolkit.compose import Compose
 from toolkit.config import SLOTS, Config
 from toolkit.envfile import VERSIONS
@@ -306,6 +306,8 @@ class Engine:
         """The engine, or why it cannot be used."""
         if not runner.which(binary):
             return "is not installed"
+        if binary == "podman":
+            user_session.find(os.getuid())
         try:
             slotted = [f"{name}-{slot}" for name in config.slotted for slot in SLOTS]
             engine = cls(_commands(binary, config, root), root, slotted)

@@ -3,13 +3,14 @@
 Each look yields all that is wrong, so that nobody has to ask again for the next mistake.
 """
 
+import getpass
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from session_api import key_files
-from toolkit import build_context, compose, envfile, hazards, key_mounts, machine, ports, slots
+from toolkit import build_context, compose, envfile, hazards, key_mounts, machine, ports, slots, user_session
 from toolkit.compose import Compose
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, caught
 from toolkit.site import Site
@@ -222,8 +223,10 @@ class Preflight:
         return f"{free} free, {len(wanted) - free} held by this project"
 
     def _machine(self) -> Problems:
-        folders = {"this project": self.site.root, **self.site.engine.storage()}
-        yield from machine.room(folders)
+        engine = self.site.engine
+        yield from machine.room({"this project": self.site.root, **engine.storage()})
+        if engine.rootless:
+            yield from user_session.ends(getpass.getuser())
         return "room on its disks" + (", SELinux enforcing" if machine.enforces_selinux() else "")
 
 
