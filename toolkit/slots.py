@@ -386,17 +386,18 @@ def _missing(
     image = found.image(service)
     if site.engine.has_image(image):
         return None
-    if image.startswith("localhost/"):  # no registry has it: setup/images built it
+    builds = env is not None and bool(found.services[service].build)
+    if image.startswith("localhost/") and not builds:  # no registry has it: setup/images built it
         return f"{service} needs it", f"setup/images {site.engine.name}   (in a checkout)"
     why, next = f"{service} needs it", f"{site.engine.name} pull {image}"
-    if pull:
+    if pull and not image.startswith("localhost/"):
         try:
             site.engine.pull(image)
         except Failed as error:
             why, next = f"{service} needs it, and {error}", error.next
         else:
             return None
-    if env is not None and not reasons.registry_of(image) and found.services[service].build:
+    if env is not None and builds and not reasons.registry_of(image):
         next = site.engine.build_by_hand([service], env)
     return why, next
 
