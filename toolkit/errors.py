@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-
-ALL = "do all of these, then run the same command again"
+AGAIN = "mend it, then run the same command again"
+ALL = "mend them, then run the same command again"
 
 
 class BgctlError(Exception):
