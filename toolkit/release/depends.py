@@ -7,13 +7,12 @@ from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
 from toolkit.dependencies import HEALTHY, Dependency
 from toolkit.engine import Container
-from toolkit.errors import BgctlError, Failed, Refused, caught, together
+from toolkit.errors import AGAIN, BgctlError, Failed, Refused, caught, together
 from toolkit.release import one_shot
 from toolkit.release.steps import Step
 from toolkit.site import Site
 
 Problems = Generator[BgctlError, None, str]
-AGAIN = "mend it, then run the same command again"
 
 
 def never() -> bool:
@@ -46,11 +45,12 @@ def problems(site: Site, found: Compose, services: Iterable[str], version: str, 
     there = site.engine.containers()
     absent = [each.service for each in needed if not each.one_shot and each.service not in there]
     images = [name for name in absent if found.image(name) or not found.services[name].build]
-    yield from caught(lambda: slots.check_images(site, found, images, pull))
+    env = site.compose_env(version, version)
+    yield from caught(lambda: slots.check_images(site, found, images, pull, env))
     ahead = [each.service for each in needed if each.one_shot]
     if once := [name for name in ahead if not one_shot.has_run(site, name, version)]:
-        of_version = site.engine.compose(site.compose_env(version, version))
-        yield from caught(lambda: slots.check_images(site, of_version, once, pull))
+        of_version = site.engine.compose(env)
+        yield from caught(lambda: slots.check_images(site, of_version, once, pull, env))
     return ""
 
 
