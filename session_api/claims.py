@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from session_api.keyring import Key
+from session_api.messages import MAX_EMAIL, PRINTABLE
 from session_api.names import PATTERN
 
 OWN_VERSION = "deploymentVersion"
@@ -85,7 +86,7 @@ def believe(claims: Mapping[str, Any], key: Key, rules: Rules, now: int) -> Clai
     # From its own beginning on: one that lives for too long is refused throughout, and not only at first.
     if times["exp"] > min(times.get("iat", now), now) + rules.longest + rules.leeway:
         raise TokenError("too_long")
-    version, email = _version(claims, rules.version_claim), claims.get("email")
+    version = _version(claims, rules.version_claim)
     if not isinstance(version, str) or not re.search(PATTERN, version):
         raise TokenError("claims")
     user = _first_id(claims, USER)
@@ -94,7 +95,7 @@ def believe(claims: Mapping[str, Any], key: Key, rules: Rules, now: int) -> Clai
         generation=_generation(claims.get("deploymentGeneration")),
         sid=_session(claims, user, times),
         user_id=user,
-        email=email if isinstance(email, str) else None,
+        email=_email(claims.get("email")),
         issued_at=times.get("iat", 0),
         expires_at=times["exp"],
         over_at=times["exp"] + rules.leeway + 1,
@@ -129,6 +130,13 @@ def _whole(value: object) -> int | None:
 def _generation(value: object) -> int | None:
     generation = _whole(value)
     return generation if generation is not None and generation >= 0 else None
+
+
+def _email(value: object) -> str | None:
+    """One that a log-in might give; what is longer, or cannot be shown, is as good as none."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_EMAIL:
+        return None
+    return value if re.search(PRINTABLE, value) else None
 
 
 def _first_id(claims: Mapping[str, Any], names: Iterable[str]) -> str | None:

@@ -13,8 +13,9 @@ PRINTABLE = (
     r"\A[^\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ud800-\udfff\ufeff\ufff9-\uffff]*\Z"
 )
+MAX_EMAIL = 254
 UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PRINTABLE)]
-Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254, pattern=PRINTABLE)]
+Email = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_EMAIL, pattern=PRINTABLE)]
 UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=ids.LONGEST_USER)]
 Sid = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{1,128}\Z")]
 Moment = Annotated[float, msgspec.Meta(ge=0, lt=2**53)]  # Unix seconds

@@ -45,7 +45,8 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     wanted.take(looks)
     looks.take("dependencies", lambda: _dependencies(site, wanted, current), preflight.WITH_COMPOSE)
     for name, (look, needs) in RUNNING.items():
-        looks.take(name, partial(look, site), needs)
+        asks_engine = name == "health" and slots.need_engine(site)
+        looks.take(name, partial(look, site), (*needs, "engine") if asks_engine else needs)
     looks.take("idle connections", lambda: _idle(site, watch))
     return looks.findings
 
@@ -194,5 +195,5 @@ RUNNING: dict[str, tuple[Callable[[Site], Problems], tuple[str, ...]]] = {  # a 
     "cookies": (_cookies, ("engine",)),
     "proxy": (_proxy, ("state",)),
     "health": (_health, ("state",)),
-    "session API": (_session_api, ()),
+    "session API": (_session_api, ("state",)),
 }

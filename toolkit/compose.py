@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -234,18 +234,33 @@ def check(config: Config, compose: Compose, *paths: Path) -> None:
 
 def problems(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlError]:
     """Where the compose file does not fit bgctl.toml: file, line and mend."""
-    for service in services(config):
-        if service not in compose.services:
-            what = f"{names(paths)}: no service {service}"
-            yield Refused(what, "bgctl.toml needs it; add it", "bgctl doctor")
+    yield from misfits(config, compose, *paths)
+    yield from unready(config, compose, *paths)
+
+
+def misfits(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlError]:
+    """What keeps a service from coming up where bgctl.toml has it."""
+    yield from absent(compose, services(config), paths)
     for service, address in _addresses(config).items():
         found = compose.services.get(service)
         if found and found.network_mode != "host" and address not in found.published:
             why = f'bgctl.toml has it on {address}; publish it there: ports: ["{address}:PORT"]'
-            yield Refused(f"{place(paths, service, 'ports')}: {service}", why, "bgctl doctor")
-    yield from _unnamed(config, compose, paths)
+            yield Refused(f"{place(paths, service, 'ports')}: {service}", why, _edit(paths))
     yield from _shorter_lives(config, compose, paths)
+
+
+def unready(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlError]:
+    """What no release can begin with; what has served people comes back all the same."""
+    yield from _unnamed(config, compose, paths)
     yield from _other_claims(config, compose, paths)
+
+
+def absent(compose: Compose, wanted: Iterable[str], paths: Sequence[Path]) -> Iterator[BgctlError]:
+    """Which of these services it does not have."""
+    for service in wanted:
+        if service not in compose.services:
+            what = f"{names(paths)}: no service {service}"
+            yield Refused(what, "bgctl.toml needs it; add it", _edit(paths))
 
 
 def _unnamed(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
@@ -254,7 +269,7 @@ def _unnamed(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterato
         if service in compose.services and not compose.image(service):
             where = f"{place(paths, service, 'build')}: {service} is built without a name"
             why = f"write image: {config.project.name}-{name}:${{{variable}}}"
-            yield Refused(where, why, f"edit {names(paths)}")
+            yield Refused(where, why, _edit(paths))
 
 
 def alike(
@@ -273,7 +288,7 @@ def alike(
         found = compose.services.get(service)
         if found and found.image and not found.mentions(versions[variable == GREEN]):
             where = f"{place(paths, service, 'image')}: {service} is the same on every version"
-            why, next = f"write image: {_untagged(found.image)}:${{{variable}}}", f"edit {names(paths)}"
+            why, next = f"write image: {_untagged(found.image)}:${{{variable}}}", _edit(paths)
             yield (Refused if not serving or found.mentions(serving) else NotYet)(where, why, next)
 
 
@@ -305,7 +320,7 @@ def _shorter_lives(config: Config, compose: Compose, paths: Sequence[Path]) -> I
             if lasts > longest or (longest != usual and told != str(longest)):
                 why = f"[tokens] longest is {longest} s there; add to its environment {LIFE}: ${{{LIFE}}}"
                 where = f"{place(paths, service, 'environment')}: {service} is told {LIFE}={told or ''}"
-                yield Refused(where, why, "bgctl doctor")
+                yield Refused(where, why, _edit(paths))
 
 
 def _other_claims(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
@@ -318,11 +333,16 @@ def _other_claims(config: Config, compose: Compose, paths: Sequence[Path]) -> It
             if told != wanted:
                 why = f'[tokens] version_claim is "{wanted}"; add to its environment {CLAIM}: ${{{CLAIM}}}'
                 where = f"{place(paths, service, 'environment')}: {service} is told {CLAIM}={told}"
-                yield Refused(where, why, "bgctl doctor")
+                yield Refused(where, why, _edit(paths))
 
 
 def names(paths: Sequence[Path]) -> str:
     return ", ".join(path.name for path in paths)
+
+
+def _edit(paths: Sequence[Path]) -> str:
+    """The next step for what compose files lack."""
+    return f"edit {' or '.join(path.name for path in paths)}, then run the same command again"
 
 
 def place(paths: Sequence[Path], service: str, key: str = "") -> str:
@@ -335,10 +355,6 @@ def place(paths: Sequence[Path], service: str, key: str = "") -> str:
         if key and key in lines:
             return f"{path.name}:{lines[key]}"
     return f"{seen[0][0].name}:{seen[0][1]['']}" if seen else f"{paths[0].name}:1"
-
-
-def line_of(path: Path, service: str) -> int:
-    return _lines_of(path, service).get("", 1)
 
 
 def _lines_of(path: Path, service: str) -> dict[str, int]:

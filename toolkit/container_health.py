@@ -40,13 +40,17 @@ def stopped(container: Container) -> str | None:
     return "it has not been started" if now.status == "created" else f"it exited with code {now.exit_code}"
 
 
+def is_starting(container: Container | None) -> bool:
+    """Whether it runs, and its HEALTHCHECK has yet to say how it is."""
+    return container is not None and container.health.status == "starting" and not stopped(container)
+
+
 def faults(services: Iterable[str], containers: Mapping[str, Container]) -> dict[str, str]:
     """What of these does not run, or is found unhealthy, and why. One that has just been started has time."""
     found = {}
     for name in services:
         each = containers.get(name)
-        starting = each is not None and each.health.status == "starting" and not stopped(each)
-        if not starting and (why := fault(each)):
+        if not is_starting(each) and (why := fault(each)):
             found[name] = why
     return found
 

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from toolkit import compose_files, enginefile, envfile, reasons, runner
+from toolkit import compose_files, enginefile, envfile, reasons, runner, user_session
 from toolkit.compose import Compose
 from toolkit.config import SLOTS, Config
 from toolkit.envfile import VERSIONS
@@ -34,6 +35,8 @@ BUILD = 3600.0  # seconds for a build or a push
 SECRET = 5  # letters: what is shorter is shown, such as a port
 DETAIL = 20  # lines of a build that has failed
 _INSTRUCTION = re.compile(r"\s*(?:step \d+/\d+ ?:|#\d+ \[.*\d+/\d+\])", re.IGNORECASE)
+# Seconds for which an answer of `config` holds: a file that another one includes may change unseen.
+FRESH = 30.0
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
 RENDERED = "/etc/bgctl"  # where a proxy finds what was rendered for it: the folder proxy/ of its project
 IMAGE_USER = 10001  # whom our images run as
@@ -279,6 +282,7 @@ class Engine:
         self.root = root
         self.slotted = frozenset(slotted)
         self.patience = patience
+        self._configs: dict[object, tuple[float, str | Refused]] = {}  # by what was asked: when, the answer
 
     @classmethod
     def detect(cls, config: Config, root: Path, noted: str | None = None) -> "Engine":
@@ -304,6 +308,8 @@ class Engine:
         """The engine, or why it cannot be used."""
         if not runner.which(binary):
             return "is not installed"
+        if binary == "podman":
+            user_session.find(os.getuid())
         try:
             slotted = [f"{name}-{slot}" for name in config.slotted for slot in SLOTS]
             engine = cls(_commands(binary, config, root), root, slotted)
@@ -354,7 +360,36 @@ class Engine:
         return msgspec.yaml.decode(text, type=Rendered).services
 
     def _config(self, told: Mapping[str, str]) -> str:
+        """What `config` prints. One command asks for the same many times, and each takes up to a second."""
         compose_files.check(self.commands.files, self.root)
+        asked, now = (frozenset(told.items()), self._marks()), time.monotonic()
+        known = self._configs.get(asked)
+        if known is None or now - known[0] > FRESH:
+            known = self._configs[asked] = (now, self._config_or_refusal(told))
+        if isinstance(known[1], Refused):
+            refused = known[1]
+            raise Refused(refused.what, refused.why, refused.next)
+        return known[1]
+
+    def _config_or_refusal(self, told: Mapping[str, str]) -> str | Refused:
+        try:
+            return self._config_anew(told)
+        except Refused as error:
+            return error
+
+    def _marks(self) -> tuple[tuple[int, int, int] | None, ...]:
+        """What differs once the compose files or the env file have been written."""
+
+        def mark(path: Path) -> tuple[int, int, int] | None:
+            try:
+                found = path.stat()
+            except OSError:
+                return None
+            return found.st_ino, found.st_mtime_ns, found.st_size
+
+        return tuple(mark(self.root / name) for name in (*self.commands.files, self.commands.env_file))
+
+    def _config_anew(self, told: Mapping[str, str]) -> str:
         try:
             return self._run(self.commands.config(), told, 60)
         except runner.Ended as error:
@@ -439,10 +474,13 @@ class Engine:
     def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
         """Starts a service anew.
 
-        The old container goes first: docker-compose 1.29 cannot recreate one on newer engines.
+        The old container goes first: docker-compose 1.29 cannot recreate one on newer engines. It stays where
+        the compose file is refused.
         """
+        told = self.told(env)
+        self._config(told)
         self.remove(service, grace)
-        self._run(self.commands.up(service), self.told(env), 180)
+        self._run(self.commands.up(service), told, 180)
 
     def start(self, container: Container) -> None:
         """Starts one that is there and does not run, with all that it had."""

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+AGAIN = "mend it, then run the same command again"
+ALL = "mend them, then run the same command again"
+
 
 class BgctlError(Exception):
     """Anything a user or a broken machine can cause. `detail` is longer text, such as a log's last lines."""
@@ -48,9 +51,18 @@ def caught(look: Callable[[], object]) -> Iterator[BgctlError]:
 
 
 def together(found: Sequence[BgctlError]) -> BgctlError:
-    """One to raise for several: the first, with the others below it, each with its own next command."""
+    """One to raise for several: the first, and the others below it, each above its own next step.
+
+    A next step that is the same for all is said once, at the end.
+    """
     first, *others = found
     if not others:
         return first
-    lines = [f"and {other}" + (f"\n    next: {other.next}" if other.next else "") for other in others]
-    return type(first)(first.what, first.why, first.next, "\n".join([*filter(None, [first.detail]), *lines]))
+    steps = {each.next for each in found if each.next}
+    differ = len(steps) > 1
+    lines = []
+    for each in found:
+        lines += [f"and {each}"] * (each is not first)
+        lines += [f"    next: {each.next}"] * (differ and bool(each.next))
+        lines += [each.detail] * bool(each.detail)
+    return type(first)(first.what, first.why, ALL if differ else "".join(steps), "\n".join(lines))

@@ -13,7 +13,7 @@ MAX_DEPTH = 16  # as lua/bg/strict_json.lua has it
 REDIRECTS = (301, 302, 303, 307, 308)
 MAY_PASS = (408, 425, 429)  # refusals that are over when there is less to do
 BOOTING = 404  # what some application servers answer until they have deployed the app
-Kind = Literal["no_answer", "status", "redirect", "body", "version", "image", "name"]
+Kind = Literal["no_answer", "status", "redirect", "body", "version", "image", "name", "engine"]
 
 
 class Answer(Struct, frozen=True):

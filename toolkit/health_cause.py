@@ -75,6 +75,8 @@ def _cause(fault: Fault, check: Check, config: Config) -> Cause:
         return _of_silence(fault)
     if fault.kind == "image":
         return Cause("somebody started it otherwise, such as by compose by hand")
+    if fault.kind == "engine":
+        return Cause("")  # what was seen says it all
     if fault.kind == "name":
         mend = "write image: NAME:${CURRENT_VERSION} for blue and NAME:${VERSION} for green"
         return Cause("an image that is called the same for every version proves none", write=mend)

@@ -9,7 +9,10 @@ from toolkit.values import Address
 
 
 class Check(Struct, frozen=True):
-    """`proof` is where the answer shows its version, "" where it need not. `within` are seconds."""
+    """`proof` is where the answer shows its version, "" where it need not. `within` are seconds.
+
+    `by_engine`: the engine says how the service is, and nobody asks the service itself.
+    """
 
     service: str
     address: Address
@@ -18,6 +21,7 @@ class Check(Struct, frozen=True):
     scheme: str
     proof: str
     within: float = 2.0
+    by_engine: bool = False
 
     @property
     def url(self) -> str:
@@ -43,11 +47,12 @@ def of(config: Config, name: str, place: str = "address") -> Check:
     return Check(
         name,
         address,
-        str(service.health),
+        "/" if service.health.by_engine else str(service.health),
         str(service.health_host) or known_host(config) or str(address),
         config.scheme,
         str(service.version) if service.slotted else "",
         float(config.health.check_timeout),
+        service.health.by_engine,
     )
 
 

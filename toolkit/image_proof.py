@@ -66,6 +66,8 @@ class ImageProof:
 
     def _by_answer(self, check: Check, image: str, version: str) -> Fault | None:
         """An image whose name is the same for each version proves none; the app may still say its own."""
+        if check.by_engine:
+            return Fault("name", f"runs {image}, and that name does not say {version}")
         if health.probe(structs.replace(check, proof="json"), version) is None:
             return None
         return Fault("name", f"runs {image}, and neither that name nor its answer says {version}")

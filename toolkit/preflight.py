@@ -3,13 +3,14 @@
 Each look yields all that is wrong, so that nobody has to ask again for the next mistake.
 """
 
+import getpass
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from session_api import key_files
-from toolkit import build_context, compose, envfile, hazards, key_mounts, machine, ports, slots
+from toolkit import build_context, compose, envfile, hazards, key_mounts, machine, ports, slots, user_session
 from toolkit.compose import Compose
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, caught
 from toolkit.site import Site
@@ -33,8 +34,10 @@ WITH_COMPOSE = ("env file", "engine", "compose file")  # what looks at compose s
 MENDS = {
     "configuration": "edit bgctl.toml",
     "env file": "edit the env file",
+    "version": "edit the env file",
     "engine": "start docker or podman",
     "compose file": "edit the compose file, or bgctl.toml",
+    "releases": "edit the compose file",
     "by hand": "edit the env file",
     "keys": "bgctl keys list",
     "certificate": "edit bgctl.toml",
@@ -75,7 +78,7 @@ class Looks:
             note = end.value
         except BgctlError as error:
             found.append(error)
-            self._failed |= {check} if is_fault(error) else set()
+            self._failed.add(check)
         self.errors += [(check, error) for error in found]
         self.findings += [told(check, error) for error in found] or [Finding(check, "ok", note)]
 
@@ -96,15 +99,18 @@ class Preflight:
         services: Sequence[str],
         pull: bool = False,
         probe: bool = False,
+        spared: Callable[[], set[str]] = set,
     ) -> None:
         """`versions` are blue's and green's; `pull` gets images that are missing.
 
+        `spared` are services that need no image, for they run as they should and stay.
         `probe` reads the compose file once more, with two versions that can stand in it by a variable only.
         """
         self.site = site
         self.services = services
         self.pull = pull
         self.probe = probe
+        self.spared = spared
         self._versions = versions
         self._env = site.compose_env(*versions)
         self._found: Compose | None = None
@@ -118,6 +124,7 @@ class Preflight:
     def take(self, looks: Looks) -> None:
         looks.take("engine", self._engine)
         looks.take("compose file", self._compose, needs=["env file", "engine"])
+        looks.take("releases", self._releases, needs=WITH_COMPOSE)
         looks.take("images", self._images, needs=WITH_COMPOSE)
         looks.take("ports", self._ports, needs=["engine"])
         looks.take("machine", self._machine, needs=["engine"])
@@ -130,19 +137,25 @@ class Preflight:
 
     def _compose(self) -> Problems:
         site, found = self.site, self.compose
-        yield from compose.problems(site.config, found, *site.compose_files)
-        yield from self._alike(found)
+        yield from compose.misfits(site.config, found, *site.compose_files)
         mounts = list(key_mounts.of(found, site.root, site.keys_dir))
         yield from key_mounts.problems(mounts, site.keys_dir, site.compose_files, moves=True)
         if advice := key_mounts.advice(mounts, site.compose_files):
             what = "a key that is replaced is not noticed before its container is"
             yield NotYet(what, advice, "edit the compose file, then: bgctl up")
-        yield from hazards.problems(site, found)
         yield from self._room_for_bodies(found)
         yield from self._taken_along(found)
         if machine.enforces_selinux():
             yield from self._labels(found)
         return f"{site.engine.compose_command}: {len(found.services)} services, on the ports of bgctl.toml"
+
+    def _releases(self) -> Problems:
+        """What plain compose does well with, and a release does not."""
+        site, found = self.site, self.compose
+        yield from compose.unready(site.config, found, *site.compose_files)
+        yield from self._alike(found)
+        yield from hazards.problems(site, found)
+        return "nothing in the compose file is in their way"
 
     def _alike(self, found: Compose) -> Iterator[BgctlError]:
         """What has served people comes back however it is written: it is told before it is, and by doctor."""
@@ -180,11 +193,13 @@ class Preflight:
 
     def _images(self) -> Problems:
         found = self.compose
-        here = [service for service in self.services if service in found.services]
+        spared = self.spared()
+        here = [name for name in self.services if name in found.services and name not in spared]
         images = {found.image(service): service for service in reversed(here)}
         for service in reversed(images.values()):
             yield from caught(lambda name=service: self._check_image(found, name))  # type: ignore[misc]
-        yield from hazards.lost_data(self.site.engine, found, here, self.site.compose_files)
+        there = [name for name in self.services if name in found.services]
+        yield from hazards.lost_data(self.site.engine, found, there, self.site.compose_files)
         absent = [image for image in images if image and not self.site.engine.has_image(image)]
         here_now = f"{len(images) - len(absent)} images are here"
         return f"{here_now}; bgctl up builds {', '.join(absent)}" if absent else here_now
@@ -202,8 +217,10 @@ class Preflight:
         return f"{free} free, {len(wanted) - free} held by this project"
 
     def _machine(self) -> Problems:
-        folders = {"this project": self.site.root, **self.site.engine.storage()}
-        yield from machine.room(folders)
+        engine = self.site.engine
+        yield from machine.room({"this project": self.site.root, **engine.storage()})
+        if engine.rootless:
+            yield from user_session.ends(getpass.getuser())
         return "room on its disks" + (", SELinux enforcing" if machine.enforces_selinux() else "")
 
 
@@ -214,6 +231,12 @@ def all_services(site: Site) -> list[str]:
 
 def env_file(site: Site) -> Problems:
     """Which versions it names, and whether they are those that run."""
+    said = yield from readable_env(site)
+    yield from other_version(site)
+    return said
+
+
+def readable_env(site: Site) -> Problems:
     if broken := envfile.problems(site.env_path):
         yield from broken[:-1]
         raise broken[-1]  # what needs the file is not looked at then
@@ -222,10 +245,16 @@ def env_file(site: Site) -> Problems:
     if not current:
         why = "it names the version that runs today; write CURRENT_VERSION=..."
         yield Refused(f"{name} has no CURRENT_VERSION", why, f"edit {name}")
-    elif (blue := _serves(site)) and blue != current:
-        why = f"blue serves {blue}; a new version is a release"
-        yield Refused(f"CURRENT_VERSION is {current} in {name}", why, f"bgctl up-green {current}")
     return f"CURRENT_VERSION {current}, VERSION {values.get('VERSION') or 'not set'}"
+
+
+def other_version(site: Site) -> Problems:
+    """Somebody who has written another version into the env file expects more of `up` than it does."""
+    wanted = current(site)
+    if wanted and (blue := _serves(site)) and blue != wanted:
+        what = f"CURRENT_VERSION is {wanted} in {site.env_path.name}"
+        yield Refused(what, f"blue serves {blue}; a new version is a release", f"bgctl up-green {wanted}")
+    return ""
 
 
 def current(site: Site) -> str:

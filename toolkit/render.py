@@ -111,8 +111,9 @@ def settings(config: Config) -> bytes:
 
 
 def peers(config: Config) -> list[dict[str, str]]:
-    """Whom the proxy asks for their health, and how: as bgctl asks."""
-    return [_peer(slot, health_check.of(config, name, slot)) for name in config.reached for slot in SLOTS]
+    """Whom the proxy asks for their health, and how: as bgctl asks. It cannot ask an engine."""
+    checks = [(slot, health_check.of(config, name, slot)) for name in config.reached for slot in SLOTS]
+    return [_peer(slot, check) for slot, check in checks if not check.by_engine]
 
 
 def _peer(slot: str, check: Check) -> dict[str, str]:

@@ -61,6 +61,12 @@ def checks(site: Site, slot: str) -> list[tuple[str, Check]]:
     return [(f"{name}-{slot}", health_check.of(site.config, name, slot)) for name in site.config.reached]
 
 
+def need_engine(site: Site) -> bool:
+    """Whether nobody but the engine can tell how some service is."""
+    reached = site.config.reached.values()
+    return bool(site.config.workers) or any(service.health.by_engine for service in reached)
+
+
 def fault(site: Site, slot: str, version: str) -> str | None:
     """Why a slot does not serve `version` at this moment, its likely cause and what to write, or None."""
     found = trouble(site, slot, version)
@@ -98,7 +104,18 @@ def troubles(site: Site, now: State) -> Iterator[Trouble]:
 
 def look(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
     """What is wrong with one service at this moment. What knows of another way to tell belongs here."""
-    return health.probe(check, version) or image_fault(site, name, check, version)
+    return _seen(site, name, check, version) or image_fault(site, name, check, version)
+
+
+def _seen(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
+    """What its answer says, or the engine of a service that is not asked."""
+    if not check.by_engine:
+        return health.probe(check, version)
+    try:
+        problem = container_health.fault(site.engine.look(name))
+    except BgctlError:  # as with images: routing must not wait for an engine, and who listens stands alone
+        return Fault("no_answer", "connection refused") if ports.is_free(check.address) else None
+    return Fault("engine", problem) if problem else None
 
 
 def image_fault(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
@@ -131,7 +148,10 @@ def serves(site: Site, slot: str, version: str) -> bool:
     reached = all(answers(site, name, check, version) for name, check in checks(site, slot))
     if not (reached and workers(site, slot)):
         return reached
-    return not _idle_workers(site, slot, _found(site, slot, version))
+    try:
+        return not _idle_workers(site, slot, _found(site, slot, version))
+    except BgctlError:
+        return True  # the engine is silent: it could restart nothing, and keeps nobody from going back
 
 
 def _found(site: Site, slot: str, version: str) -> Compose:
@@ -148,15 +168,36 @@ def _found(site: Site, slot: str, version: str) -> Compose:
         return Compose({})
 
 
-def _idle_workers(site: Site, slot: str, found: Compose) -> list[str]:
-    """The workers of a slot that are not at work on its version: with the image that `found` has for them."""
+def _idle_workers(site: Site, slot: str, found: Compose, starting: bool = False) -> list[str]:
+    """The workers of a slot that are not at work on its version: with the image that `found` has for them.
+
+    `starting`: those that have just been started count as at work.
+    """
     seen = {name: site.engine.look(name) for name in workers(site, slot)}
     images = {name: found.image(name) for name in seen if name in found.services}
     return [
         name
         for name, each in seen.items()
-        if each is None or container_health.fault(each) or not each.runs(images.get(name, ""))
+        if each is None
+        or (container_health.fault(each) and not (starting and container_health.is_starting(each)))
+        or not each.runs(images.get(name, ""))
     ]
+
+
+def _to_start(site: Site, slot: str, version: str, found: Compose) -> set[str]:
+    """What of a slot does not run `version`. What has just been started is waited for, and not made anew."""
+    reached = {
+        name
+        for name, check in checks(site, slot)
+        if not (site.engine.running(name) and _answers_soon(site, name, check, version))
+    }
+    return reached | set(_idle_workers(site, slot, found, starting=True))
+
+
+def _answers_soon(site: Site, name: str, check: Check, version: str) -> bool:
+    if check.by_engine and container_health.is_starting(site.engine.look(name)):
+        return image_fault(site, name, check, version) is None
+    return answers(site, name, check, version)
 
 
 def prove(site: Site, slot: str, version: str) -> None:
@@ -164,18 +205,13 @@ def prove(site: Site, slot: str, version: str) -> None:
     for name, check in checks(site, slot):
         prove_service(site, name, check, version)
     for name in workers(site, slot):
-        prove_worker(site, name)
+        prove_by_engine(site, name)
 
 
 def start(site: Site, slot: str, version: str) -> str:
     """Starts what does not run `version` yet, and proves all of it. Returns a note."""
     env, found = env_with(site, slot, version), _found(site, slot, version)
-    missing = {
-        name
-        for name, check in checks(site, slot)
-        if not (site.engine.running(name) and answers(site, name, check, version))
-    }
-    missing |= set(_idle_workers(site, slot, found))
+    missing = _to_start(site, slot, version, found)
     for name, waits_for in _in_order(missing, found, names(site, slot)):
         for other in waits_for:
             _prove_member(site, slot, other, version)
@@ -196,7 +232,7 @@ def _prove_member(site: Site, slot: str, name: str, version: str) -> None:
     for each, check in checks(site, slot):
         if each == name:
             return prove_service(site, name, check, version)
-    return prove_worker(site, name)
+    return prove_by_engine(site, name)
 
 
 def answers(site: Site, name: str, check: Check, version: str | None) -> bool:
@@ -207,7 +243,8 @@ def answers(site: Site, name: str, check: Check, version: str | None) -> bool:
 
 def contradictions(site: Site, slot: str, version: str) -> list[str]:
     """What to think of services that are of `version` by their image, and name another one themselves."""
-    by_image = [(name, check) for name, check in checks(site, slot) if check.proof == "image"]
+    asked = [(name, check) for name, check in checks(site, slot) if not check.by_engine]
+    by_image = [(name, check) for name, check in asked if check.proof == "image"]
     found = [(name, health.contradiction(check, version)) for name, check in by_image]
     return [
         f"{name} runs the image of {version}, and its health path says {told}: where these should agree, "
@@ -281,7 +318,10 @@ def wait_empty(site: Site, slot: str) -> str:
 def prove_service(site: Site, name: str, check: Check, version: str | None) -> None:
     """Raises Failed with the likely cause, what to write, and the container's last log lines."""
     try:
-        health.prove(name, check, version, site.config.health, lambda: site.engine.dead(name))
+        if check.by_engine:
+            prove_by_engine(site, name)
+        else:
+            health.prove(name, check, version, site.config.health, lambda: site.engine.dead(name))
     except Unhealthy as error:
         found = explained(site, name, check, error.fault) if error.fault else Trouble("")
         why = f"{error.why}: {found.why}" if found.why else error.why
@@ -296,8 +336,8 @@ def image_of(site: Site, service: str, version: str) -> str:
     return site.compose(env_with(site, service.rpartition("-")[2], version)).image(service)
 
 
-def prove_worker(site: Site, name: str) -> None:
-    """Raises Failed with its last log lines."""
+def prove_by_engine(site: Site, name: str) -> None:
+    """Raises Failed with its last log lines. For workers, and for whom bgctl.toml leaves it to the engine."""
     try:
         container_health.prove(name, lambda: site.engine.look(name), site.config.health)
     except Failed as error:
@@ -363,10 +403,11 @@ def _missing(
     has_build, registry = bool(found.services[service].build), reasons.registry_of(image)
     if site.engine.has_image(image) or (builds and has_build and not (pull and registry)):
         return None
-    if image.startswith("localhost/"):  # no registry has it: setup/images built it
+    by_hand = env is not None and has_build
+    if image.startswith("localhost/") and not by_hand:  # no registry has it: setup/images built it
         return f"{service} needs it", f"setup/images {site.engine.name}   (in a checkout)"
     why, next = f"{service} needs it", f"{site.engine.name} pull {image}"
-    if pull:
+    if pull and not image.startswith("localhost/"):
         try:
             site.engine.pull(image)
         except Failed as error:
@@ -375,7 +416,7 @@ def _missing(
             return None
     if builds and has_build:
         return None
-    if env is not None and not registry and has_build:
+    if env is not None and has_build and not registry:
         next = site.engine.build_by_hand([service], env)
     return why, next
 
@@ -387,10 +428,28 @@ def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compos
     found = site.compose(env)
     if slot == "green":
         check_versions(site, found, version)
+    _check_start(site, found, services, pull, env)
+    return found
+
+
+def check_return(site: Site, slot: str, version: str, pull: bool) -> None:
+    """Raises Refused unless a slot could be started on `version` again.
+
+    Whatever else has come to be wrong with the compose file is told, and keeps nobody from going back.
+    """
+    services, env = names(site, slot), env_with(site, slot, version)
+    found = site.read_compose(env)
+    if lacking := list(compose.absent(found, services, site.compose_files)):
+        raise together(lacking)
+    for error in compose.problems(site.config, found, *site.compose_files):
+        site.ui.warn(f"{error}; next: {error.next}")
+    _check_start(site, found, services, pull, env)
+
+
+def _check_start(site: Site, found: Compose, services: list[str], pull: bool, env: Mapping[str, str]) -> None:
     mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in services]
     key_mounts.check(mounts, site.keys_dir, site.compose_files)
     check_images(site, found, services, pull, env)
-    return found
 
 
 def check_port(site: Site, service: str, address: Address) -> None:

@@ -140,9 +140,9 @@ function _M.hurry()
     end
 end
 
--- What is known of a slot: down with any of its peers, up with all of them.
+-- What is known of a slot: down with any of its peers, up with all of them; nothing where nobody is asked.
 local function summary(name)
-    local all = { up = true, since = 0 }
+    local all = peers[name][1] and { up = true, since = 0 } or {}
     for _, peer in ipairs(peers[name]) do
         local record = known(peer)
         if record.up == false then

@@ -6,27 +6,29 @@ local http_answer = require("bg.http_answer")
 local verdict = require("bg.verdict")
 
 local ngx = ngx
+local max = math.max
 local concat = table.concat
 
 local MOST = 65536 -- bytes of a body in which a version is looked for
 
 -- What arrives in `socket` until there is enough of the answer, `{status, head, body}`; or nil and why there is not.
 local function receive(socket, needs_body, remaining)
-    local text = ""
-    repeat
-        socket:settimeout(remaining())
+    local answer = http_answer.new()
+    while remaining() > 0 do
+        socket:settimeout(max(1, remaining()))
         local more, err = socket:receiveany(8192)
-        text = text .. (more or "")
-        local status, body, is_whole, head = http_answer.parse(text, err == "closed")
-        if status and needs_body and #body > MOST then
-            break
-        elseif is_whole or (status and not needs_body) then
-            return { status = status, head = head, body = body }
+        answer:add(more or "", err == "closed")
+        if needs_body and answer.size > MOST then
+            return nil, "answered more than " .. MOST .. " bytes"
+        elseif answer.is_whole or (answer.status and not needs_body) then
+            return { status = answer.status, head = answer.head, body = answer:body() }
+        elseif answer.is_broken then
+            return nil, "answered no HTTP that can be read"
         elseif not more then
             return nil, err == "closed" and "broke off" or err
         end
-    until #text > 2 * MOST
-    return nil, "answered more than " .. MOST .. " bytes"
+    end
+    return nil, "timeout" -- of all of it: what comes byte by byte never is too late for the socket
 end
 
 local function send(socket, peer, path)
@@ -43,7 +45,7 @@ end
 
 local function ask(peer, path, remaining)
     local socket = ngx.socket.tcp()
-    socket:settimeout(remaining())
+    socket:settimeout(max(1, remaining()))
     local answer
     local ok, err = connect(socket, peer.address)
     if ok then
@@ -62,7 +64,7 @@ return function(peer, limit)
     local deadline = ngx.now() + limit
     local function remaining()
         ngx.update_time()
-        return math.max(1, (deadline - ngx.now()) * 1000)
+        return (deadline - ngx.now()) * 1000
     end
     local answer, err = ask(peer, peer.path, remaining)
     local path = answer and verdict.followed(answer, peer.path, peer.host)

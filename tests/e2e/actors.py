@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from stacks import CUT_OFF, Stack
+from stacks import Stack
 
 STREAM = "text/event-stream; charset=utf-8"
 
@@ -95,7 +95,6 @@ class Stage(ThreadingHTTPServer):
 @contextmanager
 def acting(stack: Stack, slot: str, drops: bool = False) -> Iterator[Actor]:
     """An Actor on the port of `slot`, whose container is stopped meanwhile."""
-    stack.expected.append(CUT_OFF)
     stack.container(f"frontend-{slot}").stop(timeout=5)
     actor = Actor(slot, getattr(stack.ports, slot), stack.state()["slots"][slot]["version"], drops)
     server = Stage(actor)

@@ -223,6 +223,15 @@ def test_100_what_is_for_everybody_is_reached_in_its_plain_form(proxied, app, pa
     assert reached(app) == []
 
 
+@pytest.mark.parametrize("end", ["", "/", "/%41", "?x"])
+def test_100_a_path_of_a_thousand_segments_is_one_like_others(proxied, app, end):
+    """It was too much for the matcher of the guard, which said so in the error log."""
+    path = f"/api/deployment{'/a' * 2000}{end}"
+    answer = raw(proxied, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 404 " if end in ("/", "/%41") else b"HTTP/1.1 4")
+    assert reached(app) == []
+
+
 def load_and_post(proxied, app, path):
     """What a newcomer's page load of `path` and a POST after it get, and what of them reaches the app."""
     app.clear()

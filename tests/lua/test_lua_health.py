@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -17,8 +18,17 @@ faults = st.none() | st.just(b"timeout")
 
 def read(lua, text, closed=False):
     """(status, body, whole), or None while the head is not complete."""
-    found = lua.module("http_answer")[b"parse"](text, closed)
-    return found[:3] if found else None
+    return read_pieces(lua, [text], closed)
+
+
+def read_pieces(lua, pieces, closed=False):
+    """The same of an answer that comes in these pieces."""
+    answer = lua.module("http_answer")[b"new"]()
+    for at, piece in enumerate(pieces):
+        answer[b"add"](answer, piece, closed and at == len(pieces) - 1)
+    if answer[b"status"] is None:
+        return None
+    return answer[b"status"], answer[b"body"](answer), answer[b"is_whole"]
 
 
 def counted(body):
@@ -46,6 +56,36 @@ def test_an_answer_that_is_cut_short_is_never_whole(lua, body, size, data):
         cut = data.draw(st.integers(0, len(text) - 5))
         found = read(lua, text[:cut], closed=True)
         assert found is None or not found[2]
+
+
+@given(bodies, st.integers(1, 50), st.integers(1, 40))
+def test_36_it_is_one_answer_in_whatever_pieces_it_comes(lua, body, size, step):
+    for text in (counted(body), chunked(body, size), counted(body)[:-1], chunked(body, size)[:-7]):
+        pieces = [text[at : at + step] for at in range(0, len(text), step)]
+        assert read_pieces(lua, pieces) == read(lua, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"a" * 120_000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 20_000,
+        b"HTTP/1.1 200 OK\r\n" + b"Transfer-Encoding: x, " * 5_000,
+        b"\r" * 120_000,
+    ],
+)
+def test_36_no_answer_of_an_app_keeps_a_worker_busy(lua, text):
+    """These took minutes, in which the worker served nobody: every piece was read from the beginning."""
+    began = time.process_time()
+    read_pieces(lua, [text[at : at + 100] for at in range(0, len(text), 100)])
+    assert time.process_time() - began < 5
+
+
+def test_36_blanks_in_a_header_keep_no_worker_busy(lua):
+    head = b"HTTP/1.1 302 Found\r\nLocation:" + b" " * 30_000 + b"x" + b" " * 30_000 + b"y  \r"
+    began = time.process_time()
+    assert lua.module("http_answer")[b"field"](head, b"location").startswith(b"x  ")
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -80,6 +82,11 @@ ANSWERS = {
     "redirect to a slash": answer(301, Location="/health/"),
     "redirect to a slash, whole": answer(301, Location=f"https://{HOST.upper()}/health/#top"),
     "redirect to a slash elsewhere": answer(301, Location="//health/"),
+    "header on two lines": b"HTTP/1.1 200 OK\r\nX-App-Version: 1.6.8\r\n and more\r\n\r\n",
+    "chunks without a size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n" + JSON,
+    "chunks of nonsense": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"z" * 90_000,
+    "chunks that are cut short": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n99\r\n" + JSON,
+    "a head without an end": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
     "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
     "nothing": b"",
 }
@@ -123,6 +130,7 @@ def proxy() -> Lua:
     one.runtime.execute((LUA.parent / "tests" / "lua" / "nginx_stub.lua").read_bytes())
     one.nginx = one.runtime.globals()[b"ngx"]  # type: ignore[attr-defined]
     one.nginx[b"update_time"] = lambda: None  # type: ignore[attr-defined]
+    one.nginx[b"now"] = time.time  # type: ignore[attr-defined]
     one.nginx[b"socket"][b"tcp"] = lambda: cosocket(one)  # type: ignore[attr-defined]
     return one
 
@@ -213,6 +221,50 @@ def test_a_slash_is_followed_once(app: Server, proxy: Lua) -> None:
     app.says, app.then = answer(301, Location="/health/"), answer(301, Location="/health")
     check = check_of(app, "image")
     assert of_bgctl(check) == of_proxy(proxy, check) == ("status", "answered status 301, to /health")
+
+
+class Dripping:
+    """A server that sends one byte after the other, without an end."""
+
+    def __init__(self, first: bytes) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._first, self._stopped = first, threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def __enter__(self) -> int:
+        return int(self._listening.getsockname()[1])
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._listening.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            one, _ = self._listening.accept()
+            with one:
+                one.sendall(self._first)
+                while not self._stopped.wait(0.05):
+                    one.sendall(b"x")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 200 OK\r\nX-Slow: ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n",
+    ],
+)
+def test_36_an_answer_that_drips_is_over_in_time(proxy: Lua, first: bytes) -> None:
+    """A socket's own time-out begins anew with every byte: bgctl waited for hours, the proxy for a while."""
+    for ask in (of_bgctl, lambda check: of_proxy(proxy, check)):
+        with Dripping(first) as port:
+            began = time.monotonic()
+            check = Check("web", Address(f"127.0.0.1:{port}"), "/health", HOST, "https", "json", 0.4)
+            assert ask(check) == ("no_answer", None)
+            assert time.monotonic() - began < 3
 
 
 paths = st.from_regex(r"/[a-z/#?.]{0,8}", fullmatch=True)

@@ -142,3 +142,43 @@ def test_one_bad_key_refuses_the_ring(lua, tmp_path, ring):
     keys, why = lua.module("keyring")[b"load"](str(tmp_path).encode(), ring)
     assert keys is None
     assert why
+
+
+TERMS = {
+    "signedBy": ["us", "app", "both", "nobody", "", None, 1, True, ["app"]],
+    "issuer": ["shop", "", None, 1, False, {}],
+    "shortSecret": [True, False, None, 1, "true"],
+    "retireAt": ["2030-01-01T00:00:00Z", None, "soon", 1],
+    "kid": ["app", "", "a b", "k" * 64, "k" * 65, None],
+    "alg": ["HS256", "EdDSA", "none", None],
+}
+changes = st.fixed_dictionaries({}, optional={name: st.sampled_from(each) for name, each in TERMS.items()})
+
+
+@given(changes, st.sampled_from([b"x" * 40, b"x" * 7, b"", b"\n"]))
+def test_9_both_programs_take_the_same_entries(lua, tmp_path_factory, change, secret):
+    directory = tmp_path_factory.mktemp("ring") / "keys"
+    ours = keyring.create(directory, now=NOW)
+    path = directory / "verify" / "keyring.json"
+    ring = json.loads(path.read_bytes())
+    ring["keys"].append(
+        {"kid": "x", "alg": "HS256", "file": "x.secret", "createdAt": ring["keys"][0]["createdAt"]}
+    )
+    ring["keys"][1] |= change
+    path.write_text(json.dumps(ring))
+    (directory / "verify" / "x.secret").write_bytes(secret)
+    (directory / "verify" / "x.secret").chmod(0o640)
+    try:
+        found = keyring.load(directory).keys
+    except keyring.KeyringError:
+        found = None
+    keys = load(lua, directory)
+    if found is None:
+        assert isinstance(keys, tuple) and keys[0] is None
+        return
+    assert not isinstance(keys, tuple), keys
+    for kid, key in found.items():
+        same = keys[kid.encode()]
+        assert (same[b"alg"], same[b"signed_by"]) == (key.alg.encode(), key.signed_by.encode())
+        assert (same[b"issuer"], same[b"retire_at"]) == (key.issuer and key.issuer.encode(), key.retire_at)
+    assert ours.kid in found

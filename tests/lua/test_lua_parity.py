@@ -108,7 +108,8 @@ class Both:
         self.rules[b"version_claim"] = lua.module("claims")[b"place"](version_claim.encode())
         rules = Rules("bgctl", 60, LIFE, version_claim)
         self.clock = HandClock()
-        self.tokens = Tokens(keyring.Keyring(directory), self.clock, rules)
+        self.keyring = keyring.Keyring(directory)
+        self.tokens = Tokens(self.keyring, self.clock, rules)
 
     def proxy(self, token):
         """(version, session, user, generation, issued), or why not."""
@@ -275,6 +276,44 @@ def test_one_name_for_every_kind_of_id(both, foreign, body):
     else:
         token = forge.token({}, spell(claims(), body))
     assert proxy(token) == api(token)
+
+
+@pytest.fixture(scope="module")
+def two(lua, tmp_path_factory):
+    """Both, over a ring that believes the app's secret."""
+    directory = tmp_path_factory.mktemp("places") / "keys"
+    keyring.create(directory, now=NOW - 3000)
+    keyring.trust(directory, "HS256", SECRET, kid="app", now=NOW - 1000)
+    return Both(lua, directory)
+
+
+# Names of claims, among them those of which a language might make something of its own; what may be there.
+PARTS = ["app", "version", "1", "0", "__index", "__proto__", "constructor", "get", "items", "length", "n", ""]
+places = st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map(".".join)
+told = st.recursive(
+    st.sampled_from(["1.6.7", "1.6.8", "", "-", None, True, 0, 2**60, "x" * 65]),
+    lambda inner: (
+        st.dictionaries(st.sampled_from(PARTS), inner, max_size=3)
+        | st.dictionaries(places, inner, max_size=2)
+        | st.lists(inner, max_size=2)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=800)
+@given(places.filter(bool), st.dictionaries(st.sampled_from(PARTS) | places, told, max_size=4), st.booleans())
+@example("app.1", {"app": ["1.6.8"]}, True)
+@example("...", {}, True)
+@example("version.n", {"version": 2**60}, False)
+def test_one_version_in_whatever_claim_it_is(two, name, members, is_ours_there):
+    two.rules[b"version_claim"] = two.lua.module("claims")[b"place"](name.encode())
+    two.tokens = Tokens(two.keyring, two.clock, Rules("bgctl", 60, LIFE, name))
+    own = claims(iss="shop")
+    if not is_ours_there:
+        del own["deploymentVersion"]
+    token = jws(SECRET, {"alg": "HS256"}, json.dumps(own | members).encode())
+    assert two.proxy(token) == two.api(token)
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200) | st.sampled_from(

@@ -1,10 +1,26 @@
 """doctor"""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
 from toolkit import options
 from toolkit.cli import App
 from toolkit.helptext import Command
+
+if TYPE_CHECKING:
+    from toolkit.preflight import Finding
+
+
+def _skipped(findings: list[Finding]) -> dict[str, list[str]]:
+    """What nobody could look at, by the reason."""
+    found: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.result == "skip":
+            found.setdefault(finding.seen, []).append(finding.check)
+    return found
 
 
 @click.command(
@@ -28,5 +44,8 @@ def command(ctx: click.Context, app: App, as_json: bool) -> None:
     if as_json:
         ui.emit({"checks": findings})
     else:
-        ui.table(("check", "", "seen", "next"), [(f.check, f.result, f.seen, f.next) for f in findings])
+        seen = [finding for finding in findings if finding.result != "skip"]
+        ui.table(("check", "", "seen", "next"), [(f.check, f.result, f.seen, f.next) for f in seen])
+        for why, checks in _skipped(findings).items():
+            ui.say(f"{why}: {', '.join(checks)}")
     ctx.exit(1 if any(finding.result == "fail" for finding in findings) else 0)

@@ -164,8 +164,7 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
     if service.worker:
         yield from _worker_problems(here, service)
         return
-    if service.health.by_engine:
-        yield here, 'lacks health; add health = "/healthz", the path that says how it is'
+    yield from _health_problems(here, service)
     if service.slotted and None in slots:
         yield here, 'needs blue = "IP:port" and green = "IP:port", or one address = "IP:port"'
     if not service.slotted and slots != (None, None):
@@ -185,6 +184,21 @@ def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]
                 (*here, "routes"),
                 f'{route!r} is no path that a request has; write it without "//", "." and ".."',
             )
+
+
+def _health_problems(here: Where, service: Service) -> Iterator[tuple[Where, str]]:
+    """Of a service with an address."""
+    if not service.health:
+        why = 'the path that says how it is, or "container": what the engine says of it'
+        yield here, f'lacks health; add health = "/healthz", {why}'
+    elif service.health.by_engine:
+        if service.version != OF_SERVICES["version"]:
+            yield (
+                (*here, "version"),
+                'is read from an answer, and with health = "container" nobody asks; remove it',
+            )
+        if service.health_host:
+            yield (*here, "health_host"), 'is for a health path, and health is "container"; remove it'
 
 
 def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]]:

@@ -36,14 +36,14 @@ class Route(Text):
 
 
 class HealthPath(Text):
-    """A path, or "container": what the engine says of it."""
+    """A path, or "container": what the engine says of it, which is all that a worker can have; else empty."""
 
-    kind, like = 'a path: it must begin with "/"', "/healthz"
+    kind, like = 'a path: it must begin with "/", or be "container"', "/healthz"
     pattern = re.compile(r"/[!-~]*|container")
 
     @property
     def by_engine(self) -> bool:
-        return self == "container"
+        return self in ("container", "")
 
 
 API_ROUTES = ("/api/deployment/",)  # of the session API, where bgctl.toml names none
@@ -243,7 +243,7 @@ class Service(Table, frozen=True):
     """
 
     routes: tuple[Route, ...]
-    health: HealthPath = HealthPath("container")
+    health: HealthPath = HealthPath("")
     health_host: Host = Host("")
     version: Proof = Proof("image")
     blue: Address | None = None

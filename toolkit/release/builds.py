@@ -33,8 +33,10 @@ def provide(site: Site, found: Compose, service: str, env: Mapping[str, str]) ->
         make(site, found, wanted, env)
 
 
-def before_start(site: Site, found: Compose, services: list[str], version: str, rest: bool) -> list[str]:
-    """What is missing of these services, and of what they need, and can be built.
+def before_start(
+    site: Site, found: Compose, services: list[str], version: str, rest: bool, well: set[str]
+) -> list[str]:
+    """What is missing of these services, and of what they need, and can be built; not of those that are well.
 
     One-shots run at `rest` only: within a release both versions have been at work.
     """
@@ -43,7 +45,7 @@ def before_start(site: Site, found: Compose, services: list[str], version: str, 
     lasting = [each.service for each in needed if not each.one_shot and each.service not in there]
     ahead = [each.service for each in needed if each.one_shot] if rest else []
     once = [name for name in ahead if not one_shot.has_run(site, name, version)]
-    return missing(site, found, [*services, *lasting, *once])
+    return missing(site, found, [*[name for name in services if name not in well], *lasting, *once])
 
 
 def check_context(site: Site, found: Compose, services: Iterable[str]) -> None:

@@ -7,13 +7,12 @@ from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
 from toolkit.dependencies import HEALTHY, Dependency
 from toolkit.engine import Container
-from toolkit.errors import BgctlError, Failed, Refused, caught, together
+from toolkit.errors import AGAIN, BgctlError, Failed, Refused, caught, together
 from toolkit.release import one_shot
 from toolkit.release.steps import Step
 from toolkit.site import Site
 
 Problems = Generator[BgctlError, None, str]
-AGAIN = "mend it, then run the same command again"
 
 
 def never() -> bool:

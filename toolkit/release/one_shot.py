@@ -7,10 +7,8 @@ image.
 import time
 
 from toolkit.engine import ONE_SHOT, Container
-from toolkit.errors import Failed
+from toolkit.errors import AGAIN, Failed
 from toolkit.site import Site
-
-AGAIN = "mend it, then run the same command again"
 
 
 def image_of(site: Site, service: str, version: str) -> str:

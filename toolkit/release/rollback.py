@@ -21,7 +21,7 @@ def run(site: Site, wait: bool = True, dry_run: bool = False) -> None:
             return
         check_env(site)
         if not slots.serves(site, "blue", now.deployment.old):
-            slots.check_slot_images(site, "blue", now.deployment.old, pull=not dry_run)
+            slots.check_return(site, "blue", now.deployment.old, pull=not dry_run)
         walk(steps(site, now.deployment, wait), site.ui, dry_run)
     if wait and not dry_run:
         site.ui.say(f"{now.deployment.old} is what everyone has; rest")

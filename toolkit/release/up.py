@@ -20,6 +20,9 @@ from toolkit.state import State
 
 STORE = "BGCTL_STORE"  # the variable that tells the session API where it keeps sessions
 TRIAL = ("preview", "canary")  # phases in which green has yet to prove itself
+# What has served people has to come back, also with a broken env file, with keys that are not whole, on a
+# full disk, and with a compose file that no release could begin with: after the first start these only warn.
+LENIENT = ("env file", "keys", "machine", "releases", "dependencies")
 START = 20.0  # seconds for a proxy to start and apply the state
 
 
@@ -94,7 +97,8 @@ def _build(site: Site, target: State, found: Compose) -> list[Step]:
 def _to_build(site: Site, target: State | None, found: Compose) -> list[str]:
     blue, _ = _versions(site, target)
     rest = target is None or target.phase == "rest"
-    return builds.before_start(site, found, _services(site, target), blue, rest)
+    well = _well(site, target)
+    return builds.before_start(site, found, _services(site, target), blue, rest, well)
 
 
 def _first_state(site: Site) -> State:
@@ -110,23 +114,35 @@ def check(site: Site, target: State | None, pull: bool) -> Compose:
     Raises Refused with all that is wrong, and nothing changed.
     """
     looks = Looks()
-    looks.take("env file", lambda: preflight.env_file(site))
+    looks.take("env file", lambda: preflight.readable_env(site))
+    looks.take("version", lambda: preflight.other_version(site))
     looks.take("certificate", lambda: _proxy_files(site))
     if not keys_wanted(site):
         looks.take("keys", lambda: preflight.keys(site))
-    wanted = Preflight(site, _versions(site, target), _services(site, target), pull)
+    services, versions = _services(site, target), _versions(site, target)
+    wanted = Preflight(site, versions, services, pull, spared=lambda: _well(site, target))
     wanted.take(looks)
     looks.take("dependencies", lambda: _dependencies(site, target, wanted), preflight.WITH_COMPOSE)
     if target is None:
         looks.take("images", lambda: _context(site, wanted.compose), preflight.WITH_COMPOSE)
-    # What has served people has to come back, also on a disk that is full and with keys that are not whole.
-    lenient = () if target is None else ("keys", "machine")
+    lenient = () if target is None else LENIENT
     faults = [error for name, error in looks.errors if preflight.is_fault(error) and name not in lenient]
     if faults:
         raise together(faults)
+    found = wanted.compose  # before anything is warned of: it may be refused only now
     for _, error in looks.errors:
         site.ui.warn(f"{error}; next: {error.next}" if error.next else str(error))
-    return wanted.compose
+    return found
+
+
+def _well(site: Site, target: State | None) -> set[str]:
+    """The services that run as they should. They stay, also where their images have gone."""
+    if target is None:
+        return set()
+    well = {"proxy"} if site.engine.running("proxy") and reachable(site.proxy, tries=3) else set()
+    slots_of = in_service(target).items()
+    serving = [slot for slot, version in slots_of if slots.serves(site, slot, version)]
+    return well.union(*(slots.names(site, slot) for slot in serving))
 
 
 def _proxy_files(site: Site) -> preflight.Problems:

@@ -40,6 +40,24 @@ def test_a_good_token_of_every_algorithm(tokens: Tokens, forge: Forge, alg: str)
     assert (believed.email, believed.issued_at, believed.expires_at) == ("a@b.c", NOW, NOW + 604800)
 
 
+@pytest.mark.parametrize(
+    ("email", "told"),
+    [
+        ("a" * 254, "a" * 254),
+        ("a" * 255, None),
+        ("", None),
+        ("a\u202eb", None),
+        ("a\x1b[2J", None),
+        (7, None),
+    ],
+)
+def test_an_email_is_one_that_a_log_in_may_give(
+    tokens: Tokens, forge: Forge, email: object, told: str | None
+) -> None:
+    """Whoever has the app's key must not fill the store, nor an operator's screen."""
+    assert tokens.verify(forge.token({}, claims(email=email))).email == told
+
+
 def test_what_is_signed_verifies(tokens: Tokens) -> None:
     token = tokens.sign(claims())
     header = json.loads(unb64(token.split(".")[0]))

@@ -18,6 +18,7 @@ from toolkit.site import Site
 def built_here(world: World, blue: str = "shop-frontend:1.6.7") -> tuple[Site, FakeEngine]:
     """Blue's image is not here, and the compose file says how to make it."""
     site, engine = site_of(world)
+    world.blue.stop()
     engine.images, engine.missing, engine.builds = {"frontend-blue": blue}, {blue}, {"frontend-blue"}
     return site, engine
 
@@ -30,6 +31,15 @@ def test_95_up_builds_what_is_missing_before_anything_starts(world: World) -> No
     assert steps[0].do() == "built shop-frontend:1.6.7"
     assert engine.asked == ["build frontend-blue 1.6.7"], "nothing is pulled: no registry has it"
     assert next(step.name for step in up.steps(site)) == "keys", "there is nothing to build any more"
+
+
+def test_95_what_runs_well_is_not_built_though_its_image_has_gone(world: World) -> None:
+    world.put("rest", READY, NONE)
+    site, engine = site_of(world)
+    engine.images, engine.missing = {"frontend-blue": "shop-frontend:1.6.7"}, {"shop-frontend:1.6.7"}
+    engine.builds = {"frontend-blue"}
+    assert next(step.name for step in up.steps(site)) == "keys"
+    assert engine.asked == []
 
 
 def test_95_a_build_of_what_has_served_is_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from worlds import NONE, READY, World
 from session_api import key_files, keyring
 from toolkit import checkup, config, machine, preflight
 from toolkit.compose import Compose, ComposeService
-from toolkit.errors import Failed, NotYet, Refused, together
+from toolkit.errors import ALL, Failed, NotYet, Refused, together
 from toolkit.preflight import Finding, Looks, Preflight
 from toolkit.release import up
 from toolkit.ui import UI
@@ -141,8 +141,10 @@ def test_a_look_is_left_out_where_its_ground_is_missing() -> None:
 
 def test_several_errors_are_one_with_each_next_command() -> None:
     found = together([Refused("a", "b", "c"), NotYet("d", "e", "f"), Failed("g")])
-    assert (type(found), str(found), found.next) == (Refused, "a: b", "c")
-    assert found.detail == "and d: e\n    next: f\nand g"
+    assert (type(found), str(found), found.next) == (Refused, "a: b", ALL)
+    assert found.detail == "    next: c\nand d: e\n    next: f\nand g"
+    alike = together([Refused("a", next="c"), Refused("d", next="c", detail="its log")])
+    assert (alike.next, alike.detail) == ("c", "and d\nits log")
 
 
 # Never in circles: what refuses the admin key is named, and mended by the command that is named.

@@ -61,19 +61,21 @@ def test_the_project_here_has_no_hazard(world: World) -> None:
 
 
 def test_a_container_name_on_both_slots_is_refused_before_anything_starts(world: World) -> None:
-    site, engine, _ = resting(world)
+    site, engine, ui = resting(world)
     path = world.root / "compose.yaml"
     for slot in ("blue", "green"):
         engine.services[f"frontend-{slot}"] = service(container_name="shop-web")
         old = f"  frontend-{slot}:\n"
         path.write_text(path.read_text().replace(old, f"{old}    container_name: shop-web\n"))
     with pytest.raises(Refused) as caught:
-        up.check(site, site.state(), pull=False)
+        up.check(site, None, pull=False)
     lines = [
         f"compose.yaml:{line(world, 'container_name', f'frontend-{slot}:')}" for slot in ("blue", "green")
     ]
     assert str(caught.value).startswith(f"{lines[0]}: frontend-blue and frontend-green are called shop-web: ")
     assert caught.value.next == f"remove container_name there ({', '.join(lines)})"
+    up.check(site, site.state(), pull=False)  # what has served people comes back
+    assert any("are called shop-web" in said for said in ui.warned)
     with pytest.raises(Refused, match="are called shop-web"):
         up_green.check(site, site.state(), "1.6.8", pull=False)
     engine.services["frontend-green"] = service(container_name="shop-web-2")
@@ -88,7 +90,7 @@ def test_a_container_name_that_somebody_else_has_is_refused(
     engine.services["session-api"] = service(container_name="api")
     monkeypatch.setattr(engine, "of_name", lambda name: [container("other")] if name == "api" else [])
     with pytest.raises(Refused, match="api is the name of a container of project other") as caught:
-        up.check(site, site.state(), pull=False)
+        up.check(site, None, pull=False)
     assert caught.value.next.endswith("docker rm api")
     monkeypatch.setattr(engine, "of_name", lambda name: [container("shop")])
     up.check(site, site.state(), pull=False)

@@ -446,6 +446,8 @@ def test_a_dry_run_of_up_pulls_nothing(world: World) -> None:
     site, engine = site_of(world, UI(as_json=True))
     engine.has_image = lambda image: False  # type: ignore[method-assign]
     engine.pull = lambda image: engine.asked.append("pull")  # type: ignore[method-assign]
+    up.check(site, site.state(), pull=False)  # what runs as it should needs no image
+    world.serve(world.blue, "down")
     with pytest.raises(Refused, match="is missing"):
         up.run(site, dry_run=True)
     assert engine.asked == []
