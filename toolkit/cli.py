@@ -116,10 +116,25 @@ def run(argv: Sequence[str]) -> int:
 
 def main() -> None:
     sys.stdout, sys.stderr = Sink(sys.stdout), Sink(sys.stderr)
+    listen()
+    sys.exit(run(sys.argv[1:]))
+
+
+def listen() -> None:
+    """Every polite signal is an interruption, and none is lost."""
     for ending in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) is not signal.SIG_IGN:  # nohup
             signal.signal(ending, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    sys.unraisablehook = _come_again
+
+
+def _come_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Python drops an interruption that meets it in a finalizer, or in a callback such as imports have."""
+    if lost.exc_type is KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _interrupted(command: str) -> int:

@@ -1,6 +1,7 @@
 """The command line: help, exit codes, and no traceback for what a user or a broken machine can do."""
 
 import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -146,3 +147,26 @@ def test_every_error_has_an_exit_code() -> None:
 
 def test_an_unknown_command_in_process() -> None:
     assert CliRunner().invoke(cli.cli, ["nonsense"]).exit_code == 2
+
+
+LOST = """\
+import os, signal, time, weakref
+from toolkit import cli
+
+class Thing: pass
+
+cli.listen()
+thing = Thing()
+seen = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(0))
+try:
+    del thing
+    time.sleep(20)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_46_an_interruption_in_a_callback_is_not_lost() -> None:
+    """Python ignores what is raised there, and imports have such callbacks for their locks."""
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
