@@ -86,7 +86,7 @@ def test_95_doctor_says_that_up_will_build(world: World) -> None:
     assert (found.result, found.seen) == ("ok", "1 images are here; bgctl up builds shop-frontend:1.6.7")
 
 
-def test_88_a_release_with_keys_in_the_context_is_refused(world: World) -> None:
+def test_a_release_with_keys_in_the_context_is_refused(world: World) -> None:
     world.put("rest", READY, NONE)
     site, engine = site_of(world)
     engine.builds = {"frontend-green"}
@@ -98,7 +98,7 @@ def test_88_a_release_with_keys_in_the_context_is_refused(world: World) -> None:
     Images(site, "1.6.8").check_context()
 
 
-def test_88_a_first_build_has_no_keys_to_take_along(world: World) -> None:
+def test_a_first_build_has_no_keys_to_take_along(world: World) -> None:
     site, engine = built_here(world)
     (world.root / ".dockerignore").unlink()
     with pytest.raises(Refused, match="would hold keys/"):
@@ -138,7 +138,7 @@ def test_up_ends_with_where_the_app_is(world: World) -> None:
     assert up.farewell(site) == "shop 1.6.7 is at http://127.0.0.1:8080; the next release: bgctl deploy 1.6.8"
 
 
-def test_68_who_does_not_end_on_sigterm_is_told(
+def test_who_does_not_end_on_sigterm_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.put("rest", READY, NONE)
