@@ -35,6 +35,9 @@ class FakeEngine:
         self.services: dict[str, ComposeService] = {}  # by name, where one is more than an image
         self.runs: dict[str, str] = {}  # by service: the image it runs, where that is not the compose file's
 
+    def one_shots(self, service: str) -> list[Container]:
+        return []
+
     def storage(self) -> dict[str, Path]:
         return {}
 
