@@ -1,4 +1,4 @@
-"""The label of a run, on every container and network that its tests make: that alone goes with it."""
+"""The label of a run, on every container, network and volume that its tests make: that alone goes with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 RUN = "bgctl.run"
 _SECTION = re.compile(r"^(\w+):$", re.MULTILINE)
 _SERVICE = re.compile(r"^  ([\w-]+):$", re.MULTILINE)
-_NETWORK = re.compile(r"^  ([\w-]+):(?: \{\})?( *#.*)?$", re.MULTILINE)
+_PLAIN = re.compile(r"^  ([\w-]+):(?: \{\})?( *#.*)?$", re.MULTILINE)
 
 
 def labels() -> dict[str, str]:
@@ -18,7 +18,7 @@ def labels() -> dict[str, str]:
 
 
 def labelled(compose: str) -> str:
-    """The text of a compose file, with the label on all its services and networks.
+    """The text of a compose file, with the label on all its services, networks and volumes.
 
     By the file's own indentation: a document that is read and written again would be another one.
     """
@@ -26,7 +26,7 @@ def labelled(compose: str) -> str:
         return compose
     parts = _SECTION.split(compose)
     for name, place in zip(parts[1::2], range(2, len(parts), 2), strict=True):
-        pattern = {"services": _SERVICE, "networks": _NETWORK}.get(name)
+        pattern = {"services": _SERVICE, "networks": _PLAIN, "volumes": _PLAIN}.get(name)
         if pattern:
             parts[place] = pattern.sub(_with_label, parts[place])
     heads = [f"{part}:" if number % 2 else part for number, part in enumerate(parts)]

@@ -320,11 +320,13 @@ class Project:
         return done.stdout
 
     def remove(self) -> None:
-        """Removes this project's containers, its network and its directory, and nothing else."""
+        """Removes this project's containers, networks, volumes and directory, and nothing else."""
         ids = self.containers()
         if ids:
             self.engine_says("rm", "--force", "--volumes", *ids)
         label = f"label=com.docker.compose.project={self.name}"
         for network in self.engine_says("network", "ls", "--quiet", "--filter", label).split():
             self.engine_says("network", "rm", network)
+        for volume in self.engine_says("volume", "ls", "--quiet", "--filter", label).split():
+            self.engine_says("volume", "rm", volume)
         shutil.rmtree(self.directory, ignore_errors=True)

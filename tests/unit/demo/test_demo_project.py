@@ -79,12 +79,12 @@ def test_census_asks_with_the_admin_key(tmp_path: Path) -> None:
 def test_what_a_project_makes_has_the_label_of_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str
 ) -> None:
-    """All services and networks; and nothing else in the compose file is another."""
+    """All services, networks and volumes; and nothing else in the compose file is another."""
     monkeypatch.setenv("BGCTL_RUN", run)
     project(tmp_path)
     plain = msgspec.yaml.decode((ROOT / "compose" / "compose.yaml").read_bytes())
     made = msgspec.yaml.decode((tmp_path / "compose.yaml").read_bytes())
     if run:
-        for kind in ("services", "networks"):
+        for kind in ("services", "networks", "volumes"):
             assert {one.pop("labels")["bgctl.run"] for one in made[kind].values()} == {run}
     assert made == plain
