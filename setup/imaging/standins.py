@@ -83,10 +83,12 @@ def ensure(engine: Engine, standin: Standin) -> bool:
 
 def remove(engine: Engine) -> None:
     """Remove the stand-ins, and what has been built from them."""
-    ids = engine.descended(STANDIN)
-    if ids:
-        engine.run("rmi", "--force", *ids)
-        say(f"{len(ids)} images with stand-ins as their base removed from {engine.name}")
+    found = False
+    while ids := engine.descended(STANDIN):  # one by one: with an image go those below it that have no name
+        engine.run("rmi", "--force", ids[0])
+        found = True
+    if found:
+        say(f"images with stand-ins as their base removed from {engine.name}")
 
 
 def bring_wheels(context: Path) -> None:
