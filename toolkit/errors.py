@@ -15,6 +15,11 @@ class BgctlError(Exception):
         super().__init__(f"{what}: {why}" if why else what)
         self.what, self.why, self.next, self.detail = what, why, next, detail
 
+    @property
+    def line(self) -> str:
+        """All of it but the detail in one line, for a warning."""
+        return f"{self}; next: {self.next}" if self.next else str(self)
+
 
 class Failed(BgctlError):  # noqa: N818  (outcomes, named as in the table of exit codes)
     """Something was tried and did not work; what could be undone has been."""

@@ -265,7 +265,7 @@ def watch_over(site: Site, now: State) -> None:
             site.engine.keep_running(name, wanted)
         except BgctlError as error:
             if wanted:
-                site.ui.warn(f"{error}; next: {error.next}" if error.next else str(error))
+                site.ui.warn(error.line)
 
 
 def has_sessions(now: State) -> bool:
@@ -442,7 +442,7 @@ def check_return(site: Site, slot: str, version: str, pull: bool) -> None:
     if lacking := list(compose.absent(found, services, site.compose_files)):
         raise together(lacking)
     for error in compose.problems(site.config, found, *site.compose_files):
-        site.ui.warn(f"{error}; next: {error.next}")
+        site.ui.warn(error.line)
     _check_start(site, found, services, pull, env)
 
 

@@ -3,10 +3,9 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
-from stacks import NEW, Stack, eventually
+from stacks import NEW, Stack, eventually, running
 from websockets.sync.client import connect
 
 OVERRIDE = """\
@@ -51,13 +50,9 @@ class SixStack(Stack):
 
 @pytest.fixture(scope="module")
 def six(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SixStack]:
-    stack = SixStack(tmp_path_factory.mktemp("six") / "project", f"bgt{uuid4().hex[:8]}")
-    try:
-        stack.up()
+    with running(tmp_path_factory.mktemp("six") / "project", SixStack) as stack:
+        assert isinstance(stack, SixStack)
         yield stack
-        stack.assert_clean_log()
-    finally:
-        stack.remove()
 
 
 @pytest.fixture

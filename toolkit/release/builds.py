@@ -1,6 +1,6 @@
 """Builds images where the compose file says how: a release's, and what is missing when the stack starts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from toolkit import build_context, slots
 from toolkit.compose import Compose
@@ -34,18 +34,22 @@ def provide(site: Site, found: Compose, service: str, env: Mapping[str, str]) ->
 
 
 def before_start(
-    site: Site, found: Compose, services: list[str], version: str, rest: bool, well: set[str]
+    site: Site, found: Compose, services: list[str], version: str, rest: bool, well: Callable[[], set[str]]
 ) -> list[str]:
     """What is missing of these services, and of what they need, and can be built; not of those that are well.
 
-    One-shots run at `rest` only: within a release both versions have been at work.
+    `well` is asked only where something is missing: it looks at all that runs. One-shots run at `rest` only:
+    within a release both versions have been at work.
     """
     there = site.engine.containers()
     needed = depends.plan(site, found, services)
     lasting = [each.service for each in needed if not each.one_shot and each.service not in there]
     ahead = [each.service for each in needed if each.one_shot] if rest else []
     once = [name for name in ahead if not one_shot.has_run(site, name, version)]
-    return missing(site, found, [*[name for name in services if name not in well], *lasting, *once])
+    if not missing(site, found, [*services, *lasting, *once]):
+        return []
+    spared = well()
+    return missing(site, found, [*[name for name in services if name not in spared], *lasting, *once])
 
 
 def check_context(site: Site, found: Compose, services: Iterable[str]) -> None:

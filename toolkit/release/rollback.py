@@ -54,7 +54,7 @@ def check_env(site: Site) -> None:
     try:
         site.env()
     except Refused as error:
-        site.ui.warn(f"{error}; next: {error.next}")
+        site.ui.warn(error.line)
 
 
 def promoted(site: Site, release: Deployment) -> bool:

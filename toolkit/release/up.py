@@ -97,8 +97,7 @@ def _build(site: Site, target: State, found: Compose) -> list[Step]:
 def _to_build(site: Site, target: State | None, found: Compose) -> list[str]:
     blue, _ = _versions(site, target)
     rest = target is None or target.phase == "rest"
-    well = _well(site, target)
-    return builds.before_start(site, found, _services(site, target), blue, rest, well)
+    return builds.before_start(site, found, _services(site, target), blue, rest, lambda: _well(site, target))
 
 
 def _first_state(site: Site) -> State:
@@ -131,7 +130,7 @@ def check(site: Site, target: State | None, pull: bool) -> Compose:
         raise together(faults)
     found = wanted.compose  # before anything is warned of: it may be refused only now
     for _, error in looks.errors:
-        site.ui.warn(f"{error}; next: {error.next}" if error.next else str(error))
+        site.ui.warn(error.line)
     return found
 
 

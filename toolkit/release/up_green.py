@@ -69,7 +69,7 @@ def check(site: Site, now: State, version: str, pull: bool) -> Compose:
     for clash in hazards.names(site.config, found, paths):
         raise clash
     for loss in hazards.lost_data(site.engine, found, green, paths):
-        site.ui.warn(f"{loss}; next: {loss.next}")
+        site.ui.warn(loss.line)
     depends.check(site, found, green, version, pull)
     return found
 

@@ -147,6 +147,17 @@ def site_of(world: World, ui: UI | None = None) -> tuple[Site, FakeEngine]:
     return site, engine
 
 
+class Listening(UI):
+    """Keeps what it warns of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
 class Killed(BaseException):
     """kill -9: nothing is undone."""
 

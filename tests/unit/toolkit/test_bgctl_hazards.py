@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from engines import FakeEngine, site_of
+from engines import FakeEngine, Listening, site_of
 from worlds import GREEN, NONE, OUT, READY, World
 
 from toolkit import hazards, slots
@@ -12,24 +12,12 @@ from toolkit.engine import Container, Settings, Status
 from toolkit.errors import BgctlError, Refused
 from toolkit.release import promote, rollback, up, up_green
 from toolkit.site import Site
-from toolkit.ui import UI
 
 
 @pytest.fixture(autouse=True)
 def _no_compose_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"):
         monkeypatch.delenv(name, raising=False)
-
-
-class Listening(UI):
-    """Keeps what it warns of."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.warned: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
 
 
 def resting(world: World) -> tuple[Site, FakeEngine, Listening]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from engines import FakeEngine, site_of
+from engines import FakeEngine, Listening, site_of
 from msgspec.structs import replace
 from worlds import DRAIN, GREEN, NONE, READY, World
 
@@ -12,16 +12,6 @@ from toolkit.compose import Compose, ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.release import rollback, up
 from toolkit.site import Site
-from toolkit.ui import UI
-
-
-class Listening(UI):
-    def __init__(self) -> None:
-        super().__init__()
-        self.warned: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
 
 
 def faulty(engine: FakeEngine) -> None:
