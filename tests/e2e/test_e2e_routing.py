@@ -28,7 +28,10 @@ def old_session(release):
 
 
 def signer(release):
-    """sign(claims, **header): a token as the session API would make it, with whatever claims."""
+    """sign(claims, **header): a token as the session API would make it, with whatever claims.
+
+    With the generation, too: by its second alone, a token would be as old as a switch in the same second.
+    """
     ring = json.loads((release.directory / "keys/verify/keyring.json").read_text())
     kid = ring["sign"]
     key = (release.directory / f"keys/signing/{kid}.pem").read_text()
@@ -36,7 +39,8 @@ def signer(release):
     def sign(alg="EdDSA", key=key, headers=None, **changes):
         now = int(time.time())
         good = {"userId": "eve", "sub": "eve", "sid": "E" * 22, "deploymentVersion": OLD, "iss": "bgctl"}
-        claims = {**good, "iat": now, "exp": now + 600, **changes}
+        generation = release.state()["generation"]
+        claims = {**good, "deploymentGeneration": generation, "iat": now, "exp": now + 600, **changes}
         claims = {name: value for name, value in claims.items() if value is not ...}
         return jwt.encode(claims, key, alg, {"kid": kid, **(headers or {})})
 
@@ -91,7 +95,7 @@ def test_17_a_retired_version_is_a_new_visitor_and_is_pinned_anew(release):
 
 
 def test_a_third_partys_token_routes_by_its_version(release):
-    token = signer(release)(userId=..., sid=..., deploymentVersion=OLD)
+    token = signer(release)(userId=..., sid=..., deploymentGeneration=..., deploymentVersion=OLD)
     assert release.version_of(release.visitor(), Authorization=f"Bearer {token}") == OLD
 
 
