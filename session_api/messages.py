@@ -5,8 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from session_api import ids
-from session_api.names import VersionName
+from session_api.version_name import VersionName
 
 # No control characters, nor what turns text around or cannot be seen, nor halves of surrogate pairs.
 PRINTABLE = (
@@ -14,9 +13,10 @@ PRINTABLE = (
     r"\ud800-\udfff\ufeff\ufff9-\uffff]*\Z"
 )
 MAX_EMAIL = 254
+MAX_USER_NAME = 512  # bytes: four for each of the 128 characters that a log-in may give
 UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PRINTABLE)]
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_EMAIL, pattern=PRINTABLE)]
-UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=ids.LONGEST_USER)]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_USER_NAME)]
 Sid = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{1,128}\Z")]
 Moment = Annotated[float, msgspec.Meta(ge=0, lt=2**53)]  # Unix seconds
 Gone = tuple[Sid, Moment]

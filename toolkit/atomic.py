@@ -2,13 +2,12 @@
 
 import os
 import stat
-from contextlib import suppress
 from pathlib import Path
 
+from session_api.files import atomic
+from session_api.files.atomic import Owner
 from toolkit import disk
 from toolkit.errors import Failed
-
-Owner = tuple[int, int]
 
 
 class NotSynced(Failed):
@@ -25,41 +24,16 @@ def write(
 ) -> None:
     """Raises Failed, with the old file intact, when the disk is full or broken; NotSynced once it is new.
 
-    `like` gives mode and owner; without it the file has `mode`, and is ours or `owner`'s. There is one writer
-    (the lock), so the temporary name is fixed: a killed run's leftover is overwritten.
+    `like` gives mode and owner; without it the file has `mode`, and is ours or `owner`'s.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    if like:
+        mode, owner = stat.S_IMODE(like.st_mode), (like.st_uid, like.st_gid)
     try:
-        if like:
-            mode, owner = stat.S_IMODE(like.st_mode), (like.st_uid, like.st_gid)
-        _write_through(temporary, data, mode, owner)
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise disk.unwritten(path, error) from None
-    try:
-        _sync_directory(path.parent)
-    except OSError as error:
+        atomic.write(path, data, mode=mode, owner=owner if os.geteuid() == 0 else None)
+    except atomic.NotSyncedError as error:
         why = f"{error}; it holds now, and a power cut could bring the old one back"
         raise NotSynced(
             f"{path} is written, but its folder could not be synced", why, "bgctl doctor"
         ) from None
-
-
-def _write_through(path: Path, data: bytes, mode: int, owner: Owner | None) -> None:
-    with path.open("wb") as file:
-        os.fchmod(file.fileno(), mode)
-        if owner and os.geteuid() == 0:
-            os.fchown(file.fileno(), *owner)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    except OSError as error:
+        raise disk.unwritten(path, error) from None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from session_api import key_files
+from session_api.keys import key_files
 from toolkit.compose import Compose, place
 from toolkit.errors import BgctlError, Refused, together
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from session_api import key_files
+from session_api.keys import key_files
 from toolkit import build_context, compose, envfile, hazards, key_mounts, machine, ports, slots, user_session
 from toolkit.compose import Compose
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, caught
@@ -271,8 +271,8 @@ def keys_exist(site: Site) -> bool:
 
 def keys(site: Site) -> Problems:
     """Whether those that are there can be read; none is fine: `bgctl up` makes them."""
-    from session_api import keyring
     from session_api.errors import SetupError
+    from session_api.keys import keyring, shared_keys
 
     folder = site.keys_dir
     if not keys_exist(site):
@@ -281,7 +281,7 @@ def keys(site: Site) -> Problems:
         here, there = key_files.place(folder, name), key_files.former_place(folder, name)
         why = f"the key in force is {here.relative_to(site.root)}"
         yield NotYet(f"nobody reads keys/{name}", why, f"mv {there} {here}, or remove it")
-    if wanted := [*keyring.missing(folder), *key_files.unmoved(folder)]:
+    if wanted := [*shared_keys.missing(folder), *key_files.unmoved(folder)]:
         raise NotYet(f"keys are not in place: {', '.join(wanted)}", next="bgctl up")
     try:
         ring = keyring.load(folder)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from session_api import key_files
 from session_api.errors import SetupError
+from session_api.keys import key_files
 from toolkit import config, enginefile, envfile, history, lineage, lock, statefile
 from toolkit.atomic import NotSynced
 from toolkit.errors import BgctlError, Failed, NotYet, Refused

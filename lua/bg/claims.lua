@@ -1,5 +1,5 @@
 -- What the claims of a token say, and what is wrong with them. Libraries write them in their own ways (numbers for
--- ids, fractions in times, null for what is not there); session_api/claims.py reads them by the same rules.
+-- ids, fractions in times, null for what is not there); session_api/tokens/claims.py reads them by the same rules.
 
 local strict_json = require("bg.strict_json")
 

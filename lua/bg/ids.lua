@@ -1,5 +1,5 @@
 -- The names under which users and sessions are counted. The session API names them by the same rules
--- (session_api/ids.py), or what is signed there and what is seen here would be two sessions.
+-- (session_api/sessions/names.py), or what is signed there and what is seen here would be two sessions.
 
 local base64url = require("bg.base64url")
 local crypto = require("bg.crypto")

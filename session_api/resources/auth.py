@@ -5,12 +5,12 @@ from collections.abc import Callable
 import falcon
 import msgspec
 
-from session_api.claims import TokenError
-from session_api.cookies import SessionCookie
-from session_api.credentials import KeyGuard, UserGuard
+from session_api.access.cookies import SessionCookie
+from session_api.access.guards import KeyGuard, UserGuard
+from session_api.http.routing_headers import routed
 from session_api.messages import Token, TokenRequest
-from session_api.routed import routed
-from session_api.sessions import Sessions
+from session_api.sessions.sessions import Sessions
+from session_api.tokens.claims import TokenError
 
 
 class AuthResource:

@@ -5,16 +5,16 @@ from urllib.parse import parse_qs
 import falcon
 import structlog
 
-from session_api import static
-from session_api.admin import AdminGuard, AdminLogin
-from session_api.origin import same_origin
-from session_api.overview import Overviews
-from session_api.resources.deployment import query
-from session_api.throttle import Throttle
+from session_api import paths
+from session_api.access.admin import AdminGuard, AdminLogin
+from session_api.access.origin import same_origin
+from session_api.access.throttle import Throttle
+from session_api.http import static
+from session_api.http.query import query
+from session_api.observe.overview import Overviews
 
 log = structlog.get_logger(__name__)
 
-PATH = "/api/deployment/dashboard"
 FORM = "application/x-www-form-urlencoded"
 WRONG = b"This is not the admin key."
 LATER = b"There were too many wrong keys. Try again in SECONDS seconds."
@@ -113,4 +113,4 @@ def _send(resp: falcon.Response, page: bytes) -> None:
 
 def _back(resp: falcon.Response) -> None:
     resp.status = falcon.HTTP_SEE_OTHER
-    resp.location = PATH
+    resp.location = paths.DASHBOARD

@@ -3,8 +3,8 @@
 import falcon
 import msgspec
 
-from session_api.counts import Counts
-from session_api.credentials import KeyGuard
+from session_api.access.guards import KeyGuard
+from session_api.counts.counts import Counts
 from session_api.messages import Activity
 
 

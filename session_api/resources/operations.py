@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import falcon
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from session_api import openapi
+from session_api.http import openapi
 from session_api.messages import Status
-from session_api.metrics import Metrics
-from session_api.readiness import Readiness
-from session_api.tokens import Tokens
+from session_api.observe.metrics import Metrics
+from session_api.observe.readiness import Readiness
+from session_api.tokens.tokens import Tokens
 
 
 class OperationsResource:

@@ -9,7 +9,7 @@ from api_support import ROOT, Caller, Server, write_state
 from browser_support import ARGUMENTS, CHROMIUM, Site, reporting
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from session_api import keyring
+from session_api.keys import signing_keys
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    keyring.create(tmp_path / "keys", "EdDSA")
+    signing_keys.create(tmp_path / "keys", "EdDSA")
     return tmp_path / "keys"
 
 

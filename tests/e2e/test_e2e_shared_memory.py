@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from workbench import Workbench, workbench
 
-from session_api.middleware import LARGER
+from session_api.http.middleware import LARGER
 
 ROW = "seen.put({key = seen.key(%r, %r), version = %r, seen = %f, exp = 99, iat = 0, user = %r}, 60, 10)"
 

@@ -15,7 +15,7 @@ from toolkit.site import Site
 from toolkit.values import stamp
 
 if TYPE_CHECKING:
-    from session_api.keyring import KeyInfo
+    from session_api.keys.listing import KeyInfo
 
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
 LONGEST_ISSUER = 200
@@ -71,7 +71,7 @@ def init(
     """Make keys/: a signing key, and the keys of proxy, app and bgctl. Replaces nothing.
 
     With --import-secret-file, tokens of the app and ours are signed with one secret."""
-    from session_api import algorithms, keyring
+    from session_api.keys import algorithms, app_keys, signing_keys
 
     site = options.site(app)
     secret = _secret(secret_file)
@@ -83,9 +83,9 @@ def init(
         site.ui.say(f"would make {site.keys_dir} with a key for {alg}; nothing changed")
         return
     with _writing(site, "keys init"):
-        key = keyring.create(site.keys_dir, alg, secret=secret, owner=site.owner)
+        key = signing_keys.create(site.keys_dir, alg, secret=secret, owner=site.owner)
         if short is not None:
-            imported = keyring.trust(
+            imported = app_keys.trust(
                 site.keys_dir, "HS256", short, takes_short=allow_short_secret, owner=site.owner
             )
     site.ui.say(f"{key.kid} ({key.alg}) signs from now on; keep a copy of {site.keys_dir}")
@@ -115,7 +115,7 @@ def import_key(
     """Accept tokens that the app makes itself. The key signs none of ours.
 
     Of a key that is there already, the terms are changed: --issuer, and that the app signs with it."""
-    from session_api import keyring
+    from session_api.keys import app_keys
 
     site = options.site(app)
     if (secret_file is None) == (public_key_file is None):
@@ -129,7 +129,7 @@ def import_key(
         site.ui.say(f"would accept what the app signs with a key for {alg}; nothing changed")
         return
     with _writing(site, "keys import"):
-        key = keyring.trust(
+        key = app_keys.trust(
             *(site.keys_dir, alg, content),
             kid=kid,
             issuer=issuer,
@@ -145,14 +145,14 @@ def import_key(
 @click.pass_obj
 def remove(app: App, kid: str, dry_run: bool) -> None:
     """Accept tokens of an imported key no more."""
-    from session_api import keyring
+    from session_api.keys import app_keys
 
     site = options.site(app)
     if dry_run:
         site.ui.say(f"would remove {kid}; nothing changed")
         return
     with _writing(site, "keys remove"):
-        keyring.remove(site.keys_dir, kid, owner=site.owner)
+        app_keys.remove(site.keys_dir, kid, owner=site.owner)
     site.ui.say(f"{kid} is removed: tokens that are signed with it are not accepted any more")
 
 
@@ -171,16 +171,16 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
     """Sign with a new key; the old one's tokens are accepted for as long as they last ([tokens] longest).
 
     Keys past that are removed."""
-    from session_api import keyring
+    from session_api.keys import listing, signing_keys
 
     site = options.site(app)
     longest = site.config.tokens.longest
     if dry_run:
-        old = next(key for key in keyring.describe(site.keys_dir) if key.state == "signing")
+        old = next(key for key in listing.describe(site.keys_dir) if key.state == "signing")
         site.ui.say(f"would replace {old.kid} ({old.alg}) as the signing key; nothing changed")
         return
     with _writing(site, "keys rotate"):
-        key = keyring.rotate(
+        key = signing_keys.rotate(
             site.keys_dir, alg, secret=_secret(secret_file), owner=site.owner, keep=int(longest)
         )
     accepted = words.span(longest)
@@ -197,10 +197,10 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
 @click.pass_obj
 def list_keys(app: App, as_json: bool) -> None:
     """Show every key and until when its tokens are accepted."""
-    from session_api import keyring
+    from session_api.keys import listing
 
     site = options.site(app, as_json)
-    keys = keyring.describe(site.keys_dir)
+    keys = listing.describe(site.keys_dir)
     if as_json:
         site.ui.emit(keys)
         return
@@ -212,22 +212,22 @@ def list_keys(app: App, as_json: bool) -> None:
 
 
 def _say_imported(site: Site, key: "KeyInfo") -> None:
-    from session_api import keyring
-    from session_api.tokens import MAX_TRIED
+    from session_api.keys import listing
+    from session_api.tokens.tokens import MAX_TRIED
 
     of = f" of {key.issuer}" if key.issuer else ""
     also = "" if key.state == "imported" else "; it signs ours, too"
     site.ui.say(f"{key.kid} ({key.alg}): the app's own tokens{of} are accepted{also}")
     if key.short_secret:
         site.ui.warn(WEAK.format(kid=key.kid))
-    good = [each for each in keyring.describe(site.keys_dir) if each.state != "retired"]
+    good = [each for each in listing.describe(site.keys_dir) if each.state != "retired"]
     if sum(each.alg == key.alg for each in good) > MAX_TRIED:
         site.ui.warn(TRIED.format(most=MAX_TRIED, alg=key.alg))
 
 
 def _algorithm(content: bytes, path: Path | None) -> str:
     """What a public key is for."""
-    from session_api import algorithms
+    from session_api.keys import algorithms
 
     reasons = []
     for alg in ALGORITHMS[:3]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from session_api import key_files
+from session_api.keys import key_files
 from toolkit import disk, enginefile, gate, health_check, link, preflight, slots, state
 from toolkit.compose import STARTED, Compose
 from toolkit.config import SLOTS
@@ -198,10 +198,10 @@ def _open(target: State, names: Sequence[str]) -> dict[str, str]:
 
 
 def keys_wanted(site: Site) -> bool:
-    from session_api import keyring
+    from session_api.keys import shared_keys
 
     keys = site.keys_dir
-    wanted = keyring.missing(keys) or key_files.unmoved(keys) or key_files.half_moved(keys)
+    wanted = shared_keys.missing(keys) or key_files.unmoved(keys) or key_files.half_moved(keys)
     return not preflight.keys_exist(site) or bool(wanted)
 
 
@@ -213,14 +213,14 @@ def make_keys(site: Site) -> str:
 
 
 def _make_keys(site: Site) -> str:
-    from session_api import keyring
+    from session_api.keys import shared_keys, signing_keys
 
-    moved = keyring.move(site.keys_dir, owner=site.owner)
+    moved = shared_keys.move(site.keys_dir, owner=site.owner)
     if preflight.keys_exist(site):
-        made = keyring.complete(site.keys_dir, owner=site.owner)
+        made = shared_keys.complete(site.keys_dir, owner=site.owner)
         parts = [f"{did} {', '.join(names)}" for did, names in (("moved", moved), ("made", made)) if names]
         return f"{'; '.join(parts)} in {site.keys_dir.name}/"
-    key = keyring.create(site.keys_dir, owner=site.owner)
+    key = signing_keys.create(site.keys_dir, owner=site.owner)
     return f"made {key.kid} ({key.alg}) in {site.keys_dir.name}/; keep a copy"
 
 

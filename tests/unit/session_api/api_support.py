@@ -23,10 +23,10 @@ import requests
 from falcon import testing
 from redis import Redis
 
-from session_api import keyring
-from session_api.stores import Session
-from session_api.stores.redis_address import RedisAddress
-from session_api.stores.sqlite import SqliteStore
+from session_api.keys import keyring
+from session_api.stores.records import Session
+from session_api.stores.redis.address import RedisAddress
+from session_api.stores.sqlite.store import SqliteStore
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]

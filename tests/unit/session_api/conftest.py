@@ -10,15 +10,15 @@ from uuid import uuid4
 import pytest
 from api_support import ALGORITHMS, NOW, ROOT, Api, Forge, HandClock, RedisServer, Server, write_state
 
-from session_api import keyring
 from session_api.app import create_app
-from session_api.claims import Rules
+from session_api.keys import document, keyring, signing_keys
 from session_api.settings import Settings
-from session_api.stores import Store
-from session_api.stores.redis import RedisStore
-from session_api.stores.sqlite import SqliteStore
-from session_api.tokens import Tokens
-from session_api.version import State
+from session_api.state.state import State
+from session_api.stores.redis.store import RedisStore
+from session_api.stores.sqlite.store import SqliteStore
+from session_api.stores.store import Store
+from session_api.tokens.claims import Rules
+from session_api.tokens.tokens import Tokens
 
 
 @pytest.fixture
@@ -30,16 +30,23 @@ def clock() -> HandClock:
 def all_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A keys/ directory with a verifying key of each algorithm; not to be changed."""
     directory = tmp_path_factory.mktemp("keys") / "keys"
-    keyring.create(directory, ALGORITHMS[0], now=NOW - 3000)
+    signing_keys.create(directory, ALGORITHMS[0], now=NOW - 3000)
     for alg in ALGORITHMS[1:]:
-        keyring.rotate(directory, alg, now=NOW - 2000)
+        signing_keys.rotate(directory, alg, now=NOW - 2000)
     return directory
 
 
 @pytest.fixture
 def keys(all_keys: Path, tmp_path: Path) -> Path:
-    """A copy of it, the test's own."""
-    return Path(shutil.copytree(all_keys, tmp_path / "keys"))
+    """A copy of it, the test's own.
+
+    The RSA key only verifies here: OpenSSL checks the primes of a private one at each reading, which takes
+    a tenth of a second.
+    """
+    directory = Path(shutil.copytree(all_keys, tmp_path / "keys"))
+    rsa = next(entry for entry in document.read(directory).keys if entry.alg == "RS256")
+    (directory / "signing" / rsa.file).unlink()
+    return directory
 
 
 @pytest.fixture

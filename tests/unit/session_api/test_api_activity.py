@@ -209,7 +209,7 @@ def test_a_new_projects_count_is_known_at_once(
     make_api: Any, new_store: Any, state_file: Path, generation: int
 ) -> None:
     write_state(state_file, ("1.6.7", "ready", 100), (None, "maint", 0), generation=generation)
-    from session_api.version import State
+    from session_api.state.state import State
 
     api = make_api(store=new_store(fresh=State(state_file).is_new))
     for _ in range(2):

@@ -9,16 +9,18 @@ from urllib.parse import urlencode
 import falcon
 import pytest
 import requests
-from api_support import NOW, Api, HandClock
+from api_support import NOW, ROOT, Api, HandClock
 from falcon import testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_api import history, static, throttle
-from session_api.admin import LIFE, AdminLogin
-from session_api.cookies import Cookie
-from session_api.history import TAIL
-from session_api.stores.sqlite import SqliteStore
+from session_api.access import throttle
+from session_api.access.admin import LIFE, AdminLogin
+from session_api.access.cookies import Cookie
+from session_api.http import static
+from session_api.state import history
+from session_api.state.history import TAIL
+from session_api.stores.sqlite.store import SqliteStore
 
 PATH = "/api/deployment/dashboard"
 HOST = "http://falconframework.org"  # what falcon.testing says in Host
@@ -47,7 +49,7 @@ def has_form(result: testing.Result) -> bool:
 
 
 def test_every_file_is_served_and_nothing_else(api: Api) -> None:
-    folder = Path(static.__file__).parent / "web"
+    folder = ROOT / "session_api" / "web"
     pages = {"dashboard.html", "login.html"}
     served = {url.rpartition("/")[2] for url in static.resources()}
     assert {file.name for file in folder.iterdir()} == served | pages

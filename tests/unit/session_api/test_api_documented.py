@@ -9,7 +9,7 @@ from api_support import Api
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from session_api import openapi
+from session_api.http import openapi
 
 DOCUMENT = openapi.document()
 COUNTS = DOCUMENT["paths"]["/api/deployment/active-sessions"]["get"]

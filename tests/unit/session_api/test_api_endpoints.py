@@ -13,8 +13,9 @@ import pytest
 from api_support import COOKIE, NOW, Api, Forge, HandClock, claims, write_state
 from falcon import testing
 
-from session_api import ids, openapi
-from session_api.stores.sqlite import SqliteStore
+from session_api.http import openapi
+from session_api.sessions import names
+from session_api.stores.sqlite.store import SqliteStore
 
 
 def rfc3339(seconds: int) -> str:
@@ -408,8 +409,8 @@ def test_77_a_third_partys_user_is_one_session_under_one_name(api: Api, forge: F
     """What the proxy reports of it (tests/lua: the same names) is the row that is here."""
     token = third_party(forge, sub=sub)
     assert api.post("/api/deployment/heartbeat", token).status_code == 200
-    user = ids.user(sub)
-    api.report([ids.session(f"iat:{NOW}", user), user, "1.6.7", NOW, NOW + 90_000, NOW])
+    user = names.user(sub)
+    api.report([names.session(f"iat:{NOW}", user), user, "1.6.7", NOW, NOW + 90_000, NOW])
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
     shown = api.get("/api/deployment/session", token).json
     assert (shown["userId"], shown["sid"]) == (sub, f"iat:{NOW}")  # it is called as its token calls it
@@ -425,7 +426,7 @@ def test_77_a_long_name_of_a_log_in_is_counted_while_the_proxy_reports_it(
     api = make_api(store=new_store(idle_timeout=1800), idle_timeout=1800)
     made = api.log_in("ж" * 79, "1.6.7").json
     clock.now += 1700
-    api.report([made["sid"], ids.user("ж" * 79), "1.6.7", clock(), NOW + 604800, NOW])
+    api.report([made["sid"], names.user("ж" * 79), "1.6.7", clock(), NOW + 604800, NOW])
     clock.now += 1700
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
 

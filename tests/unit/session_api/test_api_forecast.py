@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_api.forecast import Drain, earliest, latest, likely
+from session_api.counts.forecast import Drain, earliest, latest, likely
 
 NOW = 1_800_000_000
 DRAIN = Drain(

@@ -13,18 +13,20 @@ from api_support import ALGORITHMS, NOW, ROOT
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from session_api import key_files, keyring
-from session_api.keyring import KEEP, SETTLE, Keyring, KeyringError
+from session_api.keys import key_files, listing, shared_keys, signing_keys
+from session_api.keys.document import KeyringError
+from session_api.keys.keyring import SETTLE, Keyring
+from session_api.keys.signing_keys import KEEP
 
 
 @pytest.fixture
 def new_keys(tmp_path: Path) -> Path:
     directory = tmp_path / "new" / "keys"
-    keyring.create(directory, now=NOW)
+    signing_keys.create(directory, now=NOW)
     return directory
 
 
-def document(directory: Path) -> dict:
+def listed(directory: Path) -> dict:
     return json.loads((directory / "verify" / "keyring.json").read_text())
 
 
@@ -33,7 +35,7 @@ def files(directory: Path) -> set[str]:
 
 
 def test_create_writes_the_documented_files(new_keys: Path) -> None:
-    assert document(new_keys) == {
+    assert listed(new_keys) == {
         "schema": 1,
         "sign": "k-20270115-1",
         "keys": [
@@ -55,29 +57,29 @@ def test_create_writes_the_documented_files(new_keys: Path) -> None:
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_every_algorithm_can_be_created_and_loaded(tmp_path: Path, alg: str) -> None:
-    assert keyring.create(tmp_path / "keys", alg, now=NOW).alg == alg
+    assert signing_keys.create(tmp_path / "keys", alg, now=NOW).alg == alg
     assert Keyring(tmp_path / "keys").signer(NOW).alg == alg
 
 
 def test_an_existing_secret_is_taken_over_without_its_line_end(tmp_path: Path) -> None:
     secret = b"an existing JWT_SECRET of the app, long enough"
-    info = keyring.create(tmp_path / "keys", "HS256", now=NOW, secret=secret + b"\r\n")
+    info = signing_keys.create(tmp_path / "keys", "HS256", now=NOW, secret=secret + b"\r\n")
     assert Keyring(tmp_path / "keys").find(info.kid, NOW).public == secret
 
 
 def test_create_never_replaces_a_keyring(new_keys: Path) -> None:
-    before = document(new_keys)
+    before = listed(new_keys)
     with pytest.raises(KeyringError, match="exists already") as caught:
-        keyring.create(new_keys, now=NOW)
+        signing_keys.create(new_keys, now=NOW)
     assert "bgctl keys rotate" in str(caught.value)
-    assert document(new_keys) == before
+    assert listed(new_keys) == before
 
 
 def test_create_completes_what_an_interrupted_call_left(new_keys: Path) -> None:
     (new_keys / "verify" / "keyring.json").unlink()
     (new_keys / "admin" / "admin.key").unlink()
     service_key = (new_keys / "service" / "service.key").read_text()
-    keyring.create(new_keys, now=NOW)
+    signing_keys.create(new_keys, now=NOW)
     Keyring(new_keys)
     assert (new_keys / "service" / "service.key").read_text() == service_key
 
@@ -85,22 +87,22 @@ def test_create_completes_what_an_interrupted_call_left(new_keys: Path) -> None:
 def test_89_create_gives_what_lay_there_before_its_folder(new_keys: Path) -> None:
     (new_keys / "verify" / "keyring.json").unlink()
     held = former(new_keys)
-    keyring.create(new_keys, now=NOW)
+    signing_keys.create(new_keys, now=NOW)
     assert {name: key_files.place(new_keys, name).read_text() for name in key_files.NAMES} == held
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_owner(tmp_path: Path) -> None:
-    keyring.create(tmp_path / "keys", now=NOW, owner=(10001, 10002))
-    keyring.rotate(tmp_path / "keys", now=NOW, owner=(10001, 10002))
+    signing_keys.create(tmp_path / "keys", now=NOW, owner=(10001, 10002))
+    signing_keys.rotate(tmp_path / "keys", now=NOW, owner=(10001, 10002))
     for path in (tmp_path / "keys", *(tmp_path / "keys").rglob("*")):
         assert (path.stat().st_uid, path.stat().st_gid) == (10001, 10002), path
 
 
 def test_rotate_keeps_the_old_key_for_the_window(new_keys: Path) -> None:
-    added = keyring.rotate(new_keys, now=NOW + 100)
+    added = signing_keys.rotate(new_keys, now=NOW + 100)
     assert (added.kid, added.alg, added.state) == ("k-20270115-2", "EdDSA", "signing")
-    infos = keyring.describe(new_keys, now=NOW + 100)
+    infos = listing.describe(new_keys, now=NOW + 100)
     assert [(info.kid, info.state) for info in infos] == [
         ("k-20270115-2", "signing"),
         ("k-20270115-1", "verifying"),
@@ -111,8 +113,8 @@ def test_rotate_keeps_the_old_key_for_the_window(new_keys: Path) -> None:
 def test_a_new_key_signs_once_every_proxy_can_know_it(new_keys: Path) -> None:
     keys = Keyring(new_keys)
     assert keys.signer(NOW).kid == "k-20270115-1"  # the first has no elder to lean on
-    keyring.rotate(new_keys, now=NOW + 100)
-    keyring.rotate(new_keys, now=NOW + 101)
+    signing_keys.rotate(new_keys, now=NOW + 100)
+    signing_keys.rotate(new_keys, now=NOW + 101)
     assert keys.signer(NOW + 101).kid == "k-20270115-1"
     assert keys.find("k-20270115-3", NOW + 101)
     assert keys.signer(NOW + 100 + SETTLE).kid == "k-20270115-2"
@@ -131,33 +133,33 @@ def test_a_third_partys_public_key_verifies_and_never_signs(new_keys: Path) -> N
 
 
 def test_prune_removes_what_is_past_its_time(new_keys: Path) -> None:
-    keyring.rotate(new_keys, now=NOW)
-    assert keyring.prune(new_keys, now=NOW + KEEP - 1) == []
-    assert keyring.describe(new_keys, now=NOW + KEEP)[1].state == "retired"
-    assert keyring.prune(new_keys, now=NOW + KEEP) == ["k-20270115-1"]
+    signing_keys.rotate(new_keys, now=NOW)
+    assert signing_keys.prune(new_keys, now=NOW + KEEP - 1) == []
+    assert listing.describe(new_keys, now=NOW + KEEP)[1].state == "retired"
+    assert signing_keys.prune(new_keys, now=NOW + KEEP) == ["k-20270115-1"]
     assert {name for name in files(new_keys) if ".pem" in name} == {
         "verify/k-20270115-2.pem",
         "signing/k-20270115-2.pem",
     }
-    assert keyring.prune(new_keys, now=NOW + KEEP) == []
+    assert signing_keys.prune(new_keys, now=NOW + KEEP) == []
 
 
 def test_rotate_prunes_and_never_uses_a_kid_again(new_keys: Path) -> None:
-    keyring.rotate(new_keys, now=NOW)
-    later = keyring.rotate(new_keys, now=NOW + KEEP)
-    assert [info.kid for info in keyring.describe(new_keys, now=NOW + KEEP)] == [later.kid, "k-20270115-2"]
+    signing_keys.rotate(new_keys, now=NOW)
+    later = signing_keys.rotate(new_keys, now=NOW + KEEP)
+    assert [info.kid for info in listing.describe(new_keys, now=NOW + KEEP)] == [later.kid, "k-20270115-2"]
 
 
 def test_prune_leaves_files_alone_that_are_not_ours(new_keys: Path) -> None:
     (new_keys / "verify" / "theirs.pem").write_text("not named yet")
     (new_keys / "verify" / "k-20270115-7.pem").write_text("left by an interrupted rotation")
-    keyring.prune(new_keys, now=NOW)
+    signing_keys.prune(new_keys, now=NOW)
     assert "verify/theirs.pem" in files(new_keys)
     assert "verify/k-20270115-7.pem" not in files(new_keys)
 
 
 def test_a_failed_write_leaves_the_keyring_as_it_was(new_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = document(new_keys)
+    before = listed(new_keys)
 
     def full(fd: int) -> None:
         raise OSError(28, "No space left on device")
@@ -165,15 +167,15 @@ def test_a_failed_write_leaves_the_keyring_as_it_was(new_keys: Path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            keyring.rotate(new_keys, now=NOW)
-    assert document(new_keys) == before
-    keyring.rotate(new_keys, now=NOW)
-    assert not [name for name in files(new_keys) if name.endswith(".new")]
+            signing_keys.rotate(new_keys, now=NOW)
+    assert listed(new_keys) == before
+    signing_keys.rotate(new_keys, now=NOW)
+    assert not [name for name in files(new_keys) if name.endswith((".new", ".tmp"))]
 
 
 def test_19_a_change_is_seen_at_the_next_use(new_keys: Path) -> None:
     keys = Keyring(new_keys)
-    keyring.rotate(new_keys, now=NOW)
+    signing_keys.rotate(new_keys, now=NOW)
     assert keys.find("k-20270115-2", NOW)
     (new_keys / "service" / "service.key").write_text("x" * 40 + "\r\n")
     assert keys.service_key == b"x" * 40
@@ -207,7 +209,7 @@ def former(keys: Path) -> dict[str, str]:
 def test_89_keys_from_before_are_used_where_they_lie(new_keys: Path) -> None:
     held = former(new_keys)
     assert Keyring(new_keys).admin_key == held["admin.key"].encode().strip()
-    assert keyring.missing(new_keys) == []
+    assert shared_keys.missing(new_keys) == []
     assert key_files.unmoved(new_keys) == list(key_files.NAMES)
 
 
@@ -215,10 +217,10 @@ def test_89_keys_from_before_move_into_folders(new_keys: Path) -> None:
     held = former(new_keys)
     keys = Keyring(new_keys)
     key_files.former_place(new_keys, "pin.secret").rename(new_keys / "aside")
-    assert keyring.move(new_keys) == ["service.key", "admin.key", "proxy.key"]
+    assert shared_keys.move(new_keys) == ["service.key", "admin.key", "proxy.key"]
     (new_keys / "aside").rename(key_files.former_place(new_keys, "pin.secret"))
-    assert keyring.move(new_keys) == ["pin.secret"], "what was cut short goes on"
-    assert keyring.move(new_keys) == []
+    assert shared_keys.move(new_keys) == ["pin.secret"], "what was cut short goes on"
+    assert shared_keys.move(new_keys) == []
     assert {name: key_files.place(new_keys, name).read_text() for name in key_files.NAMES} == held
     assert keys.admin_key == held["admin.key"].encode().strip()
     for name in key_files.NAMES:
@@ -231,16 +233,16 @@ def test_89_keys_that_may_not_be_looked_for_are_named(new_keys: Path, folder: st
     """By a user who may not go into their folder: that is no missing key, and no bug."""
     program = f"""
 import os, sys
-sys.path.insert(0, {str(Path(key_files.__file__).parents[1])!r})
+sys.path.insert(0, {str(Path(key_files.__file__).parents[2])!r})
 from pathlib import Path
-from session_api import key_files, keyring
+from session_api.keys import document, key_files, keyring
 keys = Path("keys")
 if os.getuid() == 0:
     os.setresuid(65534, 65534, 65534)
 print(key_files.find(keys, "admin.key"))
 try:
     keyring.Keyring(keys)
-except keyring.KeyringError as error:
+except document.KeyringError as error:
     print("cannot be read" in error.what)
 """
     if os.getuid() == 0:
@@ -270,14 +272,14 @@ def test_89_a_move_that_was_killed_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(Path, step, end)
         with pytest.raises(Killed):
-            keyring.move(new_keys)
+            shared_keys.move(new_keys)
     assert {name: key_files.find(new_keys, name).read_text() for name in key_files.NAMES} == held
     assert key_files.half_moved(new_keys) == ["pin.secret"]
-    assert sorted(keyring.move(new_keys)) == sorted(key_files.NAMES)
+    assert sorted(shared_keys.move(new_keys)) == sorted(key_files.NAMES)
     assert {name: key_files.place(new_keys, name).read_text() for name in key_files.NAMES} == held
     for name in key_files.NAMES:
         assert key_files.former_place(new_keys, name).readlink() == Path(key_files.FOLDERS[name]) / name
-    assert keyring.move(new_keys) == []
+    assert shared_keys.move(new_keys) == []
     assert {path.name for path in new_keys.iterdir() if path.name.startswith(".")} == set()
 
 
@@ -288,12 +290,12 @@ def test_89_a_key_that_was_a_link_moves_as_a_file(new_keys: Path) -> None:
     there = key_files.former_place(new_keys, "service.key")
     there.rename(new_keys / "kept" / "mine")
     there.symlink_to("kept/mine")
-    keyring.move(new_keys)
+    shared_keys.move(new_keys)
     here = key_files.place(new_keys, "service.key")
     assert not here.is_symlink()
     assert here.read_text() == there.read_text() == held["service.key"]
     assert here.stat().st_mode & 0o777 == 0o640
-    assert keyring.missing(new_keys) == []
+    assert shared_keys.missing(new_keys) == []
 
 
 def test_43_a_folder_that_cannot_be_synced_ends_no_rotation(
@@ -308,7 +310,7 @@ def test_43_a_folder_that_cannot_be_synced_ends_no_rotation(
         sync(fd)
 
     monkeypatch.setattr(os, "fsync", refuse)
-    assert keyring.rotate(new_keys, now=NOW).kid == document(new_keys)["sign"] == "k-20270115-2"
+    assert signing_keys.rotate(new_keys, now=NOW).kid == listed(new_keys)["sign"] == "k-20270115-2"
     assert "keyring.json is written, but its folder could not be synced" in caplog.text
 
 
@@ -327,7 +329,7 @@ def test_a_bad_change_leaves_the_last_good_keys_in_use(new_keys: Path) -> None:
 
 
 def edit(directory: Path, change) -> None:
-    text = document(directory)
+    text = listed(directory)
     change(text)
     (directory / "verify" / "keyring.json").write_text(json.dumps(text))
 
@@ -369,7 +371,7 @@ def test_9_short_secrets(new_keys: Path, length: int) -> None:
     put(new_keys, "HS256", b"s" * length + b"\r\n", b"s" * length + b"\r\n")
     assert f"a secret of {length} bytes; HS256 needs at least 32" in refusal(new_keys)
     with pytest.raises(KeyringError, match="HS256 needs at least 32"):
-        keyring.rotate(new_keys, "HS256", now=NOW, secret=b"s" * length)
+        signing_keys.rotate(new_keys, "HS256", now=NOW, secret=b"s" * length)
 
 
 def test_2_a_pem_file_is_no_secret(new_keys: Path) -> None:
@@ -446,7 +448,7 @@ def test_entries_that_make_no_sense(new_keys: Path, change: dict) -> None:
 
 
 def test_a_keyring_that_contradicts_itself(new_keys: Path) -> None:
-    good = document(new_keys)
+    good = listed(new_keys)
     edit(new_keys, lambda text: text["keys"].append(good["keys"][0]))
     assert "lists a kid twice" in refusal(new_keys)
     edit(new_keys, lambda text: text.update(keys=good["keys"], sign="other"))
@@ -459,13 +461,14 @@ def test_no_keyring_at_all(tmp_path: Path) -> None:
 
 def test_wrong_wishes(new_keys: Path) -> None:
     with pytest.raises(KeyringError, match="choose one of EdDSA, ES256, RS256, HS256"):
-        keyring.rotate(new_keys, "HS512", now=NOW)
+        signing_keys.rotate(new_keys, "HS512", now=NOW)
     with pytest.raises(KeyringError, match="a secret cannot become a key for ES256"):
-        keyring.rotate(new_keys, "ES256", now=NOW, secret=b"s" * 40)
+        signing_keys.rotate(new_keys, "ES256", now=NOW, secret=b"s" * 40)
 
 
 def test_bgctl_can_import_this_without_the_web_framework() -> None:
-    code = "import sys, session_api.keyring; print(sorted({'falcon', 'jwt', 'structlog'} & set(sys.modules)))"
+    heavy = {"falcon", "jwt", "structlog"}
+    code = f"import sys, session_api.keys.keyring; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

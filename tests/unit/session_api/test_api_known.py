@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_api.known import why_unknown, why_visitors_unknown
-from session_api.stores import Birth, Heard
+from session_api.counts.known import why_unknown, why_visitors_unknown
+from session_api.stores.records import Birth, Heard
 
 NOW, WINDOW = 1_800_000_000, 1800
 BORN = Birth("e", NOW - 100, fresh=False)

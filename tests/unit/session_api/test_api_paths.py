@@ -1,16 +1,16 @@
 """The session API's paths: what browsers need is below /api/deployment/, and the old ones work still."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from api_support import COOKIE, Api
+from api_support import COOKIE, ROOT, Api
 
-from session_api import openapi, paths
+from session_api import paths
+from session_api.http import openapi
 
 PUBLIC = "/api/deployment/"
-WEB = Path(openapi.__file__).parent / "web"
+WEB = ROOT / "session_api" / "web"
 
 
 @pytest.fixture(params=["now", "before"])

@@ -18,7 +18,7 @@ import requests
 from api_support import Caller, RedisServer, Server
 from prometheus_client.parser import text_string_to_metric_families
 
-from session_api import keyring
+from session_api.keys import signing_keys
 
 
 def census(server: Server, keys: Path) -> dict[str, Any]:
@@ -231,7 +231,7 @@ def test_threads_of_one_worker_count_together_and_hostile_paths_add_no_series(se
 
 def test_19_a_rotated_key_reaches_every_worker(serve: Any, keys: Path) -> None:
     server = serve()
-    info = keyring.rotate(keys, "ES256")
+    info = signing_keys.rotate(keys, "ES256")
     for _ in range(8):  # a connection each, so that every worker is asked
         shown = requests.get(server.url + "/api/deployment/jwks.json", timeout=30).json()["keys"]
         assert info.kid in {key["kid"] for key in shown}

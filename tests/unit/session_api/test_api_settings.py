@@ -5,11 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from api_support import ROOT
 
-from session_api.settings import Settings, SettingsError, from_environment
-from session_api.stores.redis_address import RedisAddress
+from session_api.settings import Settings, SettingsError, from_environment, variables
+from session_api.stores.redis.address import RedisAddress
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -113,3 +114,10 @@ def test_the_server_ends_at_once_and_says_why(tmp_path: Path, name: str, said: s
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", "bgctl.yaml"])
+def test_compose_files_hand_on_every_variable_and_no_other(file: str) -> None:
+    services = msgspec.yaml.decode((ROOT / "compose" / file).read_bytes())["services"]
+    handed_on = {name for name in services["session-api"]["environment"] if name.startswith("BGCTL_")}
+    assert handed_on == set(variables())

@@ -6,18 +6,18 @@ from typing import Any
 
 from api_support import NOW, HandClock, leave, session
 
-from session_api.stores import (
+from session_api.stores.records import (
     Gauge,
     Gone,
     Outlook,
-    Place,
+    Position,
     Report,
     Seen,
     Session,
-    Store,
     UserSeen,
     VersionCount,
 )
+from session_api.stores.store import Store
 
 
 def test_what_is_added_is_found_by_another_connection(store: Store, new_store: Any) -> None:
@@ -341,13 +341,13 @@ def test_pages_of_users(store: Store) -> None:
     shown, place = [], None
     while page := store.users("1.6.7", 2, place):
         shown += [user.user_id for user in page]
-        place = Place(page[-1].last_activity, page[-1].user_id)
+        place = Position(page[-1].last_activity, page[-1].user_id)
     assert shown == expected
     # Where the last page ended counts, though that user has moved since, or left.
     store.resume(session("s4", "u4", last_activity=NOW + 9))
-    assert [user.user_id for user in store.users("1.6.7", 9, Place(NOW + 2, "u4"))] == expected[3:]
+    assert [user.user_id for user in store.users("1.6.7", 9, Position(NOW + 2, "u4"))] == expected[3:]
     store.end(session("s4", "u4"))
-    assert [user.user_id for user in store.users("1.6.7", 9, Place(NOW + 2, "u4"))] == expected[3:]
+    assert [user.user_id for user in store.users("1.6.7", 9, Position(NOW + 2, "u4"))] == expected[3:]
     assert store.users("1.6.7", 0) == []
 
 

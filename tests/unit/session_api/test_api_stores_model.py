@@ -12,19 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from session_api.stores import (
-    GONE_SLACK,
-    Gone,
-    Outlook,
-    Place,
-    Report,
-    Seen,
-    Session,
-    UserSeen,
-    VersionCount,
-)
-from session_api.stores.redis import RedisStore
-from session_api.stores.sqlite import SqliteStore
+from session_api.stores.records import Gone, Outlook, Position, Report, Seen, Session, UserSeen, VersionCount
+from session_api.stores.redis.store import RedisStore
+from session_api.stores.sqlite.store import SqliteStore
+from session_api.stores.store import GONE_SLACK
 
 IDLE = 300
 VERSIONS = ("1.6.7", "1.6.8")
@@ -294,7 +285,7 @@ class StoreMachine(RuleBasedStateMachine):
         for version in VERSIONS:
             shown: list[UserSeen] = []
             while page := self.store.users(
-                version, 1, Place(shown[-1].last_activity, shown[-1].user_id) if shown else None, idle
+                version, 1, Position(shown[-1].last_activity, shown[-1].user_id) if shown else None, idle
             ):
                 shown += page
             assert shown == self.model.users(version, idle)

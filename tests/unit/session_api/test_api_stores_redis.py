@@ -9,12 +9,13 @@ import pytest
 from api_support import NOW, HandClock, RedisServer, eventually, free_port, session
 from redis import RedisError
 
-from session_api import keyring
-from session_api.keyring import Keyring
-from session_api.stores import Report, Seen, StoreBusyError, StoreError, UnfitStoreError, VersionCount
-from session_api.stores import redis as redis_module
-from session_api.stores.redis import RedisStore
-from session_api.stores.redis_address import RedisAddress
+from session_api.keys import signing_keys
+from session_api.keys.keyring import Keyring
+from session_api.stores.records import Report, Seen, VersionCount
+from session_api.stores.redis import store as redis_module
+from session_api.stores.redis.address import RedisAddress
+from session_api.stores.redis.store import RedisStore
+from session_api.stores.store import StoreBusyError, StoreError, UnfitStoreError
 
 EVERYTHING = ("add", "find", "resume", "end", "census", "note", "users", "outlook", "now")
 
@@ -263,7 +264,7 @@ def test_in_a_cluster_every_key_lies_in_one_slot(start: Any) -> None:
 
 def test_79_two_projects_on_one_redis_do_not_count_each_other(start: Any, keys: Path, tmp_path: Path) -> None:
     server = start()
-    keyring.create(tmp_path / "others", "EdDSA")
+    signing_keys.create(tmp_path / "others", "EdDSA")
     ours, theirs = Keyring(keys), Keyring(tmp_path / "others")
 
     def host(ring: Keyring) -> RedisStore:
@@ -277,7 +278,7 @@ def test_79_two_projects_on_one_redis_do_not_count_each_other(start: Any, keys: 
         with pytest.raises(UnfitStoreError, match="another project"):
             ask(other, operation) if operation != "ping" else other.ping()
     assert first.census().users == 1
-    keyring.rotate(keys, "EdDSA")
+    signing_keys.rotate(keys, "EdDSA")
     first.ping()  # a new key is of the same ring
     assert host(Keyring(keys)).census().users == 1
     with server.client() as client:

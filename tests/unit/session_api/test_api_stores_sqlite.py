@@ -13,17 +13,11 @@ from typing import Any
 import pytest
 from api_support import NOW, HandClock, session
 
-from session_api.stores import (
-    Census,
-    Report,
-    Seen,
-    StoreBusyError,
-    StoreError,
-    VersionCount,
-    sqlite_statements,
-)
-from session_api.stores import sqlite as sqlite_module
-from session_api.stores.sqlite import PURGE_AFTER, SqliteStore
+from session_api.stores.records import Census, Report, Seen, VersionCount
+from session_api.stores.sqlite import statements
+from session_api.stores.sqlite import store as sqlite_module
+from session_api.stores.sqlite.store import PURGE_AFTER, SqliteStore
+from session_api.stores.store import StoreBusyError, StoreError
 
 
 @pytest.fixture
@@ -128,7 +122,7 @@ def test_what_expired_is_purged_by_later_logins(
 def test_57_counting_reads_the_tally_alone(store: SqliteStore) -> None:
     window = {"since": 1, "until": 2, "low": 0, "high": 0, "version": ""}
     with store.connect() as db:
-        for statement in (sqlite_statements.COUNT, sqlite_statements.WENT_IDLE):
+        for statement in (statements.COUNT, statements.WENT_IDLE):
             plan = [step[-1] for step in db.execute("EXPLAIN QUERY PLAN " + statement, window)]
             assert all(step.startswith("SCAN (subquery") for step in plan if "SCAN" in step), plan
             assert sum("SEARCH tally USING PRIMARY KEY (width=? AND at>" in step for step in plan) == 3, plan
@@ -138,10 +132,9 @@ def test_57_sweeping_and_paging_read_indexes(store: SqliteStore) -> None:
     some = dict.fromkeys(
         ("now", "batch", "horizon", "version", "since", "last_activity", "user_id", "limit"), 1
     )
-    statements = [*sqlite_statements.DUE, *sqlite_statements.SWEEP, sqlite_statements.PURGE]
-    statements += [sqlite_statements.USERS, *sqlite_statements.LAST]
+    asked = [*statements.DUE, *statements.SWEEP, statements.PURGE, statements.USERS, *statements.LAST]
     with store.connect() as db:
-        for statement in statements:
+        for statement in asked:
             plan = [step[-1] for step in db.execute("EXPLAIN QUERY PLAN " + statement, some | {"walk": 9})]
             assert not [step for step in plan if "SCAN" in step or "TEMP" in step], plan
 
@@ -155,7 +148,7 @@ OLD = """INSERT INTO sessions VALUES
 
 def test_a_file_of_the_first_schema_keeps_its_sessions(path: Path, clock: HandClock) -> None:
     old = sqlite3.connect(path, isolation_level=None)
-    old.executescript(resources.files("session_api.stores").joinpath("sqlite_schema/1.sql").read_text())
+    old.executescript(resources.files("session_api.stores.sqlite").joinpath("schema/1.sql").read_text())
     old.executescript("PRAGMA user_version = 1;" + OLD.format(now=NOW))
     old.close()
     hosts = [SqliteStore(path, clock=clock, fresh=lambda: False) for _ in range(4)]

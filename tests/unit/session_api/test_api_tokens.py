@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from session_api import keyring
-from session_api.algorithms import SECP256R1, EllipticCurvePublicKey
-from session_api.claims import Rules, TokenError
-from session_api.tokens import MAX_BYTES, MAX_TRIED, Tokens
+from session_api.keys import app_keys, keyring, signing_keys
+from session_api.keys.algorithms import SECP256R1, EllipticCurvePublicKey
+from session_api.tokens.claims import Rules, TokenError
+from session_api.tokens.tokens import MAX_BYTES, MAX_TRIED, Tokens
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of P-256
 
@@ -145,9 +145,9 @@ def test_4_without_a_kid_few_keys_are_tried(keys: Path, clock: HandClock) -> Non
     tokens = Tokens(keyring.Keyring(keys), clock, Rules("bgctl", 60, 604800))
     forge = Forge(keys)
     for number in range(MAX_TRIED - 1):
-        keyring.trust(keys, "HS256", f"the secret of app number {number}".encode() * 2, now=NOW)
+        app_keys.trust(keys, "HS256", f"the secret of app number {number}".encode() * 2, now=NOW)
     assert reason(tokens, forge.token(b'{"alg":"HS256"}', claims(), "HS256")) is None
-    keyring.trust(keys, "HS256", b"one more than are tried, and none is", now=NOW)
+    app_keys.trust(keys, "HS256", b"one more than are tried, and none is", now=NOW)
     assert reason(tokens, forge.token(b'{"alg":"HS256"}', claims(), "HS256")) == "unknown_kid"
     assert reason(tokens, forge.token({}, claims(), "HS256")) is None, "that names its key"
 
@@ -410,13 +410,13 @@ def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
     clock = HandClock()
     tokens = Tokens(keyring.Keyring(keys), clock, Rules("bgctl", 60, 10**7))
     old = forge.token({}, claims(exp=NOW + 10**7), "HS256")
-    keyring.rotate(keys, "EdDSA", now=NOW)
+    signing_keys.rotate(keys, "EdDSA", now=NOW)
     clock.now = NOW + keyring.SETTLE
     new = tokens.sign(claims(exp=NOW + 10**7))
     assert (reason(tokens, old), reason(tokens, new)) == (None, None)
-    clock.now = NOW + keyring.KEEP - 1
+    clock.now = NOW + signing_keys.KEEP - 1
     assert reason(tokens, old) is None
-    clock.now = NOW + keyring.KEEP
+    clock.now = NOW + signing_keys.KEEP
     assert (reason(tokens, old), reason(tokens, new)) == ("unknown_kid", None)
 
 

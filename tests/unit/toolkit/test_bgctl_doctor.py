@@ -9,7 +9,7 @@ import pytest
 from engines import site_of
 from worlds import NONE, READY, World
 
-from session_api import key_files, keyring
+from session_api.keys import key_files, shared_keys, signing_keys
 from toolkit import checkup, config, machine, preflight
 from toolkit.compose import Compose, ComposeService
 from toolkit.errors import ALL, Failed, NotYet, Refused, together
@@ -50,7 +50,7 @@ def test_ten_mistakes_are_ten_findings_of_one_run(world: World) -> None:
         ("  frontend-green:", "  frontend-gren:"),
         ("  session-api:", "  session_api:"),
     )
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     (world.root / "keys" / "admin.key").unlink()
     (world.root / "keys" / "admin.key").write_text("b" * 40)
     found = [each for each in doctor(world) if each["result"] in ("fail", "warn")]
@@ -168,7 +168,7 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
     world.put("rest", READY, NONE)
     site, engine = site_of(world)
     world.api.answers["/readyz"] = (200, b"")
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     good = world.api.answers["/api/deployment/active-sessions"]
     refuse(world)
     start = engine.up
@@ -262,9 +262,9 @@ def test_94_selinux_wants_labels(
 def test_a_key_beside_the_one_in_force_is_told(world: World) -> None:
     keys = world.root / "keys"
     (keys / "admin.key").unlink()
-    keyring.create(keys)
+    signing_keys.create(keys)
     assert key_files.ignored(keys) == []
-    keyring.move(keys)
+    shared_keys.move(keys)
     (keys / "admin.key").symlink_to("admin/admin.key")
     assert key_files.ignored(keys) == []
     (keys / "admin.key").unlink()
