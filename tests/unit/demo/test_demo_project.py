@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from demo.project import ROOT, Ports, Project
-from toolkit import config, envfile
+from toolkit import config
+from toolkit.files import env_file as envfile
 
 
 def project(folder: Path, **settings: object) -> Project:

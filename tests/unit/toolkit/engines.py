@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from worlds import World
 
-from toolkit import atomic
-from toolkit.compose import Compose, ComposeService
-from toolkit.engine import SERVICE, Commands, Container, Settings, Status
-from toolkit.site import Site
-from toolkit.ui import UI
+from toolkit.engine.compose import Compose, ComposeService
+from toolkit.engine.engine import SERVICE, Commands, Container, Settings, Status
+from toolkit.files import atomic
+from toolkit.project import Site
+from toolkit.terminal.ui import UI
 
 VARIABLES = {"blue": "CURRENT_VERSION", "green": "VERSION"}
 

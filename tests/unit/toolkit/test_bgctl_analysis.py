@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.traffic import BOUNDS, Kind, traffic
-from toolkit.analysis import Verdict, judge
+from toolkit.canary.verdict import Verdict, judge
+from toolkit.clients.figures import Figures
 from toolkit.config import Canary
-from toolkit.figures import Figures
 
 TERMS = Canary()
 ALONE = Canary(together=1)

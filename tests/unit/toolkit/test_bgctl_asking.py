@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from toolkit.asking import Answer, Asked
 from toolkit.errors import Failed
+from toolkit.observe.background import Answer, Asked
 
 
 class Heard:

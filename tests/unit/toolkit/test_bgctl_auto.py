@@ -16,12 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, ROOT, World
 
-from toolkit import cron, slots, trouble
+from toolkit import slots
+from toolkit.cron import throttle as trouble
+from toolkit.cron import tick as auto
+from toolkit.cron import units as cron
+from toolkit.cron.throttle import Note
 from toolkit.errors import Failed, Refused
-from toolkit.release import auto, deploy, drain, preview, rollback, route
+from toolkit.project import Site
+from toolkit.release import deploy, drain, preview, rollback, route
 from toolkit.release.remaining import Terms
-from toolkit.site import Site
-from toolkit.trouble import Note
 
 CANARY = {"version": "1.6.8", "state": "ready", "weight": 10}
 BLUE_90 = {**READY, "weight": 90}

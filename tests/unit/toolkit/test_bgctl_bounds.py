@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit import bounds
+from toolkit.canary import statistics as bounds
 
 RISKS = st.sampled_from([0.2, 0.05, 0.001, 1e-6])
 

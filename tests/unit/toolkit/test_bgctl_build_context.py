@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import build_context
-from toolkit.compose import Compose, ComposeService
+from toolkit.engine import build_context
+from toolkit.engine.compose import Compose, ComposeService
 
 ALL = list(build_context.OURS)
 

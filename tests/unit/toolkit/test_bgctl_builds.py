@@ -6,13 +6,14 @@ import pytest
 from engines import FakeEngine, site_of
 from worlds import NONE, READY, World
 
-from toolkit import preflight, slots
-from toolkit.compose import ComposeService
+from toolkit import slots
+from toolkit.checks import preflight
+from toolkit.engine.compose import ComposeService
 from toolkit.errors import Failed, Refused
+from toolkit.project import Site
 from toolkit.release import builds, up
 from toolkit.release.images import Images
 from toolkit.release.up import following
-from toolkit.site import Site
 
 
 def built_here(world: World, blue: str = "shop-frontend:1.6.7") -> tuple[Site, FakeEngine]:

@@ -17,10 +17,10 @@ from engines import site_of
 from worlds import NONE, READY, World
 
 from demo import certificates as demo_certificates
-from toolkit import certificate
 from toolkit.errors import Refused
-from toolkit.release import certificates, reload
 from toolkit.release.up import make_folders
+from toolkit.rendering import certificate, reload
+from toolkit.rendering import tls_files as certificates
 
 NOW = datetime.now(UTC)
 AUTHORITY = trustme.CA()

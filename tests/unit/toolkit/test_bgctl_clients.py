@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import Web
 
-from toolkit import health, ports, proxy, sessions
+from toolkit.clients import proxy
+from toolkit.clients import session_api as sessions
+from toolkit.clients.http import Unreachable
+from toolkit.clients.proxy import Proxy
+from toolkit.clients.session_api import Sessions
 from toolkit.config import Drain, Health
+from toolkit.engine import ports
 from toolkit.errors import Failed
-from toolkit.health_check import Check
-from toolkit.proxy import Proxy
-from toolkit.sessions import Sessions
+from toolkit.health import proof as health
+from toolkit.health.check import Check
 from toolkit.values import Address, Duration
-from toolkit.web import Unreachable
 
 QUICK = Health(passes=3, interval=Duration(0.001), timeout=Duration(0.2))
 GOOD = (200, {"status": "ok", "version": "1.6.8"})

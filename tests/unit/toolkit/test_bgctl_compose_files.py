@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import compose_files, runner
-from toolkit.compose import Compose, place, seconds
 from toolkit.config import Config, parse
-from toolkit.engine import Commands, Engine
+from toolkit.engine import compose_files
+from toolkit.engine import process as runner
+from toolkit.engine.compose import Compose, place, seconds
+from toolkit.engine.engine import Commands, Engine
 from toolkit.errors import Refused
 
 ROOT = Path(__file__).parents[3]

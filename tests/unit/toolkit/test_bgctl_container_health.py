@@ -10,11 +10,14 @@ from engines import FakeEngine, site_of
 from msgspec.structs import replace
 from worlds import DRAIN, GREEN, NONE, READY, World
 
-from toolkit import config, container_health, health_check, render, slots
-from toolkit.engine import Checked, Container, Health, HealthCheck, Status
+from toolkit import config, slots
+from toolkit.engine import container_health
+from toolkit.engine.engine import Checked, Container, Health, HealthCheck, Status
 from toolkit.errors import Failed, Refused
+from toolkit.health import check as health_check
+from toolkit.project import Site
 from toolkit.release import rollback, up_green
-from toolkit.site import Site
+from toolkit.rendering import render
 
 EXAMPLE = (Path(__file__).parents[3] / "bgctl.example.toml").read_text()
 BY_ENGINE = (

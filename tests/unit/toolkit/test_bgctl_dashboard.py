@@ -9,14 +9,14 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.text import Text
 
-from toolkit.history import Entry
-from toolkit.monitor import ink
+from toolkit.clients.session_api import Forecast, User
+from toolkit.files.history import Entry
+from toolkit.monitor import text as ink
 from toolkit.monitor.dashboard import draw
-from toolkit.monitor.ink import ASCII, UNICODE
-from toolkit.monitor.picture import Picture
-from toolkit.overview import ProxyView, SlotView
-from toolkit.sessions import Forecast, User
-from toolkit.state import Deployment
+from toolkit.monitor.snapshot import Picture
+from toolkit.monitor.text import ASCII, UNICODE
+from toolkit.observe.overview import ProxyView, SlotView
+from toolkit.state.document import Deployment
 
 NOW = datetime(2026, 1, 14, 13, 45, tzinfo=UTC)
 FORECAST = Forecast(*(NOW + timedelta(minutes=n) for n in (5, 35, 6 * 1440 + 120)))

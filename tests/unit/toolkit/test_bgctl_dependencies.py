@@ -15,17 +15,22 @@ from engines import FakeEngine
 from msgspec.structs import replace
 from worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 
-from toolkit import checkup, config, container_health, dependencies, needs_file, preflight, render, slots
-from toolkit.compose import Compose, ComposeService
-from toolkit.dependencies import Dependency
-from toolkit.engine import ONE_SHOT, Commands, Container
+from toolkit import config, slots
+from toolkit.checks import preflight
+from toolkit.checks.preflight import Looks, Preflight
+from toolkit.engine import container_health, dependencies
+from toolkit.engine.compose import Compose, ComposeService
+from toolkit.engine.dependencies import Dependency
+from toolkit.engine.engine import ONE_SHOT, Commands, Container
 from toolkit.errors import BgctlError, Failed, Refused
-from toolkit.overview import gather
-from toolkit.preflight import Looks, Preflight
+from toolkit.files import needs_file
+from toolkit.observe import doctor as checkup
+from toolkit.observe.overview import gather
+from toolkit.project import Site
 from toolkit.release import depends, one_shot, promote, rollback, up, up_green
 from toolkit.release.remaining import Terms
-from toolkit.site import Site
-from toolkit.ui import UI
+from toolkit.rendering import render
+from toolkit.terminal.ui import UI
 
 # As docker-compose 1.29 and podman-compose are asked: the file is what a newcomer has.
 FILE = """\

@@ -11,13 +11,13 @@ from engines import FakeEngine, Hooked, Killed, site_of
 from worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, Reply, World
 
 from toolkit.errors import Failed, NotYet, Refused
+from toolkit.project import Site
 from toolkit.release import deploy
 from toolkit.release.deploy import Plan
 from toolkit.release.drain import Watch
 from toolkit.release.remaining import Terms
 from toolkit.release.steps import Step, walk
-from toolkit.site import Site
-from toolkit.ui import UI
+from toolkit.terminal.ui import UI
 
 CANARY = {"version": "1.6.8", "state": "ready", "weight": 10}
 BLUE_90 = {**READY, "weight": 90}

@@ -10,12 +10,14 @@ from engines import site_of
 from worlds import NONE, READY, World
 
 from session_api import key_files, keyring
-from toolkit import checkup, config, machine, preflight
-from toolkit.compose import Compose, ComposeService
+from toolkit import config
+from toolkit.checks import machine, preflight
+from toolkit.checks.preflight import Finding, Looks, Preflight
+from toolkit.engine.compose import Compose, ComposeService
 from toolkit.errors import ALL, Failed, NotYet, Refused, together
-from toolkit.preflight import Finding, Looks, Preflight
+from toolkit.observe import doctor as checkup
 from toolkit.release import up
-from toolkit.ui import UI
+from toolkit.terminal.ui import UI
 
 SHORT_TMP = {"tmpfs": ["/tmp:mode=1777,size=64m"]}
 

@@ -9,11 +9,12 @@ from terminals import Terminal
 from test_bgctl_logs import Logging
 from worlds import BGCTL, DRAIN, GREEN, World
 
-from toolkit.engine import Commands
+from toolkit.cron import tick as auto
+from toolkit.engine.engine import Commands
 from toolkit.errors import Failed, NotYet, Refused
-from toolkit.release import auto, down
+from toolkit.project import Site
+from toolkit.release import down
 from toolkit.release.remaining import Terms
-from toolkit.site import Site
 
 ORDER = ["proxy", "frontend-blue", "frontend-green", "session-api", "db"]
 

@@ -15,15 +15,17 @@ from hypothesis import strategies as st
 from rich.console import Console
 from worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, World
 
-from toolkit import meter, state
+from toolkit.clients.session_api import Forecast
 from toolkit.config import Drain
 from toolkit.errors import NotYet, Refused
-from toolkit.release import drain, outlook, promote
+from toolkit.release import drain, promote
+from toolkit.release import forecast as outlook
 from toolkit.release.drain import Watch
 from toolkit.release.remaining import Remaining, Terms, remaining
-from toolkit.sessions import Forecast
+from toolkit.state import document as state
+from toolkit.terminal import progress as meter
+from toolkit.terminal.humanize import took
 from toolkit.values import Duration
-from toolkit.words import took
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 LONG_AGO = Terms(deadline=3600)  # the worlds' switch was in January

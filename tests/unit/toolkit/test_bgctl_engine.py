@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from toolkit import engine
-from toolkit.compose import Compose, check, published
 from toolkit.config import Config, parse
-from toolkit.engine import Commands, Container, container_user
+from toolkit.engine import engine
+from toolkit.engine.compose import Compose, check, published
+from toolkit.engine.engine import Commands, Container, container_user
 from toolkit.errors import Failed, Refused
 
 ROOT = Path(__file__).parents[3]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import yaml
 
-from toolkit import envfile
 from toolkit.errors import Refused
+from toolkit.files import env_file as envfile
 
 ROOT = Path(__file__).parents[3]
 CASES = sorted((ROOT / "tests" / "cases" / "env").glob("*.env"))

@@ -15,9 +15,13 @@ import pytest
 from engines import site_of
 from worlds import CANDIDATE, READY, World
 
-from toolkit import atomic, cli, envfile, history, state, statefile
+from toolkit import cli
 from toolkit.errors import Failed, Refused
+from toolkit.files import atomic, history
+from toolkit.files import env_file as envfile
+from toolkit.files import state_file as statefile
 from toolkit.release import route
+from toolkit.state import document as state
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 FIRST = state.adopt("1.6.7", NOW)
@@ -26,7 +30,7 @@ SECOND = state.candidate(FIRST, "1.6.8", NOW)
 WRITE_WITH_LIMIT = """
 import resource, sys
 from pathlib import Path
-from toolkit import atomic
+from toolkit.files import atomic
 from toolkit.errors import Failed
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
 try:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 
-from toolkit import gate, render
 from toolkit.config import parse
-from toolkit.state import Gate
+from toolkit.rendering import render
+from toolkit.state import gate
+from toolkit.state.document import Gate
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 

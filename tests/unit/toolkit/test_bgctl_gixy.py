@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import config, render
+from toolkit import config
+from toolkit.rendering import render
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = (ROOT / "bgctl.example.toml").read_text()

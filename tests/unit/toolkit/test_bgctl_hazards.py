@@ -6,12 +6,13 @@ import pytest
 from engines import FakeEngine, Listening, site_of
 from worlds import GREEN, NONE, OUT, READY, World
 
-from toolkit import hazards, slots
-from toolkit.compose import ComposeService
-from toolkit.engine import Container, Settings, Status
+from toolkit import slots
+from toolkit.checks import hazards
+from toolkit.engine.compose import ComposeService
+from toolkit.engine.engine import Container, Settings, Status
 from toolkit.errors import BgctlError, Refused
+from toolkit.project import Site
 from toolkit.release import promote, rollback, up, up_green
-from toolkit.site import Site
 
 
 @pytest.fixture(autouse=True)

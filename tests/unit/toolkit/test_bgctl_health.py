@@ -10,14 +10,19 @@ import pytest
 from engines import site_of
 from worlds import NONE, READY, Web, World
 
-from toolkit import config, health, health_cause, health_check, image_proof, render, slots
+from toolkit import config, slots
 from toolkit.config import Health
-from toolkit.engine import Container, Settings, Status
+from toolkit.engine.engine import Container, Settings, Status
 from toolkit.errors import Failed, Refused
-from toolkit.health_answer import Fault
-from toolkit.health_check import Check
-from toolkit.image_proof import ImageProof
+from toolkit.health import cause as health_cause
+from toolkit.health import check as health_check
+from toolkit.health import image_proof
+from toolkit.health import proof as health
+from toolkit.health.answer import Fault
+from toolkit.health.check import Check
+from toolkit.health.image_proof import ImageProof
 from toolkit.release import up_green
+from toolkit.rendering import render
 from toolkit.values import Address, Duration
 
 OLD, NEW = "1.6.7", "1.6.8"
@@ -131,11 +136,11 @@ def test_a_host_that_is_refused_is_named_with_the_line_to_write(framework: World
 
 
 def test_status_doctor_and_the_monitor_say_the_same_cause(framework: World) -> None:
-    from toolkit import checkup
     from toolkit.commands import status
-    from toolkit.monitor import picture
-    from toolkit.overview import overview
-    from toolkit.sources import Sources
+    from toolkit.monitor import snapshot as picture
+    from toolkit.observe import doctor as checkup
+    from toolkit.observe.overview import overview
+    from toolkit.observe.sources import Sources
 
     site, _ = site_of(framework)
     found = Sources(site).wait()

@@ -12,8 +12,9 @@ import click
 import pytest
 from worlds import BGCTL, ROOT
 
-from toolkit import cli, manual
-from toolkit.helptext import Command, Group
+from toolkit import cli
+from toolkit.terminal import manual
+from toolkit.terminal.help_text import Command, Group
 
 WIDTH = 80
 

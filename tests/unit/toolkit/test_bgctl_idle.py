@@ -9,7 +9,7 @@ import pytest
 from engines import site_of
 from worlds import CANDIDATE, NONE, READY, World
 
-from toolkit import idle
+from toolkit.health import idle
 from toolkit.release import up_green
 from toolkit.values import Address, Duration
 

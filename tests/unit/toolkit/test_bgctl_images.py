@@ -8,11 +8,13 @@ import pytest
 from engines import site_of
 from worlds import NONE, READY, World
 
-from toolkit import compose, disk, engine, reasons, slots
-from toolkit.compose import Compose
+from toolkit import slots
 from toolkit.config import parse
-from toolkit.engine import Commands
+from toolkit.engine import compose, engine, reasons
+from toolkit.engine.compose import Compose
+from toolkit.engine.engine import Commands
 from toolkit.errors import Failed, Refused, together
+from toolkit.files import disk
 from toolkit.release import up
 
 ROOT = Path(__file__).parents[3]

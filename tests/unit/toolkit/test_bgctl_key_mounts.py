@@ -7,10 +7,11 @@ from engines import FakeEngine, site_of
 from worlds import NONE, READY, ROOT, World
 
 from session_api import key_files, keyring
-from toolkit import key_mounts, slots
-from toolkit.compose import Compose, ComposeService
+from toolkit import slots
+from toolkit.engine import key_mounts
+from toolkit.engine.compose import Compose, ComposeService
+from toolkit.engine.key_mounts import Mount
 from toolkit.errors import Failed, Refused
-from toolkit.key_mounts import Mount
 from toolkit.release import up
 
 FOLDERS = {

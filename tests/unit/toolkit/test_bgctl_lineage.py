@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit import lineage, state
-from toolkit.lineage import LONG, SHORT, Entry
-from toolkit.state import State
+from toolkit.state import document as state
+from toolkit.state import lineage
+from toolkit.state.document import State
+from toolkit.state.lineage import LONG, SHORT, Entry
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 STAMP = "2026-01-15T10:30:00Z"

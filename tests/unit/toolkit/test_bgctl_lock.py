@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import lock
 from toolkit.errors import Failed, Locked
+from toolkit.files import lock
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 HOLD = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from toolkit import lock
+from toolkit.files import lock
 from toolkit.errors import Locked
 try:
     with lock.held(Path(sys.argv[1]), "promote", datetime.now(UTC)):

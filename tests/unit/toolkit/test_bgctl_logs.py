@@ -10,8 +10,8 @@ import pytest
 from release_worlds import ReleaseWorld
 from worlds import BGCTL
 
-from toolkit.engine import Commands
-from toolkit.logs import Line
+from toolkit.engine.engine import Commands
+from toolkit.observe.logs import Line
 
 pytestmark = pytest.mark.timeout(60)  # whoever waits for a line that does not come
 

@@ -12,15 +12,21 @@ import pytest
 from engines import site_of
 from worlds import BGCTL, Reply, World
 
-from toolkit import engine, enginefile, lock, slots, state, statefile
-from toolkit.compose import Compose, ComposeService
+from toolkit import slots
 from toolkit.config import parse
+from toolkit.engine import engine
+from toolkit.engine.compose import Compose, ComposeService
 from toolkit.errors import Failed, Locked, Refused
-from toolkit.release import promote, reload, rollback, route, up, up_green
+from toolkit.files import engine_file as enginefile
+from toolkit.files import lock
+from toolkit.files import state_file as statefile
+from toolkit.project import Site
+from toolkit.release import promote, rollback, route, up, up_green
 from toolkit.release.remaining import Terms
 from toolkit.release.steps import Step, walk
-from toolkit.site import Site
-from toolkit.ui import UI
+from toolkit.rendering import reload
+from toolkit.state import document as state
+from toolkit.terminal.ui import UI
 
 READY = {"version": "1.6.7", "state": "ready", "weight": 100}
 DRAIN = {"version": "1.6.7", "state": "drain", "weight": 0}

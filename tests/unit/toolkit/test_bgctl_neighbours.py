@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from worlds import ROOT, World
 
-from toolkit import config, neighbours
+from toolkit import config
+from toolkit.checks import neighbours
 
 EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
 ENGINE = """#!/bin/sh

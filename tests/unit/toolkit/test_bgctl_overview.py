@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from release_worlds import NEW, OLD, ReleaseWorld
 
-from toolkit import overview
-from toolkit.monitor import picture
-from toolkit.overview import error_rate, migrated
-from toolkit.proxy import Activity, Slot
-from toolkit.sessions import Count, Report
-from toolkit.site import Site
-from toolkit.sources import Sources
-from toolkit.state import Deployment
-from toolkit.ui import UI
+from toolkit.clients.proxy import Activity, Slot
+from toolkit.clients.session_api import Count, Report
+from toolkit.monitor import snapshot as picture
+from toolkit.observe import overview
+from toolkit.observe.overview import error_rate, migrated
+from toolkit.observe.sources import Sources
+from toolkit.project import Site
+from toolkit.state.document import Deployment
+from toolkit.terminal.ui import UI
 
 NOW = datetime(2026, 1, 15, 14, 20, tzinfo=UTC)
 RELEASE = Deployment("20260115-103000", OLD, NEW, "2026-01-15T10:30:00Z", "drain")
@@ -175,7 +175,7 @@ def test_what_the_proxy_has_not_applied_is_an_alarm(release: ReleaseWorld, site:
 def test_39_an_engine_that_hangs_holds_nobody_up(
     release: ReleaseWorld, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolkit.sources.ENGINE", 0.3)
+    monkeypatch.setattr("toolkit.observe.sources.ENGINE", 0.3)
     release.engine_says("#!/bin/sh\nexec sleep 60\n")
     view = overview.gather(site)
     assert view.silent["engine"].startswith("no answer for ")

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit import curl, pasted
 from toolkit.errors import Refused
-from toolkit.request import LOAD, Request
+from toolkit.explain import curl
+from toolkit.explain import parse as pasted
+from toolkit.explain.request import LOAD, Request
 
 JAR = """\
 # Netscape HTTP Cookie File

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from worlds import NONE, READY, World
 
-from toolkit import ports
+from toolkit.engine import ports
 from toolkit.errors import Refused
 from toolkit.values import Address
 

@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 
-from toolkit import config, link
+from toolkit import config
+from toolkit.release import preview_link as link
 
 SHOWN = {"version": "1.6.8", "state": "drain", "weight": 0}
 

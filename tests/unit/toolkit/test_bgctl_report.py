@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from worlds import Web
 
-from toolkit.proxy import Activity, Proxy
-from toolkit.sessions import Count, Forecast, Sessions, User
+from toolkit.clients.proxy import Activity, Proxy
+from toolkit.clients.session_api import Count, Forecast, Sessions, User
 from toolkit.values import Address
 
 PATH = "/api/deployment/active-sessions"

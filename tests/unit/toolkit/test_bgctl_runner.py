@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import runner
+from toolkit.engine import process as runner
 from toolkit.errors import Failed
 
 
@@ -73,7 +73,7 @@ def test_39_a_hanging_program_and_its_children_are_killed(tmp_path: Path) -> Non
 
 SLEEPER = """
 import sys
-from toolkit import runner
+from toolkit.engine import process as runner
 runner.run(["sh", "-c", f"echo $$ > {sys.argv[1]}; exec sleep 600"], timeout=900)
 """
 

@@ -11,7 +11,7 @@ from terminals import Terminal
 from worlds import BGCTL
 
 from session_api import keyring
-from toolkit import layout
+from toolkit.terminal import table as layout
 
 CODES = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
 WHY = "not every worker has it: the proxy on web1.example.org has not answered for 14 s, asked three times"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from toolkit import state
 from toolkit.errors import Refused
-from toolkit.state import State, drain, maint, ready
+from toolkit.state import document as state
+from toolkit.state.document import State, drain, maint, ready
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 OLD, NEW = "1.6.7", "1.6.8"

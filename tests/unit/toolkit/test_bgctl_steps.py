@@ -6,7 +6,7 @@ import pytest
 
 from toolkit.errors import Failed
 from toolkit.release.steps import Step, walk
-from toolkit.ui import UI
+from toolkit.terminal.ui import UI
 
 
 class Runbook:

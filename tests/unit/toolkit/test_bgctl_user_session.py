@@ -7,8 +7,8 @@ import pytest
 from engines import site_of
 from worlds import World
 
-from toolkit import user_session
-from toolkit.preflight import Looks, Preflight
+from toolkit.checks.preflight import Looks, Preflight
+from toolkit.engine import user_session
 
 
 @pytest.fixture

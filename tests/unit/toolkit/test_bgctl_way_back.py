@@ -7,11 +7,11 @@ from engines import FakeEngine, Listening, site_of
 from msgspec.structs import replace
 from worlds import DRAIN, GREEN, NONE, READY, World
 
-from toolkit import machine
-from toolkit.compose import Compose, ComposeService
+from toolkit.checks import machine
+from toolkit.engine.compose import Compose, ComposeService
 from toolkit.errors import Failed, Refused
+from toolkit.project import Site
 from toolkit.release import rollback, up
-from toolkit.site import Site
 
 
 def faulty(engine: FakeEngine) -> None:

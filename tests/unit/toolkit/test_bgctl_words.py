@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit import words
-from toolkit.sessions import Forecast
+from toolkit.clients.session_api import Forecast
+from toolkit.terminal import humanize as words
 
 NOW = datetime(2026, 1, 14, 13, 45, tzinfo=UTC)  # a Wednesday
 SIZES = {"d": 86400, "h": 3600, "min": 60, "s": 1}
