@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import Stack, running
 
 from demo import project
+from tests.e2e.support.stacks import Stack, running
 
 os.environ.setdefault("BGCTL_RUN", f"tests-{os.getpid()}")  # by hand too: what is made has a label
 
