@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import requests
 
-from demo.project import Project
+from testbed.project import Project
 from toolkit import state, statefile
 
 SWITCHES = 200

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from demo.load.crowd import Crowd
-from demo.load.truth import Count
+from testbed.load.crowd import Crowd
+from testbed.load.truth import Count
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
 
 IDLE = 600  # seconds, longer than a test

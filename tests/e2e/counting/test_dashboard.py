@@ -15,8 +15,8 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
-from demo import monitoring
-from demo.monitoring import Prometheus
+from testbed import monitoring
+from testbed.monitoring import Prometheus
 from tests.e2e.support.stacks import NEW, Stack, eventually, running
 
 ROOT = Path(__file__).parents[3]

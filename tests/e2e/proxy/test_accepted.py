@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from demo import certificates
-from demo.project import IMAGES
+from testbed import certificates
+from testbed.project import IMAGES
 from toolkit import config, render
 from toolkit.errors import Refused
 

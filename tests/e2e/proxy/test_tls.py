@@ -18,8 +18,8 @@ import pytest
 import requests
 from websockets.sync.client import connect
 
-from demo import certificates
-from demo.load import LoadProcess
+from testbed import certificates
+from testbed.load import LoadProcess
 from tests.e2e.support import http2, http3
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from demo.load import LoadProcess
-from demo.project import Ports
+from testbed.load import LoadProcess
+from testbed.ports import Ports
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
 
 BAD = "1.6.8-some-errors"  # three requests of a hundred

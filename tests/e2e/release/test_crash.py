@@ -11,7 +11,7 @@ import threading
 import aiohttp
 import pytest
 
-from demo.project import BGCTL
+from testbed.project import BGCTL
 from tests.e2e.support.stacks import NEW, OLD, eventually
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

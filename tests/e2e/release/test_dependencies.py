@@ -10,8 +10,8 @@ from typing import Self
 
 import pytest
 
-from demo.labels import labelled
-from demo.project import IMAGES
+from testbed.labels import labelled
+from testbed.project import IMAGES
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
 
 NEXT = "1.6.9"

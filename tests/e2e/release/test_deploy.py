@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.load import LoadProcess
-from demo.project import BGCTL
+from testbed.load import LoadProcess
+from testbed.project import BGCTL
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
 
 NEXT = "1.6.9"

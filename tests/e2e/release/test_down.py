@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 
-from demo.project import BGCTL
+from testbed.project import BGCTL
 from tests.e2e.support.stacks import NEW, OLD, eventually, running
 
 STARTED = "Slipway {} listens"  # what the demo app says at its start

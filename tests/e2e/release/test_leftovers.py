@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.project import IMAGES, ROOT, name_of_its_own
+from testbed.project import IMAGES, ROOT, name_of_its_own
 from tests.e2e.support.stacks import eventually
 
 MAKE = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
-from demo.load import LoadProcess
-from demo.project import Project, name_of_its_own
+from testbed.load import LoadProcess
+from testbed.project import Project, name_of_its_own
 from tests.e2e.support.stacks import NEW, OLD, eventually, unlabelled
 
 NEXT = "1.6.9"

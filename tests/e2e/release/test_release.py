@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from demo.load import LoadProcess
 from demo.story import FIRST, IDLE, NEW, NEXT, OLD, PIN_IDLE, RATE, Story
+from testbed.load import LoadProcess
 from tests.e2e.support.stacks import Stack, running
 
 pytestmark = pytest.mark.timeout(900)  # minutes of load; a slow machine may take its time

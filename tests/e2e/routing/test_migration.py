@@ -10,7 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Response
 
-from demo.load import LoadProcess
+from testbed.load import LoadProcess
 from tests.e2e.support.browsers import chromium
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
 

@@ -17,8 +17,8 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, Page, Response
 from prometheus_client.parser import text_string_to_metric_families
 
-from demo.labels import labels
-from demo.project import Ports
+from testbed.labels import labels
+from testbed.ports import Ports
 from tests.e2e.support.actors import acting
 from tests.e2e.support.browsers import chromium
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running

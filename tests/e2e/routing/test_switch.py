@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from demo.load import LoadProcess
+from testbed.load import LoadProcess
 from tests.e2e.support.stacks import NEW, OLD, eventually
 
 REFUSED = r"state\.json refused, the last good one stays in force"

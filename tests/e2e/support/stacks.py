@@ -16,8 +16,8 @@ import jwt
 import requests
 from docker.models.containers import Container
 
-from demo.labels import labels
-from demo.project import Project
+from testbed.labels import labels
+from testbed.project import Project
 
 OLD, NEW = "1.6.7", "1.6.8"
 # A health check that is cut off with the container it asked, as releases stop some: nginx has no level below.

@@ -15,9 +15,9 @@ from typing import Any
 
 import requests
 
-from demo.load.judgement import Session, Verdict
-from demo.load.serving import Serving
-from demo.load.tally import Recorder, Tally
+from testbed.load.judgement import Session, Verdict
+from testbed.load.serving import Serving
+from testbed.load.tally import Recorder, Tally
 
 PACE = 0.25  # seconds between two requests of one user, about
 ANSWER_SECONDS = 15.0

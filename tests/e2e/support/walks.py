@@ -17,8 +17,9 @@ from typing import Any
 
 import requests
 
-from demo.labels import labelled
-from demo.project import IMAGES, ROOT, Ports, name_of_its_own
+from testbed.labels import labelled
+from testbed.ports import Ports
+from testbed.project import IMAGES, ROOT, name_of_its_own
 from tests.e2e.support.stacks import Stack, eventually
 from tests.e2e.support.walkers import Crowd
 

@@ -11,8 +11,9 @@ from typing import Any
 import docker
 import requests
 
-from demo.labels import labels
-from demo.project import IMAGES, Ports
+from testbed.labels import labels
+from testbed.ports import Ports
+from testbed.project import IMAGES
 from tests.e2e.support.stacks import eventually
 
 IMAGE = f"localhost/{IMAGES}/proxy:dev"

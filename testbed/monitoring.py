@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import requests
 
-from demo.project import ROOT, Ports, Project
+from testbed.ports import Ports
+from testbed.project import ROOT, Project
 
 MONITORING = ROOT / "compose" / "monitoring"
 DASHBOARD = MONITORING / "grafana" / "dashboards" / "bgctl.json"

@@ -1,4 +1,4 @@
-"""`python -m demo.load`: the child of LoadProcess."""
+"""`python -m testbed.load`: the child of LoadProcess."""
 
 import asyncio
 

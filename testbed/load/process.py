@@ -70,7 +70,7 @@ class LoadProcess:
         # A session of its own: Ctrl-C reaches the caller alone, who then says stop. If the caller dies, the
         # child's stdin ends and so does the child.
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "demo.load"],
+            [sys.executable, "-m", "testbed.load"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import sys
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
 import requests
 
-from demo import certificates, labels
+from testbed import certificates, labels
+from testbed.ports import Ports
+from testbed.texts import CONFIG, ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[1]
 BGCTL = Path(sys.executable).parent / "bgctl"
 IMAGES = os.environ.get("BGCTL_IMAGES", "bgctl")  # as setup/images names them
-PORTS = range(20000, 30000)  # below those that the kernel gives to outgoing connections
 ANSWER_SECONDS = 5.0
 COMMAND_SECONDS = 300.0
 
@@ -31,105 +30,8 @@ def name_of_its_own(stem: str) -> str:
     return f"{stem}-{uuid4().hex[:8]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where everything of one project listens, all on 127.0.0.1."""
-
-    proxy: int = 8080
-    control: int = 9180
-    blue: int = 8081
-    green: int = 8083
-    api: int = 8090
-    tls: int = 8443
-
-    @classmethod
-    def free(cls) -> Self:
-        """Ports that nobody has."""
-        candidates = random.sample(PORTS, 200)
-        return cls(*[port for port in candidates if _is_free(port)][: len(fields(cls))])
-
-    def all_free(self) -> bool:
-        return all(map(_is_free, astuple(self)))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
 def _toml(table: dict[str, Any]) -> str:
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
-
-
-CONFIG = """\
-[project]
-name = "{self.name}"
-engine = "{self.engine}"
-
-[proxy]
-listen = "127.0.0.1:{self.ports.proxy}"
-control = "127.0.0.1:{self.ports.control}"
-secure_cookies = {self.toml_tls}
-workers = {self.workers}
-read_timeout = "{self.read_timeout}"
-pin_idle = "{self.pin_idle}"
-{self.toml_proxy}
-{self.toml_tables}
-[sessions]
-address = "127.0.0.1:{self.ports.api}"
-idle_timeout = "{self.idle_timeout}"
-
-[services.frontend]
-routes = ["/"]
-blue = "127.0.0.1:{self.ports.blue}"
-green = "127.0.0.1:{self.ports.green}"
-health = "/healthz"
-version = "json"
-mirror = {self.mirror}
-
-[services.session-api]
-address = "127.0.0.1:{self.ports.api}"
-health = "/readyz"
-{self.toml_api}
-
-[health]
-interval = "100ms"
-timeout = "{self.health_timeout}"
-check = "{self.health_check}"
-check_timeout = "{self.check_timeout}"
-
-[drain]
-request_deadline = "{self.request_deadline}"
-websocket_deadline = "{self.websocket_deadline}"
-stop_grace = "{self.stop_grace}"
-deadline = "{self.deadline}"
-visitors = {self.toml_visitors}
-migrate = "{self.migrate}"
-migrate_idle = "{self.migrate_idle}"
-
-[maintenance]
-allow = {self.toml_allow}
-"""
-
-ENVIRONMENT = """\
-# Versions: blue runs CURRENT_VERSION, green VERSION. bgctl keeps both up to date.
-COMPOSE_PROJECT_NAME={self.name}
-REGISTRY_URL=localhost
-REGISTRY_USER={IMAGES}
-BGCTL_PROXY_IMAGE=localhost/{IMAGES}/proxy:dev
-BGCTL_SESSION_API_IMAGE=localhost/{IMAGES}/session-api:dev
-BGCTL_REDIS_IMAGE=localhost/{IMAGES}/redis:dev
-CURRENT_VERSION={self.version}
-VERSION={self.version}
-BLUE_PORT={self.ports.blue}
-GREEN_PORT={self.ports.green}
-SESSION_API_PORT={self.ports.api}
-{self.env_store}"""
 
 
 @dataclass
