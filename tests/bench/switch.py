@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import requests
 
-from demo.project import Project
+from testbed.project import Project
 from toolkit.files import state_file as statefile
 from toolkit.state import document as state
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from demo.load import Ledger, LoadProcess, Tally
-from demo.load.user import Kind
-from demo.project import Project
+from testbed.load import Ledger, LoadProcess, Tally
+from testbed.load.user import Kind
+from testbed.project import Project
 from toolkit.errors import Refused
 from toolkit.project import Site
 from toolkit.release import route

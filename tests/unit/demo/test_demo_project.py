@@ -11,7 +11,8 @@ import msgspec
 import pytest
 import requests
 
-from demo.project import ROOT, Ports, Project
+from testbed.ports import Ports
+from testbed.project import ROOT, Project
 from toolkit import config
 from toolkit.files import env_file as envfile
 

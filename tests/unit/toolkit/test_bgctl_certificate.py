@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from engines import site_of
 from worlds import NONE, READY, World
 
-from demo import certificates as demo_certificates
+from testbed import certificates as demo_certificates
 from toolkit.errors import Refused
 from toolkit.release.up import make_folders
 from toolkit.rendering import certificate, reload

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from demo.project import ROOT
+from testbed.project import ROOT
 
 
 def services(name: str) -> dict[str, Any]:
