@@ -1,5 +1,5 @@
 -- One health check, from a timer: a connection of its own, and a time limit for all of it. bgctl asks in the same words
--- (toolkit/health_check.py).
+-- (toolkit/health/check.py).
 
 local connect = require("bg.connect")
 local http_answer = require("bg.http_answer")

@@ -1,5 +1,5 @@
 -- Is a peer up? What one answer to a check says, and what a row of them does. Values in, values out. bgctl says the
--- same of an answer, word for word (toolkit/health_answer.py).
+-- same of an answer, word for word (toolkit/health/answer.py).
 
 local http_answer = require("bg.http_answer")
 local strict_json = require("bg.strict_json")
