@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_support import Caller, write_state
 from browser_support import Site, hide, pass_time, self_signed, show, take_time, until, wait
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+from tests.unit.session_api.support.data import write_state
+from tests.unit.session_api.support.server import Caller
 
 INTERVAL = 60_000
 LONGEST = INTERVAL * 1.2  # with the jitter

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import requests
-from api_support import Caller, write_state
 from browser_support import Site, hide, pass_time, show, take_time, until, wait
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+from tests.unit.session_api.support.data import write_state
+from tests.unit.session_api.support.server import Caller
 
 PATH = "/api/deployment/dashboard"
 DATA = f"{PATH}/data"

@@ -6,12 +6,12 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from api_support import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 from luajit import plain
 
 from session_api.state.lineage import Handover, follow
+from tests.unit.session_api.support.data import NOW
 
 VERSIONS = ["1.6.7", "1.6.8", "1.6.9", "1.7.0"]
 names = st.sampled_from(VERSIONS)

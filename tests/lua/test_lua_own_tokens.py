@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jwt
 import pytest
-from api_support import NOW, Api, HandClock, write_state
 from luajit import plain
 from test_lua_explain import Proxy, slot
 from test_lua_parity import Both, jws
@@ -17,6 +16,8 @@ from session_api.keys import app_keys, keyring, listing, signing_keys
 from session_api.settings import Settings
 from session_api.state.state import State
 from session_api.stores.sqlite.store import SqliteStore
+from tests.unit.session_api.support.api import Api
+from tests.unit.session_api.support.data import NOW, HandClock, write_state
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "tokens" / "claims.json").read_text())
 SECRET = CASES["secret"].encode()

@@ -9,7 +9,6 @@ import hmac
 import json
 
 import pytest
-from api_support import ALGORITHMS, NOW, Forge, HandClock, b64, claims
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from luajit import plain
@@ -18,6 +17,8 @@ from session_api.keys import app_keys, keyring, signing_keys
 from session_api.sessions import names
 from session_api.tokens.claims import Rules, TokenError
 from session_api.tokens.tokens import Tokens
+from tests.unit.session_api.support.data import ALGORITHMS, NOW, HandClock, b64, claims
+from tests.unit.session_api.support.forge import Forge
 
 LIFE = 604800  # seconds, the longest life of a token
 VALUES = [

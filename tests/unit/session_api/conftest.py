@@ -1,17 +1,14 @@
 """What the session API's tests share: real keys, a real state file, a clock that is turned by hand."""
 
-import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from api_support import ALGORITHMS, NOW, ROOT, Api, Forge, HandClock, RedisServer, Server, write_state
 
 from session_api.app import create_app
-from session_api.keys import document, keyring, signing_keys
+from session_api.keys import keyring, signing_keys
 from session_api.settings import Settings
 from session_api.state.state import State
 from session_api.stores.redis.store import RedisStore
@@ -19,6 +16,11 @@ from session_api.stores.sqlite.store import SqliteStore
 from session_api.stores.store import Store
 from session_api.tokens.claims import Rules
 from session_api.tokens.tokens import Tokens
+from tests.unit.session_api.support.api import Api
+from tests.unit.session_api.support.data import ALGORITHMS, NOW, HandClock, copy_of_keys, write_release
+from tests.unit.session_api.support.forge import Forge
+from tests.unit.session_api.support.redis_server import RedisServer
+from tests.unit.session_api.support.server import Folder, Server
 
 
 @pytest.fixture
@@ -38,22 +40,15 @@ def all_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def keys(all_keys: Path, tmp_path: Path) -> Path:
-    """A copy of it, the test's own.
-
-    The RSA key only verifies here: OpenSSL checks the primes of a private one at each reading, which takes
-    a tenth of a second.
-    """
-    directory = Path(shutil.copytree(all_keys, tmp_path / "keys"))
-    rsa = next(entry for entry in document.read(directory).keys if entry.alg == "RS256")
-    (directory / "signing" / rsa.file).unlink()
-    return directory
+    """A copy of it, the test's own."""
+    return copy_of_keys(all_keys, tmp_path / "keys")
 
 
 @pytest.fixture
 def state_file(tmp_path: Path) -> Path:
     """A release under way: 1.6.7 is draining, new sessions get 1.6.8."""
     path = tmp_path / "state.json"
-    write_state(path, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100))
+    write_release(path)
     return path
 
 
@@ -122,24 +117,8 @@ def api(make_api: Any) -> Api:
 
 
 @pytest.fixture
-def serve(keys: Path, state_file: Path, tmp_path: Path) -> Iterator[Any]:
-    """A function that starts a server over the same keys, state and database."""
-    started: list[Server] = []
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "BGCTL_ISSUER": "bgctl",
-        "BGCTL_KEYS": str(keys),
-        "BGCTL_STATE": str(state_file),
-        "BGCTL_STORE": f"sqlite:///{tmp_path / 'sessions.db'}",
-    }
-
-    def start(**changes: str) -> Server:
-        # A directory each: what a killed server counted is not the next one's.
-        metrics = tmp_path / f"metrics-{len(started)}"
-        metrics.mkdir()
-        started.append(Server(environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} | changes))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.stop()
+def serve(keys: Path, state_file: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """A function that starts a server; all of them share the fixtures' keys, state and database."""
+    folder = Folder(tmp_path)
+    yield folder.serve
+    folder.stop()

@@ -7,18 +7,21 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from api_support import Caller, RedisServer, Server
 from prometheus_client.parser import text_string_to_metric_families
 
 from session_api.keys import signing_keys
+from tests.unit.session_api.support.data import copy_of_keys, write_release
+from tests.unit.session_api.support.redis_server import RedisServer
+from tests.unit.session_api.support.server import Caller, Folder, Server
 
 
 def census(server: Server, keys: Path) -> dict[str, Any]:
@@ -105,6 +108,58 @@ def store_of(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     redis.stop()
 
 
+@dataclass
+class Hosts:
+    """Two servers over one store, for tests that leave the servers as they were."""
+
+    folder: Folder
+    servers: list[Server]
+    empty: Callable[[], object]
+
+    @property
+    def keys(self) -> Path:
+        return self.folder.keys
+
+
+def new_folder(all_keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    folder = Folder(tmp_path_factory.mktemp("hosts"))
+    copy_of_keys(all_keys, folder.keys)
+    write_release(folder.state)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sqlite_hosts(all_keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    folder = new_folder(all_keys, tmp_path_factory)
+    yield Hosts(folder, [folder.serve(), folder.serve()], lambda: folder.database.unlink(missing_ok=True))
+    folder.stop()
+
+
+@pytest.fixture(scope="module")
+def redis_hosts(all_keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    folder, redis = new_folder(all_keys, tmp_path_factory), RedisServer()
+    url = redis.address.url
+    with redis.client() as client:
+        yield Hosts(folder, [folder.serve(BGCTL_STORE=url), folder.serve(BGCTL_STORE=url)], client.flushall)
+    folder.stop()
+    redis.stop()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def hosts(request: pytest.FixtureRequest) -> Hosts:
+    """Two servers over an empty store of this kind."""
+    found: Hosts = request.getfixturevalue(f"{request.param}_hosts")
+    found.empty()
+    return found
+
+
+@pytest.fixture
+def host(sqlite_hosts: Hosts) -> Hosts:
+    """Servers over an empty SQLite file."""
+    sqlite_hosts.empty()
+    return sqlite_hosts
+
+
 def test_52_a_killed_server_loses_no_session(serve: Any, keys: Path, store_of: dict[str, str]) -> None:
     server = serve(**store_of)
     crowd = Crowd(server.url, keys)
@@ -118,11 +173,11 @@ def test_52_a_killed_server_loses_no_session(serve: Any, keys: Path, store_of: d
     assert missing(again, keys, crowd.acknowledged) == []
 
 
-def test_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, tmp_path: Path) -> None:
-    server = serve()
+def test_53_a_lock_is_waited_for_by_all_workers(host: Hosts) -> None:
+    server, keys = host.servers[0], host.keys
     with closing(Caller(server.url, keys)) as caller:
         assert caller.log_in("first").status_code == 201
-    lock = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
+    lock = sqlite3.connect(host.folder.database, isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
 
     def log_in(number: int) -> int:
@@ -137,8 +192,8 @@ def test_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, tmp_path
     assert census(server, keys)["totalActiveUsers"] == 9
 
 
-def test_56_double_logout_at_the_same_time(serve: Any, keys: Path, store_of: dict[str, str]) -> None:
-    servers = [serve(**store_of), serve(**store_of)]
+def test_56_double_logout_at_the_same_time(hosts: Hosts) -> None:
+    servers, keys = hosts.servers, hosts.keys
     with closing(Caller(servers[0].url, keys)) as caller:
         token = caller.log_in("u1").json()["token"]
         caller.log_in("u2")
@@ -155,9 +210,9 @@ def test_56_double_logout_at_the_same_time(serve: Any, keys: Path, store_of: dic
         assert census(server, keys)["versions"]["1.6.8"]["sessions"] == 1
 
 
-def test_several_proxies_and_log_ins_at_once(serve: Any, keys: Path, store_of: dict[str, str]) -> None:
+def test_several_proxies_and_log_ins_at_once(hosts: Hosts) -> None:
     """Two hosts; four proxies that tell of the same sessions and of others; users who log in meanwhile."""
-    servers = [serve(**store_of), serve(**store_of)]
+    servers, keys = hosts.servers, hosts.keys
     together = threading.Barrier(8)
 
     def work(number: int) -> None:
@@ -189,8 +244,8 @@ def tell(sid: str, user: str | None) -> list[Any]:
     return [sid, user, "1.6.8", now, now + 3600]
 
 
-def test_11_a_large_token_is_told_so(serve: Any, keys: Path) -> None:
-    with closing(Caller(serve().url, keys)) as caller:
+def test_11_a_large_token_is_told_so(host: Hosts) -> None:
+    with closing(Caller(host.servers[0].url, host.keys)) as caller:
         answer = caller.call("GET", "/api/deployment/session", "x" * 9000)
         assert (answer.status_code, answer.json()["detail"]) == (401, "The token is refused: too_large.")
 
@@ -229,16 +284,16 @@ def test_threads_of_one_worker_count_together_and_hostile_paths_add_no_series(se
     subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True, timeout=30)
 
 
-def test_19_a_rotated_key_reaches_every_worker(serve: Any, keys: Path) -> None:
-    server = serve()
-    info = signing_keys.rotate(keys, "ES256")
+def test_19_a_rotated_key_reaches_every_worker(host: Hosts) -> None:
+    server = host.servers[0]
+    info = signing_keys.rotate(host.keys, "ES256")
     for _ in range(8):  # a connection each, so that every worker is asked
         shown = requests.get(server.url + "/api/deployment/jwks.json", timeout=30).json()["keys"]
         assert info.kid in {key["kid"] for key in shown}
 
 
-def test_connections_are_kept_alive(serve: Any, keys: Path) -> None:
-    with closing(Caller(serve().url, keys)) as caller:
+def test_connections_are_kept_alive(host: Hosts) -> None:
+    with closing(Caller(host.servers[0].url, host.keys)) as caller:
         for _ in range(3):
             assert caller.call("GET", "/healthz").headers["connection"] == "keep-alive"
 

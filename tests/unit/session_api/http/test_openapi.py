@@ -1,15 +1,37 @@
-"""What the OpenAPI document says of parameters and bodies is what the API takes: no more, and no less."""
+"""The OpenAPI document says which routes, parameters and bodies the API takes: no more, and no less."""
 
 import json
 import re
 from typing import Any
 
+import falcon.inspect
+import msgspec
 import pytest
-from api_support import Api
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from session_api.http import openapi
+from tests.unit.session_api.support.api import Api
+
+
+def test_openapi_lists_every_route(api: Api) -> None:
+    served = {
+        (route.path, method.method.lower())
+        for route in falcon.inspect.inspect_routes(api.client.app)
+        for method in route.methods
+        if not method.internal
+    }
+    described = api.get("/openapi.json").json
+    assert described["openapi"] == "3.1.0"
+    assert {(path, method) for path, methods in described["paths"].items() for method in methods} == served
+
+
+def test_openapi_refers_to_schemas_that_exist() -> None:
+    text = msgspec.json.encode(openapi.document()).decode()
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    assert named == set(openapi.document()["components"]["schemas"])
+    assert openapi.document()["components"]["schemas"]["TokenRequest"]["additionalProperties"] is False
+
 
 DOCUMENT = openapi.document()
 COUNTS = DOCUMENT["paths"]["/api/deployment/active-sessions"]["get"]

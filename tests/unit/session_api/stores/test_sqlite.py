@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_support import NOW, HandClock, session
 
 from session_api.stores.records import Census, Report, Seen, VersionCount
 from session_api.stores.sqlite import statements
 from session_api.stores.sqlite import store as sqlite_module
 from session_api.stores.sqlite.store import PURGE_AFTER, SqliteStore
 from session_api.stores.store import StoreBusyError, StoreError
+from tests.unit.session_api.support.data import NOW, ROOT, HandClock, session
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_file_of_the_first_schema_keeps_its_sessions(path: Path, clock: HandCl
 
 def test_78_what_is_written_of_forgetting_a_person_ends_their_sessions(path: Path) -> None:
     """The statement of docs/sessions.md, on a file of the schema of today."""
-    text = (Path(__file__).parents[3] / "docs" / "sessions.md").read_text()
+    text = (ROOT / "docs" / "sessions.md").read_text()
     (statement,) = re.findall(r"^    (UPDATE sessions SET .*\n.*)$", text, re.MULTILINE)
     store, now = SqliteStore(path), int(time.time())
     held = session(created_at=now - 9, issued_at=now - 9, expires_at=now + 1000, good_until=now + 1000)

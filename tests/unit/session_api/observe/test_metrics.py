@@ -2,10 +2,11 @@
 
 import re
 
-from api_support import ROOT, Api
 from prometheus_client.parser import text_string_to_metric_families
 
 from session_api.observe.metrics import TABLE
+from tests.unit.session_api.support.api import Api
+from tests.unit.session_api.support.data import ROOT
 
 
 def test_every_metric_is_exported_as_the_table_describes_it(api: Api) -> None:

@@ -8,7 +8,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
-from api_support import ROOT
+
+from tests.unit.session_api.support.data import ROOT
 
 PACKAGE = ROOT / "session_api"
 # From the ground up: a room imports what stands before it, and nothing after it.

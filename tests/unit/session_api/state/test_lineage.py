@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_support import NOW, Api, Forge, claims, write_state
+
+from tests.unit.session_api.support.api import Api
+from tests.unit.session_api.support.data import NOW, claims, write_state
+from tests.unit.session_api.support.forge import Forge
 
 PROMOTED = [{"from": "1.6.7", "to": "1.6.8", "generation": 18, "at": "2027-01-15T08:00:00Z"}]  # NOW
 BACK = [{"from": "1.6.8", "to": "1.6.7", "generation": 18, "at": "2027-01-15T08:00:00Z"}]

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
-from api_support import HandClock, RedisServer, session
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -16,6 +15,8 @@ from session_api.stores.records import Gone, Outlook, Position, Report, Seen, Se
 from session_api.stores.redis.store import RedisStore
 from session_api.stores.sqlite.store import SqliteStore
 from session_api.stores.store import GONE_SLACK
+from tests.unit.session_api.support.data import HandClock, session
+from tests.unit.session_api.support.redis_server import RedisServer
 
 IDLE = 300
 VERSIONS = ("1.6.7", "1.6.8")

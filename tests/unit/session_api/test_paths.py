@@ -4,10 +4,11 @@ import re
 from typing import Any
 
 import pytest
-from api_support import COOKIE, ROOT, Api
 
 from session_api import paths
 from session_api.http import openapi
+from tests.unit.session_api.support.api import Api
+from tests.unit.session_api.support.data import COOKIE, ROOT
 
 PUBLIC = "/api/deployment/"
 WEB = ROOT / "session_api" / "web"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from api_support import ROOT
 
 from session_api.settings import Settings, SettingsError, from_environment, variables
 from session_api.stores.redis.address import RedisAddress
+from tests.unit.session_api.support.data import ROOT
 
 
 def test_defaults_are_the_documented_ones() -> None:

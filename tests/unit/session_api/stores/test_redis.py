@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_support import NOW, HandClock, RedisServer, eventually, free_port, session
 from redis import RedisError
 
 from session_api.keys import signing_keys
@@ -16,6 +15,9 @@ from session_api.stores.redis import store as redis_module
 from session_api.stores.redis.address import RedisAddress
 from session_api.stores.redis.store import RedisStore
 from session_api.stores.store import StoreBusyError, StoreError, UnfitStoreError
+from tests.unit.session_api.support.data import NOW, HandClock, session
+from tests.unit.session_api.support.redis_server import RedisServer, free_port
+from tests.unit.session_api.support.server import eventually
 
 EVERYTHING = ("add", "find", "resume", "end", "census", "note", "users", "outlook", "now")
 
