@@ -1,29 +1,29 @@
 -- What nginx calls, one function per phase; each is a thin rim around the modules that know.
 
-local activity = require("bg.activity")
-local bodies = require("bg.bodies")
-local credentials = require("bg.credentials")
-local crypto = require("bg.crypto")
-local decision = require("bg.decision")
-local exposition = require("bg.exposition")
-local figures = require("bg.figures")
-local gate = require("bg.gate")
-local health = require("bg.health")
-local lineage = require("bg.lineage")
-local metrics = require("bg.metrics")
-local mirror = require("bg.mirror")
-local notice = require("bg.notice")
-local open = require("bg.open")
-local outcome = require("bg.outcome")
-local pages = require("bg.pages")
-local preview = require("bg.preview")
-local report = require("bg.report")
-local request = require("bg.request")
-local router = require("bg.router")
-local settings = require("bg.settings")
-local slot_totals = require("bg.slot_totals")
-local waiting = require("bg.waiting")
-local workers = require("bg.workers")
+local recorder = require("bg.activity.recorder")
+local bodies = require("bg.limits.bodies")
+local credentials = require("bg.tokens.credentials")
+local crypto = require("bg.lib.crypto")
+local decision = require("bg.routing.decision")
+local exposition = require("bg.control.exposition")
+local figures = require("bg.figures.figures")
+local gate = require("bg.gate.gate")
+local checks = require("bg.health.checks")
+local lineage = require("bg.routing.lineage")
+local counters = require("bg.lib.counters")
+local mirror = require("bg.routing.mirror")
+local error_page = require("bg.gate.error_page")
+local inflight = require("bg.workers.inflight")
+local outcome = require("bg.figures.outcome")
+local page_versions = require("bg.routing.page_versions")
+local preview_link = require("bg.tokens.preview_link")
+local reporter = require("bg.activity.reporter")
+local request = require("bg.routing.request")
+local router = require("bg.routing.router")
+local settings = require("bg.lib.settings")
+local slot_totals = require("bg.figures.slot_totals")
+local queue = require("bg.gate.queue")
+local workers = require("bg.workers.workers")
 
 local ngx = ngx
 local match = string.match
@@ -31,7 +31,7 @@ local pcall, tonumber = pcall, tonumber
 local exiting = ngx.worker.exiting
 
 -- Loaded before the workers start, so that no request has to open a file for it.
-require("bg.control")
+require("bg.control.listener")
 
 local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of these
 local KEYS_SECONDS = 1
@@ -41,12 +41,12 @@ local FORGET_SECONDS = 60
 local BODIES_SECONDS = 1
 local STABLE = "blue" -- what serves when nothing is known yet
 
-local FAULTS = metrics.series("bgctl_faults_total")
-local PINS = metrics.series("bgctl_pins_total")
-local MIGRATIONS = metrics.series("bgctl_migrations_total")
+local FAULTS = counters.series("bgctl_faults_total")
+local PINS = counters.series("bgctl_pins_total")
+local MIGRATIONS = counters.series("bgctl_migrations_total")
 local turned_away = {}
 for _, mode in ipairs({ "pause", "maintenance" }) do
-    turned_away[mode] = metrics.series("bgctl_turned_away_total", "mode", mode)
+    turned_away[mode] = counters.series("bgctl_turned_away_total", "mode", mode)
 end
 local decisions, errors = slot_totals.DECISIONS, slot_totals.ERRORS
 
@@ -70,10 +70,10 @@ end
 
 local function sync()
     if router.state:poll() or exiting() then
-        waiting.wake()
+        queue.wake()
     end
-    health.sync()
-    metrics.fold()
+    checks.sync()
+    counters.fold()
     figures.fold()
     workers.publish(router.state) -- whoever reads it knows that all before is folded
 end
@@ -83,12 +83,12 @@ function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
     logs = given.access_log
-    pages.begin(given.keeps_pages, given.token_longest)
-    activity.init(given)
-    report.init(given, function() return slot_totals.by_version(router.state.value) end)
+    page_versions.begin(given.keeps_pages, given.token_longest)
+    recorder.init(given)
+    reporter.init(given, function() return slot_totals.by_version(router.state.value) end)
     figures.begin(ngx.now())
-    notice.init(given)
-    health.init(given, function() return router.state.value end)
+    error_page.init(given)
+    checks.init(given, function() return router.state.value end)
     checks_seconds = given.health_check
     exposition.init(given)
     mirror.init(given, function() return router.state.value end)
@@ -102,10 +102,10 @@ function _M.init_worker()
     every(STATE_SECONDS, sync)
     every(BODIES_SECONDS, bodies.tick)
     every(KEYS_SECONDS, function() credentials.sync_keys(ngx.now()) end)
-    every(ACTIVITY_SECONDS, activity.tick)
-    every(REPORT_SECONDS, report.catch_up)
+    every(ACTIVITY_SECONDS, recorder.tick)
+    every(REPORT_SECONDS, reporter.catch_up)
     every(FORGET_SECONDS, function() figures.forget(router.state.value, ngx.now()) end)
-    every(checks_seconds, health.tick)
+    every(checks_seconds, checks.tick)
 end
 
 -- Whose request it is, for the access log; the same for a log-in's token and for the pin beside it.
@@ -132,27 +132,27 @@ local function route(is_slotted)
     end
     if pin then
         var.bg_pin = pin
-        metrics.add(PINS)
+        counters.add(PINS)
     end
     if terms then
         var.bg_pin_terms = terms
     end
     if rule == "migrated" then
-        metrics.add(MIGRATIONS)
+        counters.add(MIGRATIONS)
     end
-    metrics.add(decisions[slot.name][rule])
+    counters.add(decisions[slot.name][rule])
     -- A preview shows its version, or that it fails: the other one's answer would hide that.
-    return is_preview and slot.alone or decision.upstream(slot, health.up), slot.name, holder, slot
+    return is_preview and slot.alone or decision.upstream(slot, checks.up), slot.name, holder, slot
 end
 
--- The upstream's name, the slot's, the request's holder, and the slot (bg.routes), where one is known. Never throws; a
--- fault routes to the stable slot.
+-- The upstream's name, the slot's, the request's holder, and the slot (routing.routing_table), where one is known.
+-- Never throws; a fault routes to the stable slot.
 local function route_safely(is_slotted)
     local ok, upstream, name, holder, slot = pcall(route, is_slotted)
     if ok then
         return upstream, name, holder, slot
     end
-    metrics.add(FAULTS)
+    counters.add(FAULTS)
     ngx.log(ngx.ERR, "routing failed, the stable slot serves: ", upstream)
     local state = router.state.value
     return state and state.slots[STABLE].upstream or STABLE, STABLE
@@ -169,7 +169,7 @@ local function look_if_leaving()
     local leaving = exiting()
     if leaving then
         router.state:poll()
-        health.sync()
+        checks.sync()
     end
     return leaving
 end
@@ -178,7 +178,7 @@ end
 local function tell_if_leaving()
     local leaving = exiting()
     if leaving then
-        metrics.fold()
+        counters.fold()
         figures.fold()
         workers.publish(router.state)
     end
@@ -199,12 +199,12 @@ function _M.slot()
         return ""
     end
     local upstream, name, holder, slot = route_safely(true)
-    local number = open.enter(name, ngx.var.bg_lasting ~= "", holder, slot, ngx.now())
+    local number = inflight.enter(name, ngx.var.bg_lasting ~= "", holder, slot, ngx.now())
     ngx.var.bg_open = number
     if leaving then
         workers.publish(router.state)
         if holder then
-            activity.hand_over(number, holder)
+            recorder.hand_over(number, holder)
         end
     end
     return upstream
@@ -224,7 +224,7 @@ function _M.preview()
             return router.state.value ~= nil and lineage.slot_of_same(router.state.value, shown) ~= nil
         end)
     end
-    local given = preview.answer(router.settings, ask, known, reason, now)
+    local given = preview_link.answer(router.settings, ask, known, reason, now)
     ngx.status = given.status
     ngx.header["Cache-Control"] = "no-store"
     ngx.header["Set-Cookie"], ngx.header.Location = given.cookie, given.location
@@ -236,7 +236,7 @@ end
 function _M.body()
     local refused = bodies.take_in()
     if refused then
-        return notice.send(refused)
+        return error_page.send(refused)
     end
 end
 
@@ -244,10 +244,10 @@ end
 local function wait(enter)
     local upstream
     repeat
-        local verdict = waiting.pass(router.state, ngx.var.bg_allowed ~= "")
+        local verdict = queue.pass(router.state, ngx.var.bg_allowed ~= "")
         if verdict ~= "open" then
-            metrics.add(turned_away[verdict])
-            return notice.send(verdict)
+            counters.add(turned_away[verdict])
+            return error_page.send(verdict)
         end
         upstream = enter()
     until upstream ~= ""
@@ -281,32 +281,32 @@ function _M.unavailable()
     local var, status = ngx.var, ngx.status
     local _, has_body_alone = bodies.leave(var.bg_open) -- nothing is read of its body any more
     if REFUSED[status] then
-        return notice.send(REFUSED[status])
+        return error_page.send(REFUSED[status])
     elseif status == 503 then
-        return notice.send("busy", var.bg_retry_after)
+        return error_page.send("busy", var.bg_retry_after)
     end
     local retry_after = var.bg_retry_after
     local maybe_done = retry_after == ""
     if status == 502 and are_headers_too_large(var) then
-        return notice.send("large_answer_headers", "", maybe_done)
+        return error_page.send("large_answer_headers", "", maybe_done)
     end
     if var.bg_open ~= "" and not has_body_alone then -- it was meant for a slot
-        health.hurry()
+        checks.hurry()
     end
     if status == 504 then
-        return notice.send("timeout", "", maybe_done)
+        return error_page.send("timeout", "", maybe_done)
     end
-    return notice.send("unavailable", retry_after, maybe_done)
+    return error_page.send("unavailable", retry_after, maybe_done)
 end
 
---- log_by_lua of the public server: counts out what slot() counted in. The slot (bg.routes) that the request was meant
--- for, where there is one.
+--- log_by_lua of the public server: counts out what slot() counted in. The slot (routing.routing_table) that the
+-- request was meant for, where there is one.
 function _M.log()
     local var = ngx.var
     local number = var.bg_open
     local is_refused, has_body_alone = bodies.over(number)
-    if number == waiting.HELD then -- the client has gone
-        waiting.leave()
+    if number == queue.HELD then -- the client has gone
+        queue.leave()
         number = ""
     elseif has_body_alone then -- of a service without slots
         number = ""
@@ -315,23 +315,23 @@ function _M.log()
         tell_if_leaving()
         return
     end
-    local name, holder, slot, began = open.leave(number)
+    local name, holder, slot, began = inflight.leave(number)
     local status = ngx.status
     if is_refused then -- the slot has not seen it
         slot = nil
     elseif status >= 500 then
-        metrics.add(errors[name])
-    elseif var.bg_failed ~= "" and health.up[name] ~= false then
-        health.hurry()
+        counters.add(errors[name])
+    elseif var.bg_failed ~= "" and checks.up[name] ~= false then
+        checks.hurry()
     end
     if slot then
         outcome.count(slot, router.state.value, status, began, status < 500 and var.bg_failed ~= "", var)
     end
     if holder then
-        activity.ended(holder)
+        recorder.ended(holder)
     end
     if tell_if_leaving() then
-        activity.left(number)
+        recorder.left(number)
     end
     return slot
 end

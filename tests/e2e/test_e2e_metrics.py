@@ -178,7 +178,7 @@ def test_63_nothing_that_arrives_adds_a_series(pair):
 def test_versions_are_bounded(pair, tmp_path):
     """More releases than are kept, in a nginx of its own."""
     code = """
-        local figures = require("bg.figures")
+        local figures = require("bg.figures.figures")
         local now = ngx.now()
         for number = 1, 100 do
             figures.finished({ name = "green", version = "1.0." .. number }, 200, false)

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 SHARE = 40
-WAITING, FLYING = 64, 8  # of one worker (bg.mirror)
+WAITING, FLYING = 64, 8  # of one worker (bg.routing.mirror)
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,8 @@ class Proxy:
         (folder / "key.secret").write_bytes(SECRET)
         ring = {"schema": 1, "sign": "k", "keys": [{"kid": "k", "alg": "HS256", "file": "key.secret"}]}
         (folder / "keyring.json").write_text(json.dumps(ring))
-        self.router, self.explain = self.lua.module("router"), self.lua.module("explain")
-        self.request = self.lua.module("request")
+        self.router, self.explain = self.lua.module("routing.router"), self.lua.module("control.explain")
+        self.request = self.lua.module("routing.request")
         self.given = {
             **{
                 "issuer": "bgctl",
@@ -81,16 +81,16 @@ class Proxy:
         } | changes
         self.settings = self.lua.table(self.given)
         self.router[b"init"](self.settings)
-        self.lua.module("pages")[b"begin"](True, 604800)
-        self.lua.module("activity")[b"init"](self.settings)
-        epoch = plain(self.lua.module("pages")[b"name"](b"s"))
+        self.lua.module("routing.page_versions")[b"begin"](True, 604800)
+        self.lua.module("activity.recorder")[b"init"](self.settings)
+        epoch = plain(self.lua.module("routing.page_versions")[b"name"](b"s"))
         self.pages = epoch
         self.state_file = folder / "state.json"
 
     def configure(self, state: dict[str, object], migrate: str) -> None:
         self.settings[b"migrate"] = migrate.encode()
         self.state_file.write_text(json.dumps(state))
-        self.lua.runtime.execute(b'require("bg.router").state:poll()')
+        self.lua.runtime.execute(b'require("bg.routing.router").state:poll()')
 
     def asked(self, asked: dict[str, object]):  # type: ignore[no-untyped-def]
         return self.request[b"described"](self.lua.table(asked))
@@ -106,8 +106,8 @@ class Proxy:
             end
             return all
         """
-        self.lua.module("metrics")[b"fold"]()
-        self.lua.module("activity")[b"tick"]()
+        self.lua.module("lib.counters")[b"fold"]()
+        self.lua.module("activity.recorder")[b"tick"]()
         return plain(self.lua.runtime.execute(code))
 
 
@@ -248,7 +248,7 @@ def test_a_preview_outranks_everything_but_maint(proxy, name, version):
 
 
 def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
-    routes = proxy.lua.module("routes")
+    routes = proxy.lua.module("routing.routing_table")
     for name, (phase, blue, green) in STATES.items():
         document = {"schema": 1, "generation": 1, "phase": phase, "slots": {"blue": blue, "green": green}}
         table = plain(routes[b"parse"](json.dumps(document).encode()))
@@ -280,7 +280,7 @@ def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
     ],
 )
 def test_the_service_of_a_path(proxy, path, service):
-    found = proxy.lua.module("location")[b"find"](proxy.lua.table(ROUTES), path.encode())
+    found = proxy.lua.module("control.location")[b"find"](proxy.lua.table(ROUTES), path.encode())
     assert (plain(found[b"service"]) if found else None) == service
 
 

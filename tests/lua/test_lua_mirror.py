@@ -22,7 +22,7 @@ ngx.socket.tcp = function()
         connect = function() return true end, send = function(_, text) sent = text return true end,
     }
 end
-local mirror = require("bg.mirror")
+local mirror = require("bg.routing.mirror")
 local green = { name = "green", version = "1.6.8" }
 local state = { phase = "candidate", generation = 17, slots = { green = green } }
 mirror.init({ mirrors = { web = { address = "127.0.0.1:9", share = 100 } } }, function() return state end)

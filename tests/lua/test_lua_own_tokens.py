@@ -334,7 +334,7 @@ def test_a_verified_token_is_not_verified_again(project):
     token = jwt.encode({"userId": 42, "deploymentVersion": "1.6.7", "exp": NOW + 600}, SECRET)
     here.route(token)
     count = b"""
-        local token, claims = require("bg.token"), require("bg.claims")
+        local token, claims = require("bg.tokens.token"), require("bg.tokens.claims")
         local calls = 0
         for _, module in ipairs({ token, claims }) do
             for name, call in pairs(module) do

@@ -156,7 +156,7 @@ def test_a_pin_holds_when_tokens_may_last_no_longer_as_long(proxy):
     pin = ask(proxy, FETCH, cookies=token).pin
     proxy.settings[b"token_longest"] = DAY
     proxy.router[b"init"](proxy.settings)
-    proxy.lua.runtime.execute(b'require("bg.router").state:poll()')
+    proxy.lua.runtime.execute(b'require("bg.routing.router").state:poll()')
     answer = ask(proxy, FETCH, cookies=f"{token}; {pin}")
     assert (answer.version, answer.rule) == (OLD, "pin")
 
@@ -282,7 +282,7 @@ def test_74_what_bgctl_renders_names_the_cookies(lua, tmp_path, secure, pin, pre
     text = re.sub(rf"^{name} = .*$", pin, text, flags=re.MULTILINE) if pin else text
     written = config.parse(text)
     (tmp_path / "settings.json").write_bytes(render.settings(written))
-    settings = plain(lua.module("settings")[b"load"](str(tmp_path / "settings.json").encode()))
+    settings = plain(lua.module("lib.settings")[b"load"](str(tmp_path / "settings.json").encode()))
     assert settings["pin_cookie"] == f"{prefix}bg_pin="
     assert settings["page_cookie"] == f"{prefix}bg_page="
     assert settings["preview_cookie"] == f"{prefix}bg_preview=" == f"{link.stem(written)}_preview="
@@ -322,11 +322,11 @@ def test_75_a_key_keeps_its_version_over_a_new_secret(proxy, tmp_path):
     switch(proxy, "draining", 2)
     (tmp_path / "pin.secret").write_bytes(b"n" * 40)
     for at in (NOW, NOW + 2):
-        proxy.lua.module("credentials")[b"sync_keys"](at)
+        proxy.lua.module("tokens.credentials")[b"sync_keys"](at)
     assert [ask(proxy, headers, NOW + 3).version for _ in range(2)] == [OLD, OLD]
     (tmp_path / "pin.secret").write_bytes(b"m" * 40)
     for at in (NOW + 10, NOW + 12):
-        proxy.lua.module("credentials")[b"sync_keys"](at)
+        proxy.lua.module("tokens.credentials")[b"sync_keys"](at)
     assert ask(proxy, headers, NOW + 13).version == OLD, "it was remembered anew"
 
 

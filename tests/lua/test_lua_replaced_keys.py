@@ -28,7 +28,7 @@ class Worker(Proxy):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.folder = folder
-        self.credentials = self.lua.module("credentials")
+        self.credentials = self.lua.module("tokens.credentials")
         self.configure(STATE, "never")
 
     def replace(self, secret: bytes) -> None:
@@ -116,7 +116,8 @@ def test_89_a_compose_file_that_mounts_the_file_itself_goes_on_working(tmp_path:
     proxy = Worker(tmp_path)
     code = b"""
         local path = ...
-        local one = require("bg.secret_file").new(path .. "/pin/pin.secret", function(text) return text end)
+        local secret_file = require("bg.lib.secret_file")
+        local one = secret_file.new(path .. "/pin/pin.secret", function(text) return text end)
         return one:poll(), one.value, one.name
     """
     assert proxy.lua.runtime.execute(code, str(tmp_path).encode()) == (True, b"p" * 40, b"pin.secret")
@@ -132,7 +133,7 @@ def test_89_a_pin_of_the_secret_in_force_is_checked_once(worker: Worker) -> None
     worker.sync(NOW + 2)
     _, _, new = worker.visit(pinned_on_old())
     count = b"""
-        local token = require("bg.token")
+        local token = require("bg.tokens.token")
         local verify, checked = token.verify, 0
         token.verify = function(...) checked = checked + 1 return verify(...) end
         return function() return checked end

@@ -1,0 +1,230 @@
+-- What the claims of a token say, and what is wrong with them. Libraries write them in their own ways (numbers for
+-- ids, fractions in times, null for what is not there); session_api/claims.py reads them by the same rules.
+
+local names = require("bg.lib.names")
+local strict_json = require("bg.lib.strict_json")
+
+local concat, floor, min = table.concat, math.floor, math.min
+local find, format, gmatch = string.find, string.format, string.gmatch
+local ipairs, type = ipairs, type
+
+local MAX_WHOLE = 2 ^ 53
+local MILLISECONDS = 1e11 -- in seconds, this is the year 5138; in milliseconds, 1973
+local OWN_VERSION = "deploymentVersion"
+local MAX_LIST = 128 -- bytes of the name of a list of pages
+local MAX_JAR = 300
+local TIMES = { "exp", "iat", "nbf" }
+local USER, SESSION = { "userId", "user_id", "sub" }, { "sid", "jti" }
+
+local null = strict_json.null
+
+local _M = {}
+
+-- null, or an empty id, is as good as none.
+local function is_given(value)
+    return value ~= nil and value ~= null and value ~= ""
+end
+
+local function is_whole(value)
+    return type(value) == "number" and value == floor(value) and value > -MAX_WHOLE and value < MAX_WHOLE
+end
+
+-- Seconds since the epoch, its fraction dropped; nil for what is none.
+local function as_time(value)
+    return type(value) == "number" and value >= 0 and value < MILLISECONDS and floor(value) or nil
+end
+
+-- An id: a text, or a whole number as its digits; nil for anything else.
+local function as_id(value)
+    if type(value) == "string" then
+        return value
+    elseif is_whole(value) then
+        return value == 0 and "0" or format("%.0f", value)
+    end
+    return strict_json.digits(value)
+end
+
+local function is_text(value, most)
+    return type(value) == "string" and #value >= 1 and #value <= most and not find(value, "[^\32-\126]")
+end
+
+-- The first of these ids that is given; and its claim, where it is no id.
+local function first_id(claims, wanted)
+    for _, name in ipairs(wanted) do
+        if is_given(claims[name]) then
+            local id = as_id(claims[name])
+            return id, not id and name or nil
+        end
+    end
+end
+
+-- A session that has no id of its own is its user's since it was issued; `times` hold.
+local function session_of(claims, user, times)
+    local id, wrong = first_id(claims, SESSION)
+    if id or wrong or not user then
+        return id, wrong
+    end
+    return times.iat and format("iat:%.0f", times.iat) or format("exp:%.0f", times.exp)
+end
+
+-- exp, iat and nbf as seconds, those that are times.
+local function times_of(claims)
+    local times = {}
+    for _, name in ipairs(TIMES) do
+        times[name] = as_time(claims[name])
+    end
+    return times
+end
+
+--- Where [tokens] version_claim has the version, for `rules`; nil for our own claim.
+function _M.place(name)
+    if not name or name == OWN_VERSION then
+        return nil
+    end
+    local path = {}
+    for part in gmatch(name, "[^.]+") do
+        path[#path + 1] = part
+    end
+    return { name = name, path = path }
+end
+
+local function inside(object, path)
+    local value = object
+    for _, part in ipairs(path) do
+        if type(value) ~= "table" then
+            return nil
+        end
+        value = value[part]
+    end
+    return value
+end
+
+-- A claim of just that name, else dots lead into it, else our own claim.
+local function version_of(claims, place)
+    if not place then
+        return claims[OWN_VERSION]
+    end
+    local value = claims[place.name]
+    if value == nil or value == null then
+        value = inside(claims, place.path)
+    end
+    if value == nil or value == null then
+        return claims[OWN_VERSION]
+    end
+    return value
+end
+
+--- Whether it is a token of ours, and not one of the app's own: only those are the session API's to renew.
+function _M.is_ours(claims, key, rules)
+    return key.signed_by ~= "app" and claims.iss == rules.issuer
+end
+
+local function issuer_fault(claims, key, rules)
+    if not key or _M.is_ours(claims, key, rules) then
+        return nil
+    elseif key.signed_by == "app" or key.signed_by == "both" then
+        return key.issuer and claims.iss ~= key.issuer and "another iss than the one that its key is for" or nil
+    end
+    return (is_given(claims.iss) and "another iss than" or "no iss, and its key is for") .. " [tokens] issuer"
+end
+
+local function time_fault(name, value)
+    if not is_given(value) then
+        return name == "exp" and "it has no exp" or nil
+    elseif as_time(value) then
+        return nil
+    elseif type(value) == "number" and value >= MILLISECONDS then
+        return format("its %s is in milliseconds, it seems; %s counts seconds", name, name)
+    end
+    return format("its %s is no number of seconds since 1970", name)
+end
+
+-- Of its times: all that is wrong with each, then what they say of `now`.
+local function time_faults(add, claims, rules, now)
+    local times, is_bad = times_of(claims), false
+    for _, name in ipairs(TIMES) do
+        local why = time_fault(name, claims[name])
+        if why then
+            is_bad = true
+            add("claims", why)
+        end
+    end
+    local exp, iat = times.exp, times.iat
+    if exp and now > exp + rules.leeway then
+        add("expired", nil, exp)
+    end
+    if (iat or 0) > now + rules.leeway or (times.nbf or 0) > now + rules.leeway then
+        add("not_yet")
+    end
+    -- From its own beginning on: one that lives for too long is refused throughout, and not only at first.
+    if exp and exp > min(iat or now, now) + rules.longest + rules.leeway then
+        add("too_long", nil, exp)
+    end
+    return times, is_bad
+end
+
+local function version_fault(claims, rules)
+    local value, name = version_of(claims, rules.version_claim), rules.version_claim and rules.version_claim.name
+    if value == nil or value == null then
+        return name and format("it has neither %s nor %s", name, OWN_VERSION) or "it has no " .. OWN_VERSION
+    end
+    return not names.is_version(value) and format("its %s is no version's name", name or OWN_VERSION) or nil
+end
+
+local function id_fault(claims, times)
+    local user, wrong = first_id(claims, USER)
+    if wrong then
+        return format("its %s is neither text nor a whole number", wrong)
+    end
+    local session, wrong_too = session_of(claims, user, times)
+    if wrong_too then
+        return format("its %s is neither text nor a whole number", wrong_too)
+    end
+    return not session and "it names nobody: no " .. concat(USER, ", ") .. ", " .. concat(SESSION, ", ") or nil
+end
+
+--- All that keeps these claims from being believed at `now`, `{reason, why, at}` each, the reason that counts first;
+-- empty where they hold. `why` is missing where `reason` says it all; `at` is the moment that it is about.
+-- @param key    that the token is signed with; nil where that is not known: then its issuer is not judged
+-- @param rules  as tokens.token has them
+function _M.faults(claims, key, rules, now)
+    local faults = {}
+    local function add(reason, why, at)
+        faults[#faults + 1] = { reason = reason, why = why, at = at }
+    end
+    local issuer = issuer_fault(claims, key, rules)
+    if issuer then
+        add("issuer", issuer)
+    end
+    local times, is_bad = time_faults(add, claims, rules, now)
+    local version = version_fault(claims, rules)
+    if version then
+        add("claims", version)
+    end
+    local id = id_fault(claims, is_bad and { exp = 0 } or times)
+    if id then
+        add("claims", id)
+    end
+    return faults
+end
+
+--- The identity (tokens.token) in claims that hold.
+function _M.identity(claims, key, rules)
+    local times, user = times_of(claims), first_id(claims, USER)
+    local generation = claims.deploymentGeneration
+    return {
+        version = version_of(claims, rules.version_claim),
+        generation = is_whole(generation) and generation >= 0 and generation or nil,
+        issued = times.iat or 0,
+        sid = session_of(claims, user, times),
+        user = user,
+        exp = times.exp,
+        from = names.is_version(claims.from) and claims.from or nil,
+        bound = claims.bound == true,
+        pages = is_text(claims.pages, MAX_LIST) and claims.pages or nil,
+        jar = is_text(claims.jar, MAX_JAR) and claims.jar or nil,
+        foreign = not _M.is_ours(claims, key, rules) or nil,
+    }
+end
+
+return _M
