@@ -100,7 +100,7 @@ ngx.HTTP_OK = 200
 package.loaded["ngx.semaphore"] = {
     new = function() return { wait = function() end, post = function() end } end,
 }
-ngx.var = { bg_open = "", binary_remote_addr = "1234", http_content_length = "100000", bg_retry_after = "" }
+ngx.var = { bg_inflight = "", binary_remote_addr = "1234", http_content_length = "100000", bg_retry_after = "" }
 local is_leaving = false
 ngx.worker.exiting = function() return is_leaving end
 return {
@@ -138,10 +138,10 @@ def test_83_a_body_for_a_service_without_slots_is_no_reason_to_look_at_the_slots
         require("bg.gate.error_page").send = function() end
         ngx.status = 502
         require("bg.routing.router").settings = { header_size = 32768 }
-        require("bg.phases").unavailable()
+        require("bg.answers").unavailable()
         local of_shared = hurried
-        ngx.var.bg_open = "7"
-        require("bg.phases").unavailable()
+        ngx.var.bg_inflight = "7"
+        require("bg.answers").unavailable()
         return of_shared, hurried
     """
     assert slow.runtime.execute(asked) == (0, 1)
@@ -161,7 +161,8 @@ def test_how_long_a_client_sends_its_body_is_not_the_apps_time(slow, var, took):
         local var, took = ..., nil
         local figures = require("bg.figures.figures")
         figures.finished, figures.took = function() end, function(_, seconds) took = seconds end
-        require("bg.figures.outcome").count({}, nil, 200, 91, false, var)
+        var.bg_failed = ""
+        require("bg.figures.outcome").count({ name = "blue", slot = {}, since = 91 }, nil, 200, var)
         return took
     """
     assert slow.runtime.execute(asked, slow.table(var)) == took

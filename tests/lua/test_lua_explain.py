@@ -90,7 +90,7 @@ class Proxy:
     def configure(self, state: dict[str, object], migrate: str) -> None:
         self.settings[b"migrate"] = migrate.encode()
         self.state_file.write_text(json.dumps(state))
-        self.lua.runtime.execute(b'require("bg.routing.router").state:poll()')
+        self.lua.runtime.execute(b'require("bg.routing.router").state_file:poll()')
 
     def asked(self, asked: dict[str, object]):  # type: ignore[no-untyped-def]
         return self.request[b"described"](self.lua.table(asked))
@@ -203,8 +203,9 @@ def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     assert proxy.memory() == before, "asking changes nothing"
 
     slotted = request["path"] != "/api/deployment/refresh"
-    slot, rule, pin, *_, terms = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
-    assert said["reason"] == plain(rule)
+    decision = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
+    slot, pin, terms = decision[b"slot"], decision[b"cookie"], decision[b"terms"]
+    assert said["reason"] == plain(decision[b"reason"])
     if "slot" in said:
         assert (said["slot"], said["version"]) == (plain(slot[b"name"]), plain(slot[b"version"]))
         assert ("pin" in said) == (pin is not None and terms in (None, b"surely"))
@@ -238,13 +239,14 @@ def test_a_preview_outranks_everything_but_maint(proxy, name, version):
         "path": "/",
         "headers": {**headers, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
     }
-    slot, rule, pin, holder, *_ = proxy.router[b"route"](proxy.asked(request), NOW, True)
+    decision = proxy.router[b"route"](proxy.asked(request), NOW, True)
+    slot, reason, pin = decision[b"slot"], plain(decision[b"reason"]), decision[b"cookie"]
     serving = {each["version"] for each in (blue, green) if each["state"] != "maint"}
     if version in serving:
-        assert (plain(rule), plain(slot[b"version"]), pin) == ("preview", version, None)
-        assert plain(holder[b"version"]) == version
+        assert (reason, plain(slot[b"version"]), pin) == ("preview", version, None)
+        assert plain(decision[b"holder"][b"version"]) == version
     else:
-        assert plain(rule) != "preview"
+        assert reason != "preview"
 
 
 def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):

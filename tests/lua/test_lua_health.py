@@ -23,7 +23,7 @@ def read(lua, text, closed=False):
 
 def read_pieces(lua, pieces, closed=False):
     """The same of an answer that comes in these pieces."""
-    answer = lua.module("lib.http_answer")[b"new"]()
+    answer = lua.module("lib.http_answer")[b"new"](True)
     for at, piece in enumerate(pieces):
         answer[b"add"](answer, piece, closed and at == len(pieces) - 1)
     if answer[b"status"] is None:
@@ -143,7 +143,7 @@ def test_the_other_slot_serves_only_when_both_are_known_and_only_this_one_is_dow
     known = lua.table({name: up for name, up in (("blue", blue), ("green", green)) if up is not None})
     for name, other, up, others in (("blue", "green", blue, green), ("green", "blue", green, blue)):
         slot = routes[b"slots"][name.encode()]
-        upstream = plain(lua.module("routing.decision")[b"upstream"](slot, known))
+        upstream = plain(lua.module("routing.rules")[b"upstream"](slot, known))
         alone = state["slots"][other]["state"] == "maint"
         if up is False and others and not alone:
             assert upstream == f"{name}_by_{other}"

@@ -133,7 +133,7 @@ def test_65_a_preview_shows_its_own_candidate_alone(lua):
 
 def test_66_who_has_moved_on_goes_by_what_the_pin_meant(lua):
     """It had moved to 1.6.8, which was taken back, and comes again: the session is on 1.6.7."""
-    moved = lua.module("routing.decision")[b"has_moved"]
+    moved = lua.module("routing.rules")[b"has_moved"]
     token = lua.table({"version": "1.6.7", "generation": 1})
     pin = lua.table({"version": "1.6.8", "generation": 3, "from": "1.6.7"})
     assert moved(routes(lua, [], "1.6.7", "1.6.8"), token, pin)
@@ -143,10 +143,10 @@ def test_66_who_has_moved_on_goes_by_what_the_pin_meant(lua):
 def test_66_a_session_moves_on_from_where_its_token_has_come_to(lua):
     """Its token is of 1.6.7, which was promoted to 1.6.8; it has moved on from 1.6.8 to 1.6.9."""
     promoted = TWICE[:1]
-    held = lua.module("routing.decision")[b"held"]
+    sticky = lua.module("routing.rules")[b"sticky"]
     token = lua.table({"version": "1.6.7", "generation": 1})
     pin = lua.table({"version": "1.6.9", "generation": 7, "from": "1.6.8"})
-    slot, rule = held(routes(lua, promoted, "1.6.8", "1.6.9"), token, pin)
+    slot, rule = sticky(routes(lua, promoted, "1.6.8", "1.6.9"), token, pin)
     assert (plain(slot[b"version"]), plain(rule)) == ("1.6.9", "moved")
 
 

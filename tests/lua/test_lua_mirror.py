@@ -14,11 +14,12 @@ NGINX = b"""
 local lies = ...
 local timers, sent = {}, nil
 ngx.timer.at = function(_, work) timers[#timers + 1] = work return true end
+ngx.update_time = function() end
 ngx.crc32_short = function() return 0 end
 ngx.req = { get_headers = function() return lies end }
 ngx.socket.tcp = function()
     return {
-        settimeouts = function() end, close = function() end, receive = function() end,
+        settimeout = function() end, close = function() end, receiveany = function() return nil, "closed" end,
         connect = function() return true end, send = function(_, text) sent = text return true end,
     }
 end

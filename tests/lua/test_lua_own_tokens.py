@@ -62,10 +62,9 @@ class Project:
     def route(self, token: str, **more: str) -> tuple[str, str, object]:
         """Version, rule and session, as the proxy has them."""
         request = {"headers": {"Authorization": f"Bearer {token}", **more}, "path": "/", "method": "GET"}
-        place, rule, _, _, who, *_ = self.proxy.router[b"route"](
-            self.proxy.asked(request), int(self.clock()), True
-        )
-        return plain(place[b"version"]), plain(rule), who
+        decision = self.proxy.router[b"route"](self.proxy.asked(request), int(self.clock()), True)
+        version, reason = plain(decision[b"slot"][b"version"]), plain(decision[b"reason"])
+        return version, reason, decision[b"identity"]
 
     def explain(self, token: str) -> dict[str, str]:
         asked = self.proxy.asked({"authorization": f"Bearer {token}"})

@@ -105,7 +105,7 @@ class Both:
         self.keys = ring[b"load"](str(directory / "verify").encode(), index)
         self.rules = lua.table({"issuer": "bgctl", "leeway": 60, "longest": LIFE})
         self.rules[b"by_alg"] = ring[b"by_alg"](self.keys)
-        self.rules[b"version_claim"] = lua.module("tokens.claims")[b"place"](version_claim.encode())
+        self.rules[b"version_claim"] = lua.module("tokens.claims")[b"version_claim"](version_claim.encode())
         rules = Rules("bgctl", 60, LIFE, version_claim)
         self.clock = HandClock()
         self.keyring = keyring.Keyring(directory)
@@ -307,7 +307,7 @@ told = st.recursive(
 @example("...", {}, True)
 @example("version.n", {"version": 2**60}, False)
 def test_one_version_in_whatever_claim_it_is(two, name, members, is_ours_there):
-    two.rules[b"version_claim"] = two.lua.module("tokens.claims")[b"place"](name.encode())
+    two.rules[b"version_claim"] = two.lua.module("tokens.claims")[b"version_claim"](name.encode())
     two.tokens = Tokens(two.keyring, two.clock, Rules("bgctl", 60, LIFE, name))
     own = claims(iss="shop")
     if not is_ours_there:

@@ -45,14 +45,13 @@ class Answer:
     def __init__(self, proxy: Proxy, now: int, method: str, path: str, headers: dict[str, str]) -> None:
         asked = {"method": method, "path": path, "host": "x", "headers": headers}
         proxy.lua.runtime.execute(b"local now = ... ; ngx.now = function() return now end", now)
-        slot, rule, pin, holder, _, terms = (
-            *proxy.router[b"route"](proxy.asked(asked), now, True),
-            *[None] * 6,
-        )[:6]
-        self.version, self.rule, self.terms = plain(slot[b"version"]), plain(rule), plain(terms)
+        decision = proxy.router[b"route"](proxy.asked(asked), now, True)
+        pin, terms = decision[b"cookie"], decision[b"terms"]
+        self.version, self.rule = plain(decision[b"slot"][b"version"]), plain(decision[b"reason"])
+        self.terms = plain(terms)
         self.cookie = plain(pin) if pin and terms is None else None
         self.withheld = plain(pin) if pin and terms is not None else None
-        self.holder = plain(holder)
+        self.holder = plain(decision[b"holder"])
 
     @property
     def pin(self) -> str:
@@ -156,7 +155,7 @@ def test_a_pin_holds_when_tokens_may_last_no_longer_as_long(proxy):
     pin = ask(proxy, FETCH, cookies=token).pin
     proxy.settings[b"token_longest"] = DAY
     proxy.router[b"init"](proxy.settings)
-    proxy.lua.runtime.execute(b'require("bg.routing.router").state:poll()')
+    proxy.lua.runtime.execute(b'require("bg.routing.router").state_file:poll()')
     answer = ask(proxy, FETCH, cookies=f"{token}; {pin}")
     assert (answer.version, answer.rule) == (OLD, "pin")
 

@@ -41,9 +41,10 @@ class Worker(Proxy):
     def visit(self, cookie: str = "") -> tuple[str, str, str]:
         """Version, rule, and the pin that was set."""
         request = {"headers": {"Cookie": cookie, "Accept": "text/html"}, "path": "/", "method": "GET"}
-        found, rule, pin, *_ = self.router[b"route"](self.asked(request), NOW, True)
-        match = re.match(rb"(bg_pin=[^;]+)", pin or b"")
-        return found[b"version"].decode(), rule.decode(), match[1].decode() if match else ""
+        decision = self.router[b"route"](self.asked(request), NOW, True)
+        match = re.match(rb"(bg_pin=[^;]+)", decision[b"cookie"] or b"")
+        version, reason = decision[b"slot"][b"version"].decode(), decision[b"reason"].decode()
+        return version, reason, match[1].decode() if match else ""
 
 
 def pinned_on_old() -> str:

@@ -17,7 +17,8 @@ ORDER = [
     {"activity", "figures", "health", "limits", "tokens"},
     {"routing"},
     {"control"},
-    {"phases"},
+    {"phases", "answers"},
+    {"startup"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 ROOMS = sorted(folder.name for folder in BG.iterdir() if folder.is_dir())
@@ -58,7 +59,7 @@ def test_no_modules_require_each_other_in_a_circle():
 
 
 def test_every_room_has_its_place_in_the_order():
-    assert {*ROOMS, "phases"} == set(LEVEL)
+    assert {*ROOMS, "phases", "answers", "startup"} == set(LEVEL)
     assert {room_of(module) for module in MODULES} == set(LEVEL)
 
 

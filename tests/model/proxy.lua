@@ -16,7 +16,8 @@ function crypto.random(length)
     return crypto.hmac("drawn in this order", tostring(drawn)):sub(1, length)
 end
 
-local STAYS = { ["bg.lib.crypto"] = true, ["bg.workers.workers"] = true } -- they declare C functions; the latter holds nothing
+-- They declare C functions; bg.workers.workers keeps nothing of its own.
+local STAYS = { ["bg.lib.crypto"] = true, ["bg.workers.workers"] = true }
 local _M = {}
 local router, request, turn
 
@@ -50,16 +51,16 @@ end
 
 -- What a worker does every 50 ms.
 function _M.read()
-    router.state:poll()
-    return router.state.why
+    router.state_file:poll()
+    return router.state_file.why
 end
 
 -- The version that serves it, the rule, the Set-Cookie value of a pin, and the generation by which it was decided.
 function _M.route(now, is_slotted, asked)
     turn(now)
-    local slot, rule, pin = router.route(request.described(asked), now, is_slotted)
+    local decision = router.route(request.described(asked), now, is_slotted)
     require("bg.activity.recorder").tick()
-    return slot.version, rule, pin, router.state.value.generation
+    return decision.slot.version, decision.reason, decision.cookie, router.routing().generation
 end
 
 return _M

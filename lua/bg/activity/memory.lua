@@ -1,7 +1,6 @@
--- What this proxy knows of whom it has seen: one line for each session and visitor, in memory that all workers share
--- and that a reload leaves alone. It is what is reported, what is told again to a store that was emptied, and what
--- says whether a session has been idle. Visitors have memory of their own: however many come, no session is forgotten
--- for them.
+-- Remembers every session and visitor that this proxy has seen, a line each, in memory that all workers share and that
+-- a reload leaves alone. From here come the rows of reports, what a store is told that was emptied, and whether a
+-- session has been idle. Visitors have memory of their own, so that no number of them pushes out a session.
 
 local names = require("bg.lib.names")
 
@@ -10,13 +9,14 @@ local format, match = string.format, string.match
 local max = math.max
 local ipairs, tonumber = ipairs, tonumber
 
--- version, last seen, expiry, when the newest token was issued, then the user: whatever bytes it may have, to the end.
+-- Version, last seen, expiry, when the newest token was issued; then the user, of any bytes, up to the end.
 local LINE = "^(%S+) (%S+) (%S+) (%S+) ?(.*)$"
 local PLACE = "^(%S+) (%S+) (%d+) (%d+)"
 
 local sessions, visitors = ngx.shared.bg_seen, ngx.shared.bg_visitors
 local SINCE = "since" -- no key of a session (lib.names)
--- In place of a line: since when it is over. Whoever asks after that under the same name is somebody else.
+-- Stands in place of a line when a visitor has logged in, with the time of that. A request that comes later under the
+-- same name is another browser's.
 local OVER, IS_OVER, OVER_SECONDS = "over %.3f", "^over (%S+)$", 600
 
 local _M = {}
@@ -49,15 +49,16 @@ function _M.get(key)
     }
 end
 
--- What a row says that the line known of it does not: it is somewhere else, lives longer, or comes back after a lull.
+-- Whether a row says more than its line in memory: its version or its expiry is another one, its token is newer, or it
+-- comes back after a lull.
 local function is_news(row, version, seen, exp, iat, lull)
     return version ~= row.version or row.seen - seen > lull or tonumber(exp) ~= row.exp or iat < row.iat
 end
 
---- Keeps a row for `window` seconds, unless a newer one is there. "news" or "more", or nil where it is over with the
--- row: more of a session that is known to be active can be told later than what is news of it. Second value: somebody
--- had to be forgotten for it. `lull`: seconds of silence after which it is news that a session goes on. The row's
--- `asked`, where it has one, is when its last request came.
+--- Keeps a row for `window` seconds, unless a newer one is there. Returns "news", or "more" where it only says that a
+-- known session is still active (that can be told later), or nil where its visitor has logged in since; and whether
+-- another row had to be forgotten for it. `lull`: seconds of silence after which it is news that a session goes on. The
+-- row's `asked`, where it has one, is when its last request came.
 function _M.put(row, window, lull)
     local dict = dict_of(row.key)
     local known = dict:get(row.key) or ""
@@ -67,7 +68,7 @@ function _M.put(row, window, lull)
     end
     local version, seen, exp, iat = match(known, PLACE)
     seen, iat = tonumber(seen), tonumber(iat) or 0
-    -- What lies ahead of the clock is from before it was set back.
+    -- A time ahead of the clock was written before the clock was set back: it does not count as newer.
     if seen and seen > row.seen and seen <= ngx.now() then
         return "more", false
     end
@@ -79,17 +80,18 @@ function _M.put(row, window, lull)
     return (not seen or is_news(row, version, seen, exp, iat, lull)) and "news" or "more", forgotten
 end
 
---- It is over with `key`, also for what other workers have yet to fold of requests before `now`.
+--- Ends the row under `key`: what other workers have yet to fold of requests before `now` does not revive it.
 function _M.drop(key, now)
     dict_of(key):set(key, format(OVER, now), OVER_SECONDS)
 end
 
---- Since when it is over with `key`; nil where it is not, or is forgotten.
+--- When drop() ended the row under `key`; nil where it did not, or where that is forgotten.
 function _M.over_since(key)
     return tonumber(match(dict_of(key):get(key) or "", IS_OVER))
 end
 
---- Every key. It locks the dictionary for as long as it copies: for a store that was emptied, not for every second.
+--- Every key. This locks the dictionary while it is copied: it is meant for a store that was emptied, not for each
+-- second.
 function _M.keys()
     local keys = {}
     for _, dict in ipairs({ sessions, visitors }) do

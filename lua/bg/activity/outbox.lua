@@ -1,8 +1,8 @@
--- Keys of what has yet to be reported, first noted, first sent: shared by all workers, each key in it once, and
--- bounded. What it holds is the key alone: what is sent is the newest that is known under it (activity.memory). Of whom
--- there is nothing new to say, only that they are still active, waits in a second queue, for seconds. Sessions and
--- visitors have memory and a bound each of their own: anybody can be a visitor, any number of times, and that must push
--- out no log-in.
+-- Queues the keys of rows that have yet to be reported, those first that were noted first. All workers share the queue;
+-- each key is in it once, and its length is bounded. Only keys wait here: what is sent is the newest row that
+-- activity.memory has under a key. A session of which there is nothing new but that it is still active waits in a
+-- second queue, for seconds. Sessions and visitors have memory and a bound each of their own: anybody can be a visitor,
+-- any number of times, and that must push out no log-in.
 
 local counters = require("bg.lib.counters")
 local names = require("bg.lib.names")
@@ -11,29 +11,32 @@ local ngx = ngx
 local sub = string.sub
 local ipairs = ipairs
 
-local DAY = 86400 -- seconds after which a mark goes by itself; a key that waits for longer may then wait twice
+local DAY = 86400 -- seconds after which a mark expires; a key that has waited for longer may be queued twice
 local DROPPED = counters.series("bgctl_activity_dropped_total")
 
 local feed = ngx.shared.bg_feed
 
-local _M = { GONE = "gone ", SESSION = "session", VISITOR = "visitor" } -- GONE: before a visitor's sid; it is over
+-- GONE stands before the sid of a visitor who has logged in.
+local _M = { GONE = "gone ", SESSION = "session", VISITOR = "visitor" }
 
--- `marks`: what waits has a mark with the number of the queue's round; with each time that the queue was empty a new
--- round begins. A mark that a worker left behind when it died is of an old one, and holds nothing up.
+-- Each key that waits has a mark (its name begins with `marks`), which says that it is queued, with the number of the
+-- queue's round; a new round begins each time that the queue is empty. A mark that a worker has left behind when it
+-- died is of an earlier round, and keeps no key out.
 local function queue(dict, name)
     return { dict = dict, name = name, marks = name .. " ", round = "round " .. name }
 end
 
-local function box(kind, dict, most)
+-- The two queues of a kind of row, each of `most` keys at most.
+local function queues_of(kind, dict, most)
     return { kind = kind, most = most, now = queue(dict, "queue"), later = queue(dict, "later") }
 end
 
--- In the order in which they are sent.
-local BOXES = {
-    box(_M.SESSION, ngx.shared.bg_outbox, 50000),
-    box(_M.VISITOR, ngx.shared.bg_outbox_visitors, 20000),
+-- In the order in which their keys are sent.
+local ALL = {
+    queues_of(_M.SESSION, ngx.shared.bg_outbox, 50000),
+    queues_of(_M.VISITOR, ngx.shared.bg_outbox_visitors, 20000),
 }
-local OF_KIND = { [_M.SESSION] = BOXES[1], [_M.VISITOR] = BOXES[2] }
+local OF_KIND = { [_M.SESSION] = ALL[1], [_M.VISITOR] = ALL[2] }
 
 --- Whether a key is a session's or a visitor's.
 function _M.kind(key)
@@ -43,7 +46,7 @@ function _M.kind(key)
     return _M.SESSION
 end
 
---- Notes that something of a kind may be missing: for a while nobody can say that all has been told.
+--- Notes that a row of this kind may be lost: for a while no report may say that all has been told.
 function _M.doubt(kind)
     feed:set("lost_at " .. kind, ngx.now())
 end
@@ -56,8 +59,8 @@ function _M.lose(kind, count)
     end
 end
 
---- Seconds since something of a kind was lost; a very long time if nothing ever was. A clock that was set back must
--- not make it last longer.
+--- Seconds since a row of this kind was lost; a very long time where none ever was. A clock that was set back does not
+-- make that time longer.
 function _M.whole_for(kind)
     local name = "lost_at " .. kind
     local now, lost_at = ngx.now(), feed:get(name) or 0
@@ -71,7 +74,7 @@ local function length(line)
     return line.dict:llen(line.name) or 0
 end
 
--- Marks a key as waiting: true, or nil where it waits already, or false where there is no memory for it.
+-- Marks a key as queued. True; nil where it is queued already; false where there is no memory for the mark.
 local function mark(line, key)
     local name, round = line.marks .. key, line.dict:get(line.round) or 0
     local added, err = line.dict:safe_add(name, round, DAY)
@@ -98,16 +101,18 @@ local function begin_round_if_empty(line)
     end
 end
 
-local function drop_oldest(place)
-    local key = pop(place.now)
+-- Drops the key that has waited longest, and returns it; nil where none waits.
+local function drop_oldest(queues)
+    local key = pop(queues.now)
     if key then
-        _M.lose(place.kind, 1)
+        _M.lose(queues.kind, 1)
     end
     return key
 end
 
-local function push(place, key, how)
-    local line = place.now
+-- Queues a key by `how`, at the front or at the end. Where there is no memory for it the oldest keys make room.
+local function push(queues, key, how)
+    local line = queues.now
     while true do
         local marked = mark(line, key)
         if marked == nil then
@@ -118,72 +123,72 @@ local function push(place, key, how)
             end
             line.dict:delete(line.marks .. key)
         end
-        if not drop_oldest(place) then -- the newest is what no longer fits
-            return _M.lose(place.kind, 1)
+        if not drop_oldest(queues) then -- nothing is left to drop: it is this key that does not fit
+            return _M.lose(queues.kind, 1)
         end
     end
 end
 
---- How many keys wait: of a kind, or (nil) of both.
+--- How many keys wait, of a kind, or of both where `kind` is nil.
 function _M.length(kind)
     local sum = 0
-    for _, place in ipairs(BOXES) do
-        if kind == nil or place.kind == kind then
-            sum = sum + length(place.now)
+    for _, queues in ipairs(ALL) do
+        if kind == nil or queues.kind == kind then
+            sum = sum + length(queues.now)
         end
     end
     return sum
 end
 
---- Adds a key at the end, unless it waits already.
+--- Queues a key at the end, unless it is queued already.
 function _M.add(key)
-    local place = OF_KIND[_M.kind(key)]
-    if length(place.now) >= place.most then
-        drop_oldest(place)
+    local queues = OF_KIND[_M.kind(key)]
+    if length(queues.now) >= queues.most then
+        drop_oldest(queues)
     end
-    push(place, key, place.now.dict.rpush)
+    push(queues, key, queues.now.dict.rpush)
 end
 
---- Adds a key to those that can wait until promote().
+--- Queues a key that can wait until promote().
 function _M.add_later(key)
-    local place = OF_KIND[_M.kind(key)]
-    local line = place.later
+    local queues = OF_KIND[_M.kind(key)]
+    local line = queues.later
     local marked = mark(line, key)
     if marked == nil then
         return
-    elseif marked and length(line) < place.most and line.dict:rpush(line.name, key) then
+    elseif marked and length(line) < queues.most and line.dict:rpush(line.name, key) then
         return
     end
     line.dict:delete(line.marks .. key)
     _M.add(key)
 end
 
---- What could wait has waited.
+--- Moves what was queued by add_later() to the end of the queue.
 function _M.promote()
-    for _, place in ipairs(BOXES) do
-        for _ = 1, length(place.later) do
-            local key = pop(place.later)
+    for _, queues in ipairs(ALL) do
+        for _ = 1, length(queues.later) do
+            local key = pop(queues.later)
             if not key then
                 break
             end
             _M.add(key)
         end
-        begin_round_if_empty(place.later)
+        begin_round_if_empty(queues.later)
     end
 end
 
---- Takes up to `most` keys from the front: a visitor's only where no session waits.
+--- Takes up to `most` keys from the front; visitors' keys only where no session waits.
 function _M.take(most)
     local keys = {}
-    for _, place in ipairs(BOXES) do
+    for _, queues in ipairs(ALL) do
         while #keys < most do
-            local key = pop(place.now)
+            local key = pop(queues.now)
             if not key then
                 break
             end
             keys[#keys + 1] = key
         end
-        begin_round_if_empty(place.now)
+        begin_round_if_empty(queues.now)
     end
     return keys
 end
@@ -191,8 +196,8 @@ end
 --- Puts keys that could not be sent back to the front, in their order.
 function _M.put_back(keys)
     for i = #keys, 1, -1 do
-        local place = OF_KIND[_M.kind(keys[i])]
-        push(place, keys[i], place.now.dict.lpush)
+        local queues = OF_KIND[_M.kind(keys[i])]
+        push(queues, keys[i], queues.now.dict.lpush)
     end
 end
 

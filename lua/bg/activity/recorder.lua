@@ -1,6 +1,7 @@
--- Who is active: noted by each worker as requests are routed, folded into shared memory once a second (activity.memory,
--- activity.outbox), reported from there by one worker (activity.reporter). What is open is active for as long as it is
--- open. So a reload, a worker that dies or a session API that is down loses nothing: what is shared outlives them all.
+-- Records who is active. Each worker notes the sessions of the requests that it routes, and folds its notes into shared
+-- memory once a second (activity.memory, activity.outbox); one worker reports them from there (activity.reporter). A
+-- session with a request in flight is active for as long as that lasts. A reload, a worker that dies and a session API
+-- that is down lose nothing, because shared memory outlives them.
 
 local counters = require("bg.lib.counters")
 local inflight = require("bg.workers.inflight")
@@ -16,28 +17,30 @@ local max = math.max
 local pairs, tonumber = pairs, tonumber
 local exiting = ngx.worker.exiting
 
-local MAX_ID = 128 -- bytes of a sid that the session API takes
+local LONGEST_SID = 128 -- bytes that the session API takes
 local FORGOTTEN = counters.series("bgctl_activity_forgotten_total")
 
-local held = ngx.shared.bg_held -- what leaving workers still have open, as `pid number` -> key
+local handed_over = ngx.shared.bg_held -- requests that leaving workers still have in flight: `pid number` -> key
 
-local noted = {}
-local settings, lull
+local noted = {} -- key -> row, since the last tick
+local settings
+local lull -- seconds of silence after which it is news that a session goes on
 local ticks = 0
 
 local _M = {}
 
---- Begins; `given` are the settings (lib.settings).
+--- Begins with these settings (lib.settings).
 function _M.init(given)
     settings = given
-    -- Longer than the pause between two notes of what is open. Where idleness is a matter of seconds, all is news.
+    -- It has to be longer than the pause between two notes of what is in flight. Where sessions are idle after seconds
+    -- already, every request is news.
     lull = given.held_every > 1 and given.held_every + 1 or 0
     memory.begin(ngx.now())
 end
 
---- Notes that `who` (tokens.verifier; with `key` and `user`) makes a request, served by `version`. Returns the row,
--- which is the holder of the request while it is open. `iat` is when its token was issued, and stays that of the newest
--- one: a log-out ends older ones.
+--- Notes that a session makes a request that `version` serves. Returns its row, which is the holder of the request
+-- while that is in flight. `exp` and `iat` are those of its token, in seconds since the epoch; the row keeps the `iat`
+-- of the newest token, because a log-out ends the older ones. `user` is nil for a visitor.
 function _M.note(key, user, exp, version, iat)
     local row, now = noted[key], ngx.now()
     if row then
@@ -49,10 +52,10 @@ function _M.note(key, user, exp, version, iat)
     return row
 end
 
---- The key of what a session has left behind: it has moved on, and a page of it is still on `version`.
+--- The key for a session that has moved on while a tab of it still shows a page of `version`.
 function _M.page_key(key, version)
     local longer = key .. "~" .. version
-    if #longer > 2 + MAX_ID then -- with the kind before it (activity.memory)
+    if #longer > 2 + LONGEST_SID then -- a key has two letters before the sid (lib.names)
         return sub(key, 1, 2) .. "page-" .. ngx.md5(longer)
     end
     return longer
@@ -63,8 +66,8 @@ function _M.is_idle(key, limit, now)
     return not noted[key] and memory.is_idle(key, limit, now)
 end
 
---- A visitor is one no longer: it has logged in. Another browser with the same pin (a copy of its cookies) is one from
--- its next request on.
+--- The visitor with this sid has logged in, and is a visitor no longer. Another browser with the same pin (a copy of
+-- its cookies) counts as a visitor again from its next request on.
 function _M.gone(sid)
     local key = names.key(sid)
     noted[key] = nil
@@ -72,8 +75,8 @@ function _M.gone(sid)
     outbox.add(outbox.GONE .. sid)
 end
 
--- Whoever is under `key` is active now, wherever its place is by now: a WebSocket on the version that a session has
--- left is waited for by itself.
+-- Notes that the session under `key` is active now, on the version that it is known to be on: that version may be
+-- another one than the request's, and what is in flight on a version is waited for by itself.
 local function still_here(key, row)
     row = noted[key] or memory.get(key) or row
     if row then
@@ -82,19 +85,20 @@ local function still_here(key, row)
     end
 end
 
---- A request of `row` has ended: that is activity as well, and the last of it.
+--- A request of `row` has ended, which is activity as well.
 function _M.ended(row)
     still_here(row.key, row)
 end
 
-local function note_open()
+-- Notes the sessions of all requests in flight.
+local function note_inflight()
     for _, row in pairs(inflight.holders()) do
         still_here(row.key, row)
     end
 end
 
--- Somebody was forgotten: it may be one that was yet to be told. Of sessions the report says since when none was; of a
--- visitor only this tells.
+-- A row was forgotten to make room, and may not have been told yet. Of sessions, each report says since when none was
+-- forgotten; of visitors only the doubt that is noted here tells.
 local function forget(kind)
     counters.add(FORGOTTEN)
     outbox.lose(kind, outbox.length(kind) > 0 and 1 or 0)
@@ -103,6 +107,7 @@ local function forget(kind)
     end
 end
 
+-- Folds what this worker has noted into shared memory.
 local function fold()
     for key, row in pairs(noted) do
         local told, forgotten = memory.put(row, settings.active_window, lull)
@@ -118,9 +123,10 @@ local function fold()
     noted = {}
 end
 
---- A worker that is leaving has no more ticks: another one keeps what it has open alive, for as long as it lives.
+--- A worker that is leaving has no more ticks: it hands over the request with this number, and another worker notes its
+-- session for as long as the leaving worker lives.
 function _M.hand_over(number, row)
-    held:safe_set(ngx.worker.pid() .. " " .. number, row.key)
+    handed_over:safe_set(ngx.worker.pid() .. " " .. number, row.key)
 end
 
 local function hand_all_over()
@@ -129,24 +135,25 @@ local function hand_all_over()
     end
 end
 
+-- Notes the sessions whose requests are in flight in workers that are leaving.
 local function note_handed_over()
-    for _, name in ipairs(held:get_keys(0)) do
-        local key = held:get(name)
+    for _, name in ipairs(handed_over:get_keys(0)) do
+        local key = handed_over:get(name)
         if not workers.is_alive(tonumber(match(name, "^%d+"))) then
-            held:delete(name)
+            handed_over:delete(name)
         elseif key then
             still_here(key)
         end
     end
 end
 
---- Once a second, and once more when a worker leaves: then it reports itself, whichever worker it is.
+--- Runs once a second, and once more when a worker leaves: a leaving worker reports for itself.
 function _M.tick()
     ticks = ticks + 1
     local leaving, due = exiting(), ticks % settings.held_every == 0
     local is_reporter = ngx.worker.id() == 0
     if leaving or due then
-        note_open()
+        note_inflight()
     end
     if leaving then
         hand_all_over()
@@ -162,9 +169,10 @@ function _M.tick()
     end
 end
 
---- In a worker that is leaving, a request with this number has ended: no tick will fold what was noted of it.
+--- A request with this number has ended in a worker that is leaving: no tick will fold what was noted of it, so that it
+-- is folded and reported here.
 function _M.left(number)
-    held:delete(ngx.worker.pid() .. " " .. number)
+    handed_over:delete(ngx.worker.pid() .. " " .. number)
     fold()
     ngx.timer.at(0, reporter.send)
 end

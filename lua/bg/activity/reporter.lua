@@ -1,13 +1,13 @@
--- What one worker tells the session API of all that was noted (activity.recorder): batches of rows from shared memory,
--- the first noted first, until nothing waits. A report that was not taken is sent again; a store that was emptied is
--- told everything anew.
+-- Reports to the session API who is active: one worker sends what all of them have noted, in batches of rows from
+-- shared memory, those first that were noted first. A report that was not taken is sent again; a store that was emptied
+-- is told everything anew.
 
 local base64url = require("bg.lib.base64url")
 local cjson = require("cjson.safe")
 local crypto = require("bg.lib.crypto")
+local http = require("bg.lib.http")
 local counters = require("bg.lib.counters")
 local outbox = require("bg.activity.outbox")
-local post = require("bg.lib.post")
 local secret_file = require("bg.lib.secret_file")
 local memory = require("bg.activity.memory")
 local names = require("bg.lib.names")
@@ -24,19 +24,24 @@ local INSTANCE_BYTES = 9
 local BATCH = 1000 -- rows
 local BATCH_BYTES = 512 * 1024 -- half of what the session API takes: names of any length in any script
 local PATH = "/_bgctl/activity"
+-- The session API answers in a line: more is not from it.
+local LIMITS = { seconds = 8, connect = 1, pause = 5, most = 65536, needs = "body" }
 local GONE = outbox.GONE
 local TOO_LARGE, THROWN = 413, "thrown"
-local NEVER = { [400] = true, [TOO_LARGE] = true, [THROWN] = true } -- the same report would be refused again
+local NEVER = { [400] = true, [TOO_LARGE] = true, [THROWN] = true } -- to send the same report again would be in vain
+local REFUSED = { [400] = true, [401] = true, [TOO_LARGE] = true } -- the answer says why
 local DELIVERED = counters.series("bgctl_activity_delivered_total")
+local DROPPED = counters.series("bgctl_activity_dropped_total")
 
-local feed = ngx.shared.bg_feed -- how the reporting goes: epoch, error, last_delivery; and instance: who this proxy is
+-- How the reporting goes: `epoch` of the store, `error`, `last_delivery`; and `instance`, the name of this proxy.
+local feed = ngx.shared.bg_feed
 
 local settings, gauges, key_file
 local sending = false
 
 local _M = {}
 
--- As the session API takes it: one line of at least 32 letters, without blanks.
+-- Checks the proxy's key as the session API does: one line of at least 32 letters, without blanks.
 local function proxy_key(text)
     if #text < 32 or find(text, "[^!-~]") then
         return nil, "not one line of at least 32 characters without blanks"
@@ -44,7 +49,7 @@ local function proxy_key(text)
     return text
 end
 
---- Begins; `given` are the settings (lib.settings), `count_by_version()` gives the gauges that go with a report.
+--- Begins with these settings (lib.settings). `count_by_version()` gives the gauges that go with a report.
 function _M.init(given, count_by_version)
     settings, gauges = given, count_by_version
     key_file = secret_file.new(settings.proxy_key_file, proxy_key)
@@ -57,7 +62,7 @@ local function row_of(key)
         min(row.iat, timestamp.LAST) }
 end
 
--- Who is a visitor no longer, and since when; nil where another browser is one under the same name since.
+-- `{sid, since}` of a visitor who has logged in; nil where another browser has been a visitor under that name since.
 local function gone_of(key)
     local sid = sub(key, #GONE + 1)
     local name = names.key(sid)
@@ -69,13 +74,15 @@ local function list(texts)
     return "[" .. concat(texts, ",") .. "]"
 end
 
--- What was lost may have been the latest of a session that is silent since: until its window is over, who knows?
+-- Whether everything of this kind has been told. A row that was lost may have been the last of a session that is silent
+-- since: only when the active window is over does it not matter any more.
 local function is_complete(kind)
     return outbox.length(kind) == 0 and outbox.whole_for(kind) > settings.active_window
 end
 
--- JSON texts of sessions (and visitors), and of visitors that are gone, for as many of `keys` as fit into a report; and
--- how many those are. Of some there is nothing to tell: they are over since, or were counted as lost when forgotten.
+-- For as many of `keys` as fit into a report: JSON texts of sessions (and visitors), of visitors that are gone, and how
+-- many keys that are. A key without a row has nothing to tell: its session has ended since, or was counted as lost when
+-- it was forgotten.
 local function rows_of(keys)
     local sessions, gone, bytes = {}, {}, 0
     for i, key in ipairs(keys) do
@@ -113,7 +120,7 @@ local function body_of(sessions, gone)
     return "{" .. concat(members, ",") .. "}"
 end
 
--- A store with another epoch has been emptied, or is new to us: it is told everything.
+-- A store that answers with another epoch than before was emptied, or is another store: it is told everything.
 local function take_epoch(body)
     local answer = cjson.decode(body)
     local epoch = type(answer) == "table" and answer.epoch
@@ -125,31 +132,40 @@ local function take_epoch(body)
     end
 end
 
--- It goes through our own control listener: nginx keeps the connection, and a session API that is down makes no line in
--- the error log each second. A worker that is leaving may find that listener closed already, and goes straight there.
--- nil when the report was taken, else why not, and its status, if it has one.
+-- The answer to a report, or nil and why there is none.
+local function post(address, key, body)
+    local answer, why = http.ask(address, http.request("POST", PATH, {
+        "Host: " .. address,
+        "Authorization: Bearer " .. key,
+        "Content-Type: application/json",
+        "Content-Length: " .. #body,
+    }, body), LIMITS)
+    return not why and answer or nil, why
+end
+
+-- Sends a report through our own control listener: nginx keeps the connection, and does not write a line into the error
+-- log each second while the session API is down. A worker that is leaving may find that listener closed already, and
+-- goes straight to the session API. Returns nil when the report was taken; else why not, and the answer's status where
+-- there is one.
 local function deliver(sessions, gone)
     key_file:poll()
     local key, err = key_file.value, key_file.why
     if not key then
         return err
     end
-    local status, body = post(exiting() and settings.api or settings.control, PATH, key, body_of(sessions, gone))
+    local answer, why = post(exiting() and settings.api or settings.control, key, body_of(sessions, gone))
+    local status = answer and answer.status
     if status == 200 then
-        take_epoch(body)
+        take_epoch(answer.body)
         return nil
+    elseif REFUSED[status] then
+        return format("status %d: %s", status, sub(answer.body, 1, 300)), status
     end
-    -- What is malformed stays so. Sending it for ever would keep all else back.
-    if status == 400 or status == 401 or status == TOO_LARGE then
-        err = format("status %d: %s", status, sub(body, 1, 300))
-    else
-        err = status and "no answer: status " .. status or "no answer: " .. body
-    end
-    return err, status
+    return "no answer: " .. (status and "status " .. status or why), status
 end
 
--- Takes up to `most` keys and reports of as many as fit. Returns those, and what deliver() says. What does not fit
--- waits again before the report says whether that is all.
+-- Takes up to `most` keys and reports as many of them as fit. Returns those, and what deliver() returns. What does not
+-- fit is put back before the report is written, which says whether anything still waits.
 local function report(most)
     local keys = outbox.take(most)
     local made, sessions, gone, count = pcall(rows_of, keys)
@@ -165,6 +181,7 @@ local function report(most)
     return keys, err, sent and status or not sent and THROWN or nil
 end
 
+-- Notes that these keys will never be told.
 local function lose(keys)
     local counts = { [outbox.SESSION] = 0, [outbox.VISITOR] = 0 }
     for _, key in ipairs(keys) do
@@ -176,6 +193,7 @@ local function lose(keys)
     end
 end
 
+-- Sends reports until nothing waits, or until one was not taken. A report that is too large is halved.
 local function send()
     local most = BATCH
     repeat
@@ -200,7 +218,7 @@ local function send()
     until outbox.length() == 0
 end
 
---- Sends all that waits, unless this worker is at it already.
+--- Sends all that waits, unless this worker is sending already.
 function _M.send()
     if sending then
         return
@@ -213,24 +231,24 @@ function _M.send()
     end
 end
 
---- Between two ticks: what other workers have folded since need not wait for the next one.
+--- Sends between two ticks what other workers have folded meanwhile.
 function _M.catch_up()
     if ngx.worker.id() == 0 and not exiting() and outbox.length() > 0 then
         _M.send()
     end
 end
 
---- Why the newest key on disk is not the one in use, as this worker knows it; nil when it is.
+--- Why the newest key on disk is not the one in use, as far as this worker knows; nil when it is.
 function _M.fault()
     return key_file.why and key_file.name .. ": " .. key_file.why
 end
 
---- How the reporting goes, for the control listener.
+--- How the reporting goes, for the control listener; times are seconds since the epoch.
 function _M.status()
     return {
         queued = outbox.length(),
         delivered = counters.total(DELIVERED),
-        dropped = counters.total(counters.series("bgctl_activity_dropped_total")),
+        dropped = counters.total(DROPPED),
         lastDelivery = feed:get("last_delivery") or cjson.null,
         error = feed:get("error") or cjson.null,
     }

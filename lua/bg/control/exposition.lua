@@ -1,10 +1,12 @@
--- What Prometheus is told (text format 0.0.4). Label sets are bounded: slots, words of our own, and the few versions
--- that figures.figures knows.
+-- What Prometheus is told, in its text format. The values of labels are bounded: slots, words of our own, and the few
+-- versions that figures.figures knows.
 
 local figures = require("bg.figures.figures")
+local summary = require("bg.figures.summary")
 local checks = require("bg.health.checks")
 local counters = require("bg.lib.counters")
 local reporter = require("bg.activity.reporter")
+local prometheus = require("bg.lib.prometheus")
 local router = require("bg.routing.router")
 local workers = require("bg.workers.workers")
 
@@ -25,34 +27,35 @@ function _M.init(given)
     settings = given
 end
 
--- 1026003 is 1.26.3, and 10028 is 0.10.28.
+-- A version of nginx or ngx_lua as text: 1026003 is 1.26.3, and 10028 is 0.10.28.
 local function dotted(number)
     return format("%d.%d.%d", floor(number / 1000000), floor(number / 1000) % 1000, number % 1000)
 end
 
+-- A metric without labels; without a row where `value` is nil.
 local function one(name, kind, help, value)
-    return counters.family(name, kind, help, value and { { name, value } } or {})
+    return prometheus.family(name, kind, help, value and { { name, value } } or {})
 end
 
--- A family with a row for each of `items`: `row(item)` gives its value and its labels.
+-- A metric with a row for each of `items`: `row(item)` gives its value, and its labels in pairs.
 local function each(name, kind, help, items, row)
     local rows = {}
     for _, item in ipairs(items) do
         local value, labels = row(item)
-        rows[#rows + 1] = { counters.series(name, unpack(labels)), value }
+        rows[#rows + 1] = { prometheus.series(name, unpack(labels)), value }
     end
-    return counters.family(name, kind, help, rows)
+    return prometheus.family(name, kind, help, rows)
 end
 
 local function requests(list)
     local name, rows = "bgctl_requests_total", {}
     for _, row in ipairs(list) do
         for class, status in ipairs(STATUSES) do
-            local series = counters.series(name, "slot", row.slot, "version", row.version, "status", status)
+            local series = prometheus.series(name, "slot", row.slot, "version", row.version, "status", status)
             rows[#rows + 1] = { series, row.statuses[class] }
         end
     end
-    return counters.family(name, "counter",
+    return prometheus.family(name, "counter",
         "Requests that are over, by the slot and version they were meant for.", rows)
 end
 
@@ -62,14 +65,14 @@ local function durations(list)
         local sum = 0
         for i, count in ipairs(row.counts) do
             sum = sum + count
-            rows[#rows + 1] = { counters.series(name .. "_bucket", "slot", row.slot, "version", row.version,
+            rows[#rows + 1] = { prometheus.series(name .. "_bucket", "slot", row.slot, "version", row.version,
                 "le", figures.SECONDS[i] or "+Inf"), sum }
         end
         local labels = { "slot", row.slot, "version", row.version }
-        rows[#rows + 1] = { counters.series(name .. "_sum", unpack(labels)), row.seconds }
-        rows[#rows + 1] = { counters.series(name .. "_count", unpack(labels)), sum }
+        rows[#rows + 1] = { prometheus.series(name .. "_sum", unpack(labels)), row.seconds }
+        rows[#rows + 1] = { prometheus.series(name .. "_count", unpack(labels)), sum }
     end
-    return counters.family(name, "histogram",
+    return prometheus.family(name, "histogram",
         "Time to answer, by the slot and version that did; no WebSockets, no event streams.", rows)
 end
 
@@ -84,7 +87,7 @@ local function mirrored(list)
     local name, rows = "bgctl_mirrored_total", {}
     local function add(row, outcome, value)
         if value > 0 then
-            local series = counters.series(name, "slot", row.slot, "version", row.version, "outcome", outcome)
+            local series = prometheus.series(name, "slot", row.slot, "version", row.version, "outcome", outcome)
             rows[#rows + 1] = { series, value }
         end
     end
@@ -95,17 +98,17 @@ local function mirrored(list)
         add(row, "failed", row.mirrored.failed)
         add(row, "dropped", row.mirrored.dropped)
     end
-    return counters.family(name, "counter", "Copies of requests for a candidate, by what came of them.", rows)
+    return prometheus.family(name, "counter", "Copies of requests for a candidate, by what came of them.", rows)
 end
 
--- Slots as they are in the state, with what living workers have open on them.
+-- Slots as they are in the routing table, with what living workers have in flight on them.
 local function slots_now(sums)
     local found = {}
     for _, name in ipairs(SLOTS) do
-        local slot = router.state.value and router.state.value.slots[name] or {}
+        local slot = router.routing() and router.routing().slots[name] or {}
         found[#found + 1] = {
             name = name, version = slot.version or "", state = slot.state or "", weight = slot.weight or 0,
-            open = sums.open[name], websockets = sums.websockets[name],
+            inflight = sums.inflight[name], websockets = sums.websockets[name],
         }
     end
     return found
@@ -116,7 +119,7 @@ local function slots(sums)
     local function of(field)
         return function(slot) return slot[field], { "slot", slot.name, "version", slot.version } end
     end
-    return each("bgctl_open_requests", "gauge", "Requests in flight, WebSockets included.", now, of("open"))
+    return each("bgctl_open_requests", "gauge", "Requests in flight, WebSockets included.", now, of("inflight"))
         .. each("bgctl_open_websockets", "gauge", "WebSockets open.", now, of("websockets"))
         .. each("bgctl_slot_weight", "gauge", "Share of new sessions, in parts of all weights.", now, of("weight"))
         .. each("bgctl_slot_info", "gauge", "Version and state of a slot.", now, function(slot)
@@ -137,7 +140,7 @@ local function gate_and_health(sums)
 end
 
 local function state(sums)
-    local phase = router.state.value and router.state.value.phase or ""
+    local phase = router.routing() and router.routing().phase or ""
     return one("bgctl_state_generation", "gauge", "Lowest generation in force in any worker.", sums.lowest)
         .. one("bgctl_state_generation_highest", "gauge", "Highest generation in force in any worker.", sums.highest)
         .. one("bgctl_state_age_seconds", "gauge", "Longest time since a worker last read a good state.",
@@ -196,10 +199,10 @@ end
 
 --- All metrics, as text.
 function _M.text()
-    local list, rows = workers.list(), figures.list()
+    local list, rows = workers.list(), summary.list()
     local sums = workers.totals(list)
     return table.concat({
-        counters.counters(), requests(rows), durations(rows), failovers(rows), mirrored(rows),
+        counters.text(), requests(rows), durations(rows), failovers(rows), mirrored(rows),
         slots(sums), gate_and_health(sums), state(sums), processes(list), reporting(), memory(), about(),
     })
 end

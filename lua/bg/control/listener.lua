@@ -1,10 +1,12 @@
--- The control listener: what bgctl and Prometheus read. Loopback only, and nothing here changes anything.
+-- The control listener: answers what bgctl and Prometheus read. It is on loopback only, and nothing here changes
+-- anything.
 
 local cjson = require("cjson.safe")
 local credentials = require("bg.tokens.credentials")
 local explain = require("bg.control.explain")
 local exposition = require("bg.control.exposition")
 local figures = require("bg.figures.figures")
+local summary = require("bg.figures.summary")
 local checks = require("bg.health.checks")
 local reporter = require("bg.activity.reporter")
 local request = require("bg.routing.request")
@@ -25,7 +27,7 @@ local function answer(status, document)
     ngx.print(cjson.encode(document), "\n")
 end
 
--- Seconds since this worker last read a good state, to the millisecond.
+-- Seconds since a worker last read a good state, to the millisecond.
 local function state_age(worker)
     return math.floor(math.max(0, ngx.now() - worker.good_at) * 1000) / 1000
 end
@@ -43,7 +45,7 @@ local function worker_rows(list)
     return rows
 end
 
--- Null where it is not known: JSON has no nil.
+-- What is known of a slot's health; null where it is not known, since JSON has no nil.
 local function health_row(name)
     local known = checks.of(name)
     return {
@@ -53,9 +55,9 @@ local function health_row(name)
     }
 end
 
--- The gate, and how many requests are held at it; nil while it is open and nobody is.
+-- The gate, and how many requests are held at it; nil while it is open and no request is held any more.
 local function gate_row(held)
-    local gate = router.state.value and router.state.value.gate
+    local gate = router.routing() and router.routing().gate
     if gate or held > 0 then
         return { mode = gate and gate.mode or cjson.null, ["until"] = gate and gate.ends or cjson.null, held = held }
     end
@@ -64,12 +66,12 @@ end
 local function slot_rows(sums)
     local rows = {}
     for _, name in ipairs(slots.SLOTS) do
-        local slot = router.state.value and router.state.value.slots[name] or {}
+        local slot = router.routing() and router.routing().slots[name] or {}
         rows[name] = {
             version = slot.version or cjson.null,
             state = slot.state or cjson.null,
             weight = slot.weight or cjson.null,
-            open = sums.open[name],
+            open = sums.inflight[name],
             websockets = sums.websockets[name],
             requests = slot_totals.requests(name),
             errors = slot_totals.errors(name),
@@ -79,34 +81,35 @@ local function slot_rows(sums)
     return rows
 end
 
---- GET /healthz: this process answers.
+--- GET /healthz: says that this process answers.
 function _M.healthz()
     answer(200, { status = "ok" })
 end
 
---- GET /status: generation and open requests, worker by worker and slot by slot.
+--- GET /status: generations, worker by worker; requests in flight, totals and health, slot by slot; and the rest that
+-- bgctl watches.
 function _M.status()
     local list = workers.list()
     local sums = workers.totals(list)
     answer(200, {
         schema = 1,
         generation = sums.lowest or cjson.null,
-        phase = router.state.value and router.state.value.phase or cjson.null,
+        phase = router.routing() and router.routing().phase or cjson.null,
         workersExpected = ngx.worker.count(),
         workers = worker_rows(list),
         slots = slot_rows(sums),
         startedAt = figures.started_at(),
-        figures = figures.by_version(router.state.value),
-        mirror = figures.mirror(router.state.value) or cjson.null,
+        figures = summary.by_version(router.routing()),
+        mirror = summary.mirror(router.routing()) or cjson.null,
         gate = gate_row(sums.held) or cjson.null,
-        stateError = router.state.why or cjson.null,
+        stateError = router.state_file.why or cjson.null,
         keysError = credentials.fault() or reporter.fault() or cjson.null,
         activity = reporter.status(),
     })
 end
 
---- POST /explain `{"method", "path", "host", "headers": {...}}`, each of them optional, or just
--- `{"authorization", "cookie"}`: the decision for such a request, and each rule's outcome (control.explain).
+--- POST /explain `{"method", "path", "host", "headers": {...}}`, each member optional, or just `{"authorization",
+-- "cookie"}`: answers with the decision about such a request, and with the outcome of each rule (control.explain).
 function _M.explain()
     ngx.req.read_body()
     local asked = strict_json.object(ngx.req.get_body_data() or "")
@@ -115,7 +118,7 @@ function _M.explain()
     end
     local said = explain.of(request.described(asked), ngx.time())
     if not said then
-        return answer(503, { title = "no state has been read yet: " .. (router.state.why or "") })
+        return answer(503, { title = "no state has been read yet: " .. (router.state_file.why or "") })
     end
     for _, name in ipairs({ "slot", "version", "service", "pin" }) do
         said[name] = said[name] or cjson.null

@@ -1,5 +1,5 @@
--- Which location of the public listener takes a path, by nginx's own rules for what bgctl renders: an exact one, else
--- the longest prefix. For explaining: nginx itself asks nobody.
+-- Which location of the public listener takes a path, by nginx's own rules for the locations that bgctl renders: an
+-- exact one, or else the longest prefix. This is for explaining; nginx itself does not ask here.
 
 local char, find, gmatch, gsub, sub = string.char, string.find, string.gmatch, string.gsub, string.sub
 local concat = table.concat
@@ -8,7 +8,7 @@ local OWN = { { location = "^~ /_bgctl/" }, { location = "= /_bgctl/preview" } }
 
 local _M = {}
 
--- As nginx matches it: without the query, decoded, slashes merged, dot segments resolved.
+-- The path as nginx matches it: without its query, decoded, with slashes merged and dot segments resolved.
 local function normal(path)
     path = gsub(gsub(path, "[?#].*$", ""), "%%(%x%x)", function(hex) return char(tonumber(hex, 16)) end)
     local parts = {}
@@ -23,7 +23,8 @@ local function normal(path)
     return "/" .. concat(parts, "/") .. ends
 end
 
---- The entry of `routes` (lib.settings) that takes `path`, or nil where the proxy answers by itself.
+--- The entry of `routes` (lib.settings: the locations of services) that takes `path`; nil where the proxy answers by
+-- itself.
 function _M.find(routes, path)
     local found, longest, is_bare = nil, 0, false
     path = normal(path)

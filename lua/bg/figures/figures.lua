@@ -1,6 +1,9 @@
--- What analysis compares: finished requests, errors and latencies of each version, slot by slot, since the proxy
--- started. A worker adds up in plain arrays and folds them into shared memory a few times a second; a request costs
--- the hot path a few additions. Versions are bounded: what nobody has served for an hour is forgotten.
+-- Records what is compared between two versions, slot by slot, since the proxy started: requests that are over, errors,
+-- latencies, and what came of copied requests. A worker adds up in plain arrays, which costs a request a few additions,
+-- and folds them into shared memory a few times a second. The number of versions is bounded: what no slot has served
+-- for an hour is forgotten.
+
+local slots = require("bg.lib.slots")
 
 local ngx = ngx
 local floor, max, min = math.floor, math.max, math.min
@@ -11,8 +14,9 @@ local ipairs, pairs = ipairs, pairs
 local BOUNDS = { 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000,
     30000, 60000 }
 local BUCKETS = #BOUNDS + 1
--- A row is one array: buckets, then answers by the first digit of their status, failovers, milliseconds, and the same
--- of copied requests (routing.mirror), those without an answer, those that were not sent.
+-- A row is one array: latencies by bucket; answers by the first digit of their status; failovers; milliseconds, summed
+-- up; and, of copied requests (routing.mirror), answers by the first digit, those without an answer, and those that
+-- were not sent. Each of these names is the index before the first field of its kind, or the field itself.
 local STATUS = BUCKETS
 local FAILOVERS = STATUS + 6
 local TIME = FAILOVERS + 1
@@ -20,16 +24,16 @@ local MIRRORED = TIME
 local OUTCOMES = { failed = MIRRORED + 6, dropped = MIRRORED + 7 }
 local FIELDS = MIRRORED + 7
 
-local SLOTS = require("bg.lib.slots").SLOTS
 local STARTED = "started"
 local PAIR, MEMBER = "^(%l+) (%S+)$", "^(%l+ %S+) %d+$"
 local KEPT = 3600 -- seconds
-local MOST = 16 -- slots and versions: each version has been in two slots
+local MOST = 16 -- pairs of slot and version; each version has been in two slots
 
 local dict = ngx.shared.bg_figures
-local pending = {} -- slot (routing.routing_table) -> row
+local pending = {} -- slot (routing.routing_table) -> the row that this worker has yet to fold
 
-local _M = { SECONDS = {} }
+-- SECONDS: the upper bounds of the buckets, in seconds. BUCKETS: how many there are, with one beyond the last bound.
+local _M = { SECONDS = {}, BUCKETS = BUCKETS }
 
 for i, bound in ipairs(BOUNDS) do
     _M.SECONDS[i] = bound / 1000
@@ -48,17 +52,18 @@ local function row_of(slot)
     return row
 end
 
---- Begins, unless a reload finds it begun.
+--- Begins, unless figures from before a reload are there.
 function _M.begin(now)
     dict:safe_add(STARTED, now)
 end
 
---- Since when all that is here has been counted, in seconds since the epoch.
+--- Since when everything here has been counted, in seconds since the epoch.
 function _M.started_at()
     return dict:get(STARTED)
 end
 
--- An app may say 999. Without a status the client has gone before there was one, as with 499.
+-- The first digit of a status, for statistics. An app may answer with any number up to 999; a status of 0 means that
+-- the client has gone before there was one, and counts as nginx's own 499 does.
 local function class_of(status)
     return status == 0 and 4 or max(1, min(5, floor(status / 100)))
 end
@@ -82,7 +87,7 @@ function _M.took(slot, seconds)
         return
     end
     local row = row_of(slot)
-    local time = max(0, floor(seconds * 1000 + 0.5)) -- whole again; 0 where the clock was set back
+    local time = max(0, floor(seconds * 1000 + 0.5)) -- whole milliseconds; 0 where the clock was set back
     local bucket = 1
     while bucket < BUCKETS and time > BOUNDS[bucket] do
         bucket = bucket + 1
@@ -118,12 +123,13 @@ function _M.fold()
         if row.changed then
             fold_row(slot.name .. " " .. slot.version, row)
         else
-            pending[slot] = nil -- the slot may be that of a state long past
+            pending[slot] = nil -- the slot may be one of a routing table long past
         end
     end
 end
 
--- Pairs of slot and version, the one that was served last first.
+-- Pairs of slot and version (`green 1.6.8`) that are known, the one that was served last first; and when each was last
+-- served, in seconds since the epoch.
 local function pairs_known()
     local list, seen_at = {}, {}
     for _, key in ipairs(dict:get_keys(0)) do
@@ -141,16 +147,17 @@ local function pairs_known()
     return list, seen_at
 end
 
---- Forgets what has not been served for long, or is too much. `state` (routing.routing_table) may be nil.
-function _M.forget(state, now)
-    for _, name in ipairs(SLOTS) do
-        local version = state and state.slots[name].version
+--- Forgets versions that have not been served for an hour, and the oldest of too many. `routing`
+-- (routing.routing_table) may be nil.
+function _M.forget(routing, now)
+    for _, name in ipairs(slots.SLOTS) do
+        local version = routing and routing.slots[name].version
         if version then
             dict:safe_set(name .. " " .. version, now)
         end
     end
-    local list, seen_at = pairs_known()
-    for i, pair in ipairs(list) do
+    local known, seen_at = pairs_known()
+    for i, pair in ipairs(known) do
         if i > MOST or now - seen_at[pair] >= KEPT then
             dict:delete(pair)
         end
@@ -163,7 +170,19 @@ function _M.forget(state, now)
     end
 end
 
-local function read(pair)
+--- Pairs of slot and version that are known, in the order of their names.
+function _M.pairs()
+    local list = pairs_known()
+    table.sort(list)
+    return list
+end
+
+--- What is known of a pair: `{slot, version, requests, errors, statuses, failovers, counts, seconds, mirrored}`.
+-- `statuses` are the requests by the first digit of their status, `counts` the latencies by bucket (of requests whose
+-- latency says something), `seconds` the sum of these latencies; `mirrored` are the copies by the first digit of their
+-- status, and `failed` and `dropped`. `errors` are answers with a 5xx and failovers. All zero for a pair that is not
+-- known.
+function _M.read(pair)
     local slot, version = match(pair, PAIR)
     local found = { slot = slot, version = version, counts = {}, statuses = {} }
     local function field(i)
@@ -185,62 +204,6 @@ local function read(pair)
         found.mirrored[class] = field(MIRRORED + class)
     end
     return found
-end
-
---- All that is known: a list of `{slot, version, requests, errors, statuses, failovers, counts, seconds, mirrored}`.
--- `statuses` are the requests by the first digit of their status, `counts` those whose latency says something, by
--- bucket (`SECONDS`, and one beyond), `seconds` the sum of their latencies, `mirrored` the copies by the first digit of
--- their status, and `failed` and `dropped`. An error is a 5xx, or a failover.
-function _M.list()
-    local list = pairs_known()
-    table.sort(list)
-    local rows = {}
-    for i, pair in ipairs(list) do
-        rows[i] = read(pair)
-    end
-    return rows
-end
-
---- `{version -> {requests, errors, bounds, counts}}` of the slots in `state` (routing.routing_table, or nil), of both
--- where they have the same version.
-function _M.by_version(state)
-    local found = {}
-    for _, name in ipairs(SLOTS) do
-        local version = state and state.slots[name].version
-        if version then
-            found[version] = { requests = 0, errors = 0, bounds = _M.SECONDS, counts = {} }
-            for i = 1, BUCKETS do
-                found[version].counts[i] = 0
-            end
-        end
-    end
-    for _, row in ipairs(_M.list()) do
-        local sums = found[row.version]
-        if sums then
-            sums.requests, sums.errors = sums.requests + row.requests, sums.errors + row.errors
-            for i, count in ipairs(row.counts) do
-                sums.counts[i] = sums.counts[i] + count
-            end
-        end
-    end
-    return found
-end
-
---- What came of the copies for green in `state`: `{version, requests, errors, dropped}`, or nil when there were none.
-function _M.mirror(state)
-    local version = state and state.slots.green.version
-    if not version or not dict:get("green " .. version) then
-        return nil
-    end
-    local came = read("green " .. version).mirrored
-    local sum = came.failed
-    for class = 1, 5 do
-        sum = sum + came[class]
-    end
-    if sum + came.dropped == 0 then
-        return nil
-    end
-    return { version = version, requests = sum, errors = came[5] + came.failed, dropped = came.dropped }
 end
 
 return _M

@@ -1,4 +1,4 @@
--- What the proxy itself answers with when no slot does: a page for browsers, a problem document (RFC 9457) for others.
+-- What the proxy answers in its own name: a page for browsers, a problem document (RFC 9457) for other clients.
 
 local cjson = require("cjson.safe")
 local files = require("bg.lib.files")
@@ -6,8 +6,9 @@ local files = require("bg.lib.files")
 local ngx = ngx
 local find, gsub = string.find, string.gsub
 
--- `page`: the operator's, or ours of that name; the others are shown on a page that says what they are.
-local NOTICES = {
+-- `page` is the operator's page, or ours of that name. An error without a `page` is shown on a page with a place for
+-- its title and its `detail`.
+local ERRORS = {
     unavailable = { status = 503, page = "unavailable", detail = "The service does not answer at the moment." },
     timeout = { status = 504, page = "unavailable", detail = "The service took too long to answer." },
     busy = { status = 503, page = "unavailable", detail = "The service has too much to do at the moment." },
@@ -35,42 +36,44 @@ local function problem_of(status, detail)
     return cjson.encode({ type = "about:blank", title = TITLES[status], status = status, detail = detail }) .. "\n"
 end
 
+-- A page with its title and its text filled in.
 local function filled(page, status, detail)
     return (gsub(page, "@(%l+)@", { title = TITLES[status], text = detail }))
 end
 
 local _M = {}
 
---- Reads the pages. Raises when one is missing.
+--- Reads the pages, and prepares the texts of all errors. Raises when a page is missing.
 function _M.init(settings)
     local pages = {}
     for _, name in ipairs({ "notice", "unavailable", "maintenance" }) do
         local text, err = files.read(settings[name .. "_page"])
         pages[name] = text or error(err, 0)
     end
-    for _, notice in pairs(NOTICES) do
-        for maybe_done, detail in pairs({ [false] = notice.detail, [true] = notice.detail .. MAYBE_DONE }) do
-            notice[maybe_done] = {
-                page = pages[notice.page] or filled(pages.notice, notice.status, detail),
-                problem = problem_of(notice.status, detail),
+    for _, shown in pairs(ERRORS) do
+        for maybe_done, detail in pairs({ [false] = shown.detail, [true] = shown.detail .. MAYBE_DONE }) do
+            shown[maybe_done] = {
+                page = pages[shown.page] or filled(pages.notice, shown.status, detail),
+                problem = problem_of(shown.status, detail),
             }
         end
     end
 end
 
---- Answers the request at hand. `retry_after` (seconds; "": not to be sent) where the notice has none of its own.
--- `maybe_done`: it has reached the app, and may have changed something there. A body that came with it is not read.
+--- Answers the request at hand with the error `name`. `retry_after` (seconds; "": it is not sent) counts where the
+-- error has none of its own. `maybe_done`: the request has reached the app, and may have changed something there. A
+-- body that came with the request is not read.
 function _M.send(name, retry_after, maybe_done)
-    local notice, header = NOTICES[name], ngx.header
-    local texts = notice[maybe_done == true]
+    local shown, header = ERRORS[name], ngx.header
+    local texts = shown[maybe_done == true]
     local is_browser = find(ngx.var.http_accept or "", "text/html", 1, true)
     local body = is_browser and texts.page or texts.problem
     ngx.req.discard_body()
-    ngx.status = notice.status
+    ngx.status = shown.status
     header["Content-Type"] = is_browser and "text/html; charset=utf-8" or "application/problem+json"
     header["Cache-Control"] = "no-store"
     header["Vary"] = "Accept"
-    retry_after = notice.retry_after or retry_after
+    retry_after = shown.retry_after or retry_after
     if retry_after and retry_after ~= "" then
         header["Retry-After"] = retry_after
     end

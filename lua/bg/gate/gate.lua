@@ -1,16 +1,15 @@
--- May this request go on? Values in, values out: the gate (routing.routing_table) is open, or closed for a pause or for
--- maintenance.
+-- Decides whether a request may go on. The gate is nil while it is open; closed, for a pause or for maintenance, it is
+-- `{mode, ends}` (routing.routing_table). Values in, values out.
 
 local _M = {}
 
---- Whether a request that gets here must not be routed at once. `is_allowed`: it comes from an address that is served
--- during maintenance.
+--- Whether a request must not be routed at once. `is_allowed`: its client's address is served during maintenance.
 function _M.is_closed(gate, is_allowed)
     return gate ~= nil and not (is_allowed and gate.mode == "maintenance")
 end
 
---- What becomes of it at `now` (seconds): "open", "hold", or what it is turned away for, "pause" or "maintenance".
--- `is_full`: as many are held as may be.
+--- What becomes of a request at `now` (seconds): "open" (it goes on), "hold", or the mode for which it is turned away,
+-- "pause" or "maintenance". `is_full`: as many requests are held as may be.
 function _M.verdict(gate, is_allowed, is_full, now)
     if not _M.is_closed(gate, is_allowed) then
         return "open"

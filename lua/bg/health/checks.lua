@@ -1,9 +1,10 @@
--- Is a slot up? Every peer of a slot that serves anybody is asked for its health path, by whichever worker's turn it
--- is, and must prove its version where the answer can. What came of it lies in shared memory; each worker reads it with
--- its tick, so that a request costs a look into a table.
+-- Knows which slot is up. Every peer of a slot in service is asked for its health path, by one worker at a time, and
+-- has to prove its version where its answer can. The results lie in shared memory; each worker reads them with its
+-- tick, so that a request only looks into a table.
 
 local counters = require("bg.lib.counters")
 local probe = require("bg.health.probe")
+local slots = require("bg.lib.slots")
 local verdict = require("bg.health.verdict")
 
 local ngx = ngx
@@ -12,9 +13,10 @@ local format, gsub, match, sub = string.format, string.gsub, string.match, strin
 local pcall, tonumber = pcall, tonumber
 local exiting = ngx.worker.exiting
 
-local SLOTS = require("bg.lib.slots").SLOTS
-local SOON = 0.25 -- seconds between two rounds that failed requests ask for
-local KEPT = 5 -- rounds after which a record that nobody renews says nothing
+local SLOTS = slots.SLOTS
+local SOON = 0.25 -- seconds: no more often do failed requests lead to a round of checks
+local KEPT = 5 -- rounds for which a record counts that is not renewed
+-- Whether it is up, since when, bad answers in a row, the version, and why it is not up.
 local LINE = "^(%S) (%d+%.%d+) (%d+) (%S+) ?(.*)$"
 local UP, WORDS = { ["1"] = true, ["0"] = false }, { [true] = "1", [false] = "0" }
 
@@ -22,22 +24,22 @@ local checks = {}
 for _, slot in ipairs(SLOTS) do
     checks[slot] = {}
     for _, outcome in ipairs(verdict.OUTCOMES) do
-        checks[slot][outcome] = counters.series("bgctl_health_checks_total", "slot", slot, "outcome", outcome)
+        checks[slot][outcome] = counters.series("bgctl_health_checks_total", slot, outcome)
     end
 end
 
 local dict = ngx.shared.bg_health
-local settings, state
-local peers = { blue = {}, green = {} }
+local settings
+local current -- function: the routing table in force (routing.routing_table), or nil
+local peers = { blue = {}, green = {} } -- slot -> its peers, as the settings have them
+local summaries = { blue = {}, green = {} } -- slot -> what this worker last read of it
 
 -- `up`: slot -> true, false, or nil while that is not known.
 local _M = { up = {} }
 
-local summaries = { blue = {}, green = {} }
-
---- Begins; `given` are the settings (lib.settings), `routes()` gives the routing table, or nil.
-function _M.init(given, routes)
-    settings, state = given, routes
+--- Begins with these settings (lib.settings). `routing()` gives the routing table in force, or nil.
+function _M.init(given, routing)
+    settings, current = given, routing
     for _, peer in ipairs(settings.peers) do
         table.insert(peers[peer.slot], peer)
     end
@@ -65,19 +67,20 @@ local function write(peer, record)
     end
 end
 
--- The version that a peer has to prove, or nil where its slot serves nobody.
+-- The version that a peer has to prove, or nil where its slot is out of service.
 local function wanted(peer)
-    local routes = state()
-    local slot = routes and routes.slots[peer.slot]
+    local routing = current()
+    local slot = routing and routing.slots[peer.slot]
     return slot and slot.state ~= "maint" and slot.version or nil
 end
 
--- The record of what its slot serves now; empty where there is none.
+-- The record (health.verdict) of a peer, empty where there is none of the version that its slot serves now.
 local function known(peer)
     local record = read(peer)
     return record and record.version == wanted(peer) and record or {}
 end
 
+-- Logs that a peer has gone down, or has come up again.
 local function tell(peer, was, now)
     if now.up == false and was.up ~= false then
         ngx.log(ngx.WARN, peer.slot, " is down: ", peer.service, " at ", peer.address, ": ", now.why)
@@ -86,6 +89,7 @@ local function tell(peer, was, now)
     end
 end
 
+-- Keeps what came of one check.
 local function note(peer, version, fault)
     local was = known(peer)
     local now = verdict.judge(was, version, fault, settings.health_fails, ngx.now())
@@ -99,13 +103,13 @@ local function check(peer, version)
     if answer then
         outcome, fault = verdict.outcome(answer, peer.proof, version)
     end
-    if wanted(peer) == version then -- else the slot has moved on while it was asked
+    if wanted(peer) == version then -- otherwise the slot has got another version while its peer was asked
         counters.add(checks[peer.slot][outcome])
         note(peer, version, fault)
     end
 end
 
--- One worker at a time asks a peer; should it die of that, its turn ends with its time limit.
+-- Asks a peer unless another worker is asking it. Should this worker die meanwhile, its turn ends with the time limit.
 local function check_alone(premature, peer)
     local version, busy = wanted(peer), "busy " .. key_of(peer)
     if not version then
@@ -119,28 +123,31 @@ local function check_alone(premature, peer)
     end
 end
 
--- A timer for each: one that does not answer keeps no other one waiting.
+-- Asks every peer. Each check has a timer of its own, so that a peer that does not answer delays no other check.
 local function round()
     for _, peer in ipairs(settings.peers) do
         ngx.timer.at(0, check_alone, peer)
     end
 end
 
---- In every worker, as often as peers are to be asked: the first one takes the turn, and should it be gone, the next.
+--- Runs in every worker, as often as peers are to be asked. The worker that comes first takes the turn, so that checks
+-- go on when a worker is gone.
 function _M.tick()
     if not exiting() and dict:add("turn", true, settings.health_check * 0.9) then
         round()
     end
 end
 
---- A request has failed at a slot: rather look now. It marks nothing down by itself (decision record 17).
+--- A request has failed at a slot: its peers are checked now rather than with the next turn. The failed request itself
+-- marks nothing as down (decision record 17).
 function _M.hurry()
     if dict:add("soon", true, SOON) then
         round()
     end
 end
 
--- What is known of a slot: down with any of its peers, up with all of them; nothing where nobody is asked.
+-- What is known of a slot, `{up, since, why}`: it is down with any of its peers, and up when all of them are. Empty
+-- where it has no peers, or where that is not known.
 local function summary(name)
     local all = peers[name][1] and { up = true, since = 0 } or {}
     for _, peer in ipairs(peers[name]) do
@@ -156,7 +163,7 @@ local function summary(name)
     return all
 end
 
---- Reads what is known, with every tick of the state.
+--- Reads what all workers have found; runs with every tick of the state.
 function _M.sync()
     for _, name in ipairs(SLOTS) do
         summaries[name] = summary(name)

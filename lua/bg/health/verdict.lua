@@ -1,5 +1,5 @@
--- Is a peer up? What one answer to a check says, and what a row of them does. Values in, values out. bgctl says the
--- same of an answer, word for word (toolkit/health_answer.py).
+-- Judges health checks: what one answer to a check says, and whether a row of answers makes a peer up or down. Values
+-- in, values out. bgctl judges an answer in the same way, word for word (toolkit/health_answer.py).
 
 local http_answer = require("bg.lib.http_answer")
 local names = require("bg.lib.names")
@@ -12,6 +12,7 @@ local SHOWN = 100 -- bytes of where a redirect leads
 
 local _M = { OUTCOMES = { "good", "no_answer", "status", "body", "version" } }
 
+-- Where an answer redirects to, or nil.
 local function location(answer)
     return REDIRECTS[answer.status] and http_answer.field(answer.head, "location") or nil
 end
@@ -30,13 +31,14 @@ local function of_version(found, version, missing)
     return "version", "answered " .. found .. ", wanted " .. version
 end
 
---- Whether the version is to be read in the body: then all of it has to come.
+--- Whether the version is read in the body, so that all of the body has to come.
 function _M.needs_body(proof)
     return proof == "json"
 end
 
---- What an answer, `{status, head, body}`, is: "good", or another of OUTCOMES and what is wrong with it. A 2xx is good,
--- and shows the version where `proof` says: "json", "header:" with a name, or "image", which bgctl looks at.
+--- What an answer, `{status, head, body}`, comes to: "good", or another of OUTCOMES and what is wrong with it. An
+-- answer is good with a 2xx and, where `proof` says so, with the version in it: "json" (a member `version` of the
+-- body), or "header:" with the header's name. With "image" nothing is asked of the answer: bgctl looks at the image.
 function _M.outcome(answer, proof, version)
     if answer.status < 200 or answer.status > 299 then
         return "status", of_status(answer)
@@ -55,7 +57,7 @@ function _M.outcome(answer, proof, version)
     return of_version(document.version, version, "answered without a version")
 end
 
---- Where a redirect leads that only adds or takes away a slash at the end of `path`; else nil.
+--- Where an answer redirects to, if that only adds or takes away a slash at the end of `path`; otherwise nil.
 function _M.followed(answer, path, host)
     local to = location(answer)
     local at, target = match(to or "", "^[hH][tT][tT][pP][sS]?://([^/?#]+)(/[!-~]*)$")
@@ -68,9 +70,10 @@ function _M.followed(answer, path, host)
     return (there == here .. "/" or there .. "/" == here) and target or nil
 end
 
---- The record of a peer, `{up, since, bad, version, why}` (empty: there was none), after one more answer. `up` is nil
--- while nothing is known, `bad` counts bad answers in a row. Down after `fails` of them, up with the first good one.
--- What was known of another version says nothing.
+--- The record of a peer, `{up, since, bad, version, why}` (empty before the first answer), after one more answer. `up`
+-- is nil while that is not known; `bad` counts bad answers in a row. A peer goes down after `fails` of them, and comes
+-- up with the first good one. A record of another version does not count. `fault` is what is wrong with the answer, nil
+-- where it is good; `now` and `since` are seconds since the epoch.
 function _M.judge(record, version, fault, fails, now)
     if record.version ~= version then
         record = { since = now, bad = 0 }

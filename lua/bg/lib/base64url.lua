@@ -17,6 +17,8 @@ end
 
 local _M = {}
 
+-- In both directions `bits` are the last bits that were read, and `pending` is how many of them are yet to be written.
+
 --- The bytes of `text`, or nil where it is not canonical base64url.
 function _M.decode(text)
     local length = #text
@@ -25,17 +27,17 @@ function _M.decode(text)
         return nil
     end
     local out = ffi.new("uint8_t[?]", length)
-    local bits, held, size = 0, 0, 0
+    local bits, pending, size = 0, 0, 0
     for i = 1, length do
         bits = band(bor(lshift(bits, 6), VALUE[byte(text, i)]), 0xffffff)
-        held = held + 6
-        if held >= 8 then
-            held = held - 8
-            out[size] = band(rshift(bits, held), 0xff)
+        pending = pending + 6
+        if pending >= 8 then
+            pending = pending - 8
+            out[size] = band(rshift(bits, pending), 0xff)
             size = size + 1
         end
     end
-    if band(bits, lshift(1, held) - 1) ~= 0 then
+    if band(bits, lshift(1, pending) - 1) ~= 0 then
         return nil
     end
     return ffi.string(out, size)
@@ -45,18 +47,18 @@ end
 function _M.encode(bytes)
     local length = #bytes
     local out = ffi.new("uint8_t[?]", math.ceil(length * 4 / 3) + 1)
-    local bits, held, size = 0, 0, 0
+    local bits, pending, size = 0, 0, 0
     for i = 1, length do
         bits = band(bor(lshift(bits, 8), byte(bytes, i)), 0xffffff)
-        held = held + 8
-        while held >= 6 do
-            held = held - 6
-            out[size] = CODE[band(rshift(bits, held), 0x3f)]
+        pending = pending + 8
+        while pending >= 6 do
+            pending = pending - 6
+            out[size] = CODE[band(rshift(bits, pending), 0x3f)]
             size = size + 1
         end
     end
-    if held > 0 then
-        out[size] = CODE[band(lshift(bits, 6 - held), 0x3f)]
+    if pending > 0 then
+        out[size] = CODE[band(lshift(bits, 6 - pending), 0x3f)]
         size = size + 1
     end
     return ffi.string(out, size)

@@ -1,4 +1,4 @@
--- Cookies (RFC 6265): one out of a Cookie header, and one to be kept.
+-- Cookies (RFC 6265): reads one out of a Cookie header, and writes one that a browser is to keep.
 
 local ipairs = ipairs
 local byte, find, format, sub = string.byte, string.find, string.format, string.sub
@@ -8,7 +8,7 @@ local PREFIXES = { "", "__Host-", "__Secure-" }
 
 local _M = {}
 
--- Whether a cookie may begin at `at`: at the header's start or after a semicolon, blanks aside.
+-- Whether a cookie may begin at `at`: at the header's start or after a semicolon, with any number of blanks before it.
 local function begins(header, at)
     repeat
         at = at - 1
@@ -16,7 +16,7 @@ local function begins(header, at)
     return at == 0 or byte(header, at) == SEMICOLON
 end
 
--- The same, of how browsers write it: the first one, or after "; ".
+-- The same for headers as browsers write them: the cookie is the first one, or stands after "; ".
 local function begins_plainly(header, at)
     return at == 1 or byte(header, at - 1) == SPACE and byte(header, at - 2) == SEMICOLON
 end
@@ -40,7 +40,7 @@ local function search(header, wanted)
 end
 
 --- The value of a cookie in `header`, or nil. `wanted` is its name with the equals sign; `header` may be nil.
--- Of several with one name, the first counts: browsers send the most specific first (section 5.4).
+-- The first of several with one name counts: browsers send the most specific one first (section 5.4).
 function _M.get(header, wanted)
     if not header then
         return nil
@@ -51,12 +51,12 @@ function _M.get(header, wanted)
     elseif begins_plainly(header, first) then
         return value_at(header, last + 1)
     end
-    -- Loops stay out of the way of most requests: with one in its course LuaJIT compiles nothing of a decision.
+    -- The loops of search() are kept apart from this: LuaJIT does not compile a decision that has a loop in its course.
     return search(header, wanted)
 end
 
---- The values of all cookies of the name `wanted` (with its equals sign), in their order, also of those whose name has
--- `__Host-` or `__Secure-` before it.
+--- The values of all cookies of the name `wanted` (with its equals sign), in their order. Cookies whose name has
+-- `__Host-` or `__Secure-` before it are among them.
 function _M.all(header, wanted)
     local found, at = {}, 1
     while true do
@@ -75,9 +75,9 @@ function _M.all(header, wanted)
     end
 end
 
---- The Set-Cookie value that keeps `value` for `life` seconds; `name` with its equals sign. `jar` says who gets it, as
--- lib.settings has it: `{secure_cookies, pin_domain, pin_same_site}`. SameSite=Lax, unless it says otherwise: a link
--- from elsewhere must not flip the version, nor lose a preview.
+--- The Set-Cookie value that has a browser keep `value` for `life` seconds; `name` with its equals sign. `jar` says who
+-- gets the cookie, as lib.settings has it: `{secure_cookies, pin_domain, pin_same_site}`. The cookie is SameSite=Lax
+-- unless `jar` says otherwise: a link from elsewhere must not flip the version, nor lose a preview.
 function _M.set(name, value, life, jar)
     local domain = jar.pin_domain and jar.pin_domain ~= "" and "Domain=" .. jar.pin_domain .. "; " or ""
     local same_site = jar.pin_same_site == "none" and "None" or "Lax"

@@ -1,4 +1,4 @@
--- Reading whole files, as text.
+-- Reads whole files, as text.
 
 local open = io.open
 local gsub = string.gsub
@@ -13,13 +13,14 @@ function _M.read(path)
     end
     local text = file:read("*a")
     file:close()
-    if not text then -- a directory opens, but does not read
+    if not text then -- a directory can be opened, but not read
         return nil, path .. ": cannot be read"
     end
     return text
 end
 
---- The secret in the file at `path`: its bytes without the line end that editors add.
+--- The secret in the file at `path`: its bytes without the line end that editors add. nil and why where it cannot be
+-- read.
 function _M.secret(path)
     local text, err = _M.read(path)
     return text and (gsub(text, "[\r\n]+$", "")), err

@@ -1,6 +1,6 @@
--- An HTTP/1.1 answer as it comes in, read by hand: the status line, and a body that is counted, chunked, or ends with
--- the connection. Each byte is looked at once, however small the pieces are: what an app answers must not cost the
--- proxy's requests their worker.
+-- Reads an HTTP/1.1 answer piece by piece: its status line, its head, and a body that has a length, comes in chunks, or
+-- ends with the connection. Each byte is looked at once, however small the pieces are: an app whose answers to health
+-- checks are large must not take the worker's time from requests.
 
 local byte, find, lower, match, sub = string.byte, string.find, string.lower, string.match, string.sub
 local huge, max, min = math.huge, math.max, math.min
@@ -15,7 +15,8 @@ local _M = {}
 local Answer = {}
 Answer.__index = Answer
 
---- The value of a field in a head, whose name is written in small letters; the first where there are several.
+--- The value of the header field `name` (in small letters) in a `head`; of the first such field where there are
+-- several. nil where there is none.
 function _M.field(head, name)
     local _, colon = find(lower(head), "\n" .. name .. ":", 1, true)
     local from = colon and find(head, "[^ \t]", colon + 1)
@@ -30,21 +31,26 @@ function _M.field(head, name)
     return sub(head, from, last)
 end
 
---- An answer of which nothing has come yet: `add` each piece. From then on it has `status` and `head` once that is
--- complete, `size` (bytes of the body so far), `is_whole`, and `is_broken` where it never will be.
-function _M.new()
-    return setmetatable({ text = "", at = 1, size = 0, parts = {}, is_whole = false, is_broken = false }, Answer)
+--- An answer of which nothing has come yet; `add` gives it each piece. It has `status` and `head` once the head is
+-- complete, `size` (bytes of the body so far), `is_whole`, and `is_broken` where it never will be whole. Its body is
+-- kept only where `keeps_body`; otherwise it is counted.
+function _M.new(keeps_body)
+    return setmetatable({
+        text = "", at = 1, size = 0, parts = keeps_body and {} or nil, is_whole = false, is_broken = false,
+    }, Answer)
 end
 
--- What comes up to `last` is of the body.
+-- Takes what has come up to `last` as a part of the body.
 local function keep(self, last)
     last = min(last, #self.text)
-    self.parts[#self.parts + 1] = sub(self.text, self.at, last)
+    if self.parts then
+        self.parts[#self.parts + 1] = sub(self.text, self.at, last)
+    end
     self.size = self.size + last - self.at + 1
     self.at = last + 1
 end
 
--- Whether the head is complete. `at` is from where on its end is looked for.
+-- Reads the head, and says whether it is complete. `at` is where the search for its end goes on.
 local function read_head(self)
     local stop, body_at = match(self.text, "()\r?\n\r?\n()", self.at)
     if not stop then
@@ -64,7 +70,7 @@ local function read_head(self)
     return true
 end
 
--- The line before a chunk: its size. Whether it has come.
+-- Reads the size in the line before a chunk. Whether a chunk follows that has to be read.
 local function read_size(self)
     local stop = find(self.text, "\n", self.at, true)
     if not stop then
@@ -78,7 +84,8 @@ local function read_size(self)
     return size ~= nil and size > 0
 end
 
--- `chunk` is what is missing of the one at hand, the line end after it comes on top of that.
+-- Reads chunks as far as they have come. `chunk` is how many bytes of the present one are missing, not counting the
+-- line end after it.
 local function read_chunks(self)
     while self.at <= #self.text do
         if not self.chunk and not read_size(self) then
@@ -94,7 +101,7 @@ local function read_chunks(self)
     end
 end
 
---- The next piece; `is_closed`: the connection has ended with it.
+--- Takes the next piece. `is_closed`: the connection has ended with it.
 function Answer:add(piece, is_closed)
     if self.is_whole or self.is_broken then
         return
@@ -112,7 +119,7 @@ function Answer:add(piece, is_closed)
     self.text, self.at = sub(self.text, self.at), 1
 end
 
---- The body, as far as it has come.
+--- The body as far as it has come, where it is kept.
 function Answer:body()
     return concat(self.parts)
 end

@@ -1,5 +1,5 @@
--- Large request bodies, on their way into /tmp: how much room they take together, how much of it one client has, and
--- until when each must be whole. Decision record 37 says why.
+-- Takes in large request bodies, on their way into /tmp: bounds how much room they take together and how much of it one
+-- client gets, and says until when each body must be whole. Decision record 37 says why.
 
 local disk = require("bg.limits.disk")
 local semaphore = require("ngx.semaphore")
@@ -14,17 +14,19 @@ local exiting = ngx.worker.exiting
 local FOLDER = "/tmp"
 local LOOK = 1 -- seconds
 local MAPPED = ("\0"):rep(10) .. "\255\255" -- RFC 4291, section 2.5.5.2
-local LONG = 1000000 -- seconds: more than any body may take
+local LONG = 1000000 -- seconds: longer than any body may take
 
-local dict = ngx.shared.bg_bodies -- bytes by worker, and by worker and client: what a dead one held is not counted
-local entries = {}
-local settings, room
+-- Promised bytes by worker, and by worker and client, so that those of a dead worker do not count.
+local dict = ngx.shared.bg_bodies
+local entries = {} -- bodies of this worker, by the request's number ($bg_inflight)
+local settings
+local room -- bytes of the file system in which bodies wait, nil where that is not known
 local last = 0
-local looking = false -- a worker that is leaving, at its bodies
+local looking = false -- whether tick() goes on by itself, in a worker that is leaving
 
 local _M = {}
 
---- Begins, before the workers do.
+--- Begins with these settings (lib.settings), before there are workers.
 function _M.init(given)
     settings = given
 end
@@ -35,8 +37,8 @@ function _M.init_worker()
     dict:delete(ngx.worker.pid())
 end
 
---- Whose an address (as nginx has it, in bytes) is: who has one of IPv6 has a network of 64 bits. A listener of both
--- families writes those of IPv4 as such of IPv6.
+--- The client to which an address (in bytes, as nginx has it) belongs: all addresses of an IPv6 network of 64 bits are
+-- one client's. A listener of both families has IPv4 addresses in IPv6 form; those are taken for what they are.
 function _M.client_of(address)
     if #address ~= 16 then
         return address
@@ -59,7 +61,7 @@ local function count(client, bytes)
     add(pid .. " " .. client, bytes)
 end
 
--- Bytes that are promised to all clients, and to this one.
+-- How many bytes are promised to all clients, and to this one.
 local function promised(client)
     local all, own = 0, 0
     for _, worker in ipairs(workers.list()) do
@@ -69,8 +71,9 @@ local function promised(client)
     return all, own
 end
 
---- Why a body of `bytes` is refused while `all` are promised of `size`, `own` of them to the same client; nil: it is
--- not. Half of what is free stays free, so that there is always room for what is smaller.
+--- Why a body of `bytes` is refused while `all` bytes of `size` are promised, `own` of them to the same client: "share"
+-- or "room"; nil where it is not refused. Half of what is free stays free, so that there is always room for a smaller
+-- body.
 function _M.refusal(bytes, all, own, size)
     if all == 0 then
         return nil
@@ -81,7 +84,7 @@ function _M.refusal(bytes, all, own, size)
     end
 end
 
---- Seconds in which a body of `bytes` must be whole.
+--- The seconds within which a body of `bytes` must be whole.
 function _M.seconds(bytes, given)
     return given.client_timeout + bytes / given.min_rate
 end
@@ -93,17 +96,18 @@ local function refused_at_once(bytes, client)
     end
 end
 
--- The request's number among the open ones (workers.inflight) is its name here; one that has none gets one.
+-- The name of the request's body: its number among the requests in flight (workers.inflight). A request without such a
+-- number (of a service without slots) gets a name here.
 local function name_of(var)
-    if var.bg_open == "" then
+    if var.bg_inflight == "" then
         last = last + 1
-        var.bg_open = "body:" .. last
+        var.bg_inflight = "body:" .. last
     end
-    return var.bg_open
+    return var.bg_inflight
 end
 
---- Takes the body of the request at hand in. nil when it is whole, else the name of the notice (gate.error_page) that
--- says why it is not taken.
+--- Takes in the body of the request at hand. Returns nil when it is whole; otherwise the error (gate.error_page) with
+-- which the request is refused.
 function _M.take_in()
     local whole, woken = false, semaphore.new()
     local reader = spawn(function()
@@ -123,7 +127,7 @@ function _M.take_in()
         entry.client, entry.bytes, entry.woken = client, bytes, woken
         entry.ends = ngx.now() + _M.seconds(bytes, settings)
         count(client, bytes)
-        if exiting() and not looking then -- the last tick was over before
+        if exiting() and not looking then -- this worker has had its last tick
             ngx.timer.at(0, _M.tick)
         end
         woken:wait(LONG)
@@ -136,8 +140,8 @@ function _M.take_in()
     return entry.refused
 end
 
---- The request that `name` ($bg_open) stands for keeps no body any more. Whether it was refused for its body, and
--- whether the name was given here.
+--- The request with this name ($bg_inflight) keeps no body any more. Returns whether it was refused for its body, and
+-- whether its name was given here.
 function _M.leave(name)
     local entry = entries[name]
     if not entry then
@@ -150,7 +154,7 @@ function _M.leave(name)
     return entry.refused ~= nil, sub(name, 1, 5) == "body:"
 end
 
---- The request is over. As leave().
+--- The request with this name is over. Returns the same as leave().
 function _M.over(name)
     local is_refused, is_ours = _M.leave(name)
     if name then
@@ -159,8 +163,9 @@ function _M.over(name)
     return is_refused, is_ours
 end
 
--- A timer of the request's own would go off in whatever the request has become: nginx may have answered an error
--- meanwhile. Those have left, and are not woken.
+-- Wakes requests whose bodies are late, so that they are refused. A timer in the request itself would go off in
+-- whatever the request has become: nginx may have answered it with an error meanwhile. Such a request has left, and is
+-- not woken.
 local function wake_the_late()
     local now = ngx.now()
     for _, entry in pairs(entries) do
@@ -170,7 +175,8 @@ local function wake_the_late()
     end
 end
 
---- Each second. In a worker that is leaving this is the last time: it goes on by itself, for as long as there are any.
+--- Runs each second. In a worker that is leaving this is the last tick: it goes on by itself for as long as bodies are
+-- coming in.
 function _M.tick()
     wake_the_late()
     while exiting() and next(entries) do

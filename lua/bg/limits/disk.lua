@@ -1,10 +1,10 @@
--- How large a file system is.
+-- Says how large a file system is.
 
 local ffi = require("ffi")
 
 local tonumber = tonumber
 
--- The first members are the same in glibc and musl, on every 64-bit Linux; the rest is room to spare.
+-- The first members are the same in glibc and in musl, on every 64-bit Linux; `rest` is room for the others.
 ffi.cdef([[
 struct bg_statvfs { unsigned long bsize, frsize; uint64_t blocks; uint64_t rest[32]; };
 int statvfs(const char *path, struct bg_statvfs *found);

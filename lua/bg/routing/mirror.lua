@@ -1,27 +1,27 @@
--- Copies of safe requests for a candidate that nobody is sent to yet: it gets warm, and its errors are seen before it
--- serves anyone. The log phase hands a request over once its client has been answered; timers send it, and throw the
--- answer away. Whatever is too much is dropped and counted: a client never waits for a copy.
+-- Sends copies of safe requests to a candidate that serves nobody yet: the candidate gets warm, and its errors show
+-- before they reach anyone. The log phase offers a request once its client has been answered; timers send the copies,
+-- and throw the answers away. What is too much is dropped and counted: no client ever waits for a copy.
 
-local connect = require("bg.lib.connect")
 local figures = require("bg.figures.figures")
+local http = require("bg.lib.http")
 
 local ngx = ngx
-local concat, remove = table.concat, table.remove
-local find, format, match = string.find, string.format, string.match
-local ipairs, pairs, pcall, tonumber, type = ipairs, pairs, pcall, tonumber, type
+local remove = table.remove
+local find, format = string.find, string.format
+local ipairs, pairs, pcall, type = ipairs, pairs, pcall, type
 
 local PHASES = { candidate = true, preview = true }
 local SAFE = { GET = true, HEAD = true }
--- Of one worker.
-local WAITING, FLYING = 64, 8 -- requests
-local A_SECOND = 100 -- requests
-local A_TIMER = 100 -- requests: what a timer has allocated is freed when it ends
-local CONNECT, SEND, READ = 1000, 1000, 5000 -- milliseconds
-local LONGEST = 10 -- seconds for one answer
-local PIECE, MOST = 65536, 4 * 1024 * 1024 -- bytes of an answer
-local LARGEST = 32768 -- bytes of a request
+-- Bounds for one worker, in copies: that wait, that are sent at a time, that are taken in a second. A timer sends only
+-- so many, because what it has allocated is freed when it ends.
+local WAITING, FLYING = 64, 8
+local A_SECOND = 100
+local A_TIMER = 100
+-- Seconds and bytes of one answer, which is read to its end and thrown away.
+local LIMITS = { seconds = 10, connect = 1, pause = 5, most = 4 * 1024 * 1024, piece = 65536, needs = "end" }
+local LARGEST = 32768 -- bytes of a copy
 
--- What concerns one connection, and what we say ourselves.
+-- Headers that concern one connection only, and those that the proxy sets itself: they are not copied.
 local OWN = {}
 for name in ([[connection keep-alive proxy-connection te trailer transfer-encoding upgrade http2-settings content-length
     expect host forwarded x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto
@@ -31,41 +31,43 @@ for name in ([[connection keep-alive proxy-connection te trailer transfer-encodi
 end
 
 local services = {} -- name -> {address, share}
-local current -- the routing table in force (routing.routing_table), or nil
-local queue = {}
-local flying = 0
-local this_second, in_this_second = 0, 0
+local current -- function: the routing table in force (routing.routing_table), or nil
+local queue = {} -- copies that wait, `{address, text, slot}`
+local flying = 0 -- timers at work
+local this_second, in_this_second = 0, 0 -- the present second, and how many copies were offered in it
 
 local _M = {}
 
---- Begins with these settings (lib.settings); `state()` gives the routing table in force.
-function _M.init(given, state)
-    services, current = given.mirrors, state
+--- Begins with these settings (lib.settings). `routing()` gives the routing table in force, or nil.
+function _M.init(given, routing)
+    services, current = given.mirrors, routing
 end
 
--- Whether this state wants copies: a closed gate is closed to them as well.
-local function is_wanted(state)
-    return PHASES[state.phase] and not state.gate and state.slots.green.version ~= nil
+-- Whether copies are wanted now. A gate that is closed to requests is closed to copies as well.
+local function is_wanted(routing)
+    return PHASES[routing.phase] and not routing.gate and routing.slots.green.version ~= nil
 end
 
--- Whether a copy that has waited may still be sent: its candidate may be gone, and another one be in its place.
+-- Whether a copy that has waited may still be sent: there may be another candidate by now, or none.
 local function is_due(one)
-    local state = current()
-    return state and is_wanted(state) and state.slots.green.version == one.slot.version
+    local routing = current()
+    return routing and is_wanted(routing) and routing.slots.green.version == one.slot.version
 end
 
--- Whether this request is one of the share. The same for one id, so that it can be told beforehand.
+-- Whether a request with this id is one of the share (in percent). The answer is always the same for one id, so that
+-- tests know it beforehand.
 local function is_drawn(id, share)
     return ngx.crc32_short(id) % 100 < share
 end
 
--- Without a body, and nothing that is tunnelled.
+-- Whether a request may be sent twice: its method is safe, it has no body, and it is not tunnelled.
 local function is_safe(var)
     local length = var.content_length
     return SAFE[var.request_method] and var.bg_lasting == "" and not var.http_transfer_encoding
         and (not length or length == "" or length == "0")
 end
 
+-- Adds a header, of one value or of a list of them. A value with control characters is left out.
 local function add(lines, name, value)
     if type(value) == "table" then
         for _, each in ipairs(value) do
@@ -76,14 +78,14 @@ local function add(lines, name, value)
     end
 end
 
--- The request as green would have got it, or nil where it cannot be one. Its cookies and its token go along: without
--- them most pages are the log-in page.
+-- The request as green would have got it, or nil where it cannot be copied. Cookies and token go along: without them
+-- most pages are the log-in page.
 local function copy(var, version, generation)
     local uri = var.request_uri
     if not uri or find(uri, "[%c ]") then
         return nil
     end
-    local lines = { var.request_method .. " " .. uri .. " HTTP/1.1" }
+    local lines = {}
     add(lines, "Host", var.bg_host)
     for name, value in pairs(ngx.req.get_headers(0)) do
         if not OWN[name] and find(name, "^[%w_-]+$") then
@@ -99,11 +101,11 @@ local function copy(var, version, generation)
     add(lines, "X-Forwarded-Proto", var.bg_sent_scheme)
     add(lines, "X-Real-IP", var.remote_addr)
     add(lines, "X-Request-Id", var.request_id)
-    lines[#lines + 1] = "Connection: close\r\n\r\n"
-    local text = concat(lines, "\r\n")
+    local text = http.request(var.request_method, uri, lines)
     return #text <= LARGEST and text or nil
 end
 
+-- Whether too many copies wait, or were offered in this second.
 local function is_too_many()
     local second = ngx.time()
     if second ~= this_second then
@@ -113,33 +115,14 @@ local function is_too_many()
     return in_this_second > A_SECOND or #queue >= WAITING
 end
 
--- Reads the answer to its end. Its status, or nil.
-local function read_status(socket)
-    local line = socket:receive("*l")
-    local status = line and tonumber(match(line, "^HTTP/1%.%d (%d%d%d)"))
-    local size, ends = 0, ngx.now() + LONGEST
-    while status and size < MOST and ngx.now() < ends do
-        local piece, err = socket:receiveany(PIECE)
-        if not piece then
-            return err == "closed" and status or nil
-        end
-        size = size + #piece
-    end
-    return status
-end
-
+-- The status of the answer to a copy, or nil where there was none. An answer that is too long, or that is cut short by
+-- the app, has come all the same.
 local function send(one)
-    local socket = ngx.socket.tcp()
-    socket:settimeouts(CONNECT, SEND, READ)
-    local status
-    if connect(socket, one.address) and socket:send(one.text) then
-        status = read_status(socket)
-    end
-    socket:close()
-    return status
+    local answer, _, is_fault = http.ask(one.address, one.text, LIMITS)
+    return answer and not is_fault and answer.status or nil
 end
 
--- Sends what waits, one after the other.
+-- Sends the copies that wait, one after the other.
 local function work(premature)
     local done = 0
     while #queue > 0 and done < A_TIMER do
@@ -156,6 +139,7 @@ end
 
 local start
 
+-- What a timer does. It starts another one where more waits than one timer may send.
 local function fly(premature)
     local ok, err = pcall(work, premature)
     flying = flying - 1
@@ -175,18 +159,18 @@ function start()
     end
 end
 
---- Offers the request at hand, which `slot` (routing.routing_table) of `service` has answered, to the candidate of
--- `state`.
-function _M.offer(service, slot, state, var)
-    local green = state.slots.green
-    if not is_wanted(state) or slot.name ~= "blue" then
+--- Offers the request at hand, which `slot` (routing.routing_table) of `service` has answered, to the candidate in
+-- `routing`. `var` are nginx's variables.
+function _M.offer(service, slot, routing, var)
+    local green = routing.slots.green
+    if not is_wanted(routing) or slot.name ~= "blue" then
         return
     end
     local to = services[service]
     if not is_safe(var) or not is_drawn(var.request_id, to.share) then
         return
     end
-    local text = not is_too_many() and copy(var, green.version, format("%d", state.generation))
+    local text = not is_too_many() and copy(var, green.version, format("%d", routing.generation))
     if not text then
         return figures.mirrored(green, "dropped")
     end

@@ -1,4 +1,4 @@
--- What routing may want to know of a request: a function for each, so that nothing is read before it is asked for.
+-- What routing may want to know of a request: a function for each thing, so that nothing is read before it is needed.
 
 local ngx = ngx
 local lower = string.lower
@@ -20,15 +20,15 @@ _M.AT_HAND = {
     site = function() return ngx.var.http_sec_fetch_site end,
     purpose = function() return ngx.var.http_sec_purpose or ngx.var.http_purpose end,
     origin = function() return ngx.var.http_origin end,
-    header = function(header) return ngx.var[header.variable] end, -- of those in the settings (lib.settings)
+    header = function(header) return ngx.var[header.variable] end, -- one of the settings' key_headers (lib.settings)
 }
 
 local function text_of(value)
     return type(value) == "string" and value or nil
 end
 
---- One that `asked`, `{method, path, host, headers}` or just `{authorization, cookie}`, describes. `has_path`: it says
--- where it goes.
+--- The request that `asked` describes: `{method, path, host, headers}`, or just `{authorization, cookie}`. `has_path`
+-- is true where the description has a path.
 function _M.described(asked)
     local headers = { authorization = text_of(asked.authorization), cookie = text_of(asked.cookie) }
     for name, value in pairs(type(asked.headers) == "table" and asked.headers or {}) do

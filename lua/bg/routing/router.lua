@@ -1,330 +1,168 @@
--- From a request to a slot. `decide` looks at what it shows for itself (tokens.credentials), asks routing.decision, and
--- lets a session move on where that is due (routing.migration): it changes nothing, so that control.explain can ask it,
--- too. `route` is the decision with its effects: activity, pages, the pin. Knows nothing of nginx variables: `request`
--- (routing.request) has a function for each header.
+-- From a request to its slot. `decide` looks at what the request shows of itself (tokens.credentials), applies the
+-- rules (routing.rules), and lets a session move on where that is due (routing.move). It changes nothing, so that
+-- control.explain can ask it as well. `route` is the decision together with its effects. Knows nothing of nginx
+-- variables: `request` (routing.request) has a function for each header.
 
-local recorder = require("bg.activity.recorder")
 local base64url = require("bg.lib.base64url")
-local api_clients = require("bg.tokens.api_clients")
-local cookie = require("bg.lib.cookie")
 local credentials = require("bg.tokens.credentials")
 local crypto = require("bg.lib.crypto")
-local decision = require("bg.routing.decision")
+local effects = require("bg.routing.effects")
 local files = require("bg.lib.files")
-local lineage = require("bg.routing.lineage")
-local migration = require("bg.routing.migration")
-local navigation = require("bg.routing.navigation")
-local page_versions = require("bg.routing.page_versions")
-local pin = require("bg.tokens.pin")
-local routing_table = require("bg.routing.routing_table")
 local hot_file = require("bg.lib.hot_file")
+local lineage = require("bg.routing.lineage")
+local move = require("bg.routing.move")
+local navigation = require("bg.routing.navigation")
+local old_page = require("bg.routing.old_page")
+local page_versions = require("bg.routing.page_versions")
+local pinning = require("bg.routing.pinning")
+local reasons = require("bg.lib.reasons")
+local routing_table = require("bg.routing.routing_table")
+local rules = require("bg.routing.rules")
+local signed_cookies = require("bg.tokens.signed_cookies")
 
-local floor, max = math.floor, math.max
-
+local PREVIEW, PAGE, MOVED, TOKEN = reasons.PREVIEW, reasons.PAGE, reasons.MOVED, reasons.TOKEN
+local CREDENTIAL, NEW, RETIRED, MIGRATED = reasons.CREDENTIAL, reasons.NEW, reasons.RETIRED, reasons.MIGRATED
 local SID_BYTES = 16
 
-local settings -- also _M.settings: control.explain, bg.phases
-local at_hand = { place = {} } -- the case of the request at hand
+-- The decision about the request at hand, one table for all requests: nothing that is decided here yields.
+local at_hand = { pin_claims = {} }
 
 local _M = {}
 
---- Loads keys and sets up what routing needs. Raises on what must not be used.
-function _M.init(given)
-    settings, _M.settings = given, given
-    credentials.init(given)
-    _M.state = hot_file.new("state.json", function() return files.read(settings.state_file) end, routing_table.parse)
-end
-
--- The slot of a request that a page makes, where that page is known to be of the version that its session has left.
-local function page_slot(state, held_pin, request)
-    if not held_pin or not held_pin.from then
-        return nil
+--- Loads keys and sets up what routing needs. Raises on keys that must not be used. `_M.settings` are these settings,
+-- for control.explain and bg.phases; `_M.state_file` is the hot file with the routing table.
+function _M.init(settings)
+    _M.settings = settings
+    credentials.init(settings)
+    for _, module in ipairs({ effects, move, pinning }) do
+        module.init(settings)
     end
-    lineage.update(state, held_pin)
-    local old = held_pin.left and state.by_version[held_pin.left]
-    if not old or held_pin.now == held_pin.left or not page_versions.knows(held_pin.pages)
-        or navigation.is_load(request) then
-        return nil
-    end
-    local path = navigation.referrer(request)
-    return path and page_versions.version(held_pin.pages, path) == old.version and old or nil
+    _M.state_file = hot_file.new("state.json", function() return files.read(settings.state_file) end,
+        routing_table.parse)
 end
 
--- The slot of a request that such a page makes that was the answer to a POST from another site. No cookie came with
--- that, so it may be of another version than the session.
-local function posted_slot(state, case, request)
-    local posted = case.posted
-    local slot = posted and lineage.slot_of_same(state, posted)
-    if not slot or slot == case.slot or navigation.is_load(request) then
-        return nil
-    end
-    local path = navigation.referrer(request)
-    return path and page_versions.version(page_versions.of_post(posted.sid), path) == slot.version and slot or nil
+--- The routing table in force (routing.routing_table), or nil while no state has been read yet.
+function _M.routing()
+    return _M.state_file.value
 end
 
--- Whether this page load takes its session along.
-local function may_move(case, cookies, now)
-    local who = case.who
-    local asked = cookie.get(cookies, settings.update_cookie) ~= nil
-    return migration.allowed(settings.migrate, asked, page_versions.knows(case.place.pages), function()
-        -- A log-in whose token has stayed away is known under another key: it may have been busy all the time.
-        return not who.bound and recorder.is_idle(who.key, settings.migrate_idle, now)
-    end)
-end
-
--- The slot to which it does: the one that a new session would get. In a preview that is the old version's.
-local function moved_slot(state, case, request, cookies, now)
-    local slot = case.slot
-    if slot.state ~= "drain" or state.is_preview or not navigation.is_load(request)
-        or not may_move(case, cookies, now) then
-        return nil
-    end
-    local target = decision.fresh(state, crypto.fraction(case.who.sid))
-    return target ~= slot and target or nil
-end
-
--- The name of a browser's list of pages: it begins with the first page, and goes on with the pin.
-local function list_name(case, request, is_slotted)
-    if case.pin then
-        return case.pin.pages
-    end
-    local begins = is_slotted and settings.keeps_pages and navigation.is_load(request)
-    return begins and page_versions.name(case.place.sid) or nil
-end
-
--- What a pin says of having moved on is kept for as long as the version that was left is served.
-local function still_from(state, held_pin, version)
-    if not held_pin or not held_pin.from then
-        return nil
-    end
-    lineage.update(state, held_pin)
-    local from = held_pin.now == version and held_pin.left
-    return from and from ~= version and state.by_version[from] and from or nil
-end
-
--- Who shows an API key, or an opaque token, and nothing that says a version. Not where a browser asks for a page: many
--- people may share one password (Basic), and each of them gets a pin.
+-- The identity of an API client, or nil. A browser that asks for a page is none: many people may share one password
+-- (Basic), and each of them gets a pin.
 local function client_of(request, now)
     return not navigation.is_page(request) and credentials.client(request, now) or nil
 end
 
--- The slot, the rule that chose it, and whose request it is: one that is held to a slot, or a new session's.
-local function choose(case, state, request, now)
-    local held_pin = case.pin or case.posted
-    local slot, rule = decision.held(state, case.token, held_pin, case.preview)
-    local who = case.token or held_pin
-    if rule == "preview" then
-        who = who or case.preview
+-- Chooses the slot and the reason for it, and finds out whose request it is: an identity that sticks to a slot, or a
+-- new session's.
+local function choose(decision, routing, request, now)
+    local pin = decision.pin or decision.posted
+    local slot, reason = rules.sticky(routing, decision.token, pin, decision.preview)
+    local identity = decision.token or pin
+    if reason == PREVIEW then
+        identity = identity or decision.preview
     elseif not slot then
-        local client = not who and client_of(request, now) or nil
-        rule = client and "credential" or (who or case.preview) and "retired" or "new"
-        who = who or client or { sid = base64url.encode(crypto.random(SID_BYTES)) }
-        slot = client and client.version and lineage.slot(state, client)
-            or decision.fresh(state, crypto.fraction(who.sid))
+        local client = not identity and client_of(request, now) or nil
+        reason = client and CREDENTIAL or (identity or decision.preview) and RETIRED or NEW
+        identity = identity or client or { sid = base64url.encode(crypto.random(SID_BYTES)) }
+        slot = client and client.version and lineage.slot(routing, client)
+            or rules.fresh(routing, crypto.fraction(identity.sid))
     end
-    case.slot, case.rule, case.who = slot, rule, who
+    decision.slot, decision.reason, decision.identity = slot, reason, identity
 end
 
--- Whether the log-in that a pin is bound to is over. Its Strict cookie stays away only from what another site asks for.
--- (With [pin] domain, a host that has no such cookie asks for as long as the log-in lasts.)
-local function is_over(case, request)
-    if case.token or settings.pin_domain ~= "" then
-        return false
-    end
-    local site = request.site()
-    return site ~= nil and site ~= "cross-site"
+-- A preview leaves a browser as it was: it gets no pin, and its session does not move. But a tab may show what it loads
+-- here for longer, so that this goes onto the list that the browser has, or will have.
+local function decide_preview(decision, is_slotted)
+    local pin, token = decision.pin, decision.token
+    decision.list = is_slotted and (pin and pin.pages or token and page_versions.name(decision.identity.pin_sid)) or nil
 end
 
--- What the browser's pin should say of whose request it is, on the slot that was chosen.
-local function find_place(case, state, request, is_slotted)
-    local place, held_pin, who = case.place, case.pin, case.who
-    place.sid, place.version, place.generation = who.pin_sid or who.sid, case.slot.version, state.generation
-    place.bound = case.in_cookie or (held_pin ~= nil and held_pin.bound and held_pin.sid == place.sid
-        and not is_over(case, request))
-    place.from = still_from(state, held_pin, case.slot.version)
-    place.pages = list_name(case, request, is_slotted)
-    place.jar = settings.pin_jar
+-- Looks for the page that asks: `page` is the slot that serves it, or nil, and the list on which it stands is returned.
+local function find_page(decision, routing, request)
+    decision.page = old_page.of_moved(routing, decision.pin, request)
+    if decision.page then
+        return decision.pin.pages
+    end
+    decision.page = old_page.of_post(routing, decision.posted, request, decision.slot)
+    return decision.page and page_versions.of_post(decision.posted.sid)
 end
 
--- A token in a header comes from a script: only a browser that has loaded a page has a pin. It stays whose it is, and
--- lives on with what the script does.
-local function keep_pin(case, state)
-    local held_pin = case.pin
-    if held_pin and lineage.slot(state, held_pin) == case.slot then
-        case.place.sid, case.place.bound = held_pin.sid, held_pin.bound
-        return true
-    end
-    return false
-end
-
--- For how many seconds a new pin is good, where one is due. Beside a token in a cookie it lasts for as long as that: a
--- link from another site brings the pin alone, also after days. The same where the session has moved on: it must not
--- fall back to the token's version. It is made to last a little longer than it must, so that it need not be made anew
--- with each answer.
-local function pin_life(case, now)
-    local place, held_pin, idle = case.place, case.pin, settings.pin_idle
-    local exp, least = now + idle + floor(idle / 2), now + idle
-    if case.token and (case.in_cookie or place.from) then
-        exp, least = max(exp, case.token.exp + floor(idle / 2)), max(least, case.token.exp)
-    end
-    if held_pin and held_pin.bound and place.bound and held_pin.sid == place.sid then
-        exp = max(exp, held_pin.exp)
-    end
-    return pin.due(held_pin, place, least) and exp - now or nil
-end
-
--- A pin is due: whether the answer may bring it. Not to a POST from another site: the browser may well have a pin,
--- which has stayed away from it. Only if that answer is a log-in, the pin goes along; else a cookie of another kind
--- says which version that page is of, where that matters. And not to what is no page and brings no cookie: robots, API
--- clients, files that pages load.
-local function settle_pin(case, state, request, cookies)
-    if navigation.is_foreign_post(request) then
-        case.login_life, case.life = case.life, nil
-        if not case.token and not case.pin and state.is_split and navigation.is_page(request) then
-            case.page_life = settings.pin_idle
-        end
-    elseif not case.pin and (cookies or "") == "" and not navigation.is_page(request)
-        and not navigation.is_own_fetch(request) then
-        case.life = nil
-    end
-end
-
--- A preview leaves a browser as it was: no pin, and nobody moves. But what it loads is of this version, and a tab may
--- show it for longer: on the list that the browser has, or will have.
-local function decide_preview(case, is_slotted)
-    local who = case.who
-    case.list = is_slotted and (case.pin and case.pin.pages or case.token and page_versions.name(who.pin_sid)) or nil
-end
-
--- The page that asks may decide for itself; else a page that is loaded may take its session along.
-local function decide_page(case, state, request, cookies, now, is_slotted)
-    case.is_script = not case.in_cookie and (case.rule == "token" or case.rule == "moved")
-    local may_pin = not case.is_script or keep_pin(case, state)
-    case.page = page_slot(state, case.pin, request)
-    local list = case.page and case.pin.pages
-    if not case.page then
-        case.page = posted_slot(state, case, request)
-        list = case.page and page_versions.of_post(case.posted.sid)
-    end
-    if case.page and is_slotted then
-        case.slot, case.rule, case.list = case.page, "page", list
-    elseif is_slotted and not case.is_script then
-        local target = moved_slot(state, case, request, cookies, now)
+-- The page that asks may decide the slot; otherwise the load of a page may take its session along.
+local function decide_page(decision, routing, request, now, is_slotted)
+    local reason = decision.reason
+    decision.is_script = not decision.in_cookie and (reason == TOKEN or reason == MOVED)
+    local may_pin = not decision.is_script or pinning.keep(decision, routing)
+    local list = find_page(decision, routing, request)
+    if decision.page and is_slotted then
+        decision.slot, decision.reason, decision.list = decision.page, PAGE, list
+    elseif is_slotted and not decision.is_script then
+        local target = move.target(decision, routing, request, now)
         if target then
-            case.place.from, case.place.version = case.slot.version, target.version
-            case.slot, case.rule = target, "migrated"
+            decision.pin_claims.from, decision.pin_claims.version = decision.slot.version, target.version
+            decision.slot, decision.reason = target, MIGRATED
         end
-        case.list = case.place.pages
+        decision.list = decision.pin_claims.pages
     end
-    case.life = may_pin and pin_life(case, now) or nil
+    decision.life = may_pin and pinning.life(decision, now) or nil
 end
 
---- Fills `case` (with a table `place` in it) with what is decided for a request at `now` (seconds); nil while no state
--- has been read yet. Nothing else changes; `quietly`: not even what is counted of bad tokens. `is_slotted`: the slot
--- really serves this request, so that a page may come from it. Fields: `slot` (routing.routing_table) and `rule`; `who`
--- it is, without a `key` if it is nobody yet; `token` (`in_cookie`), `pin` and `preview` as far as they verify; `page`:
--- the slot of the old page that asks; `list`: where what is loaded here is noted (routing.page_versions); `life`: of a
--- new pin that says `place`, where one is due. A token from the cookie gets a pin beside it: on the first navigation
--- from another site the Strict cookie stays away, and the Lax pin then holds the version. `posted`: the page that
--- answered a POST from another site, where the browser has one. For such a POST itself: `login_life` of the pin that
--- goes along if the answer is a log-in, and `page_life` of the cookie that names the page.
-function _M.decide(case, request, now, is_slotted, quietly)
-    local state = _M.state.value
-    if not state then
+-- What the request shows of itself, as far as it verifies.
+local function read_credentials(decision, routing, request, cookies, now, quietly)
+    decision.token, decision.in_cookie = credentials.session(request.authorization(), cookies, now, quietly)
+    decision.pin = signed_cookies.pin(cookies, now, quietly)
+    decision.preview = signed_cookies.preview(cookies, now, quietly)
+    decision.posted = routing.is_split and signed_cookies.posted(cookies, now, quietly) or nil
+end
+
+--- Fills `decision` (a table with a table `pin_claims` in it) with what is decided for a request at `now` (seconds);
+-- returns nil while no state has been read yet. Nothing else changes; `quietly`: not even refused tokens are counted.
+-- `is_slotted`: the slot really serves this request, so that a page may come from it. Fields: `slot`
+-- (routing.routing_table) and the `reason` for it; `identity`, whose request it is (without a `key` while that is not
+-- known); `token` (it came `in_cookie`), `pin`, `preview` and `posted` (routing.old_page), identities as far as they
+-- verify; `page`, the slot of the old page that asks; `list`, where a page that is loaded here is noted
+-- (routing.page_versions); `life` of a new pin with `pin_claims`, where one is due. A token in the cookie gets a pin
+-- beside it: on the first navigation from another site the Strict cookie stays away, and the Lax pin then keeps the
+-- version. For a POST from another site: `login_life` of the pin that goes along if the answer is a log-in, and
+-- `page_life` of the page cookie.
+function _M.decide(decision, request, now, is_slotted, quietly)
+    local routing = _M.routing()
+    if not routing then
         return nil
     end
     local cookies = request.cookie()
-    case.token, case.in_cookie = credentials.session(request.authorization(), cookies, now, quietly)
-    case.pin, case.preview = credentials.pin(cookies, now, quietly), credentials.preview(cookies, now, quietly)
-    case.posted = state.is_split and credentials.posted(cookies, now, quietly) or nil
-    case.page, case.list, case.life, case.is_script = nil, nil, nil, false
-    case.login_life, case.page_life = nil, nil
-    choose(case, state, request, now)
-    if case.rule == "preview" then
-        decide_preview(case, is_slotted)
-        return case
-    elseif case.rule == "credential" then -- it has no jar for a pin, and no pages
-        return case
+    read_credentials(decision, routing, request, cookies, now, quietly)
+    decision.page, decision.list, decision.life, decision.is_script = nil, nil, nil, false
+    decision.login_life, decision.page_life = nil, nil
+    choose(decision, routing, request, now)
+    if decision.reason == PREVIEW then
+        decide_preview(decision, is_slotted)
+        return decision
+    elseif decision.reason == CREDENTIAL then -- an API client keeps no pin, and shows no pages
+        return decision
     end
-    find_place(case, state, request, is_slotted)
-    decide_page(case, state, request, cookies, now, is_slotted)
-    if case.life then
-        settle_pin(case, state, request, cookies)
+    pinning.fill(decision, routing, request, is_slotted)
+    decide_page(decision, routing, request, now, is_slotted)
+    if decision.life then
+        pinning.settle(decision, routing, request, cookies)
     end
-    return case
+    return decision
 end
 
--- Notes the request as activity on `version`, and returns the holder. Nobody is a visitor before coming back with a
--- pin: what keeps no cookies would be counted with every request.
-local function note(who, key, version, request)
-    if not key then
-        return nil
-    end
-    local user = who.user
-    if not user and who.bound and request.site() == "cross-site" then
-        return nil -- a log-in whose Strict cookie has stayed away: it is no visitor, and its next request tells
-    end
-    return recorder.note(key, user, who.exp, version, who.issued)
-end
-
--- Remembers which version a client without a jar has been given: the first time, when it is another one by now, and
--- half-way through the time for which it is remembered.
-local function keep_client(who, version, generation, now)
-    local window = settings.active_window
-    if who.version ~= version or who.exp - now < window / 2 then
-        who.exp = now + window
-        api_clients.keep(who.sid, version, generation, who.exp, now)
-    end
-end
-
--- Activity and pages. Returns the holder.
-local function take_effect(case, request, now)
-    local who, slot = case.who, case.slot
-    if case.rule == "credential" then
-        keep_client(who, slot.version, _M.state.value.generation, now)
-    elseif case.page_life then
-        page_versions.note(page_versions.of_post(case.place.sid), request.path(), slot.version)
-    end
-    if (case.rule == "page" or page_versions.knows(case.list)) and navigation.may_refer(request) then
-        page_versions.note(case.list, request.path(), slot.version)
-    end
-    if case.life and case.in_cookie and case.pin and case.pin.sid ~= case.place.sid then
-        recorder.gone(case.pin.sid) -- the visitor has logged in
-    end
-    local page_holder
-    if case.page and who.key then
-        page_holder = note(who, recorder.page_key(who.key, case.page.version), case.page.version, request)
-    end
-    if case.rule == "page" then
-        return page_holder
-    end
-    return note(who, who.key, slot.version, request)
-end
-
--- On what terms nginx sends the pin (nginx/maps.conf.j2), where not on the usual ones: "surely" also with an answer
--- that shared caches may store, because the session has moved with it; "login" only with a log-in; else another cookie
--- that is sent where this answer is no log-in. "private": there is no pin, but what is shown is for this browser alone.
-local function pin_terms(case, now)
-    if case.page_life then
-        return credentials.page_cookie(case.place, case.page_life, now)
-    elseif case.login_life then
-        return "login"
-    end
-    return case.rule == "preview" and "private" or case.life and case.rule == "migrated" and "surely" or nil
-end
-
---- The slot of a request, the rule that chose it, the Set-Cookie value of a pin where one is due, the holder of the
--- request (activity.recorder), whose it is: an identity (tokens.token), or `{sid}` of a new session; and the terms on
--- which the pin is sent, nil for the usual ones. See decide().
+--- Decides about the request at hand, and puts the decision into effect; nil while no state has been read yet. Further
+-- fields of the decision: `holder` of the request (activity.recorder), `cookie` (the Set-Cookie value of a new pin,
+-- where one is due), and the `terms` on which nginx sends it (routing.pinning), or another cookie that nginx sends
+-- where the answer is no log-in. The decision is good until the next request is decided.
 function _M.route(request, now, is_slotted)
-    local case = _M.decide(at_hand, request, now, is_slotted)
-    if not case then
+    local decision = _M.decide(at_hand, request, now, is_slotted)
+    if not decision then
         return nil
     end
-    local holder = take_effect(case, request, now)
-    local life = case.life or case.login_life
-    local cookie_value = life and credentials.pin_cookie(case.place, life, now) or nil
-    return case.slot, case.rule, cookie_value, holder, case.who, pin_terms(case, now)
+    decision.holder = effects.take(decision, _M.routing(), request, now)
+    local life = decision.life or decision.login_life
+    decision.cookie = life and signed_cookies.pin_cookie(decision.pin_claims, life, now) or nil
+    decision.terms = decision.page_life and signed_cookies.page_cookie(decision.pin_claims, decision.page_life, now)
+        or pinning.terms(decision)
+    return decision
 end
 
 return _M

@@ -1,17 +1,17 @@
--- What state.json means for routing: the whole document is checked, and becomes a table that answers a request with two
--- look-ups. A document with one bad entry is refused whole, so that half a switch can never be in force.
+-- Makes the routing table of state.json: the whole document is checked, and becomes a table that answers a request with
+-- two look-ups. A document with one bad entry is refused as a whole, so that half a switch can never be in force.
 
 local names = require("bg.lib.names")
-local slots_of = require("bg.lib.slots")
+local slot_names = require("bg.lib.slots")
 local strict_json = require("bg.lib.strict_json")
 local timestamp = require("bg.lib.timestamp")
 
 local floor = math.floor
 local type = type
 
-local SCHEMAS = { [1] = true, [2] = true } -- 1 has no lineage
-local SLOTS, OTHER = slots_of.SLOTS, slots_of.OTHER
-local PREVIEW = "preview" -- the phase in which green is served to who has been shown the way
+local SCHEMAS = { [1] = true, [2] = true } -- schema 1 has no lineage
+local SLOTS, OTHER = slot_names.SLOTS, slot_names.OTHER
+local PREVIEW = "preview" -- the phase in which green serves only those who have opened a preview link
 local STATES = { ready = true, drain = true, maint = true }
 local MODES = { pause = true, maintenance = true }
 
@@ -21,7 +21,7 @@ local function is_integer(value, low, high)
     return type(value) == "number" and value == floor(value) and value >= low and value <= high
 end
 
--- nil when slot `name` is well-formed, else what is wrong with it.
+-- What is wrong with the slot `name`; nil when it is well-formed.
 local function flaw(name, slot)
     if type(slot) ~= "table" then
         return "slots." .. name .. " is missing"
@@ -34,7 +34,7 @@ local function flaw(name, slot)
     end
 end
 
--- nil when the gate is well-formed, or there is none; else what is wrong with it.
+-- What is wrong with the gate; nil when it is well-formed, or absent.
 local function gate_flaw(gate)
     if gate == nil or gate == strict_json.null then
         return nil
@@ -45,7 +45,8 @@ local function gate_flaw(gate)
     end
 end
 
--- nil when the lineage is well-formed, or there is none; else what is wrong with it. Entries are in their order.
+-- What is wrong with the lineage; nil when it is well-formed, or absent. Its entries have to be in the order of their
+-- generations.
 local function lineage_flaw(lineage, generation)
     if lineage == nil then
         return nil
@@ -65,6 +66,7 @@ local function lineage_flaw(lineage, generation)
     end
 end
 
+-- What is wrong with the document; nil when it is well-formed.
 local function check(document)
     if not document then
         return "not a strict JSON object"
@@ -86,9 +88,10 @@ local function check(document)
     return gate_flaw(document.gate) or lineage_flaw(document.lineage, document.generation)
 end
 
--- Nobody reaches a slot in maint, not even when the other one stumbles: then the upstream without a backup is used.
--- Nor does anybody get a candidate that is only being looked at. `cover` is the upstream of a slot that is known to be
--- down, for as long as there is somebody to fall back on.
+-- A slot: `{name, other, version, state, weight, upstream, alone, cover}`, of which the last three are nginx upstreams.
+-- No request reaches a slot in maint, not even when the other one fails: then `upstream` is `alone`, which has no
+-- backup. Nor does a failure of blue send requests to a candidate that is only previewed. `cover` is for a slot that is
+-- known to be down; nil where there is no other slot to fall back on.
 local function slot_of(name, document)
     local entry = document.slots[name]
     local alone = document.slots[OTHER[name]].state == "maint" or (document.phase == PREVIEW and name == "blue")
@@ -104,7 +107,7 @@ local function slot_of(name, document)
     }
 end
 
--- `{from, to, generation, at}` (`at` in seconds since the epoch), the oldest first.
+-- The lineage as a list of `{from, to, generation, at}` (`at` in seconds since the epoch), the oldest entry first.
 local function lineage_of(entries)
     local lineage = {}
     for i, entry in ipairs(entries or {}) do
@@ -113,7 +116,7 @@ local function lineage_of(entries)
     return lineage
 end
 
--- Which slot serves a version's sessions. Where both do (a promotion), the ready one.
+-- `{version -> slot}` that serves its sessions. Where both slots do, during a promotion, it is the ready one.
 local function by_version(slots)
     local serves = {}
     for _, name in ipairs(SLOTS) do
@@ -141,16 +144,17 @@ local function green_share(slots)
     end
 end
 
--- `{mode, ends}` of a gate that is closed (`ends`: seconds since the epoch, of a pause), nil of an open one.
+-- The gate: nil while it is open, `{mode, ends}` while it is closed. `ends` (seconds since the epoch) is that of a
+-- pause.
 local function gate_of(gate)
     if gate and gate ~= strict_json.null then
         return { mode = gate.mode, ends = timestamp.parse(gate["until"]) }
     end
 end
 
---- The routing table in `text`, or nil and what is wrong with it:
--- `{generation, phase, is_preview, slots = {blue, green}, by_version = {version -> slot}, is_split, green_share, gate,
--- lineage}`.
+--- The routing table that `text` makes, `{generation, phase, is_preview, slots = {blue, green}, by_version = {version
+-- -> slot}, is_split, green_share, gate, lineage}`; or nil and what is wrong with the text. `green_share` is green's
+-- share of new sessions, 0 to 1.
 function _M.parse(text)
     local document = strict_json.object(text)
     local why = check(document)

@@ -1,5 +1,5 @@
--- What the claims of a token say, and what is wrong with them. Libraries write them in their own ways (numbers for
--- ids, fractions in times, null for what is not there); session_api/claims.py reads them by the same rules.
+-- What the claims of a token say, and what is wrong with them. Libraries write claims in different ways (numbers for
+-- ids, fractions in times, null for what is absent); session_api/claims.py reads them by the same rules.
 
 local names = require("bg.lib.names")
 local strict_json = require("bg.lib.strict_json")
@@ -20,7 +20,7 @@ local null = strict_json.null
 
 local _M = {}
 
--- null, or an empty id, is as good as none.
+-- Whether a claim is there: null and an empty text count as absent.
 local function is_given(value)
     return value ~= nil and value ~= null and value ~= ""
 end
@@ -29,12 +29,12 @@ local function is_whole(value)
     return type(value) == "number" and value == floor(value) and value > -MAX_WHOLE and value < MAX_WHOLE
 end
 
--- Seconds since the epoch, its fraction dropped; nil for what is none.
+-- A time in whole seconds since the epoch; nil for anything else.
 local function as_time(value)
     return type(value) == "number" and value >= 0 and value < MILLISECONDS and floor(value) or nil
 end
 
--- An id: a text, or a whole number as its digits; nil for anything else.
+-- An id as text: a text itself, a whole number as its digits; nil for anything else.
 local function as_id(value)
     if type(value) == "string" then
         return value
@@ -48,7 +48,7 @@ local function is_text(value, most)
     return type(value) == "string" and #value >= 1 and #value <= most and not find(value, "[^\32-\126]")
 end
 
--- The first of these ids that is given; and its claim, where it is no id.
+-- The first of these claims that is given, as an id; and the claim's name where it cannot be an id.
 local function first_id(claims, wanted)
     for _, name in ipairs(wanted) do
         if is_given(claims[name]) then
@@ -58,7 +58,8 @@ local function first_id(claims, wanted)
     end
 end
 
--- A session that has no id of its own is its user's since it was issued; `times` hold.
+-- The id of a session; where it has none of its own, all tokens of its user with the same `iat` are one session.
+-- `times` have no fault. Second value: as first_id.
 local function session_of(claims, user, times)
     local id, wrong = first_id(claims, SESSION)
     if id or wrong or not user then
@@ -67,7 +68,7 @@ local function session_of(claims, user, times)
     return times.iat and format("iat:%.0f", times.iat) or format("exp:%.0f", times.exp)
 end
 
--- exp, iat and nbf as seconds, those that are times.
+-- Those of exp, iat and nbf that are times, in seconds.
 local function times_of(claims)
     local times = {}
     for _, name in ipairs(TIMES) do
@@ -76,8 +77,8 @@ local function times_of(claims)
     return times
 end
 
---- Where [tokens] version_claim has the version, for `rules`; nil for our own claim.
-function _M.place(name)
+--- The claim in which [tokens] version_claim has the version, for `rules`; nil for our own claim.
+function _M.version_claim(name)
     if not name or name == OWN_VERSION then
         return nil
     end
@@ -99,14 +100,14 @@ local function inside(object, path)
     return value
 end
 
--- A claim of just that name, else dots lead into it, else our own claim.
-local function version_of(claims, place)
-    if not place then
+-- The version: the claim of just that name, or else the one to which its dots lead, or else our own claim.
+local function version_of(claims, version_claim)
+    if not version_claim then
         return claims[OWN_VERSION]
     end
-    local value = claims[place.name]
+    local value = claims[version_claim.name]
     if value == nil or value == null then
-        value = inside(claims, place.path)
+        value = inside(claims, version_claim.path)
     end
     if value == nil or value == null then
         return claims[OWN_VERSION]
@@ -114,7 +115,7 @@ local function version_of(claims, place)
     return value
 end
 
---- Whether it is a token of ours, and not one of the app's own: only those are the session API's to renew.
+--- Whether it is a token of ours, and not one of the app's own: the session API renews only ours.
 function _M.is_ours(claims, key, rules)
     return key.signed_by ~= "app" and claims.iss == rules.issuer
 end
@@ -139,7 +140,8 @@ local function time_fault(name, value)
     return format("its %s is no number of seconds since 1970", name)
 end
 
--- Of its times: all that is wrong with each, then what they say of `now`.
+-- Adds what is wrong with each of the times, then what they say of `now`. Returns the times, and whether one is
+-- malformed.
 local function time_faults(add, claims, rules, now)
     local times, is_bad = times_of(claims), false
     for _, name in ipairs(TIMES) do
@@ -156,7 +158,7 @@ local function time_faults(add, claims, rules, now)
     if (iat or 0) > now + rules.leeway or (times.nbf or 0) > now + rules.leeway then
         add("not_yet")
     end
-    -- From its own beginning on: one that lives for too long is refused throughout, and not only at first.
+    -- Counted from its own beginning: a token that lives for too long is refused for all of its life.
     if exp and exp > min(iat or now, now) + rules.longest + rules.leeway then
         add("too_long", nil, exp)
     end
@@ -183,9 +185,10 @@ local function id_fault(claims, times)
     return not session and "it names nobody: no " .. concat(USER, ", ") .. ", " .. concat(SESSION, ", ") or nil
 end
 
---- All that keeps these claims from being believed at `now`, `{reason, why, at}` each, the reason that counts first;
--- empty where they hold. `why` is missing where `reason` says it all; `at` is the moment that it is about.
--- @param key    that the token is signed with; nil where that is not known: then its issuer is not judged
+--- Everything that is wrong with these claims at `now`, a list of `{reason, why, at}` with the reason that counts
+-- first; empty where nothing is. `why` is missing where `reason` says it all; `at` is the time that it is about, in
+-- seconds since the epoch.
+-- @param key    the key that the token is signed with; nil where it is not known, and its issuer is not judged
 -- @param rules  as tokens.token has them
 function _M.faults(claims, key, rules, now)
     local faults = {}
@@ -208,7 +211,7 @@ function _M.faults(claims, key, rules, now)
     return faults
 end
 
---- The identity (tokens.token) in claims that hold.
+--- The identity (tokens.token) in claims that have no fault.
 function _M.identity(claims, key, rules)
     local times, user = times_of(claims), first_id(claims, USER)
     local generation = claims.deploymentGeneration

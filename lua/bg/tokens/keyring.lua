@@ -1,4 +1,4 @@
--- The keys that tokens are verified with, by `kid`: keyring.json names each key's one algorithm and its file.
+-- The keys that verify session tokens, by `kid`: keyring.json names each key's one algorithm and its file.
 
 local crypto = require("bg.lib.crypto")
 local files = require("bg.lib.files")
@@ -20,8 +20,9 @@ local function is_name(value, most)
     return type(value) == "string" and #value <= most and find(value, NAME) ~= nil
 end
 
--- Whose tokens a key is for: who signs with it, which issuer the app's have to name, whether its secret may be short.
--- An entry that says nothing is as it always was: our own. nil and why where it makes no sense.
+-- Which tokens a key is for, `{signed_by, issuer, is_short}`: who signs with it, which issuer the app's tokens have to
+-- name, and whether its secret may be short. An entry that says nothing of this is for our own tokens. nil and why
+-- where the entry makes no sense.
 local function terms_of(entry)
     local signed_by, issuer, is_short = entry.signedBy, entry.issuer, entry.shortSecret
     if signed_by == nil then
@@ -41,6 +42,7 @@ local function terms_of(entry)
     return { signed_by = signed_by, issuer = issuer, is_short = is_short }
 end
 
+-- The key of one entry, or nil and why not.
 local function load_key(directory, entry)
     if type(entry) ~= "table" or not is_name(entry.kid, MAX_KID) or not is_name(entry.file, MAX_FILE) then
         return nil, "an entry without a kid or a file"
@@ -66,14 +68,14 @@ local function load_key(directory, entry)
     return key
 end
 
---- The text of the keyring's index; it changes whenever a key comes or goes. nil and why not.
+--- The text of the key ring's index, which changes whenever a key comes or goes; or nil and why not.
 function _M.index(directory)
     return files.read(directory .. "/keyring.json")
 end
 
---- Table of kid -> key (lib.crypto) for the index `text`, or nil and why: one bad key refuses the whole ring. A key has
--- `retire_at` in seconds where it has an end; `signed_by` says who signs with it (us, app, both), `issuer` which one
--- the app's tokens have to name, nil for any; `place` is its place in the ring.
+--- A table of kid -> key (lib.crypto) for the index `text`, or nil and why not: one bad key refuses the whole ring. A
+-- key has `retire_at` (seconds since the epoch) where it has an end. `signed_by` says who signs with it (us, app,
+-- both), `issuer` which issuer the app's tokens have to name (nil: any), and `place` is its place in the ring.
 function _M.load(directory, text)
     local ring = strict_json.object(text)
     if not ring or ring.schema ~= SCHEMA or type(ring.keys) ~= "table" or #ring.keys == 0 then
@@ -93,7 +95,7 @@ function _M.load(directory, text)
     return keys
 end
 
---- Table of alg -> list of keys, in the order of the ring: for tokens that name none.
+--- A table of alg -> list of keys, in the order of the ring, for tokens that name no key.
 function _M.by_alg(keys)
     local lists = {}
     for _, key in pairs(keys) do

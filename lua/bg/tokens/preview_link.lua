@@ -1,5 +1,5 @@
--- A preview: a link that bgctl signs, good until it expires, sends whoever opens it to the candidate before anyone
--- else. It is an HS256 token with the pin's secret, but under a name of its own: neither is ever believed as the other.
+-- Preview links: a link that bgctl signs sends everyone who opens it to the candidate, until the link expires. Its
+-- token is an HS256 token with the pin's secret under a name of its own, so that neither is ever believed as the other.
 -- The cookie that the link leaves behind carries the very same token.
 
 local cookie = require("bg.lib.cookie")
@@ -11,25 +11,26 @@ local _M = { ISSUER = "bgctl-preview", KID = "preview" }
 local HOME = "/"
 local MAX_PATH = 2048
 
--- What the page says, by reason (docs/tokens.md); any other reason is that the link is none of ours.
+-- Status and text of the page, by the reason for which a link is refused (docs/tokens.md). For any other reason the
+-- link is not of this site.
 local PAGES = {
     expired = { 403, "This preview link has expired. A new one: bgctl preview" },
     retired = { 404, "This preview is over: its version is not served any more." },
 }
 local FOREIGN = { 403, "This is no preview link of this site. A new one: bgctl preview" }
 
---- Whether `to` is a path of this site, and nothing that a browser could take for another one. Printable ASCII alone:
--- the rest has to be percent-encoded, and a browser drops or bends some of it ("/\t/elsewhere", "/\elsewhere").
+--- Whether `to` is a path of this site, and nothing that a browser could take for another site. Only printable ASCII is
+-- taken: all else has to be percent-encoded, and browsers drop or change some of it ("/\t/elsewhere", "/\elsewhere").
 function _M.is_path(to)
     return type(to) == "string" and #to <= MAX_PATH and sub(to, 1, 1) == "/" and sub(to, 2, 2) ~= "/"
         and not find(to, "[^\33-\126]") and not find(to, "\\", 1, true)
 end
 
---- The answer to a link, `{status, text, location, cookie}`: one of text and location.
+--- The answer to a link, `{status, text, location, cookie}`, with either a text or a location.
 -- @param settings  lib.settings
--- @param ask       `{token, to, is_end}` as the link has them: `token` and `to` may be missing, or no text
--- @param known     what the token says (tokens.token), or nil where it does not verify, and then
--- @param reason    why not; "retired" where it does, but no slot serves its version
+-- @param ask       `{token, to, is_end}` from the link's query: `token` and `to` may be missing, or not be text
+-- @param known     the identity in the token (tokens.token), or nil where it is refused
+-- @param reason    why it is refused; "retired" where only its version is not served any more
 -- @param now       seconds since the epoch
 function _M.answer(settings, ask, known, reason, now)
     local name = settings.preview_cookie

@@ -1,6 +1,6 @@
--- Is this token to be believed? A compact JWS (RFC 7515) is only after its signature has been checked, by the one
--- algorithm that a key is for (RFC 8725, section 3.1): with the key that its `kid` names, or, where it names none, with
--- the few that are for its `alg`.
+-- Verifies tokens. A compact JWS (RFC 7515) is believed only after its signature has been checked by the one algorithm
+-- that a key is for (RFC 8725, section 3.1): with the key that its `kid` names, or, where it names none, with the few
+-- keys that are for its `alg`.
 
 local base64url = require("bg.lib.base64url")
 local claims = require("bg.tokens.claims")
@@ -11,7 +11,7 @@ local huge, min = math.huge, math.min
 local ipairs, type = ipairs, type
 
 local MAX_BYTES = 8192
-local MAX_TRIED = 4 -- keys, of a token that names none
+local MAX_TRIED = 4 -- keys that are tried on a token that names none
 local COMPACT = "^(([%w_-]+)%.([%w_-]+))%.([%w_-]+)$"
 
 local _M = {}
@@ -20,7 +20,7 @@ local function is_good(key, now)
     return not key.retire_at or now < key.retire_at
 end
 
--- The keys of its algorithm, for a header without `kid`; nil, the reason, and why.
+-- The keys for a header without `kid`, by its algorithm; or nil, the reason, and why where there is more to say.
 local function keys_of_alg(header, rules, now)
     local found = {}
     for _, key in ipairs(rules.by_alg and type(header.alg) == "string" and rules.by_alg[header.alg] or {}) do
@@ -38,7 +38,7 @@ local function keys_of_alg(header, rules, now)
     return found
 end
 
--- The keys that a token with this header may be signed with; nil, the reason, and why where there is more to say.
+-- The keys that a token with this header may be signed with; or nil, the reason, and why where there is more to say.
 local function choose_keys(header, keys, rules, now)
     if header.crit ~= nil or header.b64 ~= nil or header.enc ~= nil then
         return nil, "crit"
@@ -54,7 +54,7 @@ local function choose_keys(header, keys, rules, now)
     return { key }
 end
 
--- The first of `keys` that the signature is of.
+-- The first of `keys` with which the signature was made, or nil.
 local function signer(keys, signature, signed)
     for _, key in ipairs(keys) do
         if key.verify(signature, signed) then
@@ -69,12 +69,13 @@ local function read_object(segment, keeps_digits)
 end
 
 --- The identity in `text`, `{version, generation, issued, sid, user, exp, from, bound, pages, jar, foreign,
--- good_until}`, or nil and the reason (a word of docs/tokens.md). `generation` is that of the state that served
--- `version`, nil where the token does not tell; `issued` is its `iat`, else 0; `user` is nil where the token names
--- none; `from`, `bound`, `pages` and `jar` are for pins (tokens.pin); `foreign` is true where it is none of ours.
+-- good_until}`, or nil and the reason (a word of docs/tokens.md). Times are seconds since the epoch. `generation` is
+-- that of the state that served `version`, nil where the token does not tell; `issued` is its `iat`, or 0; `user` is
+-- nil where the token names none; `from`, `bound`, `pages` and `jar` are for pins (tokens.pin); `foreign` is true for a
+-- token that is not one of ours.
 -- @param keys    table of kid -> key as crypto.key makes it, with what tokens.keyring knows of it
--- @param rules   `{issuer = string, leeway = seconds, longest = seconds}`: the longest life of a token; `by_alg`,
---                table of alg -> list of keys for tokens without a kid (nil: they are refused); `version_claim`
+-- @param rules   `{issuer = string, leeway = seconds, longest = seconds}`: the longest life of a token; `by_alg`, table
+--                of alg -> list of keys for tokens without a kid (nil: they are refused); `version_claim`
 --                (tokens.claims)
 -- @param now     seconds since the epoch
 function _M.verify(text, keys, rules, now)
@@ -108,7 +109,7 @@ function _M.verify(text, keys, rules, now)
     return identity
 end
 
--- What is wrong with the first and the last segment; second value: the key, where the signature is one's.
+-- What is wrong with the header and the signature, nil where nothing is; second value: the key that made the signature.
 local function envelope_fault(signed, head, tail, keys, rules, now)
     local header, signature = read_object(head), base64url.decode(tail)
     if not header or not signature then
@@ -125,8 +126,8 @@ local function envelope_fault(signed, head, tail, keys, rules, now)
     return { reason = "signature", why = header.kid == nil and "its signature fits no key that is for its alg" or nil }
 end
 
---- All that is wrong with a token that is refused (tokens.claims), for explaining. What it claims is judged here also
--- where its signature is not good: nothing is believed by it.
+--- Everything that is wrong with a token that is refused (a list as in tokens.claims), for explaining. Its claims are
+-- judged here even where its signature is not good, because nothing is believed of them.
 function _M.faults(text, keys, rules, now)
     if #text > MAX_BYTES then
         return { { reason = "too_large" } }

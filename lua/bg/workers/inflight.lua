@@ -1,51 +1,54 @@
--- Open requests of this worker, per slot, WebSockets apart (event streams count as such); whose they are, and since
--- when. A request carries its number in an nginx variable from the moment it is routed until it is logged, so a client
--- that goes away is counted out like any other.
+-- The requests that this worker has in flight, per slot; WebSockets are counted apart, and so are event streams, which
+-- count as such. A request carries its number in an nginx variable from the moment it is routed until it is logged, so
+-- that a request whose client goes away is counted out like any other.
 
+local slots = require("bg.lib.slots")
+
+local ipairs = ipairs
 local tonumber, tostring = tonumber, tostring
 
-local TAGS = {
-    blue = { [false] = "blue", [true] = "blue+websocket" },
-    green = { [false] = "green", [true] = "green+websocket" },
-}
+local counts = { [false] = {}, [true] = {} } -- whether it lasts -> slot -> requests
+for _, slot in ipairs(slots.SLOTS) do
+    counts[false][slot], counts[true][slot] = 0, 0
+end
 
-local SLOT_OF = { ["blue"] = "blue", ["blue+websocket"] = "blue", ["green"] = "green", ["green+websocket"] = "green" }
-
-local counts = { ["blue"] = 0, ["blue+websocket"] = 0, ["green"] = 0, ["green+websocket"] = 0 }
-local tags, holders, routed, since = {}, {}, {}, {}
+local requests = {} -- by number
+local holders = {} -- the holders of those that have one, by number
 local last = 0
 
 local _M = {}
 
---- Counts a request in at `now`, and returns its number, to be given to leave(). `holder` (activity.recorder) may be
--- nil, and so may `slot` (routing.routing_table), the one that it was routed to under `name`.
-function _M.enter(name, is_websocket, holder, slot, now)
-    local tag = TAGS[name][is_websocket]
-    counts[tag] = counts[tag] + 1
+--- Counts a request in at `now` (seconds), and returns its number, to be given to leave().
+-- @param name      the slot's name
+-- @param is_lasting whether it is a WebSocket or an event stream
+-- @param holder    the row of its session (activity.recorder), or nil
+-- @param slot      the slot (routing.routing_table) that it was routed to, or nil
+function _M.enter(name, is_lasting, holder, slot, now)
+    local of_slot = counts[is_lasting]
+    of_slot[name] = of_slot[name] + 1
     last = last + 1
-    tags[last], holders[last], routed[last], since[last] = tag, holder, slot, now
+    requests[last] = { name = name, is_lasting = is_lasting, holder = holder, slot = slot, since = now }
+    holders[last] = holder
     return tostring(last)
 end
 
---- Counts the request with this number out. Returns the slot's name, the holder, the slot, and since when it was open;
--- that is nil of a WebSocket, which may be open for as long as it likes.
+--- Counts the request with this number out. Returns what enter() was told, `{name, is_lasting, holder, slot, since}`.
 function _M.leave(number)
     number = tonumber(number)
-    local tag, holder, slot, began = tags[number], holders[number], routed[number], since[number]
-    local name = SLOT_OF[tag]
-    counts[tag] = counts[tag] - 1
-    tags[number], holders[number], routed[number], since[number] = nil, nil, nil, nil
-    return name, holder, slot, tag == name and began or nil
+    local request = requests[number]
+    local of_slot = counts[request.is_lasting]
+    of_slot[request.name] = of_slot[request.name] - 1
+    requests[number], holders[number] = nil, nil
+    return request
 end
 
---- Open requests of `slot`, WebSockets included, and the WebSockets among them.
+--- How many requests `slot` has in flight, WebSockets included, and how many of them are WebSockets.
 function _M.of(slot)
-    local of_slot = TAGS[slot]
-    local websockets = counts[of_slot[true]]
-    return counts[of_slot[false]] + websockets, websockets
+    local websockets = counts[true][slot]
+    return counts[false][slot] + websockets, websockets
 end
 
---- Holders of the requests open now, by number.
+--- Holders of the requests in flight, by number.
 function _M.holders()
     return holders
 end

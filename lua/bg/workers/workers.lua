@@ -1,5 +1,5 @@
--- What every worker has applied and holds open, for the control listener to add up. Each publishes one line under its
--- own pid: generation and counts together, so that a reader never pairs an old count with a new generation.
+-- What every worker has applied and has in flight, for the control listener to add up. Each worker publishes one line
+-- under its own pid, with generation and counts together: a reader never pairs an old count with a new generation.
 
 local ffi = require("ffi")
 local inflight = require("bg.workers.inflight")
@@ -13,6 +13,8 @@ local ipairs, pairs, tonumber = ipairs, pairs, tonumber
 ffi.cdef("int kill(int pid, int signal);")
 
 local ESRCH = 3
+-- Generation, whether it is exiting, when the state was last good, requests and WebSockets of blue and of green, and
+-- how many requests it holds at the gate.
 local LINE = "^(%d+) (%d) (%d+%.%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$"
 
 local dict = ngx.shared.bg_workers
@@ -24,14 +26,14 @@ function _M.is_alive(pid)
     return ffi.C.kill(pid, 0) == 0 or ffi.errno() ~= ESRCH
 end
 
---- Publishes this worker's line. `state` is the watched state file.
-function _M.publish(state)
-    local generation = state.value and state.value.generation or 0
+--- Publishes this worker's line. `state_file` is the hot file with the routing table.
+function _M.publish(state_file)
+    local generation = state_file.value and state_file.value.generation or 0
     local exiting = ngx.worker.exiting() and 1 or 0
     local blue, blue_websockets = inflight.of("blue")
     local green, green_websockets = inflight.of("green")
     local ok, err = dict:safe_set(ngx.worker.pid(), format("%d %d %.3f %d %d %d %d %d",
-        generation, exiting, state.good_at, blue, blue_websockets, green, green_websockets, queue.count()))
+        generation, exiting, state_file.good_at, blue, blue_websockets, green, green_websockets, queue.count()))
     if not ok then
         ngx.log(ngx.ERR, "cannot publish this worker's state: ", err)
     end
@@ -44,13 +46,14 @@ local function parse(pid, line)
         generation = tonumber(generation),
         exiting = exiting == "1",
         good_at = tonumber(good_at),
-        open = { blue = tonumber(blue), green = tonumber(green) },
+        inflight = { blue = tonumber(blue), green = tonumber(green) },
         websockets = { blue = tonumber(blue_websockets), green = tonumber(green_websockets) },
         held = tonumber(held),
     }
 end
 
---- All living workers, exiting ones too, by pid. What a dead worker had open died with it: its line is dropped.
+--- All living workers by pid, those that are leaving included: a list of `{pid, generation, exiting, good_at, inflight,
+-- websockets, held}`. The requests of a dead worker died with it: its line is dropped.
 function _M.list()
     local list = {}
     for _, pid in ipairs(dict:get_keys(0)) do
@@ -66,17 +69,17 @@ function _M.list()
     return list
 end
 
---- What a list() comes to: `open` and `websockets` by slot, and `held`, of all; of the workers that take requests the
--- `lowest` (nil: there is none) and the `highest` generation, and `age`: the most seconds since one of them has read a
--- good state.
+--- The sums of a list(): requests in flight (`inflight`) and `websockets` by slot, and how many are `held` at the gate;
+-- and, of the workers that still take requests, the `lowest` (nil: there is no such worker) and the `highest`
+-- generation, and `age`, the most seconds since one of them last read a good state.
 function _M.totals(list)
     local sums = {
-        open = { blue = 0, green = 0 }, websockets = { blue = 0, green = 0 },
+        inflight = { blue = 0, green = 0 }, websockets = { blue = 0, green = 0 },
         held = 0, highest = 0, age = 0,
     }
     for _, worker in ipairs(list) do
-        for slot in pairs(sums.open) do
-            sums.open[slot] = sums.open[slot] + worker.open[slot]
+        for slot in pairs(sums.inflight) do
+            sums.inflight[slot] = sums.inflight[slot] + worker.inflight[slot]
             sums.websockets[slot] = sums.websockets[slot] + worker.websockets[slot]
         end
         sums.held = sums.held + worker.held
