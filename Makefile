@@ -33,11 +33,11 @@ test: lint setup  ## Lint, then every test, on both engines
 	@$(STAGE) "test tools" setup/testtools
 	@$(STAGE) "project bases" setup/standins docker
 	@$(STAGE) tests $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/lua tests/model tests/browser tests/e2e \
-	    --ignore tests/e2e/test_e2e_walk_flaskshop.py --ignore tests/e2e/test_e2e_walk_notes.py
+	    --ignore tests/e2e/release/test_walk_flaskshop.py --ignore tests/e2e/release/test_walk_notes.py
 
 walk:  ## Three ordinary projects through two releases each, under load
 	@setup/venv && setup/engine docker && setup/images docker && setup/standins docker
-	@$(PYTHON) -m pytest -n 2 --dist loadfile -rP tests/e2e/test_e2e_walk_*.py
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -rP tests/e2e/release/test_walk_*.py
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk

@@ -10,8 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from .load import LoadError, LoadProcess, Tally
-from .project import ROOT, Ports, Project
+from testbed.load import LoadError, LoadProcess, Tally
+from testbed.ports import Ports
+from testbed.project import ROOT, Project
+
 from .story import FIRST, IDLE, NEXT, OLD, PIN_IDLE, RATE, Story, StoryError
 
 DIRECTORY = ROOT / ".demo"

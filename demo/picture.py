@@ -11,11 +11,13 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from . import drawing, monitoring
+from testbed import monitoring
+from testbed.load import LoadProcess
+from testbed.monitoring import Prometheus
+from testbed.project import Project, name_of_its_own
+
+from . import drawing
 from .drawing import Series
-from .load import LoadProcess
-from .monitoring import Prometheus
-from .project import Project, name_of_its_own
 
 OLD, NEW = "1.6.7", "1.6.8"
 PHASE_SECONDS = 20

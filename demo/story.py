@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from .load import Ledger, LoadProcess, Tally
-from .project import Project
+from testbed.load import Ledger, LoadProcess, Tally
+from testbed.project import Project
 
 OLD, NEW, NEXT = "1.6.7", "1.6.8", "1.6.9"
 # At first only who has been idle for minutes may move, which here nobody is. But pages are listed from the

@@ -20,23 +20,23 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 # By what they took, with those that make much load not beside each other: two processes take them in turn.
 LONGEST_FIRST = (
-    "test_e2e_release",
-    "test_e2e_activity",
-    "test_e2e_soak",
-    "test_e2e_walk_blog",
-    "test_e2e_crash",
-    "test_e2e_migration",
-    "test_e2e_streams",
-    "test_e2e_walk_flaskshop",
-    "test_e2e_walk_notes",
-    "test_e2e_counts",
-    "test_e2e_preview",
-    "test_e2e_canary",
-    "test_e2e_mends",
-    "test_e2e_tls",
-    "test_e2e_gate",
-    "test_e2e_deploy",
-    "test_e2e_podman",
+    "test_release",
+    "test_activity",
+    "test_soak",
+    "test_walk_blog",
+    "test_crash",
+    "test_migration",
+    "test_streams",
+    "test_walk_flaskshop",
+    "test_walk_notes",
+    "test_counts",
+    "test_preview",
+    "test_canary",
+    "test_mends",
+    "test_tls",
+    "test_gate",
+    "test_deploy",
+    "test_podman",
 )
 FOLDERS = ("e2e", "browser")  # real stacks and browsers, and then the rest
 
@@ -48,6 +48,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _rank(item: pytest.Item) -> tuple[int, int]:
-    file, folder = item.path.stem, item.path.parent.name
+    file, folder = item.path.stem, item.path.relative_to(item.config.rootpath / "tests").parts[0]
     folders = FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
     return (0, LONGEST_FIRST.index(file)) if file in LONGEST_FIRST else (1, folders)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit.cli import App
-from toolkit.site import Site
-from toolkit.ui import UI
+from toolkit.context import App
+from toolkit.project import Site
+from toolkit.terminal.ui import UI
 from toolkit.values import Duration, is_rising
 
 if TYPE_CHECKING:

@@ -5,27 +5,20 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
 
-from toolkit import (
-    compose,
-    container_health,
-    dependencies,
-    health,
-    health_cause,
-    health_check,
-    idle,
-    key_mounts,
-    ports,
-    reasons,
-)
-from toolkit.compose import Compose
 from toolkit.config import SLOTS, Service
+from toolkit.engine import compose, container_health, dependencies, key_mounts, ports, reasons
+from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Failed, Refused, together
-from toolkit.health import Unhealthy
-from toolkit.health_answer import Fault
-from toolkit.health_cause import Trouble
-from toolkit.health_check import Check
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.health import cause as health_cause
+from toolkit.health import check as health_check
+from toolkit.health import idle
+from toolkit.health import proof as health
+from toolkit.health.answer import Fault
+from toolkit.health.cause import Trouble
+from toolkit.health.check import Check
+from toolkit.health.proof import Unhealthy
+from toolkit.project import Site
+from toolkit.state.document import State
 from toolkit.values import Address
 
 

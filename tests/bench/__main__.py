@@ -6,7 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from demo.project import Ports, Project, name_of_its_own
+from testbed.ports import Ports
+from testbed.project import Project, name_of_its_own
 
 from . import cpu, switch
 

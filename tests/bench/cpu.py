@@ -18,8 +18,8 @@ from pathlib import Path
 import jwt
 import requests
 
-from demo.labels import labels
-from demo.project import IMAGES, Project
+from testbed.labels import labels
+from testbed.project import IMAGES, Project
 
 ROUNDS = 5
 SECONDS = 5

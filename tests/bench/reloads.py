@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from demo import certificates
-from demo.project import Project, name_of_its_own
+from testbed import certificates
+from testbed.project import Project, name_of_its_own
 
 RELOADS = 20
 CLIENTS = 8

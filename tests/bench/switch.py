@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import requests
 
-from demo.project import Project
-from toolkit import state, statefile
+from testbed.project import Project
+from toolkit.files import state_file as statefile
+from toolkit.state import document as state
 
 SWITCHES = 200
 PATIENCE = 5.0  # seconds

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import Stack, running
 
-from demo import project
+from testbed import ports
+from tests.e2e.support.stacks import Stack, running
 
 os.environ.setdefault("BGCTL_RUN", f"tests-{os.getpid()}")  # by hand too: what is made has a label
 
@@ -18,7 +18,7 @@ os.environ.setdefault("BGCTL_RUN", f"tests-{os.getpid()}")  # by hand too: what 
 def _own_ports(worker_id: str) -> None:
     """What one process of the tests has found free, another one must not take before it is listened on."""
     if worker_id != "master":
-        project.PORTS = project.PORTS[int(worker_id.removeprefix("gw")) % 4 :: 4]
+        ports.PORTS = ports.PORTS[int(worker_id.removeprefix("gw")) % 4 :: 4]
 
 
 @pytest.fixture

@@ -100,7 +100,9 @@ ngx.HTTP_OK = 200
 package.loaded["ngx.semaphore"] = {
     new = function() return { wait = function() end, post = function() end } end,
 }
-ngx.var = { bg_inflight = "", binary_remote_addr = "1234", http_content_length = "100000", bg_retry_after = "" }
+ngx.var = {
+    bg_inflight = "", binary_remote_addr = "1234", http_content_length = "100000", bg_retry_after = "",
+}
 local is_leaving = false
 ngx.worker.exiting = function() return is_leaving end
 return {

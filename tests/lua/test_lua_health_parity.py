@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from luajit import LUA, Lua, plain
 
-from toolkit import health, health_answer
-from toolkit.health_answer import Answer
-from toolkit.health_check import Check
+from toolkit.health import answer as health_answer
+from toolkit.health import proof as health
+from toolkit.health.answer import Answer
+from toolkit.health.check import Check
 from toolkit.values import Address
 
 WANTED, OTHER = "1.6.8", "1.6.7"

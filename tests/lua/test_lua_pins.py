@@ -11,7 +11,9 @@ import pytest
 from luajit import plain
 from test_lua_explain import NOW, STATES, Proxy, token
 
-from toolkit import config, link, render
+from toolkit import config
+from toolkit.release import preview_link as link
+from toolkit.rendering import render
 
 OLD, NEW = "1.6.7", "1.6.8"
 LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none"}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from luajit import plain
 
-from toolkit import link
 from toolkit.errors import Refused
+from toolkit.release import preview_link as link
 
 NOW = 1_800_000_000
 SECRET = b"s" * 43

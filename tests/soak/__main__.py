@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from demo.project import Project, name_of_its_own
 from demo.story import PIN_IDLE
+from testbed.project import Project, name_of_its_own
 
 from .promises import promises
 from .runs import NEW, SHARES, WITHDRAWALS, Outcome, switched

@@ -7,13 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from demo.load import Ledger, LoadProcess, Tally
-from demo.load.user import Kind
-from demo.project import Project
+from testbed.load import Ledger, LoadProcess, Tally
+from testbed.load.user import Kind
+from testbed.project import Project
 from toolkit.errors import Refused
+from toolkit.project import Site
 from toolkit.release import route
-from toolkit.site import Site
-from toolkit.ui import UI
+from toolkit.terminal.ui import UI
 
 OLD, NEW = "1.6.7", "1.6.8"
 RATE = 250.0  # requests a second; holders come on top

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -33,7 +33,7 @@ def command(app: App, form: str | None, as_json: bool) -> None:
     That is `bgctl drain --auto` and `bgctl up`, as crontab lines and as systemd units. Nothing is installed.
     bgctl locks by itself: no flock is needed.
     """
-    from toolkit import cron
+    from toolkit.cron import units as cron
 
     site = options.site(app, as_json)
     me = [str(own_path()), "--project", str(site.root)]

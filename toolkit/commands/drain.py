@@ -3,9 +3,9 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
+from toolkit.context import App
 from toolkit.errors import BgctlError
-from toolkit.helptext import Command
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -46,9 +46,9 @@ def command(
     --auto says nothing but what it does, and what stays wrong; exit code 5 while somebody is left.
     `bgctl cron` prints what runs it every minute.
     """
-    from toolkit.release import auto as by_itself
+    from toolkit.cron import tick as by_itself
     from toolkit.release import drain
-    from toolkit.ui import UI
+    from toolkit.terminal.ui import UI
 
     try:
         site = options.site(app)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit import disk, options, words
-from toolkit.cli import App
+from toolkit import options
+from toolkit.context import App
 from toolkit.errors import Refused
-from toolkit.helptext import Group
-from toolkit.site import Site
+from toolkit.files import disk
+from toolkit.project import Site
+from toolkit.terminal import humanize as words
+from toolkit.terminal.help_text import Group
 from toolkit.values import stamp
 
 if TYPE_CHECKING:

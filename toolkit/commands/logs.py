@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from toolkit.logs import Line
+    from toolkit.observe.logs import Line
 
 
 def names(ctx: click.Context, _: click.Parameter, incomplete: str) -> "list[CompletionItem]":
     """For the shell: what bgctl.toml names."""
     from click.shell_completion import CompletionItem
 
-    from toolkit import compose, config
+    from toolkit import config
+    from toolkit.engine import compose
     from toolkit.errors import BgctlError
 
     found = list(config.SLOTS)
@@ -61,7 +62,7 @@ def command(app: App, name: str | None, follow: bool, count: int, as_json: bool)
     line begins with its own. With -f a service is followed over restarts and from one container to the next,
     such as in a promotion; Ctrl-C ends it, and the exit code is 0.
     """
-    from toolkit import logs
+    from toolkit.observe import logs
 
     site = options.site(app, as_json)
     wanted = logs.services(site, name)

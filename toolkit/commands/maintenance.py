@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Group
+from toolkit.context import App
+from toolkit.terminal.help_text import Group
 
 
 @click.group(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.monitor.picture import Picture
-    from toolkit.site import Site
+    from toolkit.monitor.snapshot import Picture
+    from toolkit.project import Site
 
 INTERVAL = 10.0
 WIDTH = 100  # where there is no terminal to bound it
@@ -57,16 +57,17 @@ def interactive() -> bool:
 
 
 def look(site: "Site") -> "Picture":
-    from toolkit.monitor.picture import USERS, picture
-    from toolkit.sources import Sources
+    from toolkit.monitor.snapshot import USERS, picture
+    from toolkit.observe.sources import Sources
 
     return picture(site, Sources(site, USERS).wait(), site.now())
 
 
 def show(site: "Site") -> None:
     """One picture, as long as it gets."""
-    from toolkit.monitor import dashboard, ink, live
-    from toolkit.ui import console
+    from toolkit.monitor import dashboard, live
+    from toolkit.monitor import text as ink
+    from toolkit.terminal.ui import console
 
     out = console()
     width = live.size()[0] if out.is_terminal else WIDTH

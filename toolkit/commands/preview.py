@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
+    from toolkit.project import Site
     from toolkit.release.preview import Preview
-    from toolkit.site import Site
 
 
 def origin(text: str) -> str:
@@ -56,7 +56,7 @@ def command(
 
 
 def show(site: "Site", shown: "Preview") -> None:
-    from toolkit import link
+    from toolkit.release import preview_link as link
     from toolkit.values import stamp
 
     if doubt := link.doubt(site.config, shown.link.base):

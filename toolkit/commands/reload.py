@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -28,7 +28,7 @@ def command(app: App, wait: float, dry_run: bool, as_json: bool) -> None:
     the exit code is 3. No request is lost. Where nothing has changed it does nothing, and off a terminal
     says nothing: fit for cron, and for the hook of whatever renews certificates.
     """
-    from toolkit.release import reload
+    from toolkit.rendering import reload
 
     site = options.site(app, as_json)
     note = reload.run(site, dry_run, wait)

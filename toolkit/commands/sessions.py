@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit import options, words
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit import options
+from toolkit.context import App
+from toolkit.terminal import humanize as words
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.sessions import Report, Sessions, User
+    from toolkit.clients.session_api import Report, Sessions, User
 
 PAGE = 1000  # users that the session API lists at once
 COLUMNS = ("version", "sessions", "users", "visitors", "WebSockets", "last activity")

@@ -10,16 +10,16 @@ from rich.control import Control
 from rich.screen import Screen
 
 from toolkit.monitor.dashboard import draw
-from toolkit.monitor.ink import ink_for
 from toolkit.monitor.keyboard import GONE, Keyboard, keyboard
-from toolkit.monitor.picture import USERS, picture
-from toolkit.sources import Sources
-from toolkit.ui import console
+from toolkit.monitor.snapshot import USERS, picture
+from toolkit.monitor.text import ink_for
+from toolkit.observe.sources import Sources
+from toolkit.terminal.ui import console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from toolkit.site import Site
+    from toolkit.project import Site
 
 CALM = 0.1  # seconds between two drawings: answers come in bunches
 FIRST = 0.7  # seconds for everybody's first answer, before anything is drawn

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from toolkit.monitor.picture import USERS, picture
-from toolkit.sources import Sources
+from toolkit.monitor.snapshot import USERS, picture
+from toolkit.observe.sources import Sources
 
 if TYPE_CHECKING:
-    from toolkit.site import Site
+    from toolkit.project import Site
 
 
 def run(site: "Site", interval: float) -> None:

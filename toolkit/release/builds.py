@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from toolkit import build_context, slots
-from toolkit.compose import Compose
+from toolkit import slots
+from toolkit.engine import build_context
+from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Refused, together
+from toolkit.project import Site
 from toolkit.release import depends, one_shot
-from toolkit.site import Site
 
 
 def missing(site: Site, found: Compose, services: Iterable[str]) -> list[str]:

@@ -6,10 +6,10 @@ Holds no lock while it waits. A share that is bad, or not found good in time, is
 from dataclasses import dataclass
 
 from toolkit.errors import Locked, Refused
+from toolkit.project import Site
 from toolkit.release import route
+from toolkit.release.canary_step import Trial
 from toolkit.release.steps import Step, walk
-from toolkit.release.trial import Trial
-from toolkit.site import Site
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Generator, Iterable
 
-from toolkit import container_health, dependencies, needs_file, slots
-from toolkit.compose import STARTED, Compose
+from toolkit import slots
 from toolkit.config import SLOTS
-from toolkit.dependencies import HEALTHY, Dependency
-from toolkit.engine import Container
+from toolkit.engine import container_health, dependencies
+from toolkit.engine.compose import STARTED, Compose
+from toolkit.engine.dependencies import HEALTHY, Dependency
+from toolkit.engine.engine import Container
 from toolkit.errors import AGAIN, BgctlError, Failed, Refused, caught, together
+from toolkit.files import needs_file
+from toolkit.project import Site
 from toolkit.release import one_shot
 from toolkit.release.steps import Step
-from toolkit.site import Site
 
 Problems = Generator[BgctlError, None, str]
 

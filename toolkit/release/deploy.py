@@ -5,16 +5,18 @@ Up to the switch a failure takes everything back. After it nothing is taken back
 
 from dataclasses import dataclass
 
-from toolkit import gate, slots, state
+from toolkit import slots
 from toolkit.errors import Failed, MovedOn, NotYet, Refused
+from toolkit.project import Site
 from toolkit.release import canary, drain, promote, rollback, route, up_green
 from toolkit.release import preview as previews
 from toolkit.release.canary import Course
 from toolkit.release.drain import Watch
 from toolkit.release.images import Images
 from toolkit.release.steps import Step, preview, walk
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.state import document as state
+from toolkit.state import gate
+from toolkit.state.document import State
 
 UNUSED = ("rest", "candidate", "preview")  # phases in which nobody has been sent to green
 

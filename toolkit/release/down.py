@@ -2,13 +2,14 @@
 
 from contextlib import suppress
 
-from toolkit import atomic, slots
+from toolkit import slots
+from toolkit.clients.session_api import Report
 from toolkit.config import SLOTS
 from toolkit.errors import BgctlError, Refused
+from toolkit.files import atomic
+from toolkit.project import Site
 from toolkit.release.steps import Step, walk
-from toolkit.sessions import Report
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.state.document import State
 from toolkit.values import stamp
 
 NOTE = "down"  # in state/, from the moment on at which somebody wanted it so

@@ -4,12 +4,13 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from toolkit import state
 from toolkit.errors import Locked, NotYet, Refused
-from toolkit.release import outlook, promote, route
+from toolkit.project import Site
+from toolkit.release import forecast as outlook
+from toolkit.release import promote, route
 from toolkit.release.remaining import Remaining, Terms, remaining
-from toolkit.site import Site
-from toolkit.state import Deployment, State
+from toolkit.state import document as state
+from toolkit.state.document import Deployment, State
 
 
 @dataclass(frozen=True)

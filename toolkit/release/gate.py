@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
-from toolkit import runner, state
+from toolkit.clients.proxy import POLL
+from toolkit.engine import process as runner
 from toolkit.errors import BgctlError, Failed, Refused
-from toolkit.proxy import POLL
-from toolkit.release import reload, route
+from toolkit.project import Site
+from toolkit.release import route
 from toolkit.release.steps import Step, preview
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.rendering import reload
+from toolkit.state import document as state
+from toolkit.state.document import State
 from toolkit.values import Duration
 
 

@@ -2,11 +2,12 @@
 
 from functools import cached_property
 
-from toolkit import reasons, slots
-from toolkit.compose import Compose
+from toolkit import slots
+from toolkit.engine import reasons
+from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
+from toolkit.project import Site
 from toolkit.release import builds, depends
-from toolkit.site import Site
 
 
 class Images:

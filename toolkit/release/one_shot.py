@@ -6,9 +6,9 @@ image.
 
 import time
 
-from toolkit.engine import ONE_SHOT, Container
+from toolkit.engine.engine import ONE_SHOT, Container
 from toolkit.errors import AGAIN, Failed
-from toolkit.site import Site
+from toolkit.project import Site
 
 
 def image_of(site: Site, service: str, version: str) -> str:

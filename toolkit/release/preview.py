@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from toolkit import gate, link, runner, slots, state
+from toolkit import slots
+from toolkit.engine import process as runner
 from toolkit.errors import BgctlError, Failed, Refused
-from toolkit.link import Link
+from toolkit.project import Site
+from toolkit.release import preview_link as link
 from toolkit.release import route
+from toolkit.release.preview_link import Link
 from toolkit.release.steps import preview
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.state import document as state
+from toolkit.state import gate
+from toolkit.state.document import State
 
 HIDDEN = "[preview token]"
 

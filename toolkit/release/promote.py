@@ -3,14 +3,15 @@
 Each step looks at how things are and does only what is missing: run it again after a crash at any point.
 """
 
-from toolkit import slots, state
-from toolkit.compose import Compose
+from toolkit import slots
+from toolkit.engine.compose import Compose
 from toolkit.errors import Refused
+from toolkit.project import Site
 from toolkit.release import depends, route
 from toolkit.release.remaining import Terms, remaining
 from toolkit.release.steps import Step, walk
-from toolkit.site import Site
-from toolkit.state import Deployment, State
+from toolkit.state import document as state
+from toolkit.state.document import Deployment, State
 
 
 class NotEmpty(Refused):

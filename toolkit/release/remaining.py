@@ -6,13 +6,13 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from toolkit import render
+from toolkit.clients.proxy import Slot
+from toolkit.clients.session_api import Count, Forecast
 from toolkit.config import Drain
 from toolkit.errors import BgctlError
-from toolkit.proxy import Slot
-from toolkit.sessions import Count, Forecast
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.project import Site
+from toolkit.rendering import render
+from toolkit.state.document import State
 from toolkit.values import Duration
 
 

@@ -2,13 +2,15 @@
 
 from contextlib import suppress
 
-from toolkit import history, slots, state
+from toolkit import slots
+from toolkit.clients.proxy import reachable
 from toolkit.errors import BgctlError, Failed, Refused
-from toolkit.proxy import reachable
+from toolkit.files import history
+from toolkit.project import Site
 from toolkit.release import depends, route
 from toolkit.release.steps import Step, walk
-from toolkit.site import Site
-from toolkit.state import Deployment
+from toolkit.state import document as state
+from toolkit.state.document import Deployment
 
 
 def run(site: Site, wait: bool = True, dry_run: bool = False) -> None:

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Sequence
 
-from toolkit import slots, state
+from toolkit import slots
 from toolkit.errors import Failed, MovedOn, Refused
+from toolkit.project import Site
 from toolkit.release.remaining import Terms, remaining
 from toolkit.release.steps import Step, preview
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.state import document as state
+from toolkit.state.document import State
 
 PATIENCE = 60.0  # seconds for another bgctl to end: a certificate may be renewed at any time
 TARGETS = {

@@ -6,17 +6,26 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from session_api import key_files
-from toolkit import disk, enginefile, gate, health_check, link, preflight, slots, state
-from toolkit.compose import STARTED, Compose
+from toolkit import slots
+from toolkit.checks import preflight
+from toolkit.checks.preflight import Looks, Preflight
+from toolkit.clients.proxy import reachable
 from toolkit.config import SLOTS
-from toolkit.dependencies import Dependency
+from toolkit.engine.compose import STARTED, Compose
+from toolkit.engine.dependencies import Dependency
 from toolkit.errors import Failed, caught, together
-from toolkit.preflight import Looks, Preflight
-from toolkit.proxy import reachable
-from toolkit.release import builds, certificates, depends, down, reload
+from toolkit.files import disk
+from toolkit.files import engine_file as enginefile
+from toolkit.health import check as health_check
+from toolkit.project import Site
+from toolkit.release import builds, depends, down
+from toolkit.release import preview_link as link
 from toolkit.release.steps import Step, walk
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.rendering import reload
+from toolkit.rendering import tls_files as certificates
+from toolkit.state import document as state
+from toolkit.state import gate
+from toolkit.state.document import State
 
 STORE = "BGCTL_STORE"  # the variable that tells the session API where it keeps sessions
 TRIAL = ("preview", "canary")  # phases in which green has yet to prove itself

@@ -1,12 +1,15 @@
 """`bgctl up-green`: the new version runs beside the old one, healthy, and nobody is sent there yet."""
 
-from toolkit import hazards, slots, state
-from toolkit.compose import Compose
+from toolkit import slots
+from toolkit.checks import hazards
+from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Refused
-from toolkit.release import depends, reload
+from toolkit.project import Site
+from toolkit.release import depends
 from toolkit.release.steps import Step, always, walk
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.rendering import reload
+from toolkit.state import document as state
+from toolkit.state.document import State
 
 
 def run(site: Site, version: str | None, dry_run: bool = False) -> None:

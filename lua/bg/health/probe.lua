@@ -1,4 +1,4 @@
--- Sends one health check to a peer, from a timer. bgctl asks in the same words (toolkit/health_check.py).
+-- Sends one health check to a peer, from a timer. bgctl asks in the same words (toolkit/health/check.py).
 
 local http = require("bg.lib.http")
 local verdict = require("bg.health.verdict")

@@ -1,5 +1,5 @@
 -- Judges health checks: what one answer to a check says, and whether a row of answers makes a peer up or down. Values
--- in, values out. bgctl judges an answer in the same way, word for word (toolkit/health_answer.py).
+-- in, values out. bgctl judges an answer in the same way, word for word (toolkit/health/answer.py).
 
 local http_answer = require("bg.lib.http_answer")
 local names = require("bg.lib.names")

@@ -10,7 +10,7 @@ from typing import Any
 
 from demo_stage import Proxy, Stage, stage_of
 
-from demo.load import Load
+from testbed.load import Load
 
 OLD, NEW = "1.6.7", "1.6.8"
 

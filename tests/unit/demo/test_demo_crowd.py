@@ -12,8 +12,8 @@ from demo_stage import Stage, claims_of, stage_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo.load import Count, Crowd, CrowdError
-from demo.load.truth import Truth
+from testbed.load import Count, Crowd, CrowdError
+from testbed.load.truth import Truth
 
 IDLE = 10.0
 

@@ -14,7 +14,7 @@ from demo_play import OLD, run, until
 from demo_stage import Stage, stage_of
 from playwright.async_api import Page, async_playwright
 
-from demo.load import Load, headers
+from testbed.load import Load, headers
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Of the connection, of the client's own make, or the same for all requests that a browser sends.

@@ -10,8 +10,8 @@ from aiohttp import ClientSession, web
 from demo_play import NEW, OLD, playing, run, until
 from demo_stage import Stage, stage_of
 
-from demo.load import KINDS, Ledger, Load, LoadError, LoadProcess, Tally, tally, websocket
-from demo.load.tally import Recorder
+from testbed.load import KINDS, Ledger, Load, LoadError, LoadProcess, Tally, tally, websocket
+from testbed.load.tally import Recorder
 
 
 def test_a_release_without_fault_is_clean(service_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from demo_play import NEW, OLD, Play, playing, run, until
 
-from demo.load import user
-from demo.load.judgement import Navigation, Page, Session, Verdict
-from demo.load.serving import Asked, Place, Serving
+from testbed.load import user
+from testbed.load.judgement import Navigation, Page, Session, Verdict
+from testbed.load.serving import Asked, Place, Serving
 
 NEXT = "1.6.9"
 RIGHT, MOVED, MIGRATED, FLIPPED = Verdict.RIGHT, Verdict.MOVED, Verdict.MIGRATED, Verdict.FLIPPED

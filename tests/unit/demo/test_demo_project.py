@@ -11,8 +11,10 @@ import msgspec
 import pytest
 import requests
 
-from demo.project import ROOT, Ports, Project
-from toolkit import config, envfile
+from testbed.ports import Ports
+from testbed.project import ROOT, Project
+from toolkit import config
+from toolkit.files import env_file as envfile
 
 
 def project(folder: Path, **settings: object) -> Project:

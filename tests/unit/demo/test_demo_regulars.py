@@ -9,7 +9,7 @@ from aiohttp import web
 from demo_play import NEW, OLD, Play, playing, run, until
 from demo_stage import unsigned
 
-from demo.load import Tally, regulars
+from testbed.load import Tally, regulars
 
 ALL = 3 * 4  # of each kind
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from demo import drawing, monitoring
+from demo import drawing
+from testbed import monitoring
 
 LABELS = {"version": "1.6.8", "state": "ready", "reason": "green", "status": "blue"}
 OF_SLOTS = [

@@ -1,7 +1,0 @@
-"""`python -m demo.load`: the child of LoadProcess."""
-
-import asyncio
-
-from .process import serve
-
-asyncio.run(serve())

@@ -1,0 +1,41 @@
+"""Ports of this machine that a project takes for itself, all on 127.0.0.1."""
+
+from __future__ import annotations
+
+import random
+import socket
+from dataclasses import astuple, dataclass, fields
+from typing import Self
+
+PORTS = range(20000, 30000)  # below those that the kernel gives to outgoing connections
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where everything of one project listens, all on 127.0.0.1."""
+
+    proxy: int = 8080
+    control: int = 9180
+    blue: int = 8081
+    green: int = 8083
+    api: int = 8090
+    tls: int = 8443
+
+    @classmethod
+    def free(cls) -> Self:
+        """Ports that nobody has."""
+        candidates = random.sample(PORTS, 200)
+        return cls(*[port for port in candidates if _is_free(port)][: len(fields(cls))])
+
+    def all_free(self) -> bool:
+        return all(map(_is_free, astuple(self)))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

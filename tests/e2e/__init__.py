@@ -1,0 +1,1 @@
+"""Real stacks on a real container engine, driven by the real command."""

@@ -1,0 +1,1 @@
+"""What is known of sessions and requests: the counts, the metrics and the dashboard."""

@@ -1,0 +1,1 @@
+"""What the proxy does with connections, bodies and slots that fail."""

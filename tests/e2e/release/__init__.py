@@ -1,0 +1,1 @@
+"""The commands of a release, from the first `bgctl up` to a promotion, also where they are interrupted."""

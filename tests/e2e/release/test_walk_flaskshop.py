@@ -1,0 +1,37 @@
+"""A small shop in Flask through two releases: the session is in a cookie, carts are in Redis."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from tests.e2e.support.stacks import eventually
+from tests.e2e.support.walkers import Crowd, Shopper
+from tests.e2e.support.walks import USERS, finish, walking
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def test_88_flaskshop_goes_through_two_releases_that_nobody_notices(tmp_path):
+    with walking(tmp_path, "flaskshop", 18000) as walk:
+        walk.compose("up", "-d")
+        eventually(lambda: walk.answers("/health"), "the shop is open")
+        early = requests.Session()
+        early.post(f"{walk.url}/login", data={"user": "early"}, timeout=10).raise_for_status()
+        early.post(f"{walk.url}/cart", data={"item": "a lamp"}, timeout=10).raise_for_status()
+
+        walk.compose("rm", "--stop", "--force", "web")
+        walk.add_bgctl()
+        walk.bgctl("up")
+        assert "a lamp" in early.get(walk.url, timeout=10).text, "the volume is the one from before"
+
+        with Crowd(walk.url, "1", Shopper, USERS) as crowd:
+            first = crowd.users[0]
+            for old, new in (("1", "2"), ("2", "3")):
+                walk.edit("app.py", f'VERSION = "{old}"', f'VERSION = "{new}"')
+                walk.release(crowd, old, new)
+            first.use()
+            finish(walk, crowd, "3")
+        page = early.get(walk.url, timeout=10).text
+        assert all(words in page for words in ("Shop v3", "Hello early!", "a lamp")), page
+        assert walk.containers("web-green") == []

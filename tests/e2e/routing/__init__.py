@@ -1,0 +1,1 @@
+"""Which version answers a request: tokens, pins, previews, migration, and how a switch gets through."""

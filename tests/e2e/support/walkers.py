@@ -1,0 +1,230 @@
+"""People who use an ordinary project through its proxy, by what its own pages and answers say.
+
+Each stays logged in, and asks on and on. An answer counts as failed when it is none, or not what that user
+has to get. It counts as flipped when another version gave it than the one that has this user, in the words of
+the proxy's header or of the page itself.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+
+from testbed.load.judgement import Session, Verdict
+from testbed.load.serving import Serving
+from testbed.load.tally import Recorder, Tally
+
+PACE = 0.25  # seconds between two requests of one user, about
+ANSWER_SECONDS = 15.0
+
+
+class Crowd:
+    """All who are there, what is served meanwhile, and what they have seen."""
+
+    def __init__(self, url: str, served: str, kind: type[User], size: int) -> None:
+        self.url, self.kind, self.size = url, kind, size
+        self.serving, self.recorder = Serving({served}), Recorder()
+        self.lock = threading.Lock()  # judgement and tally are made for one thread
+        self.users: list[User] = []
+        self._number = 0
+
+    def __enter__(self) -> Crowd:
+        self.recorder.begin()
+        self.come(self.size, *self.serving.versions)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for user in self.users:
+            user.leaving.set()
+        for user in self.users:
+            user.join(ANSWER_SECONDS * 2)
+        self.recorder.end()
+
+    def come(self, number: int, version: str) -> None:
+        """New users, who have to get that version. Returns when all are logged in."""
+        new = []
+        for _ in range(number):
+            self._number += 1
+            new.append(self.kind(self, f"user{self._number}", version))
+        for user in new:
+            user.start()
+        self.users += new
+        for user in new:
+            assert user.arrived.wait(ANSWER_SECONDS), f"{user.name} was not logged in: {self.tally()}"
+
+    def released(self, *versions: str) -> None:
+        """These are served from now on; to be said before a command that adds one, or takes one away."""
+        with self.lock:
+            self.serving.change(versions)
+
+    def on(self, version: str) -> list[User]:
+        with self.lock:
+            return [one for one in self.users if one.is_alive() and one.session.version == version]
+
+    def change_guard(self, old: str, new: str) -> None:
+        """Those of the old version close their browsers one by one, and as many others come."""
+        for user in self.on(old):
+            user.leaving.set()
+            user.join(ANSWER_SECONDS)
+            self.come(1, new)
+
+    def tally(self) -> Tally:
+        with self.lock:
+            here: dict[str, int] = {}
+            for user in self.users:
+                if user.is_alive() and (version := user.session.version):
+                    here[version] = here.get(version, 0) + 1
+            return self.recorder.tally(here, {})
+
+
+class User(threading.Thread):
+    """`own_words` finds the version in a body; `headers` go with each request."""
+
+    own_words: re.Pattern[str]
+    headers: dict[str, str] = {}  # noqa: RUF012 - a constant of each kind of user
+
+    def __init__(self, crowd: Crowd, name: str, version: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.crowd, self.first = crowd, version
+        self.session = Session()
+        self.http = requests.Session()
+        self.http.headers.update({"Accept": "text/html,*/*;q=0.8", **self.headers})
+        self.arrived, self.leaving = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        with self.http:
+            self.log_in()
+            self.arrived.set()
+            while not self.leaving.wait(PACE * random.uniform(0.5, 1.5)):
+                self.use()
+
+    def log_in(self) -> None:
+        raise NotImplementedError
+
+    def use(self) -> None:
+        raise NotImplementedError
+
+    def come_back(self) -> None:
+        """Once more, with the cookies of before, after having left."""
+        self.use()
+
+    def ask(self, method: str, path: str, expect: str = "", **options: Any) -> str:
+        """The body; empty when the request has failed, which is counted. `expect`: what has to be in it."""
+        with self.crowd.lock:
+            asked = self.crowd.serving.asks()
+            self.crowd.recorder.requests += 1
+        # TLS ends in front of the proxy: the browser sends its secure cookies, over what is plain HTTP here.
+        kept = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies)
+        headers = {**options.pop("headers", {}), **({"Cookie": kept} if kept else {})}
+        options |= {"headers": headers, "timeout": ANSWER_SECONDS, "allow_redirects": False}
+        try:
+            answer = self.http.request(method, self.crowd.url + path, **options)
+        except requests.RequestException as error:
+            self._fail(method, path, f"{type(error).__name__}: {error}")
+            return ""
+        said = [answer.headers.get("X-Deployment-Version", ""), *self.own_words.findall(answer.text)[:1]]
+        with self.crowd.lock:
+            for version in said:
+                newcomer = self.session.place is None
+                if self.session.judge(version, asked) is Verdict.FLIPPED or (
+                    newcomer and version != self.first
+                ):
+                    self.crowd.recorder.flipped += 1
+                    self._note(method, path, f"{self.session.version or self.first} was answered by {said}")
+                    break
+        if not 200 <= answer.status_code < 400:
+            self._fail(method, path, f"{answer.status_code} {answer.text[:200]}")
+            return ""
+        if expect not in answer.text:
+            self._fail(method, path, f"no {expect!r} in {answer.text[:300]}")
+            return ""
+        with self.crowd.lock:
+            self.crowd.recorder.success(said[0])
+        return answer.text
+
+    def _fail(self, method: str, path: str, what: str) -> None:
+        with self.crowd.lock:
+            self.crowd.recorder.failed += 1
+            self._note(method, path, what)
+
+    def _note(self, method: str, path: str, what: str) -> None:
+        self.crowd.recorder.note(self.name, method, path, what)
+
+
+class Shopper(User):
+    """A customer of flaskshop: the session is a cookie that Flask has signed, the cart is in Redis."""
+
+    own_words = re.compile(r"<h1>Shop v(\S+)</h1>")
+
+    def log_in(self) -> None:
+        self.ask("GET", "/", "log in")
+        self.ask("POST", "/login", data={"user": self.name})
+        self.use()
+
+    def use(self) -> None:
+        self.ask("GET", "/", f"Hello {self.name}!")
+        if random.random() < 0.2:
+            item = f"item{random.randrange(1000)}"
+            self.ask("POST", "/cart", data={"item": item})
+            self.ask("GET", "/", item)
+
+
+class Reader(User):
+    """Somebody who is logged in to the blog: Django's session in the database, a token against forgery."""
+
+    own_words = re.compile(r"<h1>Blog v(\S+)</h1>")
+    headers = {"Host": "blog.example"}  # noqa: RUF012 - as above
+    user, password = "ada", "a password of 1815"
+    _token = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+    def log_in(self) -> None:
+        self.ask("GET", "/", "log in")
+        form = self.ask("GET", "/accounts/login/", "csrfmiddlewaretoken")
+        token = self._token.search(form)
+        self.ask(
+            "POST",
+            "/accounts/login/",
+            data={
+                "username": self.user,
+                "password": self.password,
+                "csrfmiddlewaretoken": token[1] if token else "",
+            },
+            headers={"Referer": "https://blog.example/accounts/login/", "Origin": "https://blog.example"},
+        )
+        self.use()
+
+    def use(self) -> None:
+        self.ask("GET", "/", f"Hello {self.user}")
+
+
+class NoteTaker(User):
+    """A script that uses notes: a bearer token of the app's own making, and no cookies.
+
+    Notes are in the memory of the process that took them: a promotion is a new process.
+    """
+
+    own_words = re.compile(r'"version":"([^"]+)"')
+
+    def __init__(self, crowd: Crowd, name: str, version: str) -> None:
+        super().__init__(crowd, name, version)
+        self.http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # type: ignore[no-untyped-call]
+        self.http.headers["Accept"] = "application/json"
+
+    def log_in(self) -> None:
+        who = {"email": f"{self.name}@example.test", "password": "secret"}
+        answer = self.ask("POST", "/api/auth/login", "token", json=who)
+        token = re.search(r'"token":"([^"]+)"', answer)
+        self.http.headers["Authorization"] = f"Bearer {token[1] if token else ''}"
+        self.use()
+
+    def use(self) -> None:
+        self.ask("GET", "/api/auth/me", f'"userId":"{self.name}"')
+        if random.random() < 0.2:
+            text = f"note{random.randrange(1000)}"
+            self.ask("POST", "/api/notes", '"ok":true', json={"text": text})
+            self.ask("GET", "/api/notes", '"notes":[')

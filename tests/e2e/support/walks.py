@@ -1,0 +1,178 @@
+"""An ordinary project, taken from plain compose to its third version as its people would do it.
+
+tests/cases/projects has it as it was, tests/cases/walks what its people add; docs/first-hour.md tells it in
+words.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from testbed.labels import labelled
+from testbed.ports import Ports
+from testbed.project import IMAGES, ROOT, name_of_its_own
+from tests.e2e.support.stacks import Stack, eventually
+from tests.e2e.support.walkers import Crowd
+
+CASES = ROOT / "tests" / "cases"
+OURS = ROOT / "compose" / "bgctl.yaml"
+COMPOSE_FILE = "docker-compose.yml"
+IDLE = "3s"  # a drain does not wait for whoever has been silent for longer
+USERS = 6
+BUILD_SECONDS = 180.0
+NETWORK = "\nnetworks:\n  default: {}\n"  # compose makes it anyway; named, it carries the label of this run
+CHECKOUT = f"""
+# the images of this checkout
+BGCTL_PROXY_IMAGE=localhost/{IMAGES}/proxy:dev
+BGCTL_SESSION_API_IMAGE=localhost/{IMAGES}/session-api:dev
+"""
+
+
+class Walk(Stack):
+    """`kind`: the project's name among the cases. `public`: where people come, before bgctl and with it."""
+
+    kind: str
+    public: int
+
+    @classmethod
+    def of(cls, folder: Path, kind: str, public: int) -> Walk:
+        """The project's folder as its people have it, before anything of bgctl."""
+        name = name_of_its_own(kind)
+        ports = Ports(proxy=public, blue=public + 1, green=public + 2, api=public + 3, control=public + 4)
+        walk = cls(folder / name, name, ports=ports)
+        walk.kind, walk.public, walk.expected = kind, public, []
+        shutil.copytree(CASES / "projects" / kind, walk.directory)
+        plain = walk.directory / COMPOSE_FILE
+        plain.write_text(labelled(plain.read_text() + NETWORK))
+        walk.plain = plain.read_bytes()
+        return walk
+
+    def compose(self, *arguments: str) -> str:
+        """Plain compose, in the project's folder, as its people use it."""
+        command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=BUILD_SECONDS,
+        )
+        assert done.returncode == 0, f"compose {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def answers(self, path: str, **headers: str) -> bool:
+        try:
+            return requests.get(self.url + path, headers=headers, timeout=5, allow_redirects=False).ok
+        except requests.ConnectionError:
+            return False
+
+    def add_bgctl(self) -> None:
+        """The files that README's "Your own stack" asks for; nothing that was there is changed but .env."""
+        given = CASES / "walks" / self.kind
+        for path in (OURS, given / "slots.yaml"):
+            text = path.read_text().replace(f"image: {self.kind}:", f"image: {self.name}:")
+            (self.directory / path.name).write_text(labelled(text))
+        settings = (given / "bgctl.toml").read_text()
+        assert f'name = "{self.kind}"' in settings
+        own_name = settings.replace(f'name = "{self.kind}"', f'name = "{self.name}"')
+        (self.directory / "bgctl.toml").write_text(own_name)
+        with (self.directory / ".env").open("a") as env:
+            env.write((given / "more.env").read_text() + CHECKOUT)
+        if (given / ".dockerignore").exists():
+            shutil.copy(given / ".dockerignore", self.directory)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """A line of the app, as its developer changes it."""
+        path = self.directory / file
+        text = path.read_text()
+        assert text.count(old) == 1, f"{old} in {file}"
+        path.write_text(text.replace(old, new))
+
+    def develop(self, version: str) -> None:
+        """The files of the app's next version."""
+        shutil.copytree(
+            CASES / "walks" / self.kind / "releases" / version, self.directory, dirs_exist_ok=True
+        )
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """The service's container, in the engine's words."""
+        attributes: dict[str, Any] = self.container(service).attrs
+        return attributes
+
+    def stores(self) -> list[str]:
+        """The containers of what keeps the project's data."""
+        return [*self.containers("redis"), *self.containers("db")]
+
+    def switched(self) -> bool:
+        """Whether new sessions get the candidate, from every worker of the proxy."""
+        state = self.state()
+        applied = {worker["generation"] for worker in self.proxy_status()["workers"]}
+        return state["phase"] == "draining" and applied == {state["generation"]}
+
+    def release(self, crowd: Crowd, old: str, new: str, checks: Callable[[], None] | None = None) -> None:
+        """`bgctl deploy`, unattended, while people come and go; the last of the old version leave in time."""
+        regulars, stores = crowd.on(old), self.stores()
+        crowd.released(old, new)
+        options = ("--auto", "--idle-timeout", IDLE)
+        deploy = self.start("deploy", new, *options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            eventually(lambda: self.switched() or deploy.poll() is not None, "switched", BUILD_SECONDS)
+            if deploy.poll() is None:
+                if checks:
+                    checks()
+                crowd.come(USERS // 2, new)
+                assert set(regulars) == set(crowd.on(old)), "whoever was there is where they were"
+                crowd.change_guard(old, new)
+                crowd.released(new)
+            said, _ = deploy.communicate(timeout=BUILD_SECONDS)
+        finally:
+            deploy.kill()
+        assert deploy.returncode == 0, said
+        assert self.stores() == stores, "what both versions use is left alone, whatever is new in .env"
+
+    def remove(self) -> None:
+        """Whatever of this walk is there, its volumes and images too; their layers stay, for the next one."""
+        super().remove()
+        label = f"label=com.docker.compose.project={self.name}"
+        for volume in self.engine_says("volume", "ls", "--quiet", "--filter", label).split():
+            self.engine_says("volume", "rm", volume)
+        listed = self.engine_says("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        mine = [name for name in listed if name.startswith(self.name)]
+        if mine:
+            self.engine_says("rmi", "--no-prune", *mine)
+
+
+@contextmanager
+def walking(folder: Path, kind: str, public: int) -> Iterator[Walk]:
+    """One at a time on a machine: the project's own compose file names its containers and ports."""
+    import docker
+
+    with (Path(tempfile.gettempdir()) / f"bgctl-walk-{kind}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        walk = Walk.of(folder, kind, public)
+        walk.client = docker.from_env()
+        try:
+            yield walk
+            walk.assert_clean_log()
+            assert (walk.directory / COMPOSE_FILE).read_bytes() == walk.plain, "nobody has touched it"
+        finally:
+            walk.remove()
+
+
+def finish(walk: Walk, crowd: Crowd, version: str) -> None:
+    """What holds after the last release, whatever the project."""
+    tally = crowd.tally()
+    counts = f"failed={tally.failed} flipped={tally.flipped} requests={tally.requests}"
+    print(f"walk: {walk.kind} {counts} seconds={tally.seconds:.0f}")
+    assert (tally.failed, tally.flipped) == (0, 0), tally
+    status = walk.ask("status")
+    assert (status["phase"], status["slots"]["blue"]["version"]) == ("rest", version)
