@@ -12,7 +12,7 @@ from toolkit.values import Duration, is_rising
 
 Where = tuple[str, ...]
 SHORTEST_LIFE, LONGEST_LIFE = Duration(300), Duration(400 * 86400)  # of a token
-LONGEST = 60  # seconds: the last bound of the histogram (bg.figures)
+LONGEST = 60  # seconds: the last bound of the histogram (bg.figures.figures)
 
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:

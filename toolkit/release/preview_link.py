@@ -15,7 +15,7 @@ from toolkit.errors import Refused
 from toolkit.values import Address
 
 PLACE = "/_bgctl/preview"
-ISSUER, KID = "bgctl-preview", "preview"  # as lua/bg/preview.lua has them
+ISSUER, KID = "bgctl-preview", "preview"  # as lua/bg/tokens/preview_link.lua has them
 MAX_PATH = 2048
 MIN_SECRET = 32  # bytes
 
@@ -24,7 +24,7 @@ MIN_SECRET = 32  # bytes
 class Link:
     """`base` is where browsers come; `cookie` is what the link leaves behind, as `name=value`.
 
-    `stem`: what the cookie's name begins with, as lua/bg/settings.lua has it.
+    `stem`: what the cookie's name begins with, as lua/bg/lib/settings.lua has it.
     """
 
     base: str
