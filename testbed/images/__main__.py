@@ -1,13 +1,12 @@
-"""The commands: setup/images docker|podman [--remove], and setup/standins docker|podman."""
+"""The commands setup/images docker|podman [--remove], and setup/standins docker|podman."""
 
 import argparse
 import os
 import sys
 
-from setup.imaging import bases, shell, standins
-from setup.imaging.catalogue import BASES, IMAGES, PREFIX, Image
-from setup.imaging.context import digest, lay_out, sources_of
-from setup.imaging.engine import Engine
+from testbed.images import demo_app, standins
+from toolkit.images import catalogue, make, shell
+from toolkit.images.engine import Engine
 
 
 def main() -> int:
@@ -18,7 +17,8 @@ def main() -> int:
     try:
         with shell.only_one():
             if options.remove:
-                remove_images(engine)
+                make.remove(engine)
+                standins.remove(engine)
             else:
                 make_images(engine, options.standins)
     except shell.SetupError as error:
@@ -40,28 +40,8 @@ def make_images(engine: Engine, only_standins: bool) -> None:
         raise shell.SetupError(f"{engine.name} does not answer: run setup/engine {engine.name} first")
     if only_standins:
         standins.make(engine)
-        return
-    bases.ensure(engine, BASES)
-    made = [image.name for image in IMAGES if ensure_image(engine, image)]
-    shell.say(f"images ready in {engine.name} ({len(made)} of {len(IMAGES)} made anew)")
-
-
-def ensure_image(engine: Engine, image: Image) -> bool:
-    """Build the image unless the engine has it from these very sources. Returns whether it was built."""
-    source = digest(engine.id(image.base.name), sorted(image.args.items()), *sources_of(image))
-    if engine.label(image.name) == source:
-        return False
-    shell.say(f"building {image.name}")
-    engine.build(image, lay_out(image), source)
-    return True
-
-
-def remove_images(engine: Engine) -> None:
-    names = engine.images(PREFIX)
-    if names:
-        engine.run("rmi", *names)
-        shell.say(f"{len(names)} images removed from {engine.name}")
-    standins.remove(engine)
+    else:
+        make.make(engine, (*catalogue.IMAGES, *demo_app.IMAGES))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from setup.imaging import context
-from setup.imaging.catalogue import IMAGES, PROXY_BASE, Image
-from setup.imaging.context import digest, lay_out, pip_install, sources_of
-from setup.imaging.shell import ROOT, SetupError
+from testbed.images import demo_app
+from toolkit.images import context
+from toolkit.images.catalogue import IMAGES, PROXY_BASE, Image
+from toolkit.images.context import digest, lay_out, pip_install, sources_of
+from toolkit.images.shell import ROOT, SetupError
 
 IMAGE = Image("localhost/test/it:dev", PROXY_BASE, {"code": "app", "build": "."})
 
@@ -69,7 +70,7 @@ def test_wheels_are_for_the_containers_and_pinned_by_hash() -> None:
     assert "--only-binary=:all:" in command
 
 
-@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+@pytest.mark.parametrize("image", [*IMAGES, *demo_app.IMAGES], ids=lambda image: image.name)
 def test_a_dockerfile_takes_every_argument_that_it_is_given(image: Image) -> None:
     place = {target: folder for folder, target in image.folders.items()}.get(".", "")
     dockerfile = (ROOT / place / image.dockerfile).read_text()

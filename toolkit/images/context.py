@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from setup.imaging.catalogue import PYTHON, Image
-from setup.imaging.shell import CACHE, ROOT, SetupError, run, say
+from toolkit.images.catalogue import PYTHON, Image
+from toolkit.images.shell import CACHE, ROOT, SetupError, run, say
 
 NEWEST_GLIBC = 36  # 2.36: a wheel for a newer one does not run on every base
 

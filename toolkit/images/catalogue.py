@@ -1,4 +1,4 @@
-"""What images there are and what goes into them."""
+"""The images of the stack, and what goes into each."""
 
 import os
 from dataclasses import dataclass, field
@@ -50,17 +50,6 @@ REDIS_BASE = Base(f"{SHARED}/base-redis:dev", "redis:8-bookworm", ("redis-server
 BASES = (PROXY_BASE, PYTHON_BASE, REDIS_BASE)
 
 
-def demo_app(version: str, fault: str = "") -> Image:
-    """One version of the demo app. A faulty one, for the tests, is a version of its own."""
-    return Image(
-        f"{PREFIX}/demo-app:{version}",
-        PYTHON_BASE,
-        {"compose/demo-app": "."},
-        lock="demo-app",
-        args={"VERSION": version, "FAULT": fault},
-    )
-
-
 IMAGES = (
     Image(
         f"{PREFIX}/proxy:dev",
@@ -75,12 +64,4 @@ IMAGES = (
         lock="session-api",
     ),
     Image(f"{PREFIX}/redis:dev", REDIS_BASE, {"compose/redis": "."}),
-    demo_app("1.6.7"),
-    demo_app("1.6.8"),
-    demo_app("1.6.9"),
-    demo_app("1.6.8-unhealthy", fault="unhealthy"),
-    demo_app("1.6.8-wrong-version", fault="wrong-version"),
-    demo_app("1.6.8-crash", fault="crash-after-healthy"),
-    demo_app("1.6.8-some-errors", fault="some-errors"),
-    demo_app("1.6.8-deaf", fault="deaf"),
 )

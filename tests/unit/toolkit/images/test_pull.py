@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from setup.imaging import pull, shell
+from toolkit.images import pull, shell
 
 
 @pytest.fixture(autouse=True)

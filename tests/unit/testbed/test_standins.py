@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from setup.imaging import bases, standins
-from setup.imaging.catalogue import PYTHON_BASE, Image
-from setup.imaging.context import pip_download
-from setup.imaging.engine import Engine
-from setup.imaging.shell import ROOT
-from setup.imaging.standins import Standin
+from testbed.images import standins
+from testbed.images.standins import Standin
+from toolkit.images import bases
+from toolkit.images.catalogue import PYTHON_BASE, Image
+from toolkit.images.context import pip_download
+from toolkit.images.engine import Engine
+from toolkit.images.shell import ROOT
 
 OFFICIAL = PYTHON_BASE.upstream
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from setup.imaging.bases import recipe, source
-from setup.imaging.catalogue import PROXY_BASE, PYTHON_BASE
+from toolkit.images.bases import recipe, source
+from toolkit.images.catalogue import PROXY_BASE, PYTHON_BASE
 
 
 @pytest.mark.parametrize(

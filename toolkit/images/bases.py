@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from setup.imaging.catalogue import Base
-from setup.imaging.context import digest
-from setup.imaging.engine import Engine
-from setup.imaging.shell import CACHE, ROOT, SetupError, answer, run, say
+from toolkit.images.catalogue import Base
+from toolkit.images.context import digest
+from toolkit.images.engine import Engine
+from toolkit.images.shell import CACHE, ROOT, SetupError, answer, run, say
 
 SUITE = "trixie"
 UNNEEDED = ("doc", "man", "locale")  # below /usr/share

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from setup.imaging.catalogue import Image
-from setup.imaging.pull import pull
-from setup.imaging.shell import answer, run, say
+from toolkit.images.catalogue import Image
+from toolkit.images.pull import pull
+from toolkit.images.shell import answer, run, say
 
 LABEL = "bgctl.source"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

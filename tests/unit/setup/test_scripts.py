@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from setup.imaging.shell import ROOT
+from toolkit.images.shell import ROOT
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:

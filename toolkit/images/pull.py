@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from threading import Timer
 
-from setup.imaging.shell import record
+from toolkit.images.shell import record
 
 ANSWER_TIMEOUT = 20.0  # seconds
 PULL_TIMEOUT = 900.0  # seconds

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from setup.imaging import bases
-from setup.imaging.catalogue import PYTHON_BASE, REDIS_BASE, SHARED, Base, Image
-from setup.imaging.context import digest, lay_out, lock_file, site, sources_of, wheels
-from setup.imaging.engine import Engine
-from setup.imaging.shell import CACHE, ROOT, answer, run, say
+from toolkit.images import bases
+from toolkit.images.catalogue import PYTHON_BASE, REDIS_BASE, SHARED, Base, Image
+from toolkit.images.context import digest, lay_out, lock_file, site, sources_of, wheels
+from toolkit.images.engine import Engine
+from toolkit.images.shell import CACHE, ROOT, answer, run, say
 
 STANDIN = "bgctl.standin"  # every image that is built from a stand-in has this label too
 FOLDER = "tests/standins"
