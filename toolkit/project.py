@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ENGINE = 5.0  # seconds for a look at containers, for which nothing must wait
 
 
-class Site:
+class Project:
     """Everything is looked up when it is first needed: `bgctl history` asks no engine."""
 
     def __init__(self, root: Path, ui: UI, command: str, found: config.Config | None = None) -> None:
@@ -80,11 +80,11 @@ class Site:
 
         if "engine" in self.__dict__:
             return self.engine.containers()
-        project = self.config.project
-        known = project.engine if project.engine != "auto" else enginefile.read(self.engine_path)
+        named = self.config.project
+        known = named.engine if named.engine != "auto" else enginefile.read(self.engine_path)
         if not known:
             return self.engine.containers()
-        commands = Commands(known, (), project.name, (), project.env_file)
+        commands = Commands(known, (), named.name, (), named.env_file)
         return Engine(commands, self.root, patience=ENGINE).containers()
 
     @cached_property

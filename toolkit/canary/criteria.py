@@ -12,7 +12,7 @@ from msgspec import Struct
 from toolkit.clients.http import Client
 from toolkit.engine import process as runner
 from toolkit.errors import BgctlError, Failed
-from toolkit.project import Site
+from toolkit.project import Project
 
 QUERY_SECONDS = 5.0
 
@@ -56,9 +56,9 @@ class Reply(Struct, frozen=True):
     error: str = ""
 
 
-def ask_prometheus(site: Site, moment: Moment) -> str:
+def ask_prometheus(project: Project, moment: Moment) -> str:
     """What its query finds wrong; "" where it finds nothing. Raises Failed when there is no good answer."""
-    terms = site.config.canary
+    terms = project.config.canary
     if not terms.query:
         return ""
     path = "/api/v1/query?" + urlencode({"query": moment.fill(terms.query)})
@@ -81,19 +81,19 @@ def _samples(status: int, body: bytes) -> list[Sample]:
         raise Failed(what, f"status {status}, and not what its API says") from None
 
 
-def run_command(site: Site, moment: Moment, limit: float) -> str:
+def run_command(project: Project, moment: Moment, limit: float) -> str:
     """What is wrong by the command of [canary]; "" where it is content. `limit` is seconds."""
-    terms = site.config.canary
+    terms = project.config.canary
     if not terms.command:
         return ""
     env = {
         "BGCTL_VERSION": moment.new,
         "BGCTL_OLD_VERSION": moment.old,
         "BGCTL_SHARE": str(moment.share),
-        "BGCTL_CONTROL": site.config.proxy.control.url,
+        "BGCTL_CONTROL": project.config.proxy.control.url,
     }
     try:
-        runner.run(shlex.split(terms.command), timeout=limit, env=env, cwd=site.root, called="the command")
+        runner.run(shlex.split(terms.command), timeout=limit, env=env, cwd=project.root, called="the command")
     except BgctlError as error:
         return str(error)
     return ""

@@ -17,21 +17,21 @@ from toolkit.engine.compose import Compose, place, services
 from toolkit.engine.compose_files import Chosen
 from toolkit.engine.engine import Container, Engine
 from toolkit.errors import BgctlError, NotYet, Refused
-from toolkit.project import Site
+from toolkit.project import Project
 
 PROFILE = "deployment"
 
 
-def problems(site: Site, found: Compose) -> Iterator[BgctlError]:
+def problems(project: Project, found: Compose) -> Iterator[BgctlError]:
     """All that can be told before the images are here."""
-    config, paths = site.config, site.compose_files
-    yield from choice(config, site.root, compose_files.choose(config.project, site.root))
+    config, paths = project.config, project.compose_files
+    yield from choice(config, project.root, compose_files.choose(config.project, project.root))
     yield from names(config, found, paths)
-    yield from profiles(config, found, paths, site.env_path)
-    yield from plain_name(config, site.root, paths)
-    if not site.adopted:
-        yield from other_project(site, found)
-    yield from taken_names(site.engine, found, paths)
+    yield from profiles(config, found, paths, project.env_path)
+    yield from plain_name(config, project.root, paths)
+    if not project.adopted:
+        yield from other_project(project, found)
+    yield from taken_names(project.engine, found, paths)
 
 
 def choice(config: Config, root: Path, chosen: Chosen) -> Iterator[BgctlError]:
@@ -110,13 +110,13 @@ def taken_names(engine: Engine, found: Compose, paths: Sequence[Path]) -> Iterat
                 yield Refused(what, f"{name} could not start beside it", mend)
 
 
-def other_project(site: Site, found: Compose) -> Iterator[BgctlError]:
+def other_project(project: Project, found: Compose) -> Iterator[BgctlError]:
     """Containers or volumes of this folder under another project name: ours would begin empty."""
-    engine, ours = site.engine, str(site.config.project.name)
+    engine, ours = project.engine, str(project.config.project.name)
     theirs: dict[str, list[Container]] = defaultdict(list)
     for each in engine.elsewhere():
         theirs[each.project].append(each)
-    plain = compose_files.plain_name(site.config.project, site.root, site.compose_files)
+    plain = compose_files.plain_name(project.config.project, project.root, project.compose_files)
     if plain not in (ours, *theirs) and not engine.of_project(plain):
         theirs[plain] = []  # its containers may be gone, and its volumes be left
     for name, containers in theirs.items():
@@ -143,25 +143,25 @@ def _other_name(
     yield Refused(f"this folder is project {name} already", why, ", ".join(ways))
 
 
-def by_hand(site: Site, env: Mapping[str, str]) -> Iterator[BgctlError]:
+def by_hand(project: Project, env: Mapping[str, str]) -> Iterator[BgctlError]:
     """What plain `compose up -d` has started anew, or would, for it is not told what bgctl tells compose."""
-    lasting = [name for name in services(site.config) if not name.endswith("-green")]
-    there, told = site.engine.containers(), site.engine.told(env)
+    lasting = [name for name in services(project.config) if not name.endswith("-green")]
+    there, told = project.engine.containers(), project.engine.told(env)
     settings = {
         name: value for name, value in env.items() if name.startswith("BGCTL_")
     }  # not an app's VERSION
     if changed := [name for name in lasting if name in there and not there[name].agrees(settings)]:
         why = "they are not those of bgctl.toml: it has changed, or plain compose has started it"
         yield NotYet(f"{', '.join(changed)} runs with other settings", why, "bgctl up")
-    ours, plain = site.engine.rendered(env), site.engine.rendered(None)
+    ours, plain = project.engine.rendered(env), project.engine.rendered(None)
     if different := [name for name in lasting if ours.get(name) != plain.get(name)]:
-        text = "".join(path.read_text() for path in site.compose_files if path.is_file())
-        known = compose_files.variables(site.env_path)
+        text = "".join(path.read_text() for path in project.compose_files if path.is_file())
+        known = compose_files.variables(project.env_path)
         lines = " ".join(
             f"{name}={value}" for name, value in told.items() if _matters(text, name, value, known)
         )
         why = "it knows of bgctl.toml only what the env file says"
-        mend = f"write into {site.env_path.name}: {lines}" if lines else "bgctl up, and no compose by hand"
+        mend = f"write into {project.env_path.name}: {lines}" if lines else "bgctl up, and no compose by hand"
         yield NotYet(f"plain `compose up -d` would start {', '.join(different)} otherwise", why, mend)
 
 

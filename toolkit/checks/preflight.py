@@ -16,7 +16,7 @@ from toolkit.engine import build_context, compose, key_mounts, ports, user_sessi
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, caught
 from toolkit.files import env_file as envfile
-from toolkit.project import Site
+from toolkit.project import Project
 
 PROBES = ("0.0.0-blue", "0.0.0-green")
 Problems = Generator[BgctlError, None, str]
@@ -97,7 +97,7 @@ class Preflight:
 
     def __init__(
         self,
-        site: Site,
+        project: Project,
         versions: tuple[str, str],
         services: Sequence[str],
         pull: bool = False,
@@ -109,19 +109,19 @@ class Preflight:
         `spared` are services that need no image, for they run as they should and stay.
         `probe` reads the compose file once more, with two versions that can stand in it by a variable only.
         """
-        self.site = site
+        self.project = project
         self.services = services
         self.pull = pull
         self.probe = probe
         self.spared = spared
         self._versions = versions
-        self._env = site.compose_env(*versions)
+        self._env = project.compose_env(*versions)
         self._found: Compose | None = None
 
     @property
     def compose(self) -> Compose:
         """As the compose command understands it. Raises Failed or Refused where it does not."""
-        self._found = self._found or self.site.read_compose(self._env)
+        self._found = self._found or self.project.read_compose(self._env)
         return self._found
 
     def take(self, looks: Looks) -> None:
@@ -134,62 +134,62 @@ class Preflight:
 
     def _engine(self) -> Problems:
         yield from ()
-        engine = self.site.engine
+        engine = self.project.engine
         rootless = ", rootless" if engine.rootless else ""
         return f"{engine.name}{rootless}; containers run as {engine.user}"
 
     def _compose(self) -> Problems:
-        site, found = self.site, self.compose
-        yield from compose.misfits(site.config, found, *site.compose_files)
-        mounts = list(key_mounts.of(found, site.root, site.keys_dir))
-        yield from key_mounts.problems(mounts, site.keys_dir, site.compose_files, moves=True)
-        if advice := key_mounts.advice(mounts, site.compose_files):
+        project, found = self.project, self.compose
+        yield from compose.misfits(project.config, found, *project.compose_files)
+        mounts = list(key_mounts.of(found, project.root, project.keys_dir))
+        yield from key_mounts.problems(mounts, project.keys_dir, project.compose_files, moves=True)
+        if advice := key_mounts.advice(mounts, project.compose_files):
             what = "a key that is replaced is not noticed before its container is"
             yield NotYet(what, advice, "edit the compose file, then: bgctl up")
         yield from self._room_for_bodies(found)
         yield from self._taken_along(found)
         if machine.enforces_selinux():
             yield from self._labels(found)
-        return f"{site.engine.compose_command}: {len(found.services)} services, on the ports of bgctl.toml"
+        return f"{project.engine.compose_command}: {len(found.services)} services, on the ports of bgctl.toml"
 
     def _releases(self) -> Problems:
         """What plain compose does well with, and a release does not."""
-        site, found = self.site, self.compose
-        yield from compose.unready(site.config, found, *site.compose_files)
+        project, found = self.project, self.compose
+        yield from compose.unready(project.config, found, *project.compose_files)
         yield from self._alike(found)
-        yield from hazards.problems(site, found)
+        yield from hazards.problems(project, found)
         return "nothing in the compose file is in their way"
 
     def _alike(self, found: Compose) -> Iterator[BgctlError]:
         """What has served people comes back however it is written: it is told before it is, and by doctor."""
-        site, versions = self.site, self._versions
+        project, versions = self.project, self._versions
         if self.probe:
             versions = PROBES
-            found = site.engine.compose(site.compose_env(*PROBES))
-        elif site.adopted:
+            found = project.engine.compose(project.compose_env(*PROBES))
+        elif project.adopted:
             return
-        serving = self._versions[0] if site.adopted else ""
-        yield from compose.alike(site.config, found, site.compose_files, versions, serving)
+        serving = self._versions[0] if project.adopted else ""
+        yield from compose.alike(project.config, found, project.compose_files, versions, serving)
 
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """One client's bodies may have half of the proxy's /tmp (docs/decisions/0037)."""
-        site, wanted = self.site, self.site.config.proxy.max_body
+        project, wanted = self.project, self.project.config.proxy.max_body
         size = found.services["proxy"].size_of("/tmp") if "proxy" in found.services else None  # noqa: S108
         if size is not None and size < 2 * wanted.bytes:
             have = f"the proxy's /tmp has {size >> 20} MiB, and one client may have half of that"
             mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller [proxy] max_body'
-            where = compose.place(site.compose_files, "proxy", "tmpfs")
+            where = compose.place(project.compose_files, "proxy", "tmpfs")
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
 
     def _taken_along(self, found: Compose) -> Iterator[BgctlError]:
-        for each in build_context.exposed(found, self.site.root):
+        for each in build_context.exposed(found, self.project.root):
             yield NotYet(each.what, each.why, each.mend)
 
     def _labels(self, found: Compose) -> Iterator[BgctlError]:
         for service, each in found.services.items():
             for source in sorted(each.unlabelled):
-                if source.startswith((str(self.site.root), ".")):
-                    where = compose.place(self.site.compose_files, service, "volumes")
+                if source.startswith((str(self.project.root), ".")):
+                    where = compose.place(self.project.compose_files, service, "volumes")
                     why = "SELinux is enforcing, and keeps it from the container"
                     mend = "write z at the end of that volume, such as ./state:/state:ro,z"
                     yield NotYet(f"{where}: {service} mounts {source} without a label", why, mend)
@@ -202,87 +202,87 @@ class Preflight:
         for service in reversed(images.values()):
             yield from caught(lambda name=service: self._check_image(found, name))  # type: ignore[misc]
         there = [name for name in self.services if name in found.services]
-        yield from hazards.lost_data(self.site.engine, found, there, self.site.compose_files)
-        absent = [image for image in images if image and not self.site.engine.has_image(image)]
+        yield from hazards.lost_data(self.project.engine, found, there, self.project.compose_files)
+        absent = [image for image in images if image and not self.project.engine.has_image(image)]
         here_now = f"{len(images) - len(absent)} images are here"
         return f"{here_now}; bgctl up builds {', '.join(absent)}" if absent else here_now
 
     def _check_image(self, found: Compose, service: str) -> None:
-        slots.check_images(self.site, found, [service], self.pull, self._env, builds=True)
+        slots.check_images(self.project, found, [service], self.pull, self._env, builds=True)
 
     def _ports(self) -> Problems:
-        site = self.site
-        wanted = slots.addresses(site, ("blue", "green"))
+        project = self.project
+        wanted = slots.addresses(project, ("blue", "green"))
         for service, address in wanted:
             if service in self.services:
-                yield from caught(lambda n=service, a=address: slots.check_port(site, n, a))  # type: ignore[misc]
+                yield from caught(lambda n=service, a=address: slots.check_port(project, n, a))  # type: ignore[misc]
         free = sum(ports.is_free(address) for _, address in wanted)
         return f"{free} free, {len(wanted) - free} held by this project"
 
     def _machine(self) -> Problems:
-        engine = self.site.engine
-        yield from machine.room({"this project": self.site.root, **engine.storage()})
+        engine = self.project.engine
+        yield from machine.room({"this project": self.project.root, **engine.storage()})
         if engine.rootless:
             yield from user_session.ends(getpass.getuser())
         return "room on its disks" + (", SELinux enforcing" if machine.enforces_selinux() else "")
 
 
-def all_services(site: Site) -> list[str]:
+def all_services(project: Project) -> list[str]:
     """Whatever a project needs while it serves people."""
-    return ["proxy", *site.config.shared, *slots.names(site, "blue")]
+    return ["proxy", *project.config.shared, *slots.names(project, "blue")]
 
 
-def env_file(site: Site) -> Problems:
+def env_file(project: Project) -> Problems:
     """Which versions it names, and whether they are those that run."""
-    said = yield from readable_env(site)
-    yield from other_version(site)
+    said = yield from readable_env(project)
+    yield from other_version(project)
     return said
 
 
-def readable_env(site: Site) -> Problems:
-    if broken := envfile.problems(site.env_path):
+def readable_env(project: Project) -> Problems:
+    if broken := envfile.problems(project.env_path):
         yield from broken[:-1]
         raise broken[-1]  # what needs the file is not looked at then
-    values = site.env()
-    name, current = site.env_path.name, values.get("CURRENT_VERSION")
+    values = project.env()
+    name, current = project.env_path.name, values.get("CURRENT_VERSION")
     if not current:
         why = "it names the version that runs today; write CURRENT_VERSION=..."
         yield Refused(f"{name} has no CURRENT_VERSION", why, f"edit {name}")
     return f"CURRENT_VERSION {current}, VERSION {values.get('VERSION') or 'not set'}"
 
 
-def other_version(site: Site) -> Problems:
+def other_version(project: Project) -> Problems:
     """Somebody who has written another version into the env file expects more of `up` than it does."""
-    wanted = current(site)
-    if wanted and (blue := _serves(site)) and blue != wanted:
-        what = f"CURRENT_VERSION is {wanted} in {site.env_path.name}"
+    wanted = current(project)
+    if wanted and (blue := _serves(project)) and blue != wanted:
+        what = f"CURRENT_VERSION is {wanted} in {project.env_path.name}"
         yield Refused(what, f"blue serves {blue}; a new version is a release", f"bgctl up-green {wanted}")
     return ""
 
 
-def current(site: Site) -> str:
+def current(project: Project) -> str:
     """CURRENT_VERSION of the env file; "" where there is none, or no telling."""
     try:
-        return site.env().get("CURRENT_VERSION", "")
+        return project.env().get("CURRENT_VERSION", "")
     except BgctlError:
         return ""
 
 
-def keys_exist(site: Site) -> bool:
-    return (site.keys_dir / "verify" / "keyring.json").exists()
+def keys_exist(project: Project) -> bool:
+    return (project.keys_dir / "verify" / "keyring.json").exists()
 
 
-def keys(site: Site) -> Problems:
+def keys(project: Project) -> Problems:
     """Whether those that are there can be read; none is fine: `bgctl up` makes them."""
     from session_api.errors import SetupError
     from session_api.keys import keyring, shared_keys
 
-    folder = site.keys_dir
-    if not keys_exist(site):
+    folder = project.keys_dir
+    if not keys_exist(project):
         raise NotYet("there are no keys yet", next="bgctl up, or: bgctl keys init")
     for name in key_files.ignored(folder):
         here, there = key_files.place(folder, name), key_files.former_place(folder, name)
-        why = f"the key in force is {here.relative_to(site.root)}"
+        why = f"the key in force is {here.relative_to(project.root)}"
         yield NotYet(f"nobody reads keys/{name}", why, f"mv {there} {here}, or remove it")
     if wanted := [*shared_keys.missing(folder), *key_files.unmoved(folder)]:
         raise NotYet(f"keys are not in place: {', '.join(wanted)}", next="bgctl up")
@@ -293,10 +293,10 @@ def keys(site: Site) -> Problems:
     return f"{ring.sign} signs, tokens of {len(ring.keys)} are accepted"
 
 
-def _serves(site: Site) -> str | None:
+def _serves(project: Project) -> str | None:
     """What blue serves at rest; None: nothing has been started, a release is under way, or nobody knows."""
     try:
-        now = site.state()
+        now = project.state()
     except BgctlError:
         return None
     return now.slots.blue.version if now.phase == "rest" else None

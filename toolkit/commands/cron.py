@@ -35,10 +35,10 @@ def command(app: App, form: str | None, as_json: bool) -> None:
     """
     from toolkit.cron import units as cron
 
-    site = options.site(app, as_json)
-    me = [str(own_path()), "--project", str(site.root)]
+    project = options.project(app, as_json)
+    me = [str(own_path()), "--project", str(project.root)]
     argv, at_boot = [*me, "drain", "--auto"], [*me, "up"]
-    name = site.config.project.name
+    name = project.config.project.name
     texts = {
         "crontab": cron.crontab(argv),
         "service": cron.service(argv, name),
@@ -47,7 +47,7 @@ def command(app: App, form: str | None, as_json: bool) -> None:
         "reboot": cron.at_boot(at_boot),
     }
     if as_json:
-        site.ui.emit(texts)
+        project.ui.emit(texts)
     elif form in texts:
         click.echo(texts[form], nl=False)
     else:

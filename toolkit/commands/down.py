@@ -30,7 +30,7 @@ def command(app: App, yes: bool, dry_run: bool, as_json: bool) -> None:
     """
     from toolkit.release import down
 
-    site = options.site(app, as_json)
-    down.run(site, yes, dry_run)
-    if site.state_path.exists():
-        options.show_state(site, as_json, dry_run)
+    project = options.project(app, as_json)
+    down.run(project, yes, dry_run)
+    if project.state_path.exists():
+        options.show_state(project, as_json, dry_run)

@@ -51,15 +51,15 @@ def command(
     from toolkit.terminal.ui import UI
 
     try:
-        site = options.site(app)
+        project = options.project(app)
     except BgctlError as error:
         if auto and not by_itself.must_be_said(app.project / "state", error, UI().watched):
             ctx.exit(error.code)
         raise
-    watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0, timeout)
+    watch = drain.Watch(options.terms(project, deadline, idle_timeout), interval or 2.0, timeout)
     if dry_run:
-        site.ui.say(str(drain.look(site, watch.terms)))
+        project.ui.say(str(drain.look(project, watch.terms)))
     elif auto:
-        ctx.exit(by_itself.run(site, watch.terms))
+        ctx.exit(by_itself.run(project, watch.terms))
     else:
-        drain.run(site, watch, yes)
+        drain.run(project, watch, yes)

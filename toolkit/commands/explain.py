@@ -35,13 +35,13 @@ def command(app: App, url: str, navigate: bool, as_json: bool) -> None:
     from toolkit.explain import parse as pasted
     from toolkit.explain import request
 
-    site = options.site(app, as_json)
+    project = options.project(app, as_json)
     asked = pasted.read(sys.stdin.read(), url)
-    said = site.proxy.explain(asked.with_headers(request.LOAD) if navigate else asked)
+    said = project.proxy.explain(asked.with_headers(request.LOAD) if navigate else asked)
     if as_json:
-        site.ui.emit(said)
+        project.ui.emit(said)
     else:
-        show(site.ui, said)
+        show(project.ui, said)
 
 
 def show(ui: "UI", said: "Explanation") -> None:

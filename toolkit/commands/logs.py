@@ -64,20 +64,20 @@ def command(app: App, name: str | None, follow: bool, count: int, as_json: bool)
     """
     from toolkit.observe import logs
 
-    site = options.site(app, as_json)
-    wanted = logs.services(site, name)
+    project = options.project(app, as_json)
+    wanted = logs.services(project, name)
     tell = as_document if as_json else printer(wanted)
     if follow:
         with suppress(KeyboardInterrupt):
-            logs.follow(site, wanted, count, tell)
+            logs.follow(project, wanted, count, tell)
         return 0
-    lines, faults = logs.last(site, wanted, count)
+    lines, faults = logs.last(project, wanted, count)
     for line in lines:
         tell(line)
     for fault in faults:
-        site.ui.error(fault)
+        project.ui.error(fault)
     if not (lines or faults or name is None):
-        site.ui.warn(f"{name} has logged nothing, or has no container: bgctl status")
+        project.ui.warn(f"{name} has logged nothing, or has no container: bgctl status")
     return 1 if faults else 0
 
 

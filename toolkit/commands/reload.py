@@ -30,11 +30,11 @@ def command(app: App, wait: float, dry_run: bool, as_json: bool) -> None:
     """
     from toolkit.rendering import reload
 
-    site = options.site(app, as_json)
-    note = reload.run(site, dry_run, wait)
+    project = options.project(app, as_json)
+    note = reload.run(project, dry_run, wait)
     if as_json:
-        site.ui.emit(
+        project.ui.emit(
             {"changed": note is not None and not dry_run, "dryRun": dry_run, "note": note or reload.NOTHING}
         )
-    elif note or site.ui.watched:
-        site.ui.say(f"proxy: {note or reload.NOTHING}")
+    elif note or project.ui.watched:
+        project.ui.say(f"proxy: {note or reload.NOTHING}")

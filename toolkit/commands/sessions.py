@@ -42,17 +42,17 @@ def command(app: App, users: bool, count: int, as_json: bool) -> int:
 
     Exit code 1 when the count cannot be known.
     """
-    site = options.site(app, as_json)
-    report = listed(site.sessions, count if users else 0)
+    project = options.project(app, as_json)
+    report = listed(project.sessions, count if users else 0)
     if as_json:
-        site.ui.emit(report)
+        project.ui.emit(report)
         return 1 if report.unknown else 0
-    now = site.now()
-    site.ui.table(COLUMNS, list(rows(report, now)))
+    now = project.now()
+    project.ui.table(COLUMNS, list(rows(report, now)))
     if users:
-        site.ui.table(("user", "e-mail", "last activity"), [user_row(each, now) for each in report.users])
+        project.ui.table(("user", "e-mail", "last activity"), [user_row(each, now) for each in report.users])
     for line in remarks(report, now, users):
-        site.ui.say(line)
+        project.ui.say(line)
     return 1 if report.unknown else 0
 
 

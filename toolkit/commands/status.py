@@ -43,19 +43,19 @@ def command(app: App, as_json: bool) -> None:
     """
     from toolkit.observe import overview
 
-    site = options.site(app, as_json)
-    view = overview.gather(site)
+    project = options.project(app, as_json)
+    view = overview.gather(project)
     if as_json:
-        site.ui.emit(view)
+        project.ui.emit(view)
         return
-    now = site.now()
-    site.ui.say(headline(view, now))
-    site.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()], turns=True)
-    if site.ui.watched:
+    now = project.now()
+    project.ui.say(headline(view, now))
+    project.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()], turns=True)
+    if project.ui.watched:
         for line in meanings(view):
-            site.ui.say(line, "dim")
+            project.ui.say(line, "dim")
     for line in remarks(view, now):
-        site.ui.say(line)
+        project.ui.say(line)
 
 
 def headline(view: "Overview", now: datetime) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from toolkit import slots
 from toolkit.cron import throttle as trouble
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.release import depends, down, promote
 from toolkit.release.remaining import Remaining, Terms, remaining
 from toolkit.state.document import State
@@ -26,48 +26,48 @@ class Down(NotYet):
     code = Refused.code
 
 
-def run(site: Site, terms: Terms) -> int:
+def run(project: Project, terms: Terms) -> int:
     """The exit code. Promotes what is empty, or past its deadline, and goes on with a promotion cut short."""
-    shown, held = site.ui, HeldUI()
-    site.ui = shown if shown.watched else held
+    shown, held = project.ui, HeldUI()
+    project.ui = shown if shown.watched else held
     try:
-        act(site, terms)
+        act(project, terms)
     except BgctlError as error:
-        if must_be_said(site.state_dir, error, shown.watched):
+        if must_be_said(project.state_dir, error, shown.watched):
             held.release()
             shown.error(error)
         return error.code
     finally:
-        site.ui = shown
+        project.ui = shown
     held.release()
-    trouble.forget(site.state_dir / NOTE)
+    trouble.forget(project.state_dir / NOTE)
     return 0
 
 
-def act(site: Site, terms: Terms) -> None:
+def act(project: Project, terms: Terms) -> None:
     """Raises NotYet while it is not empty."""
-    before = site.state()
-    if slots.has_sessions(before) and down.is_down(site):
+    before = project.state()
+    if slots.has_sessions(before) and down.is_down(project):
         raise NotYet("nothing runs here", "bgctl down has stopped it", "bgctl up")
-    now = revive(site, before)
+    now = revive(project, before)
     if now.phase == "draining":
-        check(remaining(site, now, terms))
+        check(remaining(project, now, terms))
     elif now.phase != "promoting":
-        if site.ui.watched:
-            site.ui.say(f"nothing is draining in phase {now.phase}")
+        if project.ui.watched:
+            project.ui.say(f"nothing is draining in phase {now.phase}")
         return
     promote.check_direction(now)
     try:
-        promote.check(site, now, terms)  # what is refused every minute must not fill the history
-        promote.run(site, terms)
+        promote.check(project, now, terms)  # what is refused every minute must not fill the history
+        promote.run(project, terms)
     except promote.NotEmpty as error:  # somebody has come back this very moment
         raise NotYet(error.what, error.why) from None
     except Refused:
-        if site.state().phase in ("draining", "promoting"):
+        if project.state().phase in ("draining", "promoting"):
             raise  # otherwise another bgctl has taken it back this very moment
 
 
-def revive(site: Site, before: State) -> State:
+def revive(project: Project, before: State) -> State:
     """Starts a green that serves people and is gone, such as after a reboot. Returns the state.
 
     Raises Down; also where it runs and does not answer, which a restart may not mend.
@@ -75,22 +75,22 @@ def revive(site: Site, before: State) -> State:
     version = before.slots.green.version or ""
     if not slots.has_sessions(before) or promote.taken_over_by(before):
         return before
-    if slots.serves(site, "green", version):
-        slots.watch_over(site, before)
+    if slots.serves(project, "green", version):
+        slots.watch_over(project, before)
         return before
-    problem = slots.fault(site, "green", version) or "it did not answer"
-    if not slots.dead(site, "green"):
+    problem = slots.fault(project, "green", version) or "it did not answer"
+    if not slots.dead(project, "green"):
         raise Down("green is not healthy", problem, BRING_BACK)
-    with site.change("start green"):
-        if site.state() != before:
-            return site.state()  # another bgctl was first
+    with project.change("start green"):
+        if project.state() != before:
+            return project.state()  # another bgctl was first
         try:
-            depends.keep(site, "green", version)
-            slots.start(site, "green", version)
+            depends.keep(project, "green", version)
+            slots.start(project, "green", version)
         except BgctlError as error:
             raise Down("green is down", str(error), BRING_BACK, error.detail) from None
-        slots.watch_over(site, before)
-    site.ui.say_now(f"green was down ({problem}): it has been started again")
+        slots.watch_over(project, before)
+    project.ui.say_now(f"green was down ({problem}): it has been started again")
     return before
 
 

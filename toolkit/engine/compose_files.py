@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit.config import Project
+from toolkit.config import ProjectTable
 from toolkit.errors import BgctlError, Refused
 from toolkit.files import env_file as envfile
 
@@ -30,7 +30,7 @@ class Chosen(Struct, frozen=True):
     source: str = ""
 
 
-def choose(project: Project, root: Path) -> Chosen:
+def choose(project: ProjectTable, root: Path) -> Chosen:
     if project.compose_files:
         return Chosen(project.compose_files, "bgctl.toml")
     beside = variables(root / project.env_file)
@@ -67,7 +67,7 @@ def variables(env_file: Path) -> dict[str, str]:
         return {}
 
 
-def plain_name(project: Project, root: Path, paths: tuple[Path, ...]) -> str:
+def plain_name(project: ProjectTable, root: Path, paths: tuple[Path, ...]) -> str:
     """The project name that compose gives to this folder when nobody tells it one."""
     named: Mapping[str, str] = {**variables(root / project.env_file), **os.environ}
     if name := named.get(NAME):

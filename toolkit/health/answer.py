@@ -1,4 +1,4 @@
-"""What one answer to a health check says. lua/bg/verdict.lua says the same of it, word for word."""
+"""What one answer to a health check says. lua/bg/health/verdict.lua says the same of it, word for word."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from msgspec import Struct
 from toolkit.values import is_version
 
 MOST = 65536  # bytes of a body in which a version is looked for
-MAX_DEPTH = 16  # as lua/bg/strict_json.lua has it
+MAX_DEPTH = 16  # as lua/bg/lib/strict_json.lua has it
 REDIRECTS = (301, 302, 303, 307, 308)
 MAY_PASS = (408, 425, 429)  # refusals that are over when there is less to do
 BOOTING = 404  # what some application servers answer until they have deployed the app

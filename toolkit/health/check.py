@@ -1,4 +1,5 @@
-"""How a service is asked for its health: by the proxy (lua/bg/probe.lua) and by bgctl in the same words."""
+"""How a service is asked for its health: by the proxy (lua/bg/health/probe.lua) and by bgctl in the same
+words."""
 
 from urllib.parse import urlsplit
 

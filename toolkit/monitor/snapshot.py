@@ -10,7 +10,7 @@ from toolkit.clients.session_api import User
 from toolkit.files.history import Entry
 from toolkit.observe.overview import Overview, overview
 from toolkit.observe.sources import Found
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.state import gate
 
 USERS = 100  # asked for; a screen has room for fewer
@@ -27,14 +27,14 @@ class Picture(Overview, frozen=True, kw_only=True, rename="camel"):
     history: list[Entry] | None
 
 
-def picture(site: Site, found: Found, at: datetime) -> Picture:
-    view, report, entries = overview(site, found), found.report.value, found.history.value
+def picture(project: Project, found: Found, at: datetime) -> Picture:
+    view, report, entries = overview(project, found), found.report.value, found.history.value
     old = view.deployment.old if view.deployment else None
     known = structs.asdict(view)
     return Picture(
         **known,
         at=at,
-        project=str(site.config.project.name),  # msgspec encodes no subclass of str
+        project=str(project.config.project.name),  # msgspec encodes no subclass of str
         users=report.users if report else None,
         users_total=report.on(old).users if report and old else None,
         history=entries[: -HISTORY - 1 : -1] if entries is not None else None,

@@ -11,7 +11,7 @@ from toolkit.config import Config
 from toolkit.engine import container_health
 from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.release import depends
 from toolkit.rendering import render
 from toolkit.rendering import tls_files as certificates
@@ -28,27 +28,27 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     looks.take("configuration", lambda: _configuration(found, wrong))
     if found is None:
         return looks.findings
-    site = Site(root, ui, command, found)
-    watch = slots.watch_idle(site, ("blue", "green"), shared=True)  # takes seconds: beside all the others
-    looks.take("pages", lambda: _pages(site))
-    looks.take("env file", lambda: preflight.env_file(site))
-    looks.take("keys", lambda: preflight.keys(site))
-    looks.take("certificate", lambda: _certificate(site))
-    current = preflight.current(site)
-    versions = (current, _next(site) or current)
-    wanted = Preflight(site, versions, preflight.all_services(site), probe=True)
+    project = Project(root, ui, command, found)
+    watch = slots.watch_idle(project, ("blue", "green"), shared=True)  # takes seconds: beside all the others
+    looks.take("pages", lambda: _pages(project))
+    looks.take("env file", lambda: preflight.env_file(project))
+    looks.take("keys", lambda: preflight.keys(project))
+    looks.take("certificate", lambda: _certificate(project))
+    current = preflight.current(project)
+    versions = (current, _next(project) or current)
+    wanted = Preflight(project, versions, preflight.all_services(project), probe=True)
     wanted.take(looks)
-    looks.take("dependencies", lambda: _dependencies(site, wanted, current), preflight.WITH_COMPOSE)
+    looks.take("dependencies", lambda: _dependencies(project, wanted, current), preflight.WITH_COMPOSE)
     for name, (look, needs) in RUNNING.items():
-        asks_engine = name == "health" and slots.need_engine(site)
-        looks.take(name, partial(look, site), (*needs, "engine") if asks_engine else needs)
-    looks.take("idle connections", lambda: _idle(site, watch))
+        asks_engine = name == "health" and slots.need_engine(project)
+        looks.take(name, partial(look, project), (*needs, "engine") if asks_engine else needs)
+    looks.take("idle connections", lambda: _idle(project, watch))
     return looks.findings
 
 
-def _next(site: Site) -> str:
+def _next(project: Project) -> str:
     try:
-        return site.env().get("VERSION", "")
+        return project.env().get("VERSION", "")
     except BgctlError:
         return ""
 
@@ -66,39 +66,39 @@ def _configuration(found: Config | None, wrong: list[BgctlError]) -> Problems:
     return f"project {found.project.name}, {len(found.slotted)} in two slots, {len(found.shared)} shared"
 
 
-def _pages(site: Site) -> Problems:
-    yield from render.missing_pages(site.config, site.root)
+def _pages(project: Project) -> Problems:
+    yield from render.missing_pages(project.config, project.root)
     return "those for 503 and maintenance are here"
 
 
-def _certificate(site: Site) -> Problems:
+def _certificate(project: Project) -> Problems:
     yield from ()
-    found = certificates.wanted(site)
+    found = certificates.wanted(project)
     if found is None:
         return "no TLS here"
-    if found.expires_soon(site.now()):
+    if found.expires_soon(project.now()):
         why = f"it is good until {found.until:%Y-%m-%d}"
         yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
-    if site.adopted and not certificates.is_installed(site, found):
+    if project.adopted and not certificates.is_installed(project, found):
         yield NotYet("the proxy has another certificate", f"{found} is there to be loaded", "bgctl reload")
     return str(found)
 
 
-def _state(site: Site) -> Problems:
+def _state(project: Project) -> Problems:
     yield from ()
-    if not site.adopted:
+    if not project.adopted:
         raise NotYet("nothing has been started yet", next="bgctl up")
-    now = site.state()
+    now = project.state()
     return f"phase {now.phase}, generation {now.generation}: {slots.describe(now)}"
 
 
-def _dependencies(site: Site, wanted: Preflight, current: str) -> Problems:
+def _dependencies(project: Project, wanted: Preflight, current: str) -> Problems:
     """Whether they could be started, and, once something has been, whether they run."""
-    yield from depends.problems(site, wanted.compose, wanted.services, current, pull=False, builds=True)
-    needed = depends.everything(site, wanted.compose)
+    yield from depends.problems(project, wanted.compose, wanted.services, current, pull=False, builds=True)
+    needed = depends.everything(project, wanted.compose)
     lasting = [each.service for each in needed if not each.one_shot]
-    if lasting and site.adopted:
-        for name, why in container_health.faults(lasting, site.engine.containers()).items():
+    if lasting and project.adopted:
+        for name, why in container_health.faults(lasting, project.engine.containers()).items():
             yield Failed(f"{name} does not do its work", why, "bgctl up")
     once = [each.service for each in needed if each.one_shot]
     told = [*(["start first: " + ", ".join(lasting)] * bool(lasting))]
@@ -106,32 +106,32 @@ def _dependencies(site: Site, wanted: Preflight, current: str) -> Problems:
     return "; ".join(told) or "nothing is to be started before the slots"
 
 
-def _gate(site: Site) -> Problems:
-    yield from _started(site)
-    if closed := site.state().gate:
-        raise NotYet(gate.describe(closed, site.now()), next=gate.opener(closed))
+def _gate(project: Project) -> Problems:
+    yield from _started(project)
+    if closed := project.state().gate:
+        raise NotYet(gate.describe(closed, project.now()), next=gate.opener(closed))
     return "open"
 
 
-def _cookies(site: Site) -> Problems:
-    stem = site.config.proxy.cookie_stem
-    api = site.engine.containers().get("session-api")
+def _cookies(project: Project) -> Problems:
+    stem = project.config.proxy.cookie_stem
+    api = project.engine.containers().get("session-api")
     if api and (told := api.value("BGCTL_COOKIE_STEM") or "bg") != stem:
         why = f"its cookies begin with {told}, the proxy's with {stem}"
         line = "BGCTL_COOKIE_STEM: ${BGCTL_COOKIE_STEM:-bg}"
-        mend = f"write {line} into session-api's environment in {site.compose_path.name}, then: bgctl up"
+        mend = f"write {line} into session-api's environment in {project.compose_path.name}, then: bgctl up"
         yield Failed("the session API has another cookie_stem", why, mend)
-    if found := neighbours.alike(site.config, site.engine.neighbours()):
+    if found := neighbours.alike(project.config, project.engine.neighbours()):
         names = ", ".join(str(each.project.name) for each in found)
-        why = f"{neighbours.host(site.config)} is the host of {names}, too: browsers mix up their sessions"
+        why = f"{neighbours.host(project.config)} is the host of {names}, too: browsers mix up their sessions"
         mend = "write another [proxy] cookie_stem, or, where each has a host name of its own, [preview] url"
         yield NotYet(f"cookies called {stem}_… are those of another project", why, mend)
-    return f"called {stem}_…, on {neighbours.host(site.config)}"
+    return f"called {stem}_…, on {neighbours.host(project.config)}"
 
 
-def _proxy(site: Site) -> Problems:
-    yield from _started(site)
-    generation, status = site.state().generation, site.proxy.status()
+def _proxy(project: Project) -> Problems:
+    yield from _started(project)
+    generation, status = project.state().generation, project.proxy.status()
     if not status.applied(generation):
         have = [worker.generation for worker in status.live]
         why = status.state_error or f"workers have {have}, the state is {generation}"
@@ -142,48 +142,48 @@ def _proxy(site: Site) -> Problems:
     return f"{len(status.live)} workers, generation {status.generation}"
 
 
-def _health(site: Site) -> Problems:
-    yield from _started(site)
-    for found in slots.troubles(site, site.state()):
+def _health(project: Project) -> Problems:
+    yield from _started(project)
+    for found in slots.troubles(project, project.state()):
         seen = f"{found.seen}: {found.why}" if found.why else found.seen
         yield Failed("not healthy", seen, found.next or "bgctl up")
     return "what people need answers as it should"
 
 
-def _session_api(site: Site) -> Problems:
-    yield from _started(site)
-    yield from machine.clock("the session API", site.sessions.clock(), site.now())
-    report = site.sessions.report()
+def _session_api(project: Project) -> Problems:
+    yield from _started(project)
+    yield from machine.clock("the session API", project.sessions.clock(), project.now())
+    report = project.sessions.report()
     if report.unknown:
         raise NotYet("how many sessions there are is unknown", report.unknown, "bgctl up")
     sessions = sum(count.sessions or 0 for count in report.versions.values())
     return f"{report.total_active_users} users, {sessions} sessions"
 
 
-def _idle(site: Site, watch: idle.Watch) -> Problems:
+def _idle(project: Project, watch: idle.Watch) -> Problems:
     for advice in watch.wait():
         yield NotYet("connections are closed too early", advice, "edit bgctl.toml, then: bgctl reload")
-    keeps = f"the {site.config.proxy.upstream_keepalive:g} s that the proxy keeps it"
+    keeps = f"the {project.config.proxy.upstream_keepalive:g} s that the proxy keeps it"
     return f"no service closes one within {keeps}"
 
 
-def _by_hand(site: Site) -> Problems:
+def _by_hand(project: Project) -> Problems:
     """Whether plain `compose up -d` would leave what runs as it is."""
-    yield from _started(site)
-    versions = site.state().slots
+    yield from _started(project)
+    versions = project.state().slots
     blue, green = versions.blue.version or "", versions.green.version or versions.blue.version or ""
-    yield from hazards.by_hand(site, site.compose_env(blue, green))
+    yield from hazards.by_hand(project, project.compose_env(blue, green))
     return "plain `compose up -d` would leave it all as it is"
 
 
-def _started(site: Site) -> Problems:
+def _started(project: Project) -> Problems:
     yield from ()
-    if not site.adopted:
+    if not project.adopted:
         raise NotYet("not started yet", next="bgctl up")
     return ""
 
 
-RUNNING: dict[str, tuple[Callable[[Site], Problems], tuple[str, ...]]] = {  # a look, and what it needs
+RUNNING: dict[str, tuple[Callable[[Project], Problems], tuple[str, ...]]] = {  # a look, and what it needs
     "state": (_state, ()),
     "gate": (_gate, ("state",)),
     "by hand": (_by_hand, ("state", "engine", "compose file")),

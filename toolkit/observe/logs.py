@@ -14,7 +14,7 @@ from toolkit.engine import compose
 from toolkit.engine import process as runner
 from toolkit.engine.engine import Container, Engine
 from toolkit.errors import BgctlError, Failed, Refused
-from toolkit.project import Site
+from toolkit.project import Project
 
 LOOK = 1.0  # seconds between two looks for a container that has come
 STAMPED = re.compile(r"(\d{4}-\d\d-\d\dT\S+) ?(.*)", re.DOTALL)
@@ -37,13 +37,13 @@ class Line(Struct, frozen=True):
 Tell = Callable[[Line], None]
 
 
-def services(site: Site, name: str | None) -> list[str]:
+def services(project: Project, name: str | None) -> list[str]:
     """The compose services that a name means. Raises Refused, with the names that there are."""
-    known = list(dict.fromkeys([*compose.services(site.config), *_running(site.engine)]))
+    known = list(dict.fromkeys([*compose.services(project.config), *_running(project.engine)]))
     if name is None or name in known:
         return known if name is None else [name]
-    meant = {slot: slots.names(site, slot) for slot in SLOTS}
-    meant |= {each: [f"{each}-{slot}" for slot in SLOTS] for each in site.config.slotted}
+    meant = {slot: slots.names(project, slot) for slot in SLOTS}
+    meant |= {each: [f"{each}-{slot}" for slot in SLOTS] for each in project.config.slotted}
     if name in meant:
         return meant[name]
     names = [*meant, *known]
@@ -54,19 +54,19 @@ def services(site: Site, name: str | None) -> list[str]:
     )
 
 
-def last(site: Site, names: list[str], count: int) -> tuple[list[Line], list[BgctlError]]:
+def last(project: Project, names: list[str], count: int) -> tuple[list[Line], list[BgctlError]]:
     """`count` lines of each container, the oldest first; and why some could not be read."""
     lines: list[Line] = []
     faults: list[BgctlError] = []
-    for each in _of(site.engine, names):
+    for each in _of(project.engine, names):
         try:
-            lines += _read(site.engine, each, count)
+            lines += _read(project.engine, each, count)
         except Failed as error:
             faults.append(Failed(f"the log of {each.service} cannot be read", error.why))
     return sorted(lines, key=lambda line: line.at), faults
 
 
-def follow(site: Site, names: list[str], count: int, tell: Tell) -> None:
+def follow(project: Project, names: list[str], count: int, tell: Tell) -> None:
     """Until Ctrl-C, or until nobody reads. A service's next container is followed as well."""
     one_by_one = threading.Lock()
 
@@ -75,7 +75,7 @@ def follow(site: Site, names: list[str], count: int, tell: Tell) -> None:
             tell(line)
 
     for name in names:
-        follower = Follower(site.engine, name, count, tell_alone)
+        follower = Follower(project.engine, name, count, tell_alone)
         threading.Thread(target=follower.run, daemon=True).start()  # what it has started ends with it
     pause = threading.Event()
     while not getattr(sys.stdout, "broken", False):

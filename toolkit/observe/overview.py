@@ -11,7 +11,7 @@ from toolkit.config import SLOTS
 from toolkit.engine import container_health
 from toolkit.files import needs_file
 from toolkit.observe.sources import Containers, Found, Sources
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.state import document as state
 
 
@@ -79,27 +79,27 @@ class Overview(Struct, frozen=True, rename="camel"):
     needs: dict[str, str] = {}
 
 
-def gather(site: Site) -> Overview:
+def gather(project: Project) -> Overview:
     """Raises only when there is no usable state."""
-    site.state()
-    return overview(site, Sources(site).wait())
+    project.state()
+    return overview(project, Sources(project).wait())
 
 
-def overview(site: Site, found: Found) -> Overview:
+def overview(project: Project, found: Found) -> Overview:
     now, report = found.state.value, found.report.value
     release = now.deployment if now else None
     return Overview(
         now.phase if now else None,
         now.generation if now else None,
         release,
-        {name: _slot(site, name, found) for name in SLOTS},
+        {name: _slot(project, name, found) for name in SLOTS},
         _proxy(found.proxy.value),
         migrated(report, release) if report and release else None,
         report.forecast if report else None,
         report.unknown if report else None,
         dict(_silent(found)),
         now.gate if now else None,
-        _needs(site, found.containers.value),
+        _needs(project, found.containers.value),
     )
 
 
@@ -128,7 +128,7 @@ def error_rate(now: proxy.Slot, before: proxy.Slot | None) -> float | None:
     return (now.errors - errors) / (now.served - served) if now.served > served else None
 
 
-def _slot(site: Site, name: str, found: Found) -> SlotView:
+def _slot(project: Project, name: str, found: Found) -> SlotView:
     seen = found.proxy.value.slots.get(name) if found.proxy.value else None
     slot = found.state.value.slots[name] if found.state.value else seen  # the proxy keeps the last good state
     version = slot.version if slot else None
@@ -139,7 +139,7 @@ def _slot(site: Site, name: str, found: Found) -> SlotView:
         version,
         slot.state if slot else None,
         slot.weight if slot else None,
-        _container(site, name, found.containers.value),
+        _container(project, name, found.containers.value),
         (health.word or None) if (health := found.health[name].value) else None,
         count.sessions,
         count.users,
@@ -152,16 +152,16 @@ def _slot(site: Site, name: str, found: Found) -> SlotView:
     )
 
 
-def _needs(site: Site, containers: Containers | None) -> dict[str, str]:
+def _needs(project: Project, containers: Containers | None) -> dict[str, str]:
     if containers is None:
         return {}
-    return container_health.faults(needs_file.read(site.needs_path), containers)
+    return container_health.faults(needs_file.read(project.needs_path), containers)
 
 
-def _container(site: Site, slot: str, containers: Containers | None) -> str | None:
+def _container(project: Project, slot: str, containers: Containers | None) -> str | None:
     if containers is None:
         return None
-    members = [containers.get(name) for name in slots.names(site, slot)]
+    members = [containers.get(name) for name in slots.names(project, slot)]
     return ", ".join(each.state.status if each else "none" for each in members)
 
 

@@ -16,7 +16,7 @@ from toolkit.errors import BgctlError
 from toolkit.files import history
 from toolkit.files.history import Entry
 from toolkit.observe.background import Answer, Asked
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.state.document import State
 
 FILE, LISTENER, ENGINE = 1.0, 2.0, 3.0  # seconds that each kind of source may take
@@ -44,13 +44,13 @@ class Found(Struct, frozen=True):
 class Sources:
     """`users`: how many users of the old version to ask for."""
 
-    def __init__(self, site: Site, users: int = 0) -> None:
-        self._state = Asked(site.state, FILE)
-        self._history = Asked(partial(history.read, site.history_path), FILE)
-        self._containers = Asked(site.containers, ENGINE)
-        self._proxy = Asked(partial(_status, site), LISTENER)
-        self._report = Asked(partial(_report, site, users), LISTENER)
-        self._health = {slot: Asked(partial(_health, site, slot), ENGINE) for slot in SLOTS}
+    def __init__(self, project: Project, users: int = 0) -> None:
+        self._state = Asked(project.state, FILE)
+        self._history = Asked(partial(history.read, project.history_path), FILE)
+        self._containers = Asked(project.containers, ENGINE)
+        self._proxy = Asked(partial(_status, project), LISTENER)
+        self._report = Asked(partial(_report, project, users), LISTENER)
+        self._health = {slot: Asked(partial(_health, project, slot), ENGINE) for slot in SLOTS}
 
     def ask(self, tell: Callable[[], None]) -> None:
         """Everyone who does not still owe an answer. `tell` is called whenever one has come."""
@@ -94,20 +94,20 @@ class Sources:
         return [*files, self._containers, self._proxy, self._report, *self._health.values()]
 
 
-def _status(site: Site) -> Status:
-    return site.proxy.status()
+def _status(project: Project) -> Status:
+    return project.proxy.status()
 
 
-def _report(site: Site, users: int) -> Report:
+def _report(project: Project, users: int) -> Report:
     old = None
     with suppress(BgctlError):  # without a state there is still a count
-        old = release.old if (release := site.state().deployment) else None
-    return site.sessions.report(users=users, version=old)
+        old = release.old if (release := project.state().deployment) else None
+    return project.sessions.report(users=users, version=old)
 
 
-def _health(site: Site, slot: str) -> Health:
-    version = site.state().slots[slot].version
+def _health(project: Project, slot: str) -> Health:
+    version = project.state().slots[slot].version
     if not version:
         return Health("")
-    found = slots.trouble(site, slot, version)
+    found = slots.trouble(project, slot, version)
     return Health(found.seen, found.advice) if found else Health("healthy")

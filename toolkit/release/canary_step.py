@@ -12,7 +12,7 @@ from toolkit.canary.criteria import Moment
 from toolkit.canary.window import Window
 from toolkit.clients.proxy import reachable
 from toolkit.errors import BgctlError, Failed, Locked
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.release import route
 from toolkit.state import document as state
 from toolkit.state.document import State
@@ -34,10 +34,10 @@ class Trial:
     """`before` is the state in which it begins, `number` that of its first window. Times are seconds."""
 
     def __init__(
-        self, site: Site, before: State, share: int, number: int, pause: float, interval: float
+        self, project: Project, before: State, share: int, number: int, pause: float, interval: float
     ) -> None:
-        self.site, self.share, self.pause, self.interval = site, share, pause, interval
-        self.terms = site.config.canary
+        self.project, self.share, self.pause, self.interval = project, share, pause, interval
+        self.terms = project.config.canary
         self.patience = max(self.terms.patience, pause)
         self.before = before
         self.moment = _moment(before, share)
@@ -50,10 +50,10 @@ class Trial:
 
     def wait(self) -> str:
         """Until it is good; returns a note. Raises Failed when it was taken back, and MovedOn."""
-        with self.site.ui.meter("of the pause") as show:
+        with self.project.ui.meter("of the pause") as show:
             while True:
                 found = self.look()
-                route.check_still(self.site, self.before)
+                route.check_still(self.project, self.before)
                 if found.good or found.bad:
                     break
                 done = min(1.0, self.window.seconds / self.pause)
@@ -64,7 +64,7 @@ class Trial:
         return str(self.window)
 
     def look(self) -> Findings:
-        if self.site.state().gate:  # nobody gets through, to either version
+        if self.project.state().gate:  # nobody gets through, to either version
             self.begin(self.window.number)
             return Findings(missing=["the gate is closed"])
         found = Findings()
@@ -81,20 +81,20 @@ class Trial:
 
     def ask_health(self, found: Findings) -> None:
         """Where few requests come, the figures say late that green is down."""
-        problem = slots.fault(self.site, "green", self.moment.new)
+        problem = slots.fault(self.project, "green", self.moment.new)
         self.faults = self.faults + 1 if problem else 0
-        if self.faults >= self.site.config.health.fails:
+        if self.faults >= self.project.config.health.fails:
             found.bad = f"green is not healthy: {problem}"
         elif problem:
             found.missing.append(f"green is not healthy: {problem}")
 
     def ask_figures(self, found: Findings) -> None:
-        status = reachable(self.site.proxy)
+        status = reachable(self.project.proxy)
         if status is None:
             found.missing.append("the proxy does not answer")
             return
         if why := self.window.take(status):
-            self.site.ui.say(f"     ... {why}: the window begins anew")
+            self.project.ui.say(f"     ... {why}: the window begins anew")
         verdict = self.window.judge(self.terms)
         if verdict.word == "bad":
             found.bad = verdict.why
@@ -104,14 +104,14 @@ class Trial:
 
     def ask_prometheus(self, found: Findings) -> None:
         try:
-            found.bad = hooks.ask_prometheus(self.site, self.moment)
+            found.bad = hooks.ask_prometheus(self.project, self.moment)
         except Failed as error:
             found.missing.append(str(error))
 
     def ask_command(self, found: Findings) -> None:
         """Once, when all else is good."""
         if found.good:
-            found.bad = hooks.run_command(self.site, self.moment, self.patience)
+            found.bad = hooks.run_command(self.project, self.moment, self.patience)
 
     def ask_patience(self, found: Findings) -> None:
         if found.missing and time.monotonic() >= self.start + self.patience:
@@ -119,32 +119,32 @@ class Trial:
 
     def end(self, why: str) -> NoReturn:
         """Everyone gets blue again, and the history the reason. Waits for whoever has the lock."""
-        self.site.ui.line("bad", f"{self.share} %", why, "red")
+        self.project.ui.line("bad", f"{self.share} %", why, "red")
         what = f"{self.moment.new} is taken back at {self.share} %"
-        error = Failed(what, why, f"mend it, then: bgctl deploy {self.moment.new}", log_of(self.site))
+        error = Failed(what, why, f"mend it, then: bgctl deploy {self.moment.new}", log_of(self.project))
         while True:
             try:
-                with self.site.change(f"canary {self.share}"):
+                with self.project.change(f"canary {self.share}"):
                     self.back(error)
             except Locked as other:
-                self.site.ui.progress(f"{other}; waiting")
+                self.project.ui.progress(f"{other}; waiting")
                 time.sleep(self.interval)
-                route.check_still(self.site, self.before)
+                route.check_still(self.project, self.before)
 
     def back(self, error: Failed) -> NoReturn:
         """A proxy that does not confirm it is no reason to stop here: the file is what it will go by."""
-        target = state.disable_green(route.check_still(self.site, self.before), self.site.now())
+        target = state.disable_green(route.check_still(self.project, self.before), self.project.now())
         try:
-            self.site.ui.line("ok", "routing", route.switch(self.site, target), "green")
+            self.project.ui.line("ok", "routing", route.switch(self.project, target), "green")
         except Failed as second:
-            self.site.ui.warn(str(second))
+            self.project.ui.warn(str(second))
         raise error
 
 
-def log_of(site: Site) -> str:
+def log_of(project: Project) -> str:
     """Green's last lines: it may be gone soon."""
     with suppress(BgctlError):
-        return "\n".join(filter(None, (site.engine.logs(name) for name in slots.names(site, "green"))))
+        return "\n".join(filter(None, (project.engine.logs(name) for name in slots.names(project, "green"))))
     return ""
 
 

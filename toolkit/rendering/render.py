@@ -18,7 +18,7 @@ from toolkit.shipped import shipped
 from toolkit.values import Address, Duration
 
 PAGES = ("unavailable.html", "maintenance.html")
-NOTICE = "notice.html"  # with places for what bg.notice has to say
+NOTICE = "notice.html"  # with places for what bg.gate.error_page has to say
 NAMES = ("nginx.conf", "settings.json", NOTICE, *PAGES)
 CIPHERS = (  # of TLS 1.2; those of 1.3 are all good
     "ECDHE-ECDSA-AES128-GCM-SHA256",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from toolkit.errors import Refused
 from toolkit.files import atomic, disk
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.rendering import certificate
 from toolkit.rendering.certificate import Certificate
 
@@ -18,27 +18,27 @@ FOLDER = "tls"
 QUIC_KEY = "quic.key"
 
 
-def wanted(site: Site) -> Certificate | None:
+def wanted(project: Project) -> Certificate | None:
     """What bgctl.toml names, checked; None: no TLS here. Raises Refused for what must not be installed.
 
     What is in service already may go on after its last day: a reboot must bring it back.
     """
-    tls = site.config.tls
+    tls = project.config.tls
     if not tls.on:
         return None
-    source = site.root / tls.certificate
-    found = certificate.load(source, site.root / tls.key, site.now())
+    source = project.root / tls.certificate
+    found = certificate.load(source, project.root / tls.key, project.now())
     try:
-        certificate.check_time(source, found, site.now())
+        certificate.check_time(source, found, project.now())
     except Refused as error:
-        if not is_installed(site, found):
+        if not is_installed(project, found):
             raise
-        site.ui.warn(str(error))
+        project.ui.warn(str(error))
     return found
 
 
-def is_installed(site: Site, found: Certificate) -> bool:
-    return (folder(site) / found.file_name).exists()
+def is_installed(project: Project, found: Certificate) -> bool:
+    return (folder(project) / found.file_name).exists()
 
 
 def name_of(found: Certificate) -> str:
@@ -46,22 +46,22 @@ def name_of(found: Certificate) -> str:
     return f"{FOLDER}/{found.file_name}"
 
 
-def folder(site: Site) -> Path:
-    return site.proxy_dir / FOLDER
+def folder(project: Project) -> Path:
+    return project.proxy_dir / FOLDER
 
 
-def make_folders(site: Site) -> None:
+def make_folders(project: Project) -> None:
     """For keys, and for a challenge of the certificate's authority (which the containers read)."""
     try:
-        if site.config.tls.on:
-            folder(site).mkdir(parents=True, exist_ok=True)
-            folder(site).chmod(0o750)
-            if site.owner:
-                os.chown(folder(site), *site.owner)
-        if webroot := site.config.tls.acme_webroot:
-            _make_open(site.proxy_dir, site.root / webroot / ".well-known" / "acme-challenge")
+        if project.config.tls.on:
+            folder(project).mkdir(parents=True, exist_ok=True)
+            folder(project).chmod(0o750)
+            if project.owner:
+                os.chown(folder(project), *project.owner)
+        if webroot := project.config.tls.acme_webroot:
+            _make_open(project.proxy_dir, project.root / webroot / ".well-known" / "acme-challenge")
     except OSError as error:
-        raise disk.unwritten(site.proxy_dir, error, "cannot be prepared") from None
+        raise disk.unwritten(project.proxy_dir, error, "cannot be prepared") from None
 
 
 def _make_open(top: Path, path: Path) -> None:
@@ -72,18 +72,18 @@ def _make_open(top: Path, path: Path) -> None:
             each.chmod(0o755)
 
 
-def write(site: Site, name: str, data: bytes) -> None:
-    atomic.write(site.proxy_dir / name, data, mode=0o640, owner=site.owner)
+def write(project: Project, name: str, data: bytes) -> None:
+    atomic.write(project.proxy_dir / name, data, mode=0o640, owner=project.owner)
 
 
-def make_quic_key(site: Site) -> None:
+def make_quic_key(project: Project) -> None:
     """One for good: nginx would make one with each start, and not know what it has given to clients."""
-    if site.config.tls.http3 and not (folder(site) / QUIC_KEY).exists():
-        write(site, f"{FOLDER}/{QUIC_KEY}", secrets.token_bytes(32))
+    if project.config.tls.http3 and not (folder(project) / QUIC_KEY).exists():
+        write(project, f"{FOLDER}/{QUIC_KEY}", secrets.token_bytes(32))
 
 
-def prune(site: Site, kept: Collection[str]) -> None:
+def prune(project: Project, kept: Collection[str]) -> None:
     """Removes what the proxy no longer loads; `kept` are names below proxy/."""
-    for path in folder(site).glob("*.pem"):
+    for path in folder(project).glob("*.pem"):
         if f"{FOLDER}/{path.name}" not in kept:
             path.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ def line_of(text: str, part: str) -> int:
 
 def test_example_is_valid_and_its_settings_are_the_defaults() -> None:
     example = config.parse(EXAMPLE)
-    bare = config.Config(project=config.Project(name="shop"), services=example.services)
+    bare = config.Config(project=config.ProjectTable(name="shop"), services=example.services)
     assert example == bare
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, site_of
+from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, ROOT, World
 from toolkit import slots
 from toolkit.cron import throttle as trouble
@@ -22,7 +22,7 @@ from toolkit.cron import tick as auto
 from toolkit.cron import units as cron
 from toolkit.cron.throttle import Note
 from toolkit.errors import Failed, Refused
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.release import deploy, drain, preview, rollback, route
 from toolkit.release.remaining import Terms
 
@@ -31,8 +31,8 @@ BLUE_90 = {**READY, "weight": 90}
 
 
 @pytest.fixture
-def site(world: World) -> Site:
-    return site_of(world)[0]
+def project(world: World) -> Project:
+    return project_of(world)[0]
 
 
 @pytest.fixture
@@ -53,43 +53,43 @@ def draining(world: World) -> None:
 # What it does
 
 
-def test_48_what_is_empty_is_promoted(world: World, site: Site, said) -> None:
+def test_48_what_is_empty_is_promoted(world: World, project: Project, said) -> None:
     draining(world)
-    assert auto.run(site, Terms()) == 0
+    assert auto.run(project, Terms()) == 0
     assert (world.state["phase"], world.state["slots"]["blue"]["version"]) == ("rest", "1.6.8")
     lines = said().splitlines()
     assert lines[-1] == "1.6.8 is what everyone has; rest"
     assert all(re.match(r" {2}ok |   - |1\.6\.8 ", line) for line in lines)
     before = world.state
-    assert (auto.run(site, Terms()), said(), world.state) == (0, "", before)
+    assert (auto.run(project, Terms()), said(), world.state) == (0, "", before)
 
 
-def test_48_past_the_deadline_it_is_promoted_whoever_is_left(world: World, site: Site) -> None:
+def test_48_past_the_deadline_it_is_promoted_whoever_is_left(world: World, project: Project) -> None:
     draining(world)
     world.sessions = {"1.6.7": 3}
-    assert auto.run(site, Terms()) == 5
-    assert auto.run(site, Terms(deadline=3600)) == 0
+    assert auto.run(project, Terms()) == 5
+    assert auto.run(project, Terms(deadline=3600)) == 0
     assert world.state["phase"] == "rest"
 
 
-def test_past_the_deadline_what_is_unknown_does_not_matter(world: World, site: Site) -> None:
+def test_past_the_deadline_what_is_unknown_does_not_matter(world: World, project: Project) -> None:
     draining(world)
     world.sessions = None
-    assert auto.run(site, Terms(deadline=3600)) == 0
+    assert auto.run(project, Terms(deadline=3600)) == 0
     assert world.state["phase"] == "rest"
 
 
-def test_48_who_is_idle_is_not_waited_for(world: World, site: Site) -> None:
+def test_48_who_is_idle_is_not_waited_for(world: World, project: Project) -> None:
     draining(world)
     world.sessions, world.recent = {"1.6.7": 3}, {}
-    assert auto.run(site, Terms(idle=600)) == 0
+    assert auto.run(project, Terms(idle=600)) == 0
     assert world.state["phase"] == "rest"
 
 
-def test_42_a_promotion_that_was_cut_short_goes_on(world: World, site: Site) -> None:
+def test_42_a_promotion_that_was_cut_short_goes_on(world: World, project: Project) -> None:
     world.put("promoting", OUT, GREEN, "retire-blue")
     world.sessions = None
-    assert auto.run(site, Terms()) == 0
+    assert auto.run(project, Terms()) == 0
     assert world.state["phase"] == "rest"
 
 
@@ -99,24 +99,24 @@ def test_42_killed_anywhere_the_next_minute_goes_on(
 ) -> None:
     hook = Hooked(monkeypatch)
 
-    def begin(at: int) -> Site:
+    def begin(at: int) -> Project:
         draining(world)
         world.serve(world.blue, "1.6.7")
         (world.root / ".env").write_text("CURRENT_VERSION=1.6.7\nVERSION=1.6.8\n")
         hook.count, hook.at, hook.after = 0, at, after
-        site, engine = hook.site_of(world)
+        project, engine = hook.project_of(world)
         engine.there.add("frontend-green")
-        return site
+        return project
 
     assert auto.run(begin(-1), Terms()) == 0
     total = hook.count
     assert total > 8
     for at in range(total):
-        site = begin(at)
+        project = begin(at)
         with pytest.raises(Killed):
-            auto.run(site, Terms())
+            auto.run(project, Terms())
         hook.at = -1
-        assert auto.run(site, Terms()) == 0, at
+        assert auto.run(project, Terms()) == 0, at
         blue = world.state["slots"]["blue"]
         assert (world.state["phase"], blue["version"], blue["weight"]) == ("rest", "1.6.8", 100), at
 
@@ -127,23 +127,23 @@ def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
     """Of a promotion that has got far: both leave the phase that a promotion has."""
     world.put("promoting", {"version": "1.6.8", "state": "ready", "weight": 100}, CANDIDATE, "stop-green")
     world.serve(world.blue, "1.6.8")
-    site, engine = site_of(world)
+    project, engine = project_of(world)
 
     def fail(service: str, env: object, grace: float = 10) -> None:
         raise Failed(f"{service} is not healthy")
 
     monkeypatch.setattr(engine, "up", fail)
     with pytest.raises(Failed, match="frontend-blue is not healthy"):
-        rollback.run(site)
+        rollback.run(project)
     before = world.state
     assert before["phase"] == "promoting"
     said()
-    assert auto.run(site, Terms(deadline=1)) == Refused.code
+    assert auto.run(project, Terms(deadline=1)) == Refused.code
     assert "next: bgctl rollback, or: bgctl promote" in said()
     with pytest.raises(Refused, match="a rollback has begun"):
-        deploy.run(site, deploy.Plan("1.6.8", drain.Watch(Terms()), ask=False))
+        deploy.run(project, deploy.Plan("1.6.8", drain.Watch(Terms()), ask=False))
     with pytest.raises(Refused, match="a rollback has begun"):
-        drain.finish(site, drain.Watch(Terms()), "1.6.8")
+        drain.finish(project, drain.Watch(Terms()), "1.6.8")
     assert world.state == before
 
 
@@ -151,25 +151,27 @@ def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
     ("phase", "blue", "green"),
     [("rest", READY, NONE), ("candidate", READY, CANDIDATE), ("canary", BLUE_90, CANARY)],
 )
-def test_48_with_nothing_to_drain_it_is_silent(world: World, site: Site, said, phase, blue, green) -> None:
+def test_48_with_nothing_to_drain_it_is_silent(
+    world: World, project: Project, said, phase, blue, green
+) -> None:
     world.put(phase, blue, green)
     before = world.state
-    assert (auto.run(site, Terms()), said(), world.state) == (0, "", before)
+    assert (auto.run(project, Terms()), said(), world.state) == (0, "", before)
 
 
-def test_44_another_bgctl_is_left_alone(world: World, site: Site, said) -> None:
+def test_44_another_bgctl_is_left_alone(world: World, project: Project, said) -> None:
     draining(world)
     before = world.state
     directory = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     fcntl.flock(directory, fcntl.LOCK_EX)
     try:
-        assert (auto.run(site, Terms()), said(), world.state) == (4, "", before)
+        assert (auto.run(project, Terms()), said(), world.state) == (4, "", before)
     finally:
         os.close(directory)
 
 
 def test_48_a_release_taken_back_this_very_moment_is_no_trouble(
-    world: World, site: Site, said, monkeypatch: pytest.MonkeyPatch
+    world: World, project: Project, said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draining(world)
 
@@ -177,16 +179,16 @@ def test_48_a_release_taken_back_this_very_moment_is_no_trouble(
         world.put("candidate", READY, CANDIDATE)
 
     monkeypatch.setattr(auto, "check", take_back)
-    assert (auto.run(site, Terms()), said()) == (0, "")
+    assert (auto.run(project, Terms()), said()) == (0, "")
     assert world.state["phase"] == "candidate"
 
 
 # What it says
 
 
-def later(site: Site, seconds: float) -> None:
+def later(project: Project, seconds: float) -> None:
     """As if the last note had been written so many seconds ago."""
-    path = site.state_dir / "auto.json"
+    path = project.state_dir / "auto.json"
     note = trouble._read(path)
     assert note
     path.write_text(
@@ -195,49 +197,49 @@ def later(site: Site, seconds: float) -> None:
     )
 
 
-def test_54_an_unknown_count_is_told_when_it_stays_so(world: World, site: Site, said) -> None:
+def test_54_an_unknown_count_is_told_when_it_stays_so(world: World, project: Project, said) -> None:
     draining(world)
     world.sessions = None
-    assert (auto.run(site, Terms()), said()) == (5, "")
-    later(site, 299)
-    assert (auto.run(site, Terms()), said()) == (5, "")
-    later(site, 2)
-    assert auto.run(site, Terms()) == 5
+    assert (auto.run(project, Terms()), said()) == (5, "")
+    later(project, 299)
+    assert (auto.run(project, Terms()), said()) == (5, "")
+    later(project, 2)
+    assert auto.run(project, Terms()) == 5
     assert "unknown sessions" in said()
-    assert (auto.run(site, Terms()), said()) == (5, "")
-    later(site, 3601)
-    assert auto.run(site, Terms()) == 5
+    assert (auto.run(project, Terms()), said()) == (5, "")
+    later(project, 3601)
+    assert auto.run(project, Terms()) == 5
     assert "unknown sessions" in said()
     world.sessions = {"1.6.7": 1}
-    assert (auto.run(site, Terms()), said()) == (5, "")
-    assert not (site.state_dir / "auto.json").exists()
+    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert not (project.state_dir / "auto.json").exists()
 
 
 def test_a_promotion_that_fails_is_told_at_once_and_then_once_an_hour(
     world: World, said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draining(world)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
 
     def fail(service: str, env: object, grace: float = 10) -> None:
         raise Failed("frontend-blue is not healthy", "it answers 500", "bgctl status")
 
     monkeypatch.setattr(engine, "up", fail)
-    assert auto.run(site, Terms()) == 1
+    assert auto.run(project, Terms()) == 1
     assert "frontend-blue is not healthy" in said()
-    assert (auto.run(site, Terms()), said()) == (1, "")
-    later(site, 3601)
-    assert auto.run(site, Terms()) == 1
+    assert (auto.run(project, Terms()), said()) == (1, "")
+    later(project, 3601)
+    assert auto.run(project, Terms()) == 1
     assert "bgctl: frontend-blue is not healthy" in said()
     monkeypatch.setattr(engine, "up", lambda *a: FakeEngine.up(engine, *a))
-    assert auto.run(site, Terms()) == 0
+    assert auto.run(project, Terms()) == 0
     assert world.state["phase"] == "rest"
 
 
-def test_a_precondition_that_is_not_met_is_told_at_once(world: World, site: Site, said) -> None:
+def test_a_precondition_that_is_not_met_is_told_at_once(world: World, project: Project, said) -> None:
     draining(world)
     world.serve(world.green, "0.0.0")
-    assert auto.run(site, Terms()) == Refused.code
+    assert auto.run(project, Terms()) == Refused.code
     assert "green is not healthy" in said()
     assert not (world.root / "state" / "history.jsonl").exists()
 
@@ -395,44 +397,44 @@ CAUSE = (
 def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) -> None:
     draining(world)
     world.sessions = {"1.6.7": 1}
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.there.discard("frontend-green")
     world.green.answers.clear()
-    assert auto.run(site, Terms()) == 5
+    assert auto.run(project, Terms()) == 5
     assert engine.asked == ["up frontend-green"]
     assert engine.comes_back == {"frontend-green": True}
     told = said()
     assert "green was down (frontend-green: answered status 404: " in told
     assert "): it has been started again" in told
     assert [(each["what"], each["outcome"]) for each in world.history] == [("start green", "done")]
-    assert (auto.run(site, Terms()), said()) == (5, "")
+    assert (auto.run(project, Terms()), said()) == (5, "")
 
 
 def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said) -> None:
     """It runs, and does not answer: whether a restart mends that, somebody has to see."""
     draining(world)
     world.sessions = {"1.6.7": 1}
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     world.green.answers.clear()
-    assert auto.run(site, Terms()) == Refused.code
+    assert auto.run(project, Terms()) == Refused.code
     assert said().splitlines() == [
         f"bgctl: green is not healthy: frontend-green: answered status 404: {CAUSE}",
         "next: bgctl up, or: bgctl rollback",
     ]
-    assert (auto.run(site, Terms()), said()) == (Refused.code, "")
+    assert (auto.run(project, Terms()), said()) == (Refused.code, "")
     assert engine.asked == []
     assert not (world.root / "state" / "history.jsonl").exists()
     world.serve(world.green, "1.6.8")
-    assert (auto.run(site, Terms()), said()) == (5, "")
+    assert (auto.run(project, Terms()), said()) == (5, "")
     world.green.answers.clear()
-    assert (auto.run(site, Terms()), "green is not healthy" in said()) == (Refused.code, True)
+    assert (auto.run(project, Terms()), "green is not healthy" in said()) == (Refused.code, True)
 
 
 def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
     world: World, said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draining(world)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.there.discard("frontend-green")
     world.green.answers.clear()
 
@@ -440,9 +442,9 @@ def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
         raise Failed("no space left")
 
     monkeypatch.setattr(engine, "up", fail)
-    assert auto.run(site, Terms()) == Refused.code
+    assert auto.run(project, Terms()) == Refused.code
     assert "green is down: no space left" in said()
-    assert (auto.run(site, Terms()), said()) == (Refused.code, "")
+    assert (auto.run(project, Terms()), said()) == (Refused.code, "")
     assert not (world.root / "state" / "history.jsonl").exists()
 
 
@@ -458,15 +460,15 @@ def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
 def test_80_every_switch_says_whether_green_is_restarted(world: World, phase, blue, green, kept) -> None:
     """The same command again, too: one that was killed in between is made good."""
     world.put(phase, blue, green)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     command = {"candidate": "disable-green", "draining": "enable-green", "canary": "canary"}.get(phase)
     if command:
-        route.run(site, command, 10 if command == "canary" else None)
+        route.run(project, command, 10 if command == "canary" else None)
     else:
-        preview.admit(site)
+        preview.admit(project)
     assert engine.comes_back == {"frontend-green": kept}
     if kept:
-        route.run(site, "disable-green")
+        route.run(project, "disable-green")
         assert engine.comes_back == {"frontend-green": False}
 
 
@@ -474,16 +476,16 @@ def test_80_an_engine_that_hangs_keeps_no_switch_back(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("candidate", READY, CANDIDATE)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
 
     def hang(service: str, wanted: bool) -> None:
         assert world.state["phase"] in ("draining", "candidate"), "the routing is first"
         raise Failed("docker does not answer", "timed out", "start docker")
 
     monkeypatch.setattr(engine, "keep_running", hang)
-    assert route.run(site, "enable-green").phase == "draining"
+    assert route.run(project, "enable-green").phase == "draining"
     assert "warning: docker does not answer: timed out; next: start docker" in capsys.readouterr().err
-    assert route.run(site, "disable-green").phase == "candidate"
+    assert route.run(project, "disable-green").phase == "candidate"
     assert capsys.readouterr().err == ""
 
 
@@ -513,7 +515,7 @@ def test_all_of_it_names_the_files(world: World) -> None:
 def test_slots_are_untouched_while_somebody_is_left(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 1}
-    site, engine = site_of(world)
-    assert auto.run(site, Terms()) == 5
+    project, engine = project_of(world)
+    assert auto.run(project, Terms()) == 5
     assert engine.asked == []
-    assert slots.fault(site, "blue", "1.6.7") is None
+    assert slots.fault(project, "blue", "1.6.7") is None

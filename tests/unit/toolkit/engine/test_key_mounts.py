@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from session_api.keys import key_files, signing_keys
-from tests.unit.toolkit.support.engines import FakeEngine, site_of
+from tests.unit.toolkit.support.engines import FakeEngine, project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, ROOT, World
 from toolkit import slots
 from toolkit.engine import key_mounts
@@ -122,30 +122,30 @@ def test_89_up_gives_keys_their_folders_and_older_compose_files_go_on_working(
     world: World, single: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.put("rest", READY, NONE)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     engine = Mounting(world)
-    engine.single, site.__dict__["engine"] = single, engine
+    engine.single, project.__dict__["engine"] = single, engine
     (world.root / "keys" / "admin.key").unlink()
-    put_former(site.keys_dir)
-    held = site.secret_path("pin.secret").read_text()
-    up.check(site, site.state(), pull=False)
-    assert up.keys_wanted(site)
-    assert up.make_keys(site) == "moved pin.secret, service.key, admin.key, proxy.key in keys/"
-    assert not up.keys_wanted(site)
-    assert site.secret_path("pin.secret") == key_files.place(site.keys_dir, "pin.secret")
-    assert site.secret_path("pin.secret").read_text() == held
+    put_former(project.keys_dir)
+    held = project.secret_path("pin.secret").read_text()
+    up.check(project, project.state(), pull=False)
+    assert up.keys_wanted(project)
+    assert up.make_keys(project) == "moved pin.secret, service.key, admin.key, proxy.key in keys/"
+    assert not up.keys_wanted(project)
+    assert project.secret_path("pin.secret") == key_files.place(project.keys_dir, "pin.secret")
+    assert project.secret_path("pin.secret").read_text() == held
     assert ("a key that is replaced is not noticed" in capsys.readouterr().err) is single
-    up.check(site, site.state(), pull=False)
-    slots.check_slot_images(site, "blue", "1.6.7", pull=False)
+    up.check(project, project.state(), pull=False)
+    slots.check_slot_images(project, "blue", "1.6.7", pull=False)
 
 
 def test_89_a_folder_that_cannot_be_made_is_told(world: World) -> None:
     world.put("rest", READY, NONE)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     (world.root / "keys" / "admin.key").unlink()
-    put_former(site.keys_dir)
-    key_files.place(site.keys_dir, "pin.secret").parent.rmdir()
-    key_files.place(site.keys_dir, "pin.secret").parent.write_text("in the way")
+    put_former(project.keys_dir)
+    key_files.place(project.keys_dir, "pin.secret").parent.rmdir()
+    key_files.place(project.keys_dir, "pin.secret").parent.write_text("in the way")
     with pytest.raises(Failed, match="could not be written") as caught:
-        up.make_keys(site)
+        up.make_keys(project)
     assert caught.value.next == "bgctl doctor"

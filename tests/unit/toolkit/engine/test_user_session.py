@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import World
 from toolkit.checks.preflight import Looks, Preflight
 from toolkit.engine import user_session
@@ -49,10 +49,10 @@ def test_96_containers_that_end_with_a_log_in(
     if lingers:
         (folders / "lingering").mkdir()
         (folders / "lingering" / "ada").touch()
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     for rootless in (True, False):
         engine.rootless = rootless
         looks = Looks()
-        looks.take("machine", Preflight(site, ("1", "1"), [])._machine)
+        looks.take("machine", Preflight(project, ("1", "1"), [])._machine)
         found = [error for _, error in looks.errors if "log" in str(error)]
         assert [error.next for error in found] == ["loginctl enable-linger ada"] * (told and rootless)

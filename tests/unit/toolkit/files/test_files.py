@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import CANDIDATE, READY, World
 from toolkit import cli
 from toolkit.errors import Failed, Refused
@@ -170,8 +170,8 @@ def test_43_what_is_in_force_is_not_called_unwritten(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unsynced")
 def test_43_a_switch_goes_on_where_a_folder_cannot_be_synced(world: World, capsys) -> None:
     world.put("candidate", READY, CANDIDATE)
-    site, _ = site_of(world)
-    assert route.run(site, "enable-green").phase == "draining"
+    project, _ = project_of(world)
+    assert route.run(project, "enable-green").phase == "draining"
     out, err = capsys.readouterr()
     assert "every worker after" in out
     assert err.count("state.json is written, but its folder could not be synced") == 1
@@ -188,8 +188,8 @@ def test_a_killed_command_gets_its_line_from_the_next(world: World) -> None:
         "since": "2026-01-15T10:30:00Z",
     }
     (world.root / "state" / "holder.json").write_text(json.dumps({**killed, "ended": None}))
-    route.run(site_of(world)[0], "enable-green")
-    route.run(site_of(world)[0], "enable-green")
+    route.run(project_of(world)[0], "enable-green")
+    route.run(project_of(world)[0], "enable-green")
     first, *rest = world.history
     assert (first["at"], first["who"], first["what"], first["outcome"]) == (
         *("2026-01-15T10:30:00Z", "ada", "promote", "interrupted"),

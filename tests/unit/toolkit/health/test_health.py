@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, Web, World
 from toolkit import config, slots
 from toolkit.config import Health
@@ -109,26 +109,26 @@ def framework(world: World, deployed: str) -> World:
 )
 def test_a_framework_as_it_is_deployed_answers_a_check(framework: World, lines: dict[str, str]) -> None:
     rewrite(framework, **lines)
-    site, engine = site_of(framework)
+    project, engine = project_of(framework)
     engine.images["frontend-blue"] = f"shop:{OLD}"
-    assert slots.trouble(site, "blue", OLD) is None
+    assert slots.trouble(project, "blue", OLD) is None
 
 
 def test_the_look_at_idle_connections_is_not_refused_either(world: World) -> None:
     """An app that mails its admins about a Host that it does not know has no reason to."""
     rewrite(world, health_host='"shop.example"')
-    site, _ = site_of(world)
-    slots.watch_idle(site, ["blue"]).wait()
+    project, _ = project_of(world)
+    slots.watch_idle(project, ["blue"]).wait()
     (_, headers, _) = world.blue.requests[0]
     assert (headers["Host"], headers["X-Forwarded-Proto"]) == ("shop.example", "https")
     assert "Connection" not in headers
 
 
 def test_a_host_that_is_refused_is_named_with_the_line_to_write(framework: World) -> None:
-    site, _ = site_of(framework)
-    seen = slots.trouble(site, "blue", OLD)
+    project, _ = project_of(framework)
+    seen = slots.trouble(project, "blue", OLD)
     assert seen
-    address = site.config.services["frontend"].at("blue")
+    address = project.config.services["frontend"].at("blue")
     assert seen.seen == "frontend-blue: answered status 400"
     assert f"the app may not take the Host {address}" in seen.why
     place = line_of(framework, "health_host")
@@ -142,26 +142,26 @@ def test_status_doctor_and_the_monitor_say_the_same_cause(framework: World) -> N
     from toolkit.observe.overview import overview
     from toolkit.observe.sources import Sources
 
-    site, _ = site_of(framework)
-    found = Sources(site).wait()
+    project, _ = project_of(framework)
+    found = Sources(project).wait()
     cause = 'health_host = "shop.example"'
-    said = list(status.remarks(overview(site, found), site.now()))
+    said = list(status.remarks(overview(project, found), project.now()))
     assert any(
         "blue is down: frontend-blue: answered status 400 (" in line and cause in line for line in said
     )
-    alarms = list(picture.alarms(picture.picture(site, found, site.now())))
+    alarms = list(picture.alarms(picture.picture(project, found, project.now())))
     assert any(
         "blue is not healthy: frontend-blue: answered status 400" in line and cause in line for line in alarms
     )
-    told = next(each for each in checkup._health(site) if "frontend-blue" in str(each))
+    told = next(each for each in checkup._health(project) if "frontend-blue" in str(each))
     assert "frontend-blue: answered status 400: the app may not take" in str(told)
     assert cause in told.next
 
 
 def test_it_is_plain_http_that_browsers_use_where_cookies_are_not_secure(framework: World) -> None:
     rewrite(framework, health_host='"shop.example"', secure_cookies="false")
-    site, _ = site_of(framework)
-    seen = slots.trouble(site, "blue", OLD)
+    project, _ = project_of(framework)
+    seen = slots.trouble(project, "blue", OLD)
     assert seen and "answered status 301, to https://shop.example/health/" in seen.seen
     assert seen.write == f"{line_of(framework, 'secure_cookies')} [proxy]: write secure_cookies = true"
 
@@ -221,11 +221,11 @@ def test_a_host_of_ones_own_that_is_refused_is_not_recommended_again(tmp_path: P
 
 
 def test_where_nothing_runs_that_is_the_cause(world: World) -> None:
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     rewrite(world, blue='"127.0.0.1:9"')
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.there.discard("frontend-blue")
-    assert slots.fault(site, "blue", OLD) == "frontend-blue: connection refused: it has no container"
+    assert slots.fault(project, "blue", OLD) == "frontend-blue: connection refused: it has no container"
 
 
 # What waiting does not change
@@ -307,9 +307,9 @@ def test_a_plain_ok_costs_seconds_and_says_what_to_write(world: World) -> None:
     world.put("rest", READY, NONE)
     world.serve = lambda slot, version: slot.answers.update({"/healthz": (200, b"OK")})  # type: ignore[method-assign]
     world.serve(world.green, NEW)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     with pytest.raises(Failed) as told:
-        up_green.run(site, NEW)
+        up_green.run(project, NEW)
     assert "answered something that is not a JSON object, " in told.value.why
     assert "times in a row" in told.value.why
     place = line_of(world, "version")
@@ -365,9 +365,9 @@ def test_an_image_called_the_same_for_each_version_leaves_it_to_the_answer(web: 
 
 def test_36_what_answers_without_a_container_of_its_own_is_somebody_else(world: World) -> None:
     rewrite(world, version='"image"')
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.there.discard("frontend-blue")
-    assert "no container of frontend-blue runs" in (slots.fault(site, "blue", OLD) or "")
+    assert "no container of frontend-blue runs" in (slots.fault(project, "blue", OLD) or "")
 
 
 def test_39_a_silent_engine_is_not_asked_again_and_takes_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,12 +411,12 @@ def by_image(world: World) -> World:
 
 
 def test_a_green_that_runs_another_image_is_started_anew(by_image: World) -> None:
-    site, engine = site_of(by_image)
+    project, engine = project_of(by_image)
     engine.images = {"frontend-blue": f"shop:{OLD}", "frontend-green": f"shop:{NEW}"}
     engine.runs["frontend-green"] = "shop:1.6.6"
-    up_green.run(site, NEW)
+    up_green.run(project, NEW)
     assert engine.asked == ["up frontend-green"]
-    up_green.run(site, NEW)
+    up_green.run(project, NEW)
     assert engine.asked == ["up frontend-green"], "it runs already"
 
 
@@ -424,27 +424,27 @@ def test_a_version_that_the_app_says_otherwise_is_told(
     by_image: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     by_image.serve = lambda slot, version: slot.answers.update({"/healthz": (200, {"version": OLD})})  # type: ignore[method-assign]
-    site, engine = site_of(by_image)
+    project, engine = project_of(by_image)
     engine.images = {"frontend-blue": f"shop:{OLD}", "frontend-green": f"shop:{NEW}"}
     engine.runs["frontend-green"] = "shop:1.6.6"
-    up_green.run(site, NEW)
+    up_green.run(project, NEW)
     said = " ".join("".join(capsys.readouterr()).split())
     assert f"frontend-green runs the image of {NEW}, and its health path says {OLD}" in said
 
 
 def test_a_proxy_that_asks_by_older_settings_is_told_before_a_release(by_image: World) -> None:
     """It would find a good green down, and send its sessions to blue."""
-    site, engine = site_of(by_image)
+    project, engine = project_of(by_image)
     engine.images = {"frontend-blue": f"shop:{OLD}", "frontend-green": f"shop:{NEW}"}
     engine.runs["frontend-green"] = "shop:1.6.6"
     (by_image.root / "proxy").mkdir()
     settings = by_image.root / "proxy" / "settings.json"
     settings.write_bytes(render.settings(as_written()))
     with pytest.raises(Refused, match="the proxy asks slots for their health otherwise") as told:
-        up_green.run(site, NEW)
+        up_green.run(project, NEW)
     assert (told.value.next, engine.asked) == ("bgctl reload", [])
-    settings.write_bytes(render.settings(site.config))
-    up_green.run(site, NEW)
+    settings.write_bytes(render.settings(project.config))
+    up_green.run(project, NEW)
     assert engine.asked == ["up frontend-green"]
 
 

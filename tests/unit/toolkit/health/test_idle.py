@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import CANDIDATE, NONE, READY, World
 from toolkit.health import idle
 from toolkit.release import up_green
@@ -158,6 +158,6 @@ def test_85_up_green_says_it_and_goes_on(
 ) -> None:
     world.put("candidate", {**READY, "version": "1.6.8"}, CANDIDATE)
     served_by(world, start, None, 0.3)
-    site, _ = site_of(world)
-    assert up_green.start(site, "1.6.8") == "green is healthy on 1.6.8"
+    project, _ = project_of(world)
+    assert up_green.start(project, "1.6.8") == "green is healthy on 1.6.8"
     assert "warning: frontend-green closes idle connections after 0.3 s" in capsys.readouterr().err

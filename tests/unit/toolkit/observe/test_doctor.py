@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from session_api.keys import key_files, shared_keys, signing_keys
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import config
 from toolkit.checks import machine, preflight
@@ -98,7 +98,7 @@ def test_all_that_is_wrong_with_a_configuration_is_told_by_every_command(world: 
 
 
 def test_up_refuses_with_all_of_it(world: World) -> None:
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.missing = {"a:1", "b:1"}
     engine.images = {"proxy": "a:1", "frontend-blue": "b:1"}
 
@@ -107,16 +107,16 @@ def test_up_refuses_with_all_of_it(world: World) -> None:
 
     engine.pull = pull  # type: ignore[method-assign]
     edit(world.root / "bgctl.toml", ('unavailable_page = ""', 'unavailable_page = "sorry.html"'))
-    site, again = site_of(world)
+    project, again = project_of(world)
     again.__dict__.update(engine.__dict__)
     with pytest.raises(Refused) as caught:
-        up.run(site)
+        up.run(project)
     told = f"{caught.value}\n{caught.value.detail}"
     assert "proxy.unavailable_page names sorry.html" in told
     assert "image a:1 is missing" in told
     assert "image b:1 is missing" in told
     assert engine.asked == []
-    assert not site.adopted
+    assert not project.adopted
 
 
 def test_a_look_is_left_out_where_its_ground_is_missing() -> None:
@@ -168,7 +168,7 @@ def test_a_refused_admin_key_names_what_mends_it(world: World) -> None:
 
 def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
     world.put("rest", READY, NONE)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     world.api.answers["/readyz"] = (200, b"")
     signing_keys.create(world.root / "keys")
     good = world.api.answers["/api/deployment/active-sessions"]
@@ -180,12 +180,12 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
         world.api.answers["/api/deployment/active-sessions"] = good
 
     engine.up = mended  # type: ignore[method-assign]
-    up.start_shared(site, "session-api")
+    up.start_shared(project, "session-api")
     assert engine.asked == ["up session-api"]
     engine.up = start  # type: ignore[method-assign]
     refuse(world)
     with pytest.raises(Failed) as caught:
-        up.start_shared(site, "session-api")
+        up.start_shared(project, "session-api")
     assert "./keys/admin:/keys/admin:ro" in str(caught.value)
 
 
@@ -243,7 +243,7 @@ def test_94_selinux_wants_labels(
     enforce = tmp_path / "enforce"
     enforce.write_text("1")
     monkeypatch.setattr(machine, "ENFORCE", enforce)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     plain, labelled = f"{world.root}/state", f"{world.root}/keys/pin"
     volumes: list[Any] = [f"{plain}:/state:ro", f"{labelled}:/keys/pin:ro,z", "data:/data"]
     if form == "table":
@@ -254,7 +254,7 @@ def test_94_selinux_wants_labels(
     found = Compose({"proxy": ComposeService("x:1", "host", volumes=volumes)})
     engine.compose = lambda env: found  # type: ignore[method-assign]
     looks = Looks()
-    looks.take("compose file", Preflight(site, ("1", "1"), ["proxy"])._compose)
+    looks.take("compose file", Preflight(project, ("1", "1"), ["proxy"])._compose)
     told = [str(error) for _, error in looks.errors if "SELinux" in str(error)]
     assert [f"proxy mounts {plain} without a label" in each for each in told] == [True]
     enforce.write_text("0")

@@ -13,7 +13,7 @@ from toolkit.monitor import snapshot as picture
 from toolkit.observe import overview
 from toolkit.observe.overview import error_rate, migrated
 from toolkit.observe.sources import Sources
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.state.document import Deployment
 from toolkit.terminal.ui import UI
 
@@ -84,17 +84,17 @@ def test_51_the_proxys_reports_are_told_of_when_they_are_in_trouble(
 
 
 @pytest.fixture
-def site(release: ReleaseWorld, monkeypatch: pytest.MonkeyPatch) -> Site:
+def project(release: ReleaseWorld, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("PATH", release.env["PATH"])
-    return Site(release.root, UI(), "test")
+    return Project(release.root, UI(), "test")
 
 
-def look(site: Site) -> picture.Picture:
-    return picture.picture(site, Sources(site, 100).wait(), site.now())
+def look(project: Project) -> picture.Picture:
+    return picture.picture(project, Sources(project, 100).wait(), project.now())
 
 
-def test_everything_that_is_known(release: ReleaseWorld, site: Site) -> None:
-    seen = look(site)
+def test_everything_that_is_known(release: ReleaseWorld, project: Project) -> None:
+    seen = look(project)
     blue = seen.slots["blue"]
     assert (blue.version, blue.state, blue.weight, blue.container, blue.health) == (
         *(OLD, "drain", 0),
@@ -113,11 +113,11 @@ def test_everything_that_is_known(release: ReleaseWorld, site: Site) -> None:
     assert list(picture.alarms(seen)) == []
 
 
-def test_nobody_answers_and_it_is_said_who(release: ReleaseWorld, site: Site) -> None:
+def test_nobody_answers_and_it_is_said_who(release: ReleaseWorld, project: Project) -> None:
     for web in (release.control, release.api, release.blue, release.green):
         web.stop()
     release.engine_says("#!/bin/sh\necho the daemon is away >&2; exit 1\n")
-    seen = look(site)
+    seen = look(project)
     assert seen.silent == {
         "engine": "the daemon is away",
         "proxy": "connection refused",
@@ -130,22 +130,24 @@ def test_nobody_answers_and_it_is_said_who(release: ReleaseWorld, site: Site) ->
     assert told.startswith("blue is not healthy: frontend-blue: connection refused: the app has another port")
 
 
-def test_54_a_store_that_is_down_is_told_once(release: ReleaseWorld, site: Site) -> None:
+def test_54_a_store_that_is_down_is_told_once(release: ReleaseWorld, project: Project) -> None:
     release.api.answers["/api/deployment/active-sessions"] = (503, {"title": "the store does not answer"})
-    assert look(site).silent == {"session API": "answered status 503"}
+    assert look(project).silent == {"session API": "answered status 503"}
 
 
-def test_41_without_a_state_the_proxy_still_says_what_it_routes(release: ReleaseWorld, site: Site) -> None:
+def test_41_without_a_state_the_proxy_still_says_what_it_routes(
+    release: ReleaseWorld, project: Project
+) -> None:
     answer = release._status()
     release.control.answers["/status"] = answer
     (release.root / "state" / "state.json").write_text("{")
-    seen = look(site)
+    seen = look(project)
     assert (seen.phase, seen.slots["blue"].version, seen.slots["blue"].sessions) == (None, OLD, 34)
     assert "cannot be used" not in seen.silent["state"]
     assert "state" in seen.silent
 
 
-def test_an_older_proxy_and_api_are_understood(release: ReleaseWorld, site: Site) -> None:
+def test_an_older_proxy_and_api_are_understood(release: ReleaseWorld, project: Project) -> None:
     release.activity = None
     status, document = release._status()
     assert isinstance(document, dict)
@@ -153,19 +155,19 @@ def test_an_older_proxy_and_api_are_understood(release: ReleaseWorld, site: Site
     for slot in document["slots"].values():
         slot.pop("requests"), slot.pop("errors")
     release.control.answers["/status"] = (status, document)
-    seen = look(site)
+    seen = look(project)
     assert seen.proxy
     assert seen.proxy.activity is None
     assert seen.slots["blue"].error_rate is None
 
 
-def test_what_the_proxy_has_not_applied_is_an_alarm(release: ReleaseWorld, site: Site) -> None:
+def test_what_the_proxy_has_not_applied_is_an_alarm(release: ReleaseWorld, project: Project) -> None:
     release.stuck_at = 6
     status, document = release._status()
     assert isinstance(document, dict)
     document |= {"stateError": "weight is not a number", "workers": document["workers"][:1]}
     release.control.answers["/status"] = (status, document)
-    assert list(picture.alarms(look(site))) == [
+    assert list(picture.alarms(look(project))) == [
         "the proxy refused the state: weight is not a number",
         "the proxy has 1 of 2 workers",
         "the proxy has generation 6, the state is 7",
@@ -173,10 +175,10 @@ def test_what_the_proxy_has_not_applied_is_an_alarm(release: ReleaseWorld, site:
 
 
 def test_39_an_engine_that_hangs_holds_nobody_up(
-    release: ReleaseWorld, site: Site, monkeypatch: pytest.MonkeyPatch
+    release: ReleaseWorld, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("toolkit.observe.sources.ENGINE", 0.3)
     release.engine_says("#!/bin/sh\nexec sleep 60\n")
-    view = overview.gather(site)
+    view = overview.gather(project)
     assert view.silent["engine"].startswith("no answer for ")
     assert (view.slots["blue"].container, view.slots["blue"].sessions) == (None, 34)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.unit.toolkit.support.canary_worlds import NEW, OLD, CanaryWorld
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, READY, Reply, Web
 from toolkit.errors import Failed, MovedOn, Refused
 from toolkit.release import canary, deploy, rollback, route
@@ -38,7 +38,7 @@ def on_blue(world: CanaryWorld) -> bool:
 
 
 def test_a_good_green_gets_share_after_share(world: CanaryWorld, capsys: pytest.CaptureFixture[str]) -> None:
-    deploy.run(site_of(world)[0], PLAN)
+    deploy.run(project_of(world)[0], PLAN)
     assert world.shares == [5, 25, 50]
     assert [line["what"] for line in world.history][3:] == ["route enable-green", "promote"]
     assert (world.state["phase"], world.state["slots"]["blue"]["version"]) == ("rest", NEW)
@@ -50,12 +50,12 @@ def test_a_good_green_gets_share_after_share(world: CanaryWorld, capsys: pytest.
 def test_without_a_canary_all_new_sessions_come_at_once(world: CanaryWorld) -> None:
     for course in (None, Course((100,), 60)):
         world.put("candidate", READY, CANDIDATE)
-        steps = deploy.ahead(site_of(world)[0], Plan(NEW, PLAN.watch, ask=False, course=course))
+        steps = deploy.ahead(project_of(world)[0], Plan(NEW, PLAN.watch, ask=False, course=course))
         assert [step.name for step in steps][-2:] == ["up-green", "switch"]
 
 
 def test_each_share_lasts_for_the_pause(world: CanaryWorld) -> None:
-    canary.run(site_of(world)[0], Course((50,), 0.3, 0.01), NEW)
+    canary.run(project_of(world)[0], Course((50,), 0.3, 0.01), NEW)
     assert world.looks > 5
 
 
@@ -104,12 +104,12 @@ def test_a_bad_green_is_taken_back_within_the_first_share(
     world: CanaryWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.failing = 0.03
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.logs = lambda service, lines=20: f"{service}: it went wrong"  # type: ignore[method-assign]
     with pytest.raises(
         Failed, match=r"1.6.8 is taken back at 5 %: 3.0 % \(\d+ of \d+\) of green's"
     ) as caught:
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     assert on_blue(world)
     assert (world.shares, caught.value.code) == ([5], 1)
     assert caught.value.detail == "frontend-green: it went wrong"
@@ -122,9 +122,9 @@ def test_what_deploy_has_started_goes_with_it(world: CanaryWorld) -> None:
     world.put("rest", READY, {"version": None, "state": "maint", "weight": 0})
     world.serve(world.green, "nothing yet")
     world.failing = 0.5
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     with pytest.raises(Failed, match="undone: up-green"):
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     assert world.state["phase"] == "rest"
     assert "frontend-green" not in engine.there
 
@@ -132,7 +132,7 @@ def test_what_deploy_has_started_goes_with_it(world: CanaryWorld) -> None:
 def test_bad_at_a_later_share(world: CanaryWorld) -> None:
     world.at_look[6] = lambda: setattr(world, "failing", 0.4)
     with pytest.raises(Failed, match=r"taken back at (25|50) %"):
-        canary.run(site_of(world)[0], COURSE, NEW)
+        canary.run(project_of(world)[0], COURSE, NEW)
     assert on_blue(world)
 
 
@@ -140,7 +140,7 @@ def test_a_green_that_is_down_is_bad(world: CanaryWorld) -> None:
     world.at_look[1] = lambda: world.green.answers.update({"/healthz": (500, b"")})
     world.rate = 100
     with pytest.raises(Failed, match="green is not healthy: frontend-green: answered status 500"):
-        canary.run(site_of(world)[0], COURSE, NEW)
+        canary.run(project_of(world)[0], COURSE, NEW)
     assert on_blue(world)
 
 
@@ -150,7 +150,7 @@ def test_not_enough_traffic_is_said_and_ends_at_patience(
     world.rate = 0
     world.settings(patience='"200ms"')
     with pytest.raises(Failed, match=r"not found good within 0.2 s: green lacks 300 requests, blue lacks"):
-        canary.run(site_of(world)[0], COURSE, NEW)
+        canary.run(project_of(world)[0], COURSE, NEW)
     assert on_blue(world)
     assert "... 5 %: green no requests; blue no requests; " in capsys.readouterr().out
 
@@ -158,7 +158,7 @@ def test_not_enough_traffic_is_said_and_ends_at_patience(
 def test_an_older_proxy_is_no_judge(world: CanaryWorld) -> None:
     world.started = None
     with pytest.raises(Refused, match="no figures by version") as caught:
-        canary.run(site_of(world)[0], COURSE, NEW)
+        canary.run(project_of(world)[0], COURSE, NEW)
     assert (caught.value.next, world.state["generation"]) == ("bgctl up", 7)
 
 
@@ -168,7 +168,7 @@ def test_a_proxy_that_restarts_begins_the_window_anew(
     world.rate = 3000
     world.at_look[3] = world.restart_proxy
     world.at_look[5] = lambda: world.requests.update({OLD: 0})
-    canary.run(site_of(world)[0], Course((5,), 0.001, 0.001), NEW)
+    canary.run(project_of(world)[0], Course((5,), 0.001, 0.001), NEW)
     said = capsys.readouterr().out
     assert "the proxy was restarted: the window begins anew" in said
     assert "green 300 requests" in said
@@ -182,7 +182,7 @@ def test_a_proxy_that_is_silent_is_waited_for(world: CanaryWorld) -> None:
         world.control.answers["/status"] = lambda: replies.pop() if replies else answer()  # type: ignore[operator]
 
     world.at_look[1] = silent
-    canary.run(site_of(world)[0], COURSE, NEW)
+    canary.run(project_of(world)[0], COURSE, NEW)
     assert world.shares == [5, 25, 50]
 
 
@@ -200,8 +200,8 @@ def test_a_proxy_that_is_silent_is_waited_for(world: CanaryWorld) -> None:
 )
 def test_while_it_waits_others_may_act_and_it_lets_them(world: CanaryWorld, command: tuple[str, ...]) -> None:
     world.rate = 0
-    site, engine = site_of(world)
-    other = site_of(world)[0]
+    project, engine = project_of(world)
+    other = project_of(world)[0]
     world.at_look[3] = lambda: None
 
     def act() -> None:
@@ -216,7 +216,7 @@ def test_while_it_waits_others_may_act_and_it_lets_them(world: CanaryWorld, comm
     actor = threading.Thread(target=act)
     world.at_look[3] = actor.start
     with pytest.raises(MovedOn, match="the release has moved on"):
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     actor.join()
     assert "frontend-green" in engine.there
     after = world.state
@@ -229,7 +229,7 @@ def test_it_waits_for_the_lock_to_take_back(world: CanaryWorld) -> None:
     lock = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     tries = iter(range(1000))
 
-    class Busy(type(site_of(world)[0])):  # type: ignore[misc]
+    class Busy(type(project_of(world)[0])):  # type: ignore[misc]
         def change(self, what: str, dry_run: bool = False, wait: float = 0):  # type: ignore[no-untyped-def]
             if what == "canary 5":
                 at = next(tries)
@@ -239,10 +239,10 @@ def test_it_waits_for_the_lock_to_take_back(world: CanaryWorld) -> None:
                     fcntl.flock(lock, fcntl.LOCK_UN)
             return super().change(what, dry_run, wait)
 
-    site = site_of(world)[0]
-    site.__class__ = Busy
+    project = project_of(world)[0]
+    project.__class__ = Busy
     with pytest.raises(Failed, match="taken back"):
-        canary.run(site, COURSE, NEW)
+        canary.run(project, COURSE, NEW)
     os.close(lock)
     assert on_blue(world)
     assert next(tries) == 4
@@ -262,14 +262,14 @@ def test_46_interrupted_it_keeps_its_share_and_goes_on_from_there(world: CanaryW
     assert (process.returncode, world.state) == (130, before), out + err
     assert "green keeps its share, and nobody watches it; to take it back: bgctl rollback" in out
     world.rate = 2000
-    deploy.run(site_of(world)[0], PLAN)
+    deploy.run(project_of(world)[0], PLAN)
     assert world.shares == [25, 25, 50], "the first one twice, and nothing to do"
     assert world.state["phase"] == "rest"
 
 
 def test_after_the_switch_there_is_nothing_to_judge(world: CanaryWorld) -> None:
     world.put("draining", DRAIN, GREEN, "drain")
-    deploy.run(site_of(world)[0], PLAN)
+    deploy.run(project_of(world)[0], PLAN)
     assert world.state["phase"] == "rest"
     assert [line["what"] for line in world.history] == ["promote"]
 
@@ -293,7 +293,7 @@ def prometheus(world: CanaryWorld, web: Callable[[], Web]) -> Web:
 
 
 def test_a_query_without_samples_is_good(world: CanaryWorld, prometheus: Web) -> None:
-    canary.run(site_of(world)[0], COURSE, NEW)
+    canary.run(project_of(world)[0], COURSE, NEW)
     asked = [parse_qs(urlsplit(path).query)["query"][0] for path, _, _ in prometheus.requests]
     assert set(asked) == {
         f'rate(errors{{version="{NEW}"}}[1m]) > {share} * rate(errors{{version="{OLD}"}}[1m])'
@@ -307,7 +307,7 @@ def test_any_sample_is_bad(world: CanaryWorld, prometheus: Web, value: str) -> N
     prometheus.answers["/api/v1/query"] = vector(sample, sample)
     said = rf'the query of Prometheus gives {{job="shop", version="1.6.8"}} {value}, and 1 more'
     with pytest.raises(Failed, match=said.replace("{", r"\{")):
-        canary.run(site_of(world)[0], COURSE, NEW)
+        canary.run(project_of(world)[0], COURSE, NEW)
     assert on_blue(world)
 
 
@@ -332,14 +332,14 @@ def test_any_sample_is_bad(world: CanaryWorld, prometheus: Web, value: str) -> N
 def test_no_good_answer_is_not_good(world: CanaryWorld, prometheus: Web, reply: Reply, problem: str) -> None:
     prometheus.answers["/api/v1/query"] = reply
     with pytest.raises(Failed, match=f"not found good within 0.3 s: .*no good answer: {problem}"):
-        canary.run(site_of(world)[0], COURSE, NEW)
+        canary.run(project_of(world)[0], COURSE, NEW)
     assert on_blue(world)
 
 
 def test_nobody_at_the_address_of_prometheus(world: CanaryWorld) -> None:
     world.settings(prometheus='"http://127.0.0.1:1"', query='"up"', patience='"300ms"')
     with pytest.raises(Failed, match="gives no answer: connection refused"):
-        canary.run(site_of(world)[0], COURSE, NEW)
+        canary.run(project_of(world)[0], COURSE, NEW)
 
 
 def command(world: CanaryWorld, script: str) -> None:
@@ -351,7 +351,7 @@ def command(world: CanaryWorld, script: str) -> None:
 
 def test_a_command_is_run_once_at_the_end_of_each_share(world: CanaryWorld) -> None:
     command(world, 'echo "$BGCTL_VERSION $BGCTL_OLD_VERSION $BGCTL_SHARE $BGCTL_CONTROL $1" >> ran')
-    canary.run(site_of(world)[0], COURSE, NEW)
+    canary.run(project_of(world)[0], COURSE, NEW)
     address = f"http://{world.control.address}"
     lines = (world.root / "ran").read_text().splitlines()
     assert lines == [f"{NEW} {OLD} {share} {address} one word" for share in (5, 25, 50)]
@@ -360,7 +360,7 @@ def test_a_command_is_run_once_at_the_end_of_each_share(world: CanaryWorld) -> N
 def test_a_command_that_fails_is_bad(world: CanaryWorld) -> None:
     command(world, "echo no basket >&2; exit 3")
     with pytest.raises(Failed, match=r"taken back at 5 %: the command failed with exit code 3: no basket"):
-        canary.run(site_of(world)[0], COURSE, NEW)
+        canary.run(project_of(world)[0], COURSE, NEW)
     assert on_blue(world)
 
 
@@ -368,5 +368,5 @@ def test_a_command_that_hangs_is_bad(world: CanaryWorld) -> None:
     command(world, "exec sleep 60")
     world.settings(patience='"300ms"')
     with pytest.raises(Failed, match=r"the command was given up: no answer within 0.3 s"):
-        canary.run(site_of(world)[0], COURSE, NEW)
+        canary.run(project_of(world)[0], COURSE, NEW)
     assert on_blue(world)

@@ -26,7 +26,7 @@ from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import needs_file
 from toolkit.observe import doctor as checkup
 from toolkit.observe.overview import gather
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.release import depends, one_shot, promote, rollback, up, up_green
 from toolkit.release.remaining import Terms
 from toolkit.rendering import render
@@ -298,18 +298,18 @@ class Needy(FakeEngine):
 WORKER = '\n[services.worker]\nroutes = []\nhealth = "container"\n'
 
 
-def site_of(world: World, works: bool = False) -> tuple[Site, Needy]:
+def project_of(world: World, works: bool = False) -> tuple[Project, Needy]:
     path = world.root / "bgctl.toml"
     text = path.read_text().replace('one_shot_timeout = "10m"', 'one_shot_timeout = "50ms"')
     path.write_text(text + WORKER * works)
-    site, engine = Site(world.root, UI(), "test"), Needy(world, works)
-    site.__dict__["engine"] = engine
-    return site, engine
+    project, engine = Project(world.root, UI(), "test"), Needy(world, works)
+    project.__dict__["engine"] = engine
+    return project, engine
 
 
-def take_back(site: Site, engine: Needy) -> None:
+def take_back(project: Project, engine: Needy) -> None:
     """A rollback; what listens in green's place goes on to be this project's."""
-    rollback.run(site)
+    rollback.run(project)
     engine.there.add("frontend-green")
     engine.world.serve(engine.world.green, "down")
     engine.asked.clear()
@@ -325,47 +325,47 @@ def resting(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def test_87_what_green_depends_on_is_there_before_it_and_migrated_once(resting: World) -> None:
-    site, engine = site_of(resting)
-    up_green.run(site, "1.6.8")
+    project, engine = project_of(resting)
+    up_green.run(project, "1.6.8")
     begun = [call for call in engine.asked if call.startswith(("up", "run"))]
     assert begun == ["up db", "run migrate 1.6.8", "up frontend-green"]
-    assert needs_file.read(site.needs_path) == ["db"]
+    assert needs_file.read(project.needs_path) == ["db"]
     engine.asked.clear()
     resting.serve(resting.green, "down again")
-    up_green.run(site, "1.6.8")
+    up_green.run(project, "1.6.8")
     assert engine.asked == ["up frontend-green"], "neither migrated nor started anew"
 
 
 def test_87_a_new_image_of_the_same_version_migrates_again(resting: World) -> None:
-    site, engine = site_of(resting)
-    up_green.run(site, "1.6.8")
-    take_back(site, engine)
-    up_green.run(site, "1.6.8")
+    project, engine = project_of(resting)
+    up_green.run(project, "1.6.8")
+    take_back(project, engine)
+    up_green.run(project, "1.6.8")
     assert "run migrate 1.6.8" not in engine.asked
-    take_back(site, engine)
+    take_back(project, engine)
     engine.digest = "sha256:bb"
-    up_green.run(site, "1.6.8")
+    up_green.run(project, "1.6.8")
     assert engine.asked[:2] == ["remove migrate-1.6.8", "run migrate 1.6.8"]
 
 
 def test_87_a_migration_that_fails_stops_the_release(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.exit_code, before = 3, resting.state
     with pytest.raises(Failed, match=r"migrate failed for 1\.6\.8: it ended with exit code 3") as caught:
-        up_green.run(site, "1.6.8")
+        up_green.run(project, "1.6.8")
     assert caught.value.detail == "relation users exists"
     assert "up frontend-green" not in engine.asked
     assert resting.state == before
     engine.exit_code = 0
-    up_green.run(site, "1.6.8")
+    up_green.run(project, "1.6.8")
     assert engine.asked.count("run migrate 1.6.8") == 2
 
 
 def test_87_a_migration_that_hangs_is_ended_and_says_so(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.hangs, before = True, resting.state
     with pytest.raises(Failed, match=r"migrate hangs for 1\.6\.8: it had not ended after 50ms") as caught:
-        up_green.run(site, "1.6.8")
+        up_green.run(project, "1.6.8")
     assert caught.value.detail == "relation users exists"
     assert "one_shot_timeout" in caught.value.next
     assert engine.one_shots("migrate") == [], "an orderly end must not pass for a migration"
@@ -373,27 +373,27 @@ def test_87_a_migration_that_hangs_is_ended_and_says_so(resting: World) -> None:
 
 
 def test_87_a_migration_that_a_killed_bgctl_left_behind_is_waited_for(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.hangs = True
-    engine.run_once("migrate", "1.6.8", site.compose_env("1.6.8", "1.6.8"))
+    engine.run_once("migrate", "1.6.8", project.compose_env("1.6.8", "1.6.8"))
     engine.asked.clear()
     with pytest.raises(Failed, match="hangs"):
-        one_shot.run(site, "migrate", "1.6.8")
+        one_shot.run(project, "migrate", "1.6.8")
     assert engine.asked == ["remove migrate-1.6.8"], "it was not started a second time"
 
 
 def test_what_ran_for_versions_that_are_served_is_remembered(resting: World) -> None:
-    site, _ = site_of(resting)
+    project, _ = project_of(resting)
     for version in ("1.6.6", "1.6.7", "1.6.8"):
-        one_shot.run(site, "migrate", version)
-    assert one_shot.has_run(site, "migrate", "1.6.7")
-    assert not one_shot.has_run(site, "migrate", "1.6.6"), "gone with the next one"
+        one_shot.run(project, "migrate", version)
+    assert one_shot.has_run(project, "migrate", "1.6.7")
+    assert not one_shot.has_run(project, "migrate", "1.6.6"), "gone with the next one"
 
 
 def test_87_up_on_an_empty_engine_starts_dependencies_first(world: World) -> None:
     (world.root / ".env").write_text("CURRENT_VERSION=1.6.7\nVERSION=1.6.7\n")
-    site, _ = site_of(world)
-    names = [step.name for step in up.steps(site)]
+    project, _ = project_of(world)
+    names = [step.name for step in up.steps(project)]
     first = names.index("db")
     assert names[first : first + 4] == ["db", "migrate", "start-blue", "proxy"]
     assert "state" in names[:first], "what is started is known to be"
@@ -401,7 +401,7 @@ def test_87_up_on_an_empty_engine_starts_dependencies_first(world: World) -> Non
 
 def test_87_up_migrates_at_rest_for_what_it_starts_and_for_nothing_else(resting: World) -> None:
     def migrates() -> bool:
-        (step,) = [each for each in up.steps(site_of(resting)[0]) if each.name == "migrate"]
+        (step,) = [each for each in up.steps(project_of(resting)[0]) if each.name == "migrate"]
         return step.needed()
 
     assert not migrates(), "blue serves people already"
@@ -414,17 +414,17 @@ def test_87_up_migrates_at_rest_for_what_it_starts_and_for_nothing_else(resting:
 
 
 def test_87_a_dependency_that_has_stopped_keeps_its_container(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.found.append(container("db", "exited", 0, "healthy"))
-    up_green.run(site, "1.6.8")
+    up_green.run(project, "1.6.8")
     assert [call for call in engine.asked if call.endswith(" db")] == ["start db"]
 
 
 def test_87_without_a_healthcheck_nobody_can_wait_for_health(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.healthy = ""
     with pytest.raises(BgctlError, match="whether db is healthy is not known") as caught:
-        up_green.run(site, "1.6.8")
+        up_green.run(project, "1.6.8")
     assert "write a healthcheck for db" in caught.value.next
     assert "up frontend-green" not in engine.asked
 
@@ -433,11 +433,11 @@ def test_87_a_rollback_migrates_nothing_and_a_dead_dependency_keeps_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.put("draining", DRAIN, GREEN, "drain")
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.there.discard("frontend-blue")
     world.serve(world.blue, "down")
     monkeypatch.setattr(depends, "start", _fail)
-    rollback.run(site)
+    rollback.run(project)
     assert world.state["phase"] == "rest"
     assert not [call for call in engine.asked if call.startswith("run")]
     assert "db does not come up" in capsys.readouterr().err
@@ -450,11 +450,11 @@ def _fail(*_: object) -> str:
 def test_87_a_promotion_does_not_migrate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container_health, "STEADY", 0.0)
     world.put("draining", DRAIN, GREEN, "drain")
-    site, engine = site_of(world, works=True)
+    project, engine = project_of(world, works=True)
     for name, env in (("worker-blue", ("1.6.7", "1.6.8")), ("worker-green", ("1.6.7", "1.6.8"))):
-        engine.up(name, site.compose_env(*env))
+        engine.up(name, project.compose_env(*env))
     engine.asked.clear()
-    promote.run(site, Terms())
+    promote.run(project, Terms())
     assert [call for call in engine.asked if "frontend" not in call] == [
         "up db",
         "remove worker-blue",
@@ -469,22 +469,22 @@ def test_87_a_promotion_does_not_migrate(world: World, monkeypatch: pytest.Monke
 
 
 def test_a_worker_starts_with_its_slot_and_goes_with_it(resting: World) -> None:
-    site, engine = site_of(resting, works=True)
-    engine.up("worker-blue", site.compose_env("1.6.7", "1.6.7"))
-    up_green.run(site, "1.6.8")
+    project, engine = project_of(resting, works=True)
+    engine.up("worker-blue", project.compose_env("1.6.7", "1.6.7"))
+    up_green.run(project, "1.6.8")
     assert engine.asked[-2:] == ["up frontend-green", "up worker-green"]
     assert engine.look("worker-blue").config.image == "shop:1.6.7"  # type: ignore[union-attr]
-    assert slots.serves(site, "green", "1.6.8")
+    assert slots.serves(project, "green", "1.6.8")
     resting.serve(resting.green, "1.6.9")
-    assert not slots.serves(site, "green", "1.6.9"), "its worker is on another version"
-    rollback.run(site)
+    assert not slots.serves(project, "green", "1.6.9"), "its worker is on another version"
+    rollback.run(project)
     assert engine.look("worker-green") is None
     assert engine.look("worker-blue") is not None
 
 
 def test_a_worker_that_dies_takes_the_candidate_with_it(resting: World) -> None:
-    site, engine = site_of(resting, works=True)
-    engine.up("worker-blue", site.compose_env("1.6.7", "1.6.7"))
+    project, engine = project_of(resting, works=True)
+    engine.up("worker-blue", project.compose_env("1.6.7", "1.6.7"))
     start = engine.up
 
     def die(service: str, env: Mapping[str, str], grace: float = 10) -> None:
@@ -494,17 +494,17 @@ def test_a_worker_that_dies_takes_the_candidate_with_it(resting: World) -> None:
 
     engine.up = die  # type: ignore[method-assign]
     with pytest.raises(Failed, match="worker-green is not healthy: it exited with code 1") as caught:
-        up_green.run(site, "1.6.8")
+        up_green.run(project, "1.6.8")
     assert caught.value.detail == "log of worker-green"
     assert engine.look("worker-green") is None
     assert resting.state["phase"] == "rest"
 
 
 def test_a_worker_that_is_down_is_told_of_its_slot(resting: World) -> None:
-    site, _ = site_of(resting, works=True)
-    assert slots.fault(site, "blue", "1.6.7") == "worker-blue: it has no container"
+    project, _ = project_of(resting, works=True)
+    assert slots.fault(project, "blue", "1.6.7") == "worker-blue: it has no container"
     with pytest.raises(Refused, match="blue is not healthy: worker-blue"):
-        up_green.run(site, "1.6.8")
+        up_green.run(project, "1.6.8")
 
 
 EXAMPLE = (PATHS[0].parents[1] / "bgctl.example.toml").read_text()
@@ -560,26 +560,26 @@ def test_podman_writes_the_registry_of_an_image_out(image: str, runs: bool) -> N
 
 
 def test_87_status_and_doctor_name_what_is_not_running(resting: World) -> None:
-    site, engine = site_of(resting)
-    needs_file.write(site.needs_path, ["db", "cache"])
+    project, engine = project_of(resting)
+    needs_file.write(project.needs_path, ["db", "cache"])
     engine.found += [container("db", "exited", 137), container("cache", health="starting")]
-    view = gather(site)
+    view = gather(project)
     assert view.needs == {"db": "it exited with code 137"}
-    assert doctor(site) == [("fail", "db does not do its work: it exited with code 137")]
+    assert doctor(project) == [("fail", "db does not do its work: it exited with code 137")]
     engine.found = [container("db", health="healthy")]
-    assert doctor(site) == [("ok", "start first: db; once for each version: migrate")]
+    assert doctor(project) == [("ok", "start first: db; once for each version: migrate")]
 
 
 def test_doctor_asks_for_no_dependency_before_the_first_start(world: World) -> None:
-    site, engine = site_of(world)
-    assert doctor(site) == [("ok", "start first: db; once for each version: migrate")]
+    project, engine = project_of(world)
+    assert doctor(project) == [("ok", "start first: db; once for each version: migrate")]
     engine.missing = {"postgres:17", "shop:1.6.7"}
-    assert [result for result, _ in doctor(site)] == ["fail", "fail"]
+    assert [result for result, _ in doctor(project)] == ["fail", "fail"]
 
 
-def doctor(site: Site) -> list[tuple[str, str]]:
-    looks, wanted = Looks(), Preflight(site, ("1.6.7", "1.6.7"), preflight.all_services(site))
-    looks.take("dependencies", lambda: checkup._dependencies(site, wanted, "1.6.7"))
+def doctor(project: Project) -> list[tuple[str, str]]:
+    looks, wanted = Looks(), Preflight(project, ("1.6.7", "1.6.7"), preflight.all_services(project))
+    looks.take("dependencies", lambda: checkup._dependencies(project, wanted, "1.6.7"))
     return [(each.result, each.seen) for each in looks.findings]
 
 
@@ -593,8 +593,8 @@ def test_a_compose_file_that_broke_keeps_nobody_from_going_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("draining", DRAIN, GREEN, "drain")
-    site, engine = site_of(world, works=True)
-    engine.up("worker-blue", site.compose_env("1.6.7", "1.6.8"))
+    project, engine = project_of(world, works=True)
+    engine.up("worker-blue", project.compose_env("1.6.7", "1.6.8"))
     monkeypatch.setattr(engine, "compose", lambda env: _fail())
-    rollback.run(site)
+    rollback.run(project)
     assert world.state["phase"] == "rest"

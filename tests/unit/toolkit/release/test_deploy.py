@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, site_of
+from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, Reply, World
 from toolkit.errors import Failed, NotYet, Refused
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.release import deploy
 from toolkit.release.deploy import Plan
 from toolkit.release.drain import Watch
@@ -81,14 +81,14 @@ def marks(text: str, depth: int = 0) -> list[tuple[str, ...]]:
 
 
 def test_a_whole_release(resting: World, capsys: pytest.CaptureFixture[str]) -> None:
-    site, engine = site_of(resting)
-    deploy.run(site, PLAN)
+    project, engine = project_of(resting)
+    deploy.run(project, PLAN)
     assert released(resting)
     assert "frontend-green" not in engine.there
     out = capsys.readouterr().out
     assert [step for mark, step in marks(out) if step in NAMES] == NAMES
     assert [line["what"] for line in resting.history] == ["up-green 1.6.8", "route enable-green", "promote"]
-    deploy.run(site, PLAN)
+    deploy.run(project, PLAN)
     assert capsys.readouterr().out == "nothing to do: 1.6.8 is what everyone has\n"
 
 
@@ -96,19 +96,19 @@ NAMES = ["build", "push", "pull", "up-green", "switch", "drain", "ask", "promote
 
 
 def test_images_are_built_and_pushed_where_the_compose_file_says_how(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds, engine.images = {"frontend-green", "session-api"}, {"frontend-green": IMAGE}
     engine.missing = {IMAGE}
-    deploy.run(site, PLAN)
+    deploy.run(project, PLAN)
     assert engine.asked[:2] == ["build frontend-green 1.6.8", f"push {IMAGE}"]
     assert not [call for call in engine.asked if call.startswith("pull")]
     assert released(resting)
 
 
 def test_a_local_image_is_not_pushed(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds, engine.images = {"frontend-green"}, {"frontend-green": "localhost/shop/frontend:1.6.8"}
-    deploy.run(site, PLAN)
+    deploy.run(project, PLAN)
     assert not [call for call in engine.asked if call.startswith("push")]
 
 
@@ -116,30 +116,30 @@ def test_a_local_image_is_not_pushed(resting: World) -> None:
 def test_what_names_no_registry_is_pushed_only_where_somebody_insists(
     resting: World, image: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds, engine.images = {"frontend-green"}, {"frontend-green": image}
-    deploy.run(site, PLAN)
+    deploy.run(project, PLAN)
     assert not [call for call in engine.asked if call.startswith("push")]
     said = [line for line in capsys.readouterr().out.splitlines() if "push" in line and "build" not in line]
     assert len(said) == 1
     assert f"{image} has no registry in the name (--push insists)" in said[0]
     at_rest(resting)
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds, engine.images = {"frontend-green"}, {"frontend-green": image}
-    deploy.run(site, replace(PLAN, push=True))
+    deploy.run(project, replace(PLAN, push=True))
     assert f"push {image}" in engine.asked
 
 
 def test_skip_push_keeps_what_is_built_here(resting: World, capsys: pytest.CaptureFixture[str]) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
-    deploy.run(site, replace(PLAN, push=False))
+    deploy.run(project, replace(PLAN, push=False))
     assert not [call for call in engine.asked if call.startswith("push")]
     assert "skipped: --skip-push" in capsys.readouterr().out
 
 
 def test_95_a_push_that_fails_has_the_reason_and_another_way(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
 
     def push(image: str) -> None:
@@ -147,14 +147,14 @@ def test_95_a_push_that_fails_has_the_reason_and_another_way(resting: World) -> 
 
     engine.push = push  # type: ignore[method-assign]
     with pytest.raises(Failed, match="could not be pushed: unauthorized") as caught:
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     assert "docker login" in caught.value.next
     assert "bgctl deploy 1.6.8 --skip-push" in caught.value.next
     assert not released(resting)
 
 
 def test_a_slot_with_a_version_written_into_it_is_refused_before_anything_is_built(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds = {"frontend-green"}
     engine.images = {"frontend-green": IMAGE, "frontend-blue": "x:1.6.7"}
     engine.told = False
@@ -162,16 +162,16 @@ def test_a_slot_with_a_version_written_into_it_is_refused_before_anything_is_bui
         r"compose.yaml:\d+: frontend-blue is the same on every version: write image: x:\$\{CURRENT_VERSION\}"
     )
     with pytest.raises(Refused, match=said):
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     assert engine.asked == []
 
 
 def test_a_slot_that_says_no_version_is_warned_of(resting: World, capsys: pytest.CaptureFixture[str]) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.images = {"frontend-green": IMAGE, "frontend-blue": "x:latest"}
     engine.told = False
-    deploy.check(site, site.state(), PLAN)
-    assert deploy.ahead(site, PLAN)
+    deploy.check(project, project.state(), PLAN)
+    assert deploy.ahead(project, PLAN)
     said = capsys.readouterr().err
     assert "frontend-blue is the same on every version: write image: x:${CURRENT_VERSION}" in said
 
@@ -179,16 +179,16 @@ def test_a_slot_that_says_no_version_is_warned_of(resting: World, capsys: pytest
 def test_what_is_not_built_is_pulled_if_it_is_not_here(
     resting: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds, engine.images, engine.missing = {"frontend-green"}, {"frontend-green": IMAGE}, {IMAGE}
-    deploy.run(site, Plan("1.6.8", PLAN.watch, ask=False, build=False))
+    deploy.run(project, Plan("1.6.8", PLAN.watch, ask=False, build=False))
     assert engine.asked[0] == f"pull {IMAGE}"
     assert "skipped: --skip-build" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("sessions", [{"1.6.7": 2}, None])
 def test_it_waits_without_the_lock(resting: World, sessions: dict[str, int] | None) -> None:
-    site, _ = site_of(resting)
+    project, _ = project_of(resting)
     answer = resting._report
     looks = iter(range(3))
 
@@ -199,20 +199,20 @@ def test_it_waits_without_the_lock(resting: World, sessions: dict[str, int] | No
         return answer()
 
     resting.api.answers["/api/deployment/active-sessions"] = report
-    deploy.run(site, PLAN)
+    deploy.run(project, PLAN)
     assert released(resting)
 
 
 def test_the_terms_reach_the_promotion(resting: World) -> None:
     resting.sessions, resting.recent = {"1.6.7": 2}, {}
-    site, _ = site_of(resting)
-    deploy.run(site, Plan("1.6.8", Watch(Terms(idle=600), interval=0.001), ask=False))
+    project, _ = project_of(resting)
+    deploy.run(project, Plan("1.6.8", Watch(Terms(idle=600), interval=0.001), ask=False))
     assert released(resting)
 
 
 def test_it_asks_before_the_promotion(resting: World) -> None:
     ui = Answering(True)
-    deploy.run(site_of(resting, ui)[0], Plan("1.6.8", PLAN.watch))
+    deploy.run(project_of(resting, ui)[0], Plan("1.6.8", PLAN.watch))
     assert ui.asked == ["Promote 1.6.8 now?"]
     assert released(resting)
 
@@ -220,14 +220,14 @@ def test_it_asks_before_the_promotion(resting: World) -> None:
 def test_no_leaves_the_release_as_it_is(resting: World) -> None:
     ui = Answering(False)
     with pytest.raises(NotYet, match="you said no") as caught:
-        deploy.run(site_of(resting, ui)[0], Plan("1.6.8", PLAN.watch))
+        deploy.run(project_of(resting, ui)[0], Plan("1.6.8", PLAN.watch))
     assert caught.value.next == "bgctl deploy 1.6.8, or: bgctl rollback"
     assert (resting.state["phase"], resting.state["deployment"]["step"]) == ("draining", "drained")
 
 
 def test_a_green_that_was_left_is_cleaned_up(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     at_rest(world)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
 
     def leave(service: str, grace: float) -> None:
         if engine.asked.count("remove frontend-green") > 0 and service == "frontend-green":
@@ -239,7 +239,7 @@ def test_a_green_that_was_left_is_cleaned_up(world: World, capsys: pytest.Captur
     world.serve(world.blue, "1.6.8")
     engine.asked.append("remove frontend-green")
     engine.remove = leave  # type: ignore[method-assign]
-    deploy.run(site, PLAN)
+    deploy.run(project, PLAN)
     assert "frontend-green" not in engine.there
     assert "a green was left, and is stopped" in capsys.readouterr().out
 
@@ -281,19 +281,19 @@ def test_what_is_no_version_is_refused(resting: World, version: str) -> None:
 
 
 def test_what_can_be_known_is_looked_at_before_anything_is_built(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds = {"frontend-green"}
     resting.serve(resting.blue, "0.0.0")
     with pytest.raises(Refused, match="blue is not healthy"):
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     assert engine.asked == []
 
 
 def test_a_dry_run_says_the_whole_plan(resting: World, capsys: pytest.CaptureFixture[str]) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds, engine.images, engine.missing = {"frontend-green"}, {"frontend-green": IMAGE}, {IMAGE}
     before = sorted((path, path.read_bytes()) for path in resting.root.rglob("*") if path.is_file())
-    deploy.run(site, Plan("1.6.8", PLAN.watch), dry_run=True)
+    deploy.run(project, Plan("1.6.8", PLAN.watch), dry_run=True)
     planned = {step: mark for mark, step in marks(capsys.readouterr().out)}
     assert {step for step, mark in planned.items() if mark == "-"} == {"pull"}
     assert list(planned) == NAMES
@@ -302,8 +302,8 @@ def test_a_dry_run_says_the_whole_plan(resting: World, capsys: pytest.CaptureFix
 
 
 def test_a_dry_run_as_json(resting: World, capsys: pytest.CaptureFixture[str]) -> None:
-    site, _ = site_of(resting, UI(as_json=True))
-    deploy.run(site, PLAN, dry_run=True)
+    project, _ = project_of(resting, UI(as_json=True))
+    deploy.run(project, PLAN, dry_run=True)
     plan = json.loads(capsys.readouterr().out)
     assert [step["step"] for step in plan["steps"]] == NAMES
     assert [step["step"] for step in plan["steps"] if "undo" in step] == ["up-green", "switch"]
@@ -320,11 +320,11 @@ def only_so_often(good: int, version: str) -> Callable[[], Reply]:
 def test_35_a_candidate_that_does_not_prove_itself_leaves_everything_as_it_was(
     resting: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     monkeypatch.setattr(engine, "dead", lambda service: "its container exited with code 70")
     engine.up = lambda *_: engine.asked.append("up")  # type: ignore[method-assign]
     with pytest.raises(Failed, match="exited with code 70"):
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     assert (resting.state["phase"], resting.state["generation"]) == ("rest", 7)
     assert "frontend-green" not in engine.there
     assert ("undo", "up-green") in marks(capsys.readouterr().out)
@@ -333,7 +333,7 @@ def test_35_a_candidate_that_does_not_prove_itself_leaves_everything_as_it_was(
 def test_a_switch_that_fails_is_taken_back_with_all_before_it(
     resting: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds = {"frontend-green"}
 
     def up(service: str, env: dict[str, str], grace: float = 10) -> None:
@@ -342,7 +342,7 @@ def test_a_switch_that_fails_is_taken_back_with_all_before_it(
 
     engine.up = up  # type: ignore[method-assign, assignment]
     with pytest.raises(Failed, match="green is not healthy") as caught:
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     assert "undone: up-green" in str(caught.value)
     assert (resting.state["phase"], resting.state["slots"]["blue"]) == ("rest", READY)
     assert "frontend-green" not in engine.there
@@ -354,14 +354,14 @@ def test_a_switch_that_fails_is_taken_back_with_all_before_it(
 def test_a_candidate_that_was_there_before_stays_when_the_switch_fails(resting: World) -> None:
     resting.put("candidate", READY, CANDIDATE)
     resting.green.answers["/healthz"] = only_so_often(1, "1.6.8")
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     with pytest.raises(Refused, match="green is not healthy"):
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     assert (resting.state["phase"], "frontend-green" in engine.there) == ("candidate", True)
 
 
 def test_a_promotion_that_fails_is_not_taken_back(resting: World) -> None:
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
 
     def up(service: str, env: dict[str, str], grace: float = 10) -> None:
         if service == "frontend-blue":
@@ -370,16 +370,16 @@ def test_a_promotion_that_fails_is_not_taken_back(resting: World) -> None:
 
     engine.up = up  # type: ignore[method-assign, assignment]
     with pytest.raises(Failed, match="people are served") as caught:
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
     assert "bgctl promote, or: bgctl rollback" in caught.value.next
     assert (resting.state["phase"], resting.state["slots"]["green"]) == ("promoting", GREEN)
     engine.up = lambda *a: FakeEngine.up(engine, *a)  # type: ignore[method-assign]
-    deploy.run(site, PLAN)
+    deploy.run(project, PLAN)
     assert released(resting)
 
 
 def test_a_rollback_by_another_meanwhile_is_no_success(resting: World) -> None:
-    site, _ = site_of(resting)
+    project, _ = project_of(resting)
     resting.put("draining", DRAIN, GREEN, "drain")
     resting.serve(resting.green, "1.6.8")
     answer = resting._report
@@ -392,7 +392,7 @@ def test_a_rollback_by_another_meanwhile_is_no_success(resting: World) -> None:
 
     resting.api.answers["/api/deployment/active-sessions"] = report
     with pytest.raises(Refused, match="nothing is draining in phase candidate"):
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
 
 
 # Interruptions
@@ -415,17 +415,17 @@ def test_46_it_goes_on_from_where_the_release_is(resting: World, phase, blue, gr
     resting.put(phase, blue, green, step)
     resting.serve(resting.blue, blue["version"])
     resting.serve(resting.green, "1.6.8")
-    site, engine = site_of(resting)
+    project, engine = project_of(resting)
     engine.builds = {"frontend-green"}
-    deploy.run(site, PLAN)
+    deploy.run(project, PLAN)
     assert released(resting)
     assert not [call for call in engine.asked if call.startswith(("build", "push"))]
 
 
-def hooked(hook: Hooked, world: World) -> tuple[Site, FakeEngine]:
-    site, engine = hook.site_of(world)
+def hooked(hook: Hooked, world: World) -> tuple[Project, FakeEngine]:
+    project, engine = hook.project_of(world)
     engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
-    return site, engine
+    return project, engine
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -438,13 +438,13 @@ def test_42_killed_anywhere_it_goes_on(resting: World, monkeypatch: pytest.Monke
     for at in range(total):
         at_rest(resting)
         hook.count, hook.at, hook.after = 0, at, after
-        site, engine = hooked(hook, resting)
+        project, engine = hooked(hook, resting)
         with pytest.raises(Killed):
-            deploy.run(site, PLAN)
+            deploy.run(project, PLAN)
         hook.at = -1
         blue, green = resting.state["slots"]["blue"], resting.state["slots"]["green"]
         assert blue["weight"] + green["weight"] == 100
-        deploy.run(site, PLAN)
+        deploy.run(project, PLAN)
         assert released(resting), at
         assert "frontend-green" not in engine.there, at
 
@@ -457,11 +457,11 @@ def test_42_killed_anywhere_it_can_be_taken_back(resting: World, monkeypatch: py
     for at in range(hook.count):
         at_rest(resting)
         hook.count, hook.at = 0, at
-        site, engine = hooked(hook, resting)
+        project, engine = hooked(hook, resting)
         with pytest.raises(Killed):
-            deploy.run(site, PLAN)
+            deploy.run(project, PLAN)
         hook.at = -1
-        rollback.run(site)
+        rollback.run(project)
         assert resting.state["phase"] == "rest", at
         assert "frontend-green" not in engine.there, at
 
@@ -483,9 +483,9 @@ def test_46_ctrl_c_while_it_drains_says_how_to_go_on(resting: World) -> None:
 
 
 def test_46_ctrl_c_at_the_question_is_an_interruption(resting: World) -> None:
-    site, _ = site_of(resting, Answering(None))
+    project, _ = project_of(resting, Answering(None))
     with pytest.raises(KeyboardInterrupt):
-        deploy.run(site, Plan("1.6.8", PLAN.watch))
+        deploy.run(project, Plan("1.6.8", PLAN.watch))
     assert resting.state["phase"] == "draining"
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, site_of
+from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of
 from tests.unit.toolkit.support.logging_engine import Logging
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
 from tests.unit.toolkit.support.terminals import Terminal
@@ -12,7 +12,7 @@ from tests.unit.toolkit.support.worlds import BGCTL, DRAIN, GREEN, World
 from toolkit.cron import tick as auto
 from toolkit.engine.engine import Commands
 from toolkit.errors import Failed, NotYet, Refused
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.release import down
 from toolkit.release.remaining import Terms
 
@@ -25,16 +25,16 @@ def draining(world: World) -> World:
     return world
 
 
-def stack_of(world: World) -> tuple[Site, FakeEngine]:
-    site, engine = site_of(world)
+def stack_of(world: World) -> tuple[Project, FakeEngine]:
+    project, engine = project_of(world)
     engine.there.add("db")
-    return site, engine
+    return project, engine
 
 
 def test_it_stops_from_the_proxy_inwards_and_leaves_the_state(draining: World) -> None:
-    site, engine = stack_of(draining)
+    project, engine = stack_of(draining)
     before = draining.state
-    down.run(site, yes=True)
+    down.run(project, yes=True)
     assert engine.asked == [*[f"remove {service}" for service in ORDER], "down"]
     assert (draining.state, engine.there) == (before, set())
     entry = draining.history[-1]
@@ -46,13 +46,13 @@ def test_it_may_be_run_again_after_a_crash_anywhere(draining: World, monkeypatch
     at = 0
     while at < 40:
         hooked = Hooked(monkeypatch)
-        site, engine = hooked.site_of(draining)
+        project, engine = hooked.project_of(draining)
         hooked.at = at
         try:
-            down.run(site, yes=True)
+            down.run(project, yes=True)
             break
         except Killed:
-            again, _ = site_of(draining)
+            again, _ = project_of(draining)
             again.__dict__["engine"] = engine
             hooked.at = -1
             down.run(again, yes=True)
@@ -65,35 +65,35 @@ def test_it_may_be_run_again_after_a_crash_anywhere(draining: World, monkeypatch
 def test_a_compose_file_that_is_refused_stops_nothing(
     draining: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site, engine = stack_of(draining)
+    project, engine = stack_of(draining)
 
     def refuse(_: object) -> None:
         raise Failed("docker compose failed with exit code 1", "services.web: unknown key")
 
     monkeypatch.setattr(engine, "compose", refuse)
     with pytest.raises(Failed, match="unknown key"):
-        down.run(site, yes=True)
+        down.run(project, yes=True)
     assert engine.asked == []
-    assert not down.is_down(site)
+    assert not down.is_down(project)
 
 
 @pytest.mark.parametrize("text", ["{", '{"schema": 9}'])
 def test_41_a_state_that_cannot_be_used_is_no_reason_to_run_on(draining: World, text: str) -> None:
     (draining.root / "state" / "state.json").write_text(text)
-    site, engine = stack_of(draining)
-    down.run(site, yes=True)
+    project, engine = stack_of(draining)
+    down.run(project, yes=True)
     assert engine.there == set()
 
 
 def test_a_dry_run_says_the_order_and_stops_nothing(
     draining: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site, engine = stack_of(draining)
-    down.run(site, dry_run=True)
+    project, engine = stack_of(draining)
+    down.run(project, dry_run=True)
     said = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("plan")]
     assert said == ["note", "proxy", "stop-blue", "stop-green", "session-api", "db", "networks"]
     assert engine.asked == []
-    assert not down.is_down(site)
+    assert not down.is_down(project)
 
 
 def test_without_a_terminal_it_must_be_told_not_to_ask(
@@ -101,9 +101,9 @@ def test_without_a_terminal_it_must_be_told_not_to_ask(
 ) -> None:
     draining.sessions, draining.visitors = {OLD: 3, NEW: 7}, {OLD: 2}
     (draining.root / "keys" / "admin.key").write_text("a" * 40)
-    site, engine = stack_of(draining)
+    project, engine = stack_of(draining)
     with pytest.raises(Refused) as refused:
-        down.run(site)
+        down.run(project)
     assert refused.value.next == "bgctl down --yes"
     assert engine.asked == []
     said = capsys.readouterr().out
@@ -115,9 +115,9 @@ def test_54_who_is_in_may_be_unknown_and_that_is_said(
     draining: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draining.sessions = None
-    site, _ = stack_of(draining)
+    project, _ = stack_of(draining)
     with pytest.raises(Refused):
-        down.run(site)
+        down.run(project)
     assert "who is still in is unknown" in capsys.readouterr().out
 
 
@@ -138,25 +138,25 @@ def test_on_a_terminal_it_asks(release: ReleaseWorld, answer: str, code: int) ->
 
 
 def test_after_it_drain_auto_starts_nothing_until_up(draining: World) -> None:
-    site, engine = stack_of(draining)
-    down.run(site, yes=True)
+    project, engine = stack_of(draining)
+    down.run(project, yes=True)
     engine.asked.clear()
     draining.green.answers.clear()
     with pytest.raises(NotYet, match="bgctl down"):
-        auto.act(site, Terms.of(site.config.drain))
-    assert auto.run(site, Terms.of(site.config.drain)) == 5, "and cron is told nothing"
+        auto.act(project, Terms.of(project.config.drain))
+    assert auto.run(project, Terms.of(project.config.drain)) == 5, "and cron is told nothing"
     assert engine.asked == []
     engine.there.add("proxy")  # somebody has started it by hand
-    assert not down.is_down(site)
+    assert not down.is_down(project)
     engine.there.discard("proxy")
-    down.forget(site)
-    assert not down.is_down(site)
+    down.forget(project)
+    assert not down.is_down(project)
 
 
 def test_with_nothing_there_there_is_nothing_to_ask_or_to_stop(draining: World) -> None:
-    site, engine = stack_of(draining)
+    project, engine = stack_of(draining)
     engine.there.clear()
-    down.run(site, yes=False)
+    down.run(project, yes=False)
     assert engine.asked == ["down"]
     assert not (draining.root / "state" / down.NOTE).exists()
 

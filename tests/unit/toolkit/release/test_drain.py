@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, World
 from toolkit.clients.session_api import Forecast
 from toolkit.config import Drain
@@ -55,9 +55,9 @@ def test_54_empty_is_known_to_be_empty(
 
 def test_54_what_is_unknown_says_why(world: World) -> None:
     draining(world)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     world.unknown = "proxy web1:8080 has not reported for 14 s"
-    left = drain.look(site, Terms())
+    left = drain.look(project, Terms())
     assert (left.sessions, left.visitors, left.websockets) == (None, None, 0)
     assert (
         str(left)
@@ -68,30 +68,30 @@ def test_54_what_is_unknown_says_why(world: World) -> None:
 def test_54_a_proxy_that_does_not_know_blue_is_no_zero(world: World) -> None:
     draining(world)
     world.control.answers["/status"] = (200, {"workers": [], "workersExpected": 2, "slots": {}})
-    assert drain.look(site_of(world)[0], Terms()).unknown
+    assert drain.look(project_of(world)[0], Terms()).unknown
 
 
 def test_a_flood_of_visitors_leaves_sessions_known(world: World) -> None:
     draining(world)
     world.unknown_visitors = "proxy web1:8080 saw more visitors than it could tell of"
     world.sessions = {"1.6.7": 2, "1.6.8": 1}
-    left = drain.look(site_of(world)[0], Terms())
+    left = drain.look(project_of(world)[0], Terms())
     assert (left.sessions, left.visitors, left.unknown) == (2, None, True)
     assert str(left).endswith(
         f"2 sessions, unknown visitors, 0 requests, 0 WebSockets ({world.unknown_visitors})"
     )
     assert f"visitors are unknown: {world.unknown_visitors}" in world.bgctl("sessions").stdout
     world.sessions = {}
-    assert not drain.look(site_of(world)[0], Terms()).empty
-    assert drain.look(site_of(world)[0], Terms(visitors=False)).empty
+    assert not drain.look(project_of(world)[0], Terms()).empty
+    assert drain.look(project_of(world)[0], Terms(visitors=False)).empty
 
 
 def test_visitors_can_be_left_out(world: World) -> None:
     draining(world)
     world.visitors = {"1.6.7": 4}
-    site, _ = site_of(world)
-    assert not drain.look(site, Terms()).empty
-    assert drain.look(site, Terms(visitors=False)).empty
+    project, _ = project_of(world)
+    assert not drain.look(project, Terms()).empty
+    assert drain.look(project, Terms(visitors=False)).empty
     config = world.root / "bgctl.toml"
     config.write_text(config.read_text().replace("visitors = true", "visitors = false"))
     assert world.bgctl("drain").returncode == 0
@@ -113,17 +113,17 @@ def test_who_is_idle_for_longer_is_not_waited_for(world: World) -> None:
 def test_promote_goes_by_what_a_drain_waits_for(world: World) -> None:
     """All that promote refuses, drain would wait for; and the other way round."""
     draining(world)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     for sessions, visitors, sockets in itertools.product((0, 1), (0, 1), (0, 1)):
         world.sessions, world.visitors = {"1.6.7": sessions}, {"1.6.7": visitors}
         world.open["blue"] = (sockets, sockets)
         for terms in (Terms(), Terms(visitors=False), Terms(idle=60), LONG_AGO):
-            left = drain.look(site, terms)
+            left = drain.look(project, terms)
             if left.empty or left.overdue:
-                promote.check_empty(site, site.state(), terms)
+                promote.check_empty(project, project.state(), terms)
             else:
                 with pytest.raises(promote.NotEmpty):
-                    promote.check_empty(site, site.state(), terms)
+                    promote.check_empty(project, project.state(), terms)
 
 
 def test_terms_are_the_configurations_unless_given() -> None:
@@ -202,29 +202,29 @@ def test_before_the_deadline_everyone_is_waited_for(world: World) -> None:
 
 def test_yes_promotes(world: World) -> None:
     draining(world)
-    site, _ = site_of(world)
-    drain.run(site, Watch(Terms()), yes=True)
+    project, _ = project_of(world)
+    drain.run(project, Watch(Terms()), yes=True)
     assert (world.state["phase"], world.state["slots"]["blue"]["version"]) == ("rest", "1.6.8")
 
 
 def test_the_terms_reach_the_promotion(world: World) -> None:
     draining(world)
     world.sessions, world.recent = {"1.6.7": 2}, {}
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     with pytest.raises(promote.NotEmpty):
-        promote.run(site)
-    drain.run(site, Watch(Terms(idle=600)), yes=True)
+        promote.run(project)
+    drain.run(project, Watch(Terms(idle=600)), yes=True)
     assert world.state["phase"] == "rest"
 
 
 @pytest.mark.parametrize("answer", [True, False])
 def test_with_somebody_to_ask_it_asks(world: World, monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
     draining(world)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     asked: list[str] = []
-    monkeypatch.setattr(type(site.ui), "can_ask", True)
-    monkeypatch.setattr(site.ui, "confirm", lambda question: asked.append(question) or answer)
-    drain.run(site, Watch(Terms()))
+    monkeypatch.setattr(type(project.ui), "can_ask", True)
+    monkeypatch.setattr(project.ui, "confirm", lambda question: asked.append(question) or answer)
+    drain.run(project, Watch(Terms()))
     assert asked == ["1.6.7 is empty. Promote 1.6.8 now?"]
     assert world.state["phase"] == ("rest" if answer else "draining")
 
@@ -232,7 +232,7 @@ def test_with_somebody_to_ask_it_asks(world: World, monkeypatch: pytest.MonkeyPa
 def test_who_comes_back_before_the_promotion_is_waited_for(world: World) -> None:
     """Seen empty, then not when promote looks, then empty: promoted in the end, and nobody was moved."""
     draining(world)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     looks = iter([{}, {"1.6.7": 1}, {"1.6.7": 1}, {}])
     answer = world._report
 
@@ -241,7 +241,7 @@ def test_who_comes_back_before_the_promotion_is_waited_for(world: World) -> None
         return answer()
 
     world.api.answers["/api/deployment/active-sessions"] = report  # type: ignore[assignment]
-    drain.run(site, Watch(Terms(), interval=0.001), yes=True)
+    drain.run(project, Watch(Terms(), interval=0.001), yes=True)
     assert next(looks, "all were used") == "all were used"
     assert world.state["phase"] == "rest"
     assert [line["outcome"] for line in world.history] == ["refused", "done"]
@@ -263,21 +263,21 @@ def test_the_lock_is_free_while_it_waits(world: World) -> None:
 def test_a_promotion_by_another_ends_the_wait(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2}
-    site, _ = site_of(world)
-    assert not drain.gone_on(site.state(), "1.6.8")
+    project, _ = project_of(world)
+    assert not drain.gone_on(project.state(), "1.6.8")
     world.put("promoting", OUT, GREEN, "retire-blue")
-    assert drain.gone_on(site.state(), "1.6.8")
+    assert drain.gone_on(project.state(), "1.6.8")
     world.put("rest", {**READY, "version": "1.6.8"}, NONE)
-    assert drain.gone_on(site.state(), "1.6.8")
+    assert drain.gone_on(project.state(), "1.6.8")
     world.put("rest", READY, NONE)
-    assert not drain.gone_on(site.state(), "1.6.8")
+    assert not drain.gone_on(project.state(), "1.6.8")
 
 
 def test_44_another_bgctl_is_waited_for_before_the_promotion(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draining(world)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     said: list[str] = []
     directory = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     fcntl.flock(directory, fcntl.LOCK_EX)
@@ -286,8 +286,8 @@ def test_44_another_bgctl_is_waited_for_before_the_promotion(
         said.append(text)
         fcntl.flock(directory, fcntl.LOCK_UN)
 
-    monkeypatch.setattr(site.ui, "progress", progress)
-    drain.run(site, Watch(Terms(), interval=0.001), yes=True)
+    monkeypatch.setattr(project.ui, "progress", progress)
+    drain.run(project, Watch(Terms(), interval=0.001), yes=True)
     os.close(directory)
     assert "another bgctl is at work here" in said[0]
     assert world.state["phase"] == "rest"
@@ -295,19 +295,19 @@ def test_44_another_bgctl_is_waited_for_before_the_promotion(
 
 def test_what_another_bgctl_has_taken_back_is_not_promoted(world: World) -> None:
     world.put("rest", READY, NONE)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     with pytest.raises(Refused, match=r"moved on: 1\.6\.7 is what everyone has"):
-        drain.finish(site, Watch(Terms()), "1.6.8")
+        drain.finish(project, Watch(Terms()), "1.6.8")
     world.put("rest", {**READY, "version": "1.6.8"}, NONE)
-    drain.finish(site, Watch(Terms()), "1.6.8")
+    drain.finish(project, Watch(Terms()), "1.6.8")
 
 
 def test_another_release_is_not_promoted_in_its_place(world: World) -> None:
     """Somebody took 1.6.9 back and released 1.6.8 while we were asked."""
     draining(world)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     with pytest.raises(Refused, match=r"1\.6\.9 is not promoted: it is 1\.6\.8 that is released now"):
-        drain.finish(site, Watch(Terms()), "1.6.9")
+        drain.finish(project, Watch(Terms()), "1.6.9")
     assert world.state["phase"] == "draining"
 
 
@@ -327,8 +327,8 @@ def test_54_a_proxy_that_cannot_report_makes_the_count_unknown(
     world.sessions = {"1.6.7": 0}
     code, document = world._status()
     world.control.answers["/status"] = (code, {**document, "activity": feed})
-    site, _ = site_of(world)
-    left = remaining(site, site.state(), Terms())
+    project, _ = project_of(world)
+    left = remaining(project, project.state(), Terms())
     assert left.unknown
     assert not left.empty
     assert why in str(left)
@@ -338,16 +338,16 @@ def test_it_gives_up_in_time(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2}
     with pytest.raises(NotYet, match=r"not empty yet: 1\.6\.7 still has 2 sessions"):
-        drain.run(site_of(world)[0], Watch(Terms(), interval=0.001, timeout=0.01))
+        drain.run(project_of(world)[0], Watch(Terms(), interval=0.001, timeout=0.01))
 
 
 def test_another_release_is_not_settled(world: World) -> None:
     draining(world)
-    site, _ = site_of(world)
-    left = remaining(site, site.state(), Terms())
+    project, _ = project_of(world)
+    left = remaining(project, project.state(), Terms())
     world.put("candidate", READY, CANDIDATE)
     with pytest.raises(Refused, match="moved on"):
-        drain.settle(site, left)
+        drain.settle(project, left)
 
 
 # What it says meanwhile

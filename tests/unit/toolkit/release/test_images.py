@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import slots
 from toolkit.config import parse
@@ -121,7 +121,7 @@ def test_95_a_build_that_fails_shows_its_end_and_no_secret(
 
 def test_95_every_image_that_is_missing_is_named_with_the_reason(world: World) -> None:
     world.put("rest", READY, NONE)
-    site, fake = site_of(world)
+    project, fake = project_of(world)
     fake.images = {
         "proxy": "r.example/proxy:1",
         "session-api": "localhost/api:1",
@@ -133,9 +133,9 @@ def test_95_every_image_that_is_missing_is_named_with_the_reason(world: World) -
         raise Failed(f"{image} could not be pulled", "no such host", "see whether r.example answers")
 
     fake.pull = pull  # type: ignore[method-assign]
-    env = site.compose_env("1.6.7", "1.6.8")
+    env = project.compose_env("1.6.7", "1.6.8")
     with pytest.raises(Refused) as caught:
-        slots.check_images(site, fake.compose(env), list(fake.images), pull=True, env=env)
+        slots.check_images(project, fake.compose(env), list(fake.images), pull=True, env=env)
     for part in fake.missing:
         assert part in caught.value.what
     assert "r.example/proxy:1 could not be pulled: no such host" in caught.value.why
@@ -215,10 +215,10 @@ def test_88_a_value_that_compose_quotes_is_told_by_its_name(
 @REAL
 def test_88_the_session_api_gets_the_store_as_plain_compose_gives_it(world: World) -> None:
     shutil.copy(CASES / "no-newline-and-interpolation.env", world.root / ".env")
-    site, _ = site_of(world)
-    found = Local(world.root).compose(site.compose_env("1.6.7", "1.6.8"))
+    project, _ = project_of(world)
+    found = Local(world.root).compose(project.compose_env("1.6.7", "1.6.8"))
     assert found.services["session-api"].variable("BGCTL_STORE") == "redis://:s3cret@cache:6379/0"
-    assert up.stores(site, found) == ["cache"]
+    assert up.stores(project, found) == ["cache"]
 
 
 @REAL

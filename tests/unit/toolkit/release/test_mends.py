@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import BGCTL, Reply, World
 from toolkit import slots
 from toolkit.config import parse
@@ -20,7 +20,7 @@ from toolkit.errors import Failed, Locked, Refused
 from toolkit.files import engine_file as enginefile
 from toolkit.files import lock
 from toolkit.files import state_file as statefile
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.release import promote, rollback, route, up, up_green
 from toolkit.release.remaining import Terms
 from toolkit.release.steps import Step, walk
@@ -68,8 +68,8 @@ def statuses(world: World, **changes: object) -> None:
 def test_one_slow_answer_does_not_end_a_blue_that_serves(world: World) -> None:
     draining(world)
     world.blue.answers["/healthz"] = slow_once((200, {"version": "1.6.7"}))
-    site, engine = site_of(world)
-    rollback.run(site)
+    project, engine = project_of(world)
+    rollback.run(project)
     assert "up frontend-blue" not in engine.asked
     assert "remove frontend-blue" not in engine.asked
     assert world.state["phase"] == "rest"
@@ -87,8 +87,8 @@ def test_a_rollback_of_a_promotion_run_again_waits_for_what_blue_has_open(world:
         return world._status()
 
     world.control.answers["/status"] = status
-    site, engine = site_of(world)
-    rollback.run(site)
+    project, engine = project_of(world)
+    rollback.run(project)
     assert engine.open_then == [(0, 0)]
     assert world.state["slots"]["blue"] == READY
 
@@ -98,9 +98,9 @@ def test_a_broken_env_file_does_not_keep_people_on_green(
 ) -> None:
     draining(world)
     spoil_env(world)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     with pytest.raises(Failed, match="up to stop-green it is done") as caught:
-        rollback.run(site)
+        rollback.run(project)
     assert "edit .env, then run the same command again" in caught.value.next
     assert world.state["slots"]["blue"] == READY
     assert "warning: .env:2" in capsys.readouterr().err
@@ -110,10 +110,10 @@ def test_a_rollback_at_rest_stops_a_green_that_was_left_behind(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.put("rest", READY, NONE)
-    site, engine = site_of(world)
-    rollback.run(site, dry_run=True)
+    project, engine = project_of(world)
+    rollback.run(project, dry_run=True)
     assert engine.asked == []
-    rollback.run(site)
+    rollback.run(project)
     assert engine.asked == ["remove frontend-green"]
     assert "green is stopped: it was no part of a release" in capsys.readouterr().out
 
@@ -148,8 +148,8 @@ def test_the_engine_that_has_the_containers_is_not_replaced_while_it_is_silent(m
 
 
 def test_up_notes_the_engine(world: World) -> None:
-    site, _ = site_of(world)
-    up.make_folders(site)
+    project, _ = project_of(world)
+    up.make_folders(project)
     assert enginefile.read(world.root / "state" / "engine") == "docker"
     (world.root / "state" / "engine").write_text("rkt\n")
     assert enginefile.read(world.root / "state" / "engine") is None
@@ -168,34 +168,34 @@ def test_an_engine_without_a_compose_command_says_so(monkeypatch, tmp_path) -> N
 
 def test_shared_services_come_after_people_are_served(world: World) -> None:
     world.put("rest", READY, NONE)
-    site, _ = site_of(world)
-    names = [step.name for step in up.steps(site)]
+    project, _ = project_of(world)
+    names = [step.name for step in up.steps(project)]
     assert names.index("routing") < names.index("session-api")
 
 
 def test_a_shared_service_in_trouble_does_not_keep_the_rest_from_coming_back(world: World) -> None:
     world.put("rest", READY, NONE)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.there.discard("session-api")  # and somebody else has its port
-    assert up.steps(site)
+    assert up.steps(project)
     with pytest.raises(Refused, match="is taken by"):
-        up.start_shared(site, "session-api")
+        up.start_shared(project, "session-api")
 
 
 def test_a_shared_service_that_runs_and_does_not_answer_is_started_anew(world: World) -> None:
     world.put("rest", READY, NONE)
     world.api.answers["/readyz"] = (503, b"")
-    site, engine = site_of(world)
-    up.start_shared(site, "session-api")
-    up.start_shared(site, "session-api")
+    project, engine = project_of(world)
+    up.start_shared(project, "session-api")
+    up.start_shared(project, "session-api")
     assert engine.asked == ["up session-api"]
 
 
 def test_a_proxy_that_does_not_answer_is_replaced_and_not_reloaded(world: World) -> None:
     world.put("rest", READY, NONE)
     world.control.answers["/status"] = (500, b"")
-    site, engine = site_of(world)
-    up.start_proxy(site)
+    project, engine = project_of(world)
+    up.start_proxy(project)
     assert engine.asked == ["up proxy"]
     assert (world.root / "proxy" / "nginx.conf").exists()
 
@@ -204,8 +204,8 @@ def test_up_loads_again_what_is_not_on_disk_as_it_was_loaded(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("rest", READY, NONE)
-    site, engine = site_of(world)
-    up.make_folders(site)
+    project, engine = project_of(world)
+    up.make_folders(project)
     loads = []
 
     def hang_up(service: str, _: str) -> None:
@@ -214,11 +214,11 @@ def test_up_loads_again_what_is_not_on_disk_as_it_was_loaded(
         statuses(world, workers=[{"pid": pid, "generation": 7} for pid in pids])
 
     monkeypatch.setattr(engine, "signal", hang_up)
-    up.start_proxy(site)  # no file is there, and that is no crash
-    up.start_proxy(site)
+    up.start_proxy(project)  # no file is there, and that is no crash
+    up.start_proxy(project)
     (world.root / "proxy" / "nginx.conf").write_text("spoilt")
     assert len(loads) == 1
-    up.start_proxy(site)
+    up.start_proxy(project)
     assert (len(loads), "up proxy" in engine.asked) == (2, False)
 
 
@@ -227,10 +227,10 @@ def test_a_new_adoption_goes_on_after_what_the_proxy_has_seen(world: World) -> N
         200,
         {"workers": [], "workersExpected": 2, "slots": {}, "generation": 41},
     )
-    site, _ = site_of(world)
-    assert up._first_state(site).generation == 42
+    project, _ = project_of(world)
+    assert up._first_state(project).generation == 42
     world.control.answers["/status"] = (500, b"")
-    assert up._first_state(site).generation == 1
+    assert up._first_state(project).generation == 1
 
 
 # Routing
@@ -252,29 +252,29 @@ def test_a_dry_run_as_json_prints_its_plan(world: World) -> None:
 def test_a_question_keeps_nobody_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     draining(world)
     world.sessions = {"1.6.7": 3}
-    site, _ = site_of(world)
+    project, _ = project_of(world)
 
     def confirm(_: str) -> bool:
-        with lock.held(site.state_dir, "rollback", site.now()):
+        with lock.held(project.state_dir, "rollback", project.now()):
             return True
 
-    monkeypatch.setattr(site.ui, "confirm", confirm)
-    route.run(site, "disable-blue")
+    monkeypatch.setattr(project.ui, "confirm", confirm)
+    route.run(project, "disable-blue")
     assert world.state["slots"]["blue"]["state"] == "maint"
 
 
 def test_an_answer_about_another_state_does_not_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     draining(world)
     world.sessions = {"1.6.7": 3}
-    site, _ = site_of(world)
+    project, _ = project_of(world)
 
     def confirm(_: str) -> bool:
         world.put("candidate", READY, CANDIDATE)
         return True
 
-    monkeypatch.setattr(site.ui, "confirm", confirm)
+    monkeypatch.setattr(project.ui, "confirm", confirm)
     with pytest.raises(Refused, match="moved on"):
-        route.run(site, "disable-blue")
+        route.run(project, "disable-blue")
 
 
 def test_a_slot_that_is_not_healthy_names_what_starts_it(world: World) -> None:
@@ -298,7 +298,7 @@ def test_another_candidate_is_refused_while_one_is_there(world: World) -> None:
 
 def test_an_interrupted_up_green_stops_what_it_has_started(world: World, monkeypatch) -> None:
     world.put("rest", READY, NONE)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.there.discard("frontend-green")
     monkeypatch.setattr(slots, "check_port", lambda *_: None)
 
@@ -307,7 +307,7 @@ def test_an_interrupted_up_green_stops_what_it_has_started(world: World, monkeyp
 
     monkeypatch.setattr(slots, "prove", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        up_green.run(site, "1.6.8")
+        up_green.run(project, "1.6.8")
     assert engine.asked == ["up frontend-green", "remove frontend-green"]
     assert world.history[-1]["outcome"] == "interrupted"
 
@@ -336,7 +336,7 @@ def test_requests_that_come_and_go_do_not_keep_a_slot_from_being_empty(world: Wo
     draining(world)
     world.open["blue"] = (3, 0)
     assert world.bgctl("drain").returncode == 0
-    promote.check_empty(site_of(world)[0], statefile.read(world.root / "state" / "state.json"), Terms())
+    promote.check_empty(project_of(world)[0], statefile.read(world.root / "state" / "state.json"), Terms())
 
 
 # Signals, and output that breaks
@@ -367,7 +367,7 @@ def test_whoever_is_locked_out_is_told_how_to_end_it(world: World) -> None:
     process = stuck_switch(world)
     with (
         pytest.raises(Locked) as caught,
-        lock.held(world.root / "state", "rollback", site_of(world)[0].now()),
+        lock.held(world.root / "state", "rollback", project_of(world)[0].now()),
     ):
         pass
     assert f"kill {process.pid}" in caught.value.next
@@ -393,7 +393,7 @@ def test_a_change_goes_on_when_its_output_cannot(world: World, output: str) -> N
 
 def test_41_an_unusable_state_names_the_copy(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    first = state.adopt("1.6.7", Site.now())
+    first = state.adopt("1.6.7", Project.now())
     statefile.write(path, first)
     path.write_text("{")
     with pytest.raises(Failed) as caught:
@@ -438,34 +438,34 @@ def test_sessions_with_the_api_down_says_what_starts_it(world: World) -> None:
 )
 def test_an_image_that_no_registry_has_is_built(world: World, image: str, next: str) -> None:
     world.put("rest", READY, NONE)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     engine.has_image = lambda image: False  # type: ignore[method-assign]
 
     found = Compose({"frontend-blue": ComposeService(image)})
     with pytest.raises(Refused) as caught:
-        slots.check_images(site, found, ["frontend-blue"], pull=False)
+        slots.check_images(project, found, ["frontend-blue"], pull=False)
     assert caught.value.next.startswith(next)
 
 
 def test_a_dry_run_of_up_pulls_nothing(world: World) -> None:
     world.put("rest", READY, NONE)
-    site, engine = site_of(world, UI(as_json=True))
+    project, engine = project_of(world, UI(as_json=True))
     engine.has_image = lambda image: False  # type: ignore[method-assign]
     engine.pull = lambda image: engine.asked.append("pull")  # type: ignore[method-assign]
-    up.check(site, site.state(), pull=False)  # what runs as it should needs no image
+    up.check(project, project.state(), pull=False)  # what runs as it should needs no image
     world.serve(world.blue, "down")
     with pytest.raises(Refused, match="is missing"):
-        up.run(site, dry_run=True)
+        up.run(project, dry_run=True)
     assert engine.asked == []
 
 
 def test_reload_is_only_needed_when_something_differs(world: World) -> None:
     world.put("rest", READY, NONE)
-    site, engine = site_of(world)
+    project, engine = project_of(world)
     files = {"nginx.conf": b"a", "settings.json": b"b"}
-    reload.store(site, files)
-    reload.mark_loaded(site, files)
-    assert reload.apply(site, files) == "runs with this configuration already"
+    reload.store(project, files)
+    reload.mark_loaded(project, files)
+    assert reload.apply(project, files) == "runs with this configuration already"
     assert engine.asked == []
 
 

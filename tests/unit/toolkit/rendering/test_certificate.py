@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from testbed import certificates as demo_certificates
-from tests.unit.toolkit.support.engines import site_of
+from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit.errors import Refused
 from toolkit.release.up import make_folders
@@ -115,29 +115,29 @@ def test_expired_is_refused_but_what_serves_may_go_on(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_tls(world, days=-1)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     with pytest.raises(Refused, match="expired on"):
-        certificates.wanted(site)
+        certificates.wanted(project)
     found = certificate.load(world.root / demo_certificates.CHAIN, world.root / demo_certificates.KEY, NOW)
-    make_folders(site)
-    certificates.write(site, certificates.name_of(found), found.pem)
-    assert certificates.wanted(site) == found
+    make_folders(project)
+    certificates.write(project, certificates.name_of(found), found.pem)
+    assert certificates.wanted(project) == found
     assert "expired on" in capsys.readouterr().err
 
 
 def test_only_what_is_loaded_stays(world: World) -> None:
     authority = with_tls(world)
-    site, _ = site_of(world)
+    project, _ = project_of(world)
     names = []
     for _ in range(3):
         demo_certificates.renew(world.root, authority)
-        files, found = reload.wanted(site)
-        reload.store(site, files)
-        reload.mark_loaded(site, files)
+        files, found = reload.wanted(project)
+        reload.store(project, files)
+        reload.mark_loaded(project, files)
         assert found
         names.append(found.file_name)
         assert f"ssl_certificate /etc/bgctl/tls/{found.file_name};" in files["nginx.conf"].decode()
-    folder = certificates.folder(site)
+    folder = certificates.folder(project)
     assert len(set(names)) == 3
     assert [path.name for path in folder.iterdir()] == names[-1:]
     assert (folder.stat().st_mode & 0o777, (folder / names[-1]).stat().st_mode & 0o777) == (0o750, 0o640)
@@ -152,12 +152,12 @@ def test_doctor_warns_of_a_certificate_that_is_not_renewed_or_not_loaded(world: 
 
 def test_reload_without_a_proxy_and_a_dry_run(world: World) -> None:
     with_tls(world)
-    site, engine = site_of(world)
-    files, _ = reload.wanted(site)
-    reload.store(site, files)
-    assert str(reload.run(site, dry_run=True)).startswith("would test and load")
-    assert reload.loaded(site) is None
+    project, engine = project_of(world)
+    files, _ = reload.wanted(project)
+    reload.store(project, files)
+    assert str(reload.run(project, dry_run=True)).startswith("would test and load")
+    assert reload.loaded(project) is None
     engine.there.discard("proxy")
     with pytest.raises(Refused, match="the proxy does not run") as caught:
-        reload.run(site)
+        reload.run(project)
     assert caught.value.next == "bgctl up"

@@ -9,7 +9,7 @@ from tests.unit.toolkit.support.worlds import World
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.engine import SERVICE, Commands, Container, Settings, Status
 from toolkit.files import atomic
-from toolkit.project import Site
+from toolkit.project import Project
 from toolkit.terminal.ui import UI
 
 VARIABLES = {"blue": "CURRENT_VERSION", "green": "VERSION"}
@@ -140,11 +140,11 @@ class FakeEngine:
         self.asked.append(f"signal {service} {signal}")
 
 
-def site_of(world: World, ui: UI | None = None) -> tuple[Site, FakeEngine]:
+def project_of(world: World, ui: UI | None = None) -> tuple[Project, FakeEngine]:
     """The project as the commands see it, on an engine of this kind."""
-    site, engine = Site(world.root, ui or UI(), "test"), FakeEngine(world)
-    site.__dict__["engine"] = engine
-    return site, engine
+    project, engine = Project(world.root, ui or UI(), "test"), FakeEngine(world)
+    project.__dict__["engine"] = engine
+    return project, engine
 
 
 class Listening(UI):
@@ -179,10 +179,10 @@ class Hooked:
             raise Killed
         return result
 
-    def site_of(self, world: World) -> tuple[Site, FakeEngine]:
-        site, engine = site_of(world)
+    def project_of(self, world: World) -> tuple[Project, FakeEngine]:
+        project, engine = project_of(world)
         for name in ("up", "remove", "build", "push", "pull", "down"):
             call = getattr(engine, name)
             hooked = lambda *a, call=call: self.through(lambda: call(*a))  # noqa: E731
             setattr(engine, name, hooked)
-        return site, engine
+        return project, engine
