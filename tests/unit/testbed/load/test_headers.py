@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from demo_play import OLD, run, until
-from demo_stage import Stage, stage_of
 from playwright.async_api import Page, async_playwright
 
 from testbed.load import Load, headers
+from tests.unit.testbed.support.play import OLD, run, until
+from tests.unit.testbed.support.stage import Stage, stage_of
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Of the connection, of the client's own make, or the same for all requests that a browser sends.

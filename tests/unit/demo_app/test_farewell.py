@@ -11,10 +11,11 @@ from app.farewell import Farewell, moments
 from app.parts import FAREWELL
 from app.server import create_app
 from app.settings import Settings
-from demo_play import run
-from demo_stage import browser, listening, stage_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.unit.testbed.support.play import run
+from tests.unit.testbed.support.stage import browser, listening, stage_of
 
 VERSION = "1.6.8"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from demo_play import NEW, OLD, run
-from demo_stage import Stage, claims_of, stage_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.load import Count, Crowd, CrowdError
 from testbed.load.truth import Truth
+from tests.unit.testbed.support.play import NEW, OLD, run
+from tests.unit.testbed.support.stage import Stage, claims_of, stage_of
 
 IDLE = 10.0
 

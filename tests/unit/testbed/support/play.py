@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from demo_stage import Proxy, Stage, stage_of
-
 from testbed.load import Load
+from tests.unit.testbed.support.stage import Proxy, Stage, stage_of
 
 OLD, NEW = "1.6.7", "1.6.8"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from demo_play import NEW, OLD, Play, playing, run, until
 
 from testbed.load import user
 from testbed.load.judgement import Navigation, Page, Session, Verdict
 from testbed.load.serving import Asked, Place, Serving
+from tests.unit.testbed.support.play import NEW, OLD, Play, playing, run, until
 
 NEXT = "1.6.9"
 RIGHT, MOVED, MIGRATED, FLIPPED = Verdict.RIGHT, Verdict.MOVED, Verdict.MIGRATED, Verdict.FLIPPED

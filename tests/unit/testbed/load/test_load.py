@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, web
-from demo_play import NEW, OLD, playing, run, until
-from demo_stage import Stage, stage_of
 
 from testbed.load import KINDS, Ledger, Load, LoadError, LoadProcess, Tally, tally, websocket
 from testbed.load.tally import Recorder
+from tests.unit.testbed.support.play import NEW, OLD, playing, run, until
+from tests.unit.testbed.support.stage import Stage, stage_of
 
 
 def test_a_release_without_fault_is_clean(service_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:

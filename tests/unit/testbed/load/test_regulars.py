@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from demo_play import NEW, OLD, Play, playing, run, until
-from demo_stage import unsigned
 
 from testbed.load import Tally, regulars
+from tests.unit.testbed.support.play import NEW, OLD, Play, playing, run, until
+from tests.unit.testbed.support.stage import unsigned
 
 ALL = 3 * 4  # of each kind
 

@@ -15,13 +15,20 @@ from pathlib import Path
 
 from aiohttp import ClientResponse, ClientSession, CookieJar, DummyCookieJar, WSMsgType, web
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 sys.path[:0] = [str(ROOT), str(ROOT / "compose" / "demo-app")]  # the app is no installed package
 
 from app.server import create_app  # noqa: E402
 from app.settings import Settings  # noqa: E402
 
 SERVICE_KEY = "service-key-of-at-least-32-characters"
+
+
+def key_file(folder: Path) -> Path:
+    """A file with the key that the session API below believes."""
+    path = folder / "service.key"
+    path.write_text(SERVICE_KEY + "\n")
+    return path
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, TCPConnector, TraceConfig
 from app.settings import Settings, from_env
-from demo_stage import SERVICE_KEY, browser, stage_of
+
+from tests.unit.testbed.support.stage import SERVICE_KEY, browser, stage_of
 
 GREEN = {"X-Deployment-Slot": "green", "X-Deployment-Version": "1.6.8"}
 
