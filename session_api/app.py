@@ -1,4 +1,4 @@
-"""The application: what it is made of, and where each route leads."""
+"""The application: puts its parts together, and says which resource answers which path."""
 
 import os
 import sys

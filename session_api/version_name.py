@@ -1,4 +1,4 @@
-"""What a version may be called: as bgctl and the proxy have it."""
+"""The form of a version's name; bgctl and the proxy have the same rule."""
 
 from typing import Annotated
 

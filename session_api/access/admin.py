@@ -1,4 +1,4 @@
-"""Who may see the dashboard: whoever holds the admin key, or logged in with it and has the cookie to show."""
+"""Log-ins to the dashboard: made with the admin key, and carried by a signed cookie."""
 
 import hmac
 import re
@@ -16,9 +16,9 @@ FORM = re.compile(r"([0-9]{1,12})\.([0-9a-f]{64})")
 
 
 class AdminLogin:
-    """Log-ins that no store has to remember: an expiry, signed with a key derived from the admin key.
+    """A log-in is an expiry that is signed with a key derived from the admin key: no store remembers it.
 
-    So they end by expiry, or all at once when the admin key is changed.
+    So log-ins end by expiry, or all at once when the admin key is changed.
     """
 
     def __init__(self, admin_key: Callable[[], bytes], cookie: Cookie, clock: Clock) -> None:
@@ -51,7 +51,7 @@ class AdminLogin:
 
 
 class AdminGuard:
-    """Lets a log-in pass, or the admin key itself."""
+    """Lets a request pass that carries a log-in, or the admin key itself."""
 
     def __init__(self, key: KeyGuard, login: AdminLogin) -> None:
         self._key = key

@@ -1,4 +1,4 @@
-"""The cookies that carry a user's token, and an admin's log-in."""
+"""The cookies that carry a user's token, and an operator's log-in to the dashboard."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,10 @@ LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 class Cookie:
-    """`__Host-` binds the cookie to one host, to HTTPS and to the whole site; without TLS it must go."""
+    """One cookie, set and read.
+
+    The prefix `__Host-` binds it to this host, to HTTPS and to the path /; browsers refuse it without TLS.
+    """
 
     def __init__(self, name: str, secure: bool, max_age: int) -> None:
         self.name = f"__Host-{name}" if secure else name
@@ -29,11 +32,14 @@ class Cookie:
         )
 
     def clear(self, resp: falcon.Response) -> None:
-        """Make the browser forget it: with the attributes it was set with, or `__Host-` has that ignored."""
+        """Make the browser forget the cookie.
+
+        This needs the attributes with which it was set: browsers ignore a `__Host-` cookie without them.
+        """
         self.set(resp, "")
 
     def read(self, req: falcon.Request) -> str | None:
-        """The first cookie of that name, byte for byte: to the proxy too, quotes are part of a value."""
+        """The first cookie of that name, byte for byte: as for the proxy, quotes are part of the value."""
         for pair in (req.get_header("Cookie") or "").split(";"):
             name, equals, value = pair.lstrip(" ").partition("=")
             if equals and name == self.name:
@@ -42,7 +48,7 @@ class Cookie:
 
 
 class SessionCookie(Cookie):
-    """A user's."""
+    """The cookie with a user's token."""
 
     def __init__(self, secure: bool, max_age: int, stem: str = "bg") -> None:
         super().__init__(f"{stem}_session", secure, max_age)

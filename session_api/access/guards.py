@@ -1,4 +1,4 @@
-"""Who is asking: a program by its key, or a user by a token."""
+"""Lets requests pass that show the right key, or a user's token; and reads both."""
 
 import hmac
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class KeyGuard:
-    """Lets only the holder of one key pass."""
+    """Lets requests pass that carry one shared key."""
 
     def __init__(self, expected: Callable[[], bytes]) -> None:
         self._expected = expected
@@ -31,7 +31,7 @@ class KeyGuard:
 
 
 class UserGuard:
-    """Lets a user pass, and says who it is."""
+    """Lets requests pass that carry a user's token, and says whose it is."""
 
     def __init__(self, tokens: Tokens, cookie: SessionCookie, rejected: Callable[[str], None]) -> None:
         self._tokens = tokens
@@ -41,9 +41,9 @@ class UserGuard:
     def __call__(self, req: falcon.Request) -> Claims:
         """What the bearer's token says, else the cookie's.
 
-        Who sends a bad bearer token is nobody, whatever cookie came along: it may be somebody else's. (The
-        proxy does look at the cookie then. It only chooses a version by it.) Other schemes than Bearer are
-        not for us. Raises TokenError, HTTPUnauthorized, HTTPForbidden.
+        A bad bearer token is refused, even if a good cookie comes along: the cookie may be another user's.
+        (The proxy does look at the cookie then, but it only chooses a version by it.) Other schemes than
+        Bearer are the app's. Raises TokenError, HTTPUnauthorized, HTTPForbidden.
         """
         token = bearer(req)
         if token is None:
@@ -60,7 +60,10 @@ class UserGuard:
 
     @contextmanager
     def clearing(self, req: falcon.Request, resp: falcon.Response) -> Iterator[None]:
-        """Has the browser forget a cookie whose token is found dead within. One of the future is not dead."""
+        """Has the browser forget a cookie whose token is found to be dead within the `with` block.
+
+        A token that is not valid yet is kept: clocks may differ by a little.
+        """
         try:
             yield
         except (TokenError, SessionEndedError) as error:

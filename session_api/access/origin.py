@@ -1,15 +1,15 @@
-"""Which page sent a request: what another site's page sends with a cookie is refused."""
+"""Refuses what the page of another site sends with a user's cookie (cross-site request forgery)."""
 
 import falcon
 
-OURS = ("same-origin", "none")  # none: somebody typed the address
+OURS = ("same-origin", "none")  # none: the address was typed, or is a bookmark
 
 
 def same_origin(req: falcon.Request) -> None:
-    """Raises HTTPForbidden for what a page of another origin sends, by the browser's own word.
+    """Raises HTTPForbidden if the browser says that a page of another origin sent this request.
 
-    Sec-Fetch-Site is that word; older browsers send Origin alone. What sends neither is no browser of today,
-    and a cookie that is SameSite=Strict does not come along from elsewhere: it may pass.
+    Sec-Fetch-Site says so; older browsers send Origin alone. A client that sends neither may pass: it is no
+    browser of today, and a SameSite=Strict cookie is not sent from another site's page.
     """
     said, origin = req.get_header("Sec-Fetch-Site"), req.get_header("Origin")
     if said is not None:
@@ -21,5 +21,5 @@ def same_origin(req: falcon.Request) -> None:
 
 
 def _host(req: falcon.Request) -> str:
-    """Where the browser went: the proxy says it in both headers, and overwrites what others say."""
+    """The host to which the browser went. The proxy sets both headers, and overwrites what a client sent."""
     return (req.get_header("X-Forwarded-Host") or req.get_header("Host") or "").lower()

@@ -1,4 +1,4 @@
-"""Slows down guessing: after some wrong keys, each further one costs a wait, twice as long each time."""
+"""Slows down guesses of the admin key: each further one costs a wait that is twice as long as the last."""
 
 import threading
 from collections import OrderedDict
@@ -7,15 +7,15 @@ from ipaddress import IPv6Address, ip_address
 
 from session_api.clock import Clock
 
-FREE = 5  # wrong ones that cost nothing
-LONGEST = 30  # seconds of a wait: the right operator, who shares an address with a guesser, gets in
-FORGOTTEN = 15 * 60  # seconds after the last wrong one
+FREE = 5  # wrong keys that cost no wait
+LONGEST = 30  # seconds of a wait: an operator who shares an address with a guesser still gets in
+FORGOTTEN = 15 * 60  # seconds after the last wrong key
 KEPT = 1000  # addresses; the oldest is forgotten for a new one
 
 
 @dataclass
 class Record:
-    """Of one address: `free_at` is when it may try again. Times are the clock's."""
+    """What is known of one address: at `free_at` it may try again. Times are the clock's."""
 
     wrong: int = 0
     free_at: float = 0
@@ -23,7 +23,7 @@ class Record:
 
 
 class Throttle:
-    """One for each process, safe among its threads. Nobody sleeps: who comes too early is sent away."""
+    """One for each process, safe among its threads. No thread sleeps: a client that is early is refused."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -31,15 +31,15 @@ class Throttle:
         self._turn = threading.Lock()
 
     def wait(self, address: str) -> int:
-        """For how many seconds this address has to wait, 0 for not at all."""
+        """For how many seconds this address has to wait; 0: it may try now."""
         with self._turn:
             record = self._records.get(_network(address))
             left = record.free_at - self._clock() if record else 0
-        # Much more than LONGEST is left only where the clock was set back, and would be for hours.
+        # More than LONGEST is left only if the clock was set back: that address may try at once.
         return min(LONGEST, -int(-left // 1)) if 0 < left <= LONGEST + 1 else 0
 
     def wrong(self, address: str) -> None:
-        """It has guessed wrong."""
+        """Note that this address has sent a wrong key."""
         with self._turn:
             name, now = _network(address), self._clock()
             record = self._records.pop(name, Record())
@@ -53,13 +53,13 @@ class Throttle:
                 self._records.popitem(last=False)
 
     def right(self, address: str) -> None:
-        """It knows."""
+        """Note that this address has sent the right key."""
         with self._turn:
             self._records.pop(_network(address), None)
 
 
 def _network(address: str) -> str:
-    """Of IPv6 its /64: whoever has one address has them all."""
+    """The address, or of IPv6 its /64 network: one client has all of its addresses."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who is active where: what proxies report, and what bgctl and operators are told of it."""
+"""Counts who is active on which version: takes in what proxies report, and answers bgctl and operators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from session_api.stores.store import Store
 
 @dataclass(frozen=True)
 class Counted:
-    """A census, and why it is not complete, if it is not: at all, or of visitors."""
+    """A census; `unknown` says why it is not complete, `unknown_visitors` why its visitors are not."""
 
     census: Census
     unknown: str | None
     unknown_visitors: str | None
 
     def gauges(self) -> dict[str, messages.Gauge] | None:
-        """What each version has open and has served, of all proxies that report.
+        """What each version has open and has served, summed over the proxies that report.
 
-        None while there is no such proxy, or one that has never told.
+        None while no proxy reports, or while one of them has never sent gauges.
         """
         now, sums = self.census.now, dict[str, messages.Gauge]()
         told = [each.gauges for each in self.census.heard if now - each.seen_at <= SILENCE]
@@ -39,15 +39,16 @@ class Counted:
         return sums if told else None
 
     def websockets(self, version: str) -> int | None:
-        """Open on that version; None where `gauges` is."""
+        """How many WebSockets are open on that version; None where `gauges` is None."""
         gauges = self.gauges()
         return None if gauges is None else gauges.get(version, messages.Gauge()).websockets
 
 
 class Counts:
-    """`ttl`: a token's life, `idle_timeout` (0: off), `leeway`: in seconds.
+    """The counts over one store.
 
-    Methods raise StoreError, StateError.
+    `ttl` is the life of a token, `leeway` the difference of clocks that is allowed, and after `idle_timeout`
+    without a request (0: off) a session is not counted; all in seconds. Methods raise StoreError, StateError.
     """
 
     def __init__(self, store: Store, state: State, ttl: int, idle_timeout: int, leeway: int) -> None:
@@ -58,7 +59,7 @@ class Counts:
         self._grace = leeway + 1  # from a token's exp to the second in which it is not believed any more
 
     def take(self, told: messages.Activity) -> messages.Epoch:
-        """A proxy's report. Only ages are believed: two clocks may disagree on what time it is."""
+        """Take in a proxy's report. Only ages in it are believed: its clock may differ from the store's."""
         report = Report(
             proxy=told.proxy,
             reach=_age(told, told.since),
@@ -83,7 +84,7 @@ class Counts:
         return messages.Epoch(self._store.note(report))
 
     def count(self, idle: int = 0) -> Counted:
-        """What the store has, and whether that is all."""
+        """What the store has, and why that may not be all."""
         census = self._store.census(idle)
         unknown = why_unknown(census.now, self._window, census.birth, census.heard)
         return Counted(
@@ -91,11 +92,14 @@ class Counts:
         )
 
     def gauges(self) -> dict[str, messages.Gauge] | None:
-        """What every version has open and has served, of all proxies that report; None if none does."""
+        """What every version has open and has served, as in Counted.gauges."""
         return Counted(self._store.census(), None, None).gauges()
 
     def report(self, query: Query) -> messages.ActiveSessions:
-        """A version that is being served is listed even with 0 sessions: 0 is known."""
+        """The answer to a request for counts.
+
+        A version that a slot serves is listed even if it has no session: that 0 is known.
+        """
         current, served = self._state.current_version(), self._state.served_versions()
         counted = self.count(query.idle)
         versions = dict.fromkeys(sorted(served | counted.census.versions.keys()), VersionCount())
@@ -144,7 +148,7 @@ class Counts:
         if not drained:
             return None
         count = census.versions.get(drained.version, VersionCount())
-        # Departures are counted by the minute: from the first whole one.
+        # Departures are counted by the minute: from the first whole minute of the drain.
         since = None if drained.since is None else -(-drained.since // 60) * 60
         outlook = self._store.outlook(drained.version, census.now if since is None else since)
         drain = forecast.Drain(

@@ -19,12 +19,12 @@ class Cursor(NamedTuple):
 
     @classmethod
     def after(cls, version: str, user: UserSeen) -> Self:
-        """The page that goes on after this user."""
+        """The cursor for the page that begins after this user."""
         return cls(version, Position(user.last_activity, user.user_id))
 
     @classmethod
     def decode(cls, cursor: str) -> Self:
-        """Raises ValueError if it is not one of ours."""
+        """Read a cursor. Raises ValueError if it is not one of ours."""
         try:
             text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
             version, at, user_id = msgspec.json.decode(text, type=tuple[VersionName, Count, UserName])
@@ -33,7 +33,7 @@ class Cursor(NamedTuple):
         return cls(version, Position(at, user_id))
 
     def encode(self) -> str:
-        """The cursor."""
+        """The cursor as a text."""
         return (
             base64.urlsafe_b64encode(msgspec.json.encode([self.version, *self.position]))
             .rstrip(b"=")

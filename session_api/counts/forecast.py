@@ -1,4 +1,4 @@
-"""When the last of a version's sessions will have left."""
+"""Forecasts when the last session of a version that drains will have left. Pure."""
 
 from dataclasses import dataclass
 from math import log
@@ -8,9 +8,10 @@ EULER = 0.5772
 
 @dataclass(frozen=True)
 class Drain:
-    """A version that drains, at `now`. `since`: when it began, and `departures` those since; None: not known.
+    """A version that drains, as it is at `now`. Times are Unix seconds, `idle_timeout` is seconds (0: off).
 
-    An `idle_timeout` of 0 is off. Times are Unix seconds.
+    `since` is when the drain began, None if that is not known; `departures` counts who has left since then.
+    `expires_at` is the latest expiry among those who remain, None if no one does.
     """
 
     now: int
@@ -23,7 +24,7 @@ class Drain:
 
 
 def earliest(drain: Drain) -> int | None:
-    """If nobody comes back."""
+    """The end if no session that remains makes another request; None if that cannot be said."""
     if not drain.remaining or not drain.idle_timeout:
         return None
     ends = drain.last_activity + drain.idle_timeout
@@ -31,7 +32,11 @@ def earliest(drain: Drain) -> int | None:
 
 
 def likely(drain: Drain) -> int | None:
-    """If they go on leaving at the pace so far, each as likely as any other to be the next."""
+    """The end if sessions go on leaving at the pace so far, each as likely as any other to be the next.
+
+    Such departures are exponential: the expected time until the last of n has left is the n-th harmonic
+    number divided by the rate of one.
+    """
     n, d = drain.remaining, drain.departures
     if not n or not d or drain.since is None or drain.now <= drain.since:
         return None
@@ -42,5 +47,5 @@ def likely(drain: Drain) -> int | None:
 
 
 def latest(drain: Drain) -> int | None:
-    """When the last token or pin expires."""
+    """The end if all of them stay for as long as they can: when the last token or pin expires."""
     return drain.expires_at if drain.remaining else None

@@ -1,16 +1,16 @@
-"""When a count is known. What nobody has reported is not 0."""
+"""Decides whether a count is known: what no proxy has reported is unknown, and not 0. Pure."""
 
 from collections.abc import Sequence
 
 from session_api.stores.records import Birth, Heard
 
-SILENCE = 10  # seconds without a report after which a proxy may have seen what the store has not
+SILENCE = 10  # seconds without a report after which a proxy may know of sessions that the store lacks
 
 
 def why_unknown(now: int, window: int, birth: Birth, heard: Sequence[Heard]) -> str | None:
-    """Why it is not known who was active within the last `window` seconds; None if it is.
+    """Why it is not known who was active within the last `window` seconds; None if it is known.
 
-    A proxy that was silent for a whole window is forgotten: it has nobody left who would count.
+    A proxy that was silent for a whole window is forgotten: all that it saw is idle by now.
     """
     current = [each for each in heard if now - each.seen_at <= window]
     if not current:
@@ -31,7 +31,7 @@ def why_unknown(now: int, window: int, birth: Birth, heard: Sequence[Heard]) -> 
 
 
 def why_visitors_unknown(now: int, window: int, heard: Sequence[Heard]) -> str | None:
-    """Why the visitors among them are not known, where all else is; None if they are."""
+    """Why the number of visitors is not known, although all else is; None if it is known."""
     for each in sorted(heard, key=lambda each: each.proxy):
         told_at = each.visitors_told_at
         if now - each.seen_at <= window and (told_at is None or now - told_at > SILENCE):

@@ -1,4 +1,4 @@
-"""A value that lives in files: parsed again when they change, and kept when the newer one is bad."""
+"""A value that is read from files: read again when they change, and kept while the newer files are bad."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ Stamp = tuple[tuple[int, ...] | None, ...]
 
 
 class Watched(Generic[T]):
-    """`get()` costs a stat per file while nothing changes. Safe among threads: a race parses twice."""
+    """While nothing changes, `get()` costs a stat per file. Safe among threads: a race only parses twice."""
 
     def __init__(self, paths: Sequence[Path], load: Callable[[], T]) -> None:
         self._paths = paths
         self._load = load
         self._seen: Stamp | None = None
-        self._good: list[T] = []  # none or one: T itself may be None
+        self._good: list[T] = []  # empty, or the last good value: T itself may be None
         self.error: SetupError | None = None
 
     def get(self) -> T:
@@ -38,7 +38,7 @@ class Watched(Generic[T]):
             self.error = error
             if self._good:
                 log.warning("refused, the last good one stays in use: %s", error.what)
-        # After the value: a thread that sees the new stamp must see the new value with it.
+        # Set after the value: a thread that sees the new stamp must see the new value, too.
         self._seen = stamp
 
 

@@ -1,4 +1,4 @@
-"""What holds for every request: how large it may be, that answers are not kept, and that it is counted."""
+"""What is done with every request: its size is limited, it is counted, and its answer is not cached."""
 
 from time import perf_counter
 
@@ -8,7 +8,7 @@ from session_api import paths
 from session_api.observe.metrics import Metrics
 
 MAX_BODY = 16 * 1024  # bytes; the largest request that makes sense has less than 2 KB
-LARGER = {paths.ACTIVITY: 1024 * 1024}  # a proxy's batch
+LARGER = {paths.ACTIVITY: 1024 * 1024}  # a proxy sends a thousand rows at once
 
 
 class Limits:
@@ -16,7 +16,9 @@ class Limits:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Raises HTTPContentTooLarge, HTTPLengthRequired."""
-        resp.cache_control = ["no-store"]  # tokens, users, counts; what may be kept says so itself
+        resp.cache_control = [
+            "no-store"
+        ]  # tokens, users, counts; a resource that may be cached says so itself
         most = LARGER.get(req.path, MAX_BODY)
         if (req.content_length or 0) > most:
             raise falcon.HTTPContentTooLarge(description=f"The body may have {most} bytes.")
@@ -25,7 +27,7 @@ class Limits:
 
 
 class Counting:
-    """Counts and times requests, by route and never by path: paths are the client's to choose."""
+    """Counts and times requests, by route and never by path: clients could invent paths without end."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

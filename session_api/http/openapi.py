@@ -1,4 +1,4 @@
-"""The API's description (OpenAPI 3.1). The schemas are those of the messages, so they cannot drift apart."""
+"""The description of the API (OpenAPI 3.1). Its schemas are made from the messages themselves."""
 
 import re
 from collections.abc import Mapping
@@ -32,7 +32,10 @@ JSON = "application/json"
 
 
 class Operation(NamedTuple):
-    """One method of one path. `answer` is the message of its good answer, or a media type, or None."""
+    """One method of one path, and `who` may use it.
+
+    `answer` is the message of its good answer, or a media type, or None for no content.
+    """
 
     path: str
     method: str
@@ -126,7 +129,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
 
 
 def _ecma(schema: Any) -> Any:
-    """With its patterns in the dialect of JSON Schema, which knows no \\A and \\Z."""
+    """The schema with its patterns in the dialect of JSON Schema, which knows no \\A and \\Z."""
     if isinstance(schema, dict):
         return {
             key: re.sub(r"\\A|\\Z", lambda found: "^" if found[0] == r"\A" else "$", value)

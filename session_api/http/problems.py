@@ -1,4 +1,4 @@
-"""Everything that can go wrong in a request, as the RFC 9457 document that the client gets."""
+"""Turns every error in a request into the problem document (RFC 9457) that the client gets."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -23,7 +23,7 @@ def _unavailable(detail: str, retry_after: int) -> falcon.HTTPServiceUnavailable
     return falcon.HTTPServiceUnavailable(description=detail, retry_after=retry_after)
 
 
-# The most specific type wins. Of an error's own text, clients see only what msgspec says of their JSON.
+# The most specific type wins. Clients see no error's own text, but for what msgspec says of their JSON.
 TABLE: Mapping[type[Exception], Callable[[Any], falcon.HTTPError]] = {
     TokenError: lambda error: unauthorized(f"The token is refused: {error.reason}.", "invalid_token"),
     SessionEndedError: lambda _: unauthorized("This session has ended.", "invalid_token"),

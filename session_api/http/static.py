@@ -1,4 +1,4 @@
-"""The files below web/ that browsers get: read once, sent with an ETag, and not sent again while it holds."""
+"""Serves the files below web/: read once, sent with an ETag, and not sent again to a client that has them."""
 
 import hashlib
 from importlib.resources import files
@@ -27,7 +27,7 @@ def media_type(name: str) -> str:
 
 
 class FileResource:
-    """One file, the same for everyone; `cache_control` says for how long it may be used unasked."""
+    """One file. `cache_control` says for how long a browser may use it without asking again."""
 
     def __init__(self, name: str, cache_control: list[str], content: bytes | None = None) -> None:
         self._content = load(name) if content is None else content
@@ -48,12 +48,12 @@ class FileResource:
 
 
 def resources(stem: str = "bg") -> dict[str, FileResource]:
-    """What answers at which path: the module for the app's pages, and what the dashboard is made of.
+    """The files by path: the module for the app's pages, and the parts of the dashboard.
 
-    `stem`: what the names of cookies begin with. The module's own is filled in.
+    `stem` is what the names of cookies begin with; it replaces the default in the module.
     """
     module = load("client.mjs").replace(b'STEM = "bg"', f'STEM = "{stem}"'.encode())
     client = FileResource("client.mjs", ["public", "max-age=300"], module)
-    # Asked for again each time: of a dashboard, all parts must be of one version.
+    # Browsers ask for these each time: all parts of a dashboard must be of one version.
     parts = {f"{paths.DASHBOARD}/{name}": FileResource(name, ["no-cache"]) for name in ASSETS}
     return {paths.CLIENT: client, **parts}

@@ -1,4 +1,4 @@
-"""The signature algorithms that a key may have, and what makes a key unfit for its algorithm."""
+"""The signature algorithms, and what makes a key unfit for its algorithm."""
 
 import base64
 import re
@@ -27,9 +27,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
 MIN_SECRET_BYTES = 32
-# Beyond the greatest modulus, and beyond 64 bits of exponent, OpenSSL verifies nothing.
+# With a larger modulus, or a longer exponent, OpenSSL verifies no signature.
 MIN_RSA_BITS, MAX_RSA_BITS, MAX_EXPONENT_BITS = 2048, 16384, 64
-# Of a key whose point is written out (RFC 5480, section 2.2): the length, and where a 4 begins the point.
+# The length of a P-256 key with an uncompressed point, and where its point begins with a 4 (RFC 5480, 2.2).
 P256_BYTES, P256_POINT = 91, 26
 PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\s]*)-----END PUBLIC KEY-----")
 
@@ -58,23 +58,23 @@ def generate(alg: str) -> tuple[bytes, bytes]:
 
 
 def public_key(alg: str, content: bytes, *, takes_short: bool = False) -> PublicKey:
-    """What verifies, from a file's content. Raises ValueError saying why it is unfit for `alg`.
+    """The half of a key that verifies, from a file's content. Raises ValueError if it is unfit for `alg`.
 
-    `takes_short`: also a secret that is shorter than it should be.
+    `takes_short`: accept a secret that is shorter than HS256 demands.
     """
     if alg == "HS256":
         return _fit_secret(content.rstrip(b"\r\n"), 1 if takes_short else MIN_SECRET_BYTES)
     der = _der(content)
     key = _parse(load_der_public_key, der)
     fit = _fit(alg, key, der)
-    # What libraries forgive in an encoding differs: two programs read this file.
+    # The proxy reads this file, too, with another library: only the one encoding that both read is good.
     if fit.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != der:
         raise ValueError("is not a public key as OpenSSL writes it")
     return fit
 
 
 def private_key(alg: str, content: bytes) -> PrivateKey:
-    """What signs, from a file's content. Raises ValueError saying why it is unfit for `alg`."""
+    """The half of a key that signs, from a file's content. Raises ValueError if it is unfit for `alg`."""
     if alg == "HS256":
         return content.rstrip(b"\r\n")
     key = _parse(lambda pem: load_pem_private_key(pem, password=None), content)
@@ -137,7 +137,7 @@ def _fit(alg: str, key: object, der: bytes) -> Ed25519PublicKey | EllipticCurveP
             if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS or not numbers.n % 2:
                 what = f"an odd modulus of {MIN_RSA_BITS} to {MAX_RSA_BITS} is needed"
                 raise ValueError(f"is an RSA key of {bits} bits; {what}")
-            # RFC 8017, section 3.1: from 3 on, and odd, as all that have an inverse are.
+            # RFC 8017, section 3.1: at least 3; and only an odd exponent has an inverse.
             if numbers.e < 3 or not numbers.e % 2 or numbers.e.bit_length() > MAX_EXPONENT_BITS:
                 raise ValueError(
                     "is an RSA key whose exponent is not an odd number from 3 on, of 64 bits at most"

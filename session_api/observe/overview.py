@@ -1,4 +1,4 @@
-"""All that the dashboard shows, in one document."""
+"""The document behind the dashboard: all that it shows."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +19,7 @@ BUSY, DOWN = "the session store is busy", "the session store does not answer"
 
 
 class Overview(msgspec.Struct, frozen=True, rename="camel"):
-    """What is null is not known; for `sessions`, `unknown` says why."""
+    """A field that is null is not known; `unknown` says why `sessions` is null."""
 
     at: datetime
     phase: str
@@ -33,7 +33,7 @@ class Overview(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Overviews:
-    """Puts the document together. What cannot be had is null, and the rest is shown all the same."""
+    """Puts the document together. A part that cannot be had is null, and the rest is shown all the same."""
 
     def __init__(self, counts: Counts, state: State, clock: Clock) -> None:
         self._counts = counts

@@ -1,4 +1,4 @@
-"""Whether everything that requests need is there."""
+"""Readiness: whether store, keys and state are there, without which requests fail."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from session_api.stores.store import Store, StoreError, UnfitStoreError
 
 
 class NotReadyError(Exception):
-    """What requests need and is missing: some of store, keys, state."""
+    """Some of store, keys and state is missing; the text names it."""
 
 
 class Readiness:

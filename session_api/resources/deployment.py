@@ -1,4 +1,4 @@
-"""/api/deployment/: which version is current, and who is still on another."""
+"""Which version is current, and who is still active on another one."""
 
 import falcon
 
@@ -10,7 +10,7 @@ from session_api.sessions.sessions import Sessions
 
 
 class DeploymentResource:
-    """What a release waits for is bgctl's to see; a page asks whether to reload."""
+    """bgctl asks for the counts, with the admin key; a page asks whether there is a newer version."""
 
     def __init__(self, sessions: Sessions, counts: Counts, admin: KeyGuard, user: UserGuard) -> None:
         self._sessions = sessions

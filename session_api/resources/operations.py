@@ -1,4 +1,4 @@
-"""For whoever runs this: health, readiness, metrics, keys, and the description of the API."""
+"""Health, readiness, metrics, the public keys, and the description of the API."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from session_api.tokens.tokens import Tokens
 
 
 class OperationsResource:
-    """Open to whoever reaches the port; the proxy lets only the key set out."""
+    """Open to every client that reaches the port; from outside, the proxy routes only the key set here."""
 
     def __init__(
         self, readiness: Readiness, metrics: Metrics, tokens: Tokens, cookies: Mapping[str, str]

@@ -16,7 +16,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def user(user_id: str) -> str:
-    """The id itself, or, of one that is too long or has control characters, a hash of it."""
+    """The user's id itself; a hash of it where it is too long or has control characters."""
     encoded = user_id.encode()
     if len(encoded) > MAX_USER_NAME or CONTROL.search(user_id):
         return "sha256-" + _text(sha256(encoded).digest())
@@ -24,9 +24,10 @@ def user(user_id: str) -> str:
 
 
 def session(sid: str, user_name: str, *, foreign: bool = False) -> str:
-    """An id of 128 random bits, such as ours, is unique by itself; any other is told apart by its user.
+    """The id itself if it has 128 random bits, as ours have; any other id is unique only with its user.
 
-    So is every id that the app chose (`foreign`): none of its tokens can have the name of a session of ours.
+    A `foreign` id, which the app chose, is hashed with its user always: otherwise a token of the app could
+    name a session of ours.
     """
     if not foreign and RANDOM.fullmatch(sid):
         return sid

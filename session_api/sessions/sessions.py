@@ -1,4 +1,4 @@
-"""What happens to a session: it is opened, looked at, kept alive, refreshed and closed."""
+"""Opens sessions, shows them, keeps them alive, refreshes their tokens, and closes them."""
 
 import re
 import secrets
@@ -27,7 +27,7 @@ class SessionEndedError(Exception):
 
 
 class ForeignTokenError(Exception):
-    """The token is good, and one of the app's own: to be routed and counted by, and not for more."""
+    """The token is good, but it is the app's own: it serves for routing and counting, and for no more."""
 
 
 class VersionError(Exception):
@@ -35,7 +35,7 @@ class VersionError(Exception):
 
 
 class Sessions:
-    """The API's decisions. `ttl` is a token's life in seconds. Methods raise StoreError, StateError."""
+    """`ttl` is the life of a token in seconds. Methods raise StoreError, StateError."""
 
     def __init__(self, store: Store, tokens: Tokens, state: State, ttl: int) -> None:
         self._store = store
@@ -56,7 +56,7 @@ class Sessions:
         """A new token for the same session, on its place.
 
         `routed` is where the proxy sent this request, if one did. Raises SessionEndedError, TokenError, and
-        ForeignTokenError: whoever has the app's key must not get a token of ours for it.
+        ForeignTokenError: a holder of the app's key must not get a token of ours for it.
         """
         if claims.foreign:
             raise ForeignTokenError
@@ -70,7 +70,7 @@ class Sessions:
         return self._store.end(_session(claims, self._store.now(), claims.over_at))
 
     def look(self, claims: Claims, routed: Routed | None) -> messages.SessionInfo:
-        """Show a session; whoever was idle is active again. Raises SessionEndedError, TokenError."""
+        """Show a session; one that was idle is active again. Raises SessionEndedError, TokenError."""
         held = _session(self._held(claims, routed), self._store.now(), claims.over_at)
         known = _as_in(claims, _alive(self._store.find(held)))
         return messages.SessionInfo(
@@ -84,9 +84,9 @@ class Sessions:
         )
 
     def beat(self, claims: Claims, routed: Routed | None) -> messages.Heartbeat:
-        """Mark activity, and tell whether another version awaits. Raises SessionEndedError, TokenError.
+        """Mark activity, and say whether there is a newer version. Raises SessionEndedError, TokenError.
 
-        In a canary both versions take new sessions: nobody on either is asked to move.
+        In a canary both versions take new sessions: then no session is asked to move.
         """
         current = self._state.current_version()
         claims = self._held(claims, routed)
@@ -94,14 +94,14 @@ class Sessions:
         return messages.Heartbeat(claims.version, current, not self._state.takes_new(claims.version))
 
     def newest(self, routed: Routed | None) -> messages.CurrentVersion:
-        """What new sessions get, and whether where the proxy sent this request is another version."""
+        """The version of new sessions, and whether the proxy sent this request to another one."""
         current = self._state.current_version()
         if routed is None:
             return messages.CurrentVersion(current)
         return messages.CurrentVersion(current, not self._state.takes_new(routed.version))
 
     def _first_place(self, routed: Routed | None) -> Place:
-        """While no state can be read, the proxy's word stands: people can log in all the same."""
+        """Where a new session goes. While no state can be read, the proxy is believed: log-ins go on."""
         if routed is None:
             return self._state.current_place()
         if not re.search(PATTERN, routed.version):
@@ -119,7 +119,10 @@ class Sessions:
         return replace(claims, version=self._place(claims, routed).version)
 
     def _place(self, claims: Claims, routed: Routed | None) -> Place:
-        """Where the proxy sent the session, else where it is by its token: a refresh carries a move along."""
+        """Where the proxy sent the session, else where it is by its token.
+
+        So a session that the proxy has moved gets a token for its new version at the next refresh.
+        """
         if routed and (place := self._state.routed_place(*routed)).version == routed.version:
             return place
         return self._state.place(claims.version, claims.generation, claims.issued_at)
@@ -143,7 +146,7 @@ class Sessions:
 
 
 def _note(routed: Routed | None, place: Place) -> str | msgspec.UnsetType:
-    """A word on a log-in that was sent from a version that nobody serves any more."""
+    """Explains the token of a log-in that came from a version that no slot serves any more."""
     if routed is None or routed.version == place.version:
         return msgspec.UNSET
     log.warning("a log-in on a version that no slot serves", asked=routed.version, signed=place.version)
@@ -152,7 +155,7 @@ def _note(routed: Routed | None, place: Place) -> str | msgspec.UnsetType:
 
 def _session(claims: Claims, now: int, expires_at: int) -> Session:
     if claims.user_id is None:
-        raise TokenError("claims")  # enough to be routed by, but nobody's session
+        raise TokenError("claims")  # enough to be routed by, but a session needs a user
     user = names.user(claims.user_id)
     who = (names.session(claims.sid, user, foreign=claims.foreign), user, claims.email, claims.version)
     times = (claims.issued_at, now, expires_at)
@@ -160,7 +163,7 @@ def _session(claims: Claims, now: int, expires_at: int) -> Session:
 
 
 def _as_in(claims: Claims, session: Session) -> Session:
-    """What is told of a session calls it, and its user, as the token does: names are for counting."""
+    """The session with the ids of the token: the names by which it is counted are not shown."""
     return replace(session, sid=claims.sid, user_id=claims.user_id or session.user_id)
 
 

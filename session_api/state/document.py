@@ -18,7 +18,7 @@ class StateError(SetupError):
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """Half of the stack; `version` is None only in maintenance."""
+    """One slot; `version` is None only in maintenance (`maint`)."""
 
     version: VersionName | None
     state: Literal["ready", "drain", "maint"]
@@ -26,7 +26,7 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class Slots(msgspec.Struct, frozen=True):
-    """Both halves."""
+    """Both slots."""
 
     blue: Slot
     green: Slot

@@ -1,4 +1,4 @@
-"""The newest lines of state/history.jsonl, which bgctl appends to."""
+"""Reads the newest lines of state/history.jsonl, to which bgctl appends."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ TAIL = 16 * 1024  # bytes: some 60 entries, however long the file has become
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One change: who, with which command, what of it came; `seconds` is how long it took."""
+    """One change: who made it, with which command, and how it ended; `seconds` is how long it took."""
 
     at: str
     who: str
@@ -23,7 +23,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def recent(path: Path, limit: int) -> list[Entry] | None:
-    """The newest first; None if the file cannot be read. A line that a crash has torn is left out."""
+    """The newest entries first; None if the file cannot be read. A line that a crash has torn is left out."""
     try:
         lines = _tail(path).splitlines()
     except FileNotFoundError:

@@ -1,8 +1,7 @@
-"""Which version has a session by now: the lineage of state.json, followed as the proxy does
-(lua/bg/routing/lineage.lua).
+"""Follows a session over releases: which version has it by now, by the lineage in state.json.
 
-A token says the version of its log-in for days; meanwhile that version may have been promoted away, taken
-back, and come again under the same name.
+The proxy follows it by the same rules (lua/bg/routing/lineage.lua). A token says the version of its log-in
+for days; meanwhile that version may have been promoted away, taken back, and come again under the same name.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +14,7 @@ from session_api.version_name import VersionName
 
 
 class Handover(msgspec.Struct, frozen=True):
-    """From `generation` on, `new` serves the sessions that `old` had."""
+    """From `generation` of the state on, the version `new` serves the sessions that `old` had."""
 
     old: VersionName = msgspec.field(name="from")
     new: VersionName = msgspec.field(name="to")
@@ -26,11 +25,11 @@ class Handover(msgspec.Struct, frozen=True):
 def follow(
     entries: Sequence[Handover], served: Collection[str], version: str, generation: int | None, issued_at: int
 ) -> str:
-    """The version that has a session now to which `version` was given when the state had `generation`.
+    """The version that has a session by now; `version` is the one that its token got at `generation`.
 
-    Where a token does not say that, its `issued_at` (Unix seconds) decides, and one of the same second
-    applies; with 0, every entry does. A version that is not served, and that no entry since then has moved
-    on, was not served when it was given: it was copied from an older token. Then every entry applies, too.
+    Where a token does not say a generation, its `issued_at` (Unix seconds) decides: handovers of that second
+    and later ones apply, and with 0 all of them. A version that is not served, although no later handover
+    moved it on, was old already when the token was signed (an app copied it): then all handovers apply, too.
     """
     found = _walk(entries, version, generation, issued_at)
     return found if found in served else _walk(entries, found, None, 0)

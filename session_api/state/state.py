@@ -19,14 +19,14 @@ class Place(NamedTuple):
 
 
 class Draining(NamedTuple):
-    """The version that nobody new gets, and since when (Unix seconds) if that is known."""
+    """The version that gets no new session, and since when (Unix seconds) if that is known."""
 
     version: str
     since: int | None
 
 
 class State:
-    """What state.json says now; the last good reading while the newest is bad."""
+    """What state.json says now; while the newest file is bad, what the last good one said."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,10 +50,10 @@ class State:
         return Place(self.current_version(), self._document.get().generation)
 
     def place(self, version: str, generation: int | None, issued_at: int = 0) -> Place:
-        """Where a session is by now that was given `version`; where new ones go if that is not known.
+        """Where a session is by now whose token says `version`; where new ones go if that is not known.
 
-        `generation` and `issued_at`: see `lineage.follow`. A proxy may know a newer state than this one: then
-        it is believed. Raises StateError.
+        `generation` and `issued_at`: see `lineage.follow`. A generation newer than this state comes from a
+        proxy that has read a newer file: it is believed. Raises StateError.
         """
         document = self._document.get()
         if generation is not None and generation > document.generation and re.search(PATTERN, version):

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Session:
-    """One log-in, by its names. Times are whole Unix seconds by the store's clock.
+    """One log-in, by the names under which it is counted. Times are whole Unix seconds of the store.
 
-    `expires_at` is that of its last token. Of a caller's session, `created_at` and `good_until` say when the
-    token at hand was issued (0: it does not say) and expires, and `issued_at` when the newest one was.
+    `expires_at` is that of its last token. Where a caller asks with a token, `created_at` says when it was
+    issued (0: it does not say), `good_until` when it expires, and `issued_at` when the newest one was.
     """
 
     sid: str
@@ -27,7 +27,7 @@ class Session:
 class Seen(NamedTuple):
     """A session, or with no user a visitor, as a proxy saw it `age` seconds ago.
 
-    `issued_at` is that of its newest token: 0 if that does not say, -1 if the proxy has not told.
+    `issued_at` is that of its newest token: 0 if that token does not say, -1 if the proxy does not.
     """
 
     sid: str
@@ -39,7 +39,7 @@ class Seen(NamedTuple):
 
 
 class Gone(NamedTuple):
-    """A visitor who logged in `age` seconds ago. Whoever was seen under that name since is somebody else."""
+    """A visitor who logged in `age` seconds ago. One seen later under that name is another visitor."""
 
     sid: str
     age: int = 0
@@ -57,10 +57,10 @@ class Gauge:
 
 @dataclass(frozen=True)
 class Report:
-    """A proxy's batch. `reach` is how many seconds its memory goes back; None for `gauges`: as before.
+    """What a proxy reports at once. `reach`: how many seconds its memory goes back.
 
-    `instance` names the proxy since its start. `complete`: of sessions it has nothing left to tell;
-    `visitors_complete`: nor of visitors.
+    `instance` names the proxy since its start. `complete`: it has no session left to report;
+    `visitors_complete`: nor a visitor. `gauges` is None if they are as in the report before.
     """
 
     proxy: str
@@ -76,11 +76,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Heard:
-    """When a proxy reported last, how far its memory goes back, and when it had last told all of it.
+    """When a proxy reported last (`seen_at`), and since when it remembers.
 
-    `told_at` is for sessions, `visitors_told_at` for visitors. `doubled_at`: when another one last reported
-    under its name. One that starts anew takes the place of the one before; where that one comes back, there
-    are two.
+    `told_at` and `visitors_told_at`: when it last had no session, or visitor, left to report. `doubled_at`:
+    when it last turned out that two proxies report under this name. (One that starts anew takes the place of
+    the one before; if that one reports again, there are two.)
     """
 
     proxy: str
@@ -94,7 +94,10 @@ class Heard:
 
 @dataclass(frozen=True)
 class Birth:
-    """When the store was made, empty. `epoch` is its name since: another one means that it forgot."""
+    """When the store was made, empty. `epoch` is its name since then: a new name means that it forgot all.
+
+    `fresh`: it was made for a new project, so no session can be missing.
+    """
 
     epoch: str
     born_at: int
@@ -131,14 +134,14 @@ class UserSeen(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a page of users ended."""
+    """Where a page of users ended: at this user, who was active last at that time."""
 
     last_activity: int
     user_id: str
 
 
 class Outlook(NamedTuple):
-    """The latest expiry of whoever is active on a version (None: nobody), and how many have left it."""
+    """The latest expiry of those who are active on a version (None: no one is), and how many have left."""
 
     expires_at: int | None
     departures: int

@@ -1,6 +1,6 @@
-"""What the claims of a token say, and why they are not believed.
+"""Reads the claims of a token, and says why they are not believed. Pure.
 
-Libraries write them in their own ways: numbers for ids, fractions in times, null for what is not there. The
+Libraries write claims in different ways: numbers for ids, fractions in times, null for what is absent. The
 proxy reads them by the same rules (lua/bg/tokens/claims.lua).
 """
 
@@ -34,7 +34,7 @@ Reason = Literal[
 
 
 class TokenError(Exception):
-    """A token that is not believed."""
+    """A token that is not believed; `reason` is the first check that failed."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -43,7 +43,10 @@ class TokenError(Exception):
 
 @dataclass(frozen=True)
 class Rules:
-    """`leeway`, and the `longest` life of a token, are in seconds; `issuer` is ours."""
+    """What a token has to satisfy: `issuer` is the `iss` of our own tokens.
+
+    `leeway` is by how many seconds clocks may differ; `longest` is the longest life of a token in seconds.
+    """
 
     issuer: str
     leeway: int
@@ -53,11 +56,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Claims:
-    """What a verified token says; not the names under which somebody is counted (session_api.ids).
+    """What a verified token says. The names for counting are made from it (session_api.sessions.names).
 
-    `user_id` is None where there is none. Times are Unix seconds; `issued_at` is 0 where it is not told, and
-    at `over_at` the token is not believed any more. `generation` is that of the state that served `version`,
-    None where it is not told. `foreign`: it is one of the app's own, which the app alone renews.
+    `user_id` is None where there is none. Times are Unix seconds; `issued_at` is 0 where the token does not
+    say it, and from `over_at` on the token is not believed. `generation` is that of the state when `version`
+    was given, None where the token does not say it. `foreign`: the token is the app's own, which only the
+    app renews.
     """
 
     version: str
@@ -83,7 +87,7 @@ def believe(claims: Mapping[str, Any], key: Key, rules: Rules, now: int) -> Clai
         raise TokenError("expired")
     if max(times.get("iat", 0), times.get("nbf", 0)) > now + rules.leeway:
         raise TokenError("not_yet")
-    # From its own beginning on: one that lives for too long is refused throughout, and not only at first.
+    # Measured from `iat`: a token that lives for too long is refused all its life, not only at its beginning.
     if times["exp"] > min(times.get("iat", now), now) + rules.longest + rules.leeway:
         raise TokenError("too_long")
     version = _version(claims, rules.version_claim)
@@ -109,12 +113,12 @@ def _issued(issuer: object, key: Key) -> bool:
 
 
 def _given(value: object) -> bool:
-    """Null, or an empty id, is as good as none."""
+    """Whether a claim has a value: null, or an empty id, counts as absent."""
     return value is not None and value != ""
 
 
 def _seconds(value: object) -> int:
-    """A time, its fraction dropped. Raises TokenError for what is none."""
+    """A time in whole seconds, its fraction dropped. Raises TokenError if the value is no time."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MILLISECONDS:
         raise TokenError("claims")
     return int(value)
@@ -133,14 +137,14 @@ def _generation(value: object) -> int | None:
 
 
 def _email(value: object) -> str | None:
-    """One that a log-in might give; what is longer, or cannot be shown, is as good as none."""
+    """An address as a log-in might give it; one that is too long, or cannot be shown, counts as absent."""
     if not isinstance(value, str) or not 0 < len(value) <= MAX_EMAIL:
         return None
     return value if re.search(PRINTABLE, value) else None
 
 
 def _first_id(claims: Mapping[str, Any], names: Iterable[str]) -> str | None:
-    """The first of these ids that is given, as text. Raises TokenError for one that is no id."""
+    """The first of these claims that has a value, as text. Raises TokenError if that value is no id."""
     for name in names:
         value = claims.get(name)
         if _given(value):
@@ -149,7 +153,7 @@ def _first_id(claims: Mapping[str, Any], names: Iterable[str]) -> str | None:
 
 
 def _id(value: object) -> str:
-    """A text, or a whole number as its digits: a large one must be written as digits alone."""
+    """A text, or a whole number as its digits; from 2**53 on only if the token writes it as digits alone."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -161,7 +165,7 @@ def _id(value: object) -> str:
 
 
 def _session(claims: Mapping[str, Any], user: str | None, times: Mapping[str, int]) -> str:
-    """A session that has no id of its own is its user's since it was issued."""
+    """The session's id; without one, the time when the token was issued stands for it."""
     sid = _first_id(claims, SESSION)
     if sid is not None:
         return sid
@@ -171,7 +175,7 @@ def _session(claims: Mapping[str, Any], user: str | None, times: Mapping[str, in
 
 
 def _version(claims: Mapping[str, Any], name: str) -> object:
-    """A claim of just that name, else dots lead into it, else our own claim."""
+    """The claim of exactly that name; else the one that its dots lead to; else our own claim."""
     value = claims.get(name)
     if value is None:
         value = claims

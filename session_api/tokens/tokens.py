@@ -1,7 +1,7 @@
-"""Tokens: compact JWS, signed and verified. The verdicts are those of the proxy, reason for reason.
+"""Signs and verifies tokens (compact JWS), with the same verdicts as the proxy, reason for reason.
 
-PyJWT does the cryptography. The parsing is ours, because two programs must agree on every token: what one
-library forgives (padding, duplicate keys, `NaN`, a float for a time) another refuses.
+PyJWT does the cryptography. The parsing is ours, because two programs must agree on every token: libraries
+differ in what they accept (padding, duplicate keys, `NaN`, a float for a time).
 """
 
 import base64
@@ -24,7 +24,7 @@ MAX_EXPONENT_DIGITS = 4
 COMPACT = re.compile(
     r"(?P<signed>(?P<header>[A-Za-z0-9_-]+)\.(?P<claims>[A-Za-z0-9_-]+))\.(?P<signature>[A-Za-z0-9_-]+)"
 )
-MAX_TRIED = 4  # keys, of a token that names none
+MAX_TRIED = 4  # keys that are tried for a token that names none
 
 
 class Tokens:
@@ -51,21 +51,21 @@ class Tokens:
         if not compact:
             raise TokenError("malformed")
         header, signature = _parse(compact["header"]), _decode(compact["signature"])
-        now = int(self._clock())  # the proxy's is whole seconds, too
+        now = int(self._clock())  # the proxy counts in whole seconds, too
         key = _signer(self._keys(header, now), compact["signed"].encode(), signature)
         return believe(_parse(compact["claims"]), key, self._rules, now)
 
     def key_set(self) -> dict[str, list[dict[str, object]]]:
-        """Our public keys as a JSON Web Key Set (RFC 7517). A shared secret has no public half to show.
+        """Our public keys as a JSON Web Key Set (RFC 7517). An HS256 secret has no public half to show.
 
-        The app's are not among them: whoever believes what we sign would believe the app's for ours.
+        The app's keys are not among them: a program that believes us must not take the app's tokens for ours.
         """
         keys = self._keyring.verifying(self._clock())
         ours = [key for key in keys if key.signed_by != "app" and not isinstance(key.public, bytes)]
         return {"keys": [_jwk(key) for key in ours]}
 
     def _keys(self, header: Mapping[str, Any], now: int) -> list[Key]:
-        """Those that a token with this header may be signed with. Raises TokenError."""
+        """The keys with which a token that has this header may be signed. Raises TokenError."""
         if header.keys() & {"crit", "b64", "enc"}:
             raise TokenError("crit")
         alg = header.get("alg")
@@ -89,7 +89,7 @@ class Tokens:
 
 
 def _signer(keys: list[Key], signed: bytes, signature: bytes) -> Key:
-    """The first of these keys that the signature is of. Raises TokenError."""
+    """The first of these keys that made the signature. Raises TokenError."""
     for key in keys:
         if jwt.get_algorithm_by_name(key.alg).verify(signed, key.public, signature):
             return key
@@ -101,7 +101,7 @@ def _encode(data: bytes) -> bytes:
 
 
 def _decode(segment: str) -> bytes:
-    """Canonical base64url alone: with no bits set that encoding would have left clear."""
+    """Decodes canonical base64url alone: unused bits of the last character must be 0."""
     try:
         data = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -112,7 +112,7 @@ def _decode(segment: str) -> bytes:
 
 
 def _parse(segment: str) -> dict[str, Any]:
-    """A segment that holds a JSON object, read strictly."""
+    """The JSON object in a segment, read strictly."""
     try:
         value = json.loads(
             _decode(segment).decode(),
@@ -137,7 +137,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(text: str) -> float:
-    """Where numbers end is for us to say (RFC 8259, section 6), and Python's limit is not LuaJIT's."""
+    """A number with a limit of our own (RFC 8259, section 6, allows one): Python's and LuaJIT's differ."""
     exponent = re.search(r"[eE][+-]?([0-9]+)", text)
     if exponent and len(exponent[1]) > MAX_EXPONENT_DIGITS:
         raise ValueError("an exponent of more digits than any number needs")

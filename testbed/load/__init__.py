@@ -1,4 +1,4 @@
-"""A load generator that knows what a session is: it notices when one is answered by another version."""
+"""A load generator that knows sessions: it notices when one is answered by another version than its own."""
 
 from .crowd import Crowd, CrowdError
 from .generator import Load

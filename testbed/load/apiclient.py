@@ -15,7 +15,7 @@ JSON = {"Accept": "application/json"}
 
 class ApiClient(Caller):
     async def log_in(self) -> str | None:
-        """The token; None when there is none, which has been counted."""
+        """Log in, and return the token; None if that failed, which has been counted."""
         form = {"user": self.person.name, "email": f"{self.person.name}@example.test"}
         answer = await self.send("POST", "/login", self.person.session, data=form, headers=JSON)
         token = self.field(answer, "/login", "token")
@@ -24,7 +24,7 @@ class ApiClient(Caller):
         return token if isinstance(token, str) and token else None
 
     async def browse(self) -> None:
-        """A document and its assets, an API call, and now and then a note."""
+        """One round of requests: a document and its assets, an API call, and now and then a note."""
         page = await self._get("/")
         document = self.person.session.place
         for path in ASSET.findall(page.text) if page else ():

@@ -1,4 +1,4 @@
-"""Whoever sends requests: each is counted once, and each answer is judged."""
+"""Sends the requests of one user: each is counted once, and each answer is judged."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def tracing() -> TraceConfig:
 
 
 def _fresh(options: dict[str, Any]) -> dict[str, Any]:
-    """For one more try: aiohttp wants a large body as a file, and reads that to its end."""
+    """The body for another try: aiohttp takes a large body as a file, and reads that to its end."""
     data = options.get("data")
     return {**options, "data": io.BytesIO(data)} if isinstance(data, bytes) else options
 
@@ -70,7 +70,7 @@ class Caller:
         self.scene, self.recorder = person.scene, person.scene.recorder
 
     async def due(self) -> None:
-        """Until it is time for the next request. Raise Leaving."""
+        """Wait until it is time for the next request. Raise Leaving if the user is to go."""
         await self.pace.wait()
         if self.person.wanted_elsewhere:
             raise Leaving
@@ -78,14 +78,17 @@ class Caller:
     async def send(
         self, method: str, path: str, judge: Judge, document: Place | None = None, **options: Any
     ) -> Answer | None:
-        """A request when it is due. None when it failed, which has been counted. Raise Leaving."""
+        """Send a request when it is due. None if it failed, which has been counted. Raise Leaving."""
         await self.due()
         return await self.request(method, path, judge, document, **options)
 
     async def request(
         self, method: str, path: str, judge: Judge, document: Place | None = None, **options: Any
     ) -> Answer | None:
-        """`document`: of an asset, where the page was from; when that is gone, nobody may have the asset."""
+        """Send a request now.
+
+        `document`, for an asset: the version of its page. If that is gone, the asset may be gone, too.
+        """
         asked = self.scene.serving.asks()
         self.recorder.requests += 1
         try:
@@ -132,7 +135,7 @@ class Caller:
         raise AssertionError("not reached")
 
     def judge(self, path: str, said: list[str], judge: Judge, asked: Asked) -> None:
-        """Count what `judge` thinks of the answer; one that speaks with two tongues flips once."""
+        """Count the verdict of `judge`; an answer that names two versions counts as one flip."""
         session = self.person.session
         for answered in said:
             match judge.judge(answered, asked):
@@ -149,7 +152,7 @@ class Caller:
     async def ask(self, path: str, judge: Judge, sent: Headers) -> None:
         """An API call that may say whose session it was made in."""
         answer = await self.send("GET", path, judge, headers=sent)
-        # Nobody may also mean that the session API was too slow for the app: a page does not wait for it.
+        # No user may also mean that the session API was too slow for the app: a page does not wait for it.
         if self.field(answer, path, "user") not in (None, self.person.name):
             self.fail("GET", path, "somebody else's session")
 
@@ -160,7 +163,7 @@ class Caller:
 
     async def post_once(self, path: str, judge: Judge, headers: Headers, **options: Any) -> Answer | None:
         """A POST under a key of its own, which the app must see once."""
-        await self.due()  # what is not sent is not entered
+        await self.due()  # before the key is entered: a POST that is never sent must not count as lost
         key = uuid.uuid4().hex
         self.recorder.posts[key] = False
         answer = await self.request(

@@ -1,4 +1,4 @@
-"""Thousands of log-ins and visitors over a few connections, and the exact truth about who is where."""
+"""Thousands of log-ins and visitors over a few connections, and an exact count of who is on which version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JSON = {"Accept": "application/json"}
 
 
 class CrowdError(RuntimeError):
-    """A request failed or made no sense: from here on nobody knows the truth."""
+    """A request failed or made no sense: from here on the crowd's own count may be wrong."""
 
 
 class Head:
@@ -33,7 +33,7 @@ class Head:
         self.cookies: dict[str, str] = {}
 
     def keep(self, name: str, value: str) -> None:
-        """A cookie of the server's; empty: forget it. The id is in the session's token, or in the pin."""
+        """Keep a cookie that the server has set; an empty one is forgotten. Token or pin name the session."""
         self.cookies.pop(name, None)
         if value:
             self.cookies[name] = value
@@ -110,18 +110,18 @@ class Crowd:
             calls.append(asyncio.create_task(self._ask(random.choice(self.sessions), page=False)))
         await asyncio.gather(*calls)
 
-    # What is so
+    # What is true
 
     def truth(self, now: float | None = None) -> dict[str, Count]:
         """Sessions, users and visitors that are active on each version, at Unix time `now` or right now."""
         return self.book.counts(time.time() if now is None else now)
 
     def changed(self, now: float | None = None) -> dict[str, float]:
-        """When that last changed, by version."""
+        """When these counts last changed, by version."""
         return self.book.changed(time.time() if now is None else now)
 
     def steady(self, before: float, after: float) -> bool:
-        """Whether it is as it was `before` seconds ago, and stays so for `after` if nobody does anything."""
+        """Whether counts are as they were `before` seconds ago, and stay so for `after` without a request."""
         return self.book.steady(time.time(), before, after)
 
     # Requests
@@ -174,7 +174,7 @@ class Crowd:
         return self.book.place(head.sid)
 
     def _user(self, number: int) -> str:
-        """The last of every `doubles` is the one before it, once more."""
+        """The user's name; the last of every `doubles` log-ins is the user before it again."""
         again = self._doubles > 1 and number % self._doubles == self._doubles - 1
         return f"crowd-{number - again:05d}"
 
@@ -184,7 +184,7 @@ def _some(heads: list[Head], k: int) -> list[Head]:
 
 
 async def _all(do: Callable[[Head], Coroutine[Any, Any, None]], heads: Iterable[Head]) -> None:
-    """For all of them; the first failure ends the rest."""
+    """Run one for each of them; the first failure ends the rest."""
     try:
         async with asyncio.TaskGroup() as group:
             for head in heads:

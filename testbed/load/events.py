@@ -1,4 +1,4 @@
-"""Somebody whose page follows the app's event stream, as EventSource does, and notices when it is cut."""
+"""A user whose page follows the app's event stream, as EventSource does, and notices when it is cut."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .serving import Asked
 from .tab import Tab
 
 PATH = "/api/events"
-LIFE = (5.0, 12.0)  # seconds between two page navigations of someone who follows a stream
+LIFE = (5.0, 12.0)  # seconds between two page navigations of a user who follows a stream
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Source:
     retry: float = 3.0
 
     async def events(self, response: ClientResponse) -> AsyncIterator[Event]:
-        """Raise one of LOST when the stream breaks off."""
+        """The events as they come. Raise one of LOST when the stream breaks off."""
         event = Event()
         async for raw in response.content:
             field, _, value = raw.decode().rstrip("\n").partition(": ")
@@ -51,11 +51,11 @@ class Source:
 
 
 class Cut(Exception):  # noqa: N818 - said of a stream
-    """A stream ended without a good-bye, or must not be trusted any more. The text says why."""
+    """A stream ended without a good-bye, or sent wrong events. The text says what was wrong."""
 
 
 async def follow(tab: Tab) -> None:
-    """Until its life is over."""
+    """Follow the stream until it is time for another page."""
     source, end = Source(), time.monotonic() + random.uniform(*LIFE)
     while time.monotonic() < end and not tab.person.wanted_elsewhere:
         if await _listen(tab, source, end):
@@ -64,7 +64,7 @@ async def follow(tab: Tab) -> None:
 
 
 async def _listen(tab: Tab, source: Source, end: float) -> bool:
-    """One connection. False: ask again, as EventSource does when a stream has ended, however it did."""
+    """One connection. False: connect again, as EventSource does after any end of a stream."""
     assert tab.page
     asked = tab.scene.serving.asks()
     tab.recorder.requests += 1

@@ -69,7 +69,7 @@ class Load:
         self._scene.serving.change(versions)
 
     def settle(self) -> None:
-        """What was told is so: from here on nobody new is answered by a version that is out."""
+        """The change has happened: a version that is out must answer no request that begins from now on."""
         self._scene.serving.settle()
 
     def set_migrate(self, migrate: Migrate) -> None:
@@ -77,7 +77,7 @@ class Load:
         self._scene.migrate = migrate
 
     def set_draining(self, version: str | None) -> None:
-        """Page views of its sessions count from here on: say so when the proxy has begun to migrate them."""
+        """Count the page views of its sessions from here on, when the proxy has begun to migrate them."""
         self._scene.draining = version
         for user in self._users:
             user.session.views = 0
@@ -108,7 +108,7 @@ class Load:
     def leave(
         self, version: str, every: float, *, kind: Kind | None = None, come_back: bool = False
     ) -> asyncio.Task[None]:
-        """Send users of `version` (of one kind only, if it is named) away, one every `every` seconds.
+        """Send users of `version` (of one kind only, if it is given) away, one every `every` seconds.
 
         Ends when nobody is left on it, in any tab. Who is logged in logs out, a visitor just goes; they come
         back as newcomers, or not at all.

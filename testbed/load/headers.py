@@ -22,7 +22,7 @@ _ASSETS = {"css": ("text/css,*/*;q=0.1", "style"), "js": ("*/*", "script"), "svg
 
 
 def navigation(referer: str | None = None) -> Headers:
-    """A page that somebody asks for: by a link on the page `referer`, or by typing its address."""
+    """A navigation to a page: by a link on the page `referer`, or by typing its address."""
     return {
         "Upgrade-Insecure-Requests": "1",
         "Accept": _DOCUMENT,
@@ -55,7 +55,7 @@ def asset(path: str, origin: str, referer: str, *, module: bool = False) -> Head
 
 
 def events(referer: str, last: str = "") -> Headers:
-    """new EventSource(), or its return after the event `last`."""
+    """new EventSource(), or its new connection after the event `last`."""
     return {
         "Cache-Control": "no-cache",
         "Accept": "text/event-stream",

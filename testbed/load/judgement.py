@@ -1,4 +1,4 @@
-"""Who had to answer? What a session and an open page are entitled to, and the verdict on each answer.
+"""Judges each answer: which versions had to give it, by what the session and its open page are entitled to.
 
 A session stays on the version on which it was left, while that is served. When its version is taken out of
 service it is on the one that took over, and stays there: a version that comes back under the same name does
@@ -25,11 +25,11 @@ class Verdict(Enum):
 
 
 class Judge(Protocol):
-    """Whoever is entitled to answers by a version."""
+    """A session or a page: it is entitled to answers by a version."""
 
     @property
     def version(self) -> str | None:
-        """The one that answered last."""
+        """The version that answered last."""
 
     def owner(self, asked: Asked) -> str | None:
         """The version that has to answer now, None if any may."""
@@ -60,7 +60,7 @@ class Session:
         return next(asked.places(self.place)).version if self.place else None
 
     def judge(self, answered: str, asked: Asked) -> Verdict:
-        """A request that is none of a page, and no navigation that may migrate."""
+        """Judge a request that no open page sends, and that is no navigation."""
         return self.decide(answered, asked, self.version, may_migrate=False)
 
     def decide(self, answered: str, asked: Asked, then: str | None, *, may_migrate: bool) -> Verdict:
@@ -140,11 +140,11 @@ class Page:
             return Verdict.FLIPPED
         verdict = self.session.judge(
             answered, asked
-        )  # its own is gone: it goes on with whoever has its session
+        )  # its version is gone: the page goes on with the version that has its session
         if verdict is not Verdict.FLIPPED:
             self.place = self.session.place
         return verdict
 
     def _own(self, asked: Asked) -> list[Place]:
-        """Where the page's version may be by rights, the latest first."""
+        """The versions that may answer this page, the latest first."""
         return list(asked.places(self.place)) if self.place else []

@@ -1,4 +1,4 @@
-"""How often the app has seen each POST, in the words of all its processes together."""
+"""Adds up how often the app has seen each POST, over all of its processes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ PATIENCE = 10.0  # seconds
 
 
 class Ledger:
-    """Each process counts for itself and forgets when it ends: ask it before."""
+    """Each process counts for itself, and its counts end with it: read them before."""
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, int]] = {}
 
     def read(self, base_url: str, slot: str) -> None:
-        """Asks the process that answers there, if there is one; the latest word of each counts."""
+        """Read the counts of the process that answers there, if one does; they replace its earlier ones."""
         with suppress(requests.ConnectionError):
             version = requests.get(f"{base_url}/healthz", timeout=PATIENCE).json()["version"]
             seen = requests.get(f"{base_url}/api/ledger", timeout=PATIENCE).json()
             self._seen[f"{slot} {version}"] = seen
 
     def doubled(self) -> list[str]:
-        """Keys that were seen more than once, be it by two processes."""
+        """Keys that were seen more than once, by one process or by two."""
         return sorted(key for key, times in self._sum().items() if times > 1)
 
     def lost(self, posts: Mapping[str, bool]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Somebody whose page waits for news with long polls: each is an ordinary request that takes seconds."""
+"""A user whose page waits for news with long polls: each is an ordinary request that takes seconds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import random
 from . import headers
 from .tab import Tab
 
-POLLS = (3, 6)  # of a page
-SECONDS = (1, 3)  # of a poll
+POLLS = (3, 6)  # how many a page sends
+SECONDS = (1, 3)  # that one poll takes
 
 
 async def wait(tab: Tab) -> None:

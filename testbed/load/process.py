@@ -102,7 +102,7 @@ class LoadProcess:
         self._ask("set_migrate", migrate=migrate)
 
     def set_draining(self, version: str | None) -> None:
-        """Tell it after the command that begins the drain: page views to migrate count from here."""
+        """Call it after the command that begins the drain: page views to migrate count from here."""
         self._ask("set_draining", version=version)
 
     def set_served(self, versions: Collection[str]) -> None:
@@ -110,11 +110,11 @@ class LoadProcess:
         self._ask("set_served", versions=sorted(versions))
 
     def settle(self) -> None:
-        """That command has returned: a version that was taken out must not answer any more."""
+        """Call it when that command has returned: a version that was taken out must not answer any more."""
         self._ask("settle")
 
     def keep(self, n: int, *, silence: float = 0.0) -> None:
-        """`n` of each kind of regular come.
+        """Let `n` regulars of each kind come.
 
         `silence`: seconds that pass, at least, between two calls of the silent ones.
         """
@@ -128,13 +128,13 @@ class LoadProcess:
         self._ask("resume")
 
     def call_silent(self) -> None:
-        """Those regulars come who wait for it, when they have been silent for long enough."""
+        """Let the regulars come that wait to be called, once they have been silent for long enough."""
         while (left := float(self._ask("silence_left"))) > 0:
             time.sleep(left)
         self._ask("call", everyone=False)
 
     def call_all(self) -> None:
-        """Every regular comes, now."""
+        """Let every regular come, now."""
         self._ask("call", everyone=True)
 
     def set_rate(self, rate: float) -> None:
@@ -190,7 +190,7 @@ async def serve() -> None:
         verb, arguments = json.loads(line)
         try:
             answer = {"result": await worker.obey(verb, arguments)}
-        except Exception as error:  # whatever it is, the caller has to hear of it
+        except Exception as error:  # of any kind: the caller has to be told
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
     await worker.end()

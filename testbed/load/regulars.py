@@ -1,4 +1,4 @@
-"""Those who were there before the first release, and never log out and never refresh: are they kept?"""
+"""Users who come before the first release, and never log out or refresh: each must stay on its version."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .apiclient import ApiClient
 from .caller import Person, tracing
 from .scene import Answer, Pace, Scene, claims
 
-# Who has a bearer token alone; a browser with all its cookies, and one whose jar has lost the pin, both
-# silent until they are called; a visitor, who has a pin alone.
+# A client with a bearer token alone; a browser with all its cookies, and one that has lost its pin (both make
+# no request until they are called); and a visitor, who has a pin alone.
 Habit = Literal["bearer", "silent", "forgetful", "visitor"]
 COMES_BY_ITSELF = ("bearer", "visitor")
 PIN = "bg_pin"
-EVERY = 1.5  # seconds between two requests of one who comes by itself
-APP_ASKS_AGAIN = 5.5  # seconds; until then it knows nobody, if the session API was too slow for it
+EVERY = 1.5  # seconds between two requests of a regular that comes without being called
+APP_ASKS_AGAIN = 5.5  # seconds; until then the app names no user if the session API was too slow for it
 WHO = "/api/whoami"
 BOARD = "/"
 
 
 class Regular(ApiClient):
-    """`faults`: what went wrong so far. Once there it asks for no page: nothing may move its session."""
+    """`faults`: what went wrong so far. After its first request it asks for no page: a page may move it."""
 
     def __init__(self, scene: Scene, habit: Habit, name: str) -> None:
         super().__init__(Person(scene, name), Pace(lambda: 0.0, steady=False))
@@ -37,7 +37,7 @@ class Regular(ApiClient):
 
     @property
     def kept(self) -> bool:
-        """Whether it has come, and every answer so far was by the version that had to give it."""
+        """Whether it has come, and every answer so far was given by its own version."""
         return self.last > 0 and not self.faults
 
     async def arrive(self) -> None:
@@ -61,7 +61,7 @@ class Regular(ApiClient):
         await self.come()
 
     async def come(self) -> None:
-        """One request, which must find the session as it was left."""
+        """Make one request, which must find the session as it was left."""
         if self.habit == "forgetful":
             self.person.http.cookie_jar.clear(lambda cookie: cookie.key.endswith(PIN))
         sent = {} if self.habit == "bearer" else headers.fetch(self.scene.base_url + BOARD)
@@ -73,7 +73,7 @@ class Regular(ApiClient):
             await asyncio.sleep(APP_ASKS_AGAIN)
 
     def _recognised(self, answer: Answer, last_try: bool) -> bool:
-        """False: nobody is known, and it is worth another try."""
+        """Judge the answer. False: the app names no user, and another try makes sense."""
         if self.habit == "visitor":
             before, self._sid = self._sid, self._pinned()
             if self._sid != before:
@@ -97,10 +97,10 @@ class Regular(ApiClient):
 
 
 class Regulars:
-    """All of them. Between `hush` and `resume` nobody comes by itself: a drain waits for who does."""
+    """All regulars. Between `hush` and `resume` they make no request: a drain waits for those who do."""
 
     def __init__(self, scene: Scene) -> None:
-        self.silence = 0.0  # seconds, at least, between two calls of those who wait to be called
+        self.silence = 0.0  # seconds, at least, between two requests of those that wait to be called
         self._scene = scene
         self._all: list[Regular] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -115,7 +115,7 @@ class Regulars:
         return sum(one.kept for one in self._all)
 
     async def arrive(self, n: int) -> None:
-        """`n` with a bearer token, `n` with cookies (every second one loses its pin), and `n` visitors."""
+        """Let `n` bearer clients, `n` browsers (half of them lose the pin) and `n` visitors come."""
         new = [
             Regular(self._scene, habit, f"{habit}-regular-{len(self._all) + number:03d}")
             for number, habit in enumerate(_habits(n), start=1)
@@ -131,12 +131,12 @@ class Regulars:
         self._may_come.set()
 
     def silence_left(self) -> float:
-        """Seconds until everyone who waits to be called has been silent for long enough."""
+        """Seconds until all that wait to be called have been silent for long enough."""
         last = max((one.last for one in self._all if one.habit == "silent"), default=0.0)
         return max(0.0, last + self.silence - time.monotonic())
 
     async def call(self, *, everyone: bool) -> None:
-        """They come once, now: all of them, or those who do not come by themselves."""
+        """Let them make one request now: all of them, or only those that wait to be called."""
         await asyncio.gather(
             *(one.come() for one in self._all if everyone or one.habit not in COMES_BY_ITSELF)
         )

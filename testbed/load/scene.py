@@ -62,7 +62,7 @@ class Answer:
         return body if isinstance(body, dict) else {}
 
     def versions(self) -> Iterable[str]:
-        """Who answered: in the proxy's words, and in the app's own where the body says it."""
+        """The versions that the answer names: in the proxy's header, and in the app's body."""
         if header := self.headers.get("X-Deployment-Version"):
             yield header
         if not 200 <= self.status < 300:
@@ -82,10 +82,10 @@ class Answer:
 class Pace:
     """Open loop: the next request is due at a time that does not depend on how long the last one took.
 
-    Who is not `steady` asks at once, but waits a while after a failure: no tight loops.
+    A pace that is not `steady` sends at once, but waits a while after a failure: no tight loops.
     """
 
-    PATIENCE = 1.0  # seconds that somebody may fall behind before the arrears are forgotten
+    PATIENCE = 1.0  # seconds that a user may fall behind before missed requests are skipped
 
     def __init__(self, interval: Callable[[], float], *, steady: bool = True) -> None:
         self._interval, self._steady = interval, steady
@@ -107,7 +107,7 @@ class Pace:
 
 
 def claims(token: str) -> dict[str, Any]:
-    """The claims of a JWT, unverified: we only ask what it promises."""
+    """The claims of a JWT, not verified: the load only reads what it promises."""
     try:
         payload = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,4 +1,4 @@
-"""What is served, and where the sessions of a version went when it was taken out of service.
+"""Knows which versions are served, and where the sessions of a version went when it was taken out of service.
 
 The story says so, from what it does; what the product keeps of it for itself is never asked.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The version that somebody was left on, when `seen` ends had been."""
+    """The version that answered a session last, and how many ends (`seen`) there had been by then."""
 
     version: str
     seen: int = 0
@@ -37,7 +37,7 @@ class Serving:
         self.settled = 0
 
     def change(self, versions: Collection[str]) -> None:
-        """`versions` are served from now on; whatever was told before this is settled.
+        """`versions` are served from now on; every earlier change is settled.
 
         Raise ValueError when some version goes and nobody can tell who takes over.
         """
@@ -52,16 +52,16 @@ class Serving:
         self.versions = now
 
     def settle(self) -> None:
-        """The command has returned: nobody new is answered by a version that has ended."""
+        """The command has returned: a version that has ended must answer no new request."""
         self.settled = len(self.ends)
 
     def asks(self) -> Asked:
-        """For a request that begins now."""
+        """What may answer a request that begins now."""
         return Asked(self, self.settled, self.answering)
 
     @property
     def answering(self) -> frozenset[str]:
-        """Those that are served, and those of which the end is not settled yet."""
+        """The versions that are served, and those whose end is not settled yet."""
         return self.versions.union(end.version for end in self.ends[self.settled :])
 
 
@@ -78,17 +78,17 @@ class Asked:
         return version in self.answering or version in self.serving.answering
 
     def lasts(self, place: Place) -> bool:
-        """Whether no end of the version was told since somebody was there."""
+        """Whether the version has had no end since it answered at that place."""
         return all(later.version == place.version for later in self._places(place))
 
     def found(self, version: str) -> Place:
-        """Where somebody is who came without a past, and whom `version` has answered."""
+        """The place of a newcomer that `version` has answered."""
         ends = self.serving.ends
         ended = [number for number, end in enumerate(ends) if end.version == version]
         return Place(version, ended[-1] if ended and version not in self.serving.versions else len(ends))
 
     def places(self, place: Place) -> Iterator[Place]:
-        """Where somebody who was at `place` may be by rights, the latest first."""
+        """The versions that may answer a session that was at `place`, the latest first."""
         return reversed(list(self._places(place)))
 
     def _places(self, place: Place) -> Iterator[Place]:

@@ -21,13 +21,13 @@ NAMED = re.compile(r'(?:url\("|from ")([^":]+)"')  # in a stylesheet, or in a mo
 
 
 class Tab(Caller):
-    """`page` is None while there is none: before the first, and after one that failed."""
+    """One tab. `page` is None before the first page, and after one that failed."""
 
     page: Page | None = None
     _landing = False  # the page's form was sent, and the next navigation is where it leads
 
     async def view(self, path: str, calls: int = 1) -> None:
-        """A page view as a person has it: the document, its assets, API calls, and now and then a note."""
+        """One page view: the document, its assets, API calls, and now and then a note."""
         document = await self.open(path)
         if document is None or not await self.load(document):
             return
@@ -92,7 +92,7 @@ class Tab(Caller):
 
 
 def _assets_of(html: str) -> Iterator[tuple[str, bool]]:
-    """Each asset once, and whether it is a module."""
+    """The assets of a page, each once, and whether it is a module."""
     seen = set()
     for tag in TAG.finditer(html):
         if tag[1] not in seen:

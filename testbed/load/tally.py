@@ -1,4 +1,4 @@
-"""What the load generator counts, and the words for it."""
+"""The tally: what the load generator counts, and under which words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Failure:
 
 
 class Kept(NamedTuple):
-    """Of the regulars: how many were always found where they were left, and of how many."""
+    """How many regulars always stayed on their version, and how many regulars there are."""
 
     kept: int = 0
     regulars: int = 0
@@ -128,7 +128,7 @@ class Recorder:
         self._began = time.monotonic()
 
     def end(self) -> None:
-        """From here on a silence is no gap."""
+        """The load ends: a silence from here on is no gap."""
         self._ended = time.monotonic()
         self._measure_gap(self._ended)
 
@@ -148,12 +148,12 @@ class Recorder:
         self.viewed(views)
 
     def note(self, user: str, method: str, path: str, what: str) -> None:
-        """Keep it for the report; whoever calls also counts it under one of the words above."""
+        """Keep a failure for the report; the caller counts it under one of the words above."""
         self._failures.append(Failure(_now(), user, method, path, what))
 
     def tally(self, sessions: Mapping[str, int], pages: Mapping[str, int], kept: Kept = NOBODY) -> Tally:
         if self._ended is None:
-            self._measure_gap(time.monotonic())  # a silence that still lasts counts as well
+            self._measure_gap(time.monotonic())  # a silence that still lasts counts, too
         return Tally(
             requests=self.requests,
             failed=self.failed,
@@ -186,7 +186,7 @@ class Recorder:
         )
 
     def _measure_gap(self, now: float) -> None:
-        """The clock starts at the first success: before it, nothing was being served to lose."""
+        """Measure the gap since the last success. Before the first one there is no gap."""
         if self._last_success and now - self._last_success > self._gap:
             self._gap, self._gap_at = now - self._last_success, _now()
 

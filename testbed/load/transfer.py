@@ -1,4 +1,4 @@
-"""Somebody who sends and fetches large bodies, and compares digests."""
+"""A user who sends and fetches large bodies, and compares digests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tab import Tab
 PATH = "/api/files"
 MEGABYTE = 1024 * 1024
 SIZE = 2  # megabytes
-TRANSFERS = (3, 6)  # of a page
+TRANSFERS = (3, 6)  # how many a page makes
 PAUSE = (0.5, 1.5)  # seconds between them
 
 
@@ -43,7 +43,7 @@ async def download(tab: Tab) -> None:
 
 
 async def _same(tab: Tab, method: str, answer: Answer | None, body: bytes) -> bool:
-    """Whether the answer names the digest of this body. One that does not has failed."""
+    """Whether the answer names the digest of this body; otherwise the request counts as failed."""
     if answer is None:
         return False
     digest = await asyncio.to_thread(lambda: hashlib.sha256(body).digest())

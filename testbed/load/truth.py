@@ -1,4 +1,4 @@
-"""Who is active where, exactly: the book that a count of the server's is compared with."""
+"""Keeps exact books of who is active on which version, to compare the server's count with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Entry:
 
 
 class Truth:
-    """Active: not logged out, answered less than `idle` seconds ago. Place: whichever version did that."""
+    """Active means: not logged out, and answered less than `idle` seconds ago, by the version it is on."""
 
     def __init__(self, idle: float) -> None:
         self.idle = idle
@@ -65,7 +65,7 @@ class Truth:
         return found
 
     def counts(self, now: float) -> dict[str, Count]:
-        """For every version that anybody was ever on."""
+        """The counts of every version that ever had a session or a visitor."""
         sessions, visitors = self.active(now), self.active(now, visitors=True)
         return {
             version: Count(

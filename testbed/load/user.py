@@ -1,4 +1,4 @@
-"""One user: arrives, logs in or not, browses, leaves."""
+"""One user of the load: arrives, logs in or not, browses, leaves."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class User(Person):
         return token
 
     async def _stay(self) -> None:
-        """Until the user is wanted elsewhere. Tabs end one by one, so that no request is broken off."""
+        """Browse until the user has to go. Tabs end one by one, so that no request is broken off."""
         lives = [self._live(number) for number in range(max(1, len(self.tabs)))]
         for outcome in await asyncio.gather(*lives, return_exceptions=True):
             if isinstance(outcome, BaseException) and not isinstance(outcome, Leaving):

@@ -1,4 +1,4 @@
-"""Somebody who holds a WebSocket open, with an echo about every second, and notices when it is cut."""
+"""A user who holds a WebSocket open, with an echo about every second, and notices when it is cut."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from . import headers
 from .scene import LOST, name_of
 from .tab import Tab
 
-LIFE = (5.0, 12.0)  # seconds between two page navigations of someone who holds a WebSocket
+LIFE = (5.0, 12.0)  # seconds between two page navigations of a user who holds a WebSocket
 
 
 class CutOff(Exception):  # noqa: N818 - said of a WebSocket
-    """A WebSocket ended, or must not be trusted any more. The text is its close code, or why."""
+    """A WebSocket ended, or answered wrongly. The text is its close code, or what was wrong."""
 
 
 async def hold(tab: Tab) -> None:
-    """Until its life is over. Nothing in a handshake says which page it is from: it goes by the session."""
+    """Hold the WebSocket until it is time for another page.
+
+    A handshake does not name its page, so it is routed by the session.
+    """
     scene, recorder, session = tab.scene, tab.recorder, tab.person.session
     asked = scene.serving.asks()
     recorder.requests += 1
@@ -58,7 +61,7 @@ async def _echo(tab: Tab, socket: ClientWebSocketResponse) -> None:
         if await _hear(socket, tab.scene.timeout) != sent:
             raise CutOff("another echo")
         with contextlib.suppress(TimeoutError):
-            # Listening while we pause shows at once when the other side closes.
+            # Listening during the pause, too, shows at once when the other side closes.
             await _hear(socket, random.uniform(0.8, 1.2))
             raise CutOff("unasked message")
 

@@ -1,4 +1,4 @@
-"""What every answer is made of: pages, and what went wrong."""
+"""Makes the answers: pages, and errors as pages or JSON."""
 
 from __future__ import annotations
 

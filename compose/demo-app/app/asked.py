@@ -1,4 +1,4 @@
-"""What a request says: who asks, of which slot and version, and for what."""
+"""Reads requests: who asks, to which slot and version the proxy sent it, and for what."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def routed(request: web.Request) -> dict[str, str]:
 
 
 def token_of(request: web.Request) -> str | None:
-    """The bearer's, else the cookie's: who sends a bad one is nobody, whatever cookie came along."""
+    """The token in Authorization, else the cookie's. A bad token is not made good by a cookie."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip() or None
@@ -47,7 +47,7 @@ async def user_of(request: web.Request) -> str | None:
 
 
 def key_of(request: web.Request) -> str:
-    """Raise HTTPBadRequest when it has none."""
+    """The idempotency key of a request. Raise HTTPBadRequest when it has none."""
     key = request.headers.get("Idempotency-Key", "")
     if not IDEMPOTENCY_KEY.fullmatch(key):
         raise web.HTTPBadRequest(reason="Idempotency-Key is missing or malformed")
@@ -55,7 +55,7 @@ def key_of(request: web.Request) -> str:
 
 
 def number_of(text: str) -> int:
-    """Raise HTTPBadRequest when it is none."""
+    """A number from a query. Raise HTTPBadRequest when the text is none."""
     if not NUMBER.fullmatch(text):
         raise web.HTTPBadRequest(reason="Not a number")
     return int(text)

@@ -1,4 +1,4 @@
-"""A polite end: what is held open is told to end one by one, so that not all come back at once."""
+"""Ends what is held open one by one, so that not all clients come back at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def moments(count: int, seconds: float) -> Iterator[float]:
 
 
 class Farewell:
-    """WebSockets, event streams and long polls: each says how it is to be ended."""
+    """What is held open (WebSockets, event streams, long polls), each with a way to end it."""
 
     def __init__(self) -> None:
         self._ends: set[End] = set()
@@ -25,7 +25,7 @@ class Farewell:
 
     @contextmanager
     def on(self, end: End) -> Iterator[None]:
-        """Who comes when the farewell has begun is told at once."""
+        """Add one that is open while the block runs; once the farewell has begun, it is ended at once."""
         self._ends.add(end)
         if self._begun:
             self._tell(end)
@@ -40,7 +40,7 @@ class Farewell:
         task.add_done_callback(self._telling.discard)
 
     async def say(self, seconds: float) -> None:
-        """Tells everyone, spread over `seconds`."""
+        """End all of them, spread over `seconds`."""
         self._begun = True
         now = asyncio.get_running_loop().time
         begun, leaving = now(), random.sample(list(self._ends), len(self._ends))
@@ -51,6 +51,6 @@ class Farewell:
 
 
 async def _quietly(end: End) -> None:
-    """A client that has gone needs no good-bye."""
+    """Ends one; an error means that its client has gone already."""
     with suppress(ConnectionResetError):
         await end()

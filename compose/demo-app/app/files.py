@@ -1,4 +1,4 @@
-"""Large bodies: files that are generated anew each time, and the digest of one that is sent here."""
+"""Large bodies: files that are generated for each request, and the digest of a body that was sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST = 1024  # megabytes
 
 
 def blocks(version: str, megabytes: int) -> Iterator[bytes]:
-    """A file, in blocks; each version has its own."""
+    """A file, in blocks; each version has another content."""
     for number in range(megabytes * BLOCKS):
         yield hashlib.shake_128(f"{version} {number}".encode()).digest(BLOCK)
 

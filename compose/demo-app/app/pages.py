@@ -1,4 +1,4 @@
-"""Pages and assets. Everything that comes from outside is escaped here, and only here."""
+"""Pages and assets. Text from outside is escaped here, and only here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an app consists of, by the keys under which it keeps them."""
+"""The keys under which the app keeps its parts, and the count of requests that are being answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web server: how it begins, what it makes of errors, and a polite end."""
+"""The web server: starts the app, answers errors, and ends within the grace period."""
 
 from __future__ import annotations
 

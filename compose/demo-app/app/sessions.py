@@ -1,4 +1,4 @@
-"""The session API as this app's backend sees it: log in, log out, and whose token is this?"""
+"""The client of the session API: logs users in and out, and asks whose token it is."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class SessionApi:
         return response.headers.get("Set-Cookie")
 
     async def owner(self, token: str) -> str | None:
-        """The user of a token, for display only. None when nobody, or when the API has never said.
+        """The user of a token, for display only. None if it has none, or if the API has not answered yet.
 
         A page must not fail because the session API is down: the last answer stands until there is a new one.
         """
@@ -110,7 +110,7 @@ class SessionApi:
     ) -> tuple[ClientResponse, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {key}"} | (headers or {})
         try:
-            # Not to where an answer may point: the key is for the session API alone.
+            # No redirect is followed: the key is for the session API alone.
             async with self._http.request(
                 method, self._url + path, headers=headers, allow_redirects=False, **options
             ) as response:
@@ -123,5 +123,5 @@ class SessionApi:
 
 
 def client() -> ClientSession:
-    """One for everybody, so it keeps nobody's cookies: they would come along with the next one's request."""
+    """One client for all users, so it keeps no cookies: they would be sent with another user's request."""
     return ClientSession(timeout=PATIENTLY, cookie_jar=DummyCookieJar())

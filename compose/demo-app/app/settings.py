@@ -1,4 +1,4 @@
-"""What the app is told by its environment."""
+"""The settings of the app, from its environment."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Settings:
 
     @property
     def spread(self) -> float:
-        """Seconds over which good-byes are spread: what is told last has time to end."""
+        """Seconds over which good-byes are spread; the last one to be told still has time to end."""
         return self.grace * 0.7
 
     @property
     def end(self) -> float:
-        """Seconds after which nothing is waited for any more: before SIGKILL."""
+        """Seconds after which the app ends without waiting any longer: before SIGKILL comes."""
         return self.grace * 0.9
 
 

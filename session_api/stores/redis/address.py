@@ -1,4 +1,4 @@
-"""Where a Redis is, as the environment says it."""
+"""The address of a Redis server, as the environment gives it. Imports no Redis client."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ URL = re.compile(r"(rediss?://[^/?#\s]+(/\d{1,3})?|unix://[^?#\s]*/[^?#\s]+)(\?[
 
 @dataclass(frozen=True)
 class RedisAddress:
-    """Neither part is ever shown: the URL, too, may hold a password."""
+    """Its repr shows neither field: the URL may hold a password, too."""
 
     url: str = field(repr=False)
     password: str | None = field(default=None, repr=False)

@@ -1,6 +1,6 @@
-"""Sessions in Redis or Valkey: for several hosts, or more log-ins a second than one file takes.
+"""The store in Redis or Valkey: for several hosts, or for more log-ins a second than one file takes.
 
-Every operation is one script (scripts/): it happens as a whole or not at all, by the server's clock.
+Every operation is one script below scripts/: it happens as a whole or not at all, by the server's clock.
 """
 
 import secrets
@@ -47,9 +47,9 @@ PREFIX = "{bgctl}"  # the braces put all keys into one slot of a cluster: a scri
 
 
 class RedisStore:
-    """A Store. An `idle_timeout` of 0 is off; with no `clock`, the server's is used, as it should.
+    """A Store. `idle_timeout` is seconds, 0 is off. Without a `clock` (tests have one), the server's is used.
 
-    `marks` tell this project from others: hosts of one project have some of them in common.
+    `marks` tell this project from others: all hosts of one project have some of them in common.
     """
 
     def __init__(

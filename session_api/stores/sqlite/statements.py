@@ -1,6 +1,7 @@
-"""What the SQLite store says to its file.
+"""The SQL statements of the SQLite store.
 
-Counting reads `tally` alone: blocks of 300 seconds within a window, and the seconds of those that it cuts.
+Counting reads the table `tally` alone: whole blocks of 300 seconds within a window, and single seconds of
+the blocks that the window cuts.
 """
 
 COLUMNS = "sid, user_id, email, version, created_at, last_activity, expires_at"
@@ -18,7 +19,7 @@ FIND = f"""SELECT {COLUMNS}, NOT {_GOES_ON},
         last_activity <= :since OR live = 0 OR expires_at <= :now
     FROM sessions WHERE sid = :sid AND user_id = :user_id"""
 
-# The place follows whoever was active later: reports may come late, and out of order.
+# The version is that of the later activity: reports may come late, and out of order.
 _TOUCH = """version = iif(excluded.last_activity >= last_activity, excluded.version, version),
         last_activity = max(last_activity, excluded.last_activity),
         expires_at = max(expires_at, excluded.expires_at)"""
@@ -28,7 +29,7 @@ RESUME = f"""INSERT INTO sessions ({COLUMNS}, issued_at, live)
     ON CONFLICT (sid) DO UPDATE SET {_TOUCH}, email = coalesce(email, excluded.email), {_LIVE}
     WHERE {_GOES_ON} AND user_id = excluded.user_id
     RETURNING {COLUMNS}"""
-# A token of this very second is over only where it was known: who logs in again at once is there.
+# A token issued in this very second is over only if the store knew it: a log-in right after a log-out counts.
 END = f"""INSERT INTO sessions ({COLUMNS}, issued_at, ended_at, over_iat, over_exp)
         VALUES ({VALUES}, :created_at, :now, max(:created_at, :now - 1), :good_until)
     ON CONFLICT (sid) DO UPDATE SET ended_at = excluded.ended_at, live = 0,

@@ -1,4 +1,4 @@
-"""Sessions in one SQLite file: no server, and safe among the threads and processes of one host.
+"""The store in one SQLite file: without a server, and safe among threads and processes of one host.
 
 Rows change here; the counts follow by the triggers of schema/2.sql.
 """

@@ -1,4 +1,4 @@
-"""What the app answers, a module for each kind of thing."""
+"""The routes of the app, a module for each kind."""
 
 from . import account, board, files, health, streams
 

@@ -1,4 +1,4 @@
-"""Log-in, log-out, and who somebody is: for display, the proxy needs none of it."""
+"""Log-in, log-out, and the name of the user, which is for display: the proxy does not need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is this version well? And what it says where it has a fault."""
+"""The health path, which can be told to fail or to lie by the setting FAULT."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def healthz(request: web.Request) -> web.Response:
     if settings.fault == "unhealthy":
         return web.json_response({"status": "unhealthy", "version": settings.version}, status=500)
     version = "0.0.0" if settings.fault == "wrong-version" else settings.version
-    # What keeps connections to us must give them up before we do.
+    # The proxy keeps connections to us: it must close an idle one before we do.
     keeps = {"Keep-Alive": f"timeout={settings.keepalive:.0f}"}
     response = web.json_response({"status": "ok", "version": version}, headers={**NO_STORE, **keeps})
     if settings.fault == "crash-after-healthy":

@@ -1,4 +1,4 @@
-"""What stays open: events, long polls and WebSockets. Each is told before this process ends."""
+"""What stays open: event streams, long polls and WebSockets. Each is ended before this process ends."""
 
 from __future__ import annotations
 
@@ -86,5 +86,5 @@ async def waited(event: asyncio.Event, seconds: float) -> None:
 
 
 async def close(socket: web.WebSocketResponse) -> None:
-    """1012: the service restarts."""
+    """Close with code 1012 (RFC 6455 registry: the service restarts)."""
     await socket.close(code=WSCloseCode.SERVICE_RESTART, message=b"restarting")

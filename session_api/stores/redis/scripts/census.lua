@@ -1,4 +1,5 @@
--- It writes first: what may not be written to (a replica, a full server) may not be up to date either.
+-- Counts who is active. It writes first, and so fails on a server that takes no writes (a replica, a full one): such
+-- a server may not be up to date.
 call('HSET', KEYS[1], 'asked', now)
 if sweep(1000) then
     return 'again'

@@ -1,18 +1,20 @@
--- What every script begins with. KEYS[1] is <base>:store; all keys share its hash tag, and so one slot of a cluster.
+-- What every script begins with. KEYS[1] is <base>:store; all keys share its hash tag, so that a cluster keeps them in
+-- one slot.
 --   <base>:store          hash: epoch, born, fresh, run (of the server that it was made on)
---   <base>:versions       set of versions that have anybody
+--   <base>:versions       set of the versions that have a session or a visitor
 --   <base>:s:SID          hash: a session; u(ser) e(mail) v(ersion) c(reated) a(ctive) x (expires) d (ended) l(ive: counted)
---                         i (of the newest token known: issued); tokens are over that were issued up to o, or, where
---                         they do not say when that was, expire by p
+--                         i (when the newest known token was issued); a log-out has ended the tokens that were issued
+--                         up to o, and of those that do not say when they were issued, the ones that expire by p
 --   <base>:w:SID          hash: a visitor; v a x
---   <base>:x:VERSION      zset: s:SID and w:SID by expiry, of those that are counted
---   <base>:a:VERSION      zset: SID by last activity; :n: the same of visitors
+--   <base>:x:VERSION      zset: s:SID and w:SID by expiry, of the sessions and visitors that are counted
+--   <base>:a:VERSION      zset: SID of sessions by last activity; <base>:n:VERSION: the same of visitors
 --   <base>:h:VERSION:USER zset: SID by last activity
 --   <base>:u:VERSION      zset: user by last activity; <base>:u of all versions; <base>:emails hash by user
 --   <base>:dead           zset: SID by expiry, of sessions that are over but not forgotten
 --   <base>:d:VERSION:DAY  hash: how many left, by minute
 --   <base>:proxies        hash: reports by name
--- ARGV: now (empty: the server's clock), the window (0: off), a name for a new store, whether it would be fresh.
+-- ARGV: now (empty: the server's clock), the window in seconds (0: off), a name for a store that is made now, and whether
+-- that store would be fresh.
 local call = redis.call
 local base = string.sub(KEYS[1], 1, -7)
 local now = tonumber(ARGV[1]) or tonumber(call('TIME')[1])
@@ -23,7 +25,7 @@ local function key(...)
     return table.concat({ base, ... }, ':')
 end
 
--- Emptied, or started again and then perhaps older than it was: either way a new store, which does not know all.
+-- A server that was emptied is a new store. So is one that was started again: it may have lost the last sessions.
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or 'unknown'
 local known_run = call('HGET', KEYS[1], 'run')
@@ -32,7 +34,7 @@ if known_run ~= run then
     call('HSET', KEYS[1], 'run', run, 'epoch', ARGV[3], 'born', now, 'fresh', fresh)
 end
 
--- Whoever was active after this moment counts; `asked` is a shorter window, 0 for none.
+-- A session counts that was active after this moment; `asked` is a shorter window in seconds, 0 for none.
 local function active_since(asked)
     local seconds = window
     if asked > 0 and (window == 0 or asked < window) then
@@ -61,7 +63,8 @@ local function get(sid)
         over_exp = tonumber(f[11] or f[7] and f[6] or 0) }
 end
 
--- Whether a token was issued after the last log-out, if there was one. `issued` 0: it does not say, -1: nobody knows.
+-- Whether a token was issued after the last log-out, if there was one. `issued` is 0 if the token does not say when, and
+-- -1 if the proxy does not.
 local function is_later(s, issued, expires)
     if issued < 0 then
         return not s.ended
@@ -80,7 +83,7 @@ local function answer(sid, s)
     return { sid, s.user, s.email, s.version, s.created, s.at, s.expires }
 end
 
--- Into the counts, or to another moment there.
+-- Puts a session into the counts, or moves it there to its new time of activity.
 local function put(sid, s)
     call('SADD', key('versions'), s.version)
     call('ZADD', key('x', s.version), s.expires, 's:' .. sid)
@@ -99,7 +102,7 @@ local function emptied(version)
     end
 end
 
--- Out of the counts of a version; the user stays at the latest activity that is left.
+-- Takes a session out of the counts of a version; the user stays there with the latest of the other sessions.
 local function take(sid, user, version)
     call('ZREM', key('x', version), 's:' .. sid)
     call('ZREM', key('a', version), sid)
@@ -135,13 +138,13 @@ local function store(sid, s)
     call('HSET', key('s', sid), 'u', s.user, 'e', s.email, 'v', s.version, 'c', s.created, 'a', s.at, 'x', s.expires, 'l', '1',
         'i', s.issued)
     if s.ended then
-        -- A row of the version before has no 'o' and 'p' of its own: what they would say must outlive the 'd'.
+        -- A row of an older release has no 'o' and 'p': they are derived from 'd', so they must be stored before it goes.
         call('HSET', key('s', sid), 'o', s.over_iat, 'p', s.over_exp)
         call('HDEL', key('s', sid), 'd')
     end
 end
 
--- A session is seen: the place follows whoever was active later, and nothing is shortened.
+-- Notes that a session was seen. The version is that of the later activity, and no time becomes shorter.
 local function touch(sid, s, version, at, expires, email, issued)
     local before = { version = s.version, at = s.at, expires = s.expires, live = s.live }
     s.version = at >= s.at and version or s.version
@@ -190,7 +193,7 @@ local function expire(member)
     end
 end
 
--- A bounded step of what time asks for; true while more is due.
+-- Sweeps what has expired, `limit` members at most; true while more is due.
 local function sweep(limit)
     for _, version in ipairs(call('SMEMBERS', key('versions'))) do
         local due = call('ZRANGEBYSCORE', key('x', version), '-inf', now, 'LIMIT', 0, limit)
@@ -209,8 +212,8 @@ local function sweep(limit)
     return false
 end
 
--- What a caller's token says of a session that is to go on: sid, user, email, version, created, active, expires, issued,
--- good_until (session_api/stores: Session).
+-- Lets the session of a caller's token go on. ARGV: sid, user, email, version, created, active, expires, issued,
+-- good_until (Session in session_api/stores/records.py).
 local function resume()
     local sid, user, email, version = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
     local at, expires = tonumber(ARGV[10]), tonumber(ARGV[11])

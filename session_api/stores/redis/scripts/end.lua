@@ -1,4 +1,5 @@
--- A token of this very second is over only where it was known: who logs in again at once is there.
+-- Ends a session. A token that was issued in this very second is over only if the store knew it: a log-in right after a
+-- log-out counts.
 local sid, user, expires = ARGV[5], ARGV[6], tonumber(ARGV[11])
 local created, good_until = tonumber(ARGV[9]), tonumber(ARGV[13])
 local s = get(sid)

@@ -1,3 +1,4 @@
+-- Shows a session; one that was idle is active again.
 local s = get(ARGV[5])
 if s and (s.user ~= ARGV[6] or not goes_on(s, tonumber(ARGV[9]), tonumber(ARGV[13]))) then
     return false

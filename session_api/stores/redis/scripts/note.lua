@@ -1,5 +1,5 @@
--- ARGV: proxy, reach, epoch, complete, the same of visitors, gauges, the number of rows, six for each row, then
--- visitors that are gone, and for how long, and the name of this start of the proxy.
+-- Takes in a report. ARGV: proxy, reach, epoch, complete, visitors_complete, gauges, the number of rows; six values for
+-- each row; two for each visitor that is gone (sid, age); and the name of this start of the proxy.
 sweep(500)
 
 local function note_session(sid, user, version, at, expires, issued)
@@ -50,12 +50,12 @@ end
 
 local epoch = call('HGET', KEYS[1], 'epoch')
 if ARGV[7] ~= '' and ARGV[7] ~= epoch then
-    call('HSET', KEYS[1], 'fresh', '0') -- it knew a store before this one, so something was lost
+    call('HSET', KEYS[1], 'fresh', '0') -- it has reported to another store before: sessions may be missing here
 end
 local before = call('HGET', key('proxies'), ARGV[5])
 before = before and cmsgpack.unpack(before) or { told = '', gauges = '' }
 local instance, known = ARGV[#ARGV], before.instance or ''
-local is_back = instance ~= known and instance == before.previous -- of a start before the last one: there are two
+local is_back = instance ~= known and instance == before.previous -- an earlier start reports again: there are two proxies
 local function told(flag, earlier)
     return flag == '1' and ARGV[7] == epoch and now or earlier or ''
 end

@@ -1,4 +1,4 @@
--- ARGV: version, the first minute to count departures from, how many sessions may be looked at.
+-- What a forecast needs. ARGV: version, the first minute to count departures from, how many sessions may be looked at.
 if sweep(1000) then
     return 'again'
 end

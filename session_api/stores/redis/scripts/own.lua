@@ -1,4 +1,5 @@
--- KEYS[1]: the marks of whose database this is. ARGV: ours. False where it is another project's; new marks are added.
+-- Whether this database is ours. KEYS[1]: the marks of the project that it belongs to; ARGV: our marks. False if it is
+-- another project's; otherwise new marks of ours are added.
 local ours = redis.call('SCARD', KEYS[1]) == 0
 for _, mark in ipairs(ARGV) do
     ours = ours or redis.call('SISMEMBER', KEYS[1], mark) == 1

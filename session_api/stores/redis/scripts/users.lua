@@ -1,4 +1,5 @@
--- ARGV: a window, version, limit, and where the last page ended: activity (empty: nowhere yet) and user.
+-- Lists users, the latest first. ARGV: a window, version, limit, and where the last page ended: activity (empty: there
+-- was no page yet) and user.
 if sweep(1000) then
     return 'again'
 end
@@ -8,7 +9,7 @@ if limit == 0 then
     return {}
 end
 
--- Where the place would stand in the order now: it is put there for a moment.
+-- Finds the rank at which the last page ended, by adding that user with that activity for a moment.
 local start = 0
 if at then
     local stands = tonumber(call('ZSCORE', users, user) or nil)

@@ -1,11 +1,11 @@
--- Counts that cost the same at a million sessions as at a thousand. Triggers keep them, so that no statement can
--- change a session and forget them. Who was idle too long is told by a range of `tally`, so nothing needs to happen
--- when a window passes, and any window can be asked for; what expires is swept, by an index.
+-- Counts that cost the same at a million sessions as at a thousand. Triggers keep them, so that no statement can change a
+-- session and forget the counts. Who was idle too long follows from a range of `tally`: nothing has to happen when a window
+-- passes, and any window can be asked for. What has expired is swept, by an index.
 
 DROP INDEX sessions_live;
 DROP INDEX sessions_expired;
 
--- live: it is in the counts, neither ended nor swept.
+-- live: the session is in the counts: it is neither ended nor swept.
 ALTER TABLE sessions ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX sessions_due ON sessions (live, expires_at);
 CREATE INDEX sessions_held ON sessions (user_id, version, last_activity) WHERE live = 1;
@@ -47,7 +47,7 @@ CREATE TABLE tally (
     PRIMARY KEY (width, at, kind, version)
 ) STRICT, WITHOUT ROWID;
 
--- How many left a version in a minute: logged out, expired, moved. Who went idle is in the tally still.
+-- How many left a version in a minute: logged out, expired or moved. Those who went idle are in the tally still.
 CREATE TABLE departures (
     minute  INTEGER NOT NULL,
     version TEXT NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE proxies (
     gauges  TEXT
 ) STRICT, WITHOUT ROWID;
 
--- One row. idle: the window in seconds, for the moment at which one who expires had left already.
+-- One row. idle: the window in seconds; a session that expires after it went idle has left when it went idle.
 CREATE TABLE store (
     one     INTEGER PRIMARY KEY CHECK (one = 1),
     epoch   TEXT NOT NULL,
@@ -72,7 +72,7 @@ CREATE TABLE store (
     idle    INTEGER NOT NULL
 ) STRICT;
 
--- Views that nobody reads: a procedure in SQLite is an INSTEAD OF trigger.
+-- These views are procedures, and never read: SQLite has none, but an INSTEAD OF trigger runs when a row is inserted.
 CREATE VIEW tick AS SELECT '' AS kind, '' AS version, 0 AS at, 0 AS n;
 CREATE TRIGGER tick_called INSTEAD OF INSERT ON tick BEGIN
     INSERT INTO tally (width, at, kind, version, n)
@@ -108,7 +108,7 @@ CREATE TRIGGER sessions_added AFTER INSERT ON sessions WHEN NEW.live BEGIN
     UPDATE people SET email = NEW.email WHERE user_id = NEW.user_id AND NEW.email IS NOT NULL;
 END;
 
--- The new place before the old one: whoever moves must not be nobody in between.
+-- The new version comes before the old one: a user who moves must not be deleted from `people` in between.
 CREATE TRIGGER sessions_changed AFTER UPDATE OF version, last_activity, live, email ON sessions
 WHEN OLD.live <> NEW.live OR NEW.live AND (OLD.version <> NEW.version
     OR OLD.last_activity <> NEW.last_activity OR OLD.email IS NOT NEW.email) BEGIN
@@ -135,7 +135,7 @@ WHEN OLD.version <> NEW.version OR OLD.last_activity <> NEW.last_activity BEGIN
         WHERE NEW.version <> OLD.version;
 END;
 
--- One that logged in has not left: a session stands in its place.
+-- A visitor who logged in (gone) has not left: a session has taken its place.
 CREATE TRIGGER visitors_removed AFTER DELETE ON visitors BEGIN
     INSERT INTO tick VALUES ('visitor', OLD.version, OLD.last_activity, -1);
     INSERT INTO depart SELECT OLD.version, OLD.last_activity, OLD.expires_at WHERE NOT OLD.gone;
@@ -176,5 +176,5 @@ CREATE TRIGGER people_removed AFTER DELETE ON people BEGIN
     INSERT INTO tick VALUES ('person', '', OLD.last_activity, -1);
 END;
 
--- What an older program kept; whatever has expired since is swept before the first answer.
+-- Sessions that an older release kept; those that have expired are swept before the first answer.
 UPDATE sessions SET live = 1 WHERE ended_at IS NULL;
