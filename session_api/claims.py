@@ -1,7 +1,7 @@
 """What the claims of a token say, and why they are not believed.
 
 Libraries write them in their own ways: numbers for ids, fractions in times, null for what is not there. The
-proxy reads them by the same rules (lua/bg/claims.lua).
+proxy reads them by the same rules (lua/bg/tokens/claims.lua).
 """
 
 import re

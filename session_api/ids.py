@@ -1,7 +1,7 @@
 """The names under which users and sessions are counted.
 
-The proxy names them by the same rules (lua/bg/ids.lua), or what is signed here and what is seen there would
-be two sessions.
+The proxy names them by the same rules (lua/bg/lib/names.lua): otherwise a session that was signed here and is
+seen there would be two sessions.
 """
 
 import base64

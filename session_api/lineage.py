@@ -1,4 +1,5 @@
-"""Which version has a session by now: the lineage of state.json, followed as the proxy does (bg.lineage).
+"""Which version has a session by now: the lineage of state.json, followed as the proxy does
+(lua/bg/routing/lineage.lua).
 
 A token says the version of its log-in for days; meanwhile that version may have been promoted away, taken
 back, and come again under the same name.

@@ -3,15 +3,17 @@
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from toolkit import __version__, disk, helptext
+from toolkit import __version__
+from toolkit.context import App
 from toolkit.errors import BgctlError, Refused
-from toolkit.sink import Sink
+from toolkit.files import disk
+from toolkit.terminal import help_text as helptext
+from toolkit.terminal.safe_stream import Sink
 
 # Name, and the line in `bgctl --help`: help must not import what the commands import.
 SECTIONS = {
@@ -50,14 +52,6 @@ SECTIONS = {
 }
 COMMANDS = {name: line for commands in SECTIONS.values() for name, line in commands.items()}
 INTERRUPTED = 130
-
-
-@dataclass(frozen=True)
-class App:
-    """The global options."""
-
-    project: Path
-    debug: bool
 
 
 class Commands(helptext.Sections):
@@ -145,7 +139,7 @@ def _interrupted(command: str) -> int:
 
 def _fail(error: Exception, debug: bool) -> int:
     from session_api.errors import SetupError
-    from toolkit.ui import UI
+    from toolkit.terminal.ui import UI
 
     if isinstance(error, SetupError):
         error = Refused(error.what, next=error.next_step)

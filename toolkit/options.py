@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit.cli import App
-from toolkit.site import Site
-from toolkit.ui import UI
+from toolkit.context import App
+from toolkit.project import Project
+from toolkit.terminal.ui import UI
 from toolkit.values import Duration, is_rising
 
 if TYPE_CHECKING:
@@ -73,36 +73,36 @@ pause_option = click.option(
 )
 
 
-def terms(site: Site, deadline: float | None, idle: float | None) -> "Terms":
+def terms(project: Project, deadline: float | None, idle: float | None) -> "Terms":
     """What a drain waits for: as given, else as bgctl.toml has it."""
     from toolkit.release.remaining import Terms
 
-    return Terms.of(site.config.drain, deadline, idle)
+    return Terms.of(project.config.drain, deadline, idle)
 
 
 def course(
-    site: Site, shares: tuple[int, ...] | None, pause: float | None, interval: float
+    project: Project, shares: tuple[int, ...] | None, pause: float | None, interval: float
 ) -> "Course | None":
     """A canary's course: as given, else as bgctl.toml has it. None: all new sessions at once."""
     from toolkit.release.canary import Course
 
-    steps = site.config.canary.steps if shares is None else shares
+    steps = project.config.canary.steps if shares is None else shares
     if pause is not None and not steps:
         raise click.UsageError(
             "--pause is of no use without --canary SHARES, or [canary] steps in bgctl.toml"
         )
     if pause == 0:
         raise click.UsageError("--pause cannot be off")
-    return Course(steps, pause or site.config.canary.pause, interval) if steps else None
+    return Course(steps, pause or project.config.canary.pause, interval) if steps else None
 
 
-def site(app: App, as_json: bool = False) -> Site:
+def project(app: App, as_json: bool = False) -> Project:
     """Raises Refused when there is no project, or its configuration is wrong."""
     ctx = click.get_current_context()
-    return Site(app.project, UI(as_json), ctx.command_path.partition(" ")[2])
+    return Project(app.project, UI(as_json), ctx.command_path.partition(" ")[2])
 
 
-def show_state(site: Site, as_json: bool, dry_run: bool = False) -> None:
+def show_state(project: Project, as_json: bool, dry_run: bool = False) -> None:
     """What a changing command prints with --json: the state that it leaves."""
     if as_json and not dry_run:
-        site.ui.emit(site.state())
+        project.ui.emit(project.state())

@@ -5,137 +5,132 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
 
-from toolkit import (
-    compose,
-    container_health,
-    dependencies,
-    health,
-    health_cause,
-    health_check,
-    idle,
-    key_mounts,
-    ports,
-    reasons,
-)
-from toolkit.compose import Compose
 from toolkit.config import SLOTS, Service
+from toolkit.engine import compose, container_health, dependencies, key_mounts, ports, reasons
+from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Failed, Refused, together
-from toolkit.health import Unhealthy
-from toolkit.health_answer import Fault
-from toolkit.health_cause import Trouble
-from toolkit.health_check import Check
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.health import cause as health_cause
+from toolkit.health import check as health_check
+from toolkit.health import idle
+from toolkit.health import proof as health
+from toolkit.health.answer import Fault
+from toolkit.health.cause import Trouble
+from toolkit.health.check import Check
+from toolkit.health.proof import Unhealthy
+from toolkit.project import Project
+from toolkit.state.document import State
 from toolkit.values import Address
 
 
-def members(site: Site, slot: str) -> list[tuple[str, Service, Address]]:
+def members(project: Project, slot: str) -> list[tuple[str, Service, Address]]:
     """(compose service, configuration, address) of each slotted service that has an address."""
-    return [(f"{name}-{slot}", each, each.at(slot)) for name, each in site.config.reached.items()]
+    return [(f"{name}-{slot}", each, each.at(slot)) for name, each in project.config.reached.items()]
 
 
-def workers(site: Site, slot: str) -> list[str]:
+def workers(project: Project, slot: str) -> list[str]:
     """The compose services of those that have none: they follow the slot."""
-    return [f"{name}-{slot}" for name in site.config.workers]
+    return [f"{name}-{slot}" for name in project.config.workers]
 
 
-def names(site: Site, slot: str) -> list[str]:
+def names(project: Project, slot: str) -> list[str]:
     """Every compose service of a slot."""
-    return [f"{name}-{slot}" for name in site.config.slotted]
+    return [f"{name}-{slot}" for name in project.config.slotted]
 
 
-def addresses(site: Site, slots: Iterable[str]) -> list[tuple[str, Address]]:
+def addresses(project: Project, slots: Iterable[str]) -> list[tuple[str, Address]]:
     """(compose service, address) of the proxy, of what is shared, and of `slots`."""
-    found = [("proxy", address) for address in site.config.listeners.values()]
-    found += [(name, each.at("address")) for name, each in site.config.shared.items()]
-    return found + [(name, address) for slot in slots for name, _, address in members(site, slot)]
+    found = [("proxy", address) for address in project.config.listeners.values()]
+    found += [(name, each.at("address")) for name, each in project.config.shared.items()]
+    return found + [(name, address) for slot in slots for name, _, address in members(project, slot)]
 
 
-def public(site: Site) -> list[Address]:
+def public(project: Project) -> list[Address]:
     """Where browsers come."""
-    return [address for name, address in site.config.listeners.items() if name != "proxy.control"]
+    return [address for name, address in project.config.listeners.items() if name != "proxy.control"]
 
 
-def checks(site: Site, slot: str) -> list[tuple[str, Check]]:
+def checks(project: Project, slot: str) -> list[tuple[str, Check]]:
     """(compose service, how it is asked for its health) of each slotted service that has an address."""
-    return [(f"{name}-{slot}", health_check.of(site.config, name, slot)) for name in site.config.reached]
+    return [
+        (f"{name}-{slot}", health_check.of(project.config, name, slot)) for name in project.config.reached
+    ]
 
 
-def need_engine(site: Site) -> bool:
+def need_engine(project: Project) -> bool:
     """Whether nobody but the engine can tell how some service is."""
-    reached = site.config.reached.values()
-    return bool(site.config.workers) or any(service.health.by_engine for service in reached)
+    reached = project.config.reached.values()
+    return bool(project.config.workers) or any(service.health.by_engine for service in reached)
 
 
-def fault(site: Site, slot: str, version: str) -> str | None:
+def fault(project: Project, slot: str, version: str) -> str | None:
     """Why a slot does not serve `version` at this moment, its likely cause and what to write, or None."""
-    found = trouble(site, slot, version)
+    found = trouble(project, slot, version)
     return str(found) if found else None
 
 
-def trouble(site: Site, slot: str, version: str) -> Trouble | None:
+def trouble(project: Project, slot: str, version: str) -> Trouble | None:
     """The same, in its parts."""
-    for name, check in checks(site, slot):
-        if found := look(site, name, check, version):
-            return explained(site, name, check, found)
-    for name in workers(site, slot):
-        if problem := container_health.fault(site.engine.look(name)):
+    for name, check in checks(project, slot):
+        if found := look(project, name, check, version):
+            return explained(project, name, check, found)
+    for name in workers(project, slot):
+        if problem := container_health.fault(project.engine.look(name)):
             return Trouble(f"{name}: {problem}")
     return None
 
 
-def shared_trouble(site: Site, name: str) -> Trouble | None:
+def shared_trouble(project: Project, name: str) -> Trouble | None:
     """Why a service that both versions share is not healthy."""
-    check = health_check.of(site.config, name)
-    found = look(site, name, check, None)
-    return explained(site, name, check, found) if found else None
+    check = health_check.of(project.config, name)
+    found = look(project, name, check, None)
+    return explained(project, name, check, found) if found else None
 
 
-def troubles(site: Site, now: State) -> Iterator[Trouble]:
+def troubles(project: Project, now: State) -> Iterator[Trouble]:
     """All that should be healthy by the state and is not; of the session API its own client tells more."""
     for slot in SLOTS:
         version = now.slots[slot].version
-        if version and now.slots[slot].state != "maint" and (found := trouble(site, slot, version)):
+        if version and now.slots[slot].state != "maint" and (found := trouble(project, slot, version)):
             yield found
-    for name, service in site.config.shared.items():
-        if service.address != site.config.sessions.address and (found := shared_trouble(site, name)):
+    for name, service in project.config.shared.items():
+        if service.address != project.config.sessions.address and (found := shared_trouble(project, name)):
             yield found
 
 
-def look(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
+def look(project: Project, name: str, check: Check, version: str | None) -> Fault | None:
     """What is wrong with one service at this moment. What knows of another way to tell belongs here."""
-    return _seen(site, name, check, version) or image_fault(site, name, check, version)
+    return _seen(project, name, check, version) or image_fault(project, name, check, version)
 
 
-def _seen(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
+def _seen(project: Project, name: str, check: Check, version: str | None) -> Fault | None:
     """What its answer says, or the engine of a service that is not asked."""
     if not check.by_engine:
         return health.probe(check, version)
     try:
-        problem = container_health.fault(site.engine.look(name))
+        problem = container_health.fault(project.engine.look(name))
     except BgctlError:  # as with images: routing must not wait for an engine, and who listens stands alone
         return Fault("no_answer", "connection refused") if ports.is_free(check.address) else None
     return Fault("engine", problem) if problem else None
 
 
-def image_fault(site: Site, name: str, check: Check, version: str | None) -> Fault | None:
+def image_fault(project: Project, name: str, check: Check, version: str | None) -> Fault | None:
     if version is None or check.proof != "image":
         return None
-    return site.image_proof.fault(name, check, version)
+    return project.image_proof.fault(name, check, version)
 
 
-def explained(site: Site, name: str, check: Check, found: Fault) -> Trouble:
+def explained(project: Project, name: str, check: Check, found: Fault) -> Trouble:
     """With the likely cause; the name of the service stands before what was seen."""
-    told = health_cause.of(found, check, site.config, site.config_path)
-    if found.kind == "no_answer" and (gone := _not_running(site, name)):
+    told = health_cause.of(found, check, project.config, project.config_path)
+    if found.kind == "no_answer" and (gone := _not_running(project, name)):
         told = Trouble(found.seen, gone)
     return structs.replace(told, seen=f"{name}: {told.seen}")
 
 
-def _not_running(site: Site, name: str) -> str | None:
+def _not_running(project: Project, name: str) -> str | None:
     """Why nothing can answer: only ever explains what was seen without the engine."""
     try:
-        found = site.containers().get(name)
+        found = project.containers().get(name)
     except BgctlError:
         return None
     if found is None:
@@ -143,37 +138,37 @@ def _not_running(site: Site, name: str) -> str | None:
     return None if found.state.running else f"its container exited with code {found.state.exit_code}"
 
 
-def serves(site: Site, slot: str, version: str) -> bool:
+def serves(project: Project, slot: str, version: str) -> bool:
     """Whether all of a slot serves `version`. What this denies gets restarted: see `answers`."""
-    reached = all(answers(site, name, check, version) for name, check in checks(site, slot))
-    if not (reached and workers(site, slot)):
+    reached = all(answers(project, name, check, version) for name, check in checks(project, slot))
+    if not (reached and workers(project, slot)):
         return reached
     try:
-        return not _idle_workers(site, slot, _found(site, slot, version))
+        return not _idle_workers(project, slot, _found(project, slot, version))
     except BgctlError:
         return True  # the engine is silent: it could restart nothing, and keeps nobody from going back
 
 
-def _found(site: Site, slot: str, version: str) -> Compose:
+def _found(project: Project, slot: str, version: str) -> Compose:
     """The compose file with `version` in this slot, for its order and its workers' images.
 
     Empty where nobody has to ask, for each time costs a second; and where it is broken: nobody is kept from
     going back to a slot that runs.
     """
-    if len(names(site, slot)) == 1:
+    if len(names(project, slot)) == 1:
         return Compose({})
     try:
-        return site.engine.compose(env_with(site, slot, version))
+        return project.engine.compose(env_with(project, slot, version))
     except BgctlError:
         return Compose({})
 
 
-def _idle_workers(site: Site, slot: str, found: Compose, starting: bool = False) -> list[str]:
+def _idle_workers(project: Project, slot: str, found: Compose, starting: bool = False) -> list[str]:
     """The workers of a slot that are not at work on its version: with the image that `found` has for them.
 
     `starting`: those that have just been started count as at work.
     """
-    seen = {name: site.engine.look(name) for name in workers(site, slot)}
+    seen = {name: project.engine.look(name) for name in workers(project, slot)}
     images = {name: found.image(name) for name in seen if name in found.services}
     return [
         name
@@ -184,39 +179,39 @@ def _idle_workers(site: Site, slot: str, found: Compose, starting: bool = False)
     ]
 
 
-def _to_start(site: Site, slot: str, version: str, found: Compose) -> set[str]:
+def _to_start(project: Project, slot: str, version: str, found: Compose) -> set[str]:
     """What of a slot does not run `version`. What has just been started is waited for, and not made anew."""
     reached = {
         name
-        for name, check in checks(site, slot)
-        if not (site.engine.running(name) and _answers_soon(site, name, check, version))
+        for name, check in checks(project, slot)
+        if not (project.engine.running(name) and _answers_soon(project, name, check, version))
     }
-    return reached | set(_idle_workers(site, slot, found, starting=True))
+    return reached | set(_idle_workers(project, slot, found, starting=True))
 
 
-def _answers_soon(site: Site, name: str, check: Check, version: str) -> bool:
-    if check.by_engine and container_health.is_starting(site.engine.look(name)):
-        return image_fault(site, name, check, version) is None
-    return answers(site, name, check, version)
+def _answers_soon(project: Project, name: str, check: Check, version: str) -> bool:
+    if check.by_engine and container_health.is_starting(project.engine.look(name)):
+        return image_fault(project, name, check, version) is None
+    return answers(project, name, check, version)
 
 
-def prove(site: Site, slot: str, version: str) -> None:
+def prove(project: Project, slot: str, version: str) -> None:
     """Raises Failed with the container's last log lines."""
-    for name, check in checks(site, slot):
-        prove_service(site, name, check, version)
-    for name in workers(site, slot):
-        prove_by_engine(site, name)
+    for name, check in checks(project, slot):
+        prove_service(project, name, check, version)
+    for name in workers(project, slot):
+        prove_by_engine(project, name)
 
 
-def start(site: Site, slot: str, version: str) -> str:
+def start(project: Project, slot: str, version: str) -> str:
     """Starts what does not run `version` yet, and proves all of it. Returns a note."""
-    env, found = env_with(site, slot, version), _found(site, slot, version)
-    missing = _to_start(site, slot, version, found)
-    for name, waits_for in _in_order(missing, found, names(site, slot)):
+    env, found = env_with(project, slot, version), _found(project, slot, version)
+    missing = _to_start(project, slot, version, found)
+    for name, waits_for in _in_order(missing, found, names(project, slot)):
         for other in waits_for:
-            _prove_member(site, slot, other, version)
-        site.engine.up(name, env, site.grace(name))
-    prove(site, slot, version)
+            _prove_member(project, slot, other, version)
+        project.engine.up(name, env, project.grace(name))
+    prove(project, slot, version)
     return f"{slot} is healthy on {version}"
 
 
@@ -228,22 +223,22 @@ def _in_order(missing: set[str], found: Compose, everyone: list[str]) -> Iterato
             yield name, [each for each in needs if each in everyone and needs[each] == dependencies.HEALTHY]
 
 
-def _prove_member(site: Site, slot: str, name: str, version: str) -> None:
-    for each, check in checks(site, slot):
+def _prove_member(project: Project, slot: str, name: str, version: str) -> None:
+    for each, check in checks(project, slot):
         if each == name:
-            return prove_service(site, name, check, version)
-    return prove_by_engine(site, name)
+            return prove_service(project, name, check, version)
+    return prove_by_engine(project, name)
 
 
-def answers(site: Site, name: str, check: Check, version: str | None) -> bool:
+def answers(project: Project, name: str, check: Check, version: str | None) -> bool:
     """Whether a service is healthy and, where `version` is given, is that."""
     # Three tries: one slow answer is no reason to restart what may be serving people.
-    return any(look(site, name, check, version) is None for _ in range(3))
+    return any(look(project, name, check, version) is None for _ in range(3))
 
 
-def contradictions(site: Site, slot: str, version: str) -> list[str]:
+def contradictions(project: Project, slot: str, version: str) -> list[str]:
     """What to think of services that are of `version` by their image, and name another one themselves."""
-    asked = [(name, check) for name, check in checks(site, slot) if not check.by_engine]
+    asked = [(name, check) for name, check in checks(project, slot) if not check.by_engine]
     by_image = [(name, check) for name, check in asked if check.proof == "image"]
     found = [(name, health.contradiction(check, version)) for name, check in by_image]
     return [
@@ -254,18 +249,18 @@ def contradictions(site: Site, slot: str, version: str) -> list[str]:
     ]
 
 
-def watch_over(site: Site, now: State) -> None:
+def watch_over(project: Project, now: State) -> None:
     """The engine restarts green for as long as it has sessions, as it does blue.
 
     Best effort, and after the routing: an engine that hangs must not keep a switch or a rollback from it.
     """
     wanted = has_sessions(now)
-    for name in names(site, "green"):
+    for name in names(project, "green"):
         try:
-            site.engine.keep_running(name, wanted)
+            project.engine.keep_running(name, wanted)
         except BgctlError as error:
             if wanted:
-                site.ui.warn(error.line)
+                project.ui.warn(error.line)
 
 
 def has_sessions(now: State) -> bool:
@@ -273,21 +268,23 @@ def has_sessions(now: State) -> bool:
     return now.slots.green.state != "maint" and now.phase != "preview"
 
 
-def watch_idle(site: Site, slots: Iterable[str], shared: bool = False, believe: bool = False) -> idle.Watch:
+def watch_idle(
+    project: Project, slots: Iterable[str], shared: bool = False, believe: bool = False
+) -> idle.Watch:
     """Begins to measure how long the services of these slots, and shared ones, keep idle connections."""
-    services = [each for slot in slots for each in checks(site, slot)]
+    services = [each for slot in slots for each in checks(project, slot)]
     if shared:
-        services += [(name, health_check.of(site.config, name)) for name in site.config.shared]
-    return idle.Watch(services, site.config.proxy.upstream_keepalive, believe)
+        services += [(name, health_check.of(project.config, name)) for name in project.config.shared]
+    return idle.Watch(services, project.config.proxy.upstream_keepalive, believe)
 
 
-def stop(site: Site, slot: str) -> str:
+def stop(project: Project, slot: str) -> str:
     """SIGTERM, the grace, then removal. Nothing to stop is fine."""
-    for name in names(site, slot):
-        grace, start = site.grace(name), time.monotonic()
-        site.engine.remove(name, grace)
+    for name in names(project, slot):
+        grace, start = project.grace(name), time.monotonic()
+        project.engine.remove(name, grace)
         if time.monotonic() - start >= grace > 0:
-            site.ui.warn(overstayed(name, grace))
+            project.ui.warn(overstayed(name, grace))
     return f"{slot} is stopped"
 
 
@@ -297,81 +294,81 @@ def overstayed(name: str, grace: float) -> str:
     return f"{name} was killed after {grace:g} s: {why}; next: write init: true for it, or end on SIGTERM"
 
 
-def dead(site: Site, slot: str) -> bool:
+def dead(project: Project, slot: str) -> bool:
     """Whether the engine does not run all of it, and will not by itself."""
-    return any(site.engine.dead(name) for name in names(site, slot))
+    return any(project.engine.dead(name) for name in names(project, slot))
 
 
-def absent(site: Site, slot: str) -> bool:
+def absent(project: Project, slot: str) -> bool:
     """No container of this slot is left, running or not."""
-    found = site.engine.containers()
-    return not any(name in found for name in names(site, slot))
+    found = project.engine.containers()
+    return not any(name in found for name in names(project, slot))
 
 
-def wait_empty(site: Site, slot: str) -> str:
+def wait_empty(project: Project, slot: str) -> str:
     """Until a slot that the state has taken out of routing has nothing open, or the deadlines are over."""
-    generation = site.state().generation
-    note = site.proxy.wait_empty(slot, generation, site.config.drain, site.ui.progress)
+    generation = project.state().generation
+    note = project.proxy.wait_empty(slot, generation, project.config.drain, project.ui.progress)
     return f"{slot} {note}"
 
 
-def prove_service(site: Site, name: str, check: Check, version: str | None) -> None:
+def prove_service(project: Project, name: str, check: Check, version: str | None) -> None:
     """Raises Failed with the likely cause, what to write, and the container's last log lines."""
     try:
         if check.by_engine:
-            prove_by_engine(site, name)
+            prove_by_engine(project, name)
         else:
-            health.prove(name, check, version, site.config.health, lambda: site.engine.dead(name))
+            health.prove(name, check, version, project.config.health, lambda: project.engine.dead(name))
     except Unhealthy as error:
-        found = explained(site, name, check, error.fault) if error.fault else Trouble("")
+        found = explained(project, name, check, error.fault) if error.fault else Trouble("")
         why = f"{error.why}: {found.why}" if found.why else error.why
-        raise Failed(error.what, why, found.next or "bgctl status", site.engine.logs(name)) from None
-    if fault := image_fault(site, name, check, version):
-        told = explained(site, name, check, fault)
+        raise Failed(error.what, why, found.next or "bgctl status", project.engine.logs(name)) from None
+    if fault := image_fault(project, name, check, version):
+        told = explained(project, name, check, fault)
         raise Failed(f"{name} is not healthy", f"{told.seen}: {told.why}", told.next or "bgctl status")
 
 
-def image_of(site: Site, service: str, version: str) -> str:
+def image_of(project: Project, service: str, version: str) -> str:
     """The image that the compose file has for a slot's service on `version`."""
-    return site.compose(env_with(site, service.rpartition("-")[2], version)).image(service)
+    return project.compose(env_with(project, service.rpartition("-")[2], version)).image(service)
 
 
-def prove_by_engine(site: Site, name: str) -> None:
+def prove_by_engine(project: Project, name: str) -> None:
     """Raises Failed with its last log lines. For workers, and for whom bgctl.toml leaves it to the engine."""
     try:
-        container_health.prove(name, lambda: site.engine.look(name), site.config.health)
+        container_health.prove(name, lambda: project.engine.look(name), project.config.health)
     except Failed as error:
-        raise Failed(error.what, error.why, "bgctl status", site.engine.logs(name)) from None
+        raise Failed(error.what, error.why, "bgctl status", project.engine.logs(name)) from None
 
 
-def env_with(site: Site, slot: str, version: str) -> dict[str, str]:
+def env_with(project: Project, slot: str, version: str) -> dict[str, str]:
     """The compose environment with `version` in `slot`, the other slot as the state has it."""
-    state = site.state()
+    state = project.state()
     blue = version if slot == "blue" else state.slots.blue.version
     green = version if slot == "green" else state.slots.green.version
-    return site.compose_env(blue or version, green or version)
+    return project.compose_env(blue or version, green or version)
 
 
-def candidate_env(site: Site, version: str) -> dict[str, str]:
+def candidate_env(project: Project, version: str) -> dict[str, str]:
     """Both slots on `version`: green as it will be started, and blue as the promotion will start it."""
-    return site.compose_env(version, version)
+    return project.compose_env(version, version)
 
 
-def check_versions(site: Site, found: Compose, version: str) -> None:
+def check_versions(project: Project, found: Compose, version: str) -> None:
     """Raises Refused for a slot that cannot become `version`; warns of one that does not say its version."""
-    serving = site.state().slots.blue.version or ""
+    serving = project.state().slots.blue.version or ""
     faults = []
-    for error in compose.alike(site.config, found, site.compose_files, (version, version), serving):
+    for error in compose.alike(project.config, found, project.compose_files, (version, version), serving):
         if isinstance(error, Refused):
             faults.append(error)
         else:
-            site.ui.warn(str(error))
+            project.ui.warn(str(error))
     if faults:
         raise together(faults)
 
 
 def check_images(
-    site: Site,
+    project: Project,
     found: Compose,
     services: list[str],
     pull: bool,
@@ -386,7 +383,11 @@ def check_images(
     missing: dict[str, tuple[str, str]] = {}
     for service in services:
         image = found.image(service)
-        if image and image not in missing and (trouble := _missing(site, found, service, pull, env, builds)):
+        if (
+            image
+            and image not in missing
+            and (trouble := _missing(project, found, service, pull, env, builds))
+        ):
             missing[image] = trouble
     if missing:
         names = list(missing)
@@ -396,20 +397,20 @@ def check_images(
 
 
 def _missing(
-    site: Site, found: Compose, service: str, pull: bool, env: Mapping[str, str] | None, builds: bool
+    project: Project, found: Compose, service: str, pull: bool, env: Mapping[str, str] | None, builds: bool
 ) -> tuple[str, str] | None:
     """Why an image cannot be had, and what to run next."""
     image = found.image(service)
     has_build, registry = bool(found.services[service].build), reasons.registry_of(image)
-    if site.engine.has_image(image) or (builds and has_build and not (pull and registry)):
+    if project.engine.has_image(image) or (builds and has_build and not (pull and registry)):
         return None
     by_hand = env is not None and has_build
     if image.startswith("localhost/") and not by_hand:  # no registry has it: setup/images built it
-        return f"{service} needs it", f"setup/images {site.engine.name}   (in a checkout)"
-    why, next = f"{service} needs it", f"{site.engine.name} pull {image}"
+        return f"{service} needs it", f"setup/images {project.engine.name}   (in a checkout)"
+    why, next = f"{service} needs it", f"{project.engine.name} pull {image}"
     if pull and not image.startswith("localhost/"):
         try:
-            site.engine.pull(image)
+            project.engine.pull(image)
         except Failed as error:
             why, next = f"{service} needs it, and {error}", error.next
         else:
@@ -417,46 +418,50 @@ def _missing(
     if builds and has_build:
         return None
     if env is not None and has_build and not registry:
-        next = site.engine.build_by_hand([service], env)
+        next = project.engine.build_by_hand([service], env)
     return why, next
 
 
-def check_slot_images(site: Site, slot: str, version: str, pull: bool) -> Compose:
+def check_slot_images(project: Project, slot: str, version: str, pull: bool) -> Compose:
     """The compose file. Raises Refused unless a slot could be started on `version`."""
-    services = names(site, slot)
-    env = candidate_env(site, version) if slot == "green" else env_with(site, slot, version)
-    found = site.compose(env)
+    services = names(project, slot)
+    env = candidate_env(project, version) if slot == "green" else env_with(project, slot, version)
+    found = project.compose(env)
     if slot == "green":
-        check_versions(site, found, version)
-    _check_start(site, found, services, pull, env)
+        check_versions(project, found, version)
+    _check_start(project, found, services, pull, env)
     return found
 
 
-def check_return(site: Site, slot: str, version: str, pull: bool) -> None:
+def check_return(project: Project, slot: str, version: str, pull: bool) -> None:
     """Raises Refused unless a slot could be started on `version` again.
 
     Whatever else has come to be wrong with the compose file is told, and keeps nobody from going back.
     """
-    services, env = names(site, slot), env_with(site, slot, version)
-    found = site.read_compose(env)
-    if lacking := list(compose.absent(found, services, site.compose_files)):
+    services, env = names(project, slot), env_with(project, slot, version)
+    found = project.read_compose(env)
+    if lacking := list(compose.absent(found, services, project.compose_files)):
         raise together(lacking)
-    for error in compose.problems(site.config, found, *site.compose_files):
-        site.ui.warn(error.line)
-    _check_start(site, found, services, pull, env)
+    for error in compose.problems(project.config, found, *project.compose_files):
+        project.ui.warn(error.line)
+    _check_start(project, found, services, pull, env)
 
 
-def _check_start(site: Site, found: Compose, services: list[str], pull: bool, env: Mapping[str, str]) -> None:
-    mounts = [mount for mount in key_mounts.of(found, site.root, site.keys_dir) if mount.service in services]
-    key_mounts.check(mounts, site.keys_dir, site.compose_files)
-    check_images(site, found, services, pull, env)
+def _check_start(
+    project: Project, found: Compose, services: list[str], pull: bool, env: Mapping[str, str]
+) -> None:
+    mounts = [
+        mount for mount in key_mounts.of(found, project.root, project.keys_dir) if mount.service in services
+    ]
+    key_mounts.check(mounts, project.keys_dir, project.compose_files)
+    check_images(project, found, services, pull, env)
 
 
-def check_port(site: Site, service: str, address: Address) -> None:
+def check_port(project: Project, service: str, address: Address) -> None:
     """Raises Refused when somebody other than this service's own container is there, or it may not be."""
-    if service == "proxy" and not site.engine.running(service):
+    if service == "proxy" and not project.engine.running(service):
         ports.check_allowed(service, address)
-    if not ports.is_free(address) and not site.engine.running(service):
+    if not ports.is_free(address) and not project.engine.running(service):
         mend = "stop that, or name another port in bgctl.toml and the compose file"
         raise Refused(f"{address} is taken by {ports.holder(address)}", f"{service} needs it", mend)
 

@@ -1,253 +1,177 @@
--- What nginx calls, one function per phase; each is a thin rim around the modules that know.
+-- What nginx calls for requests, one function per phase; each is a thin rim around the modules that know.
 
-local activity = require("bg.activity")
-local bodies = require("bg.bodies")
-local credentials = require("bg.credentials")
-local crypto = require("bg.crypto")
-local decision = require("bg.decision")
-local exposition = require("bg.exposition")
-local figures = require("bg.figures")
-local gate = require("bg.gate")
-local health = require("bg.health")
-local lineage = require("bg.lineage")
-local metrics = require("bg.metrics")
-local mirror = require("bg.mirror")
-local notice = require("bg.notice")
-local open = require("bg.open")
-local outcome = require("bg.outcome")
-local pages = require("bg.pages")
-local preview = require("bg.preview")
-local report = require("bg.report")
-local request = require("bg.request")
-local router = require("bg.router")
-local settings = require("bg.settings")
-local slot_totals = require("bg.slot_totals")
-local waiting = require("bg.waiting")
-local workers = require("bg.workers")
+local bodies = require("bg.limits.bodies")
+local checks = require("bg.health.checks")
+local counters = require("bg.lib.counters")
+local crypto = require("bg.lib.crypto")
+local error_page = require("bg.gate.error_page")
+local figures = require("bg.figures.figures")
+local gate = require("bg.gate.gate")
+local inflight = require("bg.workers.inflight")
+local mirror = require("bg.routing.mirror")
+local outcome = require("bg.figures.outcome")
+local queue = require("bg.gate.queue")
+local reasons = require("bg.lib.reasons")
+local recorder = require("bg.activity.recorder")
+local request = require("bg.routing.request")
+local router = require("bg.routing.router")
+local rules = require("bg.routing.rules")
+local slot_totals = require("bg.figures.slot_totals")
+local workers = require("bg.workers.workers")
 
 local ngx = ngx
-local match = string.match
-local pcall, tonumber = pcall, tonumber
+local pcall = pcall
 local exiting = ngx.worker.exiting
 
--- Loaded before the workers start, so that no request has to open a file for it.
-require("bg.control")
+local PREVIEW, MIGRATED = reasons.PREVIEW, reasons.MIGRATED
+local STABLE = "blue" -- the slot that serves when nothing is known yet
 
-local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of these
-local KEYS_SECONDS = 1
-local ACTIVITY_SECONDS = 1
-local REPORT_SECONDS = 0.5
-local FORGET_SECONDS = 60
-local BODIES_SECONDS = 1
-local STABLE = "blue" -- what serves when nothing is known yet
+local FAULTS = counters.series("bgctl_faults_total")
+local PINS = counters.series("bgctl_pins_total")
+local MIGRATIONS = counters.series("bgctl_migrations_total")
+local TURNED_AWAY = {
+    pause = counters.series("bgctl_turned_away_total", "pause"),
+    maintenance = counters.series("bgctl_turned_away_total", "maintenance"),
+}
 
-local FAULTS = metrics.series("bgctl_faults_total")
-local PINS = metrics.series("bgctl_pins_total")
-local MIGRATIONS = metrics.series("bgctl_migrations_total")
-local turned_away = {}
-for _, mode in ipairs({ "pause", "maintenance" }) do
-    turned_away[mode] = metrics.series("bgctl_turned_away_total", "mode", mode)
-end
-local decisions, errors = slot_totals.DECISIONS, slot_totals.ERRORS
-
-local logs = false
-local checks_seconds -- between two looks at the slots
+local logs = false -- whether there is an access log
 
 local _M = {}
 
--- Runs `work` on every tick, and in a worker's last one. A tick that fails is logged; the next one comes all the same.
-local function every(seconds, work)
-    local ok, err = ngx.timer.every(seconds, function()
-        local done, why = pcall(work)
-        if not done then
-            ngx.log(ngx.ERR, "timer: ", why)
-        end
-    end)
-    if not ok then
-        error("cannot start a timer: " .. err, 0)
+--- Begins with these settings (lib.settings), before there are workers.
+function _M.init(settings)
+    logs = settings.access_log
+end
+
+-- The session in the access log: the same for a log-in's token and for the pin beside it.
+local function session_hash(identity)
+    if not identity.hash then
+        identity.hash = crypto.short_hash(identity.pin_sid or identity.sid)
     end
+    return identity.hash
 end
 
-local function sync()
-    if router.state:poll() or exiting() then
-        waiting.wake()
-    end
-    health.sync()
-    metrics.fold()
-    figures.fold()
-    workers.publish(router.state) -- whoever reads it knows that all before is folded
-end
-
---- init_by_lua: settings and keys, before any worker exists. Raises: nginx does not start on bad keys.
-function _M.init(settings_file)
-    local given = settings.load(settings_file)
-    router.init(given)
-    logs = given.access_log
-    pages.begin(given.keeps_pages, given.token_longest)
-    activity.init(given)
-    report.init(given, function() return slot_totals.by_version(router.state.value) end)
-    figures.begin(ngx.now())
-    notice.init(given)
-    health.init(given, function() return router.state.value end)
-    checks_seconds = given.health_check
-    exposition.init(given)
-    mirror.init(given, function() return router.state.value end)
-    bodies.init(given)
-end
-
---- init_worker_by_lua: the state is read before the first accept.
-function _M.init_worker()
-    sync()
-    bodies.init_worker()
-    every(STATE_SECONDS, sync)
-    every(BODIES_SECONDS, bodies.tick)
-    every(KEYS_SECONDS, function() credentials.sync_keys(ngx.now()) end)
-    every(ACTIVITY_SECONDS, activity.tick)
-    every(REPORT_SECONDS, report.catch_up)
-    every(FORGET_SECONDS, function() figures.forget(router.state.value, ngx.now()) end)
-    every(checks_seconds, health.tick)
-end
-
--- Whose request it is, for the access log; the same for a log-in's token and for the pin beside it.
-local function session_hash(who)
-    if not who.hash then
-        who.hash = crypto.short_hash(who.pin_sid or who.sid)
-    end
-    return who.hash
-end
-
-local function route(is_slotted)
-    local var = ngx.var
-    local slot, rule, pin, holder, who, terms = router.route(request.AT_HAND, ngx.time(), is_slotted)
-    if not slot then
-        return STABLE, STABLE
-    end
-    var.bg_version, var.bg_generation = slot.version, router.state.value.generation
-    local is_preview = rule == "preview"
-    if slot.upstream == slot.name and not is_preview then
-        var.bg_other_version = router.state.value.slots[slot.other].version
+-- Sets the variables in which nginx has what was decided (nginx/public.conf.j2).
+local function tell_nginx(decision, var)
+    local slot, routing = decision.slot, router.routing()
+    var.bg_version, var.bg_generation = slot.version, routing.generation
+    if slot.upstream == slot.name and decision.reason ~= PREVIEW then
+        var.bg_other_version = routing.slots[slot.other].version
     end
     if logs then
-        var.bg_reason, var.bg_session = rule, session_hash(who)
+        var.bg_reason, var.bg_session = decision.reason, session_hash(decision.identity)
     end
-    if pin then
-        var.bg_pin = pin
-        metrics.add(PINS)
+    if decision.cookie then
+        var.bg_pin = decision.cookie
+        counters.add(PINS)
     end
-    if terms then
-        var.bg_pin_terms = terms
+    if decision.terms then
+        var.bg_pin_terms = decision.terms
     end
-    if rule == "migrated" then
-        metrics.add(MIGRATIONS)
-    end
-    metrics.add(decisions[slot.name][rule])
-    -- A preview shows its version, or that it fails: the other one's answer would hide that.
-    return is_preview and slot.alone or decision.upstream(slot, health.up), slot.name, holder, slot
 end
 
--- The upstream's name, the slot's, the request's holder, and the slot (bg.routes), where one is known. Never throws; a
--- fault routes to the stable slot.
-local function route_safely(is_slotted)
-    local ok, upstream, name, holder, slot = pcall(route, is_slotted)
-    if ok then
-        return upstream, name, holder, slot
+-- The upstream for the request at hand, and the decision (routing.router), nil while no state has been read yet.
+local function route(is_slotted)
+    local decision = router.route(request.AT_HAND, ngx.time(), is_slotted)
+    if not decision then
+        return STABLE
     end
-    metrics.add(FAULTS)
+    local slot, reason = decision.slot, decision.reason
+    tell_nginx(decision, ngx.var)
+    if reason == MIGRATED then
+        counters.add(MIGRATIONS)
+    end
+    slot_totals.routed(slot.name, reason)
+    -- A preview shows its version, or that the version fails: an answer of the other slot would hide that.
+    return reason == PREVIEW and slot.alone or rules.upstream(slot, checks.up), decision
+end
+
+-- The same, without a decision where routing fails: then the stable slot serves. Never throws.
+local function route_safely(is_slotted)
+    local ok, upstream, decision = pcall(route, is_slotted)
+    if ok then
+        return upstream, decision
+    end
+    counters.add(FAULTS)
     ngx.log(ngx.ERR, "routing failed, the stable slot serves: ", upstream)
-    local state = router.state.value
-    return state and state.slots[STABLE].upstream or STABLE, STABLE
+    local routing = router.routing()
+    return routing and routing.slots[STABLE].upstream or STABLE
 end
 
 -- Whether the gate is closed to the request at hand.
 local function is_closed()
-    local state = router.state.value
-    return state ~= nil and state.gate ~= nil and gate.is_closed(state.gate, ngx.var.bg_allowed ~= "")
+    local routing = router.routing()
+    return routing ~= nil and routing.gate ~= nil and gate.is_closed(routing.gate, ngx.var.bg_allowed ~= "")
 end
 
--- In a worker that is leaving no timer reads the state any more. Whether this is one.
+-- A worker that is leaving has no more ticks: there each request reads the state. Returns whether the worker is
+-- leaving.
 local function look_if_leaving()
     local leaving = exiting()
     if leaving then
-        router.state:poll()
-        health.sync()
+        router.state_file:poll()
+        checks.sync()
     end
     return leaving
 end
 
--- Nor does one tell what has been counted, and a WebSocket may outlive it by hours.
-local function tell_if_leaving()
+-- Nor is there a tick that publishes what has been counted, and a WebSocket may outlive its worker's last tick by
+-- hours.
+local function publish_if_leaving()
     local leaving = exiting()
     if leaving then
-        metrics.fold()
+        counters.fold()
         figures.fold()
-        workers.publish(router.state)
+        workers.publish(router.state_file)
     end
     return leaving
 end
 
---- set_by_lua of a location that both slots share: the upstream's name, or "" while the gate is closed.
+--- set_by_lua of a location that both slots share. Returns the upstream's name, or "" while the gate is closed.
 function _M.route()
     look_if_leaving()
     return is_closed() and "" or (route_safely(false))
 end
 
---- set_by_lua of a slotted location: the upstream's name, with the request counted in until log(); or "" while the gate
--- is closed.
+--- set_by_lua of a slotted location. Returns the upstream's name, and counts the request as in flight until log(); or
+-- returns "" while the gate is closed.
 function _M.slot()
     local leaving = look_if_leaving()
     if is_closed() then
         return ""
     end
-    local upstream, name, holder, slot = route_safely(true)
-    local number = open.enter(name, ngx.var.bg_lasting ~= "", holder, slot, ngx.now())
-    ngx.var.bg_open = number
+    local upstream, decision = route_safely(true)
+    local slot, holder
+    if decision then
+        slot, holder = decision.slot, decision.holder
+    end
+    local number = inflight.enter(slot and slot.name or STABLE, ngx.var.bg_lasting ~= "", holder, slot, ngx.now())
+    ngx.var.bg_inflight = number
     if leaving then
-        workers.publish(router.state)
+        workers.publish(router.state_file)
         if holder then
-            activity.hand_over(number, holder)
+            recorder.hand_over(number, holder)
         end
     end
     return upstream
 end
 
---- content_by_lua of the link that `bgctl preview` prints: the cookie, and on to the page.
-function _M.preview()
-    if ngx.var.request_method ~= "GET" then
-        ngx.header.Allow = "GET"
-        return ngx.exit(405)
-    end
-    local query, now = ngx.req.get_uri_args(10), ngx.time()
-    local ask = { token = query.token, to = query.to, is_end = query["end"] ~= nil }
-    local known, reason
-    if not ask.is_end then
-        known, reason = credentials.preview_link(ask.token, now, function(shown)
-            return router.state.value ~= nil and lineage.slot_of_same(router.state.value, shown) ~= nil
-        end)
-    end
-    local given = preview.answer(router.settings, ask, known, reason, now)
-    ngx.status = given.status
-    ngx.header["Cache-Control"] = "no-store"
-    ngx.header["Set-Cookie"], ngx.header.Location = given.cookie, given.location
-    ngx.header["Content-Type"] = "text/plain; charset=utf-8"
-    ngx.print(given.text and given.text .. "\n" or "")
-end
-
---- access_by_lua of a request with a large body: it is whole when this returns, or refused.
+--- access_by_lua of a request with a large body: when this returns, the body is whole, or the request is refused.
 function _M.body()
     local refused = bodies.take_in()
     if refused then
-        return notice.send(refused)
+        return error_page.send(refused)
     end
 end
 
--- Waits at the gate, and has the request routed by `enter`; or turns it away.
+-- Waits at the gate until it opens, and then has the request routed by `enter`; or turns the request away.
 local function wait(enter)
     local upstream
     repeat
-        local verdict = waiting.pass(router.state, ngx.var.bg_allowed ~= "")
+        local verdict = queue.pass(router.state_file, ngx.var.bg_allowed ~= "")
         if verdict ~= "open" then
-            metrics.add(turned_away[verdict])
-            return notice.send(verdict)
+            counters.add(TURNED_AWAY[verdict])
+            return error_page.send(verdict)
         end
         upstream = enter()
     until upstream ~= ""
@@ -262,85 +186,55 @@ function _M.held_route()
     return wait(_M.route)
 end
 
---- access_by_lua where slot() has.
+--- access_by_lua where slot() has found the gate closed.
 function _M.held_slot()
     return wait(_M.slot)
 end
 
--- What is wrong with a request that nginx itself has refused, by the status that it gave.
-local REFUSED = { [400] = "malformed", [413] = "large_body", [431] = "large_request_headers" }
-
--- Whether the last server that was asked has sent more than there is room for before its headers were over.
-local function are_headers_too_large(var)
-    local received = tonumber(match(var.upstream_bytes_received or "", "(%d+)$"))
-    return received ~= nil and received >= router.settings.header_size
-end
-
---- content_by_lua of a request that nginx has refused, or that no slot has answered, or not in time.
-function _M.unavailable()
-    local var, status = ngx.var, ngx.status
-    local _, has_body_alone = bodies.leave(var.bg_open) -- nothing is read of its body any more
-    if REFUSED[status] then
-        return notice.send(REFUSED[status])
-    elseif status == 503 then
-        return notice.send("busy", var.bg_retry_after)
-    end
-    local retry_after = var.bg_retry_after
-    local maybe_done = retry_after == ""
-    if status == 502 and are_headers_too_large(var) then
-        return notice.send("large_answer_headers", "", maybe_done)
-    end
-    if var.bg_open ~= "" and not has_body_alone then -- it was meant for a slot
-        health.hurry()
-    end
-    if status == 504 then
-        return notice.send("timeout", "", maybe_done)
-    end
-    return notice.send("unavailable", retry_after, maybe_done)
-end
-
---- log_by_lua of the public server: counts out what slot() counted in. The slot (bg.routes) that the request was meant
--- for, where there is one.
-function _M.log()
-    local var = ngx.var
-    local number = var.bg_open
+-- The number of the request at hand among those in flight, and whether it was refused for its body. The number is nil
+-- where the request was not counted: its client has gone while it was held, or its service has no slots.
+local function number_of(var)
+    local number = var.bg_inflight
     local is_refused, has_body_alone = bodies.over(number)
-    if number == waiting.HELD then -- the client has gone
-        waiting.leave()
-        number = ""
-    elseif has_body_alone then -- of a service without slots
-        number = ""
+    if number == queue.HELD then
+        queue.leave()
+        return nil
+    elseif has_body_alone or number == "" then
+        return nil
     end
-    if not number or number == "" then
-        tell_if_leaving()
+    return number, is_refused
+end
+
+--- log_by_lua of the public server: counts out what slot() has counted in. Returns the slot (routing.routing_table) for
+-- which the request was meant, where it has seen the request.
+function _M.log()
+    local var, status = ngx.var, ngx.status
+    local number, is_refused = number_of(var)
+    if not number then
+        publish_if_leaving()
         return
     end
-    local name, holder, slot, began = open.leave(number)
-    local status = ngx.status
-    if is_refused then -- the slot has not seen it
-        slot = nil
-    elseif status >= 500 then
-        metrics.add(errors[name])
-    elseif var.bg_failed ~= "" and health.up[name] ~= false then
-        health.hurry()
+    local over = inflight.leave(number)
+    if not is_refused then
+        if status < 500 and var.bg_failed ~= "" and checks.up[over.name] ~= false then
+            checks.hurry()
+        end
+        outcome.count(over, router.routing(), status, var)
     end
-    if slot then
-        outcome.count(slot, router.state.value, status, began, status < 500 and var.bg_failed ~= "", var)
+    if over.holder then
+        recorder.ended(over.holder)
     end
-    if holder then
-        activity.ended(holder)
+    if publish_if_leaving() then
+        recorder.left(number)
     end
-    if tell_if_leaving() then
-        activity.left(number)
-    end
-    return slot
+    return not is_refused and over.slot or nil
 end
 
---- log_by_lua of a location of `service`, which is mirrored.
+--- log_by_lua of a location of `service`, whose requests are copied for a candidate.
 function _M.log_and_mirror(service)
-    local slot = _M.log()
-    if slot and router.state.value and not outcome.is_stream(ngx.var) then
-        mirror.offer(service, slot, router.state.value, ngx.var)
+    local slot, routing = _M.log(), router.routing()
+    if slot and routing and not outcome.is_stream(ngx.var) then
+        mirror.offer(service, slot, routing, ngx.var)
     end
 end
 

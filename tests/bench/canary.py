@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 
-from toolkit.analysis import judge
+from toolkit.canary.verdict import judge
+from toolkit.clients.figures import Figures
 from toolkit.config import Canary
-from toolkit.figures import Figures
 
 from .traffic import Kind, hits, traffic
 

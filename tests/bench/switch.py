@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import requests
 
 from testbed.project import Project
-from toolkit import state, statefile
+from toolkit.files import state_file as statefile
+from toolkit.state import document as state
 
 SWITCHES = 200
 PATIENCE = 5.0  # seconds

@@ -15,16 +15,16 @@ def memory():
     """Our modules with as much of nginx as they need."""
     lua = Lua()
     lua.runtime.execute((Path(__file__).parent / "nginx_stub.lua").read_bytes())(NOW)
-    lua.module("activity")[b"init"](lua.table({"held_every": 10, "active_window": 1800}))
+    lua.module("activity.recorder")[b"init"](lua.table({"held_every": 10, "active_window": 1800}))
     return lua
 
 
 def note(lua, key, user, issued, version=b"1.6.7"):
-    return lua.module("activity")[b"note"](key, user, NOW + 600, version, issued)
+    return lua.module("activity.recorder")[b"note"](key, user, NOW + 600, version, issued)
 
 
 def put(lua, row):
-    told = lua.module("seen")[b"put"](row, 1800, 11)
+    told = lua.module("activity.memory")[b"put"](row, 1800, 11)
     return plain(told[0]) if isinstance(told, tuple) else plain(told)
 
 
@@ -33,7 +33,7 @@ def test_78_a_row_says_when_the_newest_token_was_issued(memory):
     row = note(memory, b"s one", b"u1", NOW - 50)  # an older one is still in use
     assert row[b"iat"] == NOW - 5
     assert put(memory, row) == "news"
-    known = plain(memory.module("seen")[b"get"](b"s one"))
+    known = plain(memory.module("activity.memory")[b"get"](b"s one"))
     assert (known["iat"], known["user"], known["exp"]) == (NOW - 5, "u1", NOW + 600)
 
 
@@ -48,7 +48,7 @@ def test_78_a_newer_token_is_news_and_an_older_one_takes_nothing_back(memory):
             "seen": NOW,
         }
         said = put(memory, memory.table(row))
-        return said, plain(memory.module("seen")[b"get"](b"s two"))["iat"]
+        return said, plain(memory.module("activity.memory")[b"get"](b"s two"))["iat"]
 
     assert folded(NOW - 50) == ("news", NOW - 50)
     assert folded(NOW - 50) == ("more", NOW - 50)
@@ -57,13 +57,13 @@ def test_78_a_newer_token_is_news_and_an_older_one_takes_nothing_back(memory):
         NOW - 5,
     )  # of another worker: told at once, or a log-out would outlast it
     assert folded(NOW - 50) == ("more", NOW - 5)
-    assert plain(memory.module("seen")[b"get"](b"s two"))["user"] == "u 2\n"
+    assert plain(memory.module("activity.memory")[b"get"](b"s two"))["user"] == "u 2\n"
 
 
 def test_79_two_users_of_one_sid_are_remembered_apart(memory):
-    ids, seen = memory.module("ids"), memory.module("seen")
-    names = {bytes(ids[b"session"](b"web", user)) for user in (b"one", b"other", None)}
+    rules, seen = memory.module("lib.names"), memory.module("activity.memory")
+    names = {bytes(rules[b"session"](b"web", user)) for user in (b"one", b"other", None)}
     assert len(names) == 3
     for name in names:
-        put(memory, note(memory, seen[b"key"](name, b"u"), b"u", 0))
+        put(memory, note(memory, rules[b"key"](name, b"u"), b"u", 0))
     assert len(plain(seen[b"keys"]())) >= 3

@@ -23,7 +23,7 @@ def bare() -> Lua:
 
 @pytest.fixture(scope="module")
 def bodies(bare):
-    return bare.module("bodies")
+    return bare.module("limits.bodies")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_83_time_goes_by_length(bare, bodies):
 
 
 def test_a_file_system_tells_its_size():
-    size = Lua().module("disk")[b"size"]
+    size = Lua().module("limits.disk")[b"size"]
     found = os.statvfs("/tmp")
     assert size(b"/tmp") == found.f_frsize * found.f_blocks
     assert size(b"/nowhere") is None
@@ -100,7 +100,9 @@ ngx.HTTP_OK = 200
 package.loaded["ngx.semaphore"] = {
     new = function() return { wait = function() end, post = function() end } end,
 }
-ngx.var = { bg_open = "", binary_remote_addr = "1234", http_content_length = "100000", bg_retry_after = "" }
+ngx.var = {
+    bg_inflight = "", binary_remote_addr = "1234", http_content_length = "100000", bg_retry_after = "",
+}
 local is_leaving = false
 ngx.worker.exiting = function() return is_leaving end
 return {
@@ -116,13 +118,13 @@ def slow():
     one.runtime.execute((LUA.parent / "tests" / "lua" / "nginx_stub.lua").read_bytes())
     one.nginx = one.runtime.execute(SLOW)
     given = {"client_timeout": 30, "min_rate": 32 << 10, "max_body": 100 << 20}
-    one.module("bodies")[b"init"](one.table(given))
+    one.module("limits.bodies")[b"init"](one.table(given))
     return one
 
 
 def test_83_a_worker_that_is_leaving_keeps_time_for_a_body_that_comes_late(slow):
     """Its last tick may be over: one that is held at the gate, or on a connection that was just made."""
-    bodies = slow.module("bodies")
+    bodies = slow.module("limits.bodies")
     slow.nginx[b"leave"]()
     bodies[b"tick"]()
     assert slow.nginx[b"later"]() == 0
@@ -131,17 +133,17 @@ def test_83_a_worker_that_is_leaving_keeps_time_for_a_body_that_comes_late(slow)
 
 
 def test_83_a_body_for_a_service_without_slots_is_no_reason_to_look_at_the_slots(slow):
-    slow.module("bodies")[b"take_in"]()
+    slow.module("limits.bodies")[b"take_in"]()
     asked = b"""
         local hurried = 0
-        require("bg.health").hurry = function() hurried = hurried + 1 end
-        require("bg.notice").send = function() end
+        require("bg.health.checks").hurry = function() hurried = hurried + 1 end
+        require("bg.gate.error_page").send = function() end
         ngx.status = 502
-        require("bg.router").settings = { header_size = 32768 }
-        require("bg.phases").unavailable()
+        require("bg.routing.router").settings = { header_size = 32768 }
+        require("bg.answers").unavailable()
         local of_shared = hurried
-        ngx.var.bg_open = "7"
-        require("bg.phases").unavailable()
+        ngx.var.bg_inflight = "7"
+        require("bg.answers").unavailable()
         return of_shared, hurried
     """
     assert slow.runtime.execute(asked) == (0, 1)
@@ -159,9 +161,10 @@ def test_83_a_body_for_a_service_without_slots_is_no_reason_to_look_at_the_slots
 def test_how_long_a_client_sends_its_body_is_not_the_apps_time(slow, var, took):
     asked = b"""
         local var, took = ..., nil
-        local figures = require("bg.figures")
+        local figures = require("bg.figures.figures")
         figures.finished, figures.took = function() end, function(_, seconds) took = seconds end
-        require("bg.outcome").count({}, nil, 200, 91, false, var)
+        var.bg_failed = ""
+        require("bg.figures.outcome").count({ name = "blue", slot = {}, since = 91 }, nil, 200, var)
         return took
     """
     assert slow.runtime.execute(asked, slow.table(var)) == took

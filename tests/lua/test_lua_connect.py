@@ -17,5 +17,5 @@ SOCKET = b"return { connect = function(self, host, port) self.host, self.port = 
 )
 def test_93_nginx_is_given_the_brackets_of_ipv6(lua, address, host, port):
     socket = lua.runtime.execute(SOCKET)
-    assert lua.module("connect")(socket, address) is True
+    assert lua.module("lib.http")[b"connect"](socket, address) is True
     assert (socket[b"host"], socket[b"port"]) == (host, port)

@@ -45,8 +45,8 @@ class Proxy:
         (folder / "key.secret").write_bytes(SECRET)
         ring = {"schema": 1, "sign": "k", "keys": [{"kid": "k", "alg": "HS256", "file": "key.secret"}]}
         (folder / "keyring.json").write_text(json.dumps(ring))
-        self.router, self.explain = self.lua.module("router"), self.lua.module("explain")
-        self.request = self.lua.module("request")
+        self.router, self.explain = self.lua.module("routing.router"), self.lua.module("control.explain")
+        self.request = self.lua.module("routing.request")
         self.given = {
             **{
                 "issuer": "bgctl",
@@ -81,16 +81,16 @@ class Proxy:
         } | changes
         self.settings = self.lua.table(self.given)
         self.router[b"init"](self.settings)
-        self.lua.module("pages")[b"begin"](True, 604800)
-        self.lua.module("activity")[b"init"](self.settings)
-        epoch = plain(self.lua.module("pages")[b"name"](b"s"))
+        self.lua.module("routing.page_versions")[b"begin"](True, 604800)
+        self.lua.module("activity.recorder")[b"init"](self.settings)
+        epoch = plain(self.lua.module("routing.page_versions")[b"name"](b"s"))
         self.pages = epoch
         self.state_file = folder / "state.json"
 
     def configure(self, state: dict[str, object], migrate: str) -> None:
         self.settings[b"migrate"] = migrate.encode()
         self.state_file.write_text(json.dumps(state))
-        self.lua.runtime.execute(b'require("bg.router").state:poll()')
+        self.lua.runtime.execute(b'require("bg.routing.router").state_file:poll()')
 
     def asked(self, asked: dict[str, object]):  # type: ignore[no-untyped-def]
         return self.request[b"described"](self.lua.table(asked))
@@ -106,8 +106,8 @@ class Proxy:
             end
             return all
         """
-        self.lua.module("metrics")[b"fold"]()
-        self.lua.module("activity")[b"tick"]()
+        self.lua.module("lib.counters")[b"fold"]()
+        self.lua.module("activity.recorder")[b"tick"]()
         return plain(self.lua.runtime.execute(code))
 
 
@@ -203,8 +203,9 @@ def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     assert proxy.memory() == before, "asking changes nothing"
 
     slotted = request["path"] != "/api/deployment/refresh"
-    slot, rule, pin, *_, terms = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
-    assert said["reason"] == plain(rule)
+    decision = proxy.router[b"route"](proxy.asked(request), NOW, slotted)
+    slot, pin, terms = decision[b"slot"], decision[b"cookie"], decision[b"terms"]
+    assert said["reason"] == plain(decision[b"reason"])
     if "slot" in said:
         assert (said["slot"], said["version"]) == (plain(slot[b"name"]), plain(slot[b"version"]))
         assert ("pin" in said) == (pin is not None and terms in (None, b"surely"))
@@ -238,17 +239,18 @@ def test_a_preview_outranks_everything_but_maint(proxy, name, version):
         "path": "/",
         "headers": {**headers, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
     }
-    slot, rule, pin, holder, *_ = proxy.router[b"route"](proxy.asked(request), NOW, True)
+    decision = proxy.router[b"route"](proxy.asked(request), NOW, True)
+    slot, reason, pin = decision[b"slot"], plain(decision[b"reason"]), decision[b"cookie"]
     serving = {each["version"] for each in (blue, green) if each["state"] != "maint"}
     if version in serving:
-        assert (plain(rule), plain(slot[b"version"]), pin) == ("preview", version, None)
-        assert plain(holder[b"version"]) == version
+        assert (reason, plain(slot[b"version"]), pin) == ("preview", version, None)
+        assert plain(decision[b"holder"][b"version"]) == version
     else:
-        assert plain(rule) != "preview"
+        assert reason != "preview"
 
 
 def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
-    routes = proxy.lua.module("routes")
+    routes = proxy.lua.module("routing.routing_table")
     for name, (phase, blue, green) in STATES.items():
         document = {"schema": 1, "generation": 1, "phase": phase, "slots": {"blue": blue, "green": green}}
         table = plain(routes[b"parse"](json.dumps(document).encode()))
@@ -280,7 +282,7 @@ def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
     ],
 )
 def test_the_service_of_a_path(proxy, path, service):
-    found = proxy.lua.module("location")[b"find"](proxy.lua.table(ROUTES), path.encode())
+    found = proxy.lua.module("control.location")[b"find"](proxy.lua.table(ROUTES), path.encode())
     assert (plain(found[b"service"]) if found else None) == service
 
 

@@ -24,7 +24,7 @@ def stamp(moment: datetime) -> bytes:
 
 @given(moments)
 def test_a_time_is_read_as_it_was_meant(lua, moment):
-    assert lua.module("timestamp")[b"parse"](stamp(moment)) == int(moment.timestamp())
+    assert lua.module("lib.timestamp")[b"parse"](stamp(moment)) == int(moment.timestamp())
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_time_is_read_as_it_was_meant(lua, moment):
     ],
 )
 def test_what_is_no_time_is_none(lua, text):
-    assert lua.module("timestamp")[b"parse"](text.encode()) is None
+    assert lua.module("lib.timestamp")[b"parse"](text.encode()) is None
 
 
 @given(states(), gates)
@@ -72,8 +72,8 @@ def test_41_a_bad_gate_refuses_the_whole_document(lua, gate):
 @given(gates | st.none(), st.booleans(), st.booleans(), st.integers(0, 2**33))
 def test_what_becomes_of_a_request(lua, gate, allowed, full, now):
     table = parse(lua, {**GOOD, "gate": gate})[b"gate"]
-    verdict = plain(lua.module("gate")[b"verdict"](table, allowed, full, now))
-    closed = lua.module("gate")[b"is_closed"](table, allowed)
+    verdict = plain(lua.module("gate.gate")[b"verdict"](table, allowed, full, now))
+    closed = lua.module("gate.gate")[b"is_closed"](table, allowed)
     if gate is None or (gate["mode"] == "maintenance" and allowed):
         assert (verdict, closed) == ("open", False)
     elif gate["mode"] == "maintenance":

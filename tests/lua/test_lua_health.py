@@ -23,7 +23,7 @@ def read(lua, text, closed=False):
 
 def read_pieces(lua, pieces, closed=False):
     """The same of an answer that comes in these pieces."""
-    answer = lua.module("http_answer")[b"new"]()
+    answer = lua.module("lib.http_answer")[b"new"](True)
     for at, piece in enumerate(pieces):
         answer[b"add"](answer, piece, closed and at == len(pieces) - 1)
     if answer[b"status"] is None:
@@ -84,7 +84,7 @@ def test_36_no_answer_of_an_app_keeps_a_worker_busy(lua, text):
 def test_36_blanks_in_a_header_keep_no_worker_busy(lua):
     head = b"HTTP/1.1 302 Found\r\nLocation:" + b" " * 30_000 + b"x" + b" " * 30_000 + b"y  \r"
     began = time.process_time()
-    assert lua.module("http_answer")[b"field"](head, b"location").startswith(b"x  ")
+    assert lua.module("lib.http_answer")[b"field"](head, b"location").startswith(b"x  ")
     assert time.process_time() - began < 5
 
 
@@ -100,7 +100,7 @@ def test_36_blanks_in_a_header_keep_no_worker_busy(lua):
 )
 def test_a_field_of_a_head_is_read_by_its_name(lua, head, value):
     """What an answer says to bgctl and to the proxy: test_lua_health_parity."""
-    assert lua.module("http_answer")[b"field"](head, b"x-app-version") == value
+    assert lua.module("lib.http_answer")[b"field"](head, b"x-app-version") == value
 
 
 @given(st.binary(max_size=300), st.booleans())
@@ -112,7 +112,7 @@ def test_63_garbage_never_throws(lua, text, closed):
 def judge(lua, answers, fails, version=OLD):
     record = lua.table({})
     for now, fault in enumerate(answers):
-        record = lua.module("verdict")[b"judge"](record, version.encode(), fault, fails, now)
+        record = lua.module("health.verdict")[b"judge"](record, version.encode(), fault, fails, now)
     return plain(record)
 
 
@@ -133,7 +133,7 @@ def test_down_after_so_many_in_a_row_and_up_with_the_first_good_one(lua, answers
 @given(st.lists(faults, min_size=1, max_size=20), st.integers(1, 5))
 def test_what_was_known_of_another_version_says_nothing(lua, answers, fails):
     record = lua.table(judge(lua, answers, fails, "1.6.8"))
-    after = lua.module("verdict")[b"judge"](record, OLD.encode(), b"timeout", fails + 1, 99)
+    after = lua.module("health.verdict")[b"judge"](record, OLD.encode(), b"timeout", fails + 1, 99)
     assert plain(after) == {"since": 99, "bad": 1, "version": OLD, "why": "timeout"}
 
 
@@ -143,7 +143,7 @@ def test_the_other_slot_serves_only_when_both_are_known_and_only_this_one_is_dow
     known = lua.table({name: up for name, up in (("blue", blue), ("green", green)) if up is not None})
     for name, other, up, others in (("blue", "green", blue, green), ("green", "blue", green, blue)):
         slot = routes[b"slots"][name.encode()]
-        upstream = plain(lua.module("decision")[b"upstream"](slot, known))
+        upstream = plain(lua.module("routing.rules")[b"upstream"](slot, known))
         alone = state["slots"][other]["state"] == "maint"
         if up is False and others and not alone:
             assert upstream == f"{name}_by_{other}"

@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from luajit import LUA, Lua, plain
 
-from toolkit import health, health_answer
-from toolkit.health_answer import Answer
-from toolkit.health_check import Check
+from toolkit.health import answer as health_answer
+from toolkit.health import proof as health
+from toolkit.health.answer import Answer
+from toolkit.health.check import Check
 from toolkit.values import Address
 
 WANTED, OTHER = "1.6.8", "1.6.7"
@@ -166,11 +167,11 @@ def check_of(app: Server, proof: str, path: str = "/health") -> Check:
 def of_proxy(lua: Lua, check: Check) -> tuple[str, str | None]:
     peer = lua.table({"address": str(check.address), "path": check.path, "host": check.host})
     peer[b"scheme"], peer[b"proof"] = check.scheme.encode(), check.proof.encode()
-    found = lua.module("probe")(peer, check.within)
+    found = lua.module("health.probe")(peer, check.within)
     found = found[0] if isinstance(found, tuple) else found
     if found is None:
         return "no_answer", None
-    outcome = lua.module("verdict")[b"outcome"](found, check.proof.encode(), WANTED.encode())
+    outcome = lua.module("health.verdict")[b"outcome"](found, check.proof.encode(), WANTED.encode())
     kind, why = outcome if isinstance(outcome, tuple) else (outcome, None)
     return plain(kind), why and plain(why)
 
@@ -279,7 +280,7 @@ places = st.builds(
 def test_both_follow_the_same_redirects(lua: Lua, path: str, location: str, status: int) -> None:
     location = location.encode("ascii", "ignore").decode().strip().replace("\r", "").replace("\n", "")
     head = f"HTTP/1.1 {status} X\r\nLocation: {location}\r".encode()
-    found = lua.module("verdict")[b"followed"](
+    found = lua.module("health.verdict")[b"followed"](
         lua.runtime.table_from({b"status": status, b"head": head}), path.encode(), HOST.encode()
     )
     assert (found and plain(found)) == health_answer.followed(Answer(status, location), path, HOST)
@@ -290,6 +291,6 @@ def test_63_no_header_makes_the_proxy_throw(lua: Lua, text: str) -> None:
     head = f"HTTP/1.1 302 X\r\n{text}\r\nLocation: {text}\r".encode()
     for proof in PROOFS:
         document = lua.runtime.table_from({b"status": 200, b"head": head, b"body": text.encode()})
-        lua.module("verdict")[b"outcome"](document, proof.encode(), b"1.6.7")
+        lua.module("health.verdict")[b"outcome"](document, proof.encode(), b"1.6.7")
         document[b"status"] = 302
-        lua.module("verdict")[b"outcome"](document, proof.encode(), b"1.6.7")
+        lua.module("health.verdict")[b"outcome"](document, proof.encode(), b"1.6.7")

@@ -16,7 +16,7 @@ NOW = 1_800_000_000
 
 def load(lua, directory):
     index = (directory / "verify" / "keyring.json").read_bytes()
-    return lua.module("keyring")[b"load"](str(directory / "verify").encode(), index)
+    return lua.module("tokens.keyring")[b"load"](str(directory / "verify").encode(), index)
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256", "HS256"])
@@ -42,7 +42,7 @@ def test_moments_are_pythons_moments(lua, tmp_path_factory, when):
     (directory / "k.secret").write_bytes(b"s" * 40)
     key = {"kid": "k", "alg": "HS256", "file": "k.secret", "retireAt": f"{when:%Y-%m-%dT%H:%M:%S}Z"}
     ring = json.dumps({"schema": 1, "sign": "k", "keys": [key]}).encode()
-    keys = lua.module("keyring")[b"load"](str(directory).encode(), ring)
+    keys = lua.module("tokens.keyring")[b"load"](str(directory).encode(), ring)
     assert keys[b"k"][b"retire_at"] == int(when.replace(tzinfo=UTC, microsecond=0).timestamp())
 
 
@@ -64,7 +64,7 @@ def test_an_entry_says_whose_tokens_it_is_for(lua, tmp_path):
     for kid, (signed_by, issuer) in read.items():
         key = proxy[kid.encode()]
         assert (key[b"signed_by"], key[b"issuer"]) == (signed_by.encode(), issuer and issuer.encode())
-    assert [key[b"issuer"] for key in lua.module("keyring")[b"by_alg"](proxy)[b"HS256"].values()] == [
+    assert [key[b"issuer"] for key in lua.module("tokens.keyring")[b"by_alg"](proxy)[b"HS256"].values()] == [
         *(None, b"shop", None)
     ]
 
@@ -139,7 +139,7 @@ def test_09_both_programs_take_the_same_entries(lua, tmp_path, entry, secret, is
 def test_one_bad_key_refuses_the_ring(lua, tmp_path, ring):
     (tmp_path / "short.secret").write_bytes(b"short")
     (tmp_path / "good.secret").write_bytes(b"s" * 40)
-    keys, why = lua.module("keyring")[b"load"](str(tmp_path).encode(), ring)
+    keys, why = lua.module("tokens.keyring")[b"load"](str(tmp_path).encode(), ring)
     assert keys is None
     assert why
 

@@ -148,9 +148,9 @@ def verdicts(lua, algorithm: str, content: bytes, folder) -> tuple[bool, bool]:
     """Whether the proxy and the session API take this file for a key of `algorithm`."""
     path = folder / "key"
     path.write_bytes(content)
-    read = lua.module("files")[b"secret" if algorithm == "HS256" else b"read"]
+    read = lua.module("lib.files")[b"secret" if algorithm == "HS256" else b"read"]
     text = read(bytes(path))
-    taken = lua.module("crypto")[b"key"](algorithm.encode(), text[0] if isinstance(text, tuple) else text)
+    taken = lua.module("lib.crypto")[b"key"](algorithm.encode(), text[0] if isinstance(text, tuple) else text)
     try:
         algorithms.public_key(algorithm, content)
     except ValueError:

@@ -43,13 +43,13 @@ def routes(lua, lineage, blue, green=None):
         "slots": {"blue": {"version": blue, "state": "ready", "weight": 100}, "green": slot},
         "lineage": lineage,
     }
-    table = lua.module("routes")[b"parse"](json.dumps(document).encode())
+    table = lua.module("routing.routing_table")[b"parse"](json.dumps(document).encode())
     assert not isinstance(table, tuple), table
     return table
 
 
 def now(lua, table, who):
-    lua.module("lineage")[b"update"](table, who)
+    lua.module("routing.lineage")[b"update"](table, who)
     return plain(who[b"now"])
 
 
@@ -100,7 +100,7 @@ TAKEN_BACK = [{"from": "1.6.8", "to": "1.6.7", "generation": 4, "at": stamp(NOW 
 def test_64_a_session_of_two_releases_ago_is_the_newest_ones(lua):
     table = routes(lua, TWICE, "1.6.9", "1.7.0")
     assert now(lua, table, lua.table({"version": "1.6.7", "generation": 2})) == "1.6.9"
-    chain = lua.module("lineage")[b"chain"](table, lua.table({"version": "1.6.7", "generation": 2}))
+    chain = lua.module("routing.lineage")[b"chain"](table, lua.table({"version": "1.6.7", "generation": 2}))
     assert list(plain(chain).values()) == ["1.6.7", "1.6.8", "1.6.9"]
 
 
@@ -124,7 +124,7 @@ def test_64_a_version_copied_from_an_older_token_is_followed_all_the_same(lua):
 
 def test_65_a_preview_shows_its_own_candidate_alone(lua):
     preview = lua.table({"version": "1.6.8", "generation": 2})
-    slot = lua.module("lineage")[b"slot_of_same"]
+    slot = lua.module("routing.lineage")[b"slot_of_same"]
     assert plain(slot(routes(lua, [], "1.6.7", "1.6.8"), preview)[b"name"]) == "green"
     assert slot(routes(lua, TAKEN_BACK, "1.6.7", "1.6.8"), preview) is None
     promoted = [*TAKEN_BACK, {"from": "1.6.7", "to": "1.6.8", "generation": 9, "at": stamp(NOW)}]
@@ -133,7 +133,7 @@ def test_65_a_preview_shows_its_own_candidate_alone(lua):
 
 def test_66_who_has_moved_on_goes_by_what_the_pin_meant(lua):
     """It had moved to 1.6.8, which was taken back, and comes again: the session is on 1.6.7."""
-    moved = lua.module("decision")[b"has_moved"]
+    moved = lua.module("routing.rules")[b"has_moved"]
     token = lua.table({"version": "1.6.7", "generation": 1})
     pin = lua.table({"version": "1.6.8", "generation": 3, "from": "1.6.7"})
     assert moved(routes(lua, [], "1.6.7", "1.6.8"), token, pin)
@@ -143,10 +143,10 @@ def test_66_who_has_moved_on_goes_by_what_the_pin_meant(lua):
 def test_66_a_session_moves_on_from_where_its_token_has_come_to(lua):
     """Its token is of 1.6.7, which was promoted to 1.6.8; it has moved on from 1.6.8 to 1.6.9."""
     promoted = TWICE[:1]
-    held = lua.module("decision")[b"held"]
+    sticky = lua.module("routing.rules")[b"sticky"]
     token = lua.table({"version": "1.6.7", "generation": 1})
     pin = lua.table({"version": "1.6.9", "generation": 7, "from": "1.6.8"})
-    slot, rule = held(routes(lua, promoted, "1.6.8", "1.6.9"), token, pin)
+    slot, rule = sticky(routes(lua, promoted, "1.6.8", "1.6.9"), token, pin)
     assert (plain(slot[b"version"]), plain(rule)) == ("1.6.9", "moved")
 
 
@@ -169,12 +169,12 @@ def test_41_a_state_with_a_bad_lineage_is_refused_whole(lua, wrong):
     slot = {"version": "1.6.7", "state": "ready", "weight": 100}
     document = {"schema": 2, "generation": 1000, "phase": "rest", "slots": {"blue": slot}, "lineage": wrong}
     document["slots"]["green"] = {"version": None, "state": "maint", "weight": 0}
-    assert b"lineage" in lua.module("routes")[b"parse"](json.dumps(document).encode())[1]
+    assert b"lineage" in lua.module("routing.routing_table")[b"parse"](json.dumps(document).encode())[1]
 
 
 def test_70_a_state_of_the_version_before_has_none(lua):
     slot = {"version": "1.6.7", "state": "ready", "weight": 100}
     document = {"schema": 1, "generation": 3, "phase": "rest", "slots": {"blue": slot}}
     document["slots"]["green"] = {"version": None, "state": "maint", "weight": 0}
-    table = lua.module("routes")[b"parse"](json.dumps(document).encode())
+    table = lua.module("routing.routing_table")[b"parse"](json.dumps(document).encode())
     assert plain(table[b"lineage"]) == {}

@@ -14,15 +14,16 @@ NGINX = b"""
 local lies = ...
 local timers, sent = {}, nil
 ngx.timer.at = function(_, work) timers[#timers + 1] = work return true end
+ngx.update_time = function() end
 ngx.crc32_short = function() return 0 end
 ngx.req = { get_headers = function() return lies end }
 ngx.socket.tcp = function()
     return {
-        settimeouts = function() end, close = function() end, receive = function() end,
+        settimeout = function() end, close = function() end, receiveany = function() return nil, "closed" end,
         connect = function() return true end, send = function(_, text) sent = text return true end,
     }
 end
-local mirror = require("bg.mirror")
+local mirror = require("bg.routing.mirror")
 local green = { name = "green", version = "1.6.8" }
 local state = { phase = "candidate", generation = 17, slots = { green = green } }
 mirror.init({ mirrors = { web = { address = "127.0.0.1:9", share = 100 } } }, function() return state end)

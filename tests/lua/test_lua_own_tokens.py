@@ -62,10 +62,9 @@ class Project:
     def route(self, token: str, **more: str) -> tuple[str, str, object]:
         """Version, rule and session, as the proxy has them."""
         request = {"headers": {"Authorization": f"Bearer {token}", **more}, "path": "/", "method": "GET"}
-        place, rule, _, _, who, *_ = self.proxy.router[b"route"](
-            self.proxy.asked(request), int(self.clock()), True
-        )
-        return plain(place[b"version"]), plain(rule), who
+        decision = self.proxy.router[b"route"](self.proxy.asked(request), int(self.clock()), True)
+        version, reason = plain(decision[b"slot"][b"version"]), plain(decision[b"reason"])
+        return version, reason, decision[b"identity"]
 
     def explain(self, token: str) -> dict[str, str]:
         asked = self.proxy.asked({"authorization": f"Bearer {token}"})
@@ -334,7 +333,7 @@ def test_a_verified_token_is_not_verified_again(project):
     token = jwt.encode({"userId": 42, "deploymentVersion": "1.6.7", "exp": NOW + 600}, SECRET)
     here.route(token)
     count = b"""
-        local token, claims = require("bg.token"), require("bg.claims")
+        local token, claims = require("bg.tokens.token"), require("bg.tokens.claims")
         local calls = 0
         for _, module in ipairs({ token, claims }) do
             for name, call in pairs(module) do

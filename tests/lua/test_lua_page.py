@@ -39,7 +39,7 @@ def request(lua, **headers):
     ],
 )
 def test_what_loads_a_page(lua, headers, is_load):
-    assert lua.module("page")[b"is_load"](request(lua, **headers)) is is_load
+    assert lua.module("routing.navigation")[b"is_load"](request(lua, **headers)) is is_load
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,8 @@ def test_what_loads_a_page(lua, headers, is_load):
     ],
 )
 def test_the_referrer_is_a_page_of_this_very_site(lua, referer, path):
-    assert lua.module("page")[b"referrer"](request(lua, referer=referer, host="app.example")) == path
+    asked = request(lua, referer=referer, host="app.example")
+    assert lua.module("routing.navigation")[b"referrer"](asked) == path
 
 
 @given(st.text(), st.text(), st.sampled_from(["GET", "POST"]), st.none() | st.text())
@@ -67,7 +68,7 @@ def test_63_no_header_makes_it_throw(lua, referer, host, method, word):
     asked = request(
         lua, method=method, referer=referer, host=host, mode=word, destination=word, purpose=word, accept=word
     )
-    page = lua.module("page")
+    page = lua.module("routing.navigation")
     assert page[b"is_load"](asked) in (True, False)
     assert page[b"may_refer"](asked) in (True, False)
     page[b"referrer"](asked)
@@ -81,4 +82,5 @@ def test_who_may_move_with_a_page_load(lua, mode, asked, knows_all, idle):
     """Who has asked, always; by itself only with all pages known, and as the operator has it."""
     allowed = asked or (knows_all and (mode == b"navigation" or (mode == b"idle" and idle)))
     is_idle = lua.runtime.eval(b"function() return true end" if idle else b"function() return false end")
-    assert bool(lua.module("migration")[b"allowed"](mode, asked, knows_all, is_idle)) is allowed
+    refusal = lua.module("routing.migration")[b"refusal"](mode, asked, knows_all, is_idle)
+    assert (refusal is None) is allowed

@@ -100,12 +100,12 @@ class Both:
 
     def __init__(self, lua, directory, version_claim="deploymentVersion"):
         index = (directory / "verify" / "keyring.json").read_bytes()
-        ring = lua.module("keyring")
+        ring = lua.module("tokens.keyring")
         self.lua = lua
         self.keys = ring[b"load"](str(directory / "verify").encode(), index)
         self.rules = lua.table({"issuer": "bgctl", "leeway": 60, "longest": LIFE})
         self.rules[b"by_alg"] = ring[b"by_alg"](self.keys)
-        self.rules[b"version_claim"] = lua.module("claims")[b"place"](version_claim.encode())
+        self.rules[b"version_claim"] = lua.module("tokens.claims")[b"version_claim"](version_claim.encode())
         rules = Rules("bgctl", 60, LIFE, version_claim)
         self.clock = HandClock()
         self.keyring = keyring.Keyring(directory)
@@ -114,18 +114,18 @@ class Both:
     def proxy(self, token):
         """(version, session, user, generation, issued), or why not."""
         text, now = token.encode("latin-1", "replace"), int(self.clock())
-        said = self.lua.module("token")[b"verify"](text, self.keys, self.rules, now)
+        said = self.lua.module("tokens.token")[b"verify"](text, self.keys, self.rules, now)
         told = [plain(fault[b"reason"]) for fault in self.faults(text, now)]
         if isinstance(said, tuple):
             assert plain(said[1]) == told[0], "what is explained is what is counted"
             return plain(said[1])
         assert not told
-        user = self.lua.module("ids")[b"user"](said[b"user"])
-        name = self.lua.module("ids")[b"session"](said[b"sid"], user, said[b"foreign"])
+        user = self.lua.module("lib.names")[b"user"](said[b"user"])
+        name = self.lua.module("lib.names")[b"session"](said[b"sid"], user, said[b"foreign"])
         return *(plain(each) for each in (said[b"version"], name, user, said[b"generation"])), said[b"issued"]
 
     def faults(self, text, now):
-        return self.lua.module("token")[b"faults"](text, self.keys, self.rules, now).values()
+        return self.lua.module("tokens.token")[b"faults"](text, self.keys, self.rules, now).values()
 
     def why(self, token):
         """All that the proxy explains of it."""
@@ -307,7 +307,7 @@ told = st.recursive(
 @example("...", {}, True)
 @example("version.n", {"version": 2**60}, False)
 def test_one_version_in_whatever_claim_it_is(two, name, members, is_ours_there):
-    two.rules[b"version_claim"] = two.lua.module("claims")[b"place"](name.encode())
+    two.rules[b"version_claim"] = two.lua.module("tokens.claims")[b"version_claim"](name.encode())
     two.tokens = Tokens(two.keyring, two.clock, Rules("bgctl", 60, LIFE, name))
     own = claims(iss="shop")
     if not is_ours_there:
@@ -324,7 +324,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 @settings(max_examples=1000)
 @given(texts, texts)
 def test_77_one_name_for_one_session_in_both_programs(lua, sid, user):
-    module = lua.module("ids")
+    module = lua.module("lib.names")
     name = module[b"user"](user.encode())
     assert plain(name) == ids.user(user)
     session = plain(module[b"session"](sid.encode(), name))
@@ -334,7 +334,7 @@ def test_77_one_name_for_one_session_in_both_programs(lua, sid, user):
 
 def test_77_what_a_log_in_may_give_is_its_own_name(lua):
     for user in ("ж" * 79, "\U0001f600" * 128, "u" * 512):
-        assert plain(lua.module("ids")[b"user"](user.encode())) == ids.user(user) == user
+        assert plain(lua.module("lib.names")[b"user"](user.encode())) == ids.user(user) == user
     for longer in ("ж" * 257, "u" * 513, "a\nb"):
         assert ids.user(longer).startswith("sha256-")
 
@@ -350,6 +350,6 @@ def test_79_one_sid_of_two_users_is_two_sessions(sid, one, other):
 @given(texts, texts)
 def test_no_token_of_the_apps_has_the_name_of_a_session_of_ours(lua, sid, user):
     """A log-out with one of the app's tokens ends a session of the app's, whatever `sid` it names."""
-    name = plain(lua.module("ids")[b"session"](sid.encode(), user.encode(), True))
+    name = plain(lua.module("lib.names")[b"session"](sid.encode(), user.encode(), True))
     assert name == ids.session(sid, user, foreign=True)
     assert name != sid

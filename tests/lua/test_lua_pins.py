@@ -11,7 +11,9 @@ import pytest
 from luajit import plain
 from test_lua_explain import NOW, STATES, Proxy, token
 
-from toolkit import config, link, render
+from toolkit import config
+from toolkit.release import preview_link as link
+from toolkit.rendering import render
 
 OLD, NEW = "1.6.7", "1.6.8"
 LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none"}
@@ -45,14 +47,13 @@ class Answer:
     def __init__(self, proxy: Proxy, now: int, method: str, path: str, headers: dict[str, str]) -> None:
         asked = {"method": method, "path": path, "host": "x", "headers": headers}
         proxy.lua.runtime.execute(b"local now = ... ; ngx.now = function() return now end", now)
-        slot, rule, pin, holder, _, terms = (
-            *proxy.router[b"route"](proxy.asked(asked), now, True),
-            *[None] * 6,
-        )[:6]
-        self.version, self.rule, self.terms = plain(slot[b"version"]), plain(rule), plain(terms)
+        decision = proxy.router[b"route"](proxy.asked(asked), now, True)
+        pin, terms = decision[b"cookie"], decision[b"terms"]
+        self.version, self.rule = plain(decision[b"slot"][b"version"]), plain(decision[b"reason"])
+        self.terms = plain(terms)
         self.cookie = plain(pin) if pin and terms is None else None
         self.withheld = plain(pin) if pin and terms is not None else None
-        self.holder = plain(holder)
+        self.holder = plain(decision[b"holder"])
 
     @property
     def pin(self) -> str:
@@ -156,7 +157,7 @@ def test_a_pin_holds_when_tokens_may_last_no_longer_as_long(proxy):
     pin = ask(proxy, FETCH, cookies=token).pin
     proxy.settings[b"token_longest"] = DAY
     proxy.router[b"init"](proxy.settings)
-    proxy.lua.runtime.execute(b'require("bg.router").state:poll()')
+    proxy.lua.runtime.execute(b'require("bg.routing.router").state_file:poll()')
     answer = ask(proxy, FETCH, cookies=f"{token}; {pin}")
     assert (answer.version, answer.rule) == (OLD, "pin")
 
@@ -282,7 +283,7 @@ def test_74_what_bgctl_renders_names_the_cookies(lua, tmp_path, secure, pin, pre
     text = re.sub(rf"^{name} = .*$", pin, text, flags=re.MULTILINE) if pin else text
     written = config.parse(text)
     (tmp_path / "settings.json").write_bytes(render.settings(written))
-    settings = plain(lua.module("settings")[b"load"](str(tmp_path / "settings.json").encode()))
+    settings = plain(lua.module("lib.settings")[b"load"](str(tmp_path / "settings.json").encode()))
     assert settings["pin_cookie"] == f"{prefix}bg_pin="
     assert settings["page_cookie"] == f"{prefix}bg_page="
     assert settings["preview_cookie"] == f"{prefix}bg_preview=" == f"{link.stem(written)}_preview="
@@ -322,11 +323,11 @@ def test_75_a_key_keeps_its_version_over_a_new_secret(proxy, tmp_path):
     switch(proxy, "draining", 2)
     (tmp_path / "pin.secret").write_bytes(b"n" * 40)
     for at in (NOW, NOW + 2):
-        proxy.lua.module("credentials")[b"sync_keys"](at)
+        proxy.lua.module("tokens.credentials")[b"sync_keys"](at)
     assert [ask(proxy, headers, NOW + 3).version for _ in range(2)] == [OLD, OLD]
     (tmp_path / "pin.secret").write_bytes(b"m" * 40)
     for at in (NOW + 10, NOW + 12):
-        proxy.lua.module("credentials")[b"sync_keys"](at)
+        proxy.lua.module("tokens.credentials")[b"sync_keys"](at)
     assert ask(proxy, headers, NOW + 13).version == OLD, "it was remembered anew"
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from luajit import plain
 
-from toolkit import link
 from toolkit.errors import Refused
+from toolkit.release import preview_link as link
 
 NOW = 1_800_000_000
 SECRET = b"s" * 43
@@ -20,12 +20,12 @@ SITE = "https://shop.example/_bgctl/preview"
 
 def verify(lua, token, kid, issuer, now=NOW):
     """The version, or why not."""
-    key = lua.module("crypto")[b"key"](b"HS256", SECRET)
+    key = lua.module("lib.crypto")[b"key"](b"HS256", SECRET)
     keys, rules = (
         lua.runtime.table_from({kid.encode(): key}),
         lua.table({"issuer": issuer, "leeway": 0, "longest": float("inf")}),
     )
-    said = lua.module("token")[b"verify"](token.encode(), keys, rules, now)
+    said = lua.module("tokens.token")[b"verify"](token.encode(), keys, rules, now)
     return plain(said[1]) if isinstance(said, tuple) else plain(said[b"version"])
 
 
@@ -45,7 +45,7 @@ def test_a_preview_is_no_pin_and_a_pin_no_preview(lua):
     assert verify(lua, mint(), "pin", "bgctl-pin") == "unknown_kid"
     assert verify(lua, mint(), "preview", "bgctl-pin") == "issuer"
     place = lua.table({"sid": "s", "version": "1.6.8", "generation": 7})
-    pin = lua.module("pin")[b"mint"](SECRET, place, NOW + 60, NOW).decode()
+    pin = lua.module("tokens.pin")[b"mint"](SECRET, place, NOW + 60, NOW).decode()
     assert verify(lua, pin, "preview", "bgctl-preview") == "unknown_kid"
     assert verify(lua, pin, "pin", "bgctl-preview") == "issuer"
 
@@ -53,7 +53,7 @@ def test_a_preview_is_no_pin_and_a_pin_no_preview(lua):
 @given(st.text(st.characters(max_codepoint=300), max_size=12) | st.from_regex(r"\A[/\\.a:%@?#\t ]{1,8}\Z"))
 def test_bgctl_and_proxy_agree_on_what_is_a_path_and_it_leads_here(lua, text):
     text = f"/{text}" if len(text) % 2 else text
-    is_path = lua.module("preview")[b"is_path"](text.encode())
+    is_path = lua.module("tokens.preview_link")[b"is_path"](text.encode())
     try:
         link.check_path(text)
     except Refused:
@@ -66,7 +66,9 @@ def test_bgctl_and_proxy_agree_on_what_is_a_path_and_it_leads_here(lua, text):
 
 def answer(lua, known=None, reason=None, now=NOW, **ask):
     settings = lua.table({"preview_cookie": "__Host-bg_preview=", "secure_cookies": True})
-    return plain(lua.module("preview")[b"answer"](settings, lua.table(ask), lua.table(known), reason, now))
+    return plain(
+        lua.module("tokens.preview_link")[b"answer"](settings, lua.table(ask), lua.table(known), reason, now)
+    )
 
 
 def test_the_link_leaves_a_cookie_for_as_long_as_it_is_good(lua):

@@ -28,7 +28,7 @@ class Worker(Proxy):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.folder = folder
-        self.credentials = self.lua.module("credentials")
+        self.credentials = self.lua.module("tokens.credentials")
         self.configure(STATE, "never")
 
     def replace(self, secret: bytes) -> None:
@@ -41,9 +41,10 @@ class Worker(Proxy):
     def visit(self, cookie: str = "") -> tuple[str, str, str]:
         """Version, rule, and the pin that was set."""
         request = {"headers": {"Cookie": cookie, "Accept": "text/html"}, "path": "/", "method": "GET"}
-        found, rule, pin, *_ = self.router[b"route"](self.asked(request), NOW, True)
-        match = re.match(rb"(bg_pin=[^;]+)", pin or b"")
-        return found[b"version"].decode(), rule.decode(), match[1].decode() if match else ""
+        decision = self.router[b"route"](self.asked(request), NOW, True)
+        match = re.match(rb"(bg_pin=[^;]+)", decision[b"cookie"] or b"")
+        version, reason = decision[b"slot"][b"version"].decode(), decision[b"reason"].decode()
+        return version, reason, match[1].decode() if match else ""
 
 
 def pinned_on_old() -> str:
@@ -116,7 +117,8 @@ def test_89_a_compose_file_that_mounts_the_file_itself_goes_on_working(tmp_path:
     proxy = Worker(tmp_path)
     code = b"""
         local path = ...
-        local one = require("bg.secret_file").new(path .. "/pin/pin.secret", function(text) return text end)
+        local secret_file = require("bg.lib.secret_file")
+        local one = secret_file.new(path .. "/pin/pin.secret", function(text) return text end)
         return one:poll(), one.value, one.name
     """
     assert proxy.lua.runtime.execute(code, str(tmp_path).encode()) == (True, b"p" * 40, b"pin.secret")
@@ -132,7 +134,7 @@ def test_89_a_pin_of_the_secret_in_force_is_checked_once(worker: Worker) -> None
     worker.sync(NOW + 2)
     _, _, new = worker.visit(pinned_on_old())
     count = b"""
-        local token = require("bg.token")
+        local token = require("bg.tokens.token")
         local verify, checked = token.verify, 0
         token.verify = function(...) checked = checked + 1 return verify(...) end
         return function() return checked end

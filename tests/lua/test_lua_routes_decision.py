@@ -42,12 +42,12 @@ def document(blue, green, **more):
 
 def parse(lua, value):
     text = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return lua.module("routes")[b"parse"](text)
+    return lua.module("routing.routing_table")[b"parse"](text)
 
 
 def decide(lua, routes, token=None, pin=None, draw=0.5):
-    decision = lua.module("decision")
-    held = decision[b"held"](
+    rules = lua.module("routing.rules")
+    held = rules[b"sticky"](
         routes,
         lua.table({"version": token}) if token else None,
         lua.table({"version": pin}) if pin else None,
@@ -55,7 +55,7 @@ def decide(lua, routes, token=None, pin=None, draw=0.5):
     if held:
         slot, rule = held
         return plain(slot[b"name"]), plain(rule)
-    return plain(decision[b"fresh"](routes, draw)[b"name"]), "new"
+    return plain(rules[b"fresh"](routes, draw)[b"name"]), "new"
 
 
 @given(states(), st.none() | versions, st.none() | versions, draws)
@@ -77,11 +77,9 @@ def test_the_decision_is_the_three_rules(lua, state, token, pin, draw):
 @given(states(), versions, versions, versions)
 def test_who_has_moved_on_from_the_tokens_version_is_where_the_pin_says(lua, state, token, pin, left):
     """And nobody else: a pin without that word never outranks a token whose version is served."""
-    decision, routes = lua.module("decision"), parse(lua, state)
+    rules, routes = lua.module("routing.rules"), parse(lua, state)
     serving = {entry["version"] for entry in state["slots"].values() if entry["state"] != "maint"}
-    moved = decision[b"held"](
-        routes, lua.table({"version": token}), lua.table({"version": pin, "from": left})
-    )
+    moved = rules[b"sticky"](routes, lua.table({"version": token}), lua.table({"version": pin, "from": left}))
     if left == token and pin in serving and pin != left:
         assert (plain(moved[0][b"version"]), plain(moved[1])) == (pin, "moved")
     elif moved:
@@ -117,11 +115,11 @@ def test_raising_the_share_moves_nobody_back(lua, weight, more, draw):
 @pytest.mark.parametrize("share", [1, 10, 25, 50, 90])
 def test_the_share_is_the_weight(lua, share):
     """Over 10,000 fixed session ids: the weight, to within five standard deviations."""
-    crypto = lua.module("crypto")
+    crypto = lua.module("lib.crypto")
     blue = {"version": "1.6.7", "state": "ready", "weight": 100 - share}
     green = {"version": "1.6.8", "state": "ready", "weight": share}
     routes = parse(lua, document(blue, green))
-    fresh = lua.module("decision")[b"fresh"]
+    fresh = lua.module("routing.rules")[b"fresh"]
     ids = [f"session-{number}".encode() for number in range(10_000)]
     greens = sum(fresh(routes, crypto[b"fraction"](sid))[b"name"] == b"green" for sid in ids)
     expected = share * 100

@@ -24,7 +24,7 @@ documents = st.dictionaries(
 
 
 def read(lua, text):
-    return lua.module("strict_json")[b"object"](text)
+    return lua.module("lib.strict_json")[b"object"](text)
 
 
 @given(documents, st.booleans())
@@ -87,7 +87,7 @@ def test_depth_is_bounded_at_16(lua):
 
 def test_null_is_a_value_of_its_own(lua):
     same = lua.runtime.eval(b"rawequal")
-    assert same(read(lua, b'{"a":null}')[b"a"], lua.module("strict_json")[b"null"])
+    assert same(read(lua, b'{"a":null}')[b"a"], lua.module("lib.strict_json")[b"null"])
 
 
 def test_a_number_beyond_a_double_is_infinite_not_an_error(lua):

@@ -76,7 +76,7 @@ def signature(alg, data):
 
 @pytest.fixture(scope="session")
 def keys(lua):
-    make = lua.module("crypto")[b"key"]
+    make = lua.module("lib.crypto")[b"key"]
     ring = {}
     for alg, key in PRIVATE.items():
         ring[alg] = make(alg.encode(), SECRET if alg == "HS256" else public_pem(key))
@@ -90,7 +90,7 @@ def verify(lua, keys):
 
     def call(token, now=NOW):
         text = token if isinstance(token, bytes) else token.encode()
-        result = lua.module("token")[b"verify"](text, keys, lua.table(RULES), now)
+        result = lua.module("tokens.token")[b"verify"](text, keys, lua.table(RULES), now)
         identity, reason = result if isinstance(result, tuple) else (result, None)
         return plain(identity) if identity else None, plain(reason)
 
@@ -199,10 +199,10 @@ def test_08_rsa_padding_edits_and_weak_keys(lua, verify):
     )
     assert verify(f"{signed}.{b64(pss)}")[1] == "signature"
     weak = public_pem(rsa.generate_private_key(65537, 1024))
-    assert lua.module("crypto")[b"key"](b"RS256", weak) == (None, MODULUS)
+    assert lua.module("lib.crypto")[b"key"](b"RS256", weak) == (None, MODULUS)
     numbers = PRIVATE["RS256"].public_key().public_numbers()
     one = der_rsa_public_key(numbers.n, 1)
-    assert lua.module("crypto")[b"key"](b"RS256", one) == (None, EXPONENT)
+    assert lua.module("lib.crypto")[b"key"](b"RS256", one) == (None, EXPONENT)
 
 
 def der_rsa_public_key(n, e):
@@ -222,7 +222,7 @@ def der_rsa_public_key(n, e):
 
 
 def test_09_short_secrets_and_truncated_tags(lua, verify):
-    assert lua.module("crypto")[b"key"](b"HS256", b"x" * 31) == (None, b"an HMAC secret under 32 bytes")
+    assert lua.module("lib.crypto")[b"key"](b"HS256", b"x" * 31) == (None, b"an HMAC secret under 32 bytes")
     signed, _, tail = sign("HS256").rpartition(".")
     raw = base64.urlsafe_b64decode(tail + "==")
     for value in (raw[:16], raw[:31], raw + b"\0", b""):
@@ -231,7 +231,7 @@ def test_09_short_secrets_and_truncated_tags(lua, verify):
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_02_a_key_serves_no_other_algorithm(lua, alg):
-    make = lua.module("crypto")[b"key"]
+    make = lua.module("lib.crypto")[b"key"]
     for other in {"EdDSA", "ES256", "RS256"} - {alg}:
         material = SECRET if alg == "HS256" else public_pem(PRIVATE[alg])
         assert make(other.encode(), material)[0] is None
@@ -346,7 +346,7 @@ def test_a_third_partys_token_needs_no_sid(verify):
 
 @given(st.binary(max_size=300))
 def test_63_garbage_never_throws(lua, keys, text):
-    assert lua.module("token")[b"verify"](text, keys, lua.table(RULES), NOW)[0] is None
+    assert lua.module("tokens.token")[b"verify"](text, keys, lua.table(RULES), NOW)[0] is None
 
 
 @given(st.sampled_from(ALGORITHMS), st.data())
@@ -355,7 +355,7 @@ def test_63_a_token_with_one_byte_changed_is_refused(lua, keys, alg, data):
     at = data.draw(st.integers(0, len(token) - 1))
     was = token[at]
     token[at] = data.draw(st.integers(0, 255).filter(lambda value: value != was))
-    assert lua.module("token")[b"verify"](bytes(token), keys, lua.table(RULES), NOW)[0] is None
+    assert lua.module("tokens.token")[b"verify"](bytes(token), keys, lua.table(RULES), NOW)[0] is None
 
 
 versions = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
@@ -367,14 +367,14 @@ lists = st.none() | st.from_regex(r"\A[A-Za-z0-9_-]{20}\Z")
 
 @given(sids, versions, st.none() | versions, st.booleans(), lists, st.integers(1, 10**6))
 def test_a_pin_says_where_its_session_is(lua, sid, version, left, bound, pages, life):
-    pin = lua.module("pin")
-    keys = lua.table({"pin": lua.module("crypto")[b"key"](b"HS256", SECRET)})
+    pin = lua.module("tokens.pin")
+    keys = lua.table({"pin": lua.module("lib.crypto")[b"key"](b"HS256", SECRET)})
     rules = lua.table({"issuer": "bgctl-pin", "leeway": 0, "longest": 10**6})
-    name = lua.module("ids")[b"session"](sid, b"u1")
+    name = lua.module("lib.names")[b"session"](sid, b"u1")
     own = pin[b"sid"](SECRET, sid, name)
     place = {"sid": own, "version": version, "from": left, "bound": bound, "pages": pages, "generation": life}
     text = pin[b"mint"](SECRET, lua.table(place), NOW + life, NOW)
-    identity = plain(lua.module("token")[b"verify"](text, keys, rules, NOW))
+    identity = plain(lua.module("tokens.token")[b"verify"](text, keys, rules, NOW))
     assert (identity["version"], identity["generation"], identity["bound"]) == (version, life, bound)
     assert (identity.get("from"), identity.get("pages")) == (left, pages)
     assert identity["exp"] == NOW + life
@@ -382,18 +382,21 @@ def test_a_pin_says_where_its_session_is(lua, sid, version, left, bound, pages, 
 
 
 def test_a_pin_is_no_session_token_and_a_token_no_pin(lua, keys, verify):
-    pin = lua.module("pin")[b"mint"](SECRET, lua.table(PLACE), NOW + 600, NOW)
+    pin = lua.module("tokens.pin")[b"mint"](SECRET, lua.table(PLACE), NOW + 600, NOW)
     assert verify(pin)[1] == "unknown_kid"
-    pins = lua.table({"pin": lua.module("crypto")[b"key"](b"HS256", SECRET)})
+    pins = lua.table({"pin": lua.module("lib.crypto")[b"key"](b"HS256", SECRET)})
     rules = lua.table({"issuer": "bgctl-pin", "leeway": 0, "longest": 604800})
-    assert lua.module("token")[b"verify"](sign("HS256").encode(), pins, rules, NOW) == (None, b"unknown_kid")
+    assert lua.module("tokens.token")[b"verify"](sign("HS256").encode(), pins, rules, NOW) == (
+        None,
+        b"unknown_kid",
+    )
 
 
 PLACE = {"sid": "A" * 22, "version": "1.6.7", "generation": 7, "from": None, "bound": True, "pages": "b" * 20}
 
 
 def test_a_pin_is_minted_anew_where_it_would_end_too_early(lua):
-    due = lua.module("pin")[b"due"]
+    due = lua.module("tokens.pin")[b"due"]
     pin = lua.table({**PLACE, "exp": NOW + 100})
     assert not due(pin, lua.table(PLACE), NOW + 100)
     assert due(pin, lua.table(PLACE), NOW + 101)
@@ -409,15 +412,15 @@ def test_a_pin_is_minted_anew_where_it_would_end_too_early(lua):
 )
 def test_a_pin_that_says_something_else_is_minted_anew(lua, other):
     pin = lua.table({**PLACE, "exp": NOW + 200})
-    assert lua.module("pin")[b"due"](pin, lua.table({**PLACE, **other}), NOW + 200)
+    assert lua.module("tokens.pin")[b"due"](pin, lua.table({**PLACE, **other}), NOW + 200)
 
 
 def test_19_a_retiring_key_bounds_what_it_signed(lua):
     """To the second, also for a verdict that is remembered: no leeway for keys."""
-    key = lua.module("crypto")[b"key"](b"HS256", SECRET)
+    key = lua.module("lib.crypto")[b"key"](b"HS256", SECRET)
     key[b"retire_at"] = NOW + 10
     keys, rules = lua.table({"HS256": key}), lua.table(RULES)
-    verify = lua.module("token")[b"verify"]
+    verify = lua.module("tokens.token")[b"verify"]
     token = sign("HS256").encode()
     assert plain(verify(token, keys, rules, NOW + 9))["good_until"] == NOW + 9
     assert verify(token, keys, rules, NOW + 10) == (None, b"unknown_kid")

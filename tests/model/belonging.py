@@ -10,7 +10,7 @@ That is all. A version that comes into service again has nobody but who is given
 
 from dataclasses import dataclass, field
 
-from toolkit.state import State
+from toolkit.state.document import State
 
 OVER = ""  # no version: what a preview shows when its own is not served any more
 

@@ -97,7 +97,7 @@ class Client:
         )
 
     def asks(self, request: Request, shown: Shown, rubbish: str | None) -> dict[str, object]:
-        """The request as bg.request describes one. `rubbish` comes in place of a token."""
+        """The request as bg.routing.request describes one. `rubbish` comes in place of a token."""
         headers = {"host": HOST} | ((SCRIPT if request.script else LOAD) if self.has_jar else {})
         headers |= FOREIGN if request.foreign else {}
         headers |= {"referer": f"https://{HOST}{request.referer}"} if request.referer else {}

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
-from toolkit import state
 from toolkit.errors import Refused
-from toolkit.state import State
+from toolkit.state import document as state
+from toolkit.state.document import State
 
 Transition = Callable[[State, datetime], State]
 

@@ -18,8 +18,10 @@ from tests.model.belonging import Belonging, Given, Pin, Shown
 from tests.model.clients import Asking, Client, Kept, Request
 from tests.model.commands import Transition
 from tests.model.proxy import Answer, Proxy
-from toolkit import lineage, link, state
-from toolkit.state import State
+from toolkit.release import preview_link as link
+from toolkit.state import document as state
+from toolkit.state import lineage
+from toolkit.state.document import State
 
 NOW = 1_800_000_000
 PIN_IDLE = 1800

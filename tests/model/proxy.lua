@@ -8,7 +8,7 @@ package.loaders[2] = function(name)
 end
 
 local drawn = 0
-local crypto = require("bg.crypto")
+local crypto = require("bg.lib.crypto")
 
 -- The same sequence is to be the same sequence again: what is drawn follows from how often something was drawn.
 function crypto.random(length)
@@ -16,7 +16,8 @@ function crypto.random(length)
     return crypto.hmac("drawn in this order", tostring(drawn)):sub(1, length)
 end
 
-local STAYS = { ["bg.crypto"] = true, ["bg.workers"] = true } -- they declare C functions; the latter holds nothing
+-- They declare C functions; bg.workers.workers keeps nothing of its own.
+local STAYS = { ["bg.lib.crypto"] = true, ["bg.workers.workers"] = true }
 local _M = {}
 local router, request, turn
 
@@ -40,26 +41,26 @@ function _M.start(settings_file, is_restart)
             dict.kept[key] = nil
         end
     end
-    local settings = require("bg.settings").load(settings_file)
-    router, request = require("bg.router"), require("bg.request")
+    local settings = require("bg.lib.settings").load(settings_file)
+    router, request = require("bg.routing.router"), require("bg.routing.request")
     router.init(settings)
-    require("bg.pages").begin(settings.keeps_pages)
-    require("bg.activity").init(settings)
+    require("bg.routing.page_versions").begin(settings.keeps_pages)
+    require("bg.activity.recorder").init(settings)
     _M.read()
 end
 
 -- What a worker does every 50 ms.
 function _M.read()
-    router.state:poll()
-    return router.state.why
+    router.state_file:poll()
+    return router.state_file.why
 end
 
 -- The version that serves it, the rule, the Set-Cookie value of a pin, and the generation by which it was decided.
 function _M.route(now, is_slotted, asked)
     turn(now)
-    local slot, rule, pin = router.route(request.described(asked), now, is_slotted)
-    require("bg.activity").tick()
-    return slot.version, rule, pin, router.state.value.generation
+    local decision = router.route(request.described(asked), now, is_slotted)
+    require("bg.activity.recorder").tick()
+    return decision.slot.version, decision.reason, decision.cookie, router.routing().generation
 end
 
 return _M

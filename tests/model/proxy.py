@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from session_api import key_files
 from tests.lua.luajit import Lua
-from toolkit import config, render
+from toolkit import config
+from toolkit.rendering import render
 
 HERE = Path(__file__).parent
 CONFIGURATION = """

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from testbed.load import Ledger, LoadProcess, Tally
 from testbed.load.user import Kind
 from testbed.project import Project
+from toolkit import project as operated
 from toolkit.errors import Refused
 from toolkit.release import route
-from toolkit.site import Site
-from toolkit.ui import UI
+from toolkit.terminal.ui import UI
 
 OLD, NEW = "1.6.7", "1.6.8"
 RATE = 250.0  # requests a second; holders come on top
@@ -124,11 +124,11 @@ def _switch(project: Project, load: LoadProcess, what: str, percent: int | None)
     """Milliseconds."""
     load.set_served({OLD} if what == "disable-green" else {OLD, NEW})
     command = f"route {what}" if percent is None else f"route {what} {percent}"
-    site = Site(project.directory, Quiet(), command)
+    at = operated.Project(project.directory, Quiet(), command)
     while True:
         start = time.monotonic()
         try:
-            route.run(site, what, percent)
+            route.run(at, what, percent)
         except Refused:  # a slot was too slow to prove that it is healthy: as an operator does, again
             continue
         break

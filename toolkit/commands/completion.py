@@ -2,8 +2,7 @@
 
 import click
 
-from toolkit.cli import cli
-from toolkit.helptext import Command
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -16,7 +15,8 @@ from toolkit.helptext import Command
     },
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(shell: str) -> None:
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
     """Print the script that completes commands in a shell.
 
     It asks bgctl itself for commands, options and their values.
@@ -24,4 +24,4 @@ def command(shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     if complete := get_completion_class(shell):
-        click.echo(complete(cli, {}, "bgctl", "_BGCTL_COMPLETE").source())
+        click.echo(complete(ctx.find_root().command, {}, "bgctl", "_BGCTL_COMPLETE").source())

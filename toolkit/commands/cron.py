@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -33,12 +33,12 @@ def command(app: App, form: str | None, as_json: bool) -> None:
     That is `bgctl drain --auto` and `bgctl up`, as crontab lines and as systemd units. Nothing is installed.
     bgctl locks by itself: no flock is needed.
     """
-    from toolkit import cron
+    from toolkit.cron import units as cron
 
-    site = options.site(app, as_json)
-    me = [str(own_path()), "--project", str(site.root)]
+    project = options.project(app, as_json)
+    me = [str(own_path()), "--project", str(project.root)]
     argv, at_boot = [*me, "drain", "--auto"], [*me, "up"]
-    name = site.config.project.name
+    name = project.config.project.name
     texts = {
         "crontab": cron.crontab(argv),
         "service": cron.service(argv, name),
@@ -47,7 +47,7 @@ def command(app: App, form: str | None, as_json: bool) -> None:
         "reboot": cron.at_boot(at_boot),
     }
     if as_json:
-        site.ui.emit(texts)
+        project.ui.emit(texts)
     elif form in texts:
         click.echo(texts[form], nl=False)
     else:

@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -62,11 +62,11 @@ def command(
 
     if push and skip_build:
         raise click.UsageError("--push is for what is built, and --skip-build builds nothing")
-    site = options.site(app, as_json)
-    watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0)
-    course = options.course(site, shares, pause, watch.interval)
+    project = options.project(app, as_json)
+    watch = drain.Watch(options.terms(project, deadline, idle_timeout), interval or 2.0)
+    course = options.course(project, shares, pause, watch.interval)
     plan = deploy.Plan(
-        version or up_green.from_env(site), watch, not (yes or auto), not skip_build, course, push
+        version or up_green.from_env(project), watch, not (yes or auto), not skip_build, course, push
     )
-    deploy.run(site, plan, dry_run)
-    options.show_state(site, as_json, dry_run)
+    deploy.run(project, plan, dry_run)
+    options.show_state(project, as_json, dry_run)

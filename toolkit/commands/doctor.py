@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.preflight import Finding
+    from toolkit.checks.preflight import Finding
 
 
 def _skipped(findings: list[Finding]) -> dict[str, list[str]]:
@@ -36,8 +36,8 @@ def command(ctx: click.Context, app: App, as_json: bool) -> None:
 
     Exit code 1 when something has failed.
     """
-    from toolkit import checkup
-    from toolkit.ui import UI
+    from toolkit.observe import doctor as checkup
+    from toolkit.terminal.ui import UI
 
     ui = UI(as_json)
     findings = checkup.examine(app.project, ui, "doctor")

@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -30,7 +30,7 @@ def command(app: App, yes: bool, dry_run: bool, as_json: bool) -> None:
     """
     from toolkit.release import down
 
-    site = options.site(app, as_json)
-    down.run(site, yes, dry_run)
-    if site.state_path.exists():
-        options.show_state(site, as_json, dry_run)
+    project = options.project(app, as_json)
+    down.run(project, yes, dry_run)
+    if project.state_path.exists():
+        options.show_state(project, as_json, dry_run)

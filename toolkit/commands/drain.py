@@ -3,9 +3,9 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
+from toolkit.context import App
 from toolkit.errors import BgctlError
-from toolkit.helptext import Command
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -46,20 +46,20 @@ def command(
     --auto says nothing but what it does, and what stays wrong; exit code 5 while somebody is left.
     `bgctl cron` prints what runs it every minute.
     """
-    from toolkit.release import auto as by_itself
+    from toolkit.cron import tick as by_itself
     from toolkit.release import drain
-    from toolkit.ui import UI
+    from toolkit.terminal.ui import UI
 
     try:
-        site = options.site(app)
+        project = options.project(app)
     except BgctlError as error:
         if auto and not by_itself.must_be_said(app.project / "state", error, UI().watched):
             ctx.exit(error.code)
         raise
-    watch = drain.Watch(options.terms(site, deadline, idle_timeout), interval or 2.0, timeout)
+    watch = drain.Watch(options.terms(project, deadline, idle_timeout), interval or 2.0, timeout)
     if dry_run:
-        site.ui.say(str(drain.look(site, watch.terms)))
+        project.ui.say(str(drain.look(project, watch.terms)))
     elif auto:
-        ctx.exit(by_itself.run(site, watch.terms))
+        ctx.exit(by_itself.run(project, watch.terms))
     else:
-        drain.run(site, watch, yes)
+        drain.run(project, watch, yes)

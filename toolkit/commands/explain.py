@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.proxy import Explanation
-    from toolkit.ui import UI
+    from toolkit.clients.proxy import Explanation
+    from toolkit.terminal.ui import UI
 
 
 @click.command(
@@ -32,15 +32,16 @@ def command(app: App, url: str, navigate: bool, as_json: bool) -> None:
     Reads standard input: a token; header lines such as `Cookie: ...`; a cookie jar as curl -c writes it; or a
     curl command line as browsers copy it. On the command line everyone on this machine could read them.
     """
-    from toolkit import pasted, request
+    from toolkit.explain import parse as pasted
+    from toolkit.explain import request
 
-    site = options.site(app, as_json)
+    project = options.project(app, as_json)
     asked = pasted.read(sys.stdin.read(), url)
-    said = site.proxy.explain(asked.with_headers(request.LOAD) if navigate else asked)
+    said = project.proxy.explain(asked.with_headers(request.LOAD) if navigate else asked)
     if as_json:
-        site.ui.emit(said)
+        project.ui.emit(said)
     else:
-        show(site.ui, said)
+        show(project.ui, said)
 
 
 def show(ui: "UI", said: "Explanation") -> None:

@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -19,12 +19,12 @@ from toolkit.helptext import Command
 @click.pass_obj
 def command(app: App, count: int, as_json: bool) -> None:
     """Show who changed what, and when."""
-    from toolkit import history
+    from toolkit.files import history
 
-    site = options.site(app, as_json)
-    entries = history.read(site.history_path)[-count:]
+    project = options.project(app, as_json)
+    entries = history.read(project.history_path)[-count:]
     if as_json:
-        site.ui.emit(entries)
+        project.ui.emit(entries)
         return
     rows = [(e.at, e.who, e.what, e.outcome, f"{e.seconds:.1f} s", e.generation, e.why) for e in entries]
-    site.ui.table(("at", "who", "what", "outcome", "took", "generation", "why"), rows)
+    project.ui.table(("at", "who", "what", "outcome", "took", "generation", "why"), rows)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit import disk, options, words
-from toolkit.cli import App
+from toolkit import options
+from toolkit.context import App
 from toolkit.errors import Refused
-from toolkit.helptext import Group
-from toolkit.site import Site
+from toolkit.files import disk
+from toolkit.project import Project
+from toolkit.terminal import humanize as words
+from toolkit.terminal.help_text import Group
 from toolkit.values import stamp
 
 if TYPE_CHECKING:
@@ -73,24 +75,24 @@ def init(
     With --import-secret-file, tokens of the app and ours are signed with one secret."""
     from session_api import algorithms, keyring
 
-    site = options.site(app)
+    project = options.project(app)
     secret = _secret(secret_file)
     short = None
     if allow_short_secret and secret is not None and len(secret) < algorithms.MIN_SECRET_BYTES:
         secret, short = None, secret
     alg = alg or ("HS256" if secret is not None else "EdDSA")
     if dry_run:
-        site.ui.say(f"would make {site.keys_dir} with a key for {alg}; nothing changed")
+        project.ui.say(f"would make {project.keys_dir} with a key for {alg}; nothing changed")
         return
-    with _writing(site, "keys init"):
-        key = keyring.create(site.keys_dir, alg, secret=secret, owner=site.owner)
+    with _writing(project, "keys init"):
+        key = keyring.create(project.keys_dir, alg, secret=secret, owner=project.owner)
         if short is not None:
             imported = keyring.trust(
-                site.keys_dir, "HS256", short, takes_short=allow_short_secret, owner=site.owner
+                project.keys_dir, "HS256", short, takes_short=allow_short_secret, owner=project.owner
             )
-    site.ui.say(f"{key.kid} ({key.alg}) signs from now on; keep a copy of {site.keys_dir}")
+    project.ui.say(f"{key.kid} ({key.alg}) signs from now on; keep a copy of {project.keys_dir}")
     if short is not None:
-        _say_imported(site, imported)
+        _say_imported(project, imported)
 
 
 @command.command(
@@ -117,7 +119,7 @@ def import_key(
     Of a key that is there already, the terms are changed: --issuer, and that the app signs with it."""
     from session_api import keyring
 
-    site = options.site(app)
+    project = options.project(app)
     if (secret_file is None) == (public_key_file is None):
         raise click.UsageError("give one of --secret-file and --public-key-file")
     if issuer is not None and not 1 <= len(issuer) <= LONGEST_ISSUER:
@@ -126,17 +128,17 @@ def import_key(
     assert content is not None
     alg = "HS256" if secret_file else _algorithm(content, public_key_file)
     if dry_run:
-        site.ui.say(f"would accept what the app signs with a key for {alg}; nothing changed")
+        project.ui.say(f"would accept what the app signs with a key for {alg}; nothing changed")
         return
-    with _writing(site, "keys import"):
+    with _writing(project, "keys import"):
         key = keyring.trust(
-            *(site.keys_dir, alg, content),
+            *(project.keys_dir, alg, content),
             kid=kid,
             issuer=issuer,
             takes_short=allow_short_secret,
-            owner=site.owner,
+            owner=project.owner,
         )
-    _say_imported(site, key)
+    _say_imported(project, key)
 
 
 @command.command("remove", examples={"bgctl keys remove app-1": "one that keys list names"})
@@ -147,13 +149,13 @@ def remove(app: App, kid: str, dry_run: bool) -> None:
     """Accept tokens of an imported key no more."""
     from session_api import keyring
 
-    site = options.site(app)
+    project = options.project(app)
     if dry_run:
-        site.ui.say(f"would remove {kid}; nothing changed")
+        project.ui.say(f"would remove {kid}; nothing changed")
         return
-    with _writing(site, "keys remove"):
-        keyring.remove(site.keys_dir, kid, owner=site.owner)
-    site.ui.say(f"{kid} is removed: tokens that are signed with it are not accepted any more")
+    with _writing(project, "keys remove"):
+        keyring.remove(project.keys_dir, kid, owner=project.owner)
+    project.ui.say(f"{kid} is removed: tokens that are signed with it are not accepted any more")
 
 
 @command.command(
@@ -173,18 +175,18 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
     Keys past that are removed."""
     from session_api import keyring
 
-    site = options.site(app)
-    longest = site.config.tokens.longest
+    project = options.project(app)
+    longest = project.config.tokens.longest
     if dry_run:
-        old = next(key for key in keyring.describe(site.keys_dir) if key.state == "signing")
-        site.ui.say(f"would replace {old.kid} ({old.alg}) as the signing key; nothing changed")
+        old = next(key for key in keyring.describe(project.keys_dir) if key.state == "signing")
+        project.ui.say(f"would replace {old.kid} ({old.alg}) as the signing key; nothing changed")
         return
-    with _writing(site, "keys rotate"):
+    with _writing(project, "keys rotate"):
         key = keyring.rotate(
-            site.keys_dir, alg, secret=_secret(secret_file), owner=site.owner, keep=int(longest)
+            project.keys_dir, alg, secret=_secret(secret_file), owner=project.owner, keep=int(longest)
         )
     accepted = words.span(longest)
-    site.ui.say(
+    project.ui.say(
         f"{key.kid} ({key.alg}) signs from now on; tokens of the one before are accepted for {accepted}"
     )
 
@@ -199,30 +201,30 @@ def list_keys(app: App, as_json: bool) -> None:
     """Show every key and until when its tokens are accepted."""
     from session_api import keyring
 
-    site = options.site(app, as_json)
-    keys = keyring.describe(site.keys_dir)
+    project = options.project(app, as_json)
+    keys = keyring.describe(project.keys_dir)
     if as_json:
-        site.ui.emit(keys)
+        project.ui.emit(keys)
         return
     rows = [
         (key.kid, key.alg, key.state, stamp(key.created_at), key.retire_at and stamp(key.retire_at))
         for key in keys
     ]
-    site.ui.table(("key", "algorithm", "state", "created", "accepted until"), rows)
+    project.ui.table(("key", "algorithm", "state", "created", "accepted until"), rows)
 
 
-def _say_imported(site: Site, key: "KeyInfo") -> None:
+def _say_imported(project: Project, key: "KeyInfo") -> None:
     from session_api import keyring
     from session_api.tokens import MAX_TRIED
 
     of = f" of {key.issuer}" if key.issuer else ""
     also = "" if key.state == "imported" else "; it signs ours, too"
-    site.ui.say(f"{key.kid} ({key.alg}): the app's own tokens{of} are accepted{also}")
+    project.ui.say(f"{key.kid} ({key.alg}): the app's own tokens{of} are accepted{also}")
     if key.short_secret:
-        site.ui.warn(WEAK.format(kid=key.kid))
-    good = [each for each in keyring.describe(site.keys_dir) if each.state != "retired"]
+        project.ui.warn(WEAK.format(kid=key.kid))
+    good = [each for each in keyring.describe(project.keys_dir) if each.state != "retired"]
     if sum(each.alg == key.alg for each in good) > MAX_TRIED:
-        site.ui.warn(TRIED.format(most=MAX_TRIED, alg=key.alg))
+        project.ui.warn(TRIED.format(most=MAX_TRIED, alg=key.alg))
 
 
 def _algorithm(content: bytes, path: Path | None) -> str:
@@ -248,10 +250,10 @@ def _secret(path: Path | None) -> bytes | None:
 
 
 @contextmanager
-def _writing(site: Site, what: str) -> Iterator[None]:
+def _writing(project: Project, what: str) -> Iterator[None]:
     """Under the lock and in the history; a broken disk told in our words."""
-    with site.change(what):
+    with project.change(what):
         try:
             yield
         except OSError as error:
-            raise disk.unwritten(site.keys_dir, error) from None
+            raise disk.unwritten(project.keys_dir, error) from None

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from toolkit.logs import Line
+    from toolkit.observe.logs import Line
 
 
 def names(ctx: click.Context, _: click.Parameter, incomplete: str) -> "list[CompletionItem]":
     """For the shell: what bgctl.toml names."""
     from click.shell_completion import CompletionItem
 
-    from toolkit import compose, config
+    from toolkit import config
+    from toolkit.engine import compose
     from toolkit.errors import BgctlError
 
     found = list(config.SLOTS)
@@ -61,22 +62,22 @@ def command(app: App, name: str | None, follow: bool, count: int, as_json: bool)
     line begins with its own. With -f a service is followed over restarts and from one container to the next,
     such as in a promotion; Ctrl-C ends it, and the exit code is 0.
     """
-    from toolkit import logs
+    from toolkit.observe import logs
 
-    site = options.site(app, as_json)
-    wanted = logs.services(site, name)
+    project = options.project(app, as_json)
+    wanted = logs.services(project, name)
     tell = as_document if as_json else printer(wanted)
     if follow:
         with suppress(KeyboardInterrupt):
-            logs.follow(site, wanted, count, tell)
+            logs.follow(project, wanted, count, tell)
         return 0
-    lines, faults = logs.last(site, wanted, count)
+    lines, faults = logs.last(project, wanted, count)
     for line in lines:
         tell(line)
     for fault in faults:
-        site.ui.error(fault)
+        project.ui.error(fault)
     if not (lines or faults or name is None):
-        site.ui.warn(f"{name} has logged nothing, or has no container: bgctl status")
+        project.ui.warn(f"{name} has logged nothing, or has no container: bgctl status")
     return 1 if faults else 0
 
 

@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Group
+from toolkit.context import App
+from toolkit.terminal.help_text import Group
 
 
 @click.group(
@@ -25,9 +25,9 @@ def command() -> None:
 def _change(app: App, on: bool, dry_run: bool, as_json: bool) -> None:
     from toolkit.release import gate
 
-    site = options.site(app, as_json)
-    gate.maintenance(site, on, dry_run)
-    options.show_state(site, as_json, dry_run)
+    project = options.project(app, as_json)
+    gate.maintenance(project, on, dry_run)
+    options.show_state(project, as_json, dry_run)
 
 
 @command.command(

@@ -1,9 +1,10 @@
 """bgctl man"""
 
+from typing import cast
+
 import click
 
-from toolkit.cli import cli
-from toolkit.helptext import Command
+from toolkit.terminal.help_text import Command, Sections
 
 
 @click.command(
@@ -14,11 +15,12 @@ from toolkit.helptext import Command
         "bgctl man > /usr/local/share/man/man1/bgctl.1": "for man bgctl",
     },
 )
-def command() -> None:
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Print the manual page.
 
     Everything that --help says, of all commands.
     """
-    from toolkit import manual
+    from toolkit.terminal import manual
 
-    click.echo(manual.page(cli), nl=False)
+    click.echo(manual.page(cast("Sections", ctx.find_root().command)), nl=False)

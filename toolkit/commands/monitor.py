@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.monitor.picture import Picture
-    from toolkit.site import Site
+    from toolkit.monitor.snapshot import Picture
+    from toolkit.project import Project
 
 INTERVAL = 10.0
 WIDTH = 100  # where there is no terminal to bound it
@@ -36,39 +36,40 @@ def command(app: App, interval: float | None, once: bool, as_json: bool) -> None
     q or Ctrl-C quits, r looks again at once. With --json it prints one document; with --json and --interval a
     line of JSON for each look, until it is interrupted. It shows e-mail addresses of users.
     """
-    site = options.site(app, as_json)
+    project = options.project(app, as_json)
     pace = max(1.0, interval or INTERVAL)
     if as_json and interval is not None and not once:
         from toolkit.monitor import stream
 
-        stream.run(site, pace)
+        stream.run(project, pace)
     elif as_json:
-        site.ui.emit(look(site))
+        project.ui.emit(look(project))
     elif once or not interactive():
-        show(site)
+        show(project)
     else:
         from toolkit.monitor import live
 
-        live.run(site, pace)
+        live.run(project, pace)
 
 
 def interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
 
 
-def look(site: "Site") -> "Picture":
-    from toolkit.monitor.picture import USERS, picture
-    from toolkit.sources import Sources
+def look(project: "Project") -> "Picture":
+    from toolkit.monitor.snapshot import USERS, picture
+    from toolkit.observe.sources import Sources
 
-    return picture(site, Sources(site, USERS).wait(), site.now())
+    return picture(project, Sources(project, USERS).wait(), project.now())
 
 
-def show(site: "Site") -> None:
+def show(project: "Project") -> None:
     """One picture, as long as it gets."""
-    from toolkit.monitor import dashboard, ink, live
-    from toolkit.ui import console
+    from toolkit.monitor import dashboard, live
+    from toolkit.monitor import text as ink
+    from toolkit.terminal.ui import console
 
     out = console()
     width = live.size()[0] if out.is_terminal else WIDTH
-    for line in dashboard.draw(look(site), width, None, ink.ink_for(out.encoding)):
+    for line in dashboard.draw(look(project), width, None, ink.ink_for(out.encoding)):
         out.print(line)

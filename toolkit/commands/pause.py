@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -36,8 +36,8 @@ def command(app: App, seconds: float, command_line: tuple[str, ...], dry_run: bo
     """
     from toolkit.release import gate
 
-    site = options.site(app, as_json)
-    gate.pause(site, seconds, command_line, dry_run)
+    project = options.project(app, as_json)
+    gate.pause(project, seconds, command_line, dry_run)
     if not command_line and not dry_run:
-        site.ui.say("next: bgctl resume")
-    options.show_state(site, as_json, dry_run)
+        project.ui.say("next: bgctl resume")
+    options.show_state(project, as_json, dry_run)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
+    from toolkit.project import Project
     from toolkit.release.preview import Preview
-    from toolkit.site import Site
 
 
 def origin(text: str) -> str:
@@ -49,24 +49,24 @@ def command(
     """
     from toolkit.release import preview
 
-    site = options.site(app, as_json)
-    shown = preview.run(site, preview.Wish(to, life, url), check, dry_run)
+    project = options.project(app, as_json)
+    shown = preview.run(project, preview.Wish(to, life, url), check, dry_run)
     if shown:
-        show(site, shown)
+        show(project, shown)
 
 
-def show(site: "Site", shown: "Preview") -> None:
-    from toolkit import link
+def show(project: "Project", shown: "Preview") -> None:
+    from toolkit.release import preview_link as link
     from toolkit.values import stamp
 
-    if doubt := link.doubt(site.config, shown.link.base):
-        site.ui.warn(f"{doubt}; --url, or [preview] url, names the right one")
-    if site.ui.as_json:
+    if doubt := link.doubt(project.config, shown.link.base):
+        project.ui.warn(f"{doubt}; --url, or [preview] url, names the right one")
+    if project.ui.as_json:
         expires = stamp(shown.expires)
-        site.ui.emit(
+        project.ui.emit(
             {"url": shown.link.url, "end": shown.link.end, "version": shown.version, "expires": expires}
         )
         return
-    site.ui.say(f"{shown.version} for whoever opens this, until {stamp(shown.expires)}:")
-    site.ui.say(shown.link.url)
-    site.ui.say(f"to leave it earlier: {shown.link.end}; for everybody: bgctl route disable-green")
+    project.ui.say(f"{shown.version} for whoever opens this, until {stamp(shown.expires)}:")
+    project.ui.say(shown.link.url)
+    project.ui.say(f"to leave it earlier: {shown.link.end}; for everybody: bgctl route disable-green")

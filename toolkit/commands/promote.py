@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -31,6 +31,6 @@ def command(
     """
     from toolkit.release import promote
 
-    site = options.site(app, as_json)
-    promote.run(site, options.terms(site, deadline, idle_timeout), dry_run)
-    options.show_state(site, as_json, dry_run)
+    project = options.project(app, as_json)
+    promote.run(project, options.terms(project, deadline, idle_timeout), dry_run)
+    options.show_state(project, as_json, dry_run)

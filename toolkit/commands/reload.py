@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -28,13 +28,13 @@ def command(app: App, wait: float, dry_run: bool, as_json: bool) -> None:
     the exit code is 3. No request is lost. Where nothing has changed it does nothing, and off a terminal
     says nothing: fit for cron, and for the hook of whatever renews certificates.
     """
-    from toolkit.release import reload
+    from toolkit.rendering import reload
 
-    site = options.site(app, as_json)
-    note = reload.run(site, dry_run, wait)
+    project = options.project(app, as_json)
+    note = reload.run(project, dry_run, wait)
     if as_json:
-        site.ui.emit(
+        project.ui.emit(
             {"changed": note is not None and not dry_run, "dryRun": dry_run, "note": note or reload.NOTHING}
         )
-    elif note or site.ui.watched:
-        site.ui.say(f"proxy: {note or reload.NOTHING}")
+    elif note or project.ui.watched:
+        project.ui.say(f"proxy: {note or reload.NOTHING}")

@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -19,6 +19,6 @@ def command(app: App, dry_run: bool, as_json: bool) -> None:
     """Let the held requests through."""
     from toolkit.release import gate
 
-    site = options.site(app, as_json)
-    gate.resume(site, dry_run)
-    options.show_state(site, as_json, dry_run)
+    project = options.project(app, as_json)
+    gate.resume(project, dry_run)
+    options.show_state(project, as_json, dry_run)

@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -26,6 +26,6 @@ def command(app: App, no_wait: bool, dry_run: bool, as_json: bool) -> None:
     """
     from toolkit.release import rollback
 
-    site = options.site(app, as_json)
-    rollback.run(site, not no_wait, dry_run)
-    options.show_state(site, as_json, dry_run)
+    project = options.project(app, as_json)
+    rollback.run(project, not no_wait, dry_run)
+    options.show_state(project, as_json, dry_run)

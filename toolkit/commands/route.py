@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Group
+from toolkit.context import App
+from toolkit.terminal.help_text import Group
 
 
 @click.group(
@@ -22,9 +22,9 @@ def command() -> None:
 def _change(app: App, what: str, percent: int | None, yes: bool, dry_run: bool, as_json: bool) -> None:
     from toolkit.release import route
 
-    site = options.site(app, as_json)
-    route.run(site, what, percent, yes, dry_run)
-    options.show_state(site, as_json, dry_run)
+    project = options.project(app, as_json)
+    route.run(project, what, percent, yes, dry_run)
+    options.show_state(project, as_json, dry_run)
 
 
 @command.command(
@@ -87,9 +87,9 @@ def status(app: App, as_json: bool) -> None:
     """Who gets what, as the state has it."""
     from toolkit import slots
 
-    site = options.site(app, as_json)
-    now = site.state()
+    project = options.project(app, as_json)
+    now = project.state()
     if as_json:
-        options.show_state(site, as_json)
+        options.show_state(project, as_json)
     else:
-        site.ui.say(f"{now.phase}: {slots.describe(now)} (generation {now.generation})")
+        project.ui.say(f"{now.phase}: {slots.describe(now)} (generation {now.generation})")

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit import options, words
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit import options
+from toolkit.context import App
+from toolkit.terminal import humanize as words
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.sessions import Report, Sessions, User
+    from toolkit.clients.session_api import Report, Sessions, User
 
 PAGE = 1000  # users that the session API lists at once
 COLUMNS = ("version", "sessions", "users", "visitors", "WebSockets", "last activity")
@@ -41,17 +42,17 @@ def command(app: App, users: bool, count: int, as_json: bool) -> int:
 
     Exit code 1 when the count cannot be known.
     """
-    site = options.site(app, as_json)
-    report = listed(site.sessions, count if users else 0)
+    project = options.project(app, as_json)
+    report = listed(project.sessions, count if users else 0)
     if as_json:
-        site.ui.emit(report)
+        project.ui.emit(report)
         return 1 if report.unknown else 0
-    now = site.now()
-    site.ui.table(COLUMNS, list(rows(report, now)))
+    now = project.now()
+    project.ui.table(COLUMNS, list(rows(report, now)))
     if users:
-        site.ui.table(("user", "e-mail", "last activity"), [user_row(each, now) for each in report.users])
+        project.ui.table(("user", "e-mail", "last activity"), [user_row(each, now) for each in report.users])
     for line in remarks(report, now, users):
-        site.ui.say(line)
+        project.ui.say(line)
     return 1 if report.unknown else 0
 
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from toolkit import options, words
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit import options
+from toolkit.context import App
+from toolkit.terminal import humanize as words
+from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.overview import Overview, SlotView
-    from toolkit.proxy import Mirror
+    from toolkit.clients.proxy import Mirror
+    from toolkit.observe.overview import Overview, SlotView
 
 COLUMNS = (
     *("slot", "version", "state", "weight", "container", "health"),
@@ -40,21 +41,21 @@ def command(app: App, as_json: bool) -> None:
     State: ready gets new sessions (weight: what share of them, in percent) and keeps its own; drain keeps its
     own and gets no new ones; maint gets no requests. Generation: the number of the last change of routing.
     """
-    from toolkit import overview
+    from toolkit.observe import overview
 
-    site = options.site(app, as_json)
-    view = overview.gather(site)
+    project = options.project(app, as_json)
+    view = overview.gather(project)
     if as_json:
-        site.ui.emit(view)
+        project.ui.emit(view)
         return
-    now = site.now()
-    site.ui.say(headline(view, now))
-    site.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()], turns=True)
-    if site.ui.watched:
+    now = project.now()
+    project.ui.say(headline(view, now))
+    project.ui.table(COLUMNS, [row(name, slot) for name, slot in view.slots.items()], turns=True)
+    if project.ui.watched:
         for line in meanings(view):
-            site.ui.say(line, "dim")
+            project.ui.say(line, "dim")
     for line in remarks(view, now):
-        site.ui.say(line)
+        project.ui.say(line)
 
 
 def headline(view: "Overview", now: datetime) -> str:
@@ -79,7 +80,7 @@ def row(name: str, slot: "SlotView") -> list[object]:
 
 
 def remarks(view: "Overview", now: datetime) -> Iterator[str]:
-    from toolkit import gate
+    from toolkit.state import gate
 
     yield proxy_line(view)
     if view.gate:

@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -26,8 +26,8 @@ def command(app: App, dry_run: bool, as_json: bool) -> None:
     """
     from toolkit.release import up
 
-    site = options.site(app, as_json)
-    up.run(site, dry_run)
-    options.show_state(site, as_json, dry_run)
+    project = options.project(app, as_json)
+    up.run(project, dry_run)
+    options.show_state(project, as_json, dry_run)
     if not (as_json or dry_run):
-        site.ui.say(up.farewell(site))
+        project.ui.say(up.farewell(project))

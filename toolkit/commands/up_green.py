@@ -3,8 +3,8 @@
 import click
 
 from toolkit import options
-from toolkit.cli import App
-from toolkit.helptext import Command
+from toolkit.context import App
+from toolkit.terminal.help_text import Command
 
 
 @click.command(
@@ -24,8 +24,8 @@ def command(app: App, version: str | None, dry_run: bool, as_json: bool) -> None
     """
     from toolkit.release import up_green
 
-    site = options.site(app, as_json)
-    up_green.run(site, version, dry_run)
+    project = options.project(app, as_json)
+    up_green.run(project, version, dry_run)
     if not dry_run:
-        site.ui.say("next: bgctl route enable-green, or bgctl route canary 10")
-    options.show_state(site, as_json, dry_run)
+        project.ui.say("next: bgctl route enable-green, or bgctl route canary 10")
+    options.show_state(project, as_json, dry_run)

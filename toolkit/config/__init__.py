@@ -2,7 +2,17 @@
 
 from toolkit.config.reading import examine, load, locate, parse
 from toolkit.config.rules import problems
-from toolkit.config.tables import HEADERS, SLOTS, Canary, Config, Drain, Health, Project, Service, Sessions
+from toolkit.config.tables import (
+    HEADERS,
+    SLOTS,
+    Canary,
+    Config,
+    Drain,
+    Health,
+    ProjectTable,
+    Service,
+    Sessions,
+)
 
 __all__ = [
     "HEADERS",
@@ -11,7 +21,7 @@ __all__ = [
     "Config",
     "Drain",
     "Health",
-    "Project",
+    "ProjectTable",
     "Service",
     "Sessions",
     "examine",

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from toolkit.config.tables import SLOTS, Canary, Config, FileName, FilePath, Project, Service
+from toolkit.config.tables import SLOTS, Canary, Config, FileName, FilePath, ProjectTable, Service
 from toolkit.values import Duration, is_rising
 
 Where = tuple[str, ...]
 SHORTEST_LIFE, LONGEST_LIFE = Duration(300), Duration(400 * 86400)  # of a token
-LONGEST = 60  # seconds: the last bound of the histogram (bg.figures)
+LONGEST = 60  # seconds: the last bound of the histogram (bg.figures.figures)
 
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
@@ -45,7 +45,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _duplicates(config)
 
 
-def _compose_file_problems(project: Project) -> Iterator[tuple[Where, str]]:
+def _compose_file_problems(project: ProjectTable) -> Iterator[tuple[Where, str]]:
     here, names = ("project", "compose_file"), project.compose_files
     if project.compose_file == ():
         yield here, 'names no file; write compose_file = ["compose.yaml"], or remove it'

@@ -71,7 +71,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
     """A table of bgctl.toml."""
 
 
-class Project(Table, frozen=True):
+class ProjectTable(Table, frozen=True):
     """`compose_file` is one name, a list of them, or "": what plain compose would use."""
 
     name: Name
@@ -339,7 +339,7 @@ class Canary(Table, frozen=True):
 
 
 class Config(Table, frozen=True):
-    project: Project
+    project: ProjectTable
     proxy: Proxy = Proxy()
     tls: Tls = Tls()
     headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))

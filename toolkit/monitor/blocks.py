@@ -7,13 +7,13 @@ from datetime import datetime
 from rich.cells import cell_len
 from rich.text import Text
 
-from toolkit import words
-from toolkit.history import Entry
-from toolkit.monitor.ink import ACCENT, BAD, QUIET, UNKNOWN, Ink, apart, bar, clip, fitting, packed
-from toolkit.monitor.picture import Picture, alarms
-from toolkit.overview import SlotView
-from toolkit.sessions import User
-from toolkit.ui import printable
+from toolkit.clients.session_api import User
+from toolkit.files.history import Entry
+from toolkit.monitor.snapshot import Picture, alarms
+from toolkit.monitor.text import ACCENT, BAD, QUIET, UNKNOWN, Ink, apart, bar, clip, fitting, packed
+from toolkit.observe.overview import SlotView
+from toolkit.terminal import humanize as words
+from toolkit.terminal.ui import printable
 
 ALARM = 4  # lines of what is wrong
 REASON = 4  # lines of a reason; all of it: bgctl history

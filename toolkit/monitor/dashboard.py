@@ -3,8 +3,8 @@
 from rich.text import Text
 
 from toolkit.monitor import blocks
-from toolkit.monitor.ink import Ink, beside, clip, halves
-from toolkit.monitor.picture import Picture
+from toolkit.monitor.snapshot import Picture
+from toolkit.monitor.text import Ink, beside, clip, halves
 
 NARROW = 90  # below it, users and history are one above the other
 ROWS = 20  # users that are listed where nothing limits the height

@@ -10,34 +10,35 @@ from rich.control import Control
 from rich.screen import Screen
 
 from toolkit.monitor.dashboard import draw
-from toolkit.monitor.ink import ink_for
 from toolkit.monitor.keyboard import GONE, Keyboard, keyboard
-from toolkit.monitor.picture import USERS, picture
-from toolkit.sources import Sources
-from toolkit.ui import console
+from toolkit.monitor.snapshot import USERS, picture
+from toolkit.monitor.text import ink_for
+from toolkit.observe.sources import Sources
+from toolkit.terminal.ui import console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from toolkit.site import Site
+    from toolkit.project import Project
+
 
 CALM = 0.1  # seconds between two drawings: answers come in bunches
 FIRST = 0.7  # seconds for everybody's first answer, before anything is drawn
 TICK = 1.0  # seconds between two drawings while somebody is silent
 
 
-def run(site: "Site", interval: float) -> None:
+def run(project: "Project", interval: float) -> None:
     """Until q, Ctrl-C or a signal. Standard input and output are the terminal."""
     out = console()
     with keyboard(sys.stdin.fileno()) as keys, out.screen(hide_cursor=True):
-        Monitor(site, interval, out, keys).run()
+        Monitor(project, interval, out, keys).run()
 
 
 class Monitor:
-    def __init__(self, site: "Site", interval: float, out: "Console", keys: Keyboard) -> None:
-        self._site, self._interval = site, interval
+    def __init__(self, project: "Project", interval: float, out: "Console", keys: Keyboard) -> None:
+        self._project, self._interval = project, interval
         self._out, self._keys = out, keys
-        self._sources = Sources(site, USERS)
+        self._sources = Sources(project, USERS)
         self._next = 0.0
         self._first = time.monotonic() + FIRST
 
@@ -66,7 +67,7 @@ class Monitor:
     def _draw(self) -> None:
         width, height = size()
         self._out.size = (width, height)
-        seen = picture(self._site, self._sources.found, self._site.now())
+        seen = picture(self._project, self._sources.found, self._project.now())
         lines = draw(seen, width, height, ink_for(self._out.encoding), self._interval)
         with self._out:  # gathers what follows into one write
             self._out.control(Control.home())

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from toolkit.monitor.picture import USERS, picture
-from toolkit.sources import Sources
+from toolkit.monitor.snapshot import USERS, picture
+from toolkit.observe.sources import Sources
 
 if TYPE_CHECKING:
-    from toolkit.site import Site
+    from toolkit.project import Project
+
+    pass
 
 
-def run(site: "Site", interval: float) -> None:
+def run(project: "Project", interval: float) -> None:
     """Until it is interrupted, or whoever reads it has gone."""
-    sources = Sources(site, USERS)
+    sources = Sources(project, USERS)
     try:
         while True:
             start = time.monotonic()
-            seen = picture(site, sources.wait(), site.now())
+            seen = picture(project, sources.wait(), project.now())
             _write(msgspec.json.encode(seen) + b"\n")
             time.sleep(max(0.0, start + interval - time.monotonic()))
     except (KeyboardInterrupt, BrokenPipeError):

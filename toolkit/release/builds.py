@@ -2,72 +2,83 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from toolkit import build_context, slots
-from toolkit.compose import Compose
+from toolkit import slots
+from toolkit.engine import build_context
+from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Refused, together
+from toolkit.project import Project
 from toolkit.release import depends, one_shot
-from toolkit.site import Site
 
 
-def missing(site: Site, found: Compose, services: Iterable[str]) -> list[str]:
+def missing(project: Project, found: Compose, services: Iterable[str]) -> list[str]:
     """The services whose images are to be built, for they are not here; one of those that share one."""
     wanted: dict[str, str] = {}
     for name in services:
         image = found.image(name)
         # An image without a name is made by the compose command itself.
-        if image and image not in wanted and found.services[name].build and not site.engine.has_image(image):
+        if (
+            image
+            and image not in wanted
+            and found.services[name].build
+            and not project.engine.has_image(image)
+        ):
             wanted[image] = name
     return list(wanted.values())
 
 
-def make(site: Site, found: Compose, services: list[str], env: Mapping[str, str]) -> str:
+def make(project: Project, found: Compose, services: list[str], env: Mapping[str, str]) -> str:
     """Returns a note. `env` is what `found` was read with."""
-    site.engine.build(services, env, site.ui.progress)
+    project.engine.build(services, env, project.ui.progress)
     return f"built {', '.join(dict.fromkeys(found.image(name) for name in services))}"
 
 
-def provide(site: Site, found: Compose, service: str, env: Mapping[str, str]) -> None:
+def provide(project: Project, found: Compose, service: str, env: Mapping[str, str]) -> None:
     """Gets a service's image that is not here, from wherever it comes. Raises Refused, or Failed."""
-    slots.check_images(site, found, [service], pull=True, env=env, builds=True)
-    if wanted := missing(site, found, [service]):
-        make(site, found, wanted, env)
+    slots.check_images(project, found, [service], pull=True, env=env, builds=True)
+    if wanted := missing(project, found, [service]):
+        make(project, found, wanted, env)
 
 
 def before_start(
-    site: Site, found: Compose, services: list[str], version: str, rest: bool, well: Callable[[], set[str]]
+    project: Project,
+    found: Compose,
+    services: list[str],
+    version: str,
+    rest: bool,
+    well: Callable[[], set[str]],
 ) -> list[str]:
     """What is missing of these services, and of what they need, and can be built; not of those that are well.
 
     `well` is asked only where something is missing: it looks at all that runs. One-shots run at `rest` only:
     within a release both versions have been at work.
     """
-    there = site.engine.containers()
-    needed = depends.plan(site, found, services)
+    there = project.engine.containers()
+    needed = depends.plan(project, found, services)
     lasting = [each.service for each in needed if not each.one_shot and each.service not in there]
     ahead = [each.service for each in needed if each.one_shot] if rest else []
-    once = [name for name in ahead if not one_shot.has_run(site, name, version)]
-    if not missing(site, found, [*services, *lasting, *once]):
+    once = [name for name in ahead if not one_shot.has_run(project, name, version)]
+    if not missing(project, found, [*services, *lasting, *once]):
         return []
     spared = well()
-    return missing(site, found, [*[name for name in services if name not in spared], *lasting, *once])
+    return missing(project, found, [*[name for name in services if name not in spared], *lasting, *once])
 
 
-def check_context(site: Site, found: Compose, services: Iterable[str]) -> None:
+def check_context(project: Project, found: Compose, services: Iterable[str]) -> None:
     """Raises Refused where a build would take keys along: whoever has the image would have them."""
-    if wrong := list(_leaks(site, found, set(services))):
+    if wrong := list(_leaks(project, found, set(services))):
         raise together(wrong)
 
 
-def _leaks(site: Site, found: Compose, services: set[str]) -> Iterator[BgctlError]:
-    if not (site.keys_dir.is_dir() and any(site.keys_dir.iterdir())):
+def _leaks(project: Project, found: Compose, services: set[str]) -> Iterator[BgctlError]:
+    if not (project.keys_dir.is_dir() and any(project.keys_dir.iterdir())):
         return
     built = {name: each for name, each in found.services.items() if name in services}
-    for each in build_context.exposed(Compose(built), site.root):
-        if site.keys_dir.name in each.names:
+    for each in build_context.exposed(Compose(built), project.root):
+        if project.keys_dir.name in each.names:
             yield Refused(each.what, each.why, each.mend)
 
 
-def of_what_is_here(site: Site, found: Compose, services: Iterable[str]) -> str:
+def of_what_is_here(project: Project, found: Compose, services: Iterable[str]) -> str:
     """What to think of a build of a version that has served already."""
     images = ", ".join(found.image(name) for name in services)
-    return f"{images}: not here any more, and built of the code in {site.root}, whichever version that is"
+    return f"{images}: not here any more, and built of the code in {project.root}, whichever version that is"

@@ -6,10 +6,10 @@ Holds no lock while it waits. A share that is bad, or not found good in time, is
 from dataclasses import dataclass
 
 from toolkit.errors import Locked, Refused
+from toolkit.project import Project
 from toolkit.release import route
+from toolkit.release.canary_step import Trial
 from toolkit.release.steps import Step, walk
-from toolkit.release.trial import Trial
-from toolkit.site import Site
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Course:
 class Walk:
     """A release on its course; `window` numbers the next window: none is judged under a number twice."""
 
-    site: Site
+    project: Project
     course: Course
     version: str
     window: int = 1
@@ -43,34 +43,34 @@ class Walk:
             f"{share} %",
             f"{share} % of new sessions get green",
             lambda: self.hold(share),
-            lambda: weight(self.site) <= share,
+            lambda: weight(self.project) <= share,
             otherwise="green has more already",
         )
 
     def hold(self, share: int) -> str:
         """Gives green a share, and keeps it there until it has proven good. Returns a note."""
-        route.check_release(self.site, self.version)
-        before = route.run(self.site, "canary", share, wait=self.site.config.canary.patience)
-        trial = Trial(self.site, before, share, self.window, self.course.pause, self.course.interval)
+        route.check_release(self.project, self.version)
+        before = route.run(self.project, "canary", share, wait=self.project.config.canary.patience)
+        trial = Trial(self.project, before, share, self.window, self.course.pause, self.course.interval)
         note = trial.wait()
         self.window = trial.window.number + 1
         return note
 
 
-def run(site: Site, course: Course, version: str) -> str:
+def run(project: Project, course: Course, version: str) -> str:
     """Returns a note. Raises Failed when it was taken back, MovedOn when somebody else has changed it."""
-    if site.proxy.status().started_at is None:
+    if project.proxy.status().started_at is None:
         raise Refused("the proxy has no figures by version", "it is older than this bgctl", "bgctl up")
     try:
-        release = Walk(site, course, version)
-        walk([release.step(share) for share in course.judged], site.ui)
+        release = Walk(project, course, version)
+        walk([release.step(share) for share in course.judged], project.ui)
     except (KeyboardInterrupt, Locked):
-        site.ui.say("green keeps its share, and nobody watches it; to take it back: bgctl rollback")
+        project.ui.say("green keeps its share, and nobody watches it; to take it back: bgctl rollback")
         raise
     return f"good at {course}"
 
 
-def weight(site: Site) -> int:
+def weight(project: Project) -> int:
     """Green's share of new sessions, in per cent."""
-    now = site.state()
+    now = project.state()
     return now.slots.green.weight if now.phase == "canary" else 0

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Generator, Iterable
 
-from toolkit import container_health, dependencies, needs_file, slots
-from toolkit.compose import STARTED, Compose
+from toolkit import slots
 from toolkit.config import SLOTS
-from toolkit.dependencies import HEALTHY, Dependency
-from toolkit.engine import Container
+from toolkit.engine import container_health, dependencies
+from toolkit.engine.compose import STARTED, Compose
+from toolkit.engine.dependencies import HEALTHY, Dependency
+from toolkit.engine.engine import Container
 from toolkit.errors import AGAIN, BgctlError, Failed, Refused, caught, together
+from toolkit.files import needs_file
+from toolkit.project import Project
 from toolkit.release import one_shot
 from toolkit.release.steps import Step
-from toolkit.site import Site
 
 Problems = Generator[BgctlError, None, str]
 
@@ -19,130 +21,132 @@ def never() -> bool:
     return False
 
 
-def plan(site: Site, found: Compose, services: Iterable[str]) -> list[Dependency]:
+def plan(project: Project, found: Compose, services: Iterable[str]) -> list[Dependency]:
     """What these services need, in order.
 
     Slots, the proxy and the session API are started in their own way.
     """
-    api = site.config.sessions.address
-    apart = {"proxy", *[name for name, each in site.config.shared.items() if each.address == api]}
-    apart |= {name for slot in SLOTS for name in slots.names(site, slot)}
-    return dependencies.plan(found, services, apart, site.compose_files)
+    api = project.config.sessions.address
+    apart = {"proxy", *[name for name, each in project.config.shared.items() if each.address == api]}
+    apart |= {name for slot in SLOTS for name in slots.names(project, slot)}
+    return dependencies.plan(found, services, apart, project.compose_files)
 
 
-def everything(site: Site, found: Compose) -> list[Dependency]:
+def everything(project: Project, found: Compose) -> list[Dependency]:
     """What anything of this project needs."""
-    return plan(site, found, [*site.config.shared, *[n for slot in SLOTS for n in slots.names(site, slot)]])
+    return plan(
+        project, found, [*project.config.shared, *[n for slot in SLOTS for n in slots.names(project, slot)]]
+    )
 
 
 def problems(
-    site: Site, found: Compose, services: Iterable[str], version: str, pull: bool, builds: bool = False
+    project: Project, found: Compose, services: Iterable[str], version: str, pull: bool, builds: bool = False
 ) -> Problems:
     """Why what these services need could not be started. `builds`: the caller builds what it can."""
-    needed = plan(site, found, services)
-    wrong = list(dependencies.problems(found, needed, site.compose_files))
+    needed = plan(project, found, services)
+    wrong = list(dependencies.problems(found, needed, project.compose_files))
     yield from wrong
     if wrong or not needed:
         return ""
-    there, env = site.engine.containers(), site.compose_env(version, version)
+    there, env = project.engine.containers(), project.compose_env(version, version)
     absent = [each.service for each in needed if not each.one_shot and each.service not in there]
     images = [name for name in absent if found.image(name) or not found.services[name].build]
-    yield from caught(lambda: slots.check_images(site, found, images, pull, env, builds))
+    yield from caught(lambda: slots.check_images(project, found, images, pull, env, builds))
     ahead = [each.service for each in needed if each.one_shot]
-    if once := [name for name in ahead if not one_shot.has_run(site, name, version)]:
-        of_version = site.engine.compose(env)
-        yield from caught(lambda: slots.check_images(site, of_version, once, pull, env, builds))
+    if once := [name for name in ahead if not one_shot.has_run(project, name, version)]:
+        of_version = project.engine.compose(env)
+        yield from caught(lambda: slots.check_images(project, of_version, once, pull, env, builds))
     return ""
 
 
-def check(site: Site, found: Compose, services: Iterable[str], version: str, pull: bool) -> None:
+def check(project: Project, found: Compose, services: Iterable[str], version: str, pull: bool) -> None:
     """Raises Refused where what these services need could not be started."""
-    if wrong := list(problems(site, found, services, version, pull)):
+    if wrong := list(problems(project, found, services, version, pull)):
         raise together(wrong)
 
 
 def steps(
-    site: Site, found: Compose, services: Iterable[str], version: str, once: Callable[[], bool] = never
+    project: Project, found: Compose, services: Iterable[str], version: str, once: Callable[[], bool] = never
 ) -> list[Step]:
     """One for each that they need; for one-shots only where they may run: before a version starts."""
     return [
-        _run_once(site, each, version, once) if each.one_shot else _start(site, each)
-        for each in plan(site, found, services)
+        _run_once(project, each, version, once) if each.one_shot else _start(project, each)
+        for each in plan(project, found, services)
         if not (each.one_shot and once is never)
     ]
 
 
-def note(site: Site, found: Compose) -> None:
+def note(project: Project, found: Compose) -> None:
     """For `status`, which does not ask the compose command."""
-    lasting = [each.service for each in everything(site, found) if not each.one_shot]
-    needs_file.write(site.needs_path, lasting)
+    lasting = [each.service for each in everything(project, found) if not each.one_shot]
+    needs_file.write(project.needs_path, lasting)
 
 
-def keep(site: Site, slot: str, version: str) -> None:
+def keep(project: Project, slot: str, version: str) -> None:
     """Starts what a slot needs and is down; what cannot be started is told: people may be served without."""
     try:
-        found = site.engine.compose(slots.env_with(site, slot, version))
-        for each in plan(site, found, slots.names(site, slot)):
-            if not (each.one_shot or _running(site.engine.containers().get(each.service))):
-                start(site, Dependency(each.service, STARTED, each.wanted_by))
+        found = project.engine.compose(slots.env_with(project, slot, version))
+        for each in plan(project, found, slots.names(project, slot)):
+            if not (each.one_shot or _running(project.engine.containers().get(each.service))):
+                start(project, Dependency(each.service, STARTED, each.wanted_by))
     except BgctlError as error:
-        site.ui.warn(str(error))
+        project.ui.warn(str(error))
 
 
-def start(site: Site, each: Dependency) -> str:
+def start(project: Project, each: Dependency) -> str:
     """One that runs is left alone, and one that has stopped keeps its container: its data may be in there."""
     name = each.service
-    there = site.engine.containers().get(name)
+    there = project.engine.containers().get(name)
     if there is None:
-        blue = site.state().slots.blue.version or ""
-        site.engine.up(name, site.compose_env(blue, blue), site.grace(name))
+        blue = project.state().slots.blue.version or ""
+        project.engine.up(name, project.compose_env(blue, blue), project.grace(name))
     elif not _running(there):
-        site.engine.start(there)
+        project.engine.start(there)
     if each.condition != HEALTHY:
         return f"{name} runs"
-    await_health(site, each)
+    await_health(project, each)
     return f"{name} is healthy"
 
 
-def await_health(site: Site, each: Dependency) -> None:
+def await_health(project: Project, each: Dependency) -> None:
     """Raises Failed with its last log lines."""
     name = each.service
-    seen = site.engine.look(name)
+    seen = project.engine.look(name)
     if seen and _running(seen) and not seen.checks:
         why = f"{each.wanted_by} waits until it is healthy, and it has no healthcheck"
-        mend = f"write a healthcheck for {name} in {site.compose_path.name}, or condition: {STARTED}"
+        mend = f"write a healthcheck for {name} in {project.compose_path.name}, or condition: {STARTED}"
         raise Refused(f"whether {name} is healthy is not known", why, mend)
     try:
-        container_health.prove(name, lambda: site.engine.look(name), site.config.health)
+        container_health.prove(name, lambda: project.engine.look(name), project.config.health)
     except Failed as error:
-        raise Failed(error.what, error.why, AGAIN, site.engine.logs(name)) from None
+        raise Failed(error.what, error.why, AGAIN, project.engine.logs(name)) from None
 
 
-def is_ready(site: Site, each: Dependency) -> bool:
+def is_ready(project: Project, each: Dependency) -> bool:
     if each.condition == HEALTHY:
-        return container_health.fault(site.engine.look(each.service)) is None
-    return _running(site.engine.containers().get(each.service))
+        return container_health.fault(project.engine.look(each.service)) is None
+    return _running(project.engine.containers().get(each.service))
 
 
 def _running(container: Container | None) -> bool:
     return container is not None and (container.state.running or container.state.status == "restarting")
 
 
-def _start(site: Site, each: Dependency) -> Step:
+def _start(project: Project, each: Dependency) -> Step:
     return Step(
         each.service,
         f"start {each.service}: {each.wanted_by} needs it",
-        lambda: start(site, each),
-        lambda: not is_ready(site, each),
+        lambda: start(project, each),
+        lambda: not is_ready(project, each),
         otherwise="healthy already" if each.condition == HEALTHY else "runs already",
     )
 
 
-def _run_once(site: Site, each: Dependency, version: str, once: Callable[[], bool]) -> Step:
+def _run_once(project: Project, each: Dependency, version: str, once: Callable[[], bool]) -> Step:
     return Step(
         each.service,
         f"run {each.service} for {version}: {each.wanted_by} waits until it has completed",
-        lambda: one_shot.run(site, each.service, version),
-        lambda: once() and not one_shot.has_run(site, each.service, version),
+        lambda: one_shot.run(project, each.service, version),
+        lambda: once() and not one_shot.has_run(project, each.service, version),
         otherwise=f"has run for {version}",
     )

@@ -4,12 +4,13 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from toolkit import state
 from toolkit.errors import Locked, NotYet, Refused
-from toolkit.release import outlook, promote, route
+from toolkit.project import Project
+from toolkit.release import forecast as outlook
+from toolkit.release import promote, route
 from toolkit.release.remaining import Remaining, Terms, remaining
-from toolkit.site import Site
-from toolkit.state import Deployment, State
+from toolkit.state import document as state
+from toolkit.state.document import Deployment, State
 
 
 @dataclass(frozen=True)
@@ -21,46 +22,46 @@ class Watch:
     timeout: float = 0
 
 
-def look(site: Site, terms: Terms) -> Remaining:
+def look(project: Project, terms: Terms) -> Remaining:
     """Raises Refused unless something is draining."""
-    now = site.state()
+    now = project.state()
     _release(now)
-    return remaining(site, now, terms)
+    return remaining(project, now, terms)
 
 
-def run(site: Site, watch: Watch, yes: bool = False) -> None:
+def run(project: Project, watch: Watch, yes: bool = False) -> None:
     """Waits, then asks whether to promote; without anybody to ask it says so. Raises NotYet."""
-    new = _release(site.state()).new
-    left = wait(site, watch)
+    new = _release(project.state()).new
+    left = wait(project, watch)
     if left is None:
-        site.ui.say(f"another bgctl goes on with {new}; next: bgctl status")
+        project.ui.say(f"another bgctl goes on with {new}; next: bgctl status")
         return
-    seen = "" if yes else settle(site, left)
-    if yes or (site.ui.can_ask and site.ui.confirm(f"{seen}. Promote {new} now?")):
-        finish(site, watch, new)
+    seen = "" if yes else settle(project, left)
+    if yes or (project.ui.can_ask and project.ui.confirm(f"{seen}. Promote {new} now?")):
+        finish(project, watch, new)
     else:
-        site.ui.say(f"{seen}: next: bgctl promote{watch.terms.options(site.config.drain)}")
+        project.ui.say(f"{seen}: next: bgctl promote{watch.terms.options(project.config.drain)}")
 
 
-def wait(site: Site, watch: Watch) -> Remaining | None:
+def wait(project: Project, watch: Watch) -> Remaining | None:
     """Until nobody is left to wait for. None: another bgctl promotes it, or has. Raises NotYet, Refused."""
-    now = site.state()
+    now = project.state()
     release = _release(now)
     start, most = time.monotonic(), 1
-    with site.ui.meter() as show:
+    with project.ui.meter() as show:
         while not gone_on(now, release.new):
             if _release(now).new != release.new:
                 raise _moved_on(now)
-            left = remaining(site, now, watch.terms)
+            left = remaining(project, now, watch.terms)
             if left.empty or left.overdue:
                 return left
             most = max(most, left.total or 0)
             share = 0.0 if left.total is None else 1 - left.total / most
-            show(share, str(left), outlook.words(left.forecast, left.ends, site.now()))
+            show(share, str(left), outlook.words(left.forecast, left.ends, project.now()))
             if watch.timeout and time.monotonic() + watch.interval > start + watch.timeout:
                 raise NotYet("not empty yet", str(left), _wait(left))
             time.sleep(watch.interval)
-            now = site.state()
+            now = project.state()
     return None
 
 
@@ -71,44 +72,44 @@ def gone_on(now: State, new: str) -> bool:
     return now.phase == "rest" and now.slots.blue.version == new
 
 
-def settle(site: Site, left: Remaining) -> str:
+def settle(project: Project, left: Remaining) -> str:
     """Notes that it is empty; or moves, at their next request, whoever is left at the deadline."""
-    if left.empty or gone_on(site.state(), left.new):
-        record(site, left)
+    if left.empty or gone_on(project.state(), left.new):
+        record(project, left)
         return str(left)
-    with site.change("drain"):
-        now = _same(site, left)
-        target = state.disable_blue(now, site.now())
-        route.prove(site, now, target)
-        route.switch(site, target)
+    with project.change("drain"):
+        now = _same(project, left)
+        target = state.disable_blue(now, project.now())
+        route.prove(project, now, target)
+        route.switch(project, target)
     return f"the deadline is over: {left}; they move at their next request"
 
 
-def record(site: Site, left: Remaining) -> None:
+def record(project: Project, left: Remaining) -> None:
     """Notes in the state that it was found empty, unless another bgctl is further on."""
-    now = site.state()
+    now = project.state()
     if gone_on(now, left.new) or (now.deployment and now.deployment.step == "drained"):
         return
-    with suppress(Locked), site.change("drain"):
-        if not gone_on(site.state(), left.new):
-            site.save(state.drained(_same(site, left), site.now()))
+    with suppress(Locked), project.change("drain"):
+        if not gone_on(project.state(), left.new):
+            project.save(state.drained(_same(project, left), project.now()))
 
 
-def finish(site: Site, watch: Watch, new: str) -> None:
+def finish(project: Project, watch: Watch, new: str) -> None:
     """Promotes. If somebody has come back meanwhile, or another bgctl is at work, waits again."""
-    while (now := site.state()).phase != "rest":
+    while (now := project.state()).phase != "rest":
         promote.check_direction(now)
         try:
-            return promote.run(site, watch.terms, only=new)
+            return promote.run(project, watch.terms, only=new)
         except promote.NotEmpty as error:
-            site.ui.say(f"{error}; waiting on")
-            wait(site, watch)
+            project.ui.say(f"{error}; waiting on")
+            wait(project, watch)
         except Locked as error:
-            site.ui.progress(f"{error}; waiting")
+            project.ui.progress(f"{error}; waiting")
             time.sleep(watch.interval)
     if now.slots.blue.version != new:
         raise _moved_on(now)
-    site.ui.say(f"another bgctl was first: {new} is what everyone has")
+    project.ui.say(f"another bgctl was first: {new} is what everyone has")
     return None
 
 
@@ -120,9 +121,9 @@ def _release(now: State) -> Deployment:
     return now.deployment
 
 
-def _same(site: Site, left: Remaining) -> State:
+def _same(project: Project, left: Remaining) -> State:
     """The state, still draining what was looked at. Raises Refused."""
-    now = site.state()
+    now = project.state()
     release = now.deployment
     if now.phase != "draining" or not release or (release.old, release.new) != (left.version, left.new):
         raise _moved_on(now)

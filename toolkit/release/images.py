@@ -2,20 +2,21 @@
 
 from functools import cached_property
 
-from toolkit import reasons, slots
-from toolkit.compose import Compose
+from toolkit import slots
+from toolkit.engine import reasons
+from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
+from toolkit.project import Project
 from toolkit.release import builds, depends
-from toolkit.site import Site
 
 
 class Images:
     """`push`: what is built goes to a registry, or does not; None: where its name says to which."""
 
-    def __init__(self, site: Site, version: str, push: bool | None = None) -> None:
-        self._site = site
+    def __init__(self, project: Project, version: str, push: bool | None = None) -> None:
+        self._project = project
         self._version = version
-        self._env = slots.candidate_env(site, version)
+        self._env = slots.candidate_env(project, version)
         self._may_build = True
         self._push = push
 
@@ -25,16 +26,16 @@ class Images:
 
     @cached_property
     def _compose(self) -> Compose:
-        found = self._site.compose(self._env)
-        slots.check_versions(self._site, found, self._version)
+        found = self._project.compose(self._env)
+        slots.check_versions(self._project, found, self._version)
         return found
 
     @cached_property
     def _services(self) -> list[str]:
         """Green's, and the one-shots that run before it; of those that share an image, one."""
-        green = slots.names(self._site, "green")
+        green = slots.names(self._project, "green")
         taken = {self._compose.image(name) for name in green}
-        needed = depends.plan(self._site, self._compose, green)
+        needed = depends.plan(self._project, self._compose, green)
         once = [each.service for each in needed if each.one_shot]
         return [*green, *[name for name in once if self._compose.image(name) not in taken]]
 
@@ -71,21 +72,21 @@ class Images:
     def to_pull(self) -> list[str]:
         """What is not built and not here."""
         others = [name for name in self._services if name not in self.buildable]
-        return [image for image in self._names(others) if not self._site.engine.has_image(image)]
+        return [image for image in self._names(others) if not self._project.engine.has_image(image)]
 
     def build(self) -> str:
         """Returns a note, as the others do."""
-        env = slots.env_with(self._site, "green", self._version)
-        return builds.make(self._site, self._compose, self.buildable, env)
+        env = slots.env_with(self._project, "green", self._version)
+        return builds.make(self._project, self._compose, self.buildable, env)
 
     def check_context(self) -> None:
         """Raises Refused where a build would take keys along."""
-        builds.check_context(self._site, self._compose, self.buildable)
+        builds.check_context(self._project, self._compose, self.buildable)
 
     def push(self) -> str:
         try:
             for image in self.to_push:
-                self._site.engine.push(image)
+                self._project.engine.push(image)
         except Failed as error:
             next = f"{error.next}; or, to keep it here: bgctl deploy {self._version} --skip-push"
             raise Failed(error.what, error.why, next, error.detail) from None
@@ -95,7 +96,7 @@ class Images:
     def pull(self) -> str:
         """Raises Refused for an image that cannot be had."""
         images = self.to_pull
-        slots.check_images(self._site, self._compose, self._services, pull=True, env=self._env)
+        slots.check_images(self._project, self._compose, self._services, pull=True, env=self._env)
         return f"pulled {', '.join(images)}"
 
     @property

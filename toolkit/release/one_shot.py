@@ -6,56 +6,56 @@ image.
 
 import time
 
-from toolkit.engine import ONE_SHOT, Container
+from toolkit.engine.engine import ONE_SHOT, Container
 from toolkit.errors import AGAIN, Failed
-from toolkit.site import Site
+from toolkit.project import Project
 
 
-def image_of(site: Site, service: str, version: str) -> str:
+def image_of(project: Project, service: str, version: str) -> str:
     """The name of the image that it runs for a version, whichever of the two variables that is made of."""
-    return site.engine.compose(site.compose_env(version, version)).image(service)
+    return project.engine.compose(project.compose_env(version, version)).image(service)
 
 
-def has_run(site: Site, service: str, version: str) -> bool:
+def has_run(project: Project, service: str, version: str) -> bool:
     """Whether it has ended well for this version, with the image that has this name today."""
-    ended = [each for each in _of(site, service, version) if _ended(each) and not each.state.exit_code]
+    ended = [each for each in _of(project, service, version) if _ended(each) and not each.state.exit_code]
     if not ended:
         return False
-    image = site.engine.image_id(image_of(site, service, version))
+    image = project.engine.image_id(image_of(project, service, version))
     return not image or any(_digest(each.image_id) == _digest(image) for each in ended)
 
 
-def run(site: Site, service: str, version: str) -> str:
+def run(project: Project, service: str, version: str) -> str:
     """Returns a note. Raises Failed with its last lines when it fails, or does not end in time.
 
     One that a bgctl has left behind half-way, because it was killed, is waited for and not started twice.
     """
-    begun = [each for each in _of(site, service, version) if not _ended(each)]
+    begun = [each for each in _of(project, service, version) if not _ended(each)]
     if not begun:
-        _forget(site, service, version)
-        site.engine.run_once(service, version, site.compose_env(version, version))
+        _forget(project, service, version)
+        project.engine.run_once(service, version, project.compose_env(version, version))
     start = time.monotonic()
     try:
-        while not _ended(now := _newest(site, service, version)):
-            site.ui.progress(f"{service} runs for {version}")
-            if time.monotonic() - start >= site.config.health.one_shot_timeout:
-                raise _too_long(site, service, version, now)
-            time.sleep(site.config.health.interval)
+        while not _ended(now := _newest(project, service, version)):
+            project.ui.progress(f"{service} runs for {version}")
+            if time.monotonic() - start >= project.config.health.one_shot_timeout:
+                raise _too_long(project, service, version, now)
+            time.sleep(project.config.health.interval)
     except KeyboardInterrupt:
-        _end(site, service, version)
+        _end(project, service, version)
         raise
     if now.state.exit_code:
         why = f"it ended with exit code {now.state.exit_code}"
-        raise Failed(f"{service} failed for {version}", why, AGAIN, site.engine.log_of(now))
+        raise Failed(f"{service} failed for {version}", why, AGAIN, project.engine.log_of(now))
     return f"has run for {version}"
 
 
-def _of(site: Site, service: str, version: str) -> list[Container]:
-    return [each for each in site.engine.one_shots(service) if each.value(ONE_SHOT) == version]
+def _of(project: Project, service: str, version: str) -> list[Container]:
+    return [each for each in project.engine.one_shots(service) if each.value(ONE_SHOT) == version]
 
 
-def _newest(site: Site, service: str, version: str) -> Container:
-    found = _of(site, service, version)
+def _newest(project: Project, service: str, version: str) -> Container:
+    found = _of(project, service, version)
     if not found:
         raise Failed(f"{service} failed for {version}", "its container is gone", AGAIN)
     return found[-1]
@@ -65,28 +65,28 @@ def _ended(each: Container) -> bool:
     return not each.state.running and each.state.status not in ("created", "restarting")
 
 
-def _forget(site: Site, service: str, version: str) -> None:
+def _forget(project: Project, service: str, version: str) -> None:
     """Removes what is known of versions that nobody can go back to, and of an earlier try at this one."""
-    now = site.state() if site.state_path.exists() else None
+    now = project.state() if project.state_path.exists() else None
     kept = {now.slots.blue.version, now.slots.green.version} - {version} if now else set()
-    for each in site.engine.one_shots(service):
+    for each in project.engine.one_shots(service):
         if each.value(ONE_SHOT) not in kept:
-            site.engine.remove_one(each, site.grace(service))
+            project.engine.remove_one(each, project.grace(service))
 
 
-def _too_long(site: Site, service: str, version: str, now: Container) -> Failed:
+def _too_long(project: Project, service: str, version: str, now: Container) -> Failed:
     """Removed, so that an orderly exit code does not pass for the end of its work."""
-    log = site.engine.log_of(now)
-    _end(site, service, version)
-    limit = site.config.health.one_shot_timeout
+    log = project.engine.log_of(now)
+    _end(project, service, version)
+    limit = project.config.health.one_shot_timeout
     why = f"it had not ended after {limit.nginx}, and was stopped"
     mend = f"{AGAIN}; if it needs longer: [health] one_shot_timeout in bgctl.toml"
     return Failed(f"{service} hangs for {version}", why, mend, log)
 
 
-def _end(site: Site, service: str, version: str) -> None:
-    for each in _of(site, service, version):
-        site.engine.remove_one(each, site.grace(service))
+def _end(project: Project, service: str, version: str) -> None:
+    for each in _of(project, service, version):
+        project.engine.remove_one(each, project.grace(service))
 
 
 def _digest(image_id: str) -> str:

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from toolkit import gate, link, runner, slots, state
+from toolkit import slots
+from toolkit.engine import process as runner
 from toolkit.errors import BgctlError, Failed, Refused
-from toolkit.link import Link
+from toolkit.project import Project
+from toolkit.release import preview_link as link
 from toolkit.release import route
+from toolkit.release.preview_link import Link
 from toolkit.release.steps import preview
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.state import document as state
+from toolkit.state import gate
+from toolkit.state.document import State
 
 HIDDEN = "[preview token]"
 
@@ -30,91 +34,91 @@ class Preview:
     expires: datetime
 
 
-def run(site: Site, wish: Wish, command: str = "", dry_run: bool = False) -> Preview | None:
+def run(project: Project, wish: Wish, command: str = "", dry_run: bool = False) -> Preview | None:
     """The link; None: a dry run. Raises Failed when `command` does, and then things are as they were."""
-    check_wish(site, wish)
+    check_wish(project, wish)
     if command:
-        gate.check_open(site.state().gate, site.now())
+        gate.check_open(project.state().gate, project.now())
     if dry_run:
-        now = site.state()
-        preview([route.step(site, now, goal(site, now))], site.ui)
+        now = project.state()
+        preview([route.step(project, now, goal(project, now))], project.ui)
         return None
-    before = admit(site)
+    before = admit(project)
     if command:
-        _checked(site, before, make(site, wish), command)
-    return make(site, wish)
+        _checked(project, before, make(project, wish), command)
+    return make(project, wish)
 
 
-def check(site: Site, command: str) -> str:
+def check(project: Project, command: str) -> str:
     """Runs `command` on green, by way of the proxy; a note. After Failed things are as they were."""
-    check_wish(site, Wish())
-    return _checked(site, admit(site), make(site, Wish()), command)
+    check_wish(project, Wish())
+    return _checked(project, admit(project), make(project, Wish()), command)
 
 
-def check_wish(site: Site, wish: Wish) -> None:
+def check_wish(project: Project, wish: Wish) -> None:
     """Raises Refused with nothing changed."""
     link.check_path(wish.to)
-    link.read_secret(site.secret_path("pin.secret"))
+    link.read_secret(project.secret_path("pin.secret"))
 
 
-def goal(site: Site, now: State) -> State:
+def goal(project: Project, now: State) -> State:
     """Proves green where it would serve somebody now. Raises Refused."""
-    target = state.preview(now, site.now())
+    target = state.preview(now, project.now())
     if target != now:
-        route.prove(site, now, target)
-    elif target.deployment and (problem := slots.fault(site, "green", target.deployment.new)):
+        route.prove(project, now, target)
+    elif target.deployment and (problem := slots.fault(project, "green", target.deployment.new)):
         raise Refused("green is not healthy", problem, f"bgctl up-green {target.deployment.new}")
     return target
 
 
-def admit(site: Site) -> State:
+def admit(project: Project) -> State:
     """Green serves who has a link, in every worker. Returns the state as it was before."""
-    with site.change("preview"):
-        now = site.state()
-        target = goal(site, now)
+    with project.change("preview"):
+        now = project.state()
+        target = goal(project, now)
         if target == now:
-            route.confirm(site, now)
+            route.confirm(project, now)
         else:
-            site.ui.line("ok", "preview", route.switch(site, target), "green")
+            project.ui.line("ok", "preview", route.switch(project, target), "green")
     return now
 
 
-def take_back(site: Site) -> None:
+def take_back(project: Project) -> None:
     """Nobody is shown green any more, unless the release has gone on since."""
-    now = site.state()
+    now = project.state()
     if now.phase == "preview":
-        route.switch(site, state.disable_green(now, site.now()))
+        route.switch(project, state.disable_green(now, project.now()))
 
 
-def make(site: Site, wish: Wish) -> Preview:
-    now = site.now()
-    life = wish.life or site.config.preview.life
-    before = site.state()
+def make(project: Project, wish: Wish) -> Preview:
+    now = project.now()
+    life = wish.life or project.config.preview.life
+    before = project.state()
     version = state.serving_version(before, "green")
-    secret = link.read_secret(site.secret_path("pin.secret"))
+    secret = link.read_secret(project.secret_path("pin.secret"))
     token = link.mint(secret, version, before.generation, now, life)
-    base = wish.url or link.base(site.config)
-    made = Link(base, token, wish.to, link.stem(site.config))
+    base = wish.url or link.base(project.config)
+    made = Link(base, token, wish.to, link.stem(project.config))
     return Preview(made, version, now + timedelta(seconds=int(life)))
 
 
-def _checked(site: Site, before: State, shown: Preview, command: str) -> str:
+def _checked(project: Project, before: State, shown: Preview, command: str) -> str:
     """Raises MovedOn where somebody else has changed the release meanwhile."""
-    mine = site.state()
+    mine = project.state()
     try:
-        _run(site, shown, command)
+        _run(project, shown, command)
     except (BgctlError, KeyboardInterrupt):
-        with site.change("preview check", wait=route.PATIENCE):
-            route.check_still(site, mine)
+        with project.change("preview check", wait=route.PATIENCE):
+            route.check_still(project, mine)
             if before.phase == "candidate":
-                take_back(site)
+                take_back(project)
             raise
-    with site.change("preview check", wait=route.PATIENCE):
-        route.check_still(site, mine)
+    with project.change("preview check", wait=route.PATIENCE):
+        route.check_still(project, mine)
         return f"{shown.version} passes: {command}"
 
 
-def _run(site: Site, shown: Preview, command: str) -> None:
+def _run(project: Project, shown: Preview, command: str) -> None:
     """Without the lock: a check that hangs must not keep a rollback out."""
     env = {
         "BGCTL_URL": shown.link.base,
@@ -129,11 +133,11 @@ def _run(site: Site, shown: Preview, command: str) -> None:
     try:
         runner.run(
             ["sh", "-c", command],
-            timeout=site.config.preview.check_timeout,
+            timeout=project.config.preview.check_timeout,
             env=env,
-            cwd=site.root,
+            cwd=project.root,
             called="the check of green",
-            tell=lambda line: site.ui.say(f"     {hide(line)}", "dim"),
+            tell=lambda line: project.ui.say(f"     {hide(line)}", "dim"),
         )
     except Failed as error:
         why = "green does not pass"

@@ -6,13 +6,13 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from toolkit import render
+from toolkit.clients.proxy import Slot
+from toolkit.clients.session_api import Count, Forecast
 from toolkit.config import Drain
 from toolkit.errors import BgctlError
-from toolkit.proxy import Slot
-from toolkit.sessions import Count, Forecast
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.project import Project
+from toolkit.rendering import render
+from toolkit.state.document import State
 from toolkit.values import Duration
 
 
@@ -107,11 +107,11 @@ class Remaining:
         return ", ".join(f"{'unknown' if count is None else count} {name}" for name, count in parts)
 
 
-def remaining(site: Site, now: State, terms: Terms) -> Remaining:
+def remaining(project: Project, now: State, terms: Terms) -> Remaining:
     """What the old version still has, right now."""
     version = now.deployment.old if now.deployment else ""
-    slot, untold, silent = _proxy(site)
-    count, unknown, forecast = _count(site, now, version, terms.idle, untold)
+    slot, untold, silent = _proxy(project)
+    count, unknown, forecast = _count(project, now, version, terms.idle, untold)
     ends = terms.ends(now) if now.phase == "draining" else None
     return Remaining(
         version,
@@ -123,30 +123,30 @@ def remaining(site: Site, now: State, terms: Terms) -> Remaining:
         "; ".join(filter(None, (unknown, silent))),
         forecast,
         ends,
-        ends is not None and site.now() >= ends,
+        ends is not None and project.now() >= ends,
         now.deployment.new if now.deployment else "",
     )
 
 
-def _proxy(site: Site) -> tuple[Slot | None, str, str]:
+def _proxy(project: Project) -> tuple[Slot | None, str, str]:
     """What blue has open, why the session API may not know all the proxy saw, why the proxy is silent."""
     try:
-        status = site.proxy.status()
+        status = project.proxy.status()
     except BgctlError as error:
         return None, "", str(error)
-    slot, untold = status.slots.get("blue"), status.activity and status.activity.untold(site.now())
+    slot, untold = status.slots.get("blue"), status.activity and status.activity.untold(project.now())
     return slot, untold or "", "" if slot else "the proxy does not know blue"
 
 
 def _count(
-    site: Site, now: State, version: str, idle: float, untold: str
+    project: Project, now: State, version: str, idle: float, untold: str
 ) -> tuple[Count, str, Forecast | None]:
     """The count, why it is not known, and the forecast."""
     if now.slots.blue.state == "maint":  # disable-blue: what sessions it had are being moved
         return Count(0, 0, 0), "", None
     try:
         # Of who is active all the time, the proxy tells that every so often: nobody is idle before that.
-        report = site.sessions.report(idle and idle + render.held_every(site.config))
+        report = project.sessions.report(idle and idle + render.held_every(project.config))
     except BgctlError as error:
         return Count(None, None), str(error), None
     if report.unknown or untold:

@@ -2,128 +2,135 @@
 
 from contextlib import suppress
 
-from toolkit import history, slots, state
+from toolkit import slots
+from toolkit.clients.proxy import reachable
 from toolkit.errors import BgctlError, Failed, Refused
-from toolkit.proxy import reachable
+from toolkit.files import history
+from toolkit.project import Project
 from toolkit.release import depends, route
 from toolkit.release.steps import Step, walk
-from toolkit.site import Site
-from toolkit.state import Deployment
+from toolkit.state import document as state
+from toolkit.state.document import Deployment
 
 
-def run(site: Site, wait: bool = True, dry_run: bool = False) -> None:
-    with site.change("rollback", dry_run):
-        now = site.state()
+def run(project: Project, wait: bool = True, dry_run: bool = False) -> None:
+    with project.change("rollback", dry_run):
+        now = project.state()
         if now.deployment is None:
-            tidy(site, dry_run)
-            site.ui.say(f"nothing to roll back: {now.slots.blue.version} is at rest")
-            site.ui.say(f"for an older version: bgctl up-green {_before(site) or 'VERSION'}")
+            tidy(project, dry_run)
+            project.ui.say(f"nothing to roll back: {now.slots.blue.version} is at rest")
+            project.ui.say(f"for an older version: bgctl up-green {_before(project) or 'VERSION'}")
             return
-        check_env(site)
-        if not slots.serves(site, "blue", now.deployment.old):
-            slots.check_return(site, "blue", now.deployment.old, pull=not dry_run)
-        walk(steps(site, now.deployment, wait), site.ui, dry_run)
+        check_env(project)
+        if not slots.serves(project, "blue", now.deployment.old):
+            slots.check_return(project, "blue", now.deployment.old, pull=not dry_run)
+        walk(steps(project, now.deployment, wait), project.ui, dry_run)
     if wait and not dry_run:
-        site.ui.say(f"{now.deployment.old} is what everyone has; rest")
+        project.ui.say(f"{now.deployment.old} is what everyone has; rest")
 
 
-def steps(site: Site, release: Deployment, wait: bool = True) -> list[Step]:
+def steps(project: Project, release: Deployment, wait: bool = True) -> list[Step]:
     old, new = release.old, release.new
     steps = [
-        Step("hold-green", f"green serves {new}", lambda: hold(site, new), lambda: promoted(site, release)),
+        Step(
+            "hold-green",
+            f"green serves {new}",
+            lambda: hold(project, new),
+            lambda: promoted(project, release),
+        ),
         Step(
             "start-blue",
             f"start blue on {old}",
-            lambda: start_blue(site, old),
-            lambda: not slots.serves(site, "blue", old),
+            lambda: start_blue(project, old),
+            lambda: not slots.serves(project, "blue", old),
         ),
-        Step("switch", f"blue serves {old} to everyone", lambda: switch(site)),
+        Step("switch", f"blue serves {old} to everyone", lambda: switch(project)),
     ]
     if not wait:
         return steps
     return [
         *steps,
-        Step("drain-green", "wait for what green has open", lambda: drain_green(site)),
-        Step("stop-green", "stop green", lambda: slots.stop(site, "green")),
-        Step("record", f"CURRENT_VERSION={old}, rest", lambda: record(site, old)),
+        Step("drain-green", "wait for what green has open", lambda: drain_green(project)),
+        Step("stop-green", "stop green", lambda: slots.stop(project, "green")),
+        Step("record", f"CURRENT_VERSION={old}, rest", lambda: record(project, old)),
     ]
 
 
-def check_env(site: Site) -> None:
+def check_env(project: Project) -> None:
     """Routing back matters more than the env file, which is needed only at the end."""
     try:
-        site.env()
+        project.env()
     except Refused as error:
-        site.ui.warn(error.line)
+        project.ui.warn(error.line)
 
 
-def promoted(site: Site, release: Deployment) -> bool:
+def promoted(project: Project, release: Deployment) -> bool:
     """A promotion has put blue on the new version: somebody must serve that while blue goes back.
 
     Also when an earlier rollback has taken blue out of routing: what it had open may still be open.
     """
-    now = site.state()
+    now = project.state()
     return now.phase == "promoting" and now.slots.blue.version == release.new
 
 
-def start(site: Site, slot: str, version: str) -> str:
+def start(project: Project, slot: str, version: str) -> str:
     """Nothing is migrated back: what the new version has made of the data, the old one has to live with."""
-    if not slots.serves(site, slot, version):
-        depends.keep(site, slot, version)
-    return slots.start(site, slot, version)
+    if not slots.serves(project, slot, version):
+        depends.keep(project, slot, version)
+    return slots.start(project, slot, version)
 
 
-def hold(site: Site, new: str) -> str:
-    start(site, "green", new)
-    route.switch(site, state.hold_green(site.state(), site.now()))
-    return slots.wait_empty(site, "blue")
+def hold(project: Project, new: str) -> str:
+    start(project, "green", new)
+    route.switch(project, state.hold_green(project.state(), project.now()))
+    return slots.wait_empty(project, "blue")
 
 
-def start_blue(site: Site, old: str) -> str:
-    note = start(site, "blue", old)
+def start_blue(project: Project, old: str) -> str:
+    note = start(project, "blue", old)
     with suppress(BgctlError):  # an env file that is broken keeps no rollback out: the last step tells it
-        site.set_env("CURRENT_VERSION", old)  # or plain compose would put blue back on the new version
+        project.set_env("CURRENT_VERSION", old)  # or plain compose would put blue back on the new version
     return note
 
 
-def switch(site: Site) -> str:
+def switch(project: Project) -> str:
     """A proxy that cannot be asked is no reason to stop here: the file is what it will go by."""
-    target = state.back_to_blue(site.state(), site.now())
+    target = state.back_to_blue(project.state(), project.now())
     try:
-        return route.switch(site, target)
+        return route.switch(project, target)
     except Failed as error:
-        if reachable(site.proxy) is not None:
+        if reachable(project.proxy) is not None:
             raise
-        site.ui.warn(str(error))
+        project.ui.warn(str(error))
         return f"written: {slots.describe(target)}"
 
 
-def drain_green(site: Site) -> str:
-    if reachable(site.proxy) is None:
+def drain_green(project: Project) -> str:
+    if reachable(project.proxy) is None:
         return "not waited for: the proxy does not answer"
-    return slots.wait_empty(site, "green")
+    return slots.wait_empty(project, "green")
 
 
-def tidy(site: Site, dry_run: bool) -> None:
+def tidy(project: Project, dry_run: bool) -> None:
     """At rest nothing needs green: one that an up-green left behind goes."""
     try:
-        stray = not slots.absent(site, "green")
+        stray = not slots.absent(project, "green")
         if stray and not dry_run:
-            slots.stop(site, "green")
+            slots.stop(project, "green")
     except BgctlError as error:
-        site.ui.warn(f"whether a green was left behind is unknown: {error}")
+        project.ui.warn(f"whether a green was left behind is unknown: {error}")
         return
     if stray:
-        site.ui.say(f"green {'would be' if dry_run else 'is'} stopped: it was no part of a release")
+        project.ui.say(f"green {'would be' if dry_run else 'is'} stopped: it was no part of a release")
 
 
-def _before(site: Site) -> str | None:
+def _before(project: Project) -> str | None:
     """The version that the last promotion replaced."""
-    entries = reversed(history.read(site.history_path))
+    entries = reversed(history.read(project.history_path))
     return next((entry.old for entry in entries if entry.what == "promote" and entry.outcome == "done"), None)
 
 
-def record(site: Site, old: str) -> str:
-    site.set_env("CURRENT_VERSION", old)
-    now = site.save(state.rest(site.state(), site.now()))
+def record(project: Project, old: str) -> str:
+    project.set_env("CURRENT_VERSION", old)
+    now = project.save(state.rest(project.state(), project.now()))
     return f"generation {now.generation}: {slots.describe(now)}"

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Sequence
 
-from toolkit import slots, state
+from toolkit import slots
 from toolkit.errors import Failed, MovedOn, Refused
+from toolkit.project import Project
 from toolkit.release.remaining import Terms, remaining
 from toolkit.release.steps import Step, preview
-from toolkit.site import Site
-from toolkit.state import State
+from toolkit.state import document as state
+from toolkit.state.document import State
 
 PATIENCE = 60.0  # seconds for another bgctl to end: a certificate may be renewed at any time
 TARGETS = {
@@ -19,7 +20,7 @@ TARGETS = {
 
 
 def run(
-    site: Site,
+    project: Project,
     what: str,
     percent: int | None = None,
     yes: bool = False,
@@ -28,27 +29,27 @@ def run(
 ) -> State:
     """The state that it leaves. `wait`: seconds for another bgctl to end."""
     command = what if percent is None else f"{what} {percent}"
-    asked = confirm_moving(site) if what == "disable-blue" and not (yes or dry_run) else None
-    with site.change(f"route {command}", dry_run, wait):
-        now = site.state()
-        target = goal(site, now, what, percent)
+    asked = confirm_moving(project) if what == "disable-blue" and not (yes or dry_run) else None
+    with project.change(f"route {command}", dry_run, wait):
+        now = project.state()
+        target = goal(project, now, what, percent)
         if asked not in (None, now):
             why = "somebody has changed it while you were asked"
             raise Refused("the release has moved on", why, "bgctl status")
         if target != now:
-            prove(site, now, target)
+            prove(project, now, target)
         if dry_run:
-            preview([step(site, now, target)], site.ui)
+            preview([step(project, now, target)], project.ui)
         elif target == now:
-            confirm(site, now)
-            slots.watch_over(site, now)
-            site.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
+            confirm(project, now)
+            slots.watch_over(project, now)
+            project.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
         else:
-            site.ui.line("ok", "routing", switch(site, target), "green")
+            project.ui.line("ok", "routing", switch(project, target), "green")
     return target
 
 
-def take_back(site: Site, version: str, phases: Sequence[str]) -> None:
+def take_back(project: Project, version: str, phases: Sequence[str]) -> None:
     """Nobody is sent to green any more, where the release of `version` is in one of `phases`.
 
     Asks nothing of blue: what is bad must not stay for that. Waits for another bgctl.
@@ -57,24 +58,26 @@ def take_back(site: Site, version: str, phases: Sequence[str]) -> None:
     def concerns(now: State) -> bool:
         return now.deployment is not None and now.deployment.new == version and now.phase in phases
 
-    if not concerns(site.state()):
+    if not concerns(project.state()):
         return
-    with site.change("route disable-green", wait=PATIENCE):
-        if concerns(now := site.state()):
-            site.ui.line("ok", "routing", switch(site, state.disable_green(now, site.now())), "green")
+    with project.change("route disable-green", wait=PATIENCE):
+        if concerns(now := project.state()):
+            project.ui.line(
+                "ok", "routing", switch(project, state.disable_green(now, project.now())), "green"
+            )
 
 
-def check_still(site: Site, before: State) -> State:
+def check_still(project: Project, before: State) -> State:
     """The state, in which routing is as it was before. Raises MovedOn."""
-    now = site.state()
+    now = project.state()
     if (now.phase, now.deployment, now.slots) != (before.phase, before.deployment, before.slots):
         raise moved_on(now)
     return now
 
 
-def check_release(site: Site, version: str) -> None:
+def check_release(project: Project, version: str) -> None:
     """Raises MovedOn where the release of that version is over: what is there is somebody else's."""
-    now = site.state()
+    now = project.state()
     if now.deployment is None or now.deployment.new != version:
         raise moved_on(now)
 
@@ -83,58 +86,58 @@ def moved_on(now: State) -> MovedOn:
     return MovedOn("the release has moved on", slots.describe(now), "bgctl status")
 
 
-def step(site: Site, now: State, target: State) -> Step:
+def step(project: Project, now: State, target: State) -> Step:
     what = f"would write generation {target.generation}: {slots.describe(target)}"
-    return Step("routing", what, lambda: switch(site, target), lambda: target != now)
+    return Step("routing", what, lambda: switch(project, target), lambda: target != now)
 
 
-def goal(site: Site, now: State, what: str, percent: int | None) -> State:
+def goal(project: Project, now: State, what: str, percent: int | None) -> State:
     if percent is not None:
-        return state.canary(now, percent, site.now())
-    return TARGETS[what](now, site.now())
+        return state.canary(now, percent, project.now())
+    return TARGETS[what](now, project.now())
 
 
-def prove(site: Site, now: State, target: State) -> None:
+def prove(project: Project, now: State, target: State) -> None:
     """Raises Refused when a slot that would get traffic it does not get now is not healthy."""
     for name in ("blue", "green"):
         before, after = now.slots[name], target.slots[name]
         more = after.state == "ready" or (after.state == "drain" and before.state == "maint")
-        if more and after.version and (problem := slots.fault(site, name, after.version)):
+        if more and after.version and (problem := slots.fault(project, name, after.version)):
             candidate = name == "green" and before.state == "maint"
             start = f"bgctl up-green {after.version}" if candidate else "bgctl up"
             raise Refused(f"{name} is not healthy", problem, start)
 
 
-def switch(site: Site, target: State) -> str:
+def switch(project: Project, target: State) -> str:
     """Writes and waits; returns a note with how long the proxy took. Raises Failed without its word."""
-    site.save(target)
+    project.save(target)
     start = time.monotonic()
-    confirm(site, target)
+    confirm(project, target)
     took = (time.monotonic() - start) * 1000
-    slots.watch_over(site, target)
+    slots.watch_over(project, target)
     return f"{slots.describe(target)}; every worker after {took:.0f} ms (generation {target.generation})"
 
 
-def confirm(site: Site, target: State) -> None:
+def confirm(project: Project, target: State) -> None:
     """Raises Failed unless every worker goes by what has been written."""
     try:
-        site.proxy.wait_applied(target.generation)
+        project.proxy.wait_applied(target.generation)
     except Failed as error:
         why = f"{error}; the new routing is written and holds as soon as the proxy reads it"
         raise Failed("the switch is not confirmed", why, "bgctl status") from None
 
 
-def confirm_moving(site: Site) -> State:
+def confirm_moving(project: Project) -> State:
     """Sessions that blue still has would be moved: somebody must want that. Returns the state asked about.
 
     Asked without the lock: a question that nobody answers must not keep a rollback out.
     """
-    now = site.state()
-    if state.disable_blue(now, site.now()) == now:
+    now = project.state()
+    if state.disable_blue(now, project.now()) == now:
         return now
-    left = remaining(site, now, Terms.of(site.config.drain))
+    left = remaining(project, now, Terms.of(project.config.drain))
     if left.empty:
         return now
-    if not site.ui.confirm(f"{left}; they move to green at their next request. Go on?"):
+    if not project.ui.confirm(f"{left}; they move to green at their next request. Go on?"):
         raise Refused("not confirmed", str(left), "bgctl drain, or: --yes")
     return now

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from toolkit.errors import BgctlError, Failed, Locked, MovedOn, Refused
-from toolkit.ui import UI
+from toolkit.terminal.ui import UI
 
 
 def always() -> bool:

@@ -178,7 +178,7 @@ def test_63_nothing_that_arrives_adds_a_series(pair):
 def test_versions_are_bounded(pair, tmp_path):
     """More releases than are kept, in a nginx of its own."""
     code = """
-        local figures = require("bg.figures")
+        local figures, summary = require("bg.figures.figures"), require("bg.figures.summary")
         local now = ngx.now()
         for number = 1, 100 do
             figures.finished({ name = "green", version = "1.0." .. number }, 200, false)
@@ -187,10 +187,10 @@ def test_versions_are_bounded(pair, tmp_path):
         end
         local state = { slots = { blue = { version = "1.0.1" }, green = { version = "1.0.100" } } }
         figures.forget(state, ngx.now())
-        local kept = figures.list()
+        local kept = summary.list()
         figures.forget(state, now + 4000)
         figures.forget(state, now + 8000)
-        return #kept, figures.by_version(state)["1.0.100"].requests, #figures.list(),
+        return #kept, summary.by_version(state)["1.0.100"].requests, #summary.list(),
             #ngx.shared.bg_figures:get_keys(0)
     """
     with workbench(tmp_path) as nginx:

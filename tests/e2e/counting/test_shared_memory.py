@@ -15,7 +15,7 @@ import pytest
 from session_api.middleware import LARGER
 from tests.e2e.support.workbench import Workbench, workbench
 
-ROW = "seen.put({key = seen.key(%r, %r), version = %r, seen = %f, exp = 99, iat = 0, user = %r}, 60, 10)"
+ROW = "seen.put({key = names.key(%r, %r), version = %r, seen = %f, exp = 99, iat = 0, user = %r}, 60, 10)"
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,11 @@ def _empty(nginx):
 
 
 def outbox(nginx, code):
-    return nginx.run(f"local outbox = require('bg.outbox') {code}")
+    return nginx.run(f"local outbox = require('bg.activity.outbox') {code}")
 
 
 def seen(nginx, code):
-    return nginx.run(f"local seen = require('bg.seen') {code}")
+    return nginx.run(f"local seen, names = require('bg.activity.memory'), require('bg.lib.names') {code}")
 
 
 def test_what_waits_leaves_in_the_order_in_which_it_came_each_once(nginx):
@@ -87,7 +87,7 @@ def test_news_is_what_the_store_could_not_know(nginx, version, at, exp, told):
 
 
 def test_51_too_many_drop_the_oldest_and_are_counted(nginx):
-    dropped = "local m = require('bg.metrics') m.fold() return m.total('bgctl_activity_dropped_total')"
+    dropped = "local m = require('bg.lib.counters') m.fold() return m.total('bgctl_activity_dropped_total')"
     (before,) = nginx.run(dropped)
     code = "for number = 1, 50003 do outbox.add('s ' .. number) end return outbox.length(), outbox.take(1)"
     assert outbox(nginx, code) == [50000, ["s 4"]]
@@ -100,7 +100,9 @@ def test_58_an_outbox_without_memory_keeps_the_newest(tmp_path: Path):
         length, taken = outbox(small, f"{code} return n, outbox.take(n)")
         assert 100 < length < 5000
         assert taken == [f"session-{number}" for number in range(5001 - length, 5001)]
-        dropped = "local m = require('bg.metrics') m.fold() return m.total('bgctl_activity_dropped_total')"
+        dropped = (
+            "local m = require('bg.lib.counters') m.fold() return m.total('bgctl_activity_dropped_total')"
+        )
         assert small.run(dropped) == [5000 - length]
 
 
@@ -147,7 +149,7 @@ def test_a_flood_of_visitors_pushes_out_no_session(nginx):
     flood = """
         seen.begin(5)
         for number = 1, 20 do
-            local key = seen.key('s' .. number, 'u')
+            local key = names.key('s' .. number, 'u')
             seen.put({key = key, version = '1.6.7', seen = 6, exp = 9, iat = 0, user = 'u'}, 600, 10)
             outbox.add(key)
         end
@@ -156,7 +158,7 @@ def test_a_flood_of_visitors_pushes_out_no_session(nginx):
         return outbox.length(outbox.SESSION), outbox.length(outbox.VISITOR), whole,
             outbox.whole_for(outbox.VISITOR), #outbox.take(20), outbox.length(outbox.SESSION)
     """
-    assert seen(nginx, f"local outbox = require('bg.outbox') {flood}") == [20, 20000, True, 0, 20, 0]
+    assert seen(nginx, f"local outbox = require('bg.activity.outbox') {flood}") == [20, 20000, True, 0, 20, 0]
 
 
 def test_58_visitors_have_memory_of_their_own(tmp_path: Path):
@@ -165,14 +167,14 @@ def test_58_visitors_have_memory_of_their_own(tmp_path: Path):
     key.chmod(0o644)
     with workbench(tmp_path, seen="64k", outbox="64k", visitors="64k") as small:
         flood = """
-            local activity, outbox = require('bg.activity'), require('bg.outbox')
+            local activity, outbox = require('bg.activity.recorder'), require('bg.activity.outbox')
             ngx.shared.bg_feed:flush_all()
             local given = {held_every = 10, active_window = 600, proxy_key_file = '/etc/bgctl/proxy.key',
                 proxy_name = 'p:1', control = '127.0.0.1:1', api = '127.0.0.1:1'}
-            activity.init(given) require('bg.report').init(given, function() return {} end)
-            activity.note(seen.key('s', 'u'), 'u', ngx.now() + 60, '1.6.7')
+            activity.init(given) require('bg.activity.reporter').init(given, function() return {} end)
+            activity.note(names.key('s', 'u'), 'u', ngx.now() + 60, '1.6.7')
             activity.tick()
-            for number = 1, 5000 do activity.note(seen.key('v' .. number), nil, ngx.now() + 60, '1.6.7') end
+            for number = 1, 5000 do activity.note(names.key('v' .. number), nil, ngx.now() + 60, '1.6.7') end
             activity.tick()
             return seen.get('s s') ~= nil, seen.since() <= ngx.now(), outbox.length(outbox.SESSION),
                 outbox.whole_for(outbox.SESSION) > 600, outbox.whole_for(outbox.VISITOR) < 60
@@ -184,7 +186,7 @@ def test_a_session_is_remembered_as_it_was_last(nginx):
     seen(nginx, ROW % ("a", "Ada L.", "1.6.7", 10.5, "Ada L."))
     seen(nginx, ROW % ("a", "Ada L.", "1.6.8", 11.25, "Ada L."))
     seen(nginx, ROW % ("a", "Ada L.", "1.6.7", 10.75, "Ada L."))
-    assert seen(nginx, "return seen.get(seen.key('a', 'Ada L.'))") == [
+    assert seen(nginx, "return seen.get(names.key('a', 'Ada L.'))") == [
         {"key": "s a", "version": "1.6.8", "seen": 11.25, "exp": 99, "iat": 0, "user": "Ada L."}
     ]
 
@@ -192,30 +194,30 @@ def test_a_session_is_remembered_as_it_was_last(nginx):
 @pytest.mark.parametrize("user", ["", " ", "a\tb", "two\nlines", "naïve", "x" * 128])
 def test_63_any_user_comes_back_as_it_went_in(nginx, user):
     escaped = "".join(f"\\{byte:03d}" for byte in user.encode())
-    row = f'{{key = seen.key("a", "u"), version = "1", seen = 1, exp = 2, iat = 0, user = "{escaped}"}}'
+    row = f'{{key = names.key("a", "u"), version = "1", seen = 1, exp = 2, iat = 0, user = "{escaped}"}}'
     put = f"seen.put({row}, 60, 10)"
-    assert seen(nginx, f"{put} return seen.get(seen.key('a', 'u')).user") == [user]
+    assert seen(nginx, f"{put} return seen.get(names.key('a', 'u')).user") == [user]
 
 
 def test_a_visitor_and_a_session_of_one_id_are_two(nginx):
-    seen(nginx, "seen.put({key = seen.key('a'), version = '1.6.7', seen = 1, exp = 9, iat = 0}, 60, 10)")
+    seen(nginx, "seen.put({key = names.key('a'), version = '1.6.7', seen = 1, exp = 9, iat = 0}, 60, 10)")
     assert (
-        seen(nginx, "return seen.get(seen.key('a', 'u')) == nil, seen.get(seen.key('a')).user == nil")
+        seen(nginx, "return seen.get(names.key('a', 'u')) == nil, seen.get(names.key('a')).user == nil")
         == [True] * 2
     )
 
 
 def test_a_visitor_who_has_logged_in_is_not_noted_again_by_another_worker(nginx):
-    put = "seen.put({key = seen.key('a'), version = '1.6.7', seen = 1, exp = 9, iat = 0}, 60, 10)"
-    assert seen(nginx, f"{put} seen.drop(seen.key('a'), ngx.now()) return {put}") == [None, False]
-    assert seen(nginx, "return seen.get(seen.key('a')) == nil") == [True]
+    put = "seen.put({key = names.key('a'), version = '1.6.7', seen = 1, exp = 9, iat = 0}, 60, 10)"
+    assert seen(nginx, f"{put} seen.drop(names.key('a'), ngx.now()) return {put}") == [None, False]
+    assert seen(nginx, "return seen.get(names.key('a')) == nil") == [True]
 
 
 def test_a_clock_that_was_set_back_freezes_nothing(nginx):
-    put = "seen.put({key = seen.key('a'), version = '%s', seen = ngx.now() + %d, exp = 9, iat = 0}, 60, 10)"
+    put = "seen.put({key = names.key('a'), version = '%s', seen = ngx.now() + %d, exp = 9, iat = 0}, 60, 10)"
     seen(nginx, put % ("1.6.7", 3600))
     seen(nginx, put % ("1.6.8", 0))
-    assert seen(nginx, "return seen.get(seen.key('a')).version") == ["1.6.8"]
+    assert seen(nginx, "return seen.get(names.key('a')).version") == ["1.6.8"]
     lost = "local feed = ngx.shared.bg_feed feed:set('lost_at session', ngx.now() + 3600)"
     assert outbox(nginx, f"{lost} return outbox.whole_for('session')") == [0]
     assert outbox(nginx, "return ngx.shared.bg_feed:get('lost_at session') <= ngx.now()") == [True]
@@ -227,11 +229,11 @@ def test_58_who_is_forgotten_for_lack_of_memory_moves_what_is_known_since(tmp_pa
             seen.begin(5)
             local forgotten = 0
             for number = 1, 5000 do
-                local key = seen.key(number, 'u')
+                local key = names.key(number, 'u')
                 local row = {key = key, version = '1.6.7', seen = 6, exp = 9, iat = 0, user = 'u'}
                 forgotten = forgotten + (select(2, seen.put(row, 60, 10)) and 1 or 0)
             end
-            return forgotten > 0, seen.since() > 5, seen.get(seen.key(5000, 'u')) ~= nil
+            return forgotten > 0, seen.since() > 5, seen.get(names.key(5000, 'u')) ~= nil
         """
         assert seen(small, fill) == [True, True, True]
 
@@ -243,16 +245,14 @@ def test_a_reload_begins_nothing_anew(nginx):
 def test_idle_is_what_has_been_silent_for_as_long_as_anything_is_known(nginx):
     seen(nginx, "seen.begin(100)")
     seen(nginx, ROW % ("a", "u", "1.6.7", 150, "u"))
-    check = "local function idle(sid, now) return seen.is_idle(seen.key(sid, 'u'), 60, now) end "
+    check = "local function idle(sid, now) return seen.is_idle(names.key(sid, 'u'), 60, now) end "
     asked = "return idle('a', 209), idle('a', 210), idle('other', 159), idle('other', 160)"
     assert seen(nginx, check + asked) == [False, True, False, True]
 
 
 def test_the_key_of_an_old_page_fits_into_a_report(nginx):
     """A third party's id may have all of the 128 bytes that an id may have."""
-    page_key = (
-        "local activity = require('bg.activity') return activity.page_key('s ' .. ('x'):rep(%d), '1.6.7')"
-    )
+    page_key = "return require('bg.activity.recorder').page_key('s ' .. ('x'):rep(%d), '1.6.7')"
     assert nginx.run(page_key % 9) == ["s xxxxxxxxx~1.6.7"]
     assert [len(nginx.run(page_key % length)[0]) <= 130 for length in (122, 123, 128)] == [True] * 3
 
@@ -298,8 +298,8 @@ def listening(nginx: Workbench, folder: Path, limit: int = 1 << 20) -> Iterator[
         local given = {{proxy_name = 'w', control = '{address}', api = '{address}', active_window = 600,
             held_every = 10, proxy_key_file = '/etc/bgctl/proxy.key'}}
         ngx.shared.bg_feed:set('epoch', 'e')
-        require('bg.report').init(given, function() return {{}} end)
-        require('bg.activity').init(given)
+        require('bg.activity.reporter').init(given, function() return {{}} end)
+        require('bg.activity.recorder').init(given)
     """
     try:
         nginx.run(begin)
@@ -321,13 +321,13 @@ def reporting(folder: Path) -> Iterator[Workbench]:
 
 
 NOTE = """
-    local activity, seen = require('bg.activity'), require('bg.seen')
+    local activity, names = require('bg.activity.recorder'), require('bg.lib.names')
     for number = 1, %d do
         local user = %s
-        activity.note(seen.key(%s .. number, user), user, ngx.now() + 600, '1.6.7')
+        activity.note(names.key(%s .. number, user), user, ngx.now() + 600, '1.6.7')
     end
     activity.tick()
-    return require('bg.report').status()
+    return require('bg.activity.reporter').status()
 """
 
 
@@ -353,8 +353,11 @@ def test_a_report_that_is_refused_as_too_large_is_split(reporting, folder):
 
 
 def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(reporting, folder):
-    note = "activity.note(seen.key('p'), nil, ngx.now() + 600, '1.6.7')"
-    modules = "local activity, seen = require('bg.activity'), require('bg.seen') ngx.sleep(0.005) "
+    note = "activity.note(names.key('p'), nil, ngx.now() + 600, '1.6.7')"
+    modules = """
+        local activity, seen = require('bg.activity.recorder'), require('bg.activity.memory')
+        local names = require('bg.lib.names') ngx.sleep(0.005)
+    """
     with listening(reporting, folder) as listener:
         reporting.run(f"{modules} package.loaded.held = {note} activity.tick() return 1")
         assert listener.told == ["p"]
@@ -374,7 +377,7 @@ def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(reportin
 
 
 def pages(nginx, code):
-    return nginx.run(f"local pages = require('bg.pages') {code}")
+    return nginx.run(f"local pages = require('bg.routing.page_versions') {code}")
 
 
 def test_a_page_keeps_the_version_that_it_came_from_last(nginx):

@@ -10,8 +10,9 @@ from typing import Any
 
 from testbed import certificates
 from testbed.project import IMAGES
-from toolkit import config, render
+from toolkit import config
 from toolkit.errors import Refused
+from toolkit.rendering import render
 
 NUMBER = 60
 PEM = "tls/1.pem"

@@ -17,7 +17,7 @@ from tests.e2e.support.actors import Actor, acting
 from tests.e2e.support.stacks import NEW, Stack, eventually, running
 
 SHARE = 40
-WAITING, FLYING = 64, 8  # of one worker (bg.mirror)
+WAITING, FLYING = 64, 8  # of one worker (bg.routing.mirror)
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def says(pin: str) -> str:
 
 
 def silence(site: Stack) -> None:
-    """Until the pin of a visitor would be over: it lasts for up to half as long again (bg.router)."""
+    """Until the pin of a visitor would be over: it lasts for up to half as long again (bg.routing.router)."""
     began = site.proxy_status()["activity"]["lastDelivery"]
     eventually(
         lambda: site.proxy_status()["activity"]["lastDelivery"] > began + 1.5 * PIN_IDLE + 1,

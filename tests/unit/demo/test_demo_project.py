@@ -13,7 +13,8 @@ import requests
 
 from testbed.ports import Ports
 from testbed.project import ROOT, Project
-from toolkit import config, envfile
+from toolkit import config
+from toolkit.files import env_file as envfile
 
 
 def project(folder: Path, **settings: object) -> Project:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from release_worlds import ReleaseWorld
-from worlds import Web, World
+
+from tests.unit.toolkit.support.release_worlds import ReleaseWorld
+from tests.unit.toolkit.support.worlds import Web, World
 
 
 @pytest.fixture

@@ -1,0 +1,257 @@
+-- Reports to the session API who is active: one worker sends what all of them have noted, in batches of rows from
+-- shared memory, those first that were noted first. A report that was not taken is sent again; a store that was emptied
+-- is told everything anew.
+
+local base64url = require("bg.lib.base64url")
+local cjson = require("cjson.safe")
+local crypto = require("bg.lib.crypto")
+local http = require("bg.lib.http")
+local counters = require("bg.lib.counters")
+local outbox = require("bg.activity.outbox")
+local secret_file = require("bg.lib.secret_file")
+local memory = require("bg.activity.memory")
+local names = require("bg.lib.names")
+local timestamp = require("bg.lib.timestamp")
+
+local ngx = ngx
+local concat = table.concat
+local find, format, sub = string.find, string.format, string.sub
+local ipairs, pairs, tostring = ipairs, pairs, tostring
+local floor, min = math.floor, math.min
+local exiting = ngx.worker.exiting
+
+local INSTANCE_BYTES = 9
+local BATCH = 1000 -- rows
+local BATCH_BYTES = 512 * 1024 -- half of what the session API takes: names of any length in any script
+local PATH = "/_bgctl/activity"
+-- The session API answers in a line: more is not from it.
+local LIMITS = { seconds = 8, connect = 1, pause = 5, most = 65536, needs = "body" }
+local GONE = outbox.GONE
+local TOO_LARGE, THROWN = 413, "thrown"
+local NEVER = { [400] = true, [TOO_LARGE] = true, [THROWN] = true } -- to send the same report again would be in vain
+local REFUSED = { [400] = true, [401] = true, [TOO_LARGE] = true } -- the answer says why
+local DELIVERED = counters.series("bgctl_activity_delivered_total")
+local DROPPED = counters.series("bgctl_activity_dropped_total")
+
+-- How the reporting goes: `epoch` of the store, `error`, `last_delivery`; and `instance`, the name of this proxy.
+local feed = ngx.shared.bg_feed
+
+local settings, gauges, key_file
+local sending = false
+
+local _M = {}
+
+-- Checks the proxy's key as the session API does: one line of at least 32 letters, without blanks.
+local function proxy_key(text)
+    if #text < 32 or find(text, "[^!-~]") then
+        return nil, "not one line of at least 32 characters without blanks"
+    end
+    return text
+end
+
+--- Begins with these settings (lib.settings). `count_by_version()` gives the gauges that go with a report.
+function _M.init(given, count_by_version)
+    settings, gauges = given, count_by_version
+    key_file = secret_file.new(settings.proxy_key_file, proxy_key)
+    feed:safe_add("instance", base64url.encode(crypto.random(INSTANCE_BYTES)))
+end
+
+local function row_of(key)
+    local row = memory.get(key)
+    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, timestamp.LAST),
+        min(row.iat, timestamp.LAST) }
+end
+
+-- `{sid, since}` of a visitor who has logged in; nil where another browser has been a visitor under that name since.
+local function gone_of(key)
+    local sid = sub(key, #GONE + 1)
+    local name = names.key(sid)
+    return not memory.get(name) and { sid, memory.over_since(name) or ngx.now() } or nil
+end
+
+-- A JSON array of JSON texts.
+local function list(texts)
+    return "[" .. concat(texts, ",") .. "]"
+end
+
+-- Whether everything of this kind has been told. A row that was lost may have been the last of a session that is silent
+-- since: only when the active window is over does it not matter any more.
+local function is_complete(kind)
+    return outbox.length(kind) == 0 and outbox.whole_for(kind) > settings.active_window
+end
+
+-- For as many of `keys` as fit into a report: JSON texts of sessions (and visitors), of visitors that are gone, and how
+-- many keys that are. A key without a row has nothing to tell: its session has ended since, or was counted as lost when
+-- it was forgotten.
+local function rows_of(keys)
+    local sessions, gone, bytes = {}, {}, 0
+    for i, key in ipairs(keys) do
+        local is_gone = sub(key, 1, #GONE) == GONE
+        local row = is_gone and gone_of(key) or not is_gone and row_of(key)
+        local text = row and cjson.encode(row)
+        bytes = bytes + (text and #text or 0)
+        if bytes > BATCH_BYTES and i > 1 then
+            return sessions, gone, i - 1
+        elseif text then
+            local into = is_gone and gone or sessions
+            into[#into + 1] = text
+        end
+    end
+    return sessions, gone, #keys
+end
+
+local function body_of(sessions, gone)
+    local parts = {
+        proxy = cjson.encode(settings.proxy_name),
+        instance = cjson.encode(feed:get("instance")),
+        now = format("%.3f", ngx.now()),
+        since = format("%.3f", memory.since()),
+        epoch = cjson.encode(feed:get("epoch") or cjson.null),
+        complete = tostring(is_complete(outbox.SESSION)),
+        visitors_complete = tostring(is_complete(outbox.VISITOR)),
+        sessions = list(sessions),
+        gone = list(gone),
+        gauges = cjson.encode(gauges()),
+    }
+    local members = {}
+    for name, text in pairs(parts) do
+        members[#members + 1] = '"' .. name .. '":' .. text
+    end
+    return "{" .. concat(members, ",") .. "}"
+end
+
+-- A store that answers with another epoch than before was emptied, or is another store: it is told everything.
+local function take_epoch(body)
+    local answer = cjson.decode(body)
+    local epoch = type(answer) == "table" and answer.epoch
+    if type(epoch) == "string" and epoch ~= feed:get("epoch") then
+        feed:set("epoch", epoch)
+        for _, key in ipairs(memory.keys()) do
+            outbox.add(key)
+        end
+    end
+end
+
+-- The answer to a report, or nil and why there is none.
+local function post(address, key, body)
+    local answer, why = http.ask(address, http.request("POST", PATH, {
+        "Host: " .. address,
+        "Authorization: Bearer " .. key,
+        "Content-Type: application/json",
+        "Content-Length: " .. #body,
+    }, body), LIMITS)
+    return not why and answer or nil, why
+end
+
+-- Sends a report through our own control listener: nginx keeps the connection, and does not write a line into the error
+-- log each second while the session API is down. A worker that is leaving may find that listener closed already, and
+-- goes straight to the session API. Returns nil when the report was taken; else why not, and the answer's status where
+-- there is one.
+local function deliver(sessions, gone)
+    key_file:poll()
+    local key, err = key_file.value, key_file.why
+    if not key then
+        return err
+    end
+    local answer, why = post(exiting() and settings.api or settings.control, key, body_of(sessions, gone))
+    local status = answer and answer.status
+    if status == 200 then
+        take_epoch(answer.body)
+        return nil
+    elseif REFUSED[status] then
+        return format("status %d: %s", status, sub(answer.body, 1, 300)), status
+    end
+    return "no answer: " .. (status and "status " .. status or why), status
+end
+
+-- Takes up to `most` keys and reports as many of them as fit. Returns those, and what deliver() returns. What does not
+-- fit is put back before the report is written, which says whether anything still waits.
+local function report(most)
+    local keys = outbox.take(most)
+    local made, sessions, gone, count = pcall(rows_of, keys)
+    if not made then
+        return keys, sessions, THROWN
+    end
+    local rest = {}
+    for i = count + 1, #keys do
+        rest[#rest + 1], keys[i] = keys[i], nil
+    end
+    outbox.put_back(rest)
+    local sent, err, status = pcall(deliver, sessions, gone)
+    return keys, err, sent and status or not sent and THROWN or nil
+end
+
+-- Notes that these keys will never be told.
+local function lose(keys)
+    local counts = { [outbox.SESSION] = 0, [outbox.VISITOR] = 0 }
+    for _, key in ipairs(keys) do
+        local kind = outbox.kind(key)
+        counts[kind] = counts[kind] + 1
+    end
+    for kind, count in pairs(counts) do
+        outbox.lose(kind, count)
+    end
+end
+
+-- Sends reports until nothing waits, or until one was not taken. A report that is too large is halved.
+local function send()
+    local most = BATCH
+    repeat
+        local keys, err, status = report(most)
+        if not err then
+            feed:delete("error")
+            feed:set("last_delivery", ngx.now())
+            counters.add(DELIVERED, #keys)
+            most = min(2 * most, BATCH)
+        elseif status == TOO_LARGE and #keys > 1 then
+            outbox.put_back(keys)
+            most = floor(#keys / 2)
+        elseif NEVER[status] then
+            feed:set("error", err)
+            ngx.log(ngx.ERR, "the session API refuses a report of activity: ", err)
+            lose(keys)
+        else
+            feed:set("error", err)
+            outbox.put_back(keys)
+            return
+        end
+    until outbox.length() == 0
+end
+
+--- Sends all that waits, unless this worker is sending already.
+function _M.send()
+    if sending then
+        return
+    end
+    sending = true
+    local ok, err = pcall(send)
+    sending = false
+    if not ok then
+        ngx.log(ngx.ERR, "activity: ", err)
+    end
+end
+
+--- Sends between two ticks what other workers have folded meanwhile.
+function _M.catch_up()
+    if ngx.worker.id() == 0 and not exiting() and outbox.length() > 0 then
+        _M.send()
+    end
+end
+
+--- Why the newest key on disk is not the one in use, as far as this worker knows; nil when it is.
+function _M.fault()
+    return key_file.why and key_file.name .. ": " .. key_file.why
+end
+
+--- How the reporting goes, for the control listener; times are seconds since the epoch.
+function _M.status()
+    return {
+        queued = outbox.length(),
+        delivered = counters.total(DELIVERED),
+        dropped = counters.total(DROPPED),
+        lastDelivery = feed:get("last_delivery") or cjson.null,
+        error = feed:get("error") or cjson.null,
+    }
+end
+
+return _M

@@ -1,0 +1,240 @@
+-- The rules of routing for one request, for /explain: a row for each rule, `{rule, outcome, why}`, that says what came
+-- of it. Outcomes are used, outranked, retired, rejected, absent, no, not reached, held, and covered. The decision is
+-- routing.router's own, and why a rule does not apply is asked of the modules that apply it.
+
+local checks = require("bg.health.checks")
+local credentials = require("bg.tokens.credentials")
+local crypto = require("bg.lib.crypto")
+local lineage = require("bg.routing.lineage")
+local move = require("bg.routing.move")
+local navigation = require("bg.routing.navigation")
+local old_page = require("bg.routing.old_page")
+local reasons = require("bg.lib.reasons")
+local refused = require("bg.control.refused")
+local rules = require("bg.routing.rules")
+
+local concat = table.concat
+local format = string.format
+local ipairs = ipairs
+
+local PREVIEW, PAGE, MOVED, TOKEN, PIN = reasons.PREVIEW, reasons.PAGE, reasons.MOVED, reasons.TOKEN, reasons.PIN
+local CREDENTIAL, NEW, RETIRED, MIGRATED = reasons.CREDENTIAL, reasons.NEW, reasons.RETIRED, reasons.MIGRATED
+
+local _M = {}
+
+local function percent(share)
+    return format("%g %%", share * 100)
+end
+
+-- What came of a credential that says a version: it decided (`decided`), it would have, or no slot serves its version.
+-- `worth` is as tokens.verifier has it, nil where the request has no such credential.
+local function credential(facts, worth, what, decided)
+    if not worth then
+        return { outcome = "absent", why = "the request has no " .. what }
+    elseif not worth.identity then
+        return { outcome = "rejected", reason = worth.reason, why = refused.why(worth) }
+    end
+    local slot = lineage.slot(facts.routing, worth.identity)
+    local version, chain = worth.identity.now, lineage.chain(facts.routing, worth.identity)
+    local why = "says " .. chain[1]
+    if #chain > 1 then
+        why = why .. ", whose sessions went to " .. concat(chain, " and on to ", 2)
+    end
+    why = why .. (slot and format(", which %s serves", slot.name) or ", which no slot serves")
+    return {
+        outcome = decided and "used" or slot and "outranked" or "retired",
+        version = version, slot = slot and slot.name, why = why,
+    }
+end
+
+-- The gate comes before all rules: it changes when the request is answered, and not which slot is decided.
+local function gate(facts)
+    local closed = facts.routing.gate
+    if not closed then
+        return { outcome = "no", why = "open" }
+    elseif closed.mode == "pause" and facts.now >= closed.ends then
+        local since = refused.moment(closed.ends)
+        return { outcome = "held", why = "the pause was over at " .. since .. ": turned away with a 503" }
+    elseif closed.mode == "pause" then
+        return { outcome = "held", why = "paused until " .. refused.moment(closed.ends) .. "; then:" }
+    end
+    return { outcome = "held", why = "maintenance, but for [maintenance] allow; then:" }
+end
+
+-- A preview shows one candidate, and no other one that comes later under the same name.
+local function preview(facts)
+    local row = credential(facts, facts.shown.preview, "preview cookie", facts.decision.reason == PREVIEW)
+    if row.outcome == "outranked" then
+        row.outcome, row.why = "retired", "of a candidate that was taken back"
+    end
+    return row
+end
+
+-- Why the page that asks does not decide, by the word that routing.old_page has for it.
+local NO_PAGE = {
+    not_moved = function() return "the pin does not say that this browser has moved on" end,
+    retired = function(pin) return format("%s, which it has left, is not served any more", pin.from) end,
+    moved_back = function(pin) return format("its session is on %s again", pin.left) end,
+    unknown_pages = function() return "its pages are not known" end,
+    load = function() return "a page load: what the tab showed is gone" end,
+    no_referrer = function() return "no Referer names a page of this site" end,
+    other_version = function(_, version)
+        return format("the page that asks is of %s", version or "no version that is known")
+    end,
+}
+
+-- Why the page that asks does not decide; nil where only another rule, or the service, keeps it from deciding.
+local function no_page(facts)
+    local decision, request = facts.decision, facts.request
+    local version = old_page.version_of_post(decision.posted, request)
+    if version then
+        return format("the page that asks is of %s", version)
+    end
+    local slot, word, other = old_page.of_moved(facts.routing, decision.pin, request)
+    return not slot and NO_PAGE[word](decision.pin, other) or nil
+end
+
+local function page(facts)
+    local decision = facts.decision
+    if decision.reason == PAGE then
+        return { outcome = "used", why = "a page of " .. decision.slot.version .. " asks" }
+    end
+    local why = no_page(facts)
+        or (decision.reason == PREVIEW and "decided already" or "this service is shared by both versions")
+    return { outcome = "no", why = why }
+end
+
+local function moved(facts)
+    local decision = facts.decision
+    if not rules.has_moved(facts.routing, decision.token, decision.pin) then
+        return { outcome = "no", why = "no pin says that the token's session has moved on" }
+    end
+    return credential(facts, facts.shown.pin, "pin", decision.reason == MOVED)
+end
+
+local function bearer(facts)
+    local decision = facts.decision
+    local is_used = decision.reason == TOKEN and not decision.in_cookie
+    return credential(facts, facts.shown.bearer, "bearer token", is_used)
+end
+
+local function session_cookie(facts)
+    local decision = facts.decision
+    return credential(facts, facts.shown.cookie, "session cookie", decision.reason == TOKEN and decision.in_cookie)
+end
+
+-- Without a pin, the page cookie (of a page that answered a POST from another site) says the same.
+local function pin(facts)
+    local is_used = facts.decision.reason == PIN
+    local worth = is_used and not facts.decision.pin and facts.shown.page or facts.shown.pin
+    return credential(facts, worth, "pin", is_used)
+end
+
+-- A header that says who asks, and nothing of a version.
+local function key_header(facts)
+    local decision, share = facts.decision, facts.routing.green_share
+    local client = credentials.client(facts.request, facts.now)
+    if not client then
+        return { outcome = "absent", why = "no header of [sessions] key_headers" }
+    elseif decision.reason ~= CREDENTIAL then
+        local is_page = decision.reason == NEW and navigation.is_page(facts.request)
+        return { outcome = is_page and "no" or "not reached", why = is_page and "a browser's page: that gets a pin"
+            or client.header .. " says who asks" }
+    end
+    local slot = client.version and lineage.slot(facts.routing, client)
+    local why = slot and format("was given %s, which %s serves", client.now, slot.name)
+        or percent(share) .. " of new sessions get green"
+    if not slot and share > 0 and share < 1 then
+        why = format("%s; the draw of this one is %s", why, percent(crypto.fraction(client.sid)))
+    end
+    return { outcome = "used", why = client.header .. ": " .. why }
+end
+
+local function fresh(facts)
+    local decision, share = facts.decision, facts.routing.green_share
+    local is_used = decision.reason == NEW or decision.reason == RETIRED
+    local why = format("%s of new sessions get green", percent(share))
+    if not is_used then
+        return { outcome = "not reached", why = why }
+    end
+    if decision.identity.key then
+        why = format("%s; the draw of this one is %s", why, percent(crypto.fraction(decision.identity.sid)))
+    end
+    return { rule = decision.reason, outcome = "used", why = why }
+end
+
+-- Why the load of a page does not take its session along, by the word that routing.move has for it.
+local NO_MOVE = {
+    not_draining = function(decision) return format("%s is not draining", decision.slot.name) end,
+    previewed = function() return "nobody has been sent to the new version yet" end,
+    no_load = function() return "not the load of a whole page" end,
+    never = function() return "[drain] migrate is never, and the user has not asked" end,
+    unknown_pages = function() return "not every page that the browser may have open is known" end,
+    busy = function(_, settings) return format("it was not idle for %d s", settings.migrate_idle) end,
+    same_slot = function() return "a new session would get the same slot" end,
+}
+
+local function no_move(facts)
+    local decision = facts.decision
+    if decision.reason == PREVIEW or decision.reason == PAGE then
+        return "decided already"
+    elseif decision.reason == CREDENTIAL then
+        return "not the load of a whole page"
+    elseif not facts.is_slotted then
+        return "this service is shared by both versions"
+    elseif decision.is_script then
+        return "a token in a header moves with a page, or with a new token"
+    end
+    local _, word = move.target(decision, facts.routing, facts.request, facts.now)
+    return NO_MOVE[word or "same_slot"](decision, facts.settings)
+end
+
+local function migrated(facts)
+    local decision = facts.decision
+    if decision.reason == MIGRATED then
+        local from, to = decision.pin_claims.from, decision.slot.version
+        return { outcome = "used", why = format("a page load takes the session from %s to %s", from, to) }
+    end
+    return { outcome = "no", why = no_move(facts) }
+end
+
+-- Health comes after all rules: it changes which slot answers, and not which slot is decided.
+local function health(facts)
+    local decision = facts.decision
+    local slot = decision.slot
+    if facts.is_open then
+        return { outcome = "no", why = "the slot is still to be drawn" }
+    end
+    local is_covered = decision.reason ~= PREVIEW and facts.is_slotted
+        and rules.upstream(slot, checks.up) == slot.cover
+    if slot.cover and is_covered then
+        return { outcome = "covered", why = slot.name .. " is down: the other slot answers" }
+    end
+    local is_down = checks.up[slot.name] == false
+    return {
+        outcome = "no",
+        why = slot.name .. (is_down and " is down, and nobody covers it" or " is not known to be down"),
+    }
+end
+
+-- The rules in their order.
+local ROWS = {
+    { "gate", gate }, { "preview", preview }, { "page", page }, { "moved", moved }, { "bearer", bearer },
+    { "cookie", session_cookie }, { "pin", pin }, { "credential", key_header }, { "new", fresh },
+    { "migrated", migrated }, { "health", health },
+}
+
+--- The rows of all rules in their order. `facts`: the `decision` (routing.router) about a `request` (routing.request)
+-- at `now` (seconds) with the routing table `routing` and these `settings`; what its credentials are worth (`shown`,
+-- tokens.credentials); `is_slotted`: its service has slots; `is_open`: its slot is still to be drawn.
+function _M.of(facts)
+    local rows = {}
+    for i, rule in ipairs(ROWS) do
+        local row = rule[2](facts)
+        row.rule = row.rule or rule[1]
+        rows[i] = row
+    end
+    return rows
+end
+
+return _M

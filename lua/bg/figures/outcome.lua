@@ -1,0 +1,62 @@
+-- What a request that is over adds to the figures: whether it ended well, and how long the app took.
+
+local figures = require("bg.figures.figures")
+local slot_totals = require("bg.figures.slot_totals")
+
+local ngx = ngx
+local lower, match, sub = string.lower, string.match, string.sub
+local tonumber = tonumber
+
+local STREAM = "text/event-stream"
+
+local _M = {}
+
+-- The seconds that the last server took. Where there were two, the time that was spent on the first is not the
+-- second's.
+local function last_seconds(times)
+    return tonumber(match(times or "", "([%d.]+)$"))
+end
+
+--- Whether the answer is an event stream, which lasts for as long as the app likes.
+function _M.is_stream(var)
+    local kind = var.sent_http_content_type
+    return kind and lower(sub(kind, 1, #STREAM)) == STREAM
+end
+
+-- Counts the time of a request that `slot` has answered. The app gets a body when all of it is here: how long the
+-- client took to send it is not the app's time, and where the client went away meanwhile there is none.
+local function took(slot, since, var)
+    local has_body = var.http_content_length or var.bg_body ~= ""
+    local seconds = has_body and last_seconds(var.upstream_response_time) or not has_body and ngx.now() - since
+    if seconds then
+        figures.took(slot, seconds)
+    end
+end
+
+--- Counts a request that is over. WebSockets and event streams have no latency. A request that the other slot had to
+-- answer is a failover of its own slot, and its latency is the other slot's.
+-- @param request  what workers.inflight knows of it: `{name, is_lasting, slot, since}`; `slot` may be nil
+-- @param routing  the routing table in force (routing.routing_table), or nil
+-- @param var      nginx's variables
+function _M.count(request, routing, status, var)
+    local slot, failed_over = request.slot, status < 500 and var.bg_failed ~= ""
+    if status >= 500 then
+        slot_totals.failed(request.name)
+    end
+    if not slot then
+        return
+    end
+    figures.finished(slot, status, failed_over)
+    if request.is_lasting or _M.is_stream(var) then
+        return
+    elseif not failed_over then
+        return took(slot, request.since, var)
+    end
+    local other = routing.slots[slot.other]
+    local seconds = last_seconds(var.upstream_response_time)
+    if seconds and other.version == var.bg_other_version then
+        figures.took(other, seconds)
+    end
+end
+
+return _M

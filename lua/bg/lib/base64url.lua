@@ -1,0 +1,67 @@
+-- base64url without padding (RFC 7515, section 2), in its canonical form only: one text for one value, so that a
+-- token cannot be respelled into another cache entry or another verdict.
+
+local bit = require("bit")
+local ffi = require("ffi")
+
+local byte, find = string.byte, string.find
+local band, bor, lshift, rshift = bit.band, bit.bor, bit.lshift, bit.rshift
+
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+local CODE = ffi.new("uint8_t[64]")
+local VALUE = ffi.new("uint8_t[256]")
+for i = 1, 64 do
+    CODE[i - 1] = byte(ALPHABET, i)
+    VALUE[byte(ALPHABET, i)] = i - 1
+end
+
+local _M = {}
+
+-- In both directions `bits` are the last bits that were read, and `pending` is how many of them are yet to be written.
+
+--- The bytes of `text`, or nil where it is not canonical base64url.
+function _M.decode(text)
+    local length = #text
+    local rest = length % 4
+    if rest == 1 or find(text, "[^A-Za-z0-9_-]") then
+        return nil
+    end
+    local out = ffi.new("uint8_t[?]", length)
+    local bits, pending, size = 0, 0, 0
+    for i = 1, length do
+        bits = band(bor(lshift(bits, 6), VALUE[byte(text, i)]), 0xffffff)
+        pending = pending + 6
+        if pending >= 8 then
+            pending = pending - 8
+            out[size] = band(rshift(bits, pending), 0xff)
+            size = size + 1
+        end
+    end
+    if band(bits, lshift(1, pending) - 1) ~= 0 then
+        return nil
+    end
+    return ffi.string(out, size)
+end
+
+--- `bytes` as base64url text.
+function _M.encode(bytes)
+    local length = #bytes
+    local out = ffi.new("uint8_t[?]", math.ceil(length * 4 / 3) + 1)
+    local bits, pending, size = 0, 0, 0
+    for i = 1, length do
+        bits = band(bor(lshift(bits, 8), byte(bytes, i)), 0xffffff)
+        pending = pending + 8
+        while pending >= 6 do
+            pending = pending - 6
+            out[size] = CODE[band(rshift(bits, pending), 0x3f)]
+            size = size + 1
+        end
+    end
+    if pending > 0 then
+        out[size] = CODE[band(lshift(bits, 6 - pending), 0x3f)]
+        size = size + 1
+    end
+    return ffi.string(out, size)
+end
+
+return _M

@@ -1,0 +1,29 @@
+-- Reads whole files, as text.
+
+local open = io.open
+local gsub = string.gsub
+
+local _M = {}
+
+--- The bytes of the file at `path`, or nil and why not.
+function _M.read(path)
+    local file, err = open(path, "rb")
+    if not file then
+        return nil, err
+    end
+    local text = file:read("*a")
+    file:close()
+    if not text then -- a directory can be opened, but not read
+        return nil, path .. ": cannot be read"
+    end
+    return text
+end
+
+--- The secret in the file at `path`: its bytes without the line end that editors add. nil and why where it cannot be
+-- read.
+function _M.secret(path)
+    local text, err = _M.read(path)
+    return text and (gsub(text, "[\r\n]+$", "")), err
+end
+
+return _M

@@ -1,0 +1,60 @@
+-- How versions, users and sessions are named, and the keys under which their activity is kept. The session API names
+-- users and sessions by the same rules (session_api/ids.py): otherwise a session that was signed there and is seen
+-- here would count as two.
+
+local base64url = require("bg.lib.base64url")
+local crypto = require("bg.lib.crypto")
+
+local find, sub = string.find, string.sub
+local type = type
+
+local VERSION, LONGEST_VERSION = "^%w[%w._+-]*$", 64
+local LONGEST_USER = 512 -- bytes: four for each of the 128 characters that a log-in may give
+local RANDOM = 22 -- letters of base64url that hold 128 bits
+local RANDOM_BYTES = 16
+local SESSION, VISITOR = "s ", "v " -- what keys of activity begin with
+
+local _M = {}
+
+--- Whether `value` is a version's name: `[A-Za-z0-9][A-Za-z0-9._+-]{0,63}`.
+function _M.is_version(value)
+    return type(value) == "string" and #value <= LONGEST_VERSION and find(value, VERSION) ~= nil
+end
+
+--- A user's name: the id itself, or a hash of it where it is too long or has control characters. nil without an id.
+function _M.user(id)
+    if not id or id == "" then
+        return nil
+    elseif #id > LONGEST_USER or find(id, "[%z\1-\31\127]") then
+        return "sha256-" .. base64url.encode(crypto.sha256(id))
+    end
+    return id
+end
+
+--- A session's name. An id of 128 random bits, such as the session API makes them, is unique by itself. Any other id
+-- may be used by two users (it may count devices, or be the word "web"), so that `user` (a user's name, or nil) becomes
+-- part of the name. So it does with every id that the app chose (`foreign`): none of its tokens can then have the name
+-- of a session of ours.
+function _M.session(id, user, foreign)
+    if not foreign and #id == RANDOM and not find(id, "[^%w_-]") then
+        return id
+    end
+    return base64url.encode(sub(crypto.sha256(id .. "\0" .. (user or "")), 1, RANDOM_BYTES))
+end
+
+--- The key under which the activity of a session is kept; of a visitor where `user` is nil.
+function _M.key(sid, user)
+    return (user and SESSION or VISITOR) .. sid
+end
+
+--- Whether the activity under `key` is a visitor's.
+function _M.is_visitor(key)
+    return sub(key, 1, #VISITOR) == VISITOR
+end
+
+--- Whether the activity under `key` is a session's.
+function _M.is_session(key)
+    return sub(key, 1, #SESSION) == SESSION
+end
+
+return _M

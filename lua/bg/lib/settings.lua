@@ -1,0 +1,66 @@
+-- What bgctl rendered for the proxy: settings.json, read once, before the first worker starts.
+
+local files = require("bg.lib.files")
+local strict_json = require("bg.lib.strict_json")
+
+local _M = {}
+
+local EXPECTED = {
+    issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", cookie_stem = "string",
+    pin_idle = "number", version_claim = "string",
+    state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
+    proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
+    migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
+    peers = "table", health_check = "number", health_timeout = "number", health_fails = "number",
+    notice_page = "string", unavailable_page = "string", maintenance_page = "string",
+    max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",
+    version = "string", drain_deadline = "number", mirrors = "table",
+    pin_domain = "string", pin_same_site = "string", key_headers = "table",
+}
+
+-- The pin and what goes with it. `pin_jar` is what a pin says of the cookie that it is in, where that is no ordinary
+-- one: a browser may have several of one name, and after a change of these settings one of them is stale.
+local function name_pins(settings)
+    local has_domain = settings.pin_domain ~= ""
+    local prefix = settings.secure_cookies and (has_domain and "__Secure-" or "__Host-") or ""
+    local stem = prefix .. settings.cookie_stem
+    settings.pin_name = settings.cookie_stem .. "_pin=" -- whatever is before it
+    settings.pin_cookie = stem .. "_pin="
+    settings.page_cookie = stem .. "_page="
+    settings.preview_cookie = stem .. "_preview="
+    if has_domain or settings.pin_same_site ~= "lax" then
+        settings.pin_jar = settings.pin_same_site .. "/" .. settings.pin_domain
+    end
+end
+
+-- Names of headers, with the nginx variables that have them.
+local function with_variables(names)
+    local headers = {}
+    for i, name in ipairs(names) do
+        headers[i] = { name = name, variable = "http_" .. name:gsub("-", "_") }
+    end
+    return headers
+end
+
+--- The settings in the file at `path`. Raises when they are missing or malformed: the proxy must not start on them.
+function _M.load(path)
+    local text, err = files.read(path)
+    local settings = text and strict_json.object(text)
+    if not settings then
+        error(err or path .. ": not a JSON object", 0)
+    end
+    for name, kind in pairs(EXPECTED) do
+        if type(settings[name]) ~= kind then
+            error(path .. ": " .. name .. " is not a " .. kind, 0)
+        end
+    end
+    local stem = (settings.secure_cookies and "__Host-" or "") .. settings.cookie_stem
+    settings.session_cookie = stem .. "_session="
+    settings.update_cookie = stem .. "_update="
+    name_pins(settings)
+    settings.key_headers = with_variables(settings.key_headers)
+    settings.keeps_pages = settings.migrate ~= "never"
+    return settings
+end
+
+return _M

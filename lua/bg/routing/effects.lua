@@ -1,0 +1,75 @@
+-- What a decision about a request changes: the activity that is recorded, the pages and API clients that are
+-- remembered.
+
+local api_clients = require("bg.tokens.api_clients")
+local navigation = require("bg.routing.navigation")
+local page_versions = require("bg.routing.page_versions")
+local reasons = require("bg.lib.reasons")
+local recorder = require("bg.activity.recorder")
+
+local CREDENTIAL, PAGE = reasons.CREDENTIAL, reasons.PAGE
+
+local settings
+
+local _M = {}
+
+--- Begins with these settings (lib.settings).
+function _M.init(given)
+    settings = given
+end
+
+-- Records the request as activity on `version`, and returns its holder (activity.recorder). A browser counts as a
+-- visitor only when it comes back with a pin: a client that keeps no cookies would count anew with every request.
+local function note(identity, key, version, request)
+    if not key then
+        return nil
+    end
+    local user = identity.user
+    if not user and identity.bound and request.site() == "cross-site" then
+        return nil -- a log-in whose Strict cookie has stayed away is no visitor; its next request is noted
+    end
+    return recorder.note(key, user, identity.exp, version, identity.issued)
+end
+
+-- Remembers which version an API client was given: when it is new, when its version has changed, and when half of the
+-- time is over for which it is remembered.
+local function keep_client(identity, version, generation, now)
+    local window = settings.active_window
+    if identity.version ~= version or identity.exp - now < window / 2 then
+        identity.exp = now + window
+        api_clients.keep(identity.sid, version, generation, identity.exp, now)
+    end
+end
+
+-- Remembers of which version the page is that this request loads.
+local function note_page(decision, request)
+    local version = decision.slot.version
+    if decision.page_life then
+        page_versions.note(page_versions.of_post(decision.pin_claims.sid), request.path(), version)
+    end
+    if (decision.reason == PAGE or page_versions.knows(decision.list)) and navigation.may_refer(request) then
+        page_versions.note(decision.list, request.path(), version)
+    end
+end
+
+--- Puts a decision into effect. Returns the holder of the request (activity.recorder), nil where it has none.
+function _M.take(decision, routing, request, now)
+    local identity, slot = decision.identity, decision.slot
+    if decision.reason == CREDENTIAL then
+        keep_client(identity, slot.version, routing.generation, now)
+    end
+    note_page(decision, request)
+    if decision.life and decision.in_cookie and decision.pin and decision.pin.sid ~= decision.pin_claims.sid then
+        recorder.gone(decision.pin.sid) -- the visitor has logged in
+    end
+    local page, page_holder = decision.page, nil
+    if page and identity.key then
+        page_holder = note(identity, recorder.page_key(identity.key, page.version), page.version, request)
+    end
+    if decision.reason == PAGE then
+        return page_holder
+    end
+    return note(identity, identity.key, slot.version, request)
+end
+
+return _M

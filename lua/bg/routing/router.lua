@@ -1,0 +1,168 @@
+-- From a request to its slot. `decide` looks at what the request shows of itself (tokens.credentials), applies the
+-- rules (routing.rules), and lets a session move on where that is due (routing.move). It changes nothing, so that
+-- control.explain can ask it as well. `route` is the decision together with its effects. Knows nothing of nginx
+-- variables: `request` (routing.request) has a function for each header.
+
+local base64url = require("bg.lib.base64url")
+local credentials = require("bg.tokens.credentials")
+local crypto = require("bg.lib.crypto")
+local effects = require("bg.routing.effects")
+local files = require("bg.lib.files")
+local hot_file = require("bg.lib.hot_file")
+local lineage = require("bg.routing.lineage")
+local move = require("bg.routing.move")
+local navigation = require("bg.routing.navigation")
+local old_page = require("bg.routing.old_page")
+local page_versions = require("bg.routing.page_versions")
+local pinning = require("bg.routing.pinning")
+local reasons = require("bg.lib.reasons")
+local routing_table = require("bg.routing.routing_table")
+local rules = require("bg.routing.rules")
+local signed_cookies = require("bg.tokens.signed_cookies")
+
+local PREVIEW, PAGE, MOVED, TOKEN = reasons.PREVIEW, reasons.PAGE, reasons.MOVED, reasons.TOKEN
+local CREDENTIAL, NEW, RETIRED, MIGRATED = reasons.CREDENTIAL, reasons.NEW, reasons.RETIRED, reasons.MIGRATED
+local SID_BYTES = 16
+
+-- The decision about the request at hand, one table for all requests: nothing that is decided here yields.
+local at_hand = { pin_claims = {} }
+
+local _M = {}
+
+--- Loads keys and sets up what routing needs. Raises on keys that must not be used. `_M.settings` are these settings,
+-- for control.explain and bg.phases; `_M.state_file` is the hot file with the routing table.
+function _M.init(settings)
+    _M.settings = settings
+    credentials.init(settings)
+    for _, module in ipairs({ effects, move, pinning }) do
+        module.init(settings)
+    end
+    _M.state_file = hot_file.new("state.json", function() return files.read(settings.state_file) end,
+        routing_table.parse)
+end
+
+--- The routing table in force (routing.routing_table), or nil while no state has been read yet.
+function _M.routing()
+    return _M.state_file.value
+end
+
+-- The identity of an API client, or nil. A browser that asks for a page is none: many people may share one password
+-- (Basic), and each of them gets a pin.
+local function client_of(request, now)
+    return not navigation.is_page(request) and credentials.client(request, now) or nil
+end
+
+-- Chooses the slot and the reason for it, and finds out whose request it is: an identity that sticks to a slot, or a
+-- new session's.
+local function choose(decision, routing, request, now)
+    local pin = decision.pin or decision.posted
+    local slot, reason = rules.sticky(routing, decision.token, pin, decision.preview)
+    local identity = decision.token or pin
+    if reason == PREVIEW then
+        identity = identity or decision.preview
+    elseif not slot then
+        local client = not identity and client_of(request, now) or nil
+        reason = client and CREDENTIAL or (identity or decision.preview) and RETIRED or NEW
+        identity = identity or client or { sid = base64url.encode(crypto.random(SID_BYTES)) }
+        slot = client and client.version and lineage.slot(routing, client)
+            or rules.fresh(routing, crypto.fraction(identity.sid))
+    end
+    decision.slot, decision.reason, decision.identity = slot, reason, identity
+end
+
+-- A preview leaves a browser as it was: it gets no pin, and its session does not move. But a tab may show what it loads
+-- here for longer, so that this goes onto the list that the browser has, or will have.
+local function decide_preview(decision, is_slotted)
+    local pin, token = decision.pin, decision.token
+    decision.list = is_slotted and (pin and pin.pages or token and page_versions.name(decision.identity.pin_sid)) or nil
+end
+
+-- Looks for the page that asks: `page` is the slot that serves it, or nil, and the list on which it stands is returned.
+local function find_page(decision, routing, request)
+    decision.page = old_page.of_moved(routing, decision.pin, request)
+    if decision.page then
+        return decision.pin.pages
+    end
+    decision.page = old_page.of_post(routing, decision.posted, request, decision.slot)
+    return decision.page and page_versions.of_post(decision.posted.sid)
+end
+
+-- The page that asks may decide the slot; otherwise the load of a page may take its session along.
+local function decide_page(decision, routing, request, now, is_slotted)
+    local reason = decision.reason
+    decision.is_script = not decision.in_cookie and (reason == TOKEN or reason == MOVED)
+    local may_pin = not decision.is_script or pinning.keep(decision, routing)
+    local list = find_page(decision, routing, request)
+    if decision.page and is_slotted then
+        decision.slot, decision.reason, decision.list = decision.page, PAGE, list
+    elseif is_slotted and not decision.is_script then
+        local target = move.target(decision, routing, request, now)
+        if target then
+            decision.pin_claims.from, decision.pin_claims.version = decision.slot.version, target.version
+            decision.slot, decision.reason = target, MIGRATED
+        end
+        decision.list = decision.pin_claims.pages
+    end
+    decision.life = may_pin and pinning.life(decision, now) or nil
+end
+
+-- What the request shows of itself, as far as it verifies.
+local function read_credentials(decision, routing, request, cookies, now, quietly)
+    decision.token, decision.in_cookie = credentials.session(request.authorization(), cookies, now, quietly)
+    decision.pin = signed_cookies.pin(cookies, now, quietly)
+    decision.preview = signed_cookies.preview(cookies, now, quietly)
+    decision.posted = routing.is_split and signed_cookies.posted(cookies, now, quietly) or nil
+end
+
+--- Fills `decision` (a table with a table `pin_claims` in it) with what is decided for a request at `now` (seconds);
+-- returns nil while no state has been read yet. Nothing else changes; `quietly`: not even refused tokens are counted.
+-- `is_slotted`: the slot really serves this request, so that a page may come from it. Fields: `slot`
+-- (routing.routing_table) and the `reason` for it; `identity`, whose request it is (without a `key` while that is not
+-- known); `token` (it came `in_cookie`), `pin`, `preview` and `posted` (routing.old_page), identities as far as they
+-- verify; `page`, the slot of the old page that asks; `list`, where a page that is loaded here is noted
+-- (routing.page_versions); `life` of a new pin with `pin_claims`, where one is due. A token in the cookie gets a pin
+-- beside it: on the first navigation from another site the Strict cookie stays away, and the Lax pin then keeps the
+-- version. For a POST from another site: `login_life` of the pin that goes along if the answer is a log-in, and
+-- `page_life` of the page cookie.
+function _M.decide(decision, request, now, is_slotted, quietly)
+    local routing = _M.routing()
+    if not routing then
+        return nil
+    end
+    local cookies = request.cookie()
+    read_credentials(decision, routing, request, cookies, now, quietly)
+    decision.page, decision.list, decision.life, decision.is_script = nil, nil, nil, false
+    decision.login_life, decision.page_life = nil, nil
+    choose(decision, routing, request, now)
+    if decision.reason == PREVIEW then
+        decide_preview(decision, is_slotted)
+        return decision
+    elseif decision.reason == CREDENTIAL then -- an API client keeps no pin, and shows no pages
+        return decision
+    end
+    pinning.fill(decision, routing, request, is_slotted)
+    decide_page(decision, routing, request, now, is_slotted)
+    if decision.life then
+        pinning.settle(decision, routing, request, cookies)
+    end
+    return decision
+end
+
+--- Decides about the request at hand, and puts the decision into effect; nil while no state has been read yet. Further
+-- fields of the decision: `holder` of the request (activity.recorder), `cookie` (the Set-Cookie value of a new pin,
+-- where one is due), and the `terms` on which nginx sends it (routing.pinning), or another cookie that nginx sends
+-- where the answer is no log-in. The decision is good until the next request is decided.
+function _M.route(request, now, is_slotted)
+    local decision = _M.decide(at_hand, request, now, is_slotted)
+    if not decision then
+        return nil
+    end
+    decision.holder = effects.take(decision, _M.routing(), request, now)
+    local life = decision.life or decision.login_life
+    decision.cookie = life and signed_cookies.pin_cookie(decision.pin_claims, life, now) or nil
+    decision.terms = decision.page_life and signed_cookies.page_cookie(decision.pin_claims, decision.page_life, now)
+        or pinning.terms(decision)
+    return decision
+end
+
+return _M

@@ -1,0 +1,95 @@
+-- Starts the Lua side of the proxy: what is read before there are workers, and the timers of each worker.
+
+local bodies = require("bg.limits.bodies")
+local checks = require("bg.health.checks")
+local counters = require("bg.lib.counters")
+local credentials = require("bg.tokens.credentials")
+local error_page = require("bg.gate.error_page")
+local exposition = require("bg.control.exposition")
+local figures = require("bg.figures.figures")
+local mirror = require("bg.routing.mirror")
+local page_versions = require("bg.routing.page_versions")
+local phases = require("bg.phases")
+local queue = require("bg.gate.queue")
+local recorder = require("bg.activity.recorder")
+local reporter = require("bg.activity.reporter")
+local router = require("bg.routing.router")
+local settings = require("bg.lib.settings")
+local slot_totals = require("bg.figures.slot_totals")
+local workers = require("bg.workers.workers")
+
+local ngx = ngx
+local error, pcall = error, pcall
+local exiting = ngx.worker.exiting
+
+-- These are loaded before the workers start, so that no request has to open their files.
+require("bg.answers")
+require("bg.control.listener")
+
+-- Seconds between two ticks.
+local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of these
+local KEYS_SECONDS = 1
+local ACTIVITY_SECONDS = 1
+local REPORT_SECONDS = 0.5
+local FORGET_SECONDS = 60
+local BODIES_SECONDS = 1
+
+local checks_seconds -- between two rounds of health checks
+
+local _M = {}
+
+-- Runs `work` on every tick, and once more when the worker leaves. A tick that fails is logged; the next one comes all
+-- the same.
+local function every(seconds, work)
+    local ok, err = ngx.timer.every(seconds, function()
+        local done, why = pcall(work)
+        if not done then
+            ngx.log(ngx.ERR, "timer: ", why)
+        end
+    end)
+    if not ok then
+        error("cannot start a timer: " .. err, 0)
+    end
+end
+
+local function sync()
+    if router.state_file:poll() or exiting() then
+        queue.wake()
+    end
+    checks.sync()
+    counters.fold()
+    figures.fold()
+    workers.publish(router.state_file) -- comes last: what is published has been folded
+end
+
+--- init_by_lua: reads settings and keys. Raises where they must not be used: nginx does not start then.
+function _M.init(settings_file)
+    local given = settings.load(settings_file)
+    router.init(given)
+    phases.init(given)
+    page_versions.begin(given.keeps_pages, given.token_longest)
+    recorder.init(given)
+    reporter.init(given, function() return slot_totals.by_version(router.routing()) end)
+    figures.begin(ngx.now())
+    error_page.init(given)
+    checks.init(given, router.routing)
+    checks_seconds = given.health_check
+    exposition.init(given)
+    mirror.init(given, router.routing)
+    bodies.init(given)
+end
+
+--- init_worker_by_lua: reads the state before the worker accepts its first connection, and starts its timers.
+function _M.init_worker()
+    sync()
+    bodies.init_worker()
+    every(STATE_SECONDS, sync)
+    every(BODIES_SECONDS, bodies.tick)
+    every(KEYS_SECONDS, function() credentials.sync_keys(ngx.now()) end)
+    every(ACTIVITY_SECONDS, recorder.tick)
+    every(REPORT_SECONDS, reporter.catch_up)
+    every(FORGET_SECONDS, function() figures.forget(router.routing(), ngx.now()) end)
+    every(checks_seconds, checks.tick)
+end
+
+return _M

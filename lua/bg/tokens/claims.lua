@@ -1,0 +1,233 @@
+-- What the claims of a token say, and what is wrong with them. Libraries write claims in different ways (numbers for
+-- ids, fractions in times, null for what is absent); session_api/claims.py reads them by the same rules.
+
+local names = require("bg.lib.names")
+local strict_json = require("bg.lib.strict_json")
+
+local concat, floor, min = table.concat, math.floor, math.min
+local find, format, gmatch = string.find, string.format, string.gmatch
+local ipairs, type = ipairs, type
+
+local MAX_WHOLE = 2 ^ 53
+local MILLISECONDS = 1e11 -- in seconds, this is the year 5138; in milliseconds, 1973
+local OWN_VERSION = "deploymentVersion"
+local MAX_LIST = 128 -- bytes of the name of a list of pages
+local MAX_JAR = 300
+local TIMES = { "exp", "iat", "nbf" }
+local USER, SESSION = { "userId", "user_id", "sub" }, { "sid", "jti" }
+
+local null = strict_json.null
+
+local _M = {}
+
+-- Whether a claim is there: null and an empty text count as absent.
+local function is_given(value)
+    return value ~= nil and value ~= null and value ~= ""
+end
+
+local function is_whole(value)
+    return type(value) == "number" and value == floor(value) and value > -MAX_WHOLE and value < MAX_WHOLE
+end
+
+-- A time in whole seconds since the epoch; nil for anything else.
+local function as_time(value)
+    return type(value) == "number" and value >= 0 and value < MILLISECONDS and floor(value) or nil
+end
+
+-- An id as text: a text itself, a whole number as its digits; nil for anything else.
+local function as_id(value)
+    if type(value) == "string" then
+        return value
+    elseif is_whole(value) then
+        return value == 0 and "0" or format("%.0f", value)
+    end
+    return strict_json.digits(value)
+end
+
+local function is_text(value, most)
+    return type(value) == "string" and #value >= 1 and #value <= most and not find(value, "[^\32-\126]")
+end
+
+-- The first of these claims that is given, as an id; and the claim's name where it cannot be an id.
+local function first_id(claims, wanted)
+    for _, name in ipairs(wanted) do
+        if is_given(claims[name]) then
+            local id = as_id(claims[name])
+            return id, not id and name or nil
+        end
+    end
+end
+
+-- The id of a session; where it has none of its own, all tokens of its user with the same `iat` are one session.
+-- `times` have no fault. Second value: as first_id.
+local function session_of(claims, user, times)
+    local id, wrong = first_id(claims, SESSION)
+    if id or wrong or not user then
+        return id, wrong
+    end
+    return times.iat and format("iat:%.0f", times.iat) or format("exp:%.0f", times.exp)
+end
+
+-- Those of exp, iat and nbf that are times, in seconds.
+local function times_of(claims)
+    local times = {}
+    for _, name in ipairs(TIMES) do
+        times[name] = as_time(claims[name])
+    end
+    return times
+end
+
+--- The claim in which [tokens] version_claim has the version, for `rules`; nil for our own claim.
+function _M.version_claim(name)
+    if not name or name == OWN_VERSION then
+        return nil
+    end
+    local path = {}
+    for part in gmatch(name, "[^.]+") do
+        path[#path + 1] = part
+    end
+    return { name = name, path = path }
+end
+
+local function inside(object, path)
+    local value = object
+    for _, part in ipairs(path) do
+        if type(value) ~= "table" then
+            return nil
+        end
+        value = value[part]
+    end
+    return value
+end
+
+-- The version: the claim of just that name, or else the one to which its dots lead, or else our own claim.
+local function version_of(claims, version_claim)
+    if not version_claim then
+        return claims[OWN_VERSION]
+    end
+    local value = claims[version_claim.name]
+    if value == nil or value == null then
+        value = inside(claims, version_claim.path)
+    end
+    if value == nil or value == null then
+        return claims[OWN_VERSION]
+    end
+    return value
+end
+
+--- Whether it is a token of ours, and not one of the app's own: the session API renews only ours.
+function _M.is_ours(claims, key, rules)
+    return key.signed_by ~= "app" and claims.iss == rules.issuer
+end
+
+local function issuer_fault(claims, key, rules)
+    if not key or _M.is_ours(claims, key, rules) then
+        return nil
+    elseif key.signed_by == "app" or key.signed_by == "both" then
+        return key.issuer and claims.iss ~= key.issuer and "another iss than the one that its key is for" or nil
+    end
+    return (is_given(claims.iss) and "another iss than" or "no iss, and its key is for") .. " [tokens] issuer"
+end
+
+local function time_fault(name, value)
+    if not is_given(value) then
+        return name == "exp" and "it has no exp" or nil
+    elseif as_time(value) then
+        return nil
+    elseif type(value) == "number" and value >= MILLISECONDS then
+        return format("its %s is in milliseconds, it seems; %s counts seconds", name, name)
+    end
+    return format("its %s is no number of seconds since 1970", name)
+end
+
+-- Adds what is wrong with each of the times, then what they say of `now`. Returns the times, and whether one is
+-- malformed.
+local function time_faults(add, claims, rules, now)
+    local times, is_bad = times_of(claims), false
+    for _, name in ipairs(TIMES) do
+        local why = time_fault(name, claims[name])
+        if why then
+            is_bad = true
+            add("claims", why)
+        end
+    end
+    local exp, iat = times.exp, times.iat
+    if exp and now > exp + rules.leeway then
+        add("expired", nil, exp)
+    end
+    if (iat or 0) > now + rules.leeway or (times.nbf or 0) > now + rules.leeway then
+        add("not_yet")
+    end
+    -- Counted from its own beginning: a token that lives for too long is refused for all of its life.
+    if exp and exp > min(iat or now, now) + rules.longest + rules.leeway then
+        add("too_long", nil, exp)
+    end
+    return times, is_bad
+end
+
+local function version_fault(claims, rules)
+    local value, name = version_of(claims, rules.version_claim), rules.version_claim and rules.version_claim.name
+    if value == nil or value == null then
+        return name and format("it has neither %s nor %s", name, OWN_VERSION) or "it has no " .. OWN_VERSION
+    end
+    return not names.is_version(value) and format("its %s is no version's name", name or OWN_VERSION) or nil
+end
+
+local function id_fault(claims, times)
+    local user, wrong = first_id(claims, USER)
+    if wrong then
+        return format("its %s is neither text nor a whole number", wrong)
+    end
+    local session, wrong_too = session_of(claims, user, times)
+    if wrong_too then
+        return format("its %s is neither text nor a whole number", wrong_too)
+    end
+    return not session and "it names nobody: no " .. concat(USER, ", ") .. ", " .. concat(SESSION, ", ") or nil
+end
+
+--- Everything that is wrong with these claims at `now`, a list of `{reason, why, at}` with the reason that counts
+-- first; empty where nothing is. `why` is missing where `reason` says it all; `at` is the time that it is about, in
+-- seconds since the epoch.
+-- @param key    the key that the token is signed with; nil where it is not known, and its issuer is not judged
+-- @param rules  as tokens.token has them
+function _M.faults(claims, key, rules, now)
+    local faults = {}
+    local function add(reason, why, at)
+        faults[#faults + 1] = { reason = reason, why = why, at = at }
+    end
+    local issuer = issuer_fault(claims, key, rules)
+    if issuer then
+        add("issuer", issuer)
+    end
+    local times, is_bad = time_faults(add, claims, rules, now)
+    local version = version_fault(claims, rules)
+    if version then
+        add("claims", version)
+    end
+    local id = id_fault(claims, is_bad and { exp = 0 } or times)
+    if id then
+        add("claims", id)
+    end
+    return faults
+end
+
+--- The identity (tokens.token) in claims that have no fault.
+function _M.identity(claims, key, rules)
+    local times, user = times_of(claims), first_id(claims, USER)
+    local generation = claims.deploymentGeneration
+    return {
+        version = version_of(claims, rules.version_claim),
+        generation = is_whole(generation) and generation >= 0 and generation or nil,
+        issued = times.iat or 0,
+        sid = session_of(claims, user, times),
+        user = user,
+        exp = times.exp,
+        from = names.is_version(claims.from) and claims.from or nil,
+        bound = claims.bound == true,
+        pages = is_text(claims.pages, MAX_LIST) and claims.pages or nil,
+        jar = is_text(claims.jar, MAX_JAR) and claims.jar or nil,
+        foreign = not _M.is_ours(claims, key, rules) or nil,
+    }
+end
+
+return _M

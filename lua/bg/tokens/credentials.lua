@@ -1,0 +1,146 @@
+-- What a request shows of whose it is: the session token that verifies, or a credential of the app's own. Keeps the key
+-- ring and the verifier of session tokens; knows nothing of nginx variables, and nothing of which versions are served.
+
+local api_clients = require("bg.tokens.api_clients")
+local claims = require("bg.tokens.claims")
+local cookie = require("bg.lib.cookie")
+local hot_file = require("bg.lib.hot_file")
+local keyring = require("bg.tokens.keyring")
+local names = require("bg.lib.names")
+local refusals = require("bg.tokens.refusals")
+local signed_cookies = require("bg.tokens.signed_cookies")
+local verifier = require("bg.tokens.verifier")
+
+local error, ipairs = error, ipairs
+local find, lower, sub = string.find, string.lower, string.sub
+
+local JWS = "^[^.]*%.[^.]*%.[^.]*$" -- three segments
+
+local settings
+local keys -- the hot file with the key ring
+local tokens -- the verifier of session tokens
+local count_refusal = refusals.counter("token")
+
+local _M = {}
+
+-- Completes the identity in a session token with the names under which its session is noted and pinned.
+local function complete(identity)
+    local sid = identity.sid
+    identity.user = names.user(identity.user)
+    identity.sid = names.session(sid, identity.user, identity.foreign)
+    identity.key = names.key(identity.sid, identity.user)
+    identity.pin_sid = signed_cookies.pin_sid(sid, identity.sid)
+end
+
+-- A new verifier remembers nothing of what an old one found.
+local function renew_tokens()
+    local rules = {
+        issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest,
+        by_alg = keyring.by_alg(keys.value), version_claim = claims.version_claim(settings.version_claim),
+    }
+    tokens = verifier.new(keys.value, rules, count_refusal, complete)
+end
+
+--- Loads keys and sets up the verifiers. Raises on a key that must not be used: the proxy does not start with it.
+function _M.init(given)
+    settings = given
+    signed_cookies.init(given)
+    keys = hot_file.new("keyring.json", function() return keyring.index(settings.keys_dir) end,
+        function(text) return keyring.load(settings.keys_dir, text) end)
+    if not keys:poll() then
+        error(settings.keys_dir .. ": " .. keys.why, 0)
+    end
+    renew_tokens()
+end
+
+--- Reads keys and secrets again, at `now` in seconds. With new ones every remembered verdict is forgotten.
+function _M.sync_keys(now)
+    local signs_anew = signed_cookies.sync(now)
+    if keys:poll() or signs_anew then
+        renew_tokens()
+    end
+end
+
+--- Why the newest keys on disk are not those in force; nil when they are.
+function _M.fault()
+    return keys.why or signed_cookies.fault()
+end
+
+-- The credentials of the Bearer scheme (RFC 6750), whose name is case-insensitive. A pattern with an anchor and a
+-- capture would be shorter, but LuaJIT does not compile such patterns.
+local function bearer_of(authorization)
+    if not authorization or lower(sub(authorization, 1, 7)) ~= "bearer " then
+        return nil
+    end
+    local start = 8
+    while sub(authorization, start, start) == " " do
+        start = start + 1
+    end
+    return start <= #authorization and sub(authorization, start) or nil
+end
+
+-- A bearer token may be the app's own, and mean nothing to us: it counts as refused only where it has the form of a
+-- signed token (a JWS of three segments, RFC 7515).
+local function bearer_identity(text, now, quietly)
+    local identity, reason = tokens:look(text, now)
+    if not identity and not quietly and find(text, JWS) then
+        count_refusal(reason)
+    end
+    return identity
+end
+
+--- The identity in the first session token that verifies: the bearer token, or else the one in the cookie. Second
+-- value: it came in the cookie. `quietly`: refusals are not counted.
+function _M.session(authorization, cookies, now, quietly)
+    local bearer = bearer_of(authorization)
+    local identity = bearer and bearer_identity(bearer, now, quietly)
+    if identity then
+        return identity, false
+    end
+    identity = tokens:identity(cookie.get(cookies, settings.session_cookie), now, quietly)
+    return identity, identity ~= nil
+end
+
+-- The identity of the API client that shows `value` in `header`. A client that was known under the secret before this
+-- one keeps its version; its `exp` of now has it remembered anew.
+local function client_of(header, value, now)
+    -- No other sid has a zero byte before it is hashed, so that none is ever the same.
+    local text = header.name .. "\0" .. value
+    local sid = signed_cookies.hash(text)
+    local known = api_clients.find(sid, now)
+    if not known then
+        local former_sid = signed_cookies.former_hash(text)
+        known = former_sid and api_clients.find(former_sid, now) or nil
+        if known then
+            known.exp = now
+        end
+    end
+    known = known or {}
+    known.sid, known.header = sid, header.name
+    known.key = known.version and names.key(sid) or nil
+    return known
+end
+
+--- The identity of an API client, by the first header of [sessions] key_headers that the request has; nil if it has
+-- none. `header` is its name. A client that has come before has the `version` and `generation` that it was given,
+-- `exp`, and a `key`.
+function _M.client(request, now)
+    for _, header in ipairs(settings.key_headers) do
+        local value = request.header(header)
+        if value and value ~= "" then
+            return client_of(header, value, now)
+        end
+    end
+end
+
+--- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin, page}` as verifier:worth() has
+-- it, absent ones left out. This is for explaining: nothing is counted, and routing looks no further than it must.
+function _M.all(authorization, cookies, now)
+    local bearer = bearer_of(authorization)
+    local all = signed_cookies.worth(cookies, now)
+    all.bearer = bearer and find(bearer, JWS) and tokens:worth(bearer, now) or nil
+    all.cookie = tokens:worth(cookie.get(cookies, settings.session_cookie), now)
+    return all
+end
+
+return _M

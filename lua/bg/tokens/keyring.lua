@@ -1,0 +1,111 @@
+-- The keys that verify session tokens, by `kid`: keyring.json names each key's one algorithm and its file.
+
+local crypto = require("bg.lib.crypto")
+local files = require("bg.lib.files")
+local strict_json = require("bg.lib.strict_json")
+local timestamp = require("bg.lib.timestamp")
+
+local find = string.find
+local ipairs, type = ipairs, type
+local null = strict_json.null
+
+local SCHEMA = 1
+local NAME = "^%w[%w._-]*$"
+local MAX_KID, MAX_FILE = 64, 80
+local SIGNERS = { us = true, app = true, both = true }
+
+local _M = {}
+
+local function is_name(value, most)
+    return type(value) == "string" and #value <= most and find(value, NAME) ~= nil
+end
+
+-- Which tokens a key is for, `{signed_by, issuer, is_short}`: who signs with it, which issuer the app's tokens have to
+-- name, and whether its secret may be short. An entry that says nothing of this is for our own tokens. nil and why
+-- where the entry makes no sense.
+local function terms_of(entry)
+    local signed_by, issuer, is_short = entry.signedBy, entry.issuer, entry.shortSecret
+    if signed_by == nil then
+        signed_by = "us"
+    end
+    if issuer == null then
+        issuer = nil
+    end
+    if not SIGNERS[signed_by] then
+        return nil, "signedBy is none of us, app, both"
+    elseif issuer ~= nil and (type(issuer) ~= "string" or issuer == "" or signed_by == "us") then
+        return nil, "issuer is not the name of an issuer of the app's tokens"
+    elseif is_short ~= nil and type(is_short) ~= "boolean" or is_short and (signed_by ~= "app" or entry.alg ~= "HS256")
+    then
+        return nil, "shortSecret is for secrets that the app alone signs with"
+    end
+    return { signed_by = signed_by, issuer = issuer, is_short = is_short }
+end
+
+-- The key of one entry, or nil and why not.
+local function load_key(directory, entry)
+    if type(entry) ~= "table" or not is_name(entry.kid, MAX_KID) or not is_name(entry.file, MAX_FILE) then
+        return nil, "an entry without a kid or a file"
+    end
+    local retire_at = timestamp.parse(entry.retireAt)
+    if not retire_at and entry.retireAt ~= nil and entry.retireAt ~= null then
+        return nil, entry.kid .. ": retireAt is not a moment such as 2026-01-15T10:30:00Z"
+    end
+    local terms, unclear = terms_of(entry)
+    if not terms then
+        return nil, entry.kid .. ": " .. unclear
+    end
+    local read = entry.alg == "HS256" and files.secret or files.read
+    local material, err = read(directory .. "/" .. entry.file)
+    if not material then
+        return nil, err
+    end
+    local key, why = crypto.key(entry.alg, material, terms.is_short)
+    if not key then
+        return nil, entry.file .. ": " .. why
+    end
+    key.retire_at, key.signed_by, key.issuer = retire_at, terms.signed_by, terms.issuer
+    return key
+end
+
+--- The text of the key ring's index, which changes whenever a key comes or goes; or nil and why not.
+function _M.index(directory)
+    return files.read(directory .. "/keyring.json")
+end
+
+--- A table of kid -> key (lib.crypto) for the index `text`, or nil and why not: one bad key refuses the whole ring. A
+-- key has `retire_at` (seconds since the epoch) where it has an end. `signed_by` says who signs with it (us, app,
+-- both), `issuer` which issuer the app's tokens have to name (nil: any), and `place` is its place in the ring.
+function _M.load(directory, text)
+    local ring = strict_json.object(text)
+    if not ring or ring.schema ~= SCHEMA or type(ring.keys) ~= "table" or #ring.keys == 0 then
+        return nil, "keyring.json is not a key ring of schema " .. SCHEMA .. " with a key in it"
+    end
+    local keys = {}
+    for place, entry in ipairs(ring.keys) do
+        local key, why = load_key(directory, entry)
+        if not key then
+            return nil, why
+        elseif keys[entry.kid] then
+            return nil, "kid " .. entry.kid .. " is listed twice"
+        end
+        key.place = place
+        keys[entry.kid] = key
+    end
+    return keys
+end
+
+--- A table of alg -> list of keys, in the order of the ring, for tokens that name no key.
+function _M.by_alg(keys)
+    local lists = {}
+    for _, key in pairs(keys) do
+        lists[key.alg] = lists[key.alg] or {}
+        table.insert(lists[key.alg], key)
+    end
+    for _, list in pairs(lists) do
+        table.sort(list, function(one, other) return one.place < other.place end)
+    end
+    return lists
+end
+
+return _M

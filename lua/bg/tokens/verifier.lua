@@ -1,0 +1,80 @@
+-- Verifies tokens of one kind, and remembers the verdicts: a signature is checked once for each token and not once for
+-- each request. A worker remembers good tokens until they expire; refusals are remembered briefly, because a browser
+-- sends a stale cookie along with every request.
+
+local lrucache = require("resty.lrucache")
+local token = require("bg.tokens.token")
+
+local assert, setmetatable = assert, setmetatable
+
+local REMEMBERED = 20000 -- good tokens
+local REFUSALS = 500 -- bad ones
+local REFUSAL_SECONDS = 5
+
+local _M = {}
+local Verifier = {}
+Verifier.__index = Verifier
+
+--- A verifier for one kind of token. `keys` and `rules` are as tokens.token takes them; `count(reason)` is called with
+-- every refusal that is to be counted, `complete(identity)` with every new identity.
+function _M.new(keys, rules, count, complete)
+    return setmetatable({
+        keys = keys,
+        rules = rules,
+        count = count,
+        complete = complete,
+        known = assert(lrucache.new(REMEMBERED)),
+        refused = assert(lrucache.new(REFUSALS)),
+    }, Verifier)
+end
+
+--- The identity (tokens.token) in `text`, or nil and the reason, which is not counted. `now` in seconds.
+function Verifier:look(text, now)
+    local known = self.known:get(text)
+    if known and now <= known.good_until then
+        return known
+    end
+    local reason = self.refused:get(text)
+    if not reason then
+        known, reason = token.verify(text, self.keys, self.rules, now)
+        if known then
+            self.complete(known)
+            self.known:set(text, known)
+            return known
+        end
+        self.refused:set(text, reason, REFUSAL_SECONDS)
+    end
+    return nil, reason
+end
+
+--- The same, with a refusal counted.
+function Verifier:verify(text, now)
+    local known, reason = self:look(text, now)
+    if not known then
+        self.count(reason)
+    end
+    return known, reason
+end
+
+--- The identity in `text`, which may be nil; nil where it does not verify. `quietly`: a refusal is not counted.
+function Verifier:identity(text, now, quietly)
+    if not text then
+        return nil
+    elseif quietly then
+        return (self:look(text, now))
+    end
+    return (self:verify(text, now))
+end
+
+--- What a token is worth, for explaining: `{identity, reason, faults}`, with `faults` (tokens.claims) where it is
+-- refused; nil without a text. Nothing is counted.
+function Verifier:worth(text, now)
+    if not text then
+        return nil
+    end
+    local identity, reason = self:look(text, now)
+    local faults = not identity and token.faults(text, self.keys, self.rules, now) or nil
+    return { identity = identity, reason = reason, faults = faults }
+end
+
+return _M

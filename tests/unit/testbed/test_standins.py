@@ -1,0 +1,95 @@
+"""Stand-ins for official images: never in place of one that is there, and never taken for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from testbed.images import standins
+from testbed.images.standins import Standin
+from toolkit.images import bases
+from toolkit.images.catalogue import PYTHON_BASE, Image
+from toolkit.images.context import pip_download
+from toolkit.images.engine import Engine
+from toolkit.images.shell import ROOT
+
+OFFICIAL = PYTHON_BASE.upstream
+
+
+class Shelf(Engine):
+    """An engine with these images: by name, the label that says what ours are made from."""
+
+    def __init__(self, images: dict[str, str | None], registry: Sequence[str] = ()) -> None:
+        super().__init__("docker")
+        self.shelf, self.registry, self.pulled = images, registry, []
+
+    def id(self, image: str) -> str | None:
+        return f"id of {image}" if image in self.shelf else None
+
+    def label(self, image: str) -> str | None:
+        return self.shelf.get(image)
+
+    def pull(self, image: str) -> bool:
+        self.pulled.append(image)
+        if image in self.registry:
+            self.shelf[image] = None
+        return image in self.registry
+
+    def run(self, *args: str) -> None:
+        assert args[0] == "tag"
+        self.shelf[args[2]] = self.shelf[args[1]]
+
+
+def standin() -> Standin:
+    (found,) = [one for one in standins.standins() if one.image.name == OFFICIAL]
+    return found
+
+
+def test_an_official_image_is_left_as_it_is() -> None:
+    assert not standins.is_wanted(Shelf({OFFICIAL: None}), standin())
+
+
+def test_an_official_image_that_can_be_pulled_is() -> None:
+    assert not standins.is_wanted(Shelf({}, registry=[OFFICIAL]), standin())
+
+
+def test_without_both_a_stand_in_is_made() -> None:
+    assert standins.is_wanted(Shelf({}), standin())
+
+
+def test_a_stand_in_is_looked_after_without_asking_a_registry() -> None:
+    shelf = Shelf({OFFICIAL: "made from this"}, registry=[OFFICIAL])
+    assert standins.is_wanted(shelf, standin())
+    assert shelf.pulled == []
+
+
+def test_a_stand_in_is_no_base_of_ours() -> None:
+    """It is built from that base: a new recipe would else find it, and take it for the official image."""
+    shelf = Shelf({OFFICIAL: "made from this", PYTHON_BASE.name: "an old recipe"})
+    assert not bases.tag_upstream(shelf, PYTHON_BASE)
+    assert bases.tag_upstream(Shelf({OFFICIAL: None}), PYTHON_BASE)
+
+
+def test_every_base_of_the_ordinary_projects_has_one() -> None:
+    said = [path.read_text() for path in (ROOT / "tests/cases/projects").glob("*/*") if path.is_file()]
+    words = {word.strip("\"'") for text in said for word in text.split()}
+    ours = {one.image.name for one in standins.standins()}
+    assert ours <= words
+    froms = {line.split()[1] for text in said for line in text.splitlines() if line.startswith("FROM ")}
+    assert froms <= ours
+
+
+@pytest.mark.parametrize("image", [one.image for one in standins.standins()], ids=lambda image: image.name)
+def test_a_dockerfile_takes_every_argument_that_it_is_given(image: Image) -> None:
+    (folder,) = image.folders
+    dockerfile = (ROOT / folder / image.dockerfile).read_text()
+    declared = {line.split()[1] for line in dockerfile.splitlines() if line.startswith("ARG ")}
+    assert {"BASE", *image.args} <= declared
+
+
+def test_wheels_for_a_wheelhouse_are_the_same_as_for_a_folder() -> None:
+    command = pip_download("projects", Path("/there"))
+    assert command[1:6] == ["-m", "pip", "download", "--require-hashes", "--no-deps"]
+    assert {"--python-version=3.13", "--only-binary=:all:", "--dest=/there"} < set(command)

@@ -1,0 +1,65 @@
+"""gixy looks for mistakes in what is rendered; each finding that stays has its reason here."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolkit import config
+from toolkit.rendering import render
+
+ROOT = Path(__file__).parents[4]
+EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
+TLS = {'certificate = ""': 'certificate = "a.pem"', 'key = ""': 'key = "b.pem"'}
+MORE = {
+    "http3 = false": "http3 = true",
+    'acme_webroot = ""': 'acme_webroot = "proxy/acme"',
+    "access_log = false": "access_log = true",
+    "trusted = []": 'trusted = ["10.0.0.0/8"]',
+}
+# Check, what it says (a pattern), and why that is no fault.
+ACCEPTED = [
+    ("ssrf", r'"\$bg_upstream"', "Lua chooses it: blue, green, or one of these with _alone"),
+    ("http_splitting", r'"\$bg_(upstream|slot)"', "Lua chooses it: no part of it is a client's"),
+    ("missing_resolver", "proxy_pass", "every upstream is rendered here: no name is looked up"),
+    ("default_server_flag", r"listen 0\.0\.0\.0:443", "the second listener is HTTP/3's, by UDP: one server"),
+    ("if_is_evil", r"if \(\$bg_body", "it differs from its location by a read of the body (record 37)"),
+    ("if_is_evil", r"if \(\$bg_upstream", "the gate is closed: tests/e2e shows what comes of it (record 17)"),
+]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        TLS,
+        TLS | MORE,
+        TLS | MORE | {"redirect = true": "redirect = false"},
+        {"compress = true": "compress = false"},
+    ],
+    ids=["plain", "tls", "everything", "no-redirect", "no-compression"],
+)
+def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
+    text = EXAMPLE
+    for right, wrong in changes.items():
+        assert right in text
+        text = text.replace(right, wrong)
+    conf = render.nginx_conf(config.parse(text), pem="tls/1.pem")
+    for name in ("modules", "brotli"):  # from the image
+        conf = conf.replace(f"include /opt/bgctl/{name}.conf;", "")
+    path = tmp_path / "nginx.conf"
+    path.write_text(conf.replace("/opt/bgctl/nginx/", f"{ROOT}/nginx/"))
+    gixy = Path(sys.executable).parent / "gixy"
+    command = [str(gixy), "--format", "json", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip(), done.stderr
+    unexplained = [finding for finding in json.loads(done.stdout) if not explained(finding)]
+    assert unexplained == []
+
+
+def explained(finding: dict[str, str]) -> bool:
+    said = f"{finding['reason']} {finding['summary']} {finding['description']} {finding['config']}"
+    return any(finding["plugin"] == check and re.search(known, said) for check, known, _ in ACCEPTED)

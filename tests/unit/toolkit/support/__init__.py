@@ -1,0 +1,1 @@
+"""What tests of the toolkit share: projects, releases and engines without containers, terminals."""

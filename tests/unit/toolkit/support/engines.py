@@ -1,0 +1,188 @@
+"""An engine without containers: it notes what is asked of it, and what it starts answers as it should."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.unit.toolkit.support.worlds import World
+from toolkit.engine.compose import Compose, ComposeService
+from toolkit.engine.engine import SERVICE, Commands, Container, Settings, Status
+from toolkit.files import atomic
+from toolkit.project import Project
+from toolkit.terminal.ui import UI
+
+VARIABLES = {"blue": "CURRENT_VERSION", "green": "VERSION"}
+
+
+class FakeEngine:
+    name, user, group, rootless, compose_command = "docker", "0:0", None, False, "docker-compose"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.slotted = {"frontend-blue", "frontend-green"}
+        self.commands = Commands("docker", ("docker-compose",), "shop", ("compose.yaml",), ".env")
+        self.there = {"proxy", "session-api", "frontend-blue", "frontend-green"}
+        self.asked: list[str] = []
+        self.open_then: list[tuple[int, int]] = []  # what blue had open when it was replaced
+        self.images: dict[str, str] = {}  # by service, where it is not x:1
+        self.builds: set[str] = set()  # services with a build:
+        self.missing: set[str] = set()
+        self.keeps: dict[str, set[str]] = {}  # by image: its VOLUMEs
+        self.told = True  # whether the slots' containers are told their version
+        self.comes_back: dict[str, bool] = {}  # by service: what was last said of it
+        self.graces: dict[str, float] = {}  # by service: what it was last given to stop in
+        self.services: dict[str, ComposeService] = {}  # by name, where one is more than an image
+        self.runs: dict[str, str] = {}  # by service: the image it runs, where that is not the compose file's
+
+    def one_shots(self, service: str) -> list[Container]:
+        return []
+
+    def storage(self) -> dict[str, Path]:
+        return {}
+
+    def containers(self) -> dict[str, Container]:
+        return {name: self._container(name) for name in self.there}
+
+    def _container(self, name: str) -> Container:
+        image = self.runs.get(name) or self.images.get(name, "x:1")
+        return Container(name, Status("running", True), Settings(image, {SERVICE: name}))
+
+    def all(self) -> list[Container]:
+        return [self._container(name) for name in sorted(self.there)]
+
+    def down(self, env: Mapping[str, str]) -> None:
+        self.asked.append("down")
+
+    def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
+        return service in self.there
+
+    def dead(self, service: str) -> str | None:
+        return None if service in self.there else "its container is gone"
+
+    def keep_running(self, service: str, wanted: bool) -> None:
+        if service in self.there:
+            self.comes_back[service] = wanted
+
+    def logs(self, service: str, lines: int = 20) -> str:
+        return ""
+
+    def compose(self, env: Mapping[str, str]) -> Compose:
+        names = ("proxy", "session-api", "frontend-blue", "frontend-green")
+        return Compose({name: self._service(name, env) for name in names})
+
+    def _service(self, name: str, env: Mapping[str, str]) -> ComposeService:
+        if name in self.services:
+            return self.services[name]
+        build = "." if name in self.builds else None
+        told = {slot: {"APP_VERSION": env.get(key, "")} for slot, key in VARIABLES.items()}
+        environment = told.get(name.rpartition("-")[2]) if self.told else None
+        return ComposeService(self.images.get(name, "x:1"), "host", build=build, environment=environment)
+
+    def has_image(self, image: str) -> bool:
+        return image not in self.missing
+
+    def pull(self, image: str) -> None:
+        self.asked.append(f"pull {image}")
+        self.missing.discard(image)
+
+    def elsewhere(self) -> list[Container]:
+        return []
+
+    def of_project(self, name: str) -> list[Container]:
+        return []
+
+    def of_name(self, name: str) -> list[Container]:
+        return []
+
+    def volumes(self) -> set[str]:
+        return set()
+
+    def image_volumes(self, image: str) -> set[str]:
+        return self.keeps.get(image, set())
+
+    def push(self, image: str) -> None:
+        self.asked.append(f"push {image}")
+
+    def build(
+        self, services: list[str], env: Mapping[str, str], tell: Callable[[str], None] | None = None
+    ) -> None:
+        self.asked.append(f"build {' '.join(services)} {env['VERSION']}")
+        self.missing -= {self.images.get(name, "x:1") for name in services}
+
+    def build_by_hand(self, services: list[str], env: Mapping[str, str]) -> str:
+        return f"VERSION={env['VERSION']} docker-compose build {' '.join(services)}"
+
+    def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
+        self.graces[service] = grace
+        self.asked.append(f"up {service}")
+        self.there.add(service)
+        self.runs.pop(service, None)
+        if service == "frontend-blue":
+            self.open_then.append(self.world.open["blue"])
+            self.world.serve(self.world.blue, env["CURRENT_VERSION"])
+        if service == "frontend-green":
+            self.world.serve(self.world.green, env["VERSION"])
+        if service == "session-api":
+            self.world.api.answers["/readyz"] = (200, b"")
+
+    def remove(self, service: str, grace: float) -> None:
+        self.graces[service] = grace
+        self.asked.append(f"remove {service}")
+        self.there.discard(service)
+        self.comes_back.pop(service, None)
+
+    def exec(self, service: str, *argv: str) -> str:
+        self.asked.append(f"exec {service} {argv[1]}")
+        return ""
+
+    def signal(self, service: str, signal: str) -> None:
+        self.asked.append(f"signal {service} {signal}")
+
+
+def project_of(world: World, ui: UI | None = None) -> tuple[Project, FakeEngine]:
+    """The project as the commands see it, on an engine of this kind."""
+    project, engine = Project(world.root, ui or UI(), "test"), FakeEngine(world)
+    project.__dict__["engine"] = engine
+    return project, engine
+
+
+class Listening(UI):
+    """Keeps what it warns of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
+class Killed(BaseException):
+    """kill -9: nothing is undone."""
+
+
+class Hooked:
+    """Counts what bgctl writes or asks an engine for, and kills it before or after the one numbered `at`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count, self.at, self.after = 0, -1, False
+        write = atomic.write
+        monkeypatch.setattr(atomic, "write", lambda *a, **k: self.through(lambda: write(*a, **k)))
+
+    def through(self, do: Callable[[], object]) -> object:
+        mine, self.count = self.count, self.count + 1
+        if mine == self.at and not self.after:
+            raise Killed
+        result = do()
+        if mine == self.at:
+            raise Killed
+        return result
+
+    def project_of(self, world: World) -> tuple[Project, FakeEngine]:
+        project, engine = project_of(world)
+        for name in ("up", "remove", "build", "push", "pull", "down"):
+            call = getattr(engine, name)
+            hooked = lambda *a, call=call: self.through(lambda: call(*a))  # noqa: E731
+            setattr(engine, name, hooked)
+        return project, engine

@@ -1,0 +1,67 @@
+"""What both versions have done since a moment, by the proxy's figures."""
+
+import time
+from collections.abc import Callable
+
+from toolkit.canary import verdict as analysis
+from toolkit.canary.verdict import Verdict
+from toolkit.clients.figures import Figures
+from toolkit.clients.proxy import Status
+from toolkit.config import Canary
+from toolkit.terminal import humanize as words
+
+NONE = Figures()
+
+
+class Window:
+    """Begins at the first look, and anew when the proxy's counts did. `number` counts a release's windows."""
+
+    def __init__(self, old: str, new: str, number: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.number = number
+        self.blue = self.green = NONE
+        self._old, self._new, self._clock = old, new, clock
+        self._since: float | None = None
+        self._proxy: float | None = None
+        self._first = self._last = (NONE, NONE)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has lasted."""
+        return 0.0 if self._since is None else self._clock() - self._since
+
+    def take(self, status: Status) -> str:
+        """A look. Returns why the window begins anew, where it does."""
+        now = (status.figures.get(self._old, NONE), status.figures.get(self._new, NONE))
+        why = self._broken(status, now) if self._since is not None else ""
+        if why:
+            self.number += 1
+        if why or self._since is None:
+            self._since, self._proxy, self._first = self._clock(), status.started_at, now
+        self._last = now
+        self.blue, self.green = (after.since(first) for after, first in zip(now, self._first, strict=True))
+        return why
+
+    def judge(self, terms: Canary) -> Verdict:
+        return analysis.judge(self.blue, self.green, terms, self.number)
+
+    def __str__(self) -> str:
+        """ "green 312 requests, 0.3 % failed, p99 up to 100 ms; blue ..." """
+        return f"green {describe(self.green)}; blue {describe(self.blue)}"
+
+    def _broken(self, status: Status, now: tuple[Figures, Figures]) -> str:
+        if status.started_at != self._proxy:
+            return "the proxy was restarted"
+        if not all(after.continues(before) for after, before in zip(now, self._last, strict=True)):
+            return "the proxy's counts began anew"
+        return ""
+
+
+def describe(figures: Figures) -> str:
+    if not figures.requests:
+        return "no requests"
+    said = f"{figures.requests} requests, {words.percent(figures.error_rate, 1)} failed"
+    if figures.p99 is None:
+        return said
+    last = figures.bounds[-1] if figures.bounds else 0.0
+    slow = f"over {words.short(last)}" if figures.p99 > last else f"up to {words.short(figures.p99)}"
+    return f"{said}, p99 {slow}"

@@ -1,0 +1,12 @@
+"""The global options of the command line, which every command gets as click's context object."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class App:
+    """`project` is the project directory; `debug` shows tracebacks."""
+
+    project: Path
+    debug: bool

@@ -1,0 +1,118 @@
+"""`bgctl drain --auto`, for cron: one look, and what follows; nothing is said that nobody must know."""
+
+import time
+from pathlib import Path
+
+from toolkit import slots
+from toolkit.cron import throttle as trouble
+from toolkit.errors import BgctlError, Locked, NotYet, Refused
+from toolkit.project import Project
+from toolkit.release import depends, down, promote
+from toolkit.release.remaining import Remaining, Terms, remaining
+from toolkit.state.document import State
+from toolkit.terminal.ui import HeldUI
+
+BRING_BACK = "bgctl up, or: bgctl rollback"
+NOTE = "auto.json"  # in state/: what is wrong, and since when
+
+
+class Unknown(NotYet):
+    """Nobody knows whether it is empty."""
+
+
+class Down(NotYet):
+    """Green, which serves people, does not. Not for the history, which it would fill every minute."""
+
+    code = Refused.code
+
+
+def run(project: Project, terms: Terms) -> int:
+    """The exit code. Promotes what is empty, or past its deadline, and goes on with a promotion cut short."""
+    shown, held = project.ui, HeldUI()
+    project.ui = shown if shown.watched else held
+    try:
+        act(project, terms)
+    except BgctlError as error:
+        if must_be_said(project.state_dir, error, shown.watched):
+            held.release()
+            shown.error(error)
+        return error.code
+    finally:
+        project.ui = shown
+    held.release()
+    trouble.forget(project.state_dir / NOTE)
+    return 0
+
+
+def act(project: Project, terms: Terms) -> None:
+    """Raises NotYet while it is not empty."""
+    before = project.state()
+    if slots.has_sessions(before) and down.is_down(project):
+        raise NotYet("nothing runs here", "bgctl down has stopped it", "bgctl up")
+    now = revive(project, before)
+    if now.phase == "draining":
+        check(remaining(project, now, terms))
+    elif now.phase != "promoting":
+        if project.ui.watched:
+            project.ui.say(f"nothing is draining in phase {now.phase}")
+        return
+    promote.check_direction(now)
+    try:
+        promote.check(project, now, terms)  # what is refused every minute must not fill the history
+        promote.run(project, terms)
+    except promote.NotEmpty as error:  # somebody has come back this very moment
+        raise NotYet(error.what, error.why) from None
+    except Refused:
+        if project.state().phase in ("draining", "promoting"):
+            raise  # otherwise another bgctl has taken it back this very moment
+
+
+def revive(project: Project, before: State) -> State:
+    """Starts a green that serves people and is gone, such as after a reboot. Returns the state.
+
+    Raises Down; also where it runs and does not answer, which a restart may not mend.
+    """
+    version = before.slots.green.version or ""
+    if not slots.has_sessions(before) or promote.taken_over_by(before):
+        return before
+    if slots.serves(project, "green", version):
+        slots.watch_over(project, before)
+        return before
+    problem = slots.fault(project, "green", version) or "it did not answer"
+    if not slots.dead(project, "green"):
+        raise Down("green is not healthy", problem, BRING_BACK)
+    with project.change("start green"):
+        if project.state() != before:
+            return project.state()  # another bgctl was first
+        try:
+            depends.keep(project, "green", version)
+            slots.start(project, "green", version)
+        except BgctlError as error:
+            raise Down("green is down", str(error), BRING_BACK, error.detail) from None
+        slots.watch_over(project, before)
+    project.ui.say_now(f"green was down ({problem}): it has been started again")
+    return before
+
+
+def check(left: Remaining) -> None:
+    """Raises NotYet unless it may be promoted."""
+    if left.empty or left.overdue:
+        return
+    if left.unknown:
+        raise Unknown("not yet", f"{left}; next: bgctl up, or: bgctl doctor")
+    raise NotYet("not yet", f"{left}; next: wait, or: bgctl route disable-blue")
+
+
+def must_be_said(state_dir: Path, error: BgctlError, watched: bool) -> bool:
+    """People who are left, and another bgctl, are no trouble; an unknown count is if it stays so."""
+    if watched:
+        return True
+    path, now = state_dir / NOTE, time.time()
+    if isinstance(error, Unknown):
+        return trouble.due(path, "unknown", now, trouble.PATIENCE)
+    if isinstance(error, Locked):
+        return False  # which says nothing of how things are
+    if isinstance(error, NotYet) and not isinstance(error, Down):
+        trouble.forget(path)
+        return False
+    return trouble.due(path, error.what, now)

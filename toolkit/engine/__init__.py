@@ -1,0 +1,1 @@
+"""docker and podman with their compose: everything that starts other programs."""

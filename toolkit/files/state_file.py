@@ -1,0 +1,59 @@
+"""state/state.json on disk: read strictly, written in one step; state.json.last is a copy to go back to."""
+
+import shlex
+from contextlib import suppress
+from pathlib import Path
+
+from toolkit.errors import Failed, Refused
+from toolkit.files import atomic
+from toolkit.files.atomic import NotSynced
+from toolkit.state import document as state
+from toolkit.state.document import State
+
+
+def read(path: Path) -> State:
+    """Raises Refused when there is none, Failed when what is there cannot be used."""
+    try:
+        return state.decode(path.read_bytes())
+    except FileNotFoundError:
+        raise Refused("nothing has been started here", f"{path} does not exist", "bgctl up") from None
+    except (OSError, ValueError) as error:
+        raise Failed(f"{path} cannot be used", str(error), _mend(path)) from None
+
+
+def write(path: Path, new: State) -> None:
+    """Raises Failed with the old file intact, NotSynced with the new one in force.
+
+    What proxies would refuse is a bug here, and not written.
+    """
+    if problem := state.problem_of(new):
+        raise AssertionError(problem)
+    try:
+        atomic.write(path, state.encode(new))
+    except NotSynced:
+        _keep(_last(path), state.encode(new))
+        raise
+    _keep(_last(path), state.encode(new))
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """A copy of what is in force: an earlier state would take a switch back. Best effort, else none."""
+    try:
+        atomic.write(path, data)
+    except NotSynced:
+        pass
+    except Failed:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _mend(path: Path) -> str:
+    last = _last(path)
+    with suppress(OSError, ValueError):
+        state.decode(last.read_bytes())
+        return f"cp {shlex.quote(str(last))} {shlex.quote(str(path))}"
+    return "mend it, or remove it and run: bgctl up (blue is then CURRENT_VERSION; a release ends)"
+
+
+def _last(path: Path) -> Path:
+    return path.with_name(f"{path.name}.last")

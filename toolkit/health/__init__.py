@@ -1,0 +1,1 @@
+"""Whether something answers as it should: how it is asked, and what its answer means."""

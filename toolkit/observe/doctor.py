@@ -1,0 +1,194 @@
+"""What `bgctl doctor` looks at: what `bgctl up` looks at before it starts anything, and then what runs."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from toolkit import config, slots
+from toolkit.checks import hazards, machine, neighbours, preflight
+from toolkit.checks.preflight import Finding, Looks, Preflight, Problems
+from toolkit.config import Config
+from toolkit.engine import container_health
+from toolkit.errors import BgctlError, Failed, NotYet
+from toolkit.health import idle
+from toolkit.project import Project
+from toolkit.release import depends
+from toolkit.rendering import render
+from toolkit.rendering import tls_files as certificates
+from toolkit.state import gate
+from toolkit.terminal.ui import UI
+
+__all__ = ["Finding", "examine"]
+
+
+def examine(root: Path, ui: UI, command: str) -> list[Finding]:
+    """All that is wrong, each told once, by the look that it belongs to; also after one has failed."""
+    looks = Looks()
+    found, wrong = config.examine(root / "bgctl.toml")
+    looks.take("configuration", lambda: _configuration(found, wrong))
+    if found is None:
+        return looks.findings
+    project = Project(root, ui, command, found)
+    watch = slots.watch_idle(project, ("blue", "green"), shared=True)  # takes seconds: beside all the others
+    looks.take("pages", lambda: _pages(project))
+    looks.take("env file", lambda: preflight.env_file(project))
+    looks.take("keys", lambda: preflight.keys(project))
+    looks.take("certificate", lambda: _certificate(project))
+    current = preflight.current(project)
+    versions = (current, _next(project) or current)
+    wanted = Preflight(project, versions, preflight.all_services(project), probe=True)
+    wanted.take(looks)
+    looks.take("dependencies", lambda: _dependencies(project, wanted, current), preflight.WITH_COMPOSE)
+    for name, (look, needs) in RUNNING.items():
+        asks_engine = name == "health" and slots.need_engine(project)
+        looks.take(name, partial(look, project), (*needs, "engine") if asks_engine else needs)
+    looks.take("idle connections", lambda: _idle(project, watch))
+    return looks.findings
+
+
+def _next(project: Project) -> str:
+    try:
+        return project.env().get("VERSION", "")
+    except BgctlError:
+        return ""
+
+
+def _configuration(found: Config | None, wrong: list[BgctlError]) -> Problems:
+    yield from wrong
+    if found is None:
+        return ""
+    if 0 < found.proxy.pin_idle < found.sessions.idle_timeout:
+        times = (
+            f"{found.proxy.pin_idle.nginx}, [sessions] idle_timeout is {found.sessions.idle_timeout.nginx}"
+        )
+        why = f"[proxy] pin_idle is {times}: who is counted is held for as long"
+        yield NotYet("pins last longer than is written", why, "remove pin_idle from bgctl.toml, or raise it")
+    return f"project {found.project.name}, {len(found.slotted)} in two slots, {len(found.shared)} shared"
+
+
+def _pages(project: Project) -> Problems:
+    yield from render.missing_pages(project.config, project.root)
+    return "those for 503 and maintenance are here"
+
+
+def _certificate(project: Project) -> Problems:
+    yield from ()
+    found = certificates.wanted(project)
+    if found is None:
+        return "no TLS here"
+    if found.expires_soon(project.now()):
+        why = f"it is good until {found.until:%Y-%m-%d}"
+        yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
+    if project.adopted and not certificates.is_installed(project, found):
+        yield NotYet("the proxy has another certificate", f"{found} is there to be loaded", "bgctl reload")
+    return str(found)
+
+
+def _state(project: Project) -> Problems:
+    yield from ()
+    if not project.adopted:
+        raise NotYet("nothing has been started yet", next="bgctl up")
+    now = project.state()
+    return f"phase {now.phase}, generation {now.generation}: {slots.describe(now)}"
+
+
+def _dependencies(project: Project, wanted: Preflight, current: str) -> Problems:
+    """Whether they could be started, and, once something has been, whether they run."""
+    yield from depends.problems(project, wanted.compose, wanted.services, current, pull=False, builds=True)
+    needed = depends.everything(project, wanted.compose)
+    lasting = [each.service for each in needed if not each.one_shot]
+    if lasting and project.adopted:
+        for name, why in container_health.faults(lasting, project.engine.containers()).items():
+            yield Failed(f"{name} does not do its work", why, "bgctl up")
+    once = [each.service for each in needed if each.one_shot]
+    told = [*(["start first: " + ", ".join(lasting)] * bool(lasting))]
+    told += ["once for each version: " + ", ".join(once)] * bool(once)
+    return "; ".join(told) or "nothing is to be started before the slots"
+
+
+def _gate(project: Project) -> Problems:
+    yield from _started(project)
+    if closed := project.state().gate:
+        raise NotYet(gate.describe(closed, project.now()), next=gate.opener(closed))
+    return "open"
+
+
+def _cookies(project: Project) -> Problems:
+    stem = project.config.proxy.cookie_stem
+    api = project.engine.containers().get("session-api")
+    if api and (told := api.value("BGCTL_COOKIE_STEM") or "bg") != stem:
+        why = f"its cookies begin with {told}, the proxy's with {stem}"
+        line = "BGCTL_COOKIE_STEM: ${BGCTL_COOKIE_STEM:-bg}"
+        mend = f"write {line} into session-api's environment in {project.compose_path.name}, then: bgctl up"
+        yield Failed("the session API has another cookie_stem", why, mend)
+    if found := neighbours.alike(project.config, project.engine.neighbours()):
+        names = ", ".join(str(each.project.name) for each in found)
+        why = f"{neighbours.host(project.config)} is the host of {names}, too: browsers mix up their sessions"
+        mend = "write another [proxy] cookie_stem, or, where each has a host name of its own, [preview] url"
+        yield NotYet(f"cookies called {stem}_… are those of another project", why, mend)
+    return f"called {stem}_…, on {neighbours.host(project.config)}"
+
+
+def _proxy(project: Project) -> Problems:
+    yield from _started(project)
+    generation, status = project.state().generation, project.proxy.status()
+    if not status.applied(generation):
+        have = [worker.generation for worker in status.live]
+        why = status.state_error or f"workers have {have}, the state is {generation}"
+        yield Failed("not every worker routes by the state", why, "bgctl up")
+    for name, slot in status.slots.items():
+        if slot.health.up is False:
+            yield Failed(f"the proxy finds {name} down", slot.health.why or "", "bgctl status")
+    return f"{len(status.live)} workers, generation {status.generation}"
+
+
+def _health(project: Project) -> Problems:
+    yield from _started(project)
+    for found in slots.troubles(project, project.state()):
+        seen = f"{found.seen}: {found.why}" if found.why else found.seen
+        yield Failed("not healthy", seen, found.next or "bgctl up")
+    return "what people need answers as it should"
+
+
+def _session_api(project: Project) -> Problems:
+    yield from _started(project)
+    yield from machine.clock("the session API", project.sessions.clock(), project.now())
+    report = project.sessions.report()
+    if report.unknown:
+        raise NotYet("how many sessions there are is unknown", report.unknown, "bgctl up")
+    sessions = sum(count.sessions or 0 for count in report.versions.values())
+    return f"{report.total_active_users} users, {sessions} sessions"
+
+
+def _idle(project: Project, watch: idle.Watch) -> Problems:
+    for advice in watch.wait():
+        yield NotYet("connections are closed too early", advice, "edit bgctl.toml, then: bgctl reload")
+    keeps = f"the {project.config.proxy.upstream_keepalive:g} s that the proxy keeps it"
+    return f"no service closes one within {keeps}"
+
+
+def _by_hand(project: Project) -> Problems:
+    """Whether plain `compose up -d` would leave what runs as it is."""
+    yield from _started(project)
+    versions = project.state().slots
+    blue, green = versions.blue.version or "", versions.green.version or versions.blue.version or ""
+    yield from hazards.by_hand(project, project.compose_env(blue, green))
+    return "plain `compose up -d` would leave it all as it is"
+
+
+def _started(project: Project) -> Problems:
+    yield from ()
+    if not project.adopted:
+        raise NotYet("not started yet", next="bgctl up")
+    return ""
+
+
+RUNNING: dict[str, tuple[Callable[[Project], Problems], tuple[str, ...]]] = {  # a look, and what it needs
+    "state": (_state, ()),
+    "gate": (_gate, ("state",)),
+    "by hand": (_by_hand, ("state", "engine", "compose file")),
+    "cookies": (_cookies, ("engine",)),
+    "proxy": (_proxy, ("state",)),
+    "health": (_health, ("state",)),
+    "session API": (_session_api, ("state",)),
+}

@@ -1,0 +1,113 @@
+"""Everybody who knows something about a release, each asked at once and in its own time."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from msgspec import Struct
+
+from toolkit import slots
+from toolkit.clients.proxy import Status
+from toolkit.clients.session_api import Report
+from toolkit.config import SLOTS
+from toolkit.engine.engine import Container
+from toolkit.errors import BgctlError
+from toolkit.files import history
+from toolkit.files.history import Entry
+from toolkit.observe.background import Answer, Asked
+from toolkit.project import Project
+from toolkit.state.document import State
+
+FILE, LISTENER, ENGINE = 1.0, 2.0, 3.0  # seconds that each kind of source may take
+Containers = dict[str, Container]
+
+
+class Health(Struct, frozen=True):
+    """`word`: "healthy", what is wrong, or "" where nothing is to run. `advice`: its cause, what to write."""
+
+    word: str
+    advice: str = ""
+
+
+class Found(Struct, frozen=True):
+    """What each of them said. `health` is by slot."""
+
+    state: Answer[State]
+    history: Answer[list[Entry]]
+    containers: Answer[Containers]
+    proxy: Answer[Status]
+    report: Answer[Report]
+    health: dict[str, Answer[Health]]
+
+
+class Sources:
+    """`users`: how many users of the old version to ask for."""
+
+    def __init__(self, project: Project, users: int = 0) -> None:
+        self._state = Asked(project.state, FILE)
+        self._history = Asked(partial(history.read, project.history_path), FILE)
+        self._containers = Asked(project.containers, ENGINE)
+        self._proxy = Asked(partial(_status, project), LISTENER)
+        self._report = Asked(partial(_report, project, users), LISTENER)
+        self._health = {slot: Asked(partial(_health, project, slot), ENGINE) for slot in SLOTS}
+
+    def ask(self, tell: Callable[[], None]) -> None:
+        """Everyone who does not still owe an answer. `tell` is called whenever one has come."""
+        for each in self._all:
+            each.ask(tell)
+
+    def wait(self) -> Found:
+        """Asks everyone, and waits until each has answered or is over its limit."""
+        arrived = threading.Event()
+        self.ask(arrived.set)
+        while self.waiting:
+            arrived.wait(0.05)  # a limit ends without a word
+            arrived.clear()
+        return self.found
+
+    @property
+    def owed(self) -> bool:
+        """Whether somebody has not answered yet, in time or not."""
+        return any(each.owed for each in self._all)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer may still come in time."""
+        return any(each.waiting for each in self._all)
+
+    @property
+    def found(self) -> Found:
+        health = {slot: each.answer for slot, each in self._health.items()}
+        return Found(
+            self._state.answer,
+            self._history.answer,
+            self._containers.answer,
+            self._proxy.answer,
+            self._report.answer,
+            health,
+        )
+
+    @property
+    def _all(self) -> list[Asked[object]]:
+        files = (self._state, self._history)
+        return [*files, self._containers, self._proxy, self._report, *self._health.values()]
+
+
+def _status(project: Project) -> Status:
+    return project.proxy.status()
+
+
+def _report(project: Project, users: int) -> Report:
+    old = None
+    with suppress(BgctlError):  # without a state there is still a count
+        old = release.old if (release := project.state().deployment) else None
+    return project.sessions.report(users=users, version=old)
+
+
+def _health(project: Project, slot: str) -> Health:
+    version = project.state().slots[slot].version
+    if not version:
+        return Health("")
+    found = slots.trouble(project, slot, version)
+    return Health(found.seen, found.advice) if found else Health("healthy")
