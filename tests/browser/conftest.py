@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser_support import ARGUMENTS, CHROMIUM, Site, reporting
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from session_api.keys import signing_keys
+from tests.browser.support.site import ARGUMENTS, CHROMIUM, Site, reporting
 from tests.unit.session_api.support.data import ROOT, write_state
 from tests.unit.session_api.support.server import Caller, Server
 

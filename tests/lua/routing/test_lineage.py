@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from luajit import plain
 
 from session_api.state.lineage import Handover, follow
+from tests.lua.support.luajit import plain
 from tests.unit.session_api.support.data import NOW
 
 VERSIONS = ["1.6.7", "1.6.8", "1.6.9", "1.7.0"]

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import jwt
 import pytest
-from luajit import plain
-from test_lua_explain import Proxy, slot
-from test_lua_parity import Both, jws
 
 from session_api.app import create_app
 from session_api.keys import app_keys, keyring, listing, signing_keys
 from session_api.settings import Settings
 from session_api.state.state import State
 from session_api.stores.sqlite.store import SqliteStore
+from tests.lua.support.both import Both, jws
+from tests.lua.support.luajit import plain
+from tests.lua.support.proxy import Proxy, slot
 from tests.unit.session_api.support.api import Api
 from tests.unit.session_api.support.data import NOW, HandClock, write_state
 
-CASES = json.loads((Path(__file__).parents[1] / "cases" / "tokens" / "claims.json").read_text())
+CASES = json.loads((Path(__file__).parents[2] / "cases" / "tokens" / "claims.json").read_text())
 SECRET = CASES["secret"].encode()
 WORDS = {
     "79 times U+0416": "\u0416" * 79,

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_support import Site, hide, pass_time, self_signed, show, take_time, until, wait
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
+from tests.browser.support.site import Site, hide, pass_time, self_signed, show, take_time, until, wait
 from tests.unit.session_api.support.data import write_state
 from tests.unit.session_api.support.server import Caller
 
