@@ -13,7 +13,7 @@ DOCS = LUA.parent / "docs"
 SOURCES = {path: path.read_text() for path in (LUA / "bg").rglob("*.lua")}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def nginx() -> Lua:
     one = Lua()
     one.runtime.execute(NGINX_STUB)
