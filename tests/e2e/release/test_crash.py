@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import pytest
@@ -96,8 +97,12 @@ def test_a_reboot_in_mid_release_comes_back_as_it_was(stack):
     old = stack.log_in("rita")
     stack.bgctl("route", "enable-green")
     stack.expected += ["connect\\(\\) failed|upstream|is (down|up again): "]
-    for container in map(stack.client.containers.get, stack.containers()):
-        container.stop(timeout=5)
+    with ThreadPoolExecutor() as all_at_once:
+        list(
+            all_at_once.map(
+                lambda name: stack.client.containers.get(name).stop(timeout=5), stack.containers()
+            )
+        )
     stack.bgctl("up")
     assert stack.version_of(old) == OLD
     assert stack.version_of(stack.visitor()) == NEW
