@@ -112,7 +112,9 @@ def test_48_without_terminal_home_or_path_as_under_cron(stack):
     """env -i: silent while it must wait, then the promotion, without a prompt."""
     stack.start_of_release()
 
-    def by_cron():
+    looks: list[subprocess.CompletedProcess[str]] = []
+
+    def by_cron() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["env", "-i", str(BGCTL), "--project", str(stack.directory), "drain", "--auto"],
             stdin=subprocess.DEVNULL,
@@ -121,8 +123,11 @@ def test_48_without_terminal_home_or_path_as_under_cron(stack):
             timeout=120,
         )
 
-    looks = []
-    eventually(lambda: looks.append(by_cron()) or looks[-1].returncode != 5, "blue is known to be empty")
+    def promoted() -> bool:
+        looks.append(by_cron())
+        return looks[-1].returncode != 5
+
+    eventually(promoted, "blue is known to be empty")
     assert looks[-1].returncode == 0, looks[-1].stderr
     assert all(look.stdout + look.stderr == "" for look in looks[:-1])
     state = stack.state()

@@ -157,8 +157,8 @@ def test_a_pin_lives_on_with_what_scripts_do(tmp_path_factory):
         visitor, app = arrive(short, None), arrive(short, None)
         for browser in (visitor, app):
             load(short, browser, "/log")
-        login = {"data": {"user": "ada"}, "headers": {"Accept": "application/json"}, "timeout": 10}
-        token = app.post(f"{short.url}/login", **login).json()["token"]
+        form, headers = {"user": "ada"}, {"Accept": "application/json"}
+        token = app.post(f"{short.url}/login", data=form, headers=headers, timeout=10).json()["token"]
         short.bgctl("route", "enable-green")
         assert [load(short, browser, "/") for browser in (visitor, app)] == [NEW, NEW]
         of_old_tab = {**FETCH, "Referer": f"{short.url}/log"}

@@ -42,6 +42,7 @@ class Walk(Stack):
 
     kind: str
     public: int
+    plain: bytes  # the compose file, as it was before bgctl came
 
     @classmethod
     def of(cls, folder: Path, kind: str, public: int) -> Walk:
