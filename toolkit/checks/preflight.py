@@ -17,6 +17,7 @@ from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, caught
 from toolkit.files import env_file as envfile
 from toolkit.project import Project
+from toolkit.values import SLOTS
 
 PROBES = ("0.0.0-blue", "0.0.0-green")
 Problems = Generator[BgctlError, None, str]
@@ -212,7 +213,7 @@ class Preflight:
 
     def _ports(self) -> Problems:
         project = self.project
-        wanted = slots.addresses(project, ("blue", "green"))
+        wanted = slots.addresses(project, SLOTS)
         for service, address in wanted:
             if service in self.services:
                 yield from caught(lambda n=service, a=address: slots.check_port(project, n, a))  # type: ignore[misc]

@@ -64,7 +64,6 @@ class Proof(Text):
 
 
 PIN_IDLE = 30 * 60  # seconds, where nothing else says how long
-SLOTS = ("blue", "green")
 
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True):

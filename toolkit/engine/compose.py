@@ -11,10 +11,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.config import SLOTS, Config
+from toolkit.config import Config
 from toolkit.config.tables import Tokens
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, together
 from toolkit.files.env_file import VERSIONS
+from toolkit.values import SLOTS
 
 STARTED = "service_started"  # what depends_on waits for, where it does not say
 BLUE, GREEN = VERSIONS  # the variables that say which version each slot has

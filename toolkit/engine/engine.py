@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from toolkit.config import SLOTS, Config
+from toolkit.config import Config
 from toolkit.engine import compose_files, reasons, user_session
 from toolkit.engine import process as runner
 from toolkit.engine.compose import Compose
@@ -27,6 +27,7 @@ from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import engine_file as enginefile
 from toolkit.files import env_file as envfile
 from toolkit.files.env_file import VERSIONS
+from toolkit.values import SLOTS
 
 PROJECT = "com.docker.compose.project"  # podman-compose sets these labels too
 SERVICE = "com.docker.compose.service"

@@ -25,7 +25,7 @@ from toolkit.release import promote, rollback, route, up, up_green
 from toolkit.release.remaining import Terms
 from toolkit.release.steps import Step, walk
 from toolkit.rendering import reload
-from toolkit.state import document as state
+from toolkit.state import transitions
 from toolkit.terminal.ui import UI
 
 READY = {"version": "1.6.7", "state": "ready", "weight": 100}
@@ -393,7 +393,7 @@ def test_a_change_goes_on_when_its_output_cannot(world: World, output: str) -> N
 
 def test_41_an_unusable_state_names_the_copy(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    first = state.adopt("1.6.7", Project.now())
+    first = transitions.adopt("1.6.7", Project.now())
     statefile.write(path, first)
     path.write_text("{")
     with pytest.raises(Failed) as caught:
