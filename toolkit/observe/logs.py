@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from toolkit import slots
 from toolkit.config import SLOTS
-from toolkit.engine import compose
 from toolkit.engine import process as runner
-from toolkit.engine.engine import Container, Engine
+from toolkit.engine.container import Container
+from toolkit.engine.engine import Engine
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.project import Project
 
@@ -39,7 +39,7 @@ Tell = Callable[[Line], None]
 
 def services(project: Project, name: str | None) -> list[str]:
     """The compose services that a name means. Raises Refused, with the names that there are."""
-    known = list(dict.fromkeys([*compose.services(project.config), *_running(project.engine)]))
+    known = list(dict.fromkeys([*project.config.compose_services, *_running(project.engine)]))
     if name is None or name in known:
         return known if name is None else [name]
     meant = {slot: slots.names(project, slot) for slot in SLOTS}

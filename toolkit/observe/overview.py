@@ -12,7 +12,7 @@ from toolkit.engine import container_health
 from toolkit.files import needs_file
 from toolkit.observe.sources import Containers, Found, Sources
 from toolkit.project import Project
-from toolkit.state import document as state
+from toolkit.state import document
 
 
 class SlotView(Struct, frozen=True, rename="camel"):
@@ -68,14 +68,14 @@ class Overview(Struct, frozen=True, rename="camel"):
 
     phase: str | None
     generation: int | None
-    deployment: state.Deployment | None
+    deployment: document.Deployment | None
     slots: dict[str, SlotView]
     proxy: ProxyView | None
     migrated: float | None
     forecast: Forecast | None
     unknown: str | None
     silent: dict[str, str]
-    gate: state.Gate | None = None
+    gate: document.Gate | None = None
     needs: dict[str, str] = {}
 
 
@@ -103,7 +103,7 @@ def overview(project: Project, found: Found) -> Overview:
     )
 
 
-def migrated(report: Report, release: state.Deployment) -> float | None:
+def migrated(report: Report, release: document.Deployment) -> float | None:
     """None while something is unknown, or when there is nobody."""
     old, new = (people(report.on(version)) for version in (release.old, release.new))
     if old is None or new is None or not old + new:

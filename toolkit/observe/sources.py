@@ -11,7 +11,7 @@ from toolkit import slots
 from toolkit.clients.proxy import Status
 from toolkit.clients.session_api import Report
 from toolkit.config import SLOTS
-from toolkit.engine.engine import Container
+from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
 from toolkit.files import history
 from toolkit.files.history import Entry

@@ -22,8 +22,7 @@ from toolkit.release import builds, depends, down
 from toolkit.release.steps import Step, walk
 from toolkit.rendering import reload
 from toolkit.rendering import tls_files as certificates
-from toolkit.state import document as state
-from toolkit.state import gate
+from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
 STORE = "BGCTL_STORE"  # the variable that tells the session API where it keeps sessions
@@ -119,7 +118,7 @@ def _first_state(project: Project) -> State:
     # A proxy that outlived its state file has seen generations: the next one is new to it.
     running = reachable(project.proxy)
     version = project.env()["CURRENT_VERSION"]
-    return state.adopt(version, project.now(), after=(running and running.generation) or 0)
+    return transitions.adopt(version, project.now(), after=(running and running.generation) or 0)
 
 
 def check(project: Project, target: State | None, pull: bool) -> Compose:

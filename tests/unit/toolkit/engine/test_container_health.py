@@ -12,7 +12,7 @@ from tests.unit.toolkit.support.engines import FakeEngine, project_of
 from tests.unit.toolkit.support.worlds import DRAIN, GREEN, NONE, READY, World
 from toolkit import config, slots
 from toolkit.engine import container_health
-from toolkit.engine.engine import Checked, Container, Health, HealthCheck, Status
+from toolkit.engine.container import Checked, Container, Health, HealthCheck, Status
 from toolkit.errors import Failed, Refused
 from toolkit.health import check as health_check
 from toolkit.project import Project

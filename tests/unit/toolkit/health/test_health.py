@@ -12,7 +12,7 @@ from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, Web, World
 from toolkit import config, slots
 from toolkit.config import Health
-from toolkit.engine.engine import Container, Settings, Status
+from toolkit.engine.container import Container, Settings, Status
 from toolkit.errors import Failed, Refused
 from toolkit.health import cause as health_cause
 from toolkit.health import check as health_check

@@ -19,9 +19,10 @@ from toolkit import config, slots
 from toolkit.checks import preflight
 from toolkit.checks.preflight import Looks, Preflight
 from toolkit.engine import container_health, dependencies
+from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
+from toolkit.engine.container import ONE_SHOT, Container
 from toolkit.engine.dependencies import Dependency
-from toolkit.engine.engine import ONE_SHOT, Commands, Container
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import needs_file
 from toolkit.observe import doctor as checkup

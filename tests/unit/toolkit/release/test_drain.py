@@ -22,7 +22,7 @@ from toolkit.release import drain, promote
 from toolkit.release import forecast as outlook
 from toolkit.release.drain import Watch
 from toolkit.release.remaining import Remaining, Terms, remaining
-from toolkit.state import document as state
+from toolkit.state import transitions
 from toolkit.terminal import progress as meter
 from toolkit.terminal.humanize import took
 from toolkit.values import Duration
@@ -137,18 +137,18 @@ def test_terms_are_the_configurations_unless_given() -> None:
 # The deadline
 
 
-SWITCHED = state.enable_green(
-    state.candidate(state.adopt("1.6.7", NOON), "1.6.8", NOON), NOON + timedelta(minutes=1)
+SWITCHED = transitions.enable_green(
+    transitions.candidate(transitions.adopt("1.6.7", NOON), "1.6.8", NOON), NOON + timedelta(minutes=1)
 )
 
 
 @pytest.mark.parametrize(
     "later",
     [
-        lambda now: state.enable_green(SWITCHED, now),
-        lambda now: state.drained(SWITCHED, now),
-        lambda now: state.enable_green(state.drained(SWITCHED, now), now),
-        lambda now: state.drained(state.drained(SWITCHED, now), now),
+        lambda now: transitions.enable_green(SWITCHED, now),
+        lambda now: transitions.drained(SWITCHED, now),
+        lambda now: transitions.enable_green(transitions.drained(SWITCHED, now), now),
+        lambda now: transitions.drained(transitions.drained(SWITCHED, now), now),
     ],
 )
 def test_the_deadline_counts_from_the_switch_whatever_was_noted_since(later) -> None:
@@ -158,7 +158,7 @@ def test_the_deadline_counts_from_the_switch_whatever_was_noted_since(later) -> 
 
 def test_a_switch_back_and_forth_is_another_switch() -> None:
     again = NOON + timedelta(hours=5)
-    now = state.enable_green(state.disable_green(SWITCHED, again), again)
+    now = transitions.enable_green(transitions.disable_green(SWITCHED, again), again)
     assert Terms(deadline=3600).ends(now) == again + timedelta(hours=1)
 
 
