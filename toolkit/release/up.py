@@ -21,8 +21,7 @@ from toolkit.project import Project
 from toolkit.release import builds, depends, down
 from toolkit.release import preview_link as link
 from toolkit.release.steps import Step, walk
-from toolkit.rendering import reload
-from toolkit.rendering import tls_files as certificates
+from toolkit.rendering import reload, tls_files
 from toolkit.state import document as state
 from toolkit.state import gate
 from toolkit.state.document import State
@@ -262,7 +261,7 @@ def _make_folders(project: Project) -> str:
     project.data_dir.mkdir(exist_ok=True)
     project.data_dir.chmod(0o750)  # it holds e-mail addresses
     (project.data_dir / "redis").mkdir(exist_ok=True)  # or the engine makes it, for root
-    certificates.make_folders(project)
+    tls_files.make_folders(project)
     if (group := project.engine.group) is not None:
         _own(project.data_dir, group, group)
         _own(project.keys_dir, -1, group)
