@@ -20,10 +20,8 @@ from toolkit.health import check as health_check
 from toolkit.project import Project
 from toolkit.release import builds, depends, down
 from toolkit.release.steps import Step, walk
-from toolkit.rendering import reload
-from toolkit.rendering import tls_files as certificates
-from toolkit.state import document as state
-from toolkit.state import gate
+from toolkit.rendering import reload, tls_files
+from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
 STORE = "BGCTL_STORE"  # the variable that tells the session API where it keeps sessions
@@ -119,7 +117,7 @@ def _first_state(project: Project) -> State:
     # A proxy that outlived its state file has seen generations: the next one is new to it.
     running = reachable(project.proxy)
     version = project.env()["CURRENT_VERSION"]
-    return state.adopt(version, project.now(), after=(running and running.generation) or 0)
+    return transitions.adopt(version, project.now(), after=(running and running.generation) or 0)
 
 
 def check(project: Project, target: State | None, pull: bool) -> Compose:
@@ -261,7 +259,7 @@ def _make_folders(project: Project) -> str:
     project.data_dir.mkdir(exist_ok=True)
     project.data_dir.chmod(0o750)  # it holds e-mail addresses
     (project.data_dir / "redis").mkdir(exist_ok=True)  # or the engine makes it, for root
-    certificates.make_folders(project)
+    tls_files.make_folders(project)
     if (group := project.engine.group) is not None:
         _own(project.data_dir, group, group)
         _own(project.keys_dir, -1, group)
