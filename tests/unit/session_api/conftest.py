@@ -29,7 +29,7 @@ def clock() -> HandClock:
 
 @pytest.fixture(scope="session", autouse=True)
 def _keys_are_parsed_once() -> Iterator[None]:
-    """OpenSSL tests the primes of an RSA key whenever it reads one, which takes longer than most tests here."""
+    """OpenSSL tests the primes of an RSA key that it reads, which takes longer than most tests here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(algorithms, "private_key", cache(algorithms.private_key))
         yield
