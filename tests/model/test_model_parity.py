@@ -77,6 +77,7 @@ def followed(lineage: list[dict[str, Any]], version: str, identity: dict[str, in
     return version
 
 
+@pytest.mark.threat(68)
 @settings(max_examples=600, deadline=None)
 @given(pasts(), st.sampled_from(["drain", "maint"]), versions, identities())
 def test_68_proxy_and_api_follow_a_token_alike(
