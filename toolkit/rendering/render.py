@@ -10,7 +10,7 @@ import msgspec
 
 from toolkit import __version__
 from toolkit.config import SLOTS, Config
-from toolkit.config.tables import Size
+from toolkit.config.kinds import Size
 from toolkit.errors import BgctlError, Refused, together
 from toolkit.health import check as health_check
 from toolkit.health.check import Check
