@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from session_api import key_files
-from tests.lua.luajit import Lua
+from tests.lua.support.luajit import NGINX_STUB, Lua
 from toolkit import config
-from toolkit.rendering import render
+from toolkit.rendering import settings_json
 
 HERE = Path(__file__).parent
 CONFIGURATION = """
@@ -49,7 +49,7 @@ class Proxy:
             "proxy_key_file": str(key_files.find(keys, "proxy.key")),
         }
         self._lua = Lua()
-        turn = self._lua.runtime.execute((HERE.parent / "lua" / "nginx_stub.lua").read_bytes())
+        turn = self._lua.runtime.execute(NGINX_STUB)
         self._rim = self._lua.runtime.execute((HERE / "proxy.lua").read_bytes())
         self._rim[b"begin"](turn)
         self._written: dict[str, bytes] = {}
@@ -60,7 +60,7 @@ class Proxy:
     def start(self, migrate: str, restart: bool = True) -> None:
         """With nothing in memory; or (`restart` False) as after `bgctl reload`, with what is shared."""
         if migrate not in self._written:
-            values = json.loads(render.settings(config.parse(CONFIGURATION.format(migrate=migrate))))
+            values = json.loads(settings_json.render(config.parse(CONFIGURATION.format(migrate=migrate))))
             self._written[migrate] = json.dumps(values | self._files).encode()
         self._settings.write_bytes(self._written[migrate])
         self._rim[b"start"](str(self._settings).encode(), restart)

@@ -50,7 +50,7 @@ class Trial:
 
     def wait(self) -> str:
         """Until it is good; returns a note. Raises Failed when it was taken back, and MovedOn."""
-        with self.project.ui.meter("of the pause") as show:
+        with self.project.ui.progress_bar("of the pause") as show:
             while True:
                 found = self.look()
                 route.check_still(self.project, self.before)

@@ -48,7 +48,7 @@ def wait(project: Project, watch: Watch) -> Remaining | None:
     now = project.state()
     release = _release(now)
     start, most = time.monotonic(), 1
-    with project.ui.meter() as show:
+    with project.ui.progress_bar() as show:
         while not gone_on(now, release.new):
             if _release(now).new != release.new:
                 raise _moved_on(now)

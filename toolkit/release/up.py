@@ -20,8 +20,7 @@ from toolkit.health import check as health_check
 from toolkit.project import Project
 from toolkit.release import builds, depends, down
 from toolkit.release.steps import Step, walk
-from toolkit.rendering import reload
-from toolkit.rendering import tls_files as certificates
+from toolkit.rendering import reload, tls_files
 from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
@@ -260,7 +259,7 @@ def _make_folders(project: Project) -> str:
     project.data_dir.mkdir(exist_ok=True)
     project.data_dir.chmod(0o750)  # it holds e-mail addresses
     (project.data_dir / "redis").mkdir(exist_ok=True)  # or the engine makes it, for root
-    certificates.make_folders(project)
+    tls_files.make_folders(project)
     if (group := project.engine.group) is not None:
         _own(project.data_dir, group, group)
         _own(project.keys_dir, -1, group)

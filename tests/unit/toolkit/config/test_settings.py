@@ -13,7 +13,7 @@ from toolkit import config
 from toolkit.config.kinds import DurationOrOff
 from toolkit.config.tables import Table
 from toolkit.errors import Refused
-from toolkit.rendering import render
+from toolkit.rendering import settings_json
 from toolkit.values import Duration
 
 ROOT = Path(__file__).parents[4]
@@ -80,4 +80,4 @@ def test_the_proxy_takes_the_settings_that_are_rendered_for_it() -> None:
     expected = re.search(r"(?s)local EXPECTED = \{(.*?)\}", lua)
     assert expected
     taken = set(re.findall(r"(\w+) = \"", expected[1]))
-    assert taken | {"schema"} == set(json.loads(render.settings(config.parse(EXAMPLE))))
+    assert taken | {"schema"} == set(json.loads(settings_json.render(config.parse(EXAMPLE))))

@@ -1,7 +1,6 @@
 """What a drain waits for, until when, what it says meanwhile, and what it does then."""
 
 import fcntl
-import io
 import itertools
 import os
 import pty
@@ -11,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, World
@@ -23,8 +21,6 @@ from toolkit.release import forecast as outlook
 from toolkit.release.drain import Watch
 from toolkit.release.remaining import Remaining, Terms, remaining
 from toolkit.state import transitions
-from toolkit.terminal import progress as meter
-from toolkit.terminal.humanize import took
 from toolkit.values import Duration
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -385,42 +381,6 @@ def clock(minutes: float) -> str:
 )
 def test_the_forecast_in_words(forecast: Forecast | None, ends: datetime | None, said: str) -> None:
     assert outlook.words(forecast, ends, NOON) == said
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0.04, "0.0 s"),
-        (4.24, "4.2 s"),
-        (42.4, "42 s"),
-        (60, "1 min"),
-        (2100, "35 min"),
-        (7500, "2 h 5 min"),
-        (7200, "2 h"),
-        (2 * 86400, "2 d"),
-        (60 * 3600, "2 d 12 h"),
-    ],
-)
-def test_how_long_something_took(seconds: float, said: str) -> None:
-    assert took(seconds) == said
-
-
-def test_lines_come_when_there_is_news_and_not_too_often() -> None:
-    now, said = [0.0], []
-    lines = meter.Lines(said.append, lambda: now[0])
-    for second, text in enumerate(["a", "b", *["c"] * 40, "d"]):
-        now[0] = float(second)
-        lines.show(0, text, "x" * (second == 0))
-    assert said == ["     ... a; x", "     ... c"]
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_the_bar(share: float) -> None:
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(meter.bar(share, "1.6.7 still has 2 sessions", "likely empty at 14:20"))
-    lines = console.export_text().splitlines()
-    assert f"{share:.0%} have left" in lines[0]
-    assert lines[1:] == ["     1.6.7 still has 2 sessions", "     likely empty at 14:20"]
 
 
 def on_a_terminal(world: World, *argv: str, typed: str = "") -> tuple[int, str]:

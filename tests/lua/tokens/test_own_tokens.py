@@ -1,0 +1,349 @@
+"""Tokens as libraries make them: the proxy routes by them, the session API counts them by the same name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jwt
+import pytest
+from api_support import NOW, Api, HandClock, write_state
+
+from session_api import keyring
+from session_api.app import create_app
+from session_api.settings import Settings
+from session_api.stores.sqlite import SqliteStore
+from session_api.version import State
+from tests.lua.support.both import Both, jws
+from tests.lua.support.luajit import plain
+from tests.lua.support.proxy import Proxy, slot
+
+CASES = json.loads((Path(__file__).parents[2] / "cases" / "tokens" / "claims.json").read_text())
+SECRET = CASES["secret"].encode()
+WORDS = {
+    "79 times U+0416": "\u0416" * 79,
+    "200 characters, with commas and equals signs": "CN=Olga Petrova,OU=Sales,DC=shop,DC=example,".ljust(
+        200, "x"
+    ),
+}
+
+
+def value(said: object, now: int) -> object:
+    """What a claim of a case stands for: NOW in it is the time of the test."""
+    if not isinstance(said, str) or (said not in WORDS and "NOW" not in said):
+        return said
+    if said in WORDS:
+        return WORDS[said]
+    if said.startswith("text of "):
+        return str(value(said.removeprefix("text of "), now))
+    return eval(said, {"NOW": now})  # arithmetic from our own file of cases
+
+
+class Project:
+    """A release under way: 1.6.7 drains, new sessions get 1.6.8; the real Lua, and the real application."""
+
+    def __init__(self, folder: Path, imported: str, version_claim: str = "deploymentVersion") -> None:
+        self.folder, self.keys, self.clock = folder, folder / "keys", HandClock()
+        if imported == "to sign with":
+            keyring.create(self.keys, "HS256", now=NOW - 60, secret=SECRET)
+        else:
+            keyring.create(self.keys, now=NOW - 60)
+            keyring.trust(self.keys, "HS256", SECRET, now=NOW - 60)
+        self.proxy = Proxy(folder, keys_dir=str(self.keys / "verify"), version_claim=version_claim)
+        slots = {"blue": slot("1.6.7", "drain"), "green": slot("1.6.8", "ready", 100)}
+        self.proxy.configure({"schema": 1, "generation": 1, "phase": "draining", "slots": slots}, "never")
+        state = folder / "api.json"
+        write_state(state, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100))
+        self.store = SqliteStore(folder / "sessions.db", 1800, self.clock, busy_timeout=30)
+        given = Settings(issuer="bgctl", idle_timeout=1800, version_claim=version_claim)
+        app = create_app(self.store, keyring.Keyring(self.keys), State(state), self.clock, given)
+        self.api = Api(app, self.keys, self.clock)
+
+    def route(self, token: str, **more: str) -> tuple[str, str, object]:
+        """Version, rule and session, as the proxy has them."""
+        request = {"headers": {"Authorization": f"Bearer {token}", **more}, "path": "/", "method": "GET"}
+        decision = self.proxy.router[b"route"](self.proxy.asked(request), int(self.clock()), True)
+        version, reason = plain(decision[b"slot"][b"version"]), plain(decision[b"reason"])
+        return version, reason, decision[b"identity"]
+
+    def explain(self, token: str) -> dict[str, str]:
+        asked = self.proxy.asked({"authorization": f"Bearer {token}"})
+        said = plain(self.proxy.explain[b"of"](asked, int(self.clock())))
+        return next(row for row in said["rules"].values() if row["rule"] == "bearer")
+
+    def beat(self, token: str) -> str:
+        answer = self.api.post("/api/deployment/heartbeat", token)
+        return "used" if answer.status_code == 200 else answer.json["detail"]
+
+    def counted(self) -> int:
+        """Sessions on 1.6.7."""
+        return self.api.census().json["versions"]["1.6.7"]["sessions"]
+
+    def report(self, who: object) -> None:
+        """What the proxy tells of a session that it has just seen."""
+        named = (plain(who[b"sid"]), plain(who[b"user"]), "1.6.7")  # type: ignore[index]
+        self.api.report([*named, self.clock(), plain(who[b"exp"]), plain(who[b"issued"])])  # type: ignore[index]
+
+    def close(self) -> None:
+        self.store.close()
+
+
+@pytest.fixture
+def project(tmp_path):
+    made = []
+
+    def make(imported: str = "to believe", **more: str) -> Project:
+        made.append(Project(tmp_path, imported, **more))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.mark.parametrize("imported", ["to sign with", "to believe"])
+@pytest.mark.parametrize("case", CASES["cases"], ids=[case["name"] for case in CASES["cases"]])
+def test_a_case_has_its_verdict_in_both_programs(project, case, imported):
+    here = project(imported, **case.get("config", {}))
+    claims = {name: value(said, NOW) for name, said in case["claims"].items()}
+    token = jws(SECRET, case["header"], claims)
+    version, rule, who = here.route(token)
+    if case["verdict"].startswith("refused: "):
+        reason = case["verdict"].removeprefix("refused: ")
+        assert (version, rule) == ("1.6.8", "credential"), "a bearer token of somebody else's"
+        row = here.explain(token)
+        assert (row["outcome"], row["reason"]) == ("rejected", reason)
+        assert "exp" in row["why"], "it names the cause"
+        assert here.beat(token) == f"The token is refused: {reason}."
+        return
+    assert (version, rule) == ("1.6.7", "token")
+    assert here.route("", Cookie=f"bg_session={token}")[:2] == ("1.6.7", "token")
+    assert here.explain(token)["outcome"] == "used"
+    assert here.beat(token) == "used"
+    here.report(who)
+    assert here.counted() == 1, "one session, by one name"
+    if claims["exp"] > NOW + 1700:
+        here.clock.now += 1700
+        here.report(here.route(token)[2])
+        here.clock.now += 1700
+        assert here.counted() == 1, "for as long as it makes requests"
+
+
+@pytest.mark.parametrize("at", [0, 59, 59.9, 60, 60.9, 61, 61.5, 3600])
+def test_16_to_its_last_second_a_token_is_as_good_in_both_programs(project, at):
+    """With the leeway: what the proxy holds, the session API counts, and for just as long."""
+    here = project()
+    token = jwt.encode({"userId": 42, "deploymentVersion": "1.6.7", "exp": NOW}, SECRET)
+    here.clock.now = NOW + at
+    version, _, who = here.route(token)
+    good = at < 61
+    assert version == ("1.6.7" if good else "1.6.8")
+    assert here.beat(token) == ("used" if good else "The token is refused: expired.")
+    if good:
+        here.report(who)
+        assert here.counted() == 1
+
+
+def test_as_pyjwt_makes_it(project):
+    here = project()
+    token = jwt.encode({"userId": 42, "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 600}, SECRET)
+    assert here.route(token)[:2] == ("1.6.7", "token")
+    shown = here.api.get("/api/deployment/session", token).json
+    assert (shown["userId"], shown["sid"], shown["deploymentVersion"]) == ("42", f"iat:{NOW}", "1.6.7")
+
+
+@pytest.mark.parametrize("imported", ["to sign with", "to believe"])
+def test_our_own_tokens_are_ours_beside_the_apps(project, imported):
+    here = project(imported, version_claim="app.version")
+    ours = here.api.token("u1", "1.6.7")
+    assert here.route(ours)[:2] == ("1.6.7", "token"), "ours keep deploymentVersion"
+    assert here.api.post("/api/deployment/refresh", ours).status_code == 200
+
+
+def test_an_app_cannot_renew_itself_into_a_token_of_ours(project):
+    """Whoever guesses its secret gets none that other programs may believe, as they believe ours."""
+    here = project()
+    claims = {"userId": "admin", "sid": "A" * 22, "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 600}
+    for issuer in ({}, {"iss": "bgctl"}, {"iss": "shop"}):
+        token = jwt.encode({**claims, **issuer}, SECRET)
+        assert here.beat(token) == "used"
+        for headers in ({"Authorization": f"Bearer {token}"}, {"Cookie": f"__Host-bg_session={token}"}):
+            answer = here.api.client.simulate_post("/api/deployment/refresh", headers=headers)
+            assert answer.status_code == 403
+            assert "renews it" in answer.json["detail"]
+            assert "set-cookie" not in answer.headers, "nor is its own cookie taken away"
+
+
+def test_a_log_out_by_the_apps_token_ends_no_session_of_ours(project):
+    here = project()
+    made = here.api.log_in("u1", "1.6.7").json
+    forged = {
+        "userId": "u1",
+        "sid": made["sid"],
+        "deploymentVersion": "1.6.7",
+        "iat": NOW + 5,
+        "exp": NOW + 600,
+    }
+    assert here.api.post("/api/deployment/logout", jwt.encode(forged, SECRET)).status_code == 204
+    assert here.beat(made["token"]) == "used"
+
+
+def test_keys_of_the_apps_are_not_shown_as_ours(project):
+    """Whoever believes what we sign (/.well-known/jwks.json) would believe the app's for ours."""
+    here = project()
+    apps = keyring.create(here.folder / "apps", "RS256", now=NOW)
+    pem = (here.folder / "apps" / "verify" / f"{apps.kid}.pem").read_bytes()
+    ours = here.api.get("/.well-known/jwks.json").json
+    marks = keyring.Keyring(here.keys).marks()
+    keyring.trust(here.keys, "RS256", pem, now=NOW)
+    assert keyring.describe(here.keys)[0].alg == "RS256"
+    assert here.api.get("/.well-known/jwks.json").json == ours
+    assert keyring.Keyring(here.keys).marks() == marks, "nor do two projects with one app become one"
+
+
+def test_18_each_key_has_its_own_issuer(lua, tmp_path):
+    keys = tmp_path / "keys"
+    keyring.create(keys, now=NOW)
+    keyring.trust(keys, "HS256", b"of anybody" * 4, now=NOW)
+    keyring.trust(keys, "HS256", b"of the shop" * 4, issuer="shop", now=NOW)
+    keyring.rotate(keys, "HS256", secret=b"of both, that is" * 2, now=NOW)
+    both = Both(lua, keys)
+    claims = {"sub": "u", "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 60}
+    verdicts = {}
+    for secret in (b"of anybody" * 4, b"of the shop" * 4, b"of both, that is" * 2):
+        for issuer in (..., None, "", "shop", "bgctl", "Shop", ["shop"]):
+            token = jws(secret, {"alg": "HS256"}, claims if issuer is ... else {**claims, "iss": issuer})
+            assert both.proxy(token) == both.api(token)
+            if both.api(token) != "issuer":
+                verdicts.setdefault(secret[:11], []).append((issuer, both.tokens.verify(token).foreign))
+    assert verdicts == {
+        b"of anybodyo": [(issuer, True) for issuer in (..., None, "", "shop", "bgctl", "Shop", ["shop"])],
+        b"of the shop": [("shop", True)],
+        b"of both, th": [
+            (issuer, issuer != "bgctl") for issuer in (..., None, "", "shop", "bgctl", "Shop", ["shop"])
+        ],
+    }
+
+
+def test_18_an_old_ring_goes_on_as_it_was(lua, tmp_path):
+    """An imported secret of an entry that does not say so needs [tokens] issuer, as ever."""
+    keys = tmp_path / "keys"
+    keyring.create(keys, "HS256", secret=SECRET, now=NOW)
+    path = keys / "verify" / "keyring.json"
+    path.write_text(path.read_text().replace('"both"', '"us"'))
+    both = Both(lua, keys)
+    claims = {"sub": "u", "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 60}
+    token = jwt.encode(claims, SECRET)
+    assert both.proxy(token) == both.api(token) == "issuer"
+    assert both.why(token) == ["no iss, and its key is for [tokens] issuer"]
+    token = jwt.encode({**claims, "iss": "bgctl"}, SECRET)
+    assert both.proxy(token) == both.api(token)
+    assert not both.tokens.verify(token).foreign
+
+
+@pytest.mark.parametrize(
+    ("name", "claims", "verdict"),
+    [
+        ("app.version", {"app": {"version": "1"}}, "1"),
+        ("app.version", {"app.version": "1", "app": {"version": "2"}}, "1"),
+        ("app.version", {"app.version": None, "app": {"version": "2"}}, "2"),
+        ("app.version", {"app": {"version": None}, "deploymentVersion": "3"}, "3"),
+        ("app.version", {"app": {"version": False}, "deploymentVersion": "3"}, "claims"),
+        ("app.version", {"app": {"version": 2}}, "claims"),
+        ("app.version", {"app": ["1"], "deploymentVersion": "3"}, "3"),
+        ("app.version", {"app": "version", "deploymentVersion": "3"}, "3"),
+        ("app.version", {"app": None}, "claims"),
+        ("app.version", {"app": {"version": {"version": "1"}}}, "claims"),
+        ("a.1", {"a": ["1", "2"], "deploymentVersion": "3"}, "3"),
+        ("a..b.", {"a": {"b": "1"}}, "1"),
+        ("...", {"deploymentVersion": "3"}, "claims"),
+        ("a", {"a": 12345678901234567890}, "claims"),
+        ("https://shop.example/version", {"https://shop.example/version": "1"}, "1"),
+        ("https://shop.example/version", {"https://shop": {"example/version": "2"}}, "2"),
+    ],
+)
+def test_the_claim_of_the_version(lua, tmp_path, name, claims, verdict):
+    keyring.create(tmp_path / "keys", now=NOW)
+    keyring.trust(tmp_path / "keys", "HS256", SECRET, now=NOW)
+    both = Both(lua, tmp_path / "keys", name)
+    token = jws(SECRET, {"alg": "HS256"}, {"sub": "u", "exp": NOW + 60, **claims})
+    said = both.proxy(token)
+    assert said == both.api(token)
+    assert (said if isinstance(said, str) else said[0]) == verdict
+
+
+@pytest.mark.parametrize(
+    ("header", "claims", "why"),
+    [
+        (
+            {"alg": "HS256"},
+            {"userId": True},
+            [
+                *("it has no exp", "it has no deploymentVersion"),
+                "its userId is neither text nor a whole number",
+            ],
+        ),
+        (
+            {"alg": "HS512"},
+            {"exp": "soon", "iat": [], "nbf": NOW * 1000, "sid": 1.5, "sub": "u", "deploymentVersion": "-"},
+            [
+                "no key in the ring is for its alg",
+                *("its exp is no number of seconds since 1970", "its iat is no number of seconds since 1970"),
+                "its nbf is in milliseconds, it seems; nbf counts seconds",
+                "its deploymentVersion is no version's name",
+                "its sid is neither text nor a whole number",
+            ],
+        ),
+        (
+            {"alg": "HS256", "kid": "gone"},
+            {"exp": NOW - 3600, "iat": NOW + 3600, "deploymentVersion": "1.6.7"},
+            [
+                *("unknown_kid", "expired", "not_yet"),
+                "it names nobody: no userId, user_id, sub, sid, jti",
+            ],
+        ),
+        ({"alg": "HS256", "crit": []}, {}, ["crit", "it has no exp"]),
+    ],
+)
+def test_all_that_is_wrong_is_told_at_once(lua, tmp_path, header, claims, why):
+    keyring.create(tmp_path / "keys", now=NOW)
+    keyring.trust(tmp_path / "keys", "HS256", SECRET, now=NOW)
+    both = Both(lua, tmp_path / "keys")
+    token = jws(SECRET, header, claims)
+    assert both.why(token)[: len(why)] == why
+    assert both.proxy(token) == both.api(token)
+
+
+def test_explain_says_all_of_it_in_its_words(project):
+    here = project()
+    row = here.explain(
+        jwt.encode({"userId": 42, "exp": NOW - 3600}, b"another secret, of forty bytes or so ...")
+    )
+    assert row["why"] == (
+        "its signature fits no key that is for its alg; expired at 2027-01-15T07:00:00Z; "
+        "it has no deploymentVersion"
+    )
+    assert row["reason"] == "signature"
+    assert here.explain("e30.e30.x")["reason"] == "malformed"
+
+
+def test_a_verified_token_is_not_verified_again(project):
+    """However many keys were tried for it, and whatever its claims are."""
+    here = project()
+    token = jwt.encode({"userId": 42, "deploymentVersion": "1.6.7", "exp": NOW + 600}, SECRET)
+    here.route(token)
+    count = b"""
+        local token, claims = require("bg.tokens.token"), require("bg.tokens.claims")
+        local calls = 0
+        for _, module in ipairs({ token, claims }) do
+            for name, call in pairs(module) do
+                if type(call) == "function" then
+                    module[name] = function(...) calls = calls + 1 return call(...) end
+                end
+            end
+        end
+        return function() return calls end
+    """
+    calls = here.proxy.lua.runtime.execute(count)
+    assert here.route(token)[:2] == ("1.6.7", "token")
+    assert calls() == 0
