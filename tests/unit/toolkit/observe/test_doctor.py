@@ -11,8 +11,9 @@ from session_api import key_files, keyring
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import config
-from toolkit.checks import machine, preflight
-from toolkit.checks.preflight import Finding, Looks, Preflight
+from toolkit.checks import machine
+from toolkit.checks.looks import Finding, Looks, Problems
+from toolkit.checks.preflight import Preflight
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.errors import ALL, Failed, NotYet, Refused, together
 from toolkit.observe.doctor import examine
@@ -120,11 +121,11 @@ def test_up_refuses_with_all_of_it(world: World) -> None:
 
 
 def test_a_look_is_left_out_where_its_ground_is_missing() -> None:
-    def broken() -> preflight.Problems:
+    def broken() -> Problems:
         yield from ()
         raise Refused("no engine", "none answers", "start docker")
 
-    def good() -> preflight.Problems:
+    def good() -> Problems:
         yield from ()
         return "here"
 

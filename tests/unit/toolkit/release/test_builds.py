@@ -8,6 +8,7 @@ from tests.unit.toolkit.support.engines import FakeEngine, project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import slots
 from toolkit.checks import preflight
+from toolkit.checks.looks import Looks
 from toolkit.engine.compose import ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
@@ -88,7 +89,7 @@ def test_95_what_is_shared_is_built_when_its_turn_comes(world: World) -> None:
 def test_95_doctor_says_that_up_will_build(world: World) -> None:
     world.put("rest", READY, NONE)
     project, _ = built_here(world)
-    looks = preflight.Looks()
+    looks = Looks()
     preflight.Preflight(project, ("1.6.7", "1.6.7"), ["proxy", "frontend-blue"]).take(looks)
     (found,) = [each for each in looks.findings if each.check == "images"]
     assert (found.result, found.seen) == ("ok", "1 images are here; bgctl up builds shop-frontend:1.6.7")

@@ -17,7 +17,8 @@ from tests.unit.toolkit.support.engines import FakeEngine
 from tests.unit.toolkit.support.worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 from toolkit import config, slots
 from toolkit.checks import preflight
-from toolkit.checks.preflight import Looks, Preflight
+from toolkit.checks.looks import Looks
+from toolkit.checks.preflight import Preflight
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
