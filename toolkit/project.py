@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from toolkit.clients.proxy import Proxy
     from toolkit.clients.session_api import Sessions
     from toolkit.engine.compose import Compose
-    from toolkit.engine.engine import Container, Engine
+    from toolkit.engine.container import Container
+    from toolkit.engine.engine import Engine
     from toolkit.health.image_proof import ImageProof
 
 ENGINE = 5.0  # seconds for a look at containers, for which nothing must wait
@@ -70,13 +71,14 @@ class Project:
 
     @cached_property
     def engine(self) -> "Engine":
-        from toolkit.engine.engine import Engine
+        from toolkit.engine import detection
 
-        return Engine.detect(self.config, self.root, enginefile.read(self.engine_path))
+        return detection.detect(self.config, self.root, enginefile.read(self.engine_path))
 
     def containers(self) -> "dict[str, Container]":
         """By service. An engine that is known is asked straight: what else it can do takes as long again."""
-        from toolkit.engine.engine import Commands, Engine
+        from toolkit.engine.commands import Commands
+        from toolkit.engine.engine import Engine
 
         if "engine" in self.__dict__:
             return self.engine.containers()
@@ -166,10 +168,10 @@ class Project:
 
     def compose(self, env: dict[str, str]) -> "Compose":
         """Raises Refused when the compose file does not fit bgctl.toml."""
-        from toolkit.engine import compose
+        from toolkit.engine import compose_fit
 
         found = self.read_compose(env)
-        compose.check(self.config, found, *self.compose_files)
+        compose_fit.check(self.config, found, *self.compose_files)
         return found
 
     def read_compose(self, env: dict[str, str]) -> "Compose":

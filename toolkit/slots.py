@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import structs
 
 from toolkit.config import SLOTS, Service
-from toolkit.engine import compose, container_health, dependencies, key_mounts, ports, reasons
+from toolkit.engine import compose_fit, container_health, dependencies, diagnosis, key_mounts, ports
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Failed, Refused, together
 from toolkit.health import cause as health_cause
@@ -358,7 +358,7 @@ def check_versions(project: Project, found: Compose, version: str) -> None:
     """Raises Refused for a slot that cannot become `version`; warns of one that does not say its version."""
     serving = project.state().slots.blue.version or ""
     faults = []
-    for error in compose.alike(project.config, found, project.compose_files, (version, version), serving):
+    for error in compose_fit.alike(project.config, found, project.compose_files, (version, version), serving):
         if isinstance(error, Refused):
             faults.append(error)
         else:
@@ -401,7 +401,7 @@ def _missing(
 ) -> tuple[str, str] | None:
     """Why an image cannot be had, and what to run next."""
     image = found.image(service)
-    has_build, registry = bool(found.services[service].build), reasons.registry_of(image)
+    has_build, registry = bool(found.services[service].build), diagnosis.registry_of(image)
     if project.engine.has_image(image) or (builds and has_build and not (pull and registry)):
         return None
     by_hand = env is not None and has_build
@@ -440,9 +440,9 @@ def check_return(project: Project, slot: str, version: str, pull: bool) -> None:
     """
     services, env = names(project, slot), env_with(project, slot, version)
     found = project.read_compose(env)
-    if lacking := list(compose.absent(found, services, project.compose_files)):
+    if lacking := list(compose_fit.absent(found, services, project.compose_files)):
         raise together(lacking)
-    for error in compose.problems(project.config, found, *project.compose_files):
+    for error in compose_fit.problems(project.config, found, *project.compose_files):
         project.ui.warn(error.line)
     _check_start(project, found, services, pull, env)
 

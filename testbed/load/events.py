@@ -1,4 +1,4 @@
-"""A user whose page follows the app's event stream, as EventSource does, and notices when it is cut."""
+"""A page that follows the app's event stream, as EventSource does, and notices when the stream is cut."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Event:
 
 @dataclass(slots=True)
 class Source:
-    """What lasts from one connection to the next. `retry` is seconds."""
+    """What EventSource keeps from one connection to the next: the last event's id, and how long it waits."""
 
     last: str = ""
-    retry: float = 3.0
+    retry: float = 3.0  # seconds
 
     async def events(self, response: ClientResponse) -> AsyncIterator[Event]:
-        """The events as they come. Raise one of LOST when the stream breaks off."""
+        """The events of a connection. Raises one of LOST when it breaks off."""
         event = Event()
         async for raw in response.content:
             field, _, value = raw.decode().rstrip("\n").partition(": ")
@@ -51,11 +51,11 @@ class Source:
 
 
 class Cut(Exception):  # noqa: N818 - said of a stream
-    """A stream ended without a good-bye, or sent wrong events. The text says what was wrong."""
+    """A stream ended without the app's event "bye", or is wrong. The text says how."""
 
 
 async def follow(tab: Tab) -> None:
-    """Follow the stream until it is time for another page."""
+    """Follows the stream, over several connections, until the page is left."""
     source, end = Source(), time.monotonic() + random.uniform(*LIFE)
     while time.monotonic() < end and not tab.person.wanted_elsewhere:
         if await _listen(tab, source, end):
@@ -64,7 +64,7 @@ async def follow(tab: Tab) -> None:
 
 
 async def _listen(tab: Tab, source: Source, end: float) -> bool:
-    """One connection. False: connect again, as EventSource does after any end of a stream."""
+    """Follows one connection. False: another one is due. EventSource makes one however a stream has ended."""
     assert tab.page
     asked = tab.scene.serving.asks()
     tab.recorder.requests += 1
@@ -88,7 +88,7 @@ async def _listen(tab: Tab, source: Source, end: float) -> bool:
 
 
 async def _hear(tab: Tab, source: Source, response: ClientResponse, asked: Asked, end: float) -> bool:
-    """True: we have ended it. False: the app has, and said so. Raise Cut, ValueError, or one of LOST."""
+    """True: the page was left. False: the app said "bye". Raises Cut, ValueError, or one of LOST."""
     assert tab.page
     version, number = "", int(source.last or 0)
     async for event in source.events(response):

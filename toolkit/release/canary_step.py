@@ -14,7 +14,7 @@ from toolkit.clients.proxy import reachable
 from toolkit.errors import BgctlError, Failed, Locked
 from toolkit.project import Project
 from toolkit.release import route
-from toolkit.state import document as state
+from toolkit.state import transitions
 from toolkit.state.document import State
 
 
@@ -50,7 +50,7 @@ class Trial:
 
     def wait(self) -> str:
         """Until it is good; returns a note. Raises Failed when it was taken back, and MovedOn."""
-        with self.project.ui.meter("of the pause") as show:
+        with self.project.ui.progress_bar("of the pause") as show:
             while True:
                 found = self.look()
                 route.check_still(self.project, self.before)
@@ -133,7 +133,7 @@ class Trial:
 
     def back(self, error: Failed) -> NoReturn:
         """A proxy that does not confirm it is no reason to stop here: the file is what it will go by."""
-        target = state.disable_green(route.check_still(self.project, self.before), self.project.now())
+        target = transitions.disable_green(route.check_still(self.project, self.before), self.project.now())
         try:
             self.project.ui.line("ok", "routing", route.switch(self.project, target), "green")
         except Failed as second:

@@ -14,8 +14,7 @@ from toolkit.release.canary import Course
 from toolkit.release.drain import Watch
 from toolkit.release.images import Images
 from toolkit.release.steps import Step, preview, walk
-from toolkit.state import document as state
-from toolkit.state import gate
+from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
 UNUSED = ("rest", "candidate", "preview")  # phases in which nobody has been sent to green
@@ -71,7 +70,7 @@ def check(project: Project, now: State, plan: Plan) -> None:
     if now.phase in UNUSED:
         if project.config.preview.check or plan.course:
             gate.check_open(now.gate, project.now())
-        state.candidate(now, version, project.now())
+        transitions.candidate(now, version, project.now())
         up_green.check_ground(project, now)
     project.env()
 

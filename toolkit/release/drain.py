@@ -9,7 +9,7 @@ from toolkit.project import Project
 from toolkit.release import forecast as outlook
 from toolkit.release import promote, route
 from toolkit.release.remaining import Remaining, Terms, remaining
-from toolkit.state import document as state
+from toolkit.state import transitions
 from toolkit.state.document import Deployment, State
 
 
@@ -48,7 +48,7 @@ def wait(project: Project, watch: Watch) -> Remaining | None:
     now = project.state()
     release = _release(now)
     start, most = time.monotonic(), 1
-    with project.ui.meter() as show:
+    with project.ui.progress_bar() as show:
         while not gone_on(now, release.new):
             if _release(now).new != release.new:
                 raise _moved_on(now)
@@ -79,7 +79,7 @@ def settle(project: Project, left: Remaining) -> str:
         return str(left)
     with project.change("drain"):
         now = _same(project, left)
-        target = state.disable_blue(now, project.now())
+        target = transitions.disable_blue(now, project.now())
         route.prove(project, now, target)
         route.switch(project, target)
     return f"the deadline is over: {left}; they move at their next request"
@@ -92,7 +92,7 @@ def record(project: Project, left: Remaining) -> None:
         return
     with suppress(Locked), project.change("drain"):
         if not gone_on(project.state(), left.new):
-            project.save(state.drained(_same(project, left), project.now()))
+            project.save(transitions.drained(_same(project, left), project.now()))
 
 
 def finish(project: Project, watch: Watch, new: str) -> None:

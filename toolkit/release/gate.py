@@ -14,7 +14,7 @@ from toolkit.project import Project
 from toolkit.release import route
 from toolkit.release.steps import Step, preview
 from toolkit.rendering import reload
-from toolkit.state import document as state
+from toolkit.state import transitions
 from toolkit.state.document import State
 from toolkit.values import Duration
 
@@ -32,7 +32,7 @@ def pause(project: Project, seconds: float, argv: Sequence[str] = (), dry_run: b
         )
     with project.change("pause", dry_run):
         now = project.state()
-        target = state.pause(now, _whole(project.now().timestamp() + seconds), project.now())
+        target = transitions.pause(now, _whole(project.now().timestamp() + seconds), project.now())
         if dry_run:
             return preview(_plan(project, target, seconds, argv), project.ui)
         stays = False
@@ -50,13 +50,13 @@ def pause(project: Project, seconds: float, argv: Sequence[str] = (), dry_run: b
 def resume(project: Project, dry_run: bool = False) -> None:
     with project.change("resume", dry_run):
         now = project.state()
-        _change(project, now, state.resume(now), "requests go through", dry_run)
+        _change(project, now, transitions.resume(now), "requests go through", dry_run)
 
 
 def maintenance(project: Project, on: bool, dry_run: bool = False) -> None:
     with project.change(f"maintenance {'on' if on else 'off'}", dry_run):
         now = project.state()
-        target = state.begin_maintenance(now, project.now()) if on else state.end_maintenance(now)
+        target = transitions.begin_maintenance(now, project.now()) if on else transitions.end_maintenance(now)
         _change(project, now, target, _served(project) if on else "everybody is served", dry_run)
     if on:
         _tell_stale(project)
@@ -126,12 +126,12 @@ def _wait_open(project: Project, generation: int, within: float) -> str:
     deadline = time.monotonic() + within
     while True:
         status = project.proxy.status()
-        if status.applied(generation) and status.requests == 0:
+        if status.applied(generation) and status.open_requests == 0:
             return "none"
         if time.monotonic() >= deadline:
-            project.ui.warn(f"{status.requests} requests are still open after {within:g} s")
-            return f"{status.requests} are still open"
-        project.ui.progress(f"{status.requests} requests are open")
+            project.ui.warn(f"{status.open_requests} requests are still open after {within:g} s")
+            return f"{status.open_requests} are still open"
+        project.ui.progress(f"{status.open_requests} requests are open")
         time.sleep(POLL)
 
 
@@ -147,7 +147,7 @@ def _work(project: Project, argv: Sequence[str]) -> None:
 def _reopen(project: Project) -> None:
     with _undisturbed(), project.ui.step("resume") as note:
         note("next: bgctl resume")
-        note(_switch(project, state.resume(project.state()), "requests go through"))
+        note(_switch(project, transitions.resume(project.state()), "requests go through"))
 
 
 @contextmanager

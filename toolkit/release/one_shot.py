@@ -6,7 +6,7 @@ image.
 
 import time
 
-from toolkit.engine.engine import ONE_SHOT, Container
+from toolkit.engine.container import ONE_SHOT, Container
 from toolkit.errors import AGAIN, Failed
 from toolkit.project import Project
 

@@ -12,8 +12,7 @@ from toolkit.release import preview_link as link
 from toolkit.release import route
 from toolkit.release.preview_link import Link
 from toolkit.release.steps import preview
-from toolkit.state import document as state
-from toolkit.state import gate
+from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
 HIDDEN = "[preview token]"
@@ -64,7 +63,7 @@ def check_wish(project: Project, wish: Wish) -> None:
 
 def goal(project: Project, now: State) -> State:
     """Proves green where it would serve somebody now. Raises Refused."""
-    target = state.preview(now, project.now())
+    target = transitions.preview(now, project.now())
     if target != now:
         route.prove(project, now, target)
     elif target.deployment and (problem := slots.fault(project, "green", target.deployment.new)):
@@ -88,14 +87,14 @@ def take_back(project: Project) -> None:
     """Nobody is shown green any more, unless the release has gone on since."""
     now = project.state()
     if now.phase == "preview":
-        route.switch(project, state.disable_green(now, project.now()))
+        route.switch(project, transitions.disable_green(now, project.now()))
 
 
 def make(project: Project, wish: Wish) -> Preview:
     now = project.now()
     life = wish.life or project.config.preview.life
     before = project.state()
-    version = state.serving_version(before, "green")
+    version = transitions.serving_version(before, "green")
     secret = link.read_secret(project.secret_path("pin.secret"))
     token = link.mint(secret, version, before.generation, now, life)
     base = wish.url or public_url.base(project.config)

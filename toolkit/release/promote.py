@@ -10,7 +10,7 @@ from toolkit.project import Project
 from toolkit.release import depends, route
 from toolkit.release.remaining import Terms, remaining
 from toolkit.release.steps import Step, walk
-from toolkit.state import document as state
+from toolkit.state import transitions
 from toolkit.state.document import Deployment, State
 
 
@@ -91,7 +91,7 @@ def check(project: Project, now: State, terms: Terms) -> tuple[Deployment, Compo
 
 def check_direction(now: State) -> None:
     """For who promotes unasked. Raises Refused when a rollback was cut short: somebody wants to go back."""
-    if now.phase == "promoting" and state.going_back(now):
+    if now.phase == "promoting" and transitions.going_back(now):
         why = "it was cut short, and nothing goes forward by itself"
         raise Refused("a rollback has begun", why, "bgctl rollback, or: bgctl promote")
 
@@ -125,7 +125,7 @@ def green_drains(project: Project) -> bool:
 def retire_blue(project: Project, terms: Terms) -> str:
     now = project.state()
     check_empty(project, now, terms)  # again: somebody may have logged in on blue since
-    route.switch(project, state.retire_blue(now, project.now()))
+    route.switch(project, transitions.retire_blue(now, project.now()))
     return slots.wait_empty(project, "blue")
 
 
@@ -139,7 +139,7 @@ def undo_start(project: Project) -> None:
 def serve_blue(project: Project, new: str) -> str:
     # Green may take an hour to finish: plain compose must not put blue back on the old version meanwhile.
     project.set_env("CURRENT_VERSION", new)
-    return route.switch(project, state.blue_on_new(project.state(), project.now()))
+    return route.switch(project, transitions.blue_on_new(project.state(), project.now()))
 
 
 def drain_green(project: Project) -> str:
@@ -147,12 +147,12 @@ def drain_green(project: Project) -> str:
 
 
 def stop_green(project: Project) -> str:
-    route.switch(project, state.retire_green(project.state(), project.now()))
+    route.switch(project, transitions.retire_green(project.state(), project.now()))
     return slots.stop(project, "green")
 
 
 def record(project: Project, version: str) -> str:
     project.set_env("CURRENT_VERSION", version)
-    now = project.save(state.rest(project.state(), project.now()))
+    now = project.save(transitions.rest(project.state(), project.now()))
     project.proxy.wait_applied(now.generation)
     return f"generation {now.generation}: {slots.describe(now)}"

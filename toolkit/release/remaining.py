@@ -6,12 +6,12 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from toolkit.clients.proxy import Slot
+from toolkit.clients.proxy_status import Slot
 from toolkit.clients.session_api import Count, Forecast
 from toolkit.config import Drain
 from toolkit.errors import BgctlError
 from toolkit.project import Project
-from toolkit.rendering import render
+from toolkit.rendering import settings_json
 from toolkit.state.document import State
 from toolkit.values import Duration
 
@@ -118,7 +118,7 @@ def remaining(project: Project, now: State, terms: Terms) -> Remaining:
         count.sessions,
         count.anonymous,
         slot.websockets if slot else None,
-        slot.requests if slot else None,
+        slot.open_requests if slot else None,
         terms,
         "; ".join(filter(None, (unknown, silent))),
         forecast,
@@ -146,7 +146,7 @@ def _count(
         return Count(0, 0, 0), "", None
     try:
         # Of who is active all the time, the proxy tells that every so often: nobody is idle before that.
-        report = project.sessions.report(idle and idle + render.held_every(project.config))
+        report = project.sessions.report(idle and idle + settings_json.held_every(project.config))
     except BgctlError as error:
         return Count(None, None), str(error), None
     if report.unknown or untold:

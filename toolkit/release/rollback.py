@@ -9,7 +9,7 @@ from toolkit.files import history
 from toolkit.project import Project
 from toolkit.release import depends, route
 from toolkit.release.steps import Step, walk
-from toolkit.state import document as state
+from toolkit.state import transitions
 from toolkit.state.document import Deployment
 
 
@@ -82,7 +82,7 @@ def start(project: Project, slot: str, version: str) -> str:
 
 def hold(project: Project, new: str) -> str:
     start(project, "green", new)
-    route.switch(project, state.hold_green(project.state(), project.now()))
+    route.switch(project, transitions.hold_green(project.state(), project.now()))
     return slots.wait_empty(project, "blue")
 
 
@@ -95,7 +95,7 @@ def start_blue(project: Project, old: str) -> str:
 
 def switch(project: Project) -> str:
     """A proxy that cannot be asked is no reason to stop here: the file is what it will go by."""
-    target = state.back_to_blue(project.state(), project.now())
+    target = transitions.back_to_blue(project.state(), project.now())
     try:
         return route.switch(project, target)
     except Failed as error:
@@ -132,5 +132,5 @@ def _before(project: Project) -> str | None:
 
 def record(project: Project, old: str) -> str:
     project.set_env("CURRENT_VERSION", old)
-    now = project.save(state.rest(project.state(), project.now()))
+    now = project.save(transitions.rest(project.state(), project.now()))
     return f"generation {now.generation}: {slots.describe(now)}"

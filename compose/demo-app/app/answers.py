@@ -1,4 +1,4 @@
-"""Makes the answers: pages, and errors as pages or JSON."""
+"""Makes answers: pages, and errors for people and for programs."""
 
 from __future__ import annotations
 

@@ -154,6 +154,7 @@ def test_what_is_now(pair):
     assert next(key for key in samples if key[0] == "bgctl_build_info")[3] == toolkit.__version__
 
 
+@pytest.mark.threat(63)
 def test_63_nothing_that_arrives_adds_a_series(pair):
     """Versions, tokens, methods, paths, hosts: whatever a client makes up."""
 
@@ -244,6 +245,7 @@ def test_a_failover_is_an_error_of_the_first_and_a_latency_of_the_second(pair):
     assert (requests_, errors, sum(counts)) == (0, 0, 1)
 
 
+@pytest.mark.threat(60)
 def test_60_a_reload_counts_on(pair):
     counted = Counted(pair.stack)
     before = pair.stack.proxy_status()
@@ -259,21 +261,21 @@ def test_60_a_reload_counts_on(pair):
     assert pair.stack.proxy_status()["startedAt"] == before["startedAt"]
 
 
-def test_a_websocket_is_counted_when_it_ends(stack):
-    counted = Counted(stack)
-    with connect(f"ws://127.0.0.1:{stack.ports.proxy}/ws") as socket:
+def test_a_websocket_is_counted_when_it_ends(new_stack):
+    counted = Counted(new_stack)
+    with connect(f"ws://127.0.0.1:{new_stack.ports.proxy}/ws") as socket:
         socket.recv()
-        assert stack.proxy_status()["figures"][OLD]["requests"] == 0
+        assert new_stack.proxy_status()["figures"][OLD]["requests"] == 0
     requests_, errors, counts, _ = counted.of(OLD)
     assert (requests_, errors, sum(counts)) == (1, 0, 0)
 
 
-def test_a_restart_begins_anew_and_says_so(stack):
-    requests.get(f"{stack.url}/", timeout=10)
-    before = stack.settled()
+def test_a_restart_begins_anew_and_says_so(new_stack):
+    requests.get(f"{new_stack.url}/", timeout=10)
+    before = new_stack.settled()
     assert before["figures"][OLD]["requests"] == 1
-    stack.container("proxy").restart(timeout=10)
-    stack.bgctl("up")
-    now = stack.settled()
+    new_stack.container("proxy").restart(timeout=10)
+    new_stack.bgctl("up")
+    now = new_stack.settled()
     assert now["startedAt"] > before["startedAt"]
     assert now["figures"][OLD]["requests"] == 0

@@ -9,6 +9,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import pytest
 import requests
@@ -23,8 +24,9 @@ PREMATURELY = r"prematurely closed|reset by peer|connect\(\) failed"
 @pytest.fixture
 def brisk(tmp_path):
     """A stack whose deadlines are short."""
-    limits = {"request_deadline": "1s", "websocket_deadline": "1s", "stop_grace": "6s"}
-    with running(tmp_path / "project", **limits) as one:
+    with running(
+        tmp_path / "project", request_deadline="1s", websocket_deadline="1s", stop_grace="6s"
+    ) as one:
         one.expected.append(PREMATURELY)
         yield one
 
@@ -56,7 +58,7 @@ def ended(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def deaths(stack: Stack, container: str, since: float) -> list[dict[str, object]]:
+def deaths(stack: Stack, container: str, since: float) -> list[dict[str, Any]]:
     """What the engine did to a container: signals, and its end."""
     events = stack.client.events(
         since=int(since) - 1,
@@ -67,6 +69,7 @@ def deaths(stack: Stack, container: str, since: float) -> list[dict[str, object]
     return list(events)
 
 
+@pytest.mark.threat(27)
 @pytest.mark.parametrize(("name", "old", "new"), [("blue", OLD, NEW), ("green", NEW, OLD)])
 def test_27_what_is_open_lives_through_a_switch_and_promote_or_rollback(stack, name, old, new):
     """Blue is retired by `promote`, green by `rollback`. Content is compared byte by byte."""
@@ -75,24 +78,26 @@ def test_27_what_is_open_lives_through_a_switch_and_promote_or_rollback(stack, n
         stack.bgctl("route", "enable-green")
     sockets, streams = [Socket(stack) for _ in range(3)], [Events(stack) for _ in range(2)]
     upload, download, poll = Upload(stack), Download(stack), Poll(stack, 8)
+    held: list[Socket | Events] = [*sockets, *streams]
     eventually(lambda: (slot(stack, name)["open"], slot(stack, name)["websockets"]) == (8, 5), "all is open")
-    assert {one.version for one in (*sockets, *streams, download)} == {old}
+    assert {one.version for one in (*held, download)} == {old}
     for command in (["canary", "50"], ["enable-green"]) * 2:
         stack.bgctl("route", *command)
     process = retire(stack, name)
     assert stack.version_of(stack.visitor()) == new
     for _ in range(2):
-        assert all(one.lives() for one in (*sockets, *streams))
+        assert all(one.lives() for one in held)
     assert (upload.finish(), download.whole()) == ((201, True, old), True)
     assert poll.end() == {"version": old, "note": None}
     assert process.poll() is None, "it waits for the WebSockets and event streams"
-    assert all(one.lives() for one in (*sockets, *streams))
-    for one in (*sockets, *streams):
+    assert all(one.lives() for one in held)
+    for one in held:
         one.close()
     ended(process)
     assert stack.version_of(stack.visitor()) == new
 
 
+@pytest.mark.threat(40)
 def test_40_at_the_deadline_the_app_is_told_and_closes_one_by_one(brisk):
     """1012 and `bye`, spread over its grace; who comes back gets the new version; nothing is killed."""
     brisk.bgctl("up-green", NEW)
@@ -115,9 +120,11 @@ def test_40_at_the_deadline_the_app_is_told_and_closes_one_by_one(brisk):
     assert [one.closed[1] for one in sockets if one.closed] == [1012] * 10
     for one in streams:
         one.close()
+        assert one.ended
         assert (one.ended[1], one.events[-1]) == ("ended", "bye")
     assert poll.end() == {"version": OLD, "note": None}, "told to come back, before it is cut"
-    ends = sorted(one.closed[0] for one in sockets)
+    ends = sorted(one.closed[0] for one in sockets if one.closed)
+    assert len(ends) == len(sockets)
     assert ends[-1] - ends[0] > 6 * 0.25, "not all at once"
     acts = deaths(brisk, blue, began)
     assert [act["Action"] for act in acts] == ["kill", "die"]
@@ -129,6 +136,7 @@ def test_40_at_the_deadline_the_app_is_told_and_closes_one_by_one(brisk):
     assert upload.finish() == (201, True, NEW)
 
 
+@pytest.mark.threat(40)
 def test_40_an_app_that_is_deaf_to_sigterm_is_cut_after_its_grace_and_not_before(brisk):
     brisk.bgctl("up-green", DEAF)
     brisk.bgctl("route", "enable-green")
@@ -138,6 +146,7 @@ def test_40_an_app_that_is_deaf_to_sigterm_is_cut_after_its_grace_and_not_before
     process = retire(brisk, "green")
     held.wait_closed()
     ended(process)
+    assert held.closed
     assert held.closed[1] == 1006
     told, killed, died = deaths(brisk, green, began)
     signals = [act["Actor"]["Attributes"].get("signal") for act in (told, killed)]
@@ -146,6 +155,7 @@ def test_40_an_app_that_is_deaf_to_sigterm_is_cut_after_its_grace_and_not_before
     assert (killed["timeNano"] - told["timeNano"]) / 1e9 > 5.9, "stop_grace is 6 s"
 
 
+@pytest.mark.threat(37)
 def test_37_a_container_that_dies_in_a_drain_is_failed_over_counted_and_told(stack):
     """Killed by the kernel, as when memory runs out: its sessions are served by green until it is back."""
     stack.expected += [PREMATURELY, r"blue is (down|up)"]
@@ -175,6 +185,7 @@ def test_37_a_container_that_dies_in_a_drain_is_failed_over_counted_and_told(sta
     eventually(lambda: old.get(f"{stack.url}/api/whoami", timeout=10).json()["version"] == OLD, "back")
 
 
+@pytest.mark.threat(29)
 def test_29_with_no_connection_left_state_and_timers_survive(stack):
     """A proxy of 64 connections a worker: idle clients make room; those who hold on are cut in seconds."""
     none_left = "worker_connections are not enough"
@@ -239,6 +250,7 @@ def impatient(tmp_path):
         yield one
 
 
+@pytest.mark.threat(24)
 def test_24_slow_clients_are_cut_and_others_do_not_notice(impatient):
     """Headers, bodies and readers that stand still, twenty of each at the same time."""
     stack = impatient

@@ -128,6 +128,7 @@ def open_requests(stack: Stack) -> tuple[int, int]:
     return sum(slot["open"] for slot in slots), sum(slot["websockets"] for slot in slots)
 
 
+@pytest.mark.threat(23)
 def test_23_an_upgrade_is_http_1_1s_alone(edge):
     """Not passed on in HTTP/2 and HTTP/3 (RFC 9113, 8.2.2; RFC 9114, 4.2); no drain waits for it."""
 
@@ -136,7 +137,7 @@ def test_23_an_upgrade_is_http_1_1s_alone(edge):
             return (await client.ask("GET", "/ws", edge.ports.tls, **UPGRADE))[0]
 
     with http2.Connection(edge.ports.tls, edge.ca) as client:
-        client.ask("GET", "/ws", **UPGRADE)
+        client.ask("GET", "/ws", ends=True, **UPGRADE)
         assert client.status() == 400, "the app's word: no WebSocket"
         assert asyncio.run(ask()) == 400
         eventually(lambda: open_requests(edge) == (0, 0), "nothing counts as a WebSocket")
@@ -212,6 +213,7 @@ def test_a_body_that_is_too_large_is_refused(edge):
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
 
 
+@pytest.mark.threat(86)
 @pytest.mark.parametrize("option", ["--http1.1", "--http2"])
 def test_86_cookies_have_the_same_room_in_both_protocols(edge, option):
     told = ["--output", "/dev/null", "--write-out", "%{http_code}"]
@@ -219,6 +221,7 @@ def test_86_cookies_have_the_same_room_in_both_protocols(edge, option):
     assert curl(edge, "/api/deployment/version", option, *cookies, *told) == "200"
 
 
+@pytest.mark.threat(24)
 @pytest.mark.parametrize(
     "begin",
     [

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import pytest
@@ -35,6 +36,7 @@ def release_to_drained(stack):
     stack.bgctl("drain", "--timeout", "30s")
 
 
+@pytest.mark.threat(42)
 @pytest.mark.parametrize("step", ["retire-blue", "serve-blue", "stop-green"])
 def test_42_a_promotion_that_is_killed_goes_on(stack, step):
     release_to_drained(stack)
@@ -49,6 +51,7 @@ def test_42_a_promotion_that_is_killed_goes_on(stack, step):
     assert f"CURRENT_VERSION={NEW}" in (stack.directory / ".env").read_text()
 
 
+@pytest.mark.threat(42)
 @pytest.mark.parametrize("step", ["retire-blue", "serve-blue"])
 def test_42_a_promotion_that_is_killed_can_be_rolled_back(stack, step):
     release_to_drained(stack)
@@ -60,6 +63,7 @@ def test_42_a_promotion_that_is_killed_can_be_rolled_back(stack, step):
     assert stack.containers("frontend-green") == []
 
 
+@pytest.mark.threat(46)
 def test_46_ctrl_c_in_a_drain_is_130_and_leaves_the_release_as_it_is(stack):
     stack.start_of_release()
     stack.bgctl("route", "disable-green")
@@ -77,6 +81,7 @@ def test_46_ctrl_c_in_a_drain_is_130_and_leaves_the_release_as_it_is(stack):
     stack.bgctl("rollback")
 
 
+@pytest.mark.threat(44)
 def test_44_a_lock_dies_with_its_owner(stack):
     """kill -9 in the middle of up-green: the next command works at once and leaves nothing behind."""
     process = stack.start("up-green", NEW, **QUIET, start_new_session=True)
@@ -96,18 +101,25 @@ def test_a_reboot_in_mid_release_comes_back_as_it_was(stack):
     old = stack.log_in("rita")
     stack.bgctl("route", "enable-green")
     stack.expected += ["connect\\(\\) failed|upstream|is (down|up again): "]
-    for container in map(stack.client.containers.get, stack.containers()):
-        container.stop(timeout=5)
+    with ThreadPoolExecutor() as all_at_once:
+        list(
+            all_at_once.map(
+                lambda name: stack.client.containers.get(name).stop(timeout=5), stack.containers()
+            )
+        )
     stack.bgctl("up")
     assert stack.version_of(old) == OLD
     assert stack.version_of(stack.visitor()) == NEW
 
 
+@pytest.mark.threat(48)
 def test_48_without_terminal_home_or_path_as_under_cron(stack):
     """env -i: silent while it must wait, then the promotion, without a prompt."""
     stack.start_of_release()
 
-    def by_cron():
+    looks: list[subprocess.CompletedProcess[str]] = []
+
+    def by_cron() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["env", "-i", str(BGCTL), "--project", str(stack.directory), "drain", "--auto"],
             stdin=subprocess.DEVNULL,
@@ -116,8 +128,11 @@ def test_48_without_terminal_home_or_path_as_under_cron(stack):
             timeout=120,
         )
 
-    looks = []
-    eventually(lambda: looks.append(by_cron()) or looks[-1].returncode != 5, "blue is known to be empty")
+    def promoted() -> bool:
+        looks.append(by_cron())
+        return looks[-1].returncode != 5
+
+    eventually(promoted, "blue is known to be empty")
     assert looks[-1].returncode == 0, looks[-1].stderr
     assert all(look.stdout + look.stderr == "" for look in looks[:-1])
     state = stack.state()

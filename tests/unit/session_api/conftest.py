@@ -1,6 +1,8 @@
 """What the session API's tests share: real keys, a real state file, a clock that is turned by hand."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -8,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from session_api.app import create_app
-from session_api.keys import keyring, signing_keys
+from session_api.keys import algorithms, keyring, signing_keys
 from session_api.settings import Settings
 from session_api.state.state import State
 from session_api.stores.redis.store import RedisStore
@@ -17,7 +19,7 @@ from session_api.stores.store import Store
 from session_api.tokens.claims import Rules
 from session_api.tokens.tokens import Tokens
 from tests.unit.session_api.support.api import Api
-from tests.unit.session_api.support.data import ALGORITHMS, NOW, HandClock, copy_of_keys, write_release
+from tests.unit.session_api.support.data import ALGORITHMS, NOW, HandClock, write_release
 from tests.unit.session_api.support.forge import Forge
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.session_api.support.server import Folder, Server
@@ -26,6 +28,14 @@ from tests.unit.session_api.support.server import Folder, Server
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_parsed_once() -> Iterator[None]:
+    """OpenSSL tests the primes of an RSA key that it reads, which takes longer than most tests here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(algorithms, "private_key", cache(algorithms.private_key))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +51,7 @@ def all_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def keys(all_keys: Path, tmp_path: Path) -> Path:
     """A copy of it, the test's own."""
-    return copy_of_keys(all_keys, tmp_path / "keys")
+    return Path(shutil.copytree(all_keys, tmp_path / "keys"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from session_api.keys import signing_keys
-from tests.unit.session_api.support.data import copy_of_keys, write_release
+from tests.unit.session_api.support.data import write_release
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.session_api.support.server import Caller, Folder, Server
 
@@ -79,6 +80,7 @@ class Crowd:
             user.result()
 
 
+@pytest.mark.threat(52)
 def test_52_a_killed_worker_loses_no_session(serve: Any, keys: Path) -> None:
     server = serve()
     crowd = Crowd(server.url, keys)
@@ -123,7 +125,7 @@ class Hosts:
 
 def new_folder(all_keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     folder = Folder(tmp_path_factory.mktemp("hosts"))
-    copy_of_keys(all_keys, folder.keys)
+    shutil.copytree(all_keys, folder.keys)
     write_release(folder.state)
     return folder
 
@@ -160,6 +162,7 @@ def host(sqlite_hosts: Hosts) -> Hosts:
     return sqlite_hosts
 
 
+@pytest.mark.threat(52)
 def test_52_a_killed_server_loses_no_session(serve: Any, keys: Path, store_of: dict[str, str]) -> None:
     server = serve(**store_of)
     crowd = Crowd(server.url, keys)
@@ -173,6 +176,7 @@ def test_52_a_killed_server_loses_no_session(serve: Any, keys: Path, store_of: d
     assert missing(again, keys, crowd.acknowledged) == []
 
 
+@pytest.mark.threat(53)
 def test_53_a_lock_is_waited_for_by_all_workers(host: Hosts) -> None:
     server, keys = host.servers[0], host.keys
     with closing(Caller(server.url, keys)) as caller:
@@ -192,6 +196,7 @@ def test_53_a_lock_is_waited_for_by_all_workers(host: Hosts) -> None:
     assert census(server, keys)["totalActiveUsers"] == 9
 
 
+@pytest.mark.threat(56)
 def test_56_double_logout_at_the_same_time(hosts: Hosts) -> None:
     servers, keys = hosts.servers, hosts.keys
     with closing(Caller(servers[0].url, keys)) as caller:
@@ -244,6 +249,7 @@ def tell(sid: str, user: str | None) -> list[Any]:
     return [sid, user, "1.6.8", now, now + 3600]
 
 
+@pytest.mark.threat(11)
 def test_11_a_large_token_is_told_so(host: Hosts) -> None:
     with closing(Caller(host.servers[0].url, host.keys)) as caller:
         answer = caller.call("GET", "/api/deployment/session", "x" * 9000)
@@ -284,6 +290,7 @@ def test_threads_of_one_worker_count_together_and_hostile_paths_add_no_series(se
     subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True, timeout=30)
 
 
+@pytest.mark.threat(19)
 def test_19_a_rotated_key_reaches_every_worker(host: Hosts) -> None:
     server = host.servers[0]
     info = signing_keys.rotate(host.keys, "ES256")

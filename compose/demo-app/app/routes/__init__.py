@@ -1,4 +1,4 @@
-"""The routes of the app, a module for each kind."""
+"""The app's handlers, a module for each kind of thing."""
 
 from . import account, board, files, health, streams
 

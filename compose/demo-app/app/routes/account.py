@@ -1,4 +1,4 @@
-"""Log-in, log-out, and the name of the user, which is for display: the proxy does not need it."""
+"""Log-in, log-out, and who the user is. The proxy needs none of the latter: it is for display."""
 
 from __future__ import annotations
 

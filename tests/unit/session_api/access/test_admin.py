@@ -19,6 +19,7 @@ from tests.unit.session_api.support.data import NOW, HandClock
 
 
 # The log-in.
+@pytest.mark.threat(49)
 def test_49_without_a_log_in_there_is_a_form_and_no_data(api: Api) -> None:
     api.log_in("u1", "1.6.7", email="a@b.c")
     page = api.client.simulate_get(PATH)
@@ -45,6 +46,7 @@ def test_a_pasted_line_end_is_no_part_of_the_key(api: Api) -> None:
     assert log_in(api, f" {api.admin_key}\r\n").status_code == 303
 
 
+@pytest.mark.threat(49)
 @pytest.mark.parametrize("wrong", ["x", "\u00e9\u0000", "{}x", " "])
 def test_49_a_wrong_key(api: Api, wrong: str) -> None:
     result = log_in(api, wrong.format(api.admin_key))
@@ -54,6 +56,7 @@ def test_49_a_wrong_key(api: Api, wrong: str) -> None:
     assert result.headers["content-security-policy"].startswith("default-src 'none'; ")
 
 
+@pytest.mark.threat(49)
 def test_49_other_keys_and_tokens_open_nothing(api: Api) -> None:
     token = api.token()
     for key in (api.service_key, token):
@@ -77,6 +80,7 @@ def test_a_log_in_ends_after_twelve_hours(api: Api, clock: HandClock) -> None:
     assert has_form(api.client.simulate_get(PATH, headers={"Cookie": cookie}))
 
 
+@pytest.mark.threat(19)
 def test_19_another_admin_key_ends_all_log_ins(api: Api, keys: Path) -> None:
     cookie = cookie_of(log_in(api))
     (keys / "admin.new").write_text("k" * 64 + "\n")

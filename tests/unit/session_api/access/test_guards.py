@@ -22,6 +22,7 @@ def test_nobody(api: Api, method: str, path: str) -> None:
     assert problem(api.client.simulate_request(method, path), 401).startswith("This needs a user's token")
 
 
+@pytest.mark.threat(20)
 def test_20_precedence(api: Api) -> None:
     one, two, three = (api.token(user) for user in ("u1", "u2", "u3"))
 

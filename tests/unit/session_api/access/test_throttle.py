@@ -1,5 +1,6 @@
 """Guesses of the admin key cost time."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ def wrong_keys(api: Api, count: int, **headers: str) -> list[int]:
     return [log_in(api, "wrong", **headers).status_code for _ in range(count)]
 
 
+@pytest.mark.threat(49)
 def test_49_wrong_keys_are_slowed_down(api: Api, clock: HandClock) -> None:
     assert wrong_keys(api, 6) == [401] * 5 + [429]
     refused = log_in(api)  # a right guess is not told from a wrong one
@@ -30,6 +32,7 @@ def test_49_wrong_keys_are_slowed_down(api: Api, clock: HandClock) -> None:
     assert wrong_keys(api, 5) == [401] * 5  # it begins anew
 
 
+@pytest.mark.threat(49)
 def test_49_who_guesses_locks_nobody_else_out(api: Api, clock: HandClock) -> None:
     wrong_keys(api, 9, **{"X-Real-IP": "2001:db8::1"})
     assert log_in(api, **{"X-Real-IP": "2001:db8::2"}).status_code == 429  # the same network
@@ -39,6 +42,7 @@ def test_49_who_guesses_locks_nobody_else_out(api: Api, clock: HandClock) -> Non
     assert wrong_keys(api, 6, **{"X-Real-IP": "2001:db8::1"}) == [401] * 5 + [429]
 
 
+@pytest.mark.threat(49)
 def test_49_a_clock_that_was_set_back_keeps_nobody_waiting(api: Api, clock: HandClock) -> None:
     wrong_keys(api, 9)
     clock.now -= 3600

@@ -26,6 +26,7 @@ def test_a_flood_of_visitors_leaves_sessions_known(api: Api, sessions: bool, vis
     assert (said["unknown"] is None, said["unknownVisitors"] is None) == (sessions, sessions and visitors)
 
 
+@pytest.mark.threat(54)
 def test_54_unknown_is_null_and_says_why(api: Api, clock: HandClock) -> None:
     api.log_in("u1", "1.6.7")
 

@@ -11,6 +11,7 @@ from tests.unit.session_api.support.api import Api, problem, rfc3339
 from tests.unit.session_api.support.data import NOW, HandClock
 
 
+@pytest.mark.threat(53)
 def test_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock) -> None:
     store = SqliteStore(tmp_path / "sessions.db", clock=clock, busy_timeout=0.01)
     api = make_api(store=store)
@@ -26,6 +27,7 @@ def test_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock) -> Non
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_a_corrupt_store(make_api: Any, sqlite_store: SqliteStore, tmp_path: Path) -> None:
     api = make_api(store=sqlite_store)
     token = api.token(version="1.6.7")
@@ -46,12 +48,14 @@ def test_54_a_corrupt_store(make_api: Any, sqlite_store: SqliteStore, tmp_path: 
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
 
 
+@pytest.mark.threat(55)
 def test_55_the_stores_clock_decides(make_api: Any, new_store: Any) -> None:
     behind, ahead = HandClock(NOW), HandClock(NOW + 50)
     api = make_api(store=new_store(clock=ahead), clock=behind)
     assert api.log_in().json["expiresAt"] == rfc3339(NOW + 50 + 604800)
 
 
+@pytest.mark.threat(41)
 def test_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
     token = api.token()
     good = state_file.read_text()
@@ -67,6 +71,7 @@ def test_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
     assert api.get("/readyz").json == {"status": "ok"}
 
 
+@pytest.mark.threat(41)
 def test_41_no_state_file_yet(make_api: Any, state_file: Path) -> None:
     good = state_file.read_text()
     state_file.unlink()

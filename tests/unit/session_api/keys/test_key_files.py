@@ -13,6 +13,7 @@ from tests.unit.session_api.support.data import NOW
 from tests.unit.session_api.support.key_folders import former
 
 
+@pytest.mark.threat(89)
 def test_89_create_gives_what_lay_there_before_its_folder(new_keys: Path) -> None:
     (new_keys / "verify" / "keyring.json").unlink()
     held = former(new_keys)
@@ -20,6 +21,7 @@ def test_89_create_gives_what_lay_there_before_its_folder(new_keys: Path) -> Non
     assert {name: key_files.place(new_keys, name).read_text() for name in key_files.NAMES} == held
 
 
+@pytest.mark.threat(89)
 def test_89_keys_from_before_are_used_where_they_lie(new_keys: Path) -> None:
     held = former(new_keys)
     assert Keyring(new_keys).admin_key == held["admin.key"].encode().strip()
@@ -27,6 +29,7 @@ def test_89_keys_from_before_are_used_where_they_lie(new_keys: Path) -> None:
     assert key_files.unmoved(new_keys) == list(key_files.NAMES)
 
 
+@pytest.mark.threat(89)
 def test_89_keys_from_before_move_into_folders(new_keys: Path) -> None:
     held = former(new_keys)
     keys = Keyring(new_keys)
@@ -42,6 +45,7 @@ def test_89_keys_from_before_move_into_folders(new_keys: Path) -> None:
         assert key_files.former_place(new_keys, name).readlink() == Path(key_files.FOLDERS[name]) / name
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize("folder", ["", "admin"])
 def test_89_keys_that_may_not_be_looked_for_are_named(new_keys: Path, folder: str) -> None:
     """By a user who may not go into their folder: that is no missing key, and no bug."""
@@ -74,6 +78,7 @@ class Killed(BaseException):
     """What ends a program between two steps."""
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize("step", ["symlink_to", "replace"])
 def test_89_a_move_that_was_killed_goes_on(
     new_keys: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -97,6 +102,7 @@ def test_89_a_move_that_was_killed_goes_on(
     assert {path.name for path in new_keys.iterdir() if path.name.startswith(".")} == set()
 
 
+@pytest.mark.threat(89)
 def test_89_a_key_that_was_a_link_moves_as_a_file(new_keys: Path) -> None:
     """A relative link would lead nowhere from a folder further down, and any link in a container."""
     held = former(new_keys)

@@ -36,6 +36,7 @@ def test_a_third_partys_public_key_verifies_and_never_signs(new_keys: Path) -> N
     assert keys.signer(NOW).kid == "k-20270115-1"
 
 
+@pytest.mark.threat(19)
 def test_19_a_change_is_seen_at_the_next_use(new_keys: Path) -> None:
     keys = Keyring(new_keys)
     signing_keys.rotate(new_keys, now=NOW)
@@ -47,6 +48,7 @@ def test_19_a_change_is_seen_at_the_next_use(new_keys: Path) -> None:
 SHARED = {"service.key": "service_key", "admin.key": "admin_key", "proxy.key": "proxy_key"}
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize(("name", "attribute"), SHARED.items())
 def test_89_a_shared_key_that_is_replaced_by_rename_is_seen_at_once(
     new_keys: Path, name: str, attribute: str

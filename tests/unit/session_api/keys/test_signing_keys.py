@@ -124,6 +124,7 @@ def test_a_failed_write_leaves_the_keyring_as_it_was(new_keys: Path, monkeypatch
     assert not [name for name in files(new_keys) if name.endswith((".new", ".tmp"))]
 
 
+@pytest.mark.threat(43)
 def test_43_a_folder_that_cannot_be_synced_ends_no_rotation(
     new_keys: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -20,17 +20,20 @@ def refusal(directory: Path) -> str:
     return str(caught.value)
 
 
+@pytest.mark.threat(8)
 def test_8_weak_rsa_keys(new_keys: Path) -> None:
     put(new_keys, "RS256", *pems(rsa.generate_private_key(65537, 1024)))
     assert "1024 bits; an odd modulus of 2048 to 16384 is needed" in refusal(new_keys)
 
 
+@pytest.mark.threat(8)
 def test_8_rsa_with_exponent_1(new_keys: Path) -> None:
     private, _ = pems(rsa.generate_private_key(65537, 2048))
     put(new_keys, "RS256", private, EXPONENT_1)
     assert "k-20270115-1.pem" in refusal(new_keys)
 
 
+@pytest.mark.threat(9)
 @pytest.mark.parametrize("length", [0, 1, 31])
 def test_9_short_secrets(new_keys: Path, length: int) -> None:
     put(new_keys, "HS256", b"s" * length + b"\r\n", b"s" * length + b"\r\n")
@@ -39,6 +42,7 @@ def test_9_short_secrets(new_keys: Path, length: int) -> None:
         signing_keys.rotate(new_keys, "HS256", now=NOW, secret=b"s" * length)
 
 
+@pytest.mark.threat(2)
 def test_2_a_pem_file_is_no_secret(new_keys: Path) -> None:
     public = (new_keys / "verify" / "k-20270115-1.pem").read_bytes()
     put(new_keys, "HS256", public, public)

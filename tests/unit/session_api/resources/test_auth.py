@@ -66,6 +66,7 @@ def test_the_version_that_new_sessions_get(
     assert api.get("/api/deployment/version").json == {"currentVersion": version}
 
 
+@pytest.mark.threat(14)
 @pytest.mark.parametrize("version", ["", "-1", "v" * 65, "1.6.7;", "1 6", "\u00b2"])
 def test_14_a_version_header_that_is_none(api: Api, version: str) -> None:
     assert problem(api.log_in(version=version), 400) == "X-Deployment-Version is not a version."
@@ -122,6 +123,7 @@ def test_bodies_that_are_too_large(api: Api, path: str) -> None:
     problem(api.client.simulate_post(path, headers={"Transfer-Encoding": "chunked"}), 411)
 
 
+@pytest.mark.threat(49)
 @pytest.mark.parametrize(
     "wrong", [None, "Bearer", "Bearer ", "Basic {}", "Bearer {}x", "{}", "Bearer \u00e9", "Bearer {} {}"]
 )
@@ -135,6 +137,7 @@ def test_49_keys(api: Api, wrong: str | None) -> None:
         problem(api.client.simulate_request(method, path, headers=headers), 401)
 
 
+@pytest.mark.threat(49)
 def test_49_a_key_opens_its_own_door_alone(api: Api) -> None:
     token = api.token()
     for key in (api.service_key, api.proxy_key, token):
@@ -164,6 +167,7 @@ def test_session(api: Api, clock: HandClock) -> None:
     }
 
 
+@pytest.mark.threat(17)
 @pytest.mark.parametrize(
     ("routed", "goes_on_with"), [("1.6.7", "1.6.7"), ("1.6.8", "1.6.8"), ("9.9.9", "1.6.8"), ("\n", "1.6.8")]
 )
@@ -199,6 +203,7 @@ def test_refresh_keeps_session_and_version(api: Api, clock: HandClock) -> None:
     assert (shown["issuedAt"], shown["email"]) == (rfc3339(NOW + 86400), "a@b.c")
 
 
+@pytest.mark.threat(56)
 def test_56_double_logout(api: Api) -> None:
     token, other = api.token("u1"), api.token("u1")
     for _ in range(2):

@@ -89,6 +89,7 @@ def test_data(api: Api, state_file: Path) -> None:
     }
 
 
+@pytest.mark.threat(54)
 def test_54_a_store_that_does_not_answer_hides_no_slot(
     make_api: Any, clock: HandClock, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_54_a_store_that_does_not_answer_hides_no_slot(
     assert shown["slots"]["green"] == {"version": "1.6.8", "state": "ready", "weight": 100}
 
 
+@pytest.mark.threat(41)
 def test_41_no_state_file_yet(make_api: Any, state_file: Path) -> None:
     state_file.unlink()
     api = make_api()

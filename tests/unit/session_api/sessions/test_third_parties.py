@@ -30,6 +30,7 @@ def test_a_third_partys_token_that_lasts_for_too_long_is_refused(api: Api, forge
     assert 'bgctl_api_tokens_rejected_total{reason="too_long"} 1.0' in api.get("/metrics").text
 
 
+@pytest.mark.threat(77)
 @pytest.mark.parametrize("sub", ["x" * 200, "ж" * 79, "a\nb", "them@example.org"])
 def test_77_a_third_partys_user_is_one_session_under_one_name(api: Api, forge: Forge, sub: str) -> None:
     """What the proxy reports of it (tests/lua: the same names) is the row that is here."""
@@ -46,6 +47,7 @@ def test_77_a_third_partys_user_is_one_session_under_one_name(api: Api, forge: F
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
 
 
+@pytest.mark.threat(77)
 def test_77_a_long_name_of_a_log_in_is_counted_while_the_proxy_reports_it(
     make_api: Any, new_store: Any, clock: HandClock
 ) -> None:
@@ -57,6 +59,7 @@ def test_77_a_long_name_of_a_log_in_is_counted_while_the_proxy_reports_it(
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
 
 
+@pytest.mark.threat(78)
 def test_78_after_a_log_out_a_new_token_counts_again(api: Api, forge: Forge, clock: HandClock) -> None:
     old = third_party(forge)
     api.post("/api/deployment/heartbeat", old)
@@ -70,6 +73,7 @@ def test_78_after_a_log_out_a_new_token_counts_again(api: Api, forge: Forge, clo
     assert problem(api.post("/api/deployment/refresh", old), 401) == "This session has ended."
 
 
+@pytest.mark.threat(78)
 def test_78_tokens_without_iat(api: Api, forge: Forge, clock: HandClock) -> None:
     def token(exp: int) -> str:
         body = {"exp": exp, "iss": "bgctl", "deploymentVersion": "1.6.7", "sub": "them"}
@@ -84,6 +88,7 @@ def test_78_tokens_without_iat(api: Api, forge: Forge, clock: HandClock) -> None
     assert problem(api.post("/api/deployment/refresh", old), 401) == "This session has ended."
 
 
+@pytest.mark.threat(79)
 def test_79_two_users_of_one_sid_are_two_sessions(api: Api, forge: Forge) -> None:
     one, other = (third_party(forge, sid="web", sub=sub) for sub in ("one", "other"))
     for token in (one, other):
@@ -94,6 +99,7 @@ def test_79_two_users_of_one_sid_are_two_sessions(api: Api, forge: Forge) -> Non
     assert problem(api.post("/api/deployment/refresh", one), 401) == "This session has ended."
 
 
+@pytest.mark.threat(79)
 def test_79_two_proxies_of_one_name_make_the_counts_unknown(api: Api, clock: HandClock) -> None:
     assert api.census().json["unknown"] is None
     for instance in ("a", "b", "a", "b"):

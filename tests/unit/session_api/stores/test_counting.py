@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from session_api.stores.records import (
     Outlook,
     Position,
@@ -69,6 +71,7 @@ def test_the_window_may_change_between_starts(new_store: Any, clock: HandClock) 
     assert new_store(idle_timeout=0).census().users == 1
 
 
+@pytest.mark.threat(55)
 def test_55_the_stores_clock_decides(new_store: Any) -> None:
     ahead = HandClock(NOW + 3600)
     store = new_store(clock=ahead)

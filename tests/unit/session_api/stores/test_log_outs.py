@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from session_api.stores.records import (
     Seen,
     Session,
@@ -19,6 +21,7 @@ def held(issued: int, until: int = NOW + 9000, **more: Any) -> Session:
     return session("alice", "alice", **(times | {"last_activity": NOW} | more))
 
 
+@pytest.mark.threat(78)
 def test_78_a_log_out_ends_the_tokens_before_it_and_none_after(store: Store, clock: HandClock) -> None:
     early, late = held(NOW - 20), held(NOW - 10)
     assert store.resume(early) and store.resume(late)
@@ -36,6 +39,7 @@ def test_78_a_log_out_ends_the_tokens_before_it_and_none_after(store: Store, clo
     assert store.find(again) is None and store.census().users == 0
 
 
+@pytest.mark.threat(78)
 def test_78_who_logs_in_again_in_the_same_second_is_there(store: Store) -> None:
     assert store.resume(held(NOW - 20))
     assert store.end(held(NOW - 20)) is True
@@ -43,6 +47,7 @@ def test_78_who_logs_in_again_in_the_same_second_is_there(store: Store) -> None:
     assert store.census().users == 1
 
 
+@pytest.mark.threat(78)
 def test_78_what_was_known_in_that_second_is_over(store: Store) -> None:
     assert store.resume(held(NOW - 20, issued_at=NOW))  # a refresh: the newest token is of now
     assert store.end(held(NOW - 20)) is True
@@ -50,6 +55,7 @@ def test_78_what_was_known_in_that_second_is_over(store: Store) -> None:
     assert store.find(held(NOW + 1))
 
 
+@pytest.mark.threat(78)
 def test_78_tokens_that_do_not_say_when_they_were_issued_are_told_by_their_end(
     store: Store, clock: HandClock
 ) -> None:
@@ -61,6 +67,7 @@ def test_78_tokens_that_do_not_say_when_they_were_issued_are_told_by_their_end(
     assert store.find(held(NOW + 2, NOW + 500))
 
 
+@pytest.mark.threat(78)
 def test_78_a_report_brings_back_who_has_a_newer_token_alone(store: Store, clock: HandClock) -> None:
     assert store.resume(held(NOW - 20))
     assert store.end(held(NOW - 20)) is True
@@ -74,6 +81,7 @@ def test_78_a_report_brings_back_who_has_a_newer_token_alone(store: Store, clock
     assert store.census().versions == {"1.6.8": VersionCount(1, 1, 0, NOW + 5)}
 
 
+@pytest.mark.threat(78)
 def test_78_a_session_that_expired_goes_on_with_a_new_token(store: Store, clock: HandClock) -> None:
     assert store.resume(held(NOW, NOW + 1000))
     clock.now = NOW + 2000

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from session_api.stores.records import (
     Gauge,
     Gone,
@@ -108,6 +110,7 @@ def test_visitors_who_logged_in_are_gone(store: Store) -> None:
     assert store.outlook("1.6.7", NOW - 60).departures == 0
 
 
+@pytest.mark.threat(76)
 def test_76_a_visitor_who_was_seen_since_is_somebody_else(store: Store) -> None:
     note(store, seen("p1", None, age=10), seen("p2", None, age=10))
     note(store, seen("p1", None, "1.6.8", age=2), gone=(Gone("p1", 5), Gone("p2", 5)))
@@ -152,6 +155,7 @@ def test_what_a_proxy_said_last(store: Store, clock: HandClock) -> None:
     ]
 
 
+@pytest.mark.threat(79)
 def test_79_two_proxies_of_one_name_are_noticed(store: Store, clock: HandClock) -> None:
     def report(instance: str) -> int | None:
         clock.now += 1

@@ -4,6 +4,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from session_api.stores.records import (
     VersionCount,
 )
@@ -57,6 +59,7 @@ def test_an_ended_session_stays_ended(store: Store, clock: HandClock) -> None:
     assert store.census().users == 0
 
 
+@pytest.mark.threat(54)
 def test_54_a_store_that_lost_its_data_fills_again(store: Store) -> None:
     assert store.resume(session()) == session()
     assert store.find(session("s2", "u2")) == session("s2", "u2")
@@ -77,6 +80,7 @@ def test_one_user_cannot_touch_anothers_session(store: Store) -> None:
     assert store.find(session("s1", "u1")) == session("s1", "u1")
 
 
+@pytest.mark.threat(56)
 def test_56_of_many_logouts_one_counts(new_store: Any) -> None:
     hosts = [new_store() for _ in range(8)]
     hosts[0].add(session())

@@ -1,13 +1,11 @@
 """Values of the session API's tests: a clock turned by hand, a session, claims, a state file."""
 
 import json
-import shutil
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from session_api.keys import document
 from session_api.stores.records import Session
 
 ROOT = Path(__file__).parents[4]
@@ -70,15 +68,3 @@ def claims(**changes: Any) -> dict[str, Any]:
 def write_release(path: Path) -> None:
     """A release under way: 1.6.7 is draining, new sessions get 1.6.8."""
     write_state(path, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100))
-
-
-def copy_of_keys(all_keys: Path, directory: Path) -> Path:
-    """A keys/ folder of the test's own.
-
-    The RSA key only verifies here: OpenSSL checks the primes of a private one at each reading, which takes
-    a tenth of a second.
-    """
-    shutil.copytree(all_keys, directory)
-    rsa = next(entry for entry in document.read(directory).keys if entry.alg == "RS256")
-    (directory / "signing" / rsa.file).unlink()
-    return directory

@@ -58,17 +58,20 @@ NOT_VERSIONS = [
 NOT_VERSIONS += ["\uff11.6.7", "1\u20246\u20247", "../1.6.7", "1.6.7;", "v" * 65, ".", "1 6"]
 
 
+@pytest.mark.threat(14)
 @pytest.mark.parametrize("version", NOT_VERSIONS)
 def test_14_versions(tokens: Tokens, forge: Forge, version: Any) -> None:
     assert reason(tokens, forge.token({}, claims(deploymentVersion=version))) == "claims"
 
 
+@pytest.mark.threat(14)
 def test_14_no_version(tokens: Tokens, forge: Forge) -> None:
     without = claims()
     del without["deploymentVersion"]
     assert reason(tokens, forge.token({}, without)) == "claims"
 
 
+@pytest.mark.threat(14)
 @pytest.mark.parametrize(
     "change",
     [
@@ -82,6 +85,7 @@ def test_14_names(tokens: Tokens, forge: Forge, change: Any) -> None:
     assert reason(tokens, forge.token({}, claims(**change))) == "claims"
 
 
+@pytest.mark.threat(15)
 @pytest.mark.parametrize(
     "value",
     [
@@ -105,6 +109,7 @@ def test_15_exp_is_a_number_of_seconds(tokens: Tokens, forge: Forge, value: str)
     assert reason(tokens, forge.token({}, whole.encode())) == "claims"
 
 
+@pytest.mark.threat(15)
 @pytest.mark.parametrize(
     "value", ["NaN", "Infinity", "-Infinity", "0x6b49d200", "01800009999", "+1", "1.", ".5", "1_0"]
 )
@@ -114,6 +119,7 @@ def test_15_what_is_not_json(tokens: Tokens, forge: Forge, value: str) -> None:
         assert reason(tokens, forge.token({}, whole.encode())) == "malformed"
 
 
+@pytest.mark.threat(15)
 @pytest.mark.parametrize(
     "value", ["1800604800", "1800604800.0", "1800604800.75", "1.8006048e9", "0.18006048E0010"]
 )
@@ -122,6 +128,7 @@ def test_15_a_number_is_its_value(tokens: Tokens, forge: Forge, value: str) -> N
     assert reason(tokens, forge.token({}, whole.encode())) is None
 
 
+@pytest.mark.threat(15)
 def test_15_exp_missing(tokens: Tokens, forge: Forge) -> None:
     without = claims()
     del without["exp"]
@@ -131,6 +138,7 @@ def test_15_exp_missing(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token({}, claims(iat=None, nbf=None))) is None
 
 
+@pytest.mark.threat(16)
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -151,6 +159,7 @@ def test_16_leeway_is_bounded(tokens: Tokens, forge: Forge, change: Any, why: st
     assert reason(tokens, forge.token({}, claims(**change))) == why
 
 
+@pytest.mark.threat(18)
 @pytest.mark.parametrize("iss", ["other", "", None, 1, ["bgctl"], "bgctl\n", "BGCTL"])
 def test_18_another_issuer(tokens: Tokens, forge: Forge, iss: Any) -> None:
     assert reason(tokens, forge.token({}, claims(iss=iss))) == "issuer"

@@ -16,6 +16,7 @@ from tests.unit.session_api.support.forge import Forge, reason, unb64
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # the order of P-256
 
 
+@pytest.mark.threat(1)
 @pytest.mark.parametrize(
     ("header", "why"),
     [
@@ -32,6 +33,7 @@ def test_1_alg_is_exactly_the_keys(tokens: Tokens, forge: Forge, header: Any, wh
     assert reason(tokens, forge.token(header, claims())) == why
 
 
+@pytest.mark.threat(1)
 def test_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> None:
     kid = forge.keys["EdDSA"].kid
     for header in ({"alg": "none", "kid": kid}, {"kid": kid}):
@@ -39,6 +41,7 @@ def test_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> None:
         assert reason(tokens, f"{b64(header)}.{b64(claims())}.AA") == "alg"
 
 
+@pytest.mark.threat(2)
 @pytest.mark.parametrize("alg", ["EdDSA", "ES256", "RS256"])
 def test_2_a_public_key_is_no_hmac_secret(tokens: Tokens, forge: Forge, all_keys: Any, alg: str) -> None:
     pem = (all_keys / "verify" / f"{forge.keys[alg].kid}.pem").read_bytes()
@@ -47,6 +50,7 @@ def test_2_a_public_key_is_no_hmac_secret(tokens: Tokens, forge: Forge, all_keys
     assert reason(tokens, f"{body}.{b64(signature)}") == "alg"
 
 
+@pytest.mark.threat(6)
 @pytest.mark.parametrize(
     "header", [{"crit": ["exp"]}, {"crit": []}, {"b64": False}, {"b64": True}, {"crit": None}]
 )
@@ -54,6 +58,7 @@ def test_6_extensions(tokens: Tokens, forge: Forge, header: Any) -> None:
     assert reason(tokens, forge.token(header, claims())) == "crit"
 
 
+@pytest.mark.threat(7)
 def test_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
     good = forge.token({}, claims(), "ES256")
     body, _, segment = good.rpartition(".")
@@ -84,6 +89,7 @@ def test_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, f"{body}.{b64(pair(r, s))}") is None
 
 
+@pytest.mark.threat(8)
 def test_8_rsa_padding(tokens: Tokens, forge: Forge) -> None:
     body, _, segment = forge.token({}, claims(), "RS256").rpartition(".")
     raw = unb64(segment)
@@ -93,6 +99,7 @@ def test_8_rsa_padding(tokens: Tokens, forge: Forge) -> None:
         assert reason(tokens, f"{body}.{b64(signature)}") == "signature"
 
 
+@pytest.mark.threat(9)
 @pytest.mark.parametrize("length", [1, 16, 31])
 def test_9_a_truncated_tag(tokens: Tokens, forge: Forge, length: int) -> None:
     body, _, segment = forge.token({}, claims(), "HS256").rpartition(".")

@@ -11,6 +11,7 @@ from tests.unit.session_api.support.data import b64, claims
 from tests.unit.session_api.support.forge import Forge, reason
 
 
+@pytest.mark.threat(3)
 def test_3_only_compact_signed_tokens(tokens: Tokens, forge: Forge) -> None:
     good = forge.token({}, claims())
     for token in (
@@ -29,6 +30,7 @@ def test_3_only_compact_signed_tokens(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token({"enc": "A256GCM"}, claims())) == "crit"
 
 
+@pytest.mark.threat(10)
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize(
     "edit", ["{}=", "{}==", "{} ", " {}", "{}\n", "{}\r\n", "\t{}", "{}+", "{}/", "{}A\u0391"]
@@ -39,6 +41,7 @@ def test_10_base64url_is_canonical(tokens: Tokens, forge: Forge, index: int, edi
     assert reason(tokens, ".".join(segments)) == "malformed"
 
 
+@pytest.mark.threat(10)
 def test_10_trailing_bits(tokens: Tokens, forge: Forge) -> None:
     body, _, signature = forge.token({}, claims()).rpartition(".")  # 64 bytes: 86 characters, 4 bits to spare
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -53,6 +56,7 @@ def test_10_trailing_bits(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.sign(f"{header}.{b64(claims())}A")) == "malformed"
 
 
+@pytest.mark.threat(11)
 def test_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
     token = forge.token({}, claims(pad=""))
     longest = forge.token({}, claims(pad="x" * ((MAX_BYTES - len(token)) * 3 // 4 - 4)))
@@ -61,6 +65,7 @@ def test_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, "!" * (MAX_BYTES + 1)) == "too_large"
 
 
+@pytest.mark.threat(12)
 @pytest.mark.parametrize("depth", [17, 1000, 3000])
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 def test_12_deep_json(tokens: Tokens, forge: Forge, depth: int, brackets: str) -> None:
@@ -72,11 +77,13 @@ def test_12_deep_json(tokens: Tokens, forge: Forge, depth: int, brackets: str) -
     assert reason(tokens, forge.token(whole.encode(), claims())) == expected
 
 
+@pytest.mark.threat(12)
 def test_12_sixteen_levels_are_fine(tokens: Tokens, forge: Forge) -> None:
     whole = json.dumps(claims())[:-1] + ', "deep": ' + "[" * 15 + "]" * 15 + "}"
     assert reason(tokens, forge.token({}, whole.encode())) is None
 
 
+@pytest.mark.threat(13)
 @pytest.mark.parametrize("key", ["deploymentVersion", "exp", "iss", "anything"])
 def test_13_duplicate_keys(tokens: Tokens, forge: Forge, key: str) -> None:
     whole = json.dumps({key: "1.6.8"} | claims())[:-1] + f', "{key}": "1.6.8"}}'

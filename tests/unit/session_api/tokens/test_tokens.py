@@ -29,6 +29,7 @@ def test_what_is_signed_verifies(tokens: Tokens) -> None:
     assert tokens.verify(token).user_id == "u1"
 
 
+@pytest.mark.threat(4)
 @pytest.mark.parametrize(
     "kid", ["../../etc/passwd", "k\0", "k" * 5000, 1, 1.5, None, True, [], {}, "unknown", "", "K-20270115-1"]
 )
@@ -36,6 +37,7 @@ def test_4_kid_is_a_name_in_a_table(tokens: Tokens, forge: Forge, kid: Any) -> N
     assert reason(tokens, forge.token({"kid": kid}, claims())) == "unknown_kid"
 
 
+@pytest.mark.threat(4)
 def test_4_without_a_kid_the_keys_of_that_algorithm_are_tried(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token(b'{"alg":"EdDSA"}', claims())) is None
     assert reason(tokens, forge.token(b'{"alg":"ES256"}', claims())) == "signature"
@@ -44,6 +46,7 @@ def test_4_without_a_kid_the_keys_of_that_algorithm_are_tried(tokens: Tokens, fo
     assert reason(tokens, forge.token(b"{}", claims())) == "alg"
 
 
+@pytest.mark.threat(4)
 def test_4_without_a_kid_few_keys_are_tried(keys: Path, clock: HandClock) -> None:
     """As many as are documented: each costs a signature, for whatever anybody sends."""
     tokens = Tokens(keyring.Keyring(keys), clock, Rules("bgctl", 60, 604800))
@@ -56,6 +59,7 @@ def test_4_without_a_kid_few_keys_are_tried(keys: Path, clock: HandClock) -> Non
     assert reason(tokens, forge.token({}, claims(), "HS256")) is None, "that names its key"
 
 
+@pytest.mark.threat(5)
 def test_5_keys_in_the_header_are_ignored(tokens: Tokens, forge: Forge) -> None:
     header = {
         "jku": "http://127.0.0.1:1/",
@@ -67,6 +71,7 @@ def test_5_keys_in_the_header_are_ignored(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token(header | {"kid": "mine"}, claims())) == "unknown_kid"
 
 
+@pytest.mark.threat(19)
 def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
     clock = HandClock()
     tokens = Tokens(keyring.Keyring(keys), clock, Rules("bgctl", 60, 10**7))
@@ -81,6 +86,7 @@ def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
     assert (reason(tokens, old), reason(tokens, new)) == ("unknown_kid", None)
 
 
+@pytest.mark.threat(19)
 def test_19_a_removed_key_is_gone_at_once(keys: Any, forge: Forge) -> None:
     tokens = Tokens(keyring.Keyring(keys), HandClock(), Rules("bgctl", 60, 604800))
     token = forge.token({}, claims(), "ES256")

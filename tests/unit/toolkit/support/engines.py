@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.toolkit.support.worlds import World
+from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
-from toolkit.engine.engine import SERVICE, Commands, Container, Settings, Status
+from toolkit.engine.container import SERVICE, Container, Settings, Status
 from toolkit.files import atomic
 from toolkit.project import Project
 from toolkit.terminal.ui import UI
