@@ -76,7 +76,7 @@ def revive(project: Project, before: State) -> State:
     if not slots.has_sessions(before) or promote.taken_over_by(before):
         return before
     if slots.serves(project, "green", version):
-        slots.watch_over(project, before)
+        slots.keep_running(project, before)
         return before
     problem = slots.fault(project, "green", version) or "it did not answer"
     if not slots.dead(project, "green"):
@@ -89,7 +89,7 @@ def revive(project: Project, before: State) -> State:
             slots.start(project, "green", version)
         except BgctlError as error:
             raise Down("green is down", str(error), BRING_BACK, error.detail) from None
-        slots.watch_over(project, before)
+        slots.keep_running(project, before)
     project.ui.say_now(f"green was down ({problem}): it has been started again")
     return before
 

@@ -85,7 +85,7 @@ def note(project: Project, found: Compose) -> None:
 def keep(project: Project, slot: str, version: str) -> None:
     """Starts what a slot needs and is down; what cannot be started is told: people may be served without."""
     try:
-        found = project.engine.compose(slots.env_with(project, slot, version))
+        found = project.engine.compose(project.env_with(slot, version))
         for each in plan(project, found, slots.names(project, slot)):
             if not (each.one_shot or _running(project.engine.containers().get(each.service))):
                 start(project, Dependency(each.service, STARTED, each.wanted_by))

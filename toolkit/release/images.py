@@ -16,7 +16,7 @@ class Images:
     def __init__(self, project: Project, version: str, push: bool | None = None) -> None:
         self._project = project
         self._version = version
-        self._env = slots.candidate_env(project, version)
+        self._env = project.env_of(version)
         self._may_build = True
         self._push = push
 
@@ -76,7 +76,7 @@ class Images:
 
     def build(self) -> str:
         """Returns a note, as the others do."""
-        env = slots.env_with(self._project, "green", self._version)
+        env = self._project.env_with("green", self._version)
         return builds.make(self._project, self._compose, self.buildable, env)
 
     def check_context(self) -> None:

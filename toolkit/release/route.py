@@ -42,7 +42,7 @@ def run(
             preview([step(project, now, target)], project.ui)
         elif target == now:
             confirm(project, now)
-            slots.watch_over(project, now)
+            slots.keep_running(project, now)
             project.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
         else:
             project.ui.line("ok", "routing", switch(project, target), "green")
@@ -114,7 +114,7 @@ def switch(project: Project, target: State) -> str:
     start = time.monotonic()
     confirm(project, target)
     took = (time.monotonic() - start) * 1000
-    slots.watch_over(project, target)
+    slots.keep_running(project, target)
     return f"{slots.describe(target)}; every worker after {took:.0f} ms (generation {target.generation})"
 
 

@@ -332,7 +332,7 @@ def _slot(project: Project, slot: str, version: str) -> Step:
 def start_slot(project: Project, slot: str, version: str) -> str:
     note = slots.start(project, slot, version)
     if slot == "green":
-        slots.watch_over(project, project.state())
+        slots.keep_running(project, project.state())
     return note
 
 

@@ -1,13 +1,12 @@
 """What is not here and can be built is built: by `up`, before anything starts, and with no key in it."""
 
-import time
-
 import pytest
 
 from tests.unit.toolkit.support.engines import FakeEngine, project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import slots
 from toolkit.checks import preflight
+from toolkit.clock import Clock
 from toolkit.engine.compose import ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
@@ -145,9 +144,8 @@ def test_who_does_not_end_on_sigterm_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.put("rest", READY, NONE)
-    project, engine = project_of(world)
     now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    project, engine = project_of(world, clock=Clock(monotonic=lambda: now[0]))
     monkeypatch.setattr(project, "grace", lambda name: 10.0)
     slots.stop(project, "green")
     assert capsys.readouterr().err == ""

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.toolkit.support.engines import FakeEngine
+from tests.unit.toolkit.support.engines import FakeEngine, project_on
 from tests.unit.toolkit.support.worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 from toolkit import config, slots
 from toolkit.checks import preflight
@@ -30,7 +30,6 @@ from toolkit.project import Project
 from toolkit.release import depends, one_shot, promote, rollback, up, up_green
 from toolkit.release.remaining import Terms
 from toolkit.rendering import render
-from toolkit.terminal.ui import UI
 
 # As docker-compose 1.29 and podman-compose are asked: the file is what a newcomer has.
 FILE = """\
@@ -302,9 +301,8 @@ def project_of(world: World, works: bool = False) -> tuple[Project, Needy]:
     path = world.root / "bgctl.toml"
     text = path.read_text().replace('one_shot_timeout = "10m"', 'one_shot_timeout = "50ms"')
     path.write_text(text + WORKER * works)
-    project, engine = Project(world.root, UI(), "test"), Needy(world, works)
-    project.__dict__["engine"] = engine
-    return project, engine
+    engine = Needy(world, works)
+    return project_on(engine), engine
 
 
 def take_back(project: Project, engine: Needy) -> None:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of
+from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of, project_on
 from tests.unit.toolkit.support.logging_engine import Logging
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
 from tests.unit.toolkit.support.terminals import Terminal
@@ -52,8 +52,7 @@ def test_it_may_be_run_again_after_a_crash_anywhere(draining: World, monkeypatch
             down.run(project, yes=True)
             break
         except Killed:
-            again, _ = project_of(draining)
-            again.__dict__["engine"] = engine
+            again = project_on(engine)
             hooked.at = -1
             down.run(again, yes=True)
         assert engine.there == set()

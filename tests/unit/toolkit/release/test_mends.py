@@ -7,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.toolkit.support.engines import project_of
+from tests.unit.toolkit.support.engines import all_free, project_of
 from tests.unit.toolkit.support.worlds import BGCTL, Reply, World
 from toolkit import slots
+from toolkit.clock import SYSTEM
 from toolkit.config import parse
 from toolkit.engine import engine
 from toolkit.engine.compose import Compose, ComposeService
@@ -20,7 +22,6 @@ from toolkit.errors import Failed, Locked, Refused
 from toolkit.files import engine_file as enginefile
 from toolkit.files import lock
 from toolkit.files import state_file as statefile
-from toolkit.project import Project
 from toolkit.release import promote, rollback, route, up, up_green
 from toolkit.release.remaining import Terms
 from toolkit.release.steps import Step, walk
@@ -298,14 +299,15 @@ def test_another_candidate_is_refused_while_one_is_there(world: World) -> None:
 
 def test_an_interrupted_up_green_stops_what_it_has_started(world: World, monkeypatch) -> None:
     world.put("rest", READY, NONE)
-    project, engine = project_of(world)
+    project, engine = project_of(world, is_free=all_free)
     engine.there.discard("frontend-green")
-    monkeypatch.setattr(slots, "check_port", lambda *_: None)
+    up, world.green.answers["/healthz"] = engine.up, (503, b"")
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*started: Any) -> None:
+        up(*started)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(slots, "prove", interrupt)
+    monkeypatch.setattr(engine, "up", interrupt)
     with pytest.raises(KeyboardInterrupt):
         up_green.run(project, "1.6.8")
     assert engine.asked == ["up frontend-green", "remove frontend-green"]
@@ -393,7 +395,7 @@ def test_a_change_goes_on_when_its_output_cannot(world: World, output: str) -> N
 
 def test_41_an_unusable_state_names_the_copy(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    first = state.adopt("1.6.7", Project.now())
+    first = state.adopt("1.6.7", SYSTEM.now())
     statefile.write(path, first)
     path.write_text("{")
     with pytest.raises(Failed) as caught:

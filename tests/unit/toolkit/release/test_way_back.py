@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.toolkit.support.engines import FakeEngine, Listening, project_of
+from tests.unit.toolkit.support.engines import FakeEngine, Listening, all_free, project_of
 from tests.unit.toolkit.support.worlds import DRAIN, GREEN, NONE, READY, World
 from toolkit.checks import machine
 from toolkit.engine.compose import Compose, ComposeService
@@ -34,7 +34,7 @@ def after_reboot(world: World) -> tuple[Project, FakeEngine, Listening]:
     """Nothing of this project runs any more."""
     world.put("rest", READY, NONE)
     ui = Listening()
-    project, engine = project_of(world, ui)
+    project, engine = project_of(world, ui, is_free=all_free)
     engine.there.clear()
     world.blue.answers.clear()
     world.green.answers.clear()
@@ -42,12 +42,6 @@ def after_reboot(world: World) -> tuple[Project, FakeEngine, Listening]:
     return project, engine, ui
 
 
-@pytest.fixture
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.slots.check_port", lambda *_: None)
-
-
-@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("env", ["CURRENT_VERSION='1.6.7\n", "", "PLAIN=1\n"])
 def test_a_broken_env_file_does_not_keep_up_from_bringing_back(world: World, env: str) -> None:
     project, _, ui = after_reboot(world)
@@ -58,7 +52,6 @@ def test_a_broken_env_file_does_not_keep_up_from_bringing_back(world: World, env
         up.check(project, None, pull=False)
 
 
-@pytest.mark.usefixtures("quiet")
 def test_another_version_in_the_env_file_is_still_no_release(world: World) -> None:
     project, _, _ = after_reboot(world)
     (world.root / ".env").write_text("CURRENT_VERSION=1.6.9\n")
@@ -67,7 +60,6 @@ def test_another_version_in_the_env_file_is_still_no_release(world: World) -> No
     assert caught.value.next == "bgctl up-green 1.6.9"
 
 
-@pytest.mark.usefixtures("quiet")
 def test_faults_of_releases_do_not_keep_up_from_bringing_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
