@@ -32,12 +32,12 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 test: lint setup  ## Lint, then every test, on both engines
 	@$(STAGE) "test tools" setup/testtools
 	@$(STAGE) "project bases" setup/standins docker
-	@$(STAGE) tests $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/lua tests/model tests/browser tests/e2e \
+	@$(STAGE) tests $(PYTHON) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder tests/unit tests/lua tests/model tests/browser tests/e2e \
 	    --ignore tests/e2e/release/test_walk_flaskshop.py --ignore tests/e2e/release/test_walk_notes.py
 
 walk:  ## Three ordinary projects through two releases each, under load
 	@setup/venv && setup/engine docker && setup/images docker && setup/standins docker
-	@$(PYTHON) -m pytest -n 2 --dist loadfile -rP tests/e2e/release/test_walk_*.py
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup -rP tests/e2e/release/test_walk_*.py
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from luajit import Lua
+
+from tests.lua.support.luajit import Lua
 
 
 @pytest.fixture(scope="session")

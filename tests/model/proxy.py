@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from session_api import key_files
-from tests.lua.luajit import Lua
+from tests.lua.support.luajit import NGINX_STUB, Lua
 from toolkit import config
 from toolkit.rendering import render
 
@@ -49,7 +49,7 @@ class Proxy:
             "proxy_key_file": str(key_files.find(keys, "proxy.key")),
         }
         self._lua = Lua()
-        turn = self._lua.runtime.execute((HERE.parent / "lua" / "nginx_stub.lua").read_bytes())
+        turn = self._lua.runtime.execute(NGINX_STUB)
         self._rim = self._lua.runtime.execute((HERE / "proxy.lua").read_bytes())
         self._rim[b"begin"](turn)
         self._written: dict[str, bytes] = {}

@@ -9,9 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from toolkit import config
-from toolkit.config import Config
+from toolkit.config import Config, public_url
 from toolkit.errors import BgctlError
-from toolkit.release import preview_link as link
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -23,7 +22,7 @@ def alike(ours: Config, folders: Iterable[Path]) -> list[Config]:
 
 def host(found: Config) -> str:
     """By which name browsers know it, as far as its configuration says. Cookies know no ports."""
-    name = urlsplit(link.base(found)).hostname or ""
+    name = urlsplit(public_url.base(found)).hostname or ""
     return LOOPBACK[0] if name in LOOPBACK else name
 
 

@@ -56,10 +56,10 @@ def command(
 
 
 def show(project: "Project", shown: "Preview") -> None:
-    from toolkit.release import preview_link as link
+    from toolkit.config import public_url
     from toolkit.values import stamp
 
-    if doubt := link.doubt(project.config, shown.link.base):
+    if doubt := public_url.doubt(project.config, shown.link.base):
         project.ui.warn(f"{doubt}; --url, or [preview] url, names the right one")
     if project.ui.as_json:
         expires = stamp(shown.expires)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from toolkit import slots
+from toolkit.config import public_url
 from toolkit.engine import process as runner
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.project import Project
@@ -97,7 +98,7 @@ def make(project: Project, wish: Wish) -> Preview:
     version = state.serving_version(before, "green")
     secret = link.read_secret(project.secret_path("pin.secret"))
     token = link.mint(secret, version, before.generation, now, life)
-    base = wish.url or link.base(project.config)
+    base = wish.url or public_url.base(project.config)
     made = Link(base, token, wish.to, link.stem(project.config))
     return Preview(made, version, now + timedelta(seconds=int(life)))
 

@@ -10,7 +10,7 @@ from toolkit import slots
 from toolkit.checks import preflight
 from toolkit.checks.preflight import Looks, Preflight
 from toolkit.clients.proxy import reachable
-from toolkit.config import SLOTS
+from toolkit.config import SLOTS, public_url
 from toolkit.engine.compose import STARTED, Compose
 from toolkit.engine.dependencies import Dependency
 from toolkit.errors import Failed, caught, together
@@ -19,7 +19,6 @@ from toolkit.files import engine_file as enginefile
 from toolkit.health import check as health_check
 from toolkit.project import Project
 from toolkit.release import builds, depends, down
-from toolkit.release import preview_link as link
 from toolkit.release.steps import Step, walk
 from toolkit.rendering import reload
 from toolkit.rendering import tls_files as certificates
@@ -48,7 +47,7 @@ def farewell(project: Project) -> str:
     """Where the app is now, and what comes next."""
     now = project.state()
     versions = ", ".join(dict.fromkeys(_open(now, SLOTS).values()))
-    there = f"{project.config.project.name} {versions} is at {link.base(project.config)}"
+    there = f"{project.config.project.name} {versions} is at {public_url.base(project.config)}"
     if now.phase != "rest":
         return f"{there}; a release is under way: bgctl status"
     return f"{there}; the next release: bgctl deploy {following(versions) or 'VERSION'}"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.toolkit.support.worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 from toolkit import config
-from toolkit.release import preview_link as link
+from toolkit.config import public_url
 
 SHOWN = {"version": "1.6.8", "state": "drain", "weight": 0}
 
@@ -110,8 +110,8 @@ def test_what_a_check_says_is_shown_without_the_token(candidate: World) -> None:
 def test_where_browsers_come(toml: str, url: str) -> None:
     text = f'[project]\nname = "shop"\n{toml}\n[services.x]\nroutes = ["/"]\nhealth = "/"\n'
     found = config.parse(text + 'blue = "127.0.0.1:1"\ngreen = "127.0.0.1:2"\n')
-    assert link.base(found) == url
-    assert (link.doubt(found, url) is None) == (url == "https://shop.example")
+    assert public_url.base(found) == url
+    assert (public_url.doubt(found, url) is None) == (url == "https://shop.example")
 
 
 @pytest.mark.parametrize("url", ["shop.example", "https://shop.example/app", "ftp://x", "https://a b"])

@@ -8,7 +8,8 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from luajit import LUA, Lua
+
+from tests.lua.support.luajit import NGINX_STUB, Lua
 
 ROOM = 512 << 20
 MEGABYTE = 1 << 20
@@ -17,7 +18,7 @@ MEGABYTE = 1 << 20
 @pytest.fixture(scope="module")
 def bare() -> Lua:
     one = Lua()
-    one.runtime.execute((LUA.parent / "tests" / "lua" / "nginx_stub.lua").read_bytes())
+    one.runtime.execute(NGINX_STUB)
     return one
 
 
@@ -115,7 +116,7 @@ return {
 @pytest.fixture
 def slow():
     one = Lua()
-    one.runtime.execute((LUA.parent / "tests" / "lua" / "nginx_stub.lua").read_bytes())
+    one.runtime.execute(NGINX_STUB)
     one.nginx = one.runtime.execute(SLOW)
     given = {"client_timeout": 30, "min_rate": 32 << 10, "max_body": 100 << 20}
     one.module("limits.bodies")[b"init"](one.table(given))

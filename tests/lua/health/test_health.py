@@ -8,8 +8,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from luajit import plain
-from test_lua_routes_decision import parse, states
+
+from tests.lua.support.luajit import plain
+from tests.lua.support.states import parse, states
 
 OLD = "1.6.7"
 bodies = st.binary(max_size=300)
@@ -99,7 +100,7 @@ def test_36_blanks_in_a_header_keep_no_worker_busy(lua):
     ],
 )
 def test_a_field_of_a_head_is_read_by_its_name(lua, head, value):
-    """What an answer says to bgctl and to the proxy: test_lua_health_parity."""
+    """What an answer says to bgctl and to the proxy: test_parity."""
     assert lua.module("lib.http_answer")[b"field"](head, b"x-app-version") == value
 
 

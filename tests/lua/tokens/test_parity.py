@@ -5,20 +5,19 @@ And one name to its session and its user (threats 77 and 79).
 
 from __future__ import annotations
 
-import hmac
 import json
 
 import pytest
-from api_support import ALGORITHMS, NOW, Forge, HandClock, b64, claims
+from api_support import ALGORITHMS, NOW, Forge, claims
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from luajit import plain
 
 from session_api import ids, keyring
-from session_api.claims import Rules, TokenError
+from session_api.claims import Rules
 from session_api.tokens import Tokens
+from tests.lua.support.both import LIFE, Both, jws
+from tests.lua.support.luajit import plain
 
-LIFE = 604800  # seconds, the longest life of a token
 VALUES = [
     *("null", "true", "false", "0", "-1", "1", "-0", "01", "1.", "1,", " 1 ", "\x0b1", "1E2", "1e-2", "0x10"),
     *(
@@ -95,56 +94,6 @@ SPLICES = ["", "A", "=", ".", "_", "é", " ", ".."]
 changes = st.lists(st.tuples(st.sampled_from(NAMES), st.none() | st.sampled_from(VALUES)), max_size=3)
 
 
-class Both:
-    """The proxy and the session API over the keys in one directory."""
-
-    def __init__(self, lua, directory, version_claim="deploymentVersion"):
-        index = (directory / "verify" / "keyring.json").read_bytes()
-        ring = lua.module("tokens.keyring")
-        self.lua = lua
-        self.keys = ring[b"load"](str(directory / "verify").encode(), index)
-        self.rules = lua.table({"issuer": "bgctl", "leeway": 60, "longest": LIFE})
-        self.rules[b"by_alg"] = ring[b"by_alg"](self.keys)
-        self.rules[b"version_claim"] = lua.module("tokens.claims")[b"version_claim"](version_claim.encode())
-        rules = Rules("bgctl", 60, LIFE, version_claim)
-        self.clock = HandClock()
-        self.keyring = keyring.Keyring(directory)
-        self.tokens = Tokens(self.keyring, self.clock, rules)
-
-    def proxy(self, token):
-        """(version, session, user, generation, issued), or why not."""
-        text, now = token.encode("latin-1", "replace"), int(self.clock())
-        said = self.lua.module("tokens.token")[b"verify"](text, self.keys, self.rules, now)
-        told = [plain(fault[b"reason"]) for fault in self.faults(text, now)]
-        if isinstance(said, tuple):
-            assert plain(said[1]) == told[0], "what is explained is what is counted"
-            return plain(said[1])
-        assert not told
-        user = self.lua.module("lib.names")[b"user"](said[b"user"])
-        name = self.lua.module("lib.names")[b"session"](said[b"sid"], user, said[b"foreign"])
-        return *(plain(each) for each in (said[b"version"], name, user, said[b"generation"])), said[b"issued"]
-
-    def faults(self, text, now):
-        return self.lua.module("tokens.token")[b"faults"](text, self.keys, self.rules, now).values()
-
-    def why(self, token):
-        """All that the proxy explains of it."""
-        return [
-            plain(fault[b"why"]) or plain(fault[b"reason"])
-            for fault in self.faults(token.encode(), int(self.clock()))
-        ]
-
-    def api(self, token):
-        """The same of the session API."""
-        try:
-            known = self.tokens.verify(token)
-        except TokenError as error:
-            return error.reason
-        user = ids.user(known.user_id) if known.user_id else None
-        name = ids.session(known.sid, user or "", foreign=known.foreign)
-        return known.version, name, user, known.generation, known.issued_at
-
-
 @pytest.fixture(scope="session")
 def both(lua, tmp_path_factory):
     """(forge, proxy, api): what makes tokens, and what each says."""
@@ -163,12 +112,6 @@ def both(lua, tmp_path_factory):
 
 def good(issued):
     return "1.6.7", claims()["sid"], "u1", None, issued
-
-
-def jws(secret, header, body):
-    """An HS256 token: `body` as a dictionary, or as it is."""
-    signed = f"{b64(header)}.{b64(body)}"
-    return f"{signed}.{b64(hmac.digest(secret, signed.encode(), 'sha256'))}"
 
 
 def spell(members, replaced):

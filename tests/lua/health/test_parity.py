@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from luajit import LUA, Lua, plain
 
+from tests.lua.support.luajit import NGINX_STUB, Lua, plain
 from toolkit.health import answer as health_answer
 from toolkit.health import proof as health
 from toolkit.health.answer import Answer
@@ -128,7 +128,7 @@ def app() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def proxy() -> Lua:
     one = Lua()
-    one.runtime.execute((LUA.parent / "tests" / "lua" / "nginx_stub.lua").read_bytes())
+    one.runtime.execute(NGINX_STUB)
     one.nginx = one.runtime.globals()[b"ngx"]  # type: ignore[attr-defined]
     one.nginx[b"update_time"] = lambda: None  # type: ignore[attr-defined]
     one.nginx[b"now"] = time.time  # type: ignore[attr-defined]

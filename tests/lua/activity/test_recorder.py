@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from luajit import Lua, plain
+
+from tests.lua.support.luajit import NGINX_STUB, Lua, plain
 
 NOW = 1_800_000_000
 
@@ -14,7 +13,7 @@ NOW = 1_800_000_000
 def memory():
     """Our modules with as much of nginx as they need."""
     lua = Lua()
-    lua.runtime.execute((Path(__file__).parent / "nginx_stub.lua").read_bytes())(NOW)
+    lua.runtime.execute(NGINX_STUB)(NOW)
     lua.module("activity.recorder")[b"init"](lua.table({"held_every": 10, "active_window": 1800}))
     return lua
 

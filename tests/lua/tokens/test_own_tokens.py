@@ -8,17 +8,17 @@ from pathlib import Path
 import jwt
 import pytest
 from api_support import NOW, Api, HandClock, write_state
-from luajit import plain
-from test_lua_explain import Proxy, slot
-from test_lua_parity import Both, jws
 
 from session_api import keyring
 from session_api.app import create_app
 from session_api.settings import Settings
 from session_api.stores.sqlite import SqliteStore
 from session_api.version import State
+from tests.lua.support.both import Both, jws
+from tests.lua.support.luajit import plain
+from tests.lua.support.proxy import Proxy, slot
 
-CASES = json.loads((Path(__file__).parents[1] / "cases" / "tokens" / "claims.json").read_text())
+CASES = json.loads((Path(__file__).parents[2] / "cases" / "tokens" / "claims.json").read_text())
 SECRET = CASES["secret"].encode()
 WORDS = {
     "79 times U+0416": "\u0416" * 79,

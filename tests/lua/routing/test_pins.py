@@ -8,9 +8,9 @@ from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
-from luajit import plain
-from test_lua_explain import NOW, STATES, Proxy, token
 
+from tests.lua.support.luajit import plain
+from tests.lua.support.proxy import NOW, STATES, Proxy, token
 from toolkit import config
 from toolkit.release import preview_link as link
 from toolkit.rendering import render
@@ -20,7 +20,7 @@ LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-s
 FETCH = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin"}
 FOREIGN = {**LOAD, "sec-fetch-site": "cross-site", "origin": "https://bank.example"}
 DAY = 86400
-EXAMPLE = (Path(__file__).parents[2] / "bgctl.example.toml").read_text()
+EXAMPLE = (Path(__file__).parents[3] / "bgctl.example.toml").read_text()
 
 
 @pytest.fixture

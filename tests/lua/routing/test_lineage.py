@@ -9,9 +9,9 @@ import pytest
 from api_support import NOW
 from hypothesis import given
 from hypothesis import strategies as st
-from luajit import plain
 
 from session_api.lineage import Entry, follow
+from tests.lua.support.luajit import plain
 
 VERSIONS = ["1.6.7", "1.6.8", "1.6.9", "1.7.0"]
 names = st.sampled_from(VERSIONS)

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from test_lua_explain import NOW, Proxy, slot, token
+
+from tests.lua.support.proxy import NOW, Proxy, slot, token
 
 STATE = {
     "schema": 1,

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
-from luajit import plain
+
+from tests.lua.support.luajit import plain
 
 NOW = 1_800_000_000
 RULES = {"issuer": "bgctl", "leeway": 60, "longest": 604800}

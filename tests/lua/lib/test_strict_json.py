@@ -8,7 +8,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from luajit import plain
+
+from tests.lua.support.luajit import plain
 
 scalars = (
     st.booleans()

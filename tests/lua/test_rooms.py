@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from luajit import LUA
+
+from tests.lua.support.luajit import LUA
 
 BG = LUA / "bg"
 # From the ground up: a room may require what stands in a line above its own, and nothing else but itself.

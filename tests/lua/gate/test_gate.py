@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from luajit import plain
-from test_lua_routes_decision import GOOD, parse, states
+
+from tests.lua.support.luajit import plain
+from tests.lua.support.states import GOOD, parse, states
 
 moments = st.datetimes(datetime(1970, 1, 1), datetime(2999, 12, 31), timezones=st.just(UTC)).map(
     lambda moment: moment.replace(microsecond=0)

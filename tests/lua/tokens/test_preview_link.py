@@ -8,8 +8,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from luajit import plain
 
+from tests.lua.support.luajit import plain
 from toolkit.errors import Refused
 from toolkit.release import preview_link as link
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import lupa.luajit21 as lupa
 
-LUA = Path(__file__).parents[2] / "lua"
+LUA = Path(__file__).parents[3] / "lua"
+NGINX_STUB = (Path(__file__).parent / "nginx_stub.lua").read_bytes()  # Lua code that stands in for nginx
 
 
 class Lua:

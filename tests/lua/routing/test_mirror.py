@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from luajit import LUA, Lua, plain
+from tests.lua.support.luajit import LUA, NGINX_STUB, Lua, plain
 
 CONF = (LUA.parent / "nginx" / "proxy.conf").read_text()
 OVERWRITTEN = set(re.findall(r"^proxy_set_header (\S+)", CONF, re.MULTILINE))
@@ -37,7 +37,7 @@ return sent
 
 def test_a_copy_says_nothing_that_a_client_claims_of_itself():
     lua = Lua()
-    lua.runtime.execute((LUA.parent / "tests" / "lua" / "nginx_stub.lua").read_bytes())
+    lua.runtime.execute(NGINX_STUB)
     lies = {name.lower(): "lie" for name in OVERWRITTEN} | {"cookie": "theme=dark"}
     text = plain(lua.runtime.execute(NGINX, lua.table(lies)))
     assert "lie" not in text

@@ -1,0 +1,1 @@
+"""The Lua modules of the proxy under LuaJIT, without nginx."""

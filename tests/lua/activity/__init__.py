@@ -1,0 +1,1 @@
+"""Who is active, as lua/bg/activity notes and keeps it."""

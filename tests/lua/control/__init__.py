@@ -1,0 +1,1 @@
+"""The control listener's answers."""

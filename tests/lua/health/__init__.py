@@ -1,0 +1,1 @@
+"""Health checks, as lua/bg/health sends and judges them."""

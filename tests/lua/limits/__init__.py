@@ -1,0 +1,1 @@
+"""Bounds for large request bodies."""

@@ -1,0 +1,1 @@
+"""What a request shows for itself, and whether it is believed."""

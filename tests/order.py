@@ -1,0 +1,57 @@
+"""Which tests go to one process together, and which begin first (`--dist loadgroup` of pytest-xdist).
+
+The processes are more than the cores, because end-to-end tests mostly wait: for an idle time to pass, for
+a slot to drain, for a container to stop. What takes longest begins first, so that no process is left with
+it at the end; and what makes much load has something between it that waits.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# In these files each test has a stack of its own: they may run in any process. A file's tests stay together
+# everywhere else, because they share what one of its fixtures has made.
+APART = frozenset(
+    {"test_canary", "test_counts", "test_crash", "test_deploy", "test_mends", "test_soak", "test_streams"}
+)
+
+# By what they take, the longest first: the beginning of `file::test` below tests/e2e, or of another folder.
+LONGEST_FIRST = (
+    "test_release::",
+    "test_activity::",
+    "test_counts::test_51_52_54",
+    "test_tls::",
+    "test_migration::",
+    "test_soak::",
+    "test_walk_blog::",
+    "test_preview::",
+    "test_gate::",
+    "test_lineage::",
+    "test_counts::",
+    "test_limits::",
+    "test_health::",
+    "test_walk_flaskshop::",
+    "test_walk_notes::",
+    "test_pins::",
+    "test_podman::",
+    "test_model_sequences::",
+    "test_deploy::",
+    "test_refusals::",
+)
+FOLDERS = ("e2e", "browser", "model")  # real stacks and browsers, and then the rest
+
+
+def group(item: pytest.Item) -> str | None:
+    """The name of the tests that run in one process, one after the other; None: it may run in any."""
+    file = item.path.stem
+    return None if file in APART else f"{item.path.parent.name}.{file}"
+
+
+def rank(item: pytest.Item) -> tuple[int, int]:
+    """For sorting: what begins first has the lowest."""
+    name = f"{item.path.stem}::{item.name}"
+    for place, beginning in enumerate(LONGEST_FIRST):
+        if name.startswith(beginning):
+            return 0, place
+    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    return 1, FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)

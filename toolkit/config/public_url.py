@@ -1,0 +1,29 @@
+"""Where browsers come, as far as bgctl.toml can say it."""
+
+from toolkit.config.tables import Config
+from toolkit.values import Address
+
+
+def base(config: Config) -> str:
+    """Where browsers come: as it is written down, else as the proxy listens."""
+    if config.preview.url:
+        return config.preview.url
+    if config.tls.on:
+        return _origin("https", config.tls.listen, 443)
+    return _origin("http", config.proxy.listen, 80)
+
+
+def doubt(config: Config, url: str) -> str | None:
+    """Why browsers may not come to `url`; None: nothing speaks against it."""
+    if config.proxy.secure_cookies and url.startswith("http:"):
+        return f"browsers are to come by HTTPS (secure_cookies), and {url} is not"
+    if not config.preview.url and url == base(config):
+        return f"{url} is where the proxy listens: others may know it by another name"
+    return None
+
+
+def _origin(scheme: str, listen: Address, usual: int) -> str:
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (it is replaced)
+    host = anywhere.get(listen.host, listen.host)
+    port = "" if listen.port == usual else f":{listen.port}"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
