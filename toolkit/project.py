@@ -219,7 +219,7 @@ class Project:
         return found
 
     def grace(self, service: str) -> float:
-        """Seconds between SIGTERM and SIGKILL: the service's own stop_grace_period, else [drain] stop_grace."""
+        """Seconds between SIGTERM and SIGKILL: the service's stop_grace_period, else [drain] stop_grace."""
         if self._graces is None:
             state = self.state_if_readable()
             blue = (state and state.slots.blue.version) or ""

@@ -7,8 +7,8 @@ from toolkit import slots
 from toolkit.cron import throttle as trouble
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
 from toolkit.project import Project
-from toolkit.release import depends, down, promote
-from toolkit.release.remaining import Remaining, Terms, remaining
+from toolkit.release import down, needs, promote
+from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state.document import State
 from toolkit.terminal.ui import HeldUI
 
@@ -26,7 +26,7 @@ class Down(NotYet):
     code = Refused.code
 
 
-def run(project: Project, terms: Terms) -> int:
+def run(project: Project, terms: DrainTerms) -> int:
     """The exit code. Promotes what is empty, or past its deadline, and goes on with a promotion cut short."""
     shown, held = project.ui, HeldUI()
     project.ui = shown if shown.watched else held
@@ -44,7 +44,7 @@ def run(project: Project, terms: Terms) -> int:
     return 0
 
 
-def act(project: Project, terms: Terms) -> None:
+def act(project: Project, terms: DrainTerms) -> None:
     """Raises NotYet while it is not empty."""
     before = project.state()
     if slots.has_sessions(before) and down.is_down(project):
@@ -85,7 +85,7 @@ def revive(project: Project, before: State) -> State:
         if project.state() != before:
             return project.state()  # another bgctl was first
         try:
-            depends.keep(project, "green", version)
+            needs.keep(project, "green", version)
             slots.start(project, "green", version)
         except BgctlError as error:
             raise Down("green is down", str(error), BRING_BACK, error.detail) from None

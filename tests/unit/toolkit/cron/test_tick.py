@@ -24,7 +24,8 @@ from toolkit.cron.throttle import Note
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
 from toolkit.release import deploy, drain, preview, rollback, route
-from toolkit.release.remaining import Terms
+from toolkit.release.deploy_plan import Plan
+from toolkit.release.remaining import DrainTerms
 
 CANARY = {"version": "1.6.8", "state": "ready", "weight": 10}
 BLUE_90 = {**READY, "weight": 90}
@@ -55,41 +56,41 @@ def draining(world: World) -> None:
 
 def test_48_what_is_empty_is_promoted(world: World, project: Project, said) -> None:
     draining(world)
-    assert auto.run(project, Terms()) == 0
+    assert auto.run(project, DrainTerms()) == 0
     assert (world.state["phase"], world.state["slots"]["blue"]["version"]) == ("rest", "1.6.8")
     lines = said().splitlines()
     assert lines[-1] == "1.6.8 is what everyone has; rest"
     assert all(re.match(r" {2}ok |   - |1\.6\.8 ", line) for line in lines)
     before = world.state
-    assert (auto.run(project, Terms()), said(), world.state) == (0, "", before)
+    assert (auto.run(project, DrainTerms()), said(), world.state) == (0, "", before)
 
 
 def test_48_past_the_deadline_it_is_promoted_whoever_is_left(world: World, project: Project) -> None:
     draining(world)
     world.sessions = {"1.6.7": 3}
-    assert auto.run(project, Terms()) == 5
-    assert auto.run(project, Terms(deadline=3600)) == 0
+    assert auto.run(project, DrainTerms()) == 5
+    assert auto.run(project, DrainTerms(deadline=3600)) == 0
     assert world.state["phase"] == "rest"
 
 
 def test_past_the_deadline_what_is_unknown_does_not_matter(world: World, project: Project) -> None:
     draining(world)
     world.sessions = None
-    assert auto.run(project, Terms(deadline=3600)) == 0
+    assert auto.run(project, DrainTerms(deadline=3600)) == 0
     assert world.state["phase"] == "rest"
 
 
 def test_48_who_is_idle_is_not_waited_for(world: World, project: Project) -> None:
     draining(world)
     world.sessions, world.recent = {"1.6.7": 3}, {}
-    assert auto.run(project, Terms(idle=600)) == 0
+    assert auto.run(project, DrainTerms(idle=600)) == 0
     assert world.state["phase"] == "rest"
 
 
 def test_42_a_promotion_that_was_cut_short_goes_on(world: World, project: Project) -> None:
     world.put("promoting", OUT, GREEN, "retire-blue")
     world.sessions = None
-    assert auto.run(project, Terms()) == 0
+    assert auto.run(project, DrainTerms()) == 0
     assert world.state["phase"] == "rest"
 
 
@@ -108,15 +109,15 @@ def test_42_killed_anywhere_the_next_minute_goes_on(
         engine.there.add("frontend-green")
         return project
 
-    assert auto.run(begin(-1), Terms()) == 0
+    assert auto.run(begin(-1), DrainTerms()) == 0
     total = hook.count
     assert total > 8
     for at in range(total):
         project = begin(at)
         with pytest.raises(Killed):
-            auto.run(project, Terms())
+            auto.run(project, DrainTerms())
         hook.at = -1
-        assert auto.run(project, Terms()) == 0, at
+        assert auto.run(project, DrainTerms()) == 0, at
         blue = world.state["slots"]["blue"]
         assert (world.state["phase"], blue["version"], blue["weight"]) == ("rest", "1.6.8", 100), at
 
@@ -138,12 +139,12 @@ def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
     before = world.state
     assert before["phase"] == "promoting"
     said()
-    assert auto.run(project, Terms(deadline=1)) == Refused.code
+    assert auto.run(project, DrainTerms(deadline=1)) == Refused.code
     assert "next: bgctl rollback, or: bgctl promote" in said()
     with pytest.raises(Refused, match="a rollback has begun"):
-        deploy.run(project, deploy.Plan("1.6.8", drain.Watch(Terms()), ask=False))
+        deploy.run(project, Plan("1.6.8", drain.Watch(DrainTerms()), ask=False))
     with pytest.raises(Refused, match="a rollback has begun"):
-        drain.finish(project, drain.Watch(Terms()), "1.6.8")
+        drain.finish(project, drain.Watch(DrainTerms()), "1.6.8")
     assert world.state == before
 
 
@@ -156,7 +157,7 @@ def test_48_with_nothing_to_drain_it_is_silent(
 ) -> None:
     world.put(phase, blue, green)
     before = world.state
-    assert (auto.run(project, Terms()), said(), world.state) == (0, "", before)
+    assert (auto.run(project, DrainTerms()), said(), world.state) == (0, "", before)
 
 
 def test_44_another_bgctl_is_left_alone(world: World, project: Project, said) -> None:
@@ -165,7 +166,7 @@ def test_44_another_bgctl_is_left_alone(world: World, project: Project, said) ->
     directory = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     fcntl.flock(directory, fcntl.LOCK_EX)
     try:
-        assert (auto.run(project, Terms()), said(), world.state) == (4, "", before)
+        assert (auto.run(project, DrainTerms()), said(), world.state) == (4, "", before)
     finally:
         os.close(directory)
 
@@ -179,7 +180,7 @@ def test_48_a_release_taken_back_this_very_moment_is_no_trouble(
         world.put("candidate", READY, CANDIDATE)
 
     monkeypatch.setattr(auto, "check", take_back)
-    assert (auto.run(project, Terms()), said()) == (0, "")
+    assert (auto.run(project, DrainTerms()), said()) == (0, "")
     assert world.state["phase"] == "candidate"
 
 
@@ -200,18 +201,18 @@ def later(project: Project, seconds: float) -> None:
 def test_54_an_unknown_count_is_told_when_it_stays_so(world: World, project: Project, said) -> None:
     draining(world)
     world.sessions = None
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (auto.run(project, DrainTerms()), said()) == (5, "")
     later(project, 299)
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (auto.run(project, DrainTerms()), said()) == (5, "")
     later(project, 2)
-    assert auto.run(project, Terms()) == 5
+    assert auto.run(project, DrainTerms()) == 5
     assert "unknown sessions" in said()
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (auto.run(project, DrainTerms()), said()) == (5, "")
     later(project, 3601)
-    assert auto.run(project, Terms()) == 5
+    assert auto.run(project, DrainTerms()) == 5
     assert "unknown sessions" in said()
     world.sessions = {"1.6.7": 1}
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (auto.run(project, DrainTerms()), said()) == (5, "")
     assert not (project.state_dir / "auto.json").exists()
 
 
@@ -225,21 +226,21 @@ def test_a_promotion_that_fails_is_told_at_once_and_then_once_an_hour(
         raise Failed("frontend-blue is not healthy", "it answers 500", "bgctl status")
 
     monkeypatch.setattr(engine, "up", fail)
-    assert auto.run(project, Terms()) == 1
+    assert auto.run(project, DrainTerms()) == 1
     assert "frontend-blue is not healthy" in said()
-    assert (auto.run(project, Terms()), said()) == (1, "")
+    assert (auto.run(project, DrainTerms()), said()) == (1, "")
     later(project, 3601)
-    assert auto.run(project, Terms()) == 1
+    assert auto.run(project, DrainTerms()) == 1
     assert "bgctl: frontend-blue is not healthy" in said()
     monkeypatch.setattr(engine, "up", lambda *a: FakeEngine.up(engine, *a))
-    assert auto.run(project, Terms()) == 0
+    assert auto.run(project, DrainTerms()) == 0
     assert world.state["phase"] == "rest"
 
 
 def test_a_precondition_that_is_not_met_is_told_at_once(world: World, project: Project, said) -> None:
     draining(world)
     world.serve(world.green, "0.0.0")
-    assert auto.run(project, Terms()) == Refused.code
+    assert auto.run(project, DrainTerms()) == Refused.code
     assert "green is not healthy" in said()
     assert not (world.root / "state" / "history.jsonl").exists()
 
@@ -400,14 +401,14 @@ def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) 
     project, engine = project_of(world)
     engine.there.discard("frontend-green")
     world.green.answers.clear()
-    assert auto.run(project, Terms()) == 5
+    assert auto.run(project, DrainTerms()) == 5
     assert engine.asked == ["up frontend-green"]
     assert engine.comes_back == {"frontend-green": True}
     told = said()
     assert "green was down (frontend-green: answered status 404: " in told
     assert "): it has been started again" in told
     assert [(each["what"], each["outcome"]) for each in world.history] == [("start green", "done")]
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (auto.run(project, DrainTerms()), said()) == (5, "")
 
 
 def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said) -> None:
@@ -416,18 +417,18 @@ def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said) ->
     world.sessions = {"1.6.7": 1}
     project, engine = project_of(world)
     world.green.answers.clear()
-    assert auto.run(project, Terms()) == Refused.code
+    assert auto.run(project, DrainTerms()) == Refused.code
     assert said().splitlines() == [
         f"bgctl: green is not healthy: frontend-green: answered status 404: {CAUSE}",
         "next: bgctl up, or: bgctl rollback",
     ]
-    assert (auto.run(project, Terms()), said()) == (Refused.code, "")
+    assert (auto.run(project, DrainTerms()), said()) == (Refused.code, "")
     assert engine.asked == []
     assert not (world.root / "state" / "history.jsonl").exists()
     world.serve(world.green, "1.6.8")
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (auto.run(project, DrainTerms()), said()) == (5, "")
     world.green.answers.clear()
-    assert (auto.run(project, Terms()), "green is not healthy" in said()) == (Refused.code, True)
+    assert (auto.run(project, DrainTerms()), "green is not healthy" in said()) == (Refused.code, True)
 
 
 def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
@@ -442,9 +443,9 @@ def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
         raise Failed("no space left")
 
     monkeypatch.setattr(engine, "up", fail)
-    assert auto.run(project, Terms()) == Refused.code
+    assert auto.run(project, DrainTerms()) == Refused.code
     assert "green is down: no space left" in said()
-    assert (auto.run(project, Terms()), said()) == (Refused.code, "")
+    assert (auto.run(project, DrainTerms()), said()) == (Refused.code, "")
     assert not (world.root / "state" / "history.jsonl").exists()
 
 
@@ -516,6 +517,6 @@ def test_slots_are_untouched_while_somebody_is_left(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 1}
     project, engine = project_of(world)
-    assert auto.run(project, Terms()) == 5
+    assert auto.run(project, DrainTerms()) == 5
     assert engine.asked == []
     assert slots.fault(project, "blue", "1.6.7") is None

@@ -14,7 +14,7 @@ from toolkit.engine.engine import Commands
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.project import Project
 from toolkit.release import down
-from toolkit.release.remaining import Terms
+from toolkit.release.remaining import DrainTerms
 
 ORDER = ["proxy", "frontend-blue", "frontend-green", "session-api", "db"]
 
@@ -142,8 +142,8 @@ def test_after_it_drain_auto_starts_nothing_until_up(draining: World) -> None:
     engine.asked.clear()
     draining.green.answers.clear()
     with pytest.raises(NotYet, match="bgctl down"):
-        auto.act(project, Terms.of(project.config.drain))
-    assert auto.run(project, Terms.of(project.config.drain)) == 5, "and cron is told nothing"
+        auto.act(project, DrainTerms.of(project.config.drain))
+    assert auto.run(project, DrainTerms.of(project.config.drain)) == 5, "and cron is told nothing"
     assert engine.asked == []
     engine.there.add("proxy")  # somebody has started it by hand
     assert not down.is_down(project)

@@ -22,8 +22,8 @@ from toolkit.errors import Failed, Locked, Refused
 from toolkit.files import engine_file as enginefile
 from toolkit.files import lock
 from toolkit.files import state_file as statefile
-from toolkit.release import promote, rollback, route, up, up_green
-from toolkit.release.remaining import Terms
+from toolkit.release import folders, promote, rollback, route, shared_services, up, up_green
+from toolkit.release.remaining import DrainTerms
 from toolkit.release.steps import Step, walk
 from toolkit.rendering import reload
 from toolkit.state import document as state
@@ -150,7 +150,7 @@ def test_the_engine_that_has_the_containers_is_not_replaced_while_it_is_silent(m
 
 def test_up_notes_the_engine(world: World) -> None:
     project, _ = project_of(world)
-    up.make_folders(project)
+    folders.make_folders(project)
     assert enginefile.read(world.root / "state" / "engine") == "docker"
     (world.root / "state" / "engine").write_text("rkt\n")
     assert enginefile.read(world.root / "state" / "engine") is None
@@ -180,15 +180,15 @@ def test_a_shared_service_in_trouble_does_not_keep_the_rest_from_coming_back(wor
     engine.there.discard("session-api")  # and somebody else has its port
     assert up.steps(project)
     with pytest.raises(Refused, match="is taken by"):
-        up.start_shared(project, "session-api")
+        shared_services.start(project, "session-api")
 
 
 def test_a_shared_service_that_runs_and_does_not_answer_is_started_anew(world: World) -> None:
     world.put("rest", READY, NONE)
     world.api.answers["/readyz"] = (503, b"")
     project, engine = project_of(world)
-    up.start_shared(project, "session-api")
-    up.start_shared(project, "session-api")
+    shared_services.start(project, "session-api")
+    shared_services.start(project, "session-api")
     assert engine.asked == ["up session-api"]
 
 
@@ -206,7 +206,7 @@ def test_up_loads_again_what_is_not_on_disk_as_it_was_loaded(
 ) -> None:
     world.put("rest", READY, NONE)
     project, engine = project_of(world)
-    up.make_folders(project)
+    folders.make_folders(project)
     loads = []
 
     def hang_up(service: str, _: str) -> None:
@@ -229,9 +229,9 @@ def test_a_new_adoption_goes_on_after_what_the_proxy_has_seen(world: World) -> N
         {"workers": [], "workersExpected": 2, "slots": {}, "generation": 41},
     )
     project, _ = project_of(world)
-    assert up._first_state(project).generation == 42
+    assert up.first_state(project).generation == 42
     world.control.answers["/status"] = (500, b"")
-    assert up._first_state(project).generation == 1
+    assert up.first_state(project).generation == 1
 
 
 # Routing
@@ -338,7 +338,9 @@ def test_requests_that_come_and_go_do_not_keep_a_slot_from_being_empty(world: Wo
     draining(world)
     world.open["blue"] = (3, 0)
     assert world.bgctl("drain").returncode == 0
-    promote.check_empty(project_of(world)[0], statefile.read(world.root / "state" / "state.json"), Terms())
+    promote.check_empty(
+        project_of(world)[0], statefile.read(world.root / "state" / "state.json"), DrainTerms()
+    )
 
 
 # Signals, and output that breaks
@@ -479,7 +481,13 @@ def test_a_step_that_is_refused_after_others_is_a_failure() -> None:
         return ""
 
     with pytest.raises(Refused):
-        walk([Step("skipped", "", fine, lambda: False), Step("two", "", refuse)], UI())
+        walk(
+            [
+                Step(name="skipped", what="", do=fine, needed=lambda: False),
+                Step(name="two", what="", do=refuse),
+            ],
+            UI(),
+        )
     with pytest.raises(Failed, match="no: why; up to one it is done") as caught:
-        walk([Step("one", "", fine), Step("two", "", refuse)], UI())
+        walk([Step(name="one", what="", do=fine), Step(name="two", what="", do=refuse)], UI())
     assert caught.value.next == "bgctl up, then run the same command again"

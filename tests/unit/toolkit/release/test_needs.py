@@ -27,8 +27,8 @@ from toolkit.files import needs_file
 from toolkit.observe import doctor as checkup
 from toolkit.observe.overview import gather
 from toolkit.project import Project
-from toolkit.release import depends, one_shot, promote, rollback, up, up_green
-from toolkit.release.remaining import Terms
+from toolkit.release import needs, one_shot, promote, rollback, up, up_green
+from toolkit.release.remaining import DrainTerms
 from toolkit.rendering import render
 
 # As docker-compose 1.29 and podman-compose are asked: the file is what a newcomer has.
@@ -434,7 +434,7 @@ def test_87_a_rollback_migrates_nothing_and_a_dead_dependency_keeps_nobody(
     project, engine = project_of(world)
     engine.there.discard("frontend-blue")
     world.serve(world.blue, "down")
-    monkeypatch.setattr(depends, "start", _fail)
+    monkeypatch.setattr(needs, "start", _fail)
     rollback.run(project)
     assert world.state["phase"] == "rest"
     assert not [call for call in engine.asked if call.startswith("run")]
@@ -452,7 +452,7 @@ def test_87_a_promotion_does_not_migrate(world: World, monkeypatch: pytest.Monke
     for name, env in (("worker-blue", ("1.6.7", "1.6.8")), ("worker-green", ("1.6.7", "1.6.8"))):
         engine.up(name, project.compose_env(*env))
     engine.asked.clear()
-    promote.run(project, Terms())
+    promote.run(project, DrainTerms())
     assert [call for call in engine.asked if "frontend" not in call] == [
         "up db",
         "remove worker-blue",

@@ -10,7 +10,7 @@ from toolkit.clock import Clock
 from toolkit.engine.compose import ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
-from toolkit.release import builds, up
+from toolkit.release import image_builds, up
 from toolkit.release.images import Images
 from toolkit.release.up import following
 
@@ -73,7 +73,7 @@ def test_95_what_is_shared_is_built_when_its_turn_comes(world: World) -> None:
     world.put("rest", READY, NONE)
     project, engine = project_of(world)
     engine.images, engine.missing, engine.builds = {"session-api": "api:1"}, {"api:1"}, {"session-api"}
-    builds.provide(project, engine.compose({}), "session-api", project.compose_env("1.6.7", "1.6.7"))
+    image_builds.provide(project, engine.compose({}), "session-api", project.compose_env("1.6.7", "1.6.7"))
     assert engine.asked == ["build session-api 1.6.7"]
 
 
@@ -102,9 +102,9 @@ def test_a_first_build_has_no_keys_to_take_along(world: World) -> None:
     project, engine = built_here(world)
     (world.root / ".dockerignore").unlink()
     with pytest.raises(Refused, match="would hold keys/"):
-        builds.check_context(project, engine.compose({}), ["frontend-blue"])
+        image_builds.check_context(project, engine.compose({}), ["frontend-blue"])
     (project.keys_dir / "admin.key").unlink()
-    builds.check_context(project, engine.compose({}), ["frontend-blue"])
+    image_builds.check_context(project, engine.compose({}), ["frontend-blue"])
 
 
 def test_services_that_share_an_image_are_built_once(world: World) -> None:
@@ -113,7 +113,9 @@ def test_services_that_share_an_image_are_built_once(world: World) -> None:
     engine.services = {"frontend-blue": both, "frontend-green": both}
     engine.missing = {"app:1"}
     found = engine.compose({})
-    assert builds.missing(project, found, ["frontend-blue", "frontend-green", "proxy"]) == ["frontend-blue"]
+    assert image_builds.missing(project, found, ["frontend-blue", "frontend-green", "proxy"]) == [
+        "frontend-blue"
+    ]
 
 
 @pytest.mark.parametrize(
