@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Shared by the scripts of setup/: they print short lines and keep the details in .cache/setup/<script>.log.
+# What the scripts of setup/ share. They print short lines, and keep the details in .cache/setup/<script>.log.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=$root/.cache/setup
@@ -14,7 +14,7 @@ fail() {
     exit 1
 }
 
-# quietly WHAT COMMAND...: says WHAT, runs COMMAND into the log, shows the log's tail when it fails.
+# quietly WHAT COMMAND...: says WHAT, runs COMMAND with its output in the log, and shows the end of that if it fails.
 quietly() {
     say "$1"
     shift
@@ -26,7 +26,7 @@ fail_with_log() {
     fail "$1" "the whole log: $2"
 }
 
-# Only there may the scripts install packages and start services by themselves.
+# Whether the scripts may install packages and start services by themselves: only as root on Debian or Ubuntu.
 is_root_on_debian() {
     [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null
 }

@@ -1,4 +1,7 @@
-"""The label of a run, on every container, network and volume that its tests make: that alone goes with it."""
+"""Puts the label of a run on all containers, networks and volumes that its tests make.
+
+At the end of the run, what has this label is removed, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import os
 import re
 
 RUN = "bgctl.run"
+# Heads of a compose file: of a section, of a service, and of a network or volume that has no settings.
 _SECTION = re.compile(r"^(\w+):$", re.MULTILINE)
 _SERVICE = re.compile(r"^  ([\w-]+):$", re.MULTILINE)
 _PLAIN = re.compile(r"^  ([\w-]+):(?: \{\})?( *#.*)?$", re.MULTILINE)
 
 
 def labels() -> dict[str, str]:
-    """Empty without a run: by hand, everything is removed by its project's name."""
+    """The label, by its name; none outside a run, where all is removed by its project's name."""
     run = os.environ.get("BGCTL_RUN", "")
     return {RUN: run} if run else {}
 
@@ -20,7 +24,7 @@ def labels() -> dict[str, str]:
 def labelled(compose: str) -> str:
     """The text of a compose file, with the label on all its services, networks and volumes.
 
-    By the file's own indentation: a document that is read and written again would be another one.
+    It goes by the file's indentation: parsed and written again, the text would be another one.
     """
     if not labels():
         return compose

@@ -1,4 +1,4 @@
-"""A real Prometheus with the configuration of compose/monitoring, and what the dashboard asks of it."""
+"""A real Prometheus with the configuration of compose/monitoring, and what Grafana's dashboard asks of it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ from testbed.project import ROOT, Project
 MONITORING = ROOT / "compose" / "monitoring"
 DASHBOARD = MONITORING / "grafana" / "dashboards" / "bgctl.json"
 VARIABLES = {"$instance": ".*", "$__rate_interval": "10s", "$__interval": "5s"}
-START_SECONDS = 30.0
+START_SECONDS = 30.0  # for Prometheus to become ready
 
 
 @dataclass(frozen=True)
 class Prometheus:
+    """The HTTP API of a running Prometheus."""
+
     url: str
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Samples of an instant query. Raises with what Prometheus says of a bad one."""
+        """The samples of an instant query. Raises AssertionError with what Prometheus says of a bad one."""
         return self._ask("query", query=expression)
 
     def range(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
         return self._ask("query_range", query=expression, start=start, end=end, step=step)
 
     def firing(self) -> set[str]:
-        """Names of the alerts that fire."""
+        """The names of the alerts that fire."""
         return {sample["metric"]["alertname"] for sample in self.query('ALERTS{alertstate="firing"}')}
 
     def _ask(self, kind: str, **parameters: str | float) -> list[dict[str, Any]]:
@@ -47,17 +49,18 @@ class Prometheus:
 
 
 def dashboard() -> dict[str, Any]:
+    """Grafana's dashboard."""
     document: dict[str, Any] = json.loads(DASHBOARD.read_text())
     return document
 
 
 def panels() -> list[dict[str, Any]]:
-    """The dashboard's panels, without the headings between them."""
+    """The panels of Grafana's dashboard, without the headings between them."""
     return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
 
 
 def substituted(expression: str) -> str:
-    """A query with values in place of the dashboard's variables."""
+    """A panel's query, with values in place of Grafana's variables."""
     for name, value in VARIABLES.items():
         expression = expression.replace(name, value)
     return expression
@@ -65,7 +68,7 @@ def substituted(expression: str) -> str:
 
 @contextmanager
 def prometheus(project: Project, folder: Path) -> Iterator[Prometheus]:
-    """Debian's `prometheus` in `folder`, asking this project's proxy and session API each second."""
+    """Runs `prometheus` in `folder`, which asks the project's proxy and session API each second."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prometheus.yml").write_text(json.dumps(_configuration(project)))
     address = f"127.0.0.1:{Ports.free().proxy}"

@@ -1,4 +1,4 @@
-"""Ports of this machine that a project takes for itself, all on 127.0.0.1."""
+"""The ports on 127.0.0.1 that a project takes for itself."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import socket
 from dataclasses import astuple, dataclass, fields
 from typing import Self
 
-PORTS = range(20000, 30000)  # below those that the kernel gives to outgoing connections
+PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything of one project listens, all on 127.0.0.1."""
+    """The port of each listener of one project."""
 
     proxy: int = 8080
     control: int = 9180
@@ -23,7 +23,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> Self:
-        """Ports that nobody has."""
+        """Ports that are free now."""
         candidates = random.sample(PORTS, 200)
         return cls(*[port for port in candidates if _is_free(port)][: len(fields(cls))])
 

@@ -1,4 +1,4 @@
-"""A project directory as an operator has one, with the demo app in it; for `make demo` and for the tests."""
+"""A project as an operator has one, with the demo app in it: for `make demo` and for the tests."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from testbed.texts import CONFIG, ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[1]
 BGCTL = Path(sys.executable).parent / "bgctl"
-IMAGES = os.environ.get("BGCTL_IMAGES", "bgctl")  # as setup/images names them
-ANSWER_SECONDS = 5.0
-COMMAND_SECONDS = 300.0
+IMAGES = os.environ.get("BGCTL_IMAGES", "bgctl")  # the middle part of the images' names: see setup/images
+ANSWER_SECONDS = 5.0  # for an answer by HTTP
+COMMAND_SECONDS = 300.0  # for a command of bgctl
 
 
 def name_of_its_own(stem: str) -> str:
-    """For a project that another checkout on this machine has as well, perhaps just now."""
+    """A project's name that no other checkout on this machine has at the same time."""
     return f"{stem}-{uuid4().hex[:8]}"
 
 
@@ -36,7 +36,10 @@ def _toml(table: dict[str, Any]) -> str:
 
 @dataclass
 class Project:
-    """One project directory and the bgctl that drives it."""
+    """A project's directory, and the bgctl that is run in it.
+
+    Most fields are settings of bgctl.toml with the same name.
+    """
 
     directory: Path
     name: str
@@ -48,7 +51,9 @@ class Project:
     pin_idle: str = "30m"
     health_timeout: str = "30s"
     health_check: str = "2s"
-    check_timeout: str = "3s"  # a busy machine must not look like a slot that is down
+    check_timeout: str = (
+        "3s"  # longer than the default: a busy machine must not look like a slot that is down
+    )
     request_deadline: str = "15s"
     websocket_deadline: str = "60s"
     stop_grace: str = "5s"
@@ -57,18 +62,18 @@ class Project:
     visitors: bool = True
     migrate: str = "never"
     migrate_idle: str = "10m"
-    tls: bool = False  # HTTPS, with a certificate of an authority of its own: see `ca`
-    proxy_more: dict[str, Any] = field(default_factory=dict)  # more of [proxy], of [tls], [pin] and [headers]
-    tls_more: dict[str, Any] = field(default_factory=dict)
+    tls: bool = False  # whether it is reached by HTTPS: see `ca`
+    proxy_more: dict[str, Any] = field(default_factory=dict)  # more settings of [proxy]
+    tls_more: dict[str, Any] = field(default_factory=dict)  # more settings of [tls]
     pin: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
-    api_more: dict[str, Any] = field(default_factory=dict)  # more of [services.session-api]
+    api_more: dict[str, Any] = field(default_factory=dict)  # more settings of [services.session-api]
     allow: tuple[str, ...] = ()
     mirror: int = 0
-    store: str = ""  # the env file's BGCTL_STORE; empty: what the compose file says without it
+    store: str = ""  # BGCTL_STORE in the env file; "": not there
 
     def create(self) -> Self:
-        """Writes bgctl.toml, the env file and the compose file; what that makes has the label of this run."""
+        """Writes bgctl.toml, the env file, and the compose file with the label of this run."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.tls:
             self.authority = certificates.make(self.directory)
@@ -79,7 +84,7 @@ class Project:
         return self
 
     def configure(self, **settings: Any) -> Self:
-        """Changes settings in bgctl.toml; in force with the next `bgctl up`."""
+        """Changes settings in bgctl.toml. They are in force with the next `bgctl up`."""
         for name, value in settings.items():
             if not hasattr(self, name):
                 raise AttributeError(f"no such setting: {name}")
@@ -119,7 +124,7 @@ class Project:
 
     @property
     def ca(self) -> Path | None:
-        """Whom to trust, in PEM; None: plain HTTP."""
+        """The file of the certificate authority to trust; None: the project is reached by plain HTTP."""
         return self.directory / certificates.AUTHORITY if self.tls else None
 
     @property
@@ -147,7 +152,7 @@ class Project:
         return f"http://127.0.0.1:{self.ports.api}"
 
     def census(self, **query: str | int) -> dict[str, Any]:
-        """Who is active where, in the session API's words: active-sessions, asked with the admin key."""
+        """Who is active where: the session API's active-sessions, asked with the admin key."""
         key = (self.directory / "keys" / "admin" / "admin.key").read_text().strip()
         answer = requests.get(
             f"{self.api_url}/api/deployment/active-sessions",
@@ -160,7 +165,7 @@ class Project:
         return document
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """A bgctl in the background; `options` are Popen's."""
+        """Starts bgctl and does not wait for it; `options` are Popen's."""
         return subprocess.Popen(
             [str(BGCTL), "--project", str(self.directory), *arguments],
             stdin=subprocess.DEVNULL,
@@ -171,7 +176,7 @@ class Project:
     def bgctl(
         self, *arguments: str, code: int | None = 0, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Runs bgctl to its end. Raises with all it said when it exits otherwise than `code` (None: any)."""
+        """Runs bgctl to its end. Raises with its output if it does not exit with `code` (None: with any)."""
         done = subprocess.run(
             [str(BGCTL), "--project", str(self.directory), *arguments],
             input=stdin,
@@ -186,28 +191,28 @@ class Project:
         return done
 
     def ask(self, *arguments: str, code: int | None = 0, stdin: str = "") -> Any:
-        """What a reading command says with --json."""
+        """The document that a command prints with --json."""
         return json.loads(self.bgctl(*arguments, "--json", code=code, stdin=stdin).stdout)
 
     def state(self) -> dict[str, Any]:
-        """state.json as it is."""
+        """The document in state.json."""
         document: dict[str, Any] = json.loads((self.directory / "state" / "state.json").read_text())
         return document
 
     def proxy_status(self) -> dict[str, Any]:
-        """What the proxy's control listener says."""
+        """The document of the proxy's control listener, /status."""
         document: dict[str, Any] = requests.get(f"{self.control_url}/status", timeout=ANSWER_SECONDS).json()
         return document
 
     def containers(self, service: str | None = None) -> list[str]:
-        """Ids of this project's containers, stopped ones too; of one service where it is named."""
+        """The ids of this project's containers, of stopped ones too; of one service, if it is named."""
         filters = [f"label=com.docker.compose.project={self.name}"]
         filters += [f"label=com.docker.compose.service={service}"] if service else []
         listing = [word for value in filters for word in ("--filter", value)]
         return self.engine_says("ps", "--all", "--quiet", *listing).split()
 
     def error_log(self) -> list[str]:
-        """What the proxy has logged: in a good release, nothing at all."""
+        """The lines that the proxy has logged: after a good release, none."""
         ids = self.containers("proxy")
         if not ids:
             return []
@@ -215,7 +220,7 @@ class Project:
         return done.stderr.splitlines()
 
     def engine_says(self, *arguments: str) -> str:
-        """Standard output of the engine's own command line."""
+        """Standard output of a command of the engine. Raises RuntimeError with what it says if it fails."""
         done = subprocess.run([self.engine, *arguments], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{self.engine} {' '.join(arguments)}: {done.stderr.strip()}")

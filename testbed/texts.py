@@ -1,4 +1,4 @@
-"""The texts of a project's files; `self` is the Project that they are written for."""
+"""The texts of bgctl.toml and the env file; `self` is the Project for which they are filled in."""
 
 CONFIG = """\
 [project]

@@ -13,7 +13,7 @@ from toolkit.context import App
 from toolkit.errors import BgctlError, Refused
 from toolkit.files import disk
 from toolkit.terminal import help_text as helptext
-from toolkit.terminal.safe_stream import Sink
+from toolkit.terminal.safe_stream import SafeStream
 
 # Name, and the line in `bgctl --help`: help must not import what the commands import.
 SECTIONS = {
@@ -109,7 +109,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def main() -> None:
-    sys.stdout, sys.stderr = Sink(sys.stdout), Sink(sys.stderr)
+    sys.stdout, sys.stderr = SafeStream(sys.stdout), SafeStream(sys.stderr)
     listen()
     sys.exit(run(sys.argv[1:]))
 

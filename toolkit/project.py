@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from toolkit.clients.proxy import Proxy
     from toolkit.clients.session_api import Sessions
     from toolkit.engine.compose import Compose
-    from toolkit.engine.engine import Container, Engine
+    from toolkit.engine.container import Container
+    from toolkit.engine.engine import Engine
     from toolkit.health.image_proof import ImageProof
 
 ENGINE_PATIENCE = 5.0  # seconds for a look at containers for which nothing else must wait
@@ -88,13 +89,14 @@ class Project:
 
     @cached_property
     def engine(self) -> "Engine":
-        from toolkit.engine.engine import Engine
+        from toolkit.engine import detection
 
-        return Engine.detect(self.config, self.root, engine_file.read(self.engine_path))
+        return detection.detect(self.config, self.root, engine_file.read(self.engine_path))
 
     def containers(self) -> "dict[str, Container]":
         """By service. A known engine is asked at once: to examine it first takes as long again."""
-        from toolkit.engine.engine import Commands, Engine
+        from toolkit.engine.commands import Commands
+        from toolkit.engine.engine import Engine
 
         named = self.config.project
         known = named.engine if named.engine != "auto" else engine_file.read(self.engine_path)
@@ -206,10 +208,10 @@ class Project:
 
     def compose(self, env: dict[str, str]) -> "Compose":
         """The compose file. Raises Refused when it does not fit bgctl.toml."""
-        from toolkit.engine import compose
+        from toolkit.engine import compose_fit
 
         found = self.read_compose(env)
-        compose.check(self.config, found, *self.compose_files)
+        compose_fit.check(self.config, found, *self.compose_files)
         return found
 
     def read_compose(self, env: dict[str, str]) -> "Compose":

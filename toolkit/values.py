@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import ClassVar, Self
 
+SLOTS = ("blue", "green")  # the two places in which a version of the app can run
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)")

@@ -1,4 +1,4 @@
-"""gunicorn's settings for the session API; flags on the command line win."""
+"""The settings of gunicorn for the session API. Options on the command line take precedence."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import tempfile
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-# Workers share their counters through files, in memory; to be set before prometheus_client is imported.
+# Workers share their counters through files in memory. This must be set before prometheus_client is imported.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="bgctl-metrics-", dir="/dev/shm")
 
@@ -19,21 +19,21 @@ bind = "0.0.0.0:8090"  # inside the container; compose publishes it on 127.0.0.1
 worker_class = "gthread"
 workers = 1  # one process writes to SQLite: threads take fair turns, processes would not (decision record 11)
 threads = 8
-preload_app = True  # wrong keys or settings end the start with one message, not with one for each worker
+preload_app = True  # wrong keys or settings end the start with one message, not one for each worker
 worker_tmp_dir = "/dev/shm"  # noqa: S108  # the heartbeat file must not wait for a disk
 keepalive = 75  # longer than the proxy keeps an idle connection (4 s): it never sends into a closing one
 graceful_timeout = 10
-limit_request_field_size = 65536  # as the proxy: the cookies of all apps of a site come here
+limit_request_field_size = 65536  # as in the proxy: the cookies of all apps of a site may come
 accesslog = None  # /metrics counts requests
 logconfig_dict = CONFIGURATION
-control_socket_disable = True  # nothing outside steers this process but signals
+control_socket_disable = True  # only signals steer this process
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
-    """A worker that died leaves its counts behind, and takes its gauges along."""
+    """Keeps the counters of a worker that has ended, and drops its gauges."""
     multiprocess.mark_process_dead(worker.pid)
 
 
 def on_exit(server: Arbiter) -> None:
-    """The counts end with the process."""
+    """Removes the counters when the process ends."""
     shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -2,6 +2,6 @@
 
 import asyncio
 
-from .process import serve
+from .worker import serve
 
 asyncio.run(serve())

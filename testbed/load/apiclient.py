@@ -14,8 +14,10 @@ JSON = {"Accept": "application/json"}
 
 
 class ApiClient(Caller):
+    """Calls of a program whose session is a bearer token."""
+
     async def log_in(self) -> str | None:
-        """The token; None when there is none, which has been counted."""
+        """The token; None if there is none, which has been counted as a failure."""
         form = {"user": self.person.name, "email": f"{self.person.name}@example.test"}
         answer = await self.send("POST", "/login", self.person.session, data=form, headers=JSON)
         token = self.field(answer, "/login", "token")
@@ -24,7 +26,7 @@ class ApiClient(Caller):
         return token if isinstance(token, str) and token else None
 
     async def browse(self) -> None:
-        """A document and its assets, an API call, and now and then a note."""
+        """Gets a document and its assets, makes an API call, and now and then posts a note."""
         page = await self._get("/")
         document = self.person.session.place
         for path in ASSET.findall(page.text) if page else ():

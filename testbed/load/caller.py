@@ -1,4 +1,4 @@
-"""Whoever sends requests: each is counted once, and each answer is judged."""
+"""Sends requests: counts each once, and has each answer judged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .serving import Asked, Place
 
 
 class Person:
-    """One session, with the cookies and connections that belong to it."""
+    """A user with one session, and the cookies and connections that belong to it."""
 
     def __init__(self, scene: Scene, name: str) -> None:
         self.scene, self.name = scene, name
@@ -57,7 +57,7 @@ def tracing() -> TraceConfig:
 
 
 def _fresh(options: dict[str, Any]) -> dict[str, Any]:
-    """For one more try: aiohttp wants a large body as a file, and reads that to its end."""
+    """The options for one more try: aiohttp wants a large body as a file, which it reads to its end."""
     data = options.get("data")
     return {**options, "data": io.BytesIO(data)} if isinstance(data, bytes) else options
 
@@ -70,7 +70,7 @@ class Caller:
         self.scene, self.recorder = person.scene, person.scene.recorder
 
     async def due(self) -> None:
-        """Until it is time for the next request. Raise Leaving."""
+        """Waits until it is time for the next request. Raises Leaving if the person is to go."""
         await self.pace.wait()
         if self.person.wanted_elsewhere:
             raise Leaving
@@ -78,14 +78,17 @@ class Caller:
     async def send(
         self, method: str, path: str, judge: Judge, document: Place | None = None, **options: Any
     ) -> Answer | None:
-        """A request when it is due. None when it failed, which has been counted. Raise Leaving."""
+        """Makes a request when it is due. None if it failed, which has been counted. Raises Leaving."""
         await self.due()
         return await self.request(method, path, judge, document, **options)
 
     async def request(
         self, method: str, path: str, judge: Judge, document: Place | None = None, **options: Any
     ) -> Answer | None:
-        """`document`: of an asset, where the page was from; when that is gone, nobody may have the asset."""
+        """Makes a request now. None if it failed, which has been counted.
+
+        `document` is given for an asset: the version of its page. Once that is retired, 404 is no failure.
+        """
         asked = self.scene.serving.asks()
         self.recorder.requests += 1
         try:
@@ -108,15 +111,16 @@ class Caller:
         return answer
 
     async def _exchange(self, method: str, path: str, options: dict[str, Any]) -> Answer:
-        """Raise one of LOST."""
+        """Raises one of LOST."""
         async with await self.begin(method, path, **options) as response:
             return Answer(response.status, response.headers, await response.read())
 
     async def begin(self, method: str, path: str, **options: Any) -> ClientResponse:
-        """An answer of which the body is yet to come. Raise one of LOST.
+        """Returns an answer whose body is yet to come. Raises one of LOST.
 
-        A server may close a connection that is idle just when we send. Browsers send such a request again on
-        a new connection, whatever its method, if not a byte of an answer came; so do we, once.
+        A server may close an idle connection at the moment in which a request is sent on it. If not a byte of
+        an answer came, browsers send such a request again on a new connection, whatever its method. So does
+        this, once.
         """
         url, sent = self.scene.base_url + path, Sent()
         for again in (False, True):
@@ -132,7 +136,7 @@ class Caller:
         raise AssertionError("not reached")
 
     def judge(self, path: str, said: list[str], judge: Judge, asked: Asked) -> None:
-        """Count what `judge` thinks of the answer; one that speaks with two tongues flips once."""
+        """Counts the verdict on an answer. `said`: the versions that its header and its body name."""
         session = self.person.session
         for answered in said:
             match judge.judge(answered, asked):
@@ -147,20 +151,20 @@ class Caller:
                     session.views = 0
 
     async def ask(self, path: str, judge: Judge, sent: Headers) -> None:
-        """An API call that may say whose session it was made in."""
+        """Makes an API call whose answer may say whose session it was made in."""
         answer = await self.send("GET", path, judge, headers=sent)
-        # Nobody may also mean that the session API was too slow for the app: a page does not wait for it.
+        # No user may also mean that the session API was too slow for the app, which does not wait for it.
         if self.field(answer, path, "user") not in (None, self.person.name):
             self.fail("GET", path, "somebody else's session")
 
     async def pin_note(self, judge: Judge, sent: Headers) -> None:
-        """A POST that must arrive once."""
+        """Posts a note, which must arrive once."""
         note = {"text": f"{self.person.name} was here"}
         await self.post_once("/api/notes", judge, headers=sent, json=note)
 
     async def post_once(self, path: str, judge: Judge, headers: Headers, **options: Any) -> Answer | None:
-        """A POST under a key of its own, which the app must see once."""
-        await self.due()  # what is not sent is not entered
+        """Makes a POST with a key of its own (Idempotency-Key), which the app must see once."""
+        await self.due()  # It may raise, and the key of a POST that was never sent must not be entered.
         key = uuid.uuid4().hex
         self.recorder.posts[key] = False
         answer = await self.request(

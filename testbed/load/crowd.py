@@ -1,4 +1,4 @@
-"""Thousands of log-ins and visitors over a few connections, and the exact truth about who is where."""
+"""Thousands of sessions and visitors over a few connections, and the exact truth about who is where."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ JSON = {"Accept": "application/json"}
 
 
 class CrowdError(RuntimeError):
-    """A request failed or made no sense: from here on nobody knows the truth."""
+    """A request failed or made no sense: from here on the truth is not known."""
 
 
 class Head:
-    """One of the crowd, a browser with cookies held by hand. `user` is None for a visitor."""
+    """One browser of the crowd, whose cookies are kept by hand. `user` is None for a visitor."""
 
     def __init__(self, user: str | None) -> None:
         self.user, self.sid = user, ""
         self.cookies: dict[str, str] = {}
 
     def keep(self, name: str, value: str) -> None:
-        """A cookie of the server's; empty: forget it. The id is in the session's token, or in the pin."""
+        """Keeps a cookie; "" forgets it. The id is in a session's token, or in a visitor's pin."""
         self.cookies.pop(name, None)
         if value:
             self.cookies[name] = value
@@ -44,8 +44,8 @@ class Head:
 class Crowd:
     """`async with Crowd(url, idle=30) as crowd: await crowd.log_in(5000)`.
 
-    `idle` is the server's idle timeout in seconds, 0 for none. Every `doubles`-th log-in is a second one of
-    the user before it: 5,000 log-ins with 5 are 4,000 users. Everything runs over at most `connections`.
+    `idle` is the server's idle time-out in seconds; 0: none. Every `doubles`-th log-in is a second one of the
+    user before it: with 5, 5,000 log-ins are 4,000 users. All requests share `connections` connections.
     """
 
     def __init__(self, base_url: str, *, idle: float, doubles: int = 5, connections: int = 16) -> None:
@@ -72,56 +72,56 @@ class Crowd:
     ) -> None:
         await self._http.close()
 
-    # What the crowd does. All of it raises CrowdError.
+    # What the crowd does. All of these raise CrowdError.
 
     async def log_in(self, n: int) -> None:
-        """`n` new sessions, on the version that new sessions get."""
+        """Makes `n` new sessions, on the version that new sessions get."""
         heads = [Head(self._user(number)) for number in itertools.islice(self._numbers, n)]
         await _all(self._log_in, heads)
         self.sessions += heads
 
     async def touch(self, k: int, *, page: bool = False) -> None:
-        """`k` sessions, picked at random, make a request: an API call, or a page view."""
+        """Has `k` sessions, picked at random, make a request: an API call, or a page view."""
         await self._all_ask(_some(self.sessions, k), page)
 
     async def visit(self, n: int) -> None:
-        """`n` new visitors make two requests each; the second one carries their pin, and counts them."""
+        """Has `n` new visitors make two requests each; the second has their pin, and counts them."""
         heads = [Head(None) for _ in range(n)]
         await self._all_ask(heads, page=True)
         await self._all_ask(heads, page=False)
         self.visitors += heads
 
     async def revisit(self, k: int, *, page: bool = False) -> None:
-        """`k` visitors, picked at random, make a request."""
+        """Has `k` visitors, picked at random, make a request."""
         await self._all_ask(_some(self.visitors, k), page)
 
     async def log_out(self, k: int, *, version: str | None = None) -> None:
-        """`k` sessions, picked at random (among those on `version`, if it is named), log out for good."""
+        """Logs out `k` sessions for good, picked at random (among those on `version`, if it is named)."""
         leaving = _some([head for head in self.sessions if version in (None, self._place(head))], k)
         await _all(self._log_out, leaving)
         gone = set(leaving)
         self.sessions = [head for head in self.sessions if head not in gone]
 
     async def trickle(self, rate: float, seconds: float) -> None:
-        """API calls of sessions picked at random, `rate` a second, for so long."""
+        """Makes `rate` API calls a second for `seconds`, of sessions picked at random."""
         begun, calls = time.monotonic(), []
         for number in range(int(rate * seconds)):
             await asyncio.sleep(max(0.0, begun + number / rate - time.monotonic()))
             calls.append(asyncio.create_task(self._ask(random.choice(self.sessions), page=False)))
         await asyncio.gather(*calls)
 
-    # What is so
+    # The truth
 
     def truth(self, now: float | None = None) -> dict[str, Count]:
         """Sessions, users and visitors that are active on each version, at Unix time `now` or right now."""
         return self.book.counts(time.time() if now is None else now)
 
     def changed(self, now: float | None = None) -> dict[str, float]:
-        """When that last changed, by version."""
+        """When the truth about each version last changed, in Unix time."""
         return self.book.changed(time.time() if now is None else now)
 
     def steady(self, before: float, after: float) -> bool:
-        """Whether it is as it was `before` seconds ago, and stays so for `after` if nobody does anything."""
+        """Whether the truth is the same for `before` seconds, and, without a request, for `after` more."""
         return self.book.steady(time.time(), before, after)
 
     # Requests
@@ -184,7 +184,7 @@ def _some(heads: list[Head], k: int) -> list[Head]:
 
 
 async def _all(do: Callable[[Head], Coroutine[Any, Any, None]], heads: Iterable[Head]) -> None:
-    """For all of them; the first failure ends the rest."""
+    """Does `do` for all heads at once; the first failure ends the rest."""
     try:
         async with asyncio.TaskGroup() as group:
             for head in heads:

@@ -1,4 +1,4 @@
-"""Somebody whose page follows the app's event stream, as EventSource does, and notices when it is cut."""
+"""A page that follows the app's event stream, as EventSource does, and notices when the stream is cut."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .serving import Asked
 from .tab import Tab
 
 PATH = "/api/events"
-LIFE = (5.0, 12.0)  # seconds between two page navigations of someone who follows a stream
+LIFE = (5.0, 12.0)  # seconds between two page navigations of a user who follows a stream
 
 
 @dataclass(slots=True)
@@ -27,13 +27,13 @@ class Event:
 
 @dataclass(slots=True)
 class Source:
-    """What lasts from one connection to the next. `retry` is seconds."""
+    """What EventSource keeps from one connection to the next: the last event's id, and how long it waits."""
 
     last: str = ""
-    retry: float = 3.0
+    retry: float = 3.0  # seconds
 
     async def events(self, response: ClientResponse) -> AsyncIterator[Event]:
-        """Raise one of LOST when the stream breaks off."""
+        """The events of a connection. Raises one of LOST when it breaks off."""
         event = Event()
         async for raw in response.content:
             field, _, value = raw.decode().rstrip("\n").partition(": ")
@@ -51,11 +51,11 @@ class Source:
 
 
 class Cut(Exception):  # noqa: N818 - said of a stream
-    """A stream ended without a good-bye, or must not be trusted any more. The text says why."""
+    """A stream ended without the app's event "bye", or is wrong. The text says how."""
 
 
 async def follow(tab: Tab) -> None:
-    """Until its life is over."""
+    """Follows the stream, over several connections, until the page is left."""
     source, end = Source(), time.monotonic() + random.uniform(*LIFE)
     while time.monotonic() < end and not tab.person.wanted_elsewhere:
         if await _listen(tab, source, end):
@@ -64,7 +64,7 @@ async def follow(tab: Tab) -> None:
 
 
 async def _listen(tab: Tab, source: Source, end: float) -> bool:
-    """One connection. False: ask again, as EventSource does when a stream has ended, however it did."""
+    """Follows one connection. False: another one is due. EventSource makes one however a stream has ended."""
     assert tab.page
     asked = tab.scene.serving.asks()
     tab.recorder.requests += 1
@@ -88,7 +88,7 @@ async def _listen(tab: Tab, source: Source, end: float) -> bool:
 
 
 async def _hear(tab: Tab, source: Source, response: ClientResponse, asked: Asked, end: float) -> bool:
-    """True: we have ended it. False: the app has, and said so. Raise Cut, ValueError, or one of LOST."""
+    """True: the page was left. False: the app said "bye". Raises Cut, ValueError, or one of LOST."""
     assert tab.page
     version, number = "", int(source.last or 0)
     async for event in source.events(response):

@@ -1,4 +1,4 @@
-"""The load: users, their common pace, and the tally."""
+"""The load: users, the pace that they have in common, and the tally."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .serving import Serving
 from .tally import Kept, Recorder, Tally
 from .user import HOLDERS, KINDS, Kind, User
 
-LAG_PROBE = 0.05  # seconds
+LAG_PROBE = 0.05  # seconds that a probe sleeps: how late it wakes is this process's own lag
 
 
 class Load:
-    """Constant load on a server, by users who each notice a wrong answer.
+    """Constant load on a server, by users each of whom notices a wrong answer.
 
-    `served` are the versions that are served when it starts; set_served() tells what changes.
-    `rate` is requests per second over all users together; holders (of WebSockets, event streams, long polls,
-    large bodies) come on top. `ca` is a file with the certificate authority to trust; `timeout` is seconds
-    per request. `migrate` says what may move a session off a version that is being served.
+    `served` are the versions that are served when it starts; set_served() tells what changes. `rate` is the
+    number of requests per second of all users together; those of holders (of WebSockets, event streams, long
+    polls, large bodies) come on top. `ca` is the file of a certificate authority to trust. `timeout` is
+    seconds per request. `migrate` says what may move a session off a version that is served.
     """
 
     def __init__(
@@ -63,21 +63,23 @@ class Load:
         return tuple(self._users)
 
     def set_served(self, versions: Collection[str]) -> None:
-        """A version must be out of it *before* anything takes that version out of service, and in it at the
-        latest when its first session is made. The one that is left takes over the sessions of those that go.
+        """Tells which versions are served.
+
+        That one goes must be told *before* anything takes it out of service, and that one comes before its
+        first session is made. The version that is left takes over the sessions of those that go.
         """
         self._scene.serving.change(versions)
 
     def settle(self) -> None:
-        """What was told is so: from here on nobody new is answered by a version that is out."""
+        """Tells that this is in force: a version that has gone must not answer a new request."""
         self._scene.serving.settle()
 
     def set_migrate(self, migrate: Migrate) -> None:
-        """Allow it before the proxy may do it."""
+        """Tells what may move a session; it must be told before the proxy does it."""
         self._scene.migrate = migrate
 
     def set_draining(self, version: str | None) -> None:
-        """Page views of its sessions count from here on: say so when the proxy has begun to migrate them."""
+        """Tells that the proxy has begun to migrate sessions of `version`. Their page views count now."""
         self._scene.draining = version
         for user in self._users:
             user.session.views = 0
@@ -87,7 +89,7 @@ class Load:
         self._probe = asyncio.create_task(self._measure_lag())
 
     def spawn(self, kind: Kind, n: int = 1) -> None:
-        """Add users. Every second holder (of a WebSocket, say) is logged in, the others are visitors."""
+        """Adds users. Every second holder is logged in, the others are visitors."""
         if kind not in KINDS:
             raise ValueError(f"no such kind of user: {kind!r}; there are {', '.join(KINDS)}")
         for index in range(n):
@@ -97,9 +99,9 @@ class Load:
             self._paced += _paces(user)
 
     async def log_out(self, predicate: Callable[[User], bool], limit: int | None = None) -> int:
-        """Log out those users whom the predicate picks, at most `limit`; return how many.
+        """Logs out at most `limit` users that the predicate picks; returns how many.
 
-        A visitor who is picked forgets its cookies. Each comes back at once as a newcomer: the load stays.
+        A visitor forgets its cookies. All come back at once as newcomers, so that the load stays the same.
         """
         chosen = list(itertools.islice(filter(predicate, self._users), limit))
         await asyncio.gather(*(user.log_out() for user in chosen))
@@ -108,10 +110,10 @@ class Load:
     def leave(
         self, version: str, every: float, *, kind: Kind | None = None, come_back: bool = False
     ) -> asyncio.Task[None]:
-        """Send users of `version` (of one kind only, if it is named) away, one every `every` seconds.
+        """Sends users of `version` (of one kind only, if it is named) away, one every `every` seconds.
 
-        Ends when nobody is left on it, in any tab. Who is logged in logs out, a visitor just goes; they come
-        back as newcomers, or not at all.
+        The task ends when no tab of any user is left on that version. Users who are logged in log out,
+        visitors just go. With `come_back` they come back as newcomers.
         """
         task = asyncio.create_task(self._lead_out(version, every, kind, come_back))
         self._departures.append(task)
@@ -140,11 +142,14 @@ class Load:
 
     @property
     def posts(self) -> dict[str, bool]:
-        """The keys of all POSTs, and whether the app said that it has it."""
+        """The keys of all POSTs, and whether the app has answered each."""
         return self._recorder.posts
 
     async def stop(self) -> Tally:
-        """Let every request end, close all connections, return the final tally. Raise what killed a user."""
+        """Lets every request end, closes all connections, and returns the final tally.
+
+        Raises what ended a user's task, if that was an error.
+        """
         self._recorder.end()
         last = self.tally()
         self._scene.ended = True
@@ -173,5 +178,5 @@ class Load:
 
 
 def _paces(user: User) -> int:
-    """How many send requests at the common pace: each tab does, the holder of a WebSocket does not."""
+    """How many of a user send requests at the common pace: each of its tabs, but not a holder."""
     return 0 if user.kind in HOLDERS else max(1, len(user.tabs))

@@ -1,6 +1,6 @@
 """What a browser sends with each kind of request: Chromium's choice, which test_demo_headers.py compares.
 
-A handshake has neither Referer nor Sec-Fetch-*: Chromium sends none, so nobody can tell which page it is of.
+A WebSocket's handshake has neither Referer nor Sec-Fetch-*: nothing tells which page it is of.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ASSETS = {"css": ("text/css,*/*;q=0.1", "style"), "js": ("*/*", "script"), "svg
 
 
 def navigation(referer: str | None = None) -> Headers:
-    """A page that somebody asks for: by a link on the page `referer`, or by typing its address."""
+    """A navigation to a page: by a link on the page `referer`, or, without one, by typing its address."""
     return {
         "Upgrade-Insecure-Requests": "1",
         "Accept": _DOCUMENT,
@@ -33,17 +33,17 @@ def navigation(referer: str | None = None) -> Headers:
 
 
 def landing(referer: str) -> Headers:
-    """The page to which a form on `referer` has led, by a redirect."""
+    """The navigation to the page to which a form on `referer` has led, by a redirect."""
     return {"Cache-Control": "max-age=0", **navigation(referer)}
 
 
 def form(origin: str, referer: str) -> Headers:
-    """A form that is sent: a navigation by POST."""
+    """The sending of a form: a navigation by POST."""
     return {"Origin": origin, **landing(referer)}
 
 
 def asset(path: str, origin: str, referer: str, *, module: bool = False) -> Headers:
-    """What a document, stylesheet or module (`referer`) loads. Modules come in CORS mode, with an Origin."""
+    """An asset that a document, stylesheet or module (`referer`) loads. Modules are loaded with CORS."""
     accept, kind = _ASSETS.get(path.rsplit(".", 1)[-1], ("*/*", "empty"))
     mode = "cors" if module else "no-cors"
     return {
@@ -55,7 +55,7 @@ def asset(path: str, origin: str, referer: str, *, module: bool = False) -> Head
 
 
 def events(referer: str, last: str = "") -> Headers:
-    """new EventSource(), or its return after the event `last`."""
+    """new EventSource(); with `last`, its next connection after the event with that id."""
     return {
         "Cache-Control": "no-cache",
         "Accept": "text/event-stream",
@@ -66,7 +66,7 @@ def events(referer: str, last: str = "") -> Headers:
 
 
 def fetch(referer: str) -> Headers:
-    """fetch() of a script on the page `referer`, without the cache."""
+    """fetch() of a script on the page `referer`, past the cache."""
     return {**FRESH, "Accept": "*/*", **_fetched("same-origin", "cors", "empty"), "Referer": referer}
 
 

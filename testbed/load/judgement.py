@@ -1,8 +1,8 @@
-"""Who had to answer? What a session and an open page are entitled to, and the verdict on each answer.
+"""Judges each answer: which version had to give it, by what a session and an open page have a right to.
 
-A session stays on the version on which it was left, while that is served. When its version is taken out of
-service it is on the one that took over, and stays there: a version that comes back under the same name does
-not get it back, whatever its token says.
+A session stays on its version for as long as that is served. When the version is taken out of service, the
+session goes to the version that takes over, and stays there: a version that comes back under the old name
+does not get the session back, whatever its token says.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ Migrate = Literal["never", "navigation"]
 
 
 class Verdict(Enum):
+    """An answer was given …"""
+
     RIGHT = "by the version that had to"
     MOVED = "by the one that took over, because its own was taken out of service"
     MIGRATED = "by another one, at a navigation, as it may"
@@ -25,25 +27,28 @@ class Verdict(Enum):
 
 
 class Judge(Protocol):
-    """Whoever is entitled to answers by a version."""
+    """What has a right to answers by one version: a session, a navigation, or a page."""
 
     @property
     def version(self) -> str | None:
         """The one that answered last."""
 
     def owner(self, asked: Asked) -> str | None:
-        """The version that has to answer now, None if any may."""
+        """The version that has to answer now; None: any may."""
 
-    def judge(self, answered: str, asked: Asked) -> Verdict: ...
+    def judge(self, answered: str, asked: Asked) -> Verdict:
+        """The verdict on an answer by version `answered` to request `asked`."""
+        ...
 
 
 @dataclass(slots=True)
 class Session:
-    """A log-in or a visitor. `place`: where it was left; None: nobody has answered it yet.
+    """The session of a user or a visitor.
 
-    `signed`: the version in its token, if it has one. `left`: versions from which it migrated; it must not
-    see them again for as long as they are served. `views`: pages that it was shown since the version that
-    serves it began to drain.
+    `place` is where its last answer left it; None: it has had no answer yet. `signed` is the version in its
+    token, if it has one. `left` are the versions from which it has migrated: for as long as they are served,
+    it must not see them again. `views` is the number of pages that it was shown since its version began to
+    drain.
     """
 
     place: Place | None = None
@@ -60,18 +65,18 @@ class Session:
         return next(asked.places(self.place)).version if self.place else None
 
     def judge(self, answered: str, asked: Asked) -> Verdict:
-        """A request that is none of a page, and no navigation that may migrate."""
+        """The verdict on an answer to a request that no page has made and that must not migrate."""
         return self.decide(answered, asked, self.version, may_migrate=False)
 
     def decide(self, answered: str, asked: Asked, then: str | None, *, may_migrate: bool) -> Verdict:
-        """`then`: the version that served it when the request began."""
+        """The verdict; `then` is the version that served the session when the request began."""
         self.left.intersection_update(asked.serving.answering)
         if not asked.may_answer(answered):
             return Verdict.FLIPPED
         if self.place is None:
             self.place = asked.found(answered)
         if self.migrated and answered == then != self.version:
-            return Verdict.RIGHT  # asked before another tab's navigation has moved the session
+            return Verdict.RIGHT  # Since it was asked, a navigation in another tab has moved the session.
         for place in asked.places(self.place):
             if place.version == answered:
                 return self._is_at(place)
@@ -95,9 +100,9 @@ class Session:
 
 
 class Navigation:
-    """A full-page navigation of `session` that begins now: the only request that may migrate it.
+    """A navigation of `session` to a whole page, which begins now: no other request may migrate the session.
 
-    `migrate()` is asked now and when the answer is there: either allows it.
+    `migrate` is called now and when the answer has come: it is enough if one of the two allows it.
     """
 
     def __init__(self, session: Session, migrate: Callable[[], Migrate]) -> None:
@@ -114,7 +119,7 @@ class Navigation:
 
 @dataclass(slots=True)
 class Page:
-    """An open page: all that it loads and asks for comes from the version that served its document."""
+    """An open page: all that it loads and asks for has to come from the version that served its document."""
 
     url: str
     place: Place | None
@@ -138,13 +143,12 @@ class Page:
             return Verdict.RIGHT
         if own and all(place.version == self.version for place in own):
             return Verdict.FLIPPED
-        verdict = self.session.judge(
-            answered, asked
-        )  # its own is gone: it goes on with whoever has its session
+        # The page's version is gone: the page goes on with the version that has its session.
+        verdict = self.session.judge(answered, asked)
         if verdict is not Verdict.FLIPPED:
             self.place = self.session.place
         return verdict
 
     def _own(self, asked: Asked) -> list[Place]:
-        """Where the page's version may be by rights, the latest first."""
+        """The places where the page may be by rights, the latest first."""
         return list(asked.places(self.place)) if self.place else []

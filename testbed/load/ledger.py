@@ -1,4 +1,4 @@
-"""How often the app has seen each POST, in the words of all its processes together."""
+"""How often the app has seen each POST: what all of its processes say, together."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from contextlib import suppress
 
 import requests
 
-PATIENCE = 10.0  # seconds
+PATIENCE = 10.0  # seconds for an answer
 
 
 class Ledger:
-    """Each process counts for itself and forgets when it ends: ask it before."""
+    """Adds up what processes say. Each forgets its counts when it ends, so read it before."""
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, int]] = {}
 
     def read(self, base_url: str, slot: str) -> None:
-        """Asks the process that answers there, if there is one; the latest word of each counts."""
+        """Asks the process at `base_url`, if there is one. Its answer replaces the one before."""
         with suppress(requests.ConnectionError):
             version = requests.get(f"{base_url}/healthz", timeout=PATIENCE).json()["version"]
             seen = requests.get(f"{base_url}/api/ledger", timeout=PATIENCE).json()
             self._seen[f"{slot} {version}"] = seen
 
     def doubled(self) -> list[str]:
-        """Keys that were seen more than once, be it by two processes."""
+        """The keys that were seen more than once, by one process or by two."""
         return sorted(key for key, times in self._sum().items() if times > 1)
 
     def lost(self, posts: Mapping[str, bool]) -> list[str]:
-        """Keys of POSTs that were answered well, and that no process has seen."""
+        """The keys of POSTs that were answered well, and that no process has seen."""
         known = self._sum()
         return sorted(key for key, answered in posts.items() if answered and not known[key])
 

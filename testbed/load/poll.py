@@ -1,4 +1,4 @@
-"""Somebody whose page waits for news with long polls: each is an ordinary request that takes seconds."""
+"""A page that waits for news with long polls: ordinary requests that take seconds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import random
 from . import headers
 from .tab import Tab
 
-POLLS = (3, 6)  # of a page
-SECONDS = (1, 3)  # of a poll
+POLLS = (3, 6)  # polls of a page, from … to …
+SECONDS = (1, 3)  # that a poll takes
 
 
 async def wait(tab: Tab) -> None:
+    """Makes all polls of a page, one after the other; ends with the first that fails."""
     for _ in range(random.randint(*POLLS)):
         assert tab.page
         path = f"/api/wait?seconds={random.randint(*SECONDS)}"

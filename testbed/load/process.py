@@ -1,8 +1,11 @@
-"""The load in a process of its own, for callers that block. One JSON object per line, in and out."""
+"""Runs the load in a process of its own, for callers that block.
+
+They talk by lines of JSON: `[verb, arguments]` goes to the child's standard input, and its answer,
+`{"result": …}` or `{"error": "…"}`, comes from its standard output. `worker` is the child's side.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -13,13 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .generator import Load
 from .judgement import Migrate
 from .tally import Tally
 from .user import Kind
 
 ROOT = Path(__file__).resolve().parents[2]
-GOOD_BYE = 30.0  # seconds for the last requests to end
+GOOD_BYE = 30.0  # seconds that the last requests get to end
 
 
 class LoadError(RuntimeError):
@@ -48,7 +50,7 @@ class LoadProcess:
             "ca": str(ca) if ca else None,
             "migrate": migrate,
         }
-        self.posts: dict[str, bool] = {}  # Load.posts, once it has stopped
+        self.posts: dict[str, bool] = {}  # as Load.posts; filled by `stop`
         self._lock = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
 
@@ -67,8 +69,8 @@ class LoadProcess:
             self._child = None
 
     def start(self) -> None:
-        # A session of its own: Ctrl-C reaches the caller alone, who then says stop. If the caller dies, the
-        # child's stdin ends and so does the child.
+        # The child has a session of its own, so that Ctrl-C reaches only the caller, which then stops it. If
+        # the caller dies, the child's standard input ends, and with it the child.
         self._child = subprocess.Popen(
             [sys.executable, "-m", "testbed.load"],
             cwd=ROOT,
@@ -84,57 +86,55 @@ class LoadProcess:
         self._ask("spawn", kind=kind, n=n)
 
     def log_out(self, *, version: str | None = None, limit: int | None = None, visitors: bool = False) -> int:
-        """Log out users on `version` (any if None), at most `limit`; return how many that were.
+        """Logs out at most `limit` users on `version` (None: on any); returns how many.
 
-        With `visitors`, those count too who never logged in: they forget their cookies. All come back anew.
+        With `visitors` also users who are not logged in are taken: they forget their cookies. All come back
+        as newcomers.
         """
         return int(self._ask("log_out", version=version, limit=limit, visitors=visitors))
 
     def leave(self, version: str, every: float, *, kind: Kind | None = None, come_back: bool = False) -> None:
-        """Returns at once: one user of `version` leaves every `every` seconds, until none is left.
+        """Begins to send users of `version` away, one every `every` seconds, and returns at once.
 
-        They do not come back, unless told so. With `kind`, only users of that kind leave.
+        With `kind` only users of that kind leave. With `come_back` they come back as newcomers.
         """
         self._ask("leave", version=version, every=every, kind=kind, come_back=come_back)
 
     def set_migrate(self, migrate: Migrate) -> None:
-        """Allow "navigation" before the proxy may do it, and "never" only when it does it no more."""
+        """Tells what may move a session: "navigation" before the proxy does so, "never" after it."""
         self._ask("set_migrate", migrate=migrate)
 
     def set_draining(self, version: str | None) -> None:
-        """Tell it after the command that begins the drain: page views to migrate count from here."""
+        """Tells, after the command that begins a drain, which version drains. Its page views count now."""
         self._ask("set_draining", version=version)
 
     def set_served(self, versions: Collection[str]) -> None:
-        """Narrow it before the command that retires a version; widen it before a version gets sessions."""
+        """Tells what is served, before a command that retires a version or gives one sessions."""
         self._ask("set_served", versions=sorted(versions))
 
     def settle(self) -> None:
-        """That command has returned: a version that was taken out must not answer any more."""
+        """Tells that the command has returned: a version that was taken out must not answer any more."""
         self._ask("settle")
 
     def keep(self, n: int, *, silence: float = 0.0) -> None:
-        """`n` of each kind of regular come.
-
-        `silence`: seconds that pass, at least, between two calls of the silent ones.
-        """
+        """Has `n` regulars of each kind come. The silent ones stay away for `silence` seconds, at least."""
         self._ask("keep", n=n, silence=silence)
 
     def hush(self) -> None:
-        """The regulars make no request until resume()."""
+        """Keeps the regulars from making requests, until resume()."""
         self._ask("hush")
 
     def resume(self) -> None:
         self._ask("resume")
 
     def call_silent(self) -> None:
-        """Those regulars come who wait for it, when they have been silent for long enough."""
+        """Has the silent regulars come, once they have been silent for long enough."""
         while (left := float(self._ask("silence_left"))) > 0:
             time.sleep(left)
         self._ask("call", everyone=False)
 
     def call_all(self) -> None:
-        """Every regular comes, now."""
+        """Has every regular come, now."""
         self._ask("call", everyone=True)
 
     def set_rate(self, rate: float) -> None:
@@ -144,7 +144,7 @@ class LoadProcess:
         return Tally.from_dict(self._ask("snapshot"))
 
     def stop(self) -> Tally:
-        """End the load and the process; return the final tally."""
+        """Ends the load and the process; returns the final tally."""
         last = self._ask("stop")
         final, self.posts = Tally.from_dict(last["tally"]), last["posts"]
         assert self._child is not None
@@ -179,85 +179,3 @@ class LoadProcess:
             child.wait()
         finally:
             child.stdout.close()
-
-
-async def serve() -> None:
-    """The child's side: obey until `stop` or until stdin ends."""
-    lines = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    worker = Worker()
-    while line := await lines.readline():
-        verb, arguments = json.loads(line)
-        try:
-            answer = {"result": await worker.obey(verb, arguments)}
-        except Exception as error:  # whatever it is, the caller has to hear of it
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)
-    await worker.end()
-
-
-class Worker:
-    def __init__(self) -> None:
-        self._load: Load | None = None
-
-    async def obey(self, verb: str, given: dict[str, Any]) -> Any:
-        if verb == "start":
-            ca = Path(given["ca"]) if given["ca"] else None
-            self._load = Load(
-                given["url"],
-                served=given["served"],
-                rate=given["rate"],
-                ca=ca,
-                migrate=given["migrate"],
-            )
-            return await self._load.start()
-        load = self._load
-        if load is None:
-            raise LoadError("not started")
-        match verb:
-            case "spawn":
-                load.spawn(given["kind"], given["n"])
-            case "set_served":
-                load.set_served(given["versions"])
-            case "settle":
-                load.settle()
-            case "keep":
-                load.regulars.silence = given["silence"]
-                await load.regulars.arrive(given["n"])
-            case "hush":
-                load.regulars.hush()
-            case "resume":
-                load.regulars.resume()
-            case "silence_left":
-                return load.regulars.silence_left()
-            case "call":
-                await load.regulars.call(everyone=given["everyone"])
-            case "set_rate":
-                load.rate = given["rate"]
-            case "set_migrate":
-                load.set_migrate(given["migrate"])
-            case "set_draining":
-                load.set_draining(given["version"])
-            case "leave":
-                load.leave(given["version"], given["every"], kind=given["kind"], come_back=given["come_back"])
-            case "log_out":
-                return await load.log_out(
-                    lambda user: (
-                        (given["visitors"] or user.logged_in)
-                        and user.version is not None
-                        and (given["version"] is None or user.on(given["version"]))
-                    ),
-                    given["limit"],
-                )
-            case "snapshot":
-                return load.tally().as_dict()
-            case "stop":
-                self._load = None
-                return {"tally": (await load.stop()).as_dict(), "posts": load.posts}
-            case _:
-                raise LoadError(f"no such verb: {verb}")
-        return None
-
-    async def end(self) -> None:
-        if self._load is not None:
-            await self._load.stop()

@@ -1,4 +1,4 @@
-"""Those who were there before the first release, and never log out and never refresh: are they kept?"""
+"""Users who come before the first release, and never log out or load a page: are their sessions kept?"""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from .apiclient import ApiClient
 from .caller import Person, tracing
 from .scene import Answer, Pace, Scene, claims
 
-# Who has a bearer token alone; a browser with all its cookies, and one whose jar has lost the pin, both
-# silent until they are called; a visitor, who has a pin alone.
+# "bearer" has a bearer token alone, and "visitor" a pin alone. "silent" is a browser with its cookies,
+# and "forgetful" one that has lost its pin: these two make no request until they are called.
 Habit = Literal["bearer", "silent", "forgetful", "visitor"]
 COMES_BY_ITSELF = ("bearer", "visitor")
 PIN = "bg_pin"
-EVERY = 1.5  # seconds between two requests of one who comes by itself
-APP_ASKS_AGAIN = 5.5  # seconds; until then it knows nobody, if the session API was too slow for it
+EVERY = 1.5  # seconds between two requests of a regular that comes by itself, on average
+APP_ASKS_AGAIN = 5.5  # seconds after which the app asks a session API that was too slow for it once more
 WHO = "/api/whoami"
 BOARD = "/"
 
 
 class Regular(ApiClient):
-    """`faults`: what went wrong so far. Once there it asks for no page: nothing may move its session."""
+    """One regular. After it has come it loads no page, so that nothing may move its session.
+
+    `faults` counts what went wrong so far, and `last` is when it was last answered, by the monotonic clock.
+    """
 
     def __init__(self, scene: Scene, habit: Habit, name: str) -> None:
         super().__init__(Person(scene, name), Pace(lambda: 0.0, steady=False))
@@ -61,7 +64,7 @@ class Regular(ApiClient):
         await self.come()
 
     async def come(self) -> None:
-        """One request, which must find the session as it was left."""
+        """Makes a request, which must find the session as it was left."""
         if self.habit == "forgetful":
             self.person.http.cookie_jar.clear(lambda cookie: cookie.key.endswith(PIN))
         sent = {} if self.habit == "bearer" else headers.fetch(self.scene.base_url + BOARD)
@@ -73,7 +76,7 @@ class Regular(ApiClient):
             await asyncio.sleep(APP_ASKS_AGAIN)
 
     def _recognised(self, answer: Answer, last_try: bool) -> bool:
-        """False: nobody is known, and it is worth another try."""
+        """Whether it was answered as whom it is; False: the app did not know, and it is worth another try."""
         if self.habit == "visitor":
             before, self._sid = self._sid, self._pinned()
             if self._sid != before:
@@ -97,10 +100,10 @@ class Regular(ApiClient):
 
 
 class Regulars:
-    """All of them. Between `hush` and `resume` nobody comes by itself: a drain waits for who does."""
+    """All regulars. Between `hush` and `resume` none comes by itself, because a drain would wait for it."""
 
     def __init__(self, scene: Scene) -> None:
-        self.silence = 0.0  # seconds, at least, between two calls of those who wait to be called
+        self.silence = 0.0  # seconds for which the silent regulars stay away, at least
         self._scene = scene
         self._all: list[Regular] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -115,7 +118,7 @@ class Regulars:
         return sum(one.kept for one in self._all)
 
     async def arrive(self, n: int) -> None:
-        """`n` with a bearer token, `n` with cookies (every second one loses its pin), and `n` visitors."""
+        """Has `n` with a bearer token come, `n` with cookies (half lose the pin), and `n` visitors."""
         new = [
             Regular(self._scene, habit, f"{habit}-regular-{len(self._all) + number:03d}")
             for number, habit in enumerate(_habits(n), start=1)
@@ -131,18 +134,18 @@ class Regulars:
         self._may_come.set()
 
     def silence_left(self) -> float:
-        """Seconds until everyone who waits to be called has been silent for long enough."""
+        """Seconds until all silent regulars have been silent for long enough."""
         last = max((one.last for one in self._all if one.habit == "silent"), default=0.0)
         return max(0.0, last + self.silence - time.monotonic())
 
     async def call(self, *, everyone: bool) -> None:
-        """They come once, now: all of them, or those who do not come by themselves."""
+        """Has regulars come once, now: all, or those that do not come by themselves."""
         await asyncio.gather(
             *(one.come() for one in self._all if everyone or one.habit not in COMES_BY_ITSELF)
         )
 
     async def end(self) -> None:
-        """Waits for the requests that are under way. Raise what went wrong in here."""
+        """Waits for the requests that are under way. Raises what ended a task, if that was an error."""
         self._may_come.set()
         await asyncio.gather(*self._tasks)
         for one in self._all:

@@ -1,4 +1,4 @@
-"""What all users share, and what an answer says about who gave it."""
+"""What all users of a load share, and what an answer says about the version that gave it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .serving import Serving
 from .tally import Recorder
 
 PAGE_VERSION = re.compile(r'data-version="([^"]+)"')
-LOST = (ClientError, TimeoutError, OSError)
+LOST = (ClientError, TimeoutError, OSError)  # what is raised for a request without an answer
 
 
 class Leaving(Exception):  # noqa: N818 - it is no error
-    """Raised between two requests when the user is to log out or the load ends."""
+    """Raised between two requests when the user is to log out, or when the load ends."""
 
 
 @dataclass(slots=True)
 class Scene:
-    """`interval` is seconds.
+    """What all users share. `timeout` and what `interval` returns, between two requests, are seconds.
 
-    `migrate`: what may move a session while its version is served. `draining`: the version whose sessions
-    migrate, from when that is in force.
+    `migrate` says what may move a session whose version is served. `draining` is the version whose sessions
+    migrate now. `ended`: the load ends, and all users are to go.
     """
 
     base_url: str
@@ -57,12 +57,12 @@ class Answer:
         return self.body.decode(errors="replace")
 
     def json(self) -> dict[str, Any]:
-        """The object's fields, none if it is another kind of value. Raise ValueError when it is not JSON."""
+        """The fields of an object; none for any other value. Raises ValueError if the body is not JSON."""
         body = json.loads(self.body)
         return body if isinstance(body, dict) else {}
 
     def versions(self) -> Iterable[str]:
-        """Who answered: in the proxy's words, and in the app's own where the body says it."""
+        """The version that answered: as the proxy says, and as the app says if it does."""
         if header := self.headers.get("X-Deployment-Version"):
             yield header
         if not 200 <= self.status < 300:
@@ -80,16 +80,17 @@ class Answer:
 
 
 class Pace:
-    """Open loop: the next request is due at a time that does not depend on how long the last one took.
+    """When the next request is due.
 
-    Who is not `steady` asks at once, but waits a while after a failure: no tight loops.
+    If `steady`, that does not depend on how long the last one took (an open loop). If not, it is due at once,
+    or in a while after a failure, so that there are no tight loops.
     """
 
-    PATIENCE = 1.0  # seconds that somebody may fall behind before the arrears are forgotten
+    PATIENCE = 1.0  # seconds by which requests may be late before that is no longer made up for
 
     def __init__(self, interval: Callable[[], float], *, steady: bool = True) -> None:
         self._interval, self._steady = interval, steady
-        # Users begin spread over one interval, not all in the same instant.
+        # Users begin spread over one interval, not all at the same moment.
         self._due = time.monotonic() - random.random() * interval()
 
     async def wait(self) -> None:
@@ -107,7 +108,7 @@ class Pace:
 
 
 def claims(token: str) -> dict[str, Any]:
-    """The claims of a JWT, unverified: we only ask what it promises."""
+    """The claims of a JWT, without a check of its signature; none if it is no JWT."""
     try:
         payload = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,6 +1,7 @@
-"""What is served, and where the sessions of a version went when it was taken out of service.
+"""Which versions are served, and where the sessions of a version went when it was taken out of service.
 
-The story says so, from what it does; what the product keeps of it for itself is never asked.
+The caller of the load tells it, from what it does. What bgctl itself notes of that is never asked: it is what
+is being tested.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The version that somebody was left on, when `seen` ends had been."""
+    """The version that last answered a session or page, and how many ends there had been by then (`seen`)."""
 
     version: str
     seen: int = 0
@@ -19,16 +20,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A version was taken out of service, and `heir` took over its sessions."""
+    """`version` was taken out of service, and version `heir` took over its sessions."""
 
     version: str
     heir: str
 
 
 class Serving:
-    """The versions that are served now, and every end so far.
+    """The versions that are served now, and every end so far, of which the first `settled` are in force.
 
-    An end is told before the command that brings it about, so until it is settled either version may answer.
+    An end is told before the command that brings it about. Until it is settled, either version may answer.
     """
 
     def __init__(self, versions: Collection[str] = ()) -> None:
@@ -37,9 +38,9 @@ class Serving:
         self.settled = 0
 
     def change(self, versions: Collection[str]) -> None:
-        """`versions` are served from now on; whatever was told before this is settled.
+        """Tells that `versions` are served from now on, and settles what was told before.
 
-        Raise ValueError when some version goes and nobody can tell who takes over.
+        Raises ValueError if a version goes and it is not plain which one takes over.
         """
         now = frozenset(versions)
         gone = sorted(self.versions - now)
@@ -52,43 +53,43 @@ class Serving:
         self.versions = now
 
     def settle(self) -> None:
-        """The command has returned: nobody new is answered by a version that has ended."""
+        """Tells that the command has returned: a version that has ended must not answer a new request."""
         self.settled = len(self.ends)
 
     def asks(self) -> Asked:
-        """For a request that begins now."""
+        """A request that begins now."""
         return Asked(self, self.settled, self.answering)
 
     @property
     def answering(self) -> frozenset[str]:
-        """Those that are served, and those of which the end is not settled yet."""
+        """The versions that may answer: those that are served, and those whose end is not settled yet."""
         return self.versions.union(end.version for end in self.ends[self.settled :])
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, from when it began: `settled` ends were in force, and `answering` could answer it."""
+    """A request, as of its beginning: `settled` ends were in force, and `answering` might answer."""
 
     serving: Serving
     settled: int
     answering: frozenset[str]
 
     def may_answer(self, version: str) -> bool:
-        """Whether that version has been in service at some time since."""
+        """Whether `version` has been in service at any time since the request began."""
         return version in self.answering or version in self.serving.answering
 
     def lasts(self, place: Place) -> bool:
-        """Whether no end of the version was told since somebody was there."""
+        """Whether the version of `place` has not ended since."""
         return all(later.version == place.version for later in self._places(place))
 
     def found(self, version: str) -> Place:
-        """Where somebody is who came without a past, and whom `version` has answered."""
+        """The place of a newcomer that `version` has answered."""
         ends = self.serving.ends
         ended = [number for number, end in enumerate(ends) if end.version == version]
         return Place(version, ended[-1] if ended and version not in self.serving.versions else len(ends))
 
     def places(self, place: Place) -> Iterator[Place]:
-        """Where somebody who was at `place` may be by rights, the latest first."""
+        """Where a session or page that was at `place` may be by rights, the latest place first."""
         return reversed(list(self._places(place)))
 
     def _places(self, place: Place) -> Iterator[Place]:

@@ -1,4 +1,4 @@
-"""A browser's tab: the page that it shows, and all that this page loads, asks for and posts."""
+"""A tab of a browser: the page that it shows, and all that this page loads, asks for and posts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NAMED = re.compile(r'(?:url\("|from ")([^":]+)"')  # in a stylesheet, or in a mo
 
 
 class Tab(Caller):
-    """`page` is None while there is none: before the first, and after one that failed."""
+    """A tab. `page` is None before the first navigation, and after one that failed."""
 
     page: Page | None = None
-    _landing = False  # the page's form was sent, and the next navigation is where it leads
+    _landing = False  # whether the page's form was sent, so that the next navigation follows its redirect
 
     async def view(self, path: str, calls: int = 1) -> None:
-        """A page view as a person has it: the document, its assets, API calls, and now and then a note."""
+        """Views a page as a person does: document, assets, API calls, and now and then a note."""
         document = await self.open(path)
         if document is None or not await self.load(document):
             return
@@ -38,7 +38,7 @@ class Tab(Caller):
             await self.pin_note(self.page, headers.post(self.scene.base_url, self.page.url))
 
     async def open(self, path: str) -> Answer | None:
-        """A navigation, from the page that is open if there is one. The page is None if it fails."""
+        """Navigates, from the page that is open if there is one. None, and no page, if that fails."""
         session, origin = self.person.session, self.scene.base_url
         await self.due()
         drains = session.version is not None and session.version == self.scene.draining
@@ -57,7 +57,7 @@ class Tab(Caller):
         return answer
 
     async def load(self, document: Answer) -> bool:
-        """All assets of the page, and those that they name in their turn. False if one did not come."""
+        """Loads all assets of the page, and those that these name in turn. False if one did not come."""
         assert self.page
         for path, module in _assets_of(document.text):
             if not await self._load(path, self.page.url, module=module):
@@ -77,7 +77,7 @@ class Tab(Caller):
         return True
 
     async def submit(self, path: str, form: dict[str, Any]) -> Answer | None:
-        """Send a form of the page that is open. The page that it leads to is the next navigation."""
+        """Sends a form of the page that is open. The next navigation is the one to which it leads."""
         assert self.page
         sent = headers.form(self.scene.base_url, self.page.url)
         answer = await self.send("POST", path, self.page, data=form, headers=sent)
@@ -85,14 +85,14 @@ class Tab(Caller):
         return answer
 
     async def log_out(self) -> None:
-        """At once, by the button on the page; a browser that shows none asks all the same."""
+        """Logs out at once: by the button on the page, or, without a page, by the same request."""
         origin, session = self.scene.base_url, self.person.session
         page = self.page or Page(origin + BOARD, session.place, session)
         await self.request("POST", "/logout", page, headers=headers.form(origin, page.url))
 
 
 def _assets_of(html: str) -> Iterator[tuple[str, bool]]:
-    """Each asset once, and whether it is a module."""
+    """The path of each asset, once, and whether it is a module."""
     seen = set()
     for tag in TAG.finditer(html):
         if tag[1] not in seen:

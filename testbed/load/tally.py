@@ -1,4 +1,4 @@
-"""What the load generator counts, and the words for it."""
+"""What the load counts, and what it calls that."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-KEPT = 20
+KEPT = 20  # failures that are kept with their words; all are counted
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One thing that went wrong. `at` is RFC 3339 in UTC with milliseconds."""
+    """One thing that went wrong. `at` is in RFC 3339, in UTC, with milliseconds."""
 
     at: str
     user: str
@@ -27,7 +27,7 @@ class Failure:
 
 
 class Kept(NamedTuple):
-    """Of the regulars: how many were always found where they were left, and of how many."""
+    """How many of how many regulars were always found where they were left."""
 
     kept: int = 0
     regulars: int = 0
@@ -38,29 +38,26 @@ NOBODY = Kept()
 
 @dataclass(slots=True)
 class Tally:
-    """A release is seamless when `clean` holds and `max_gap_ms` is small.
+    """The counts of a load. A release was seamless if `clean` is true and `max_gap_ms` is small.
 
-    requests: HTTP requests with an outcome, each counted once; WebSocket handshakes are among them.
-    failed: transport errors, time-outs, statuses that are neither 2xx nor 3xx, answers that make no sense.
-    flipped: answers by another version than the one that had to: the page's, for whatever a page loads and
-        asks for, the session's for all else. That is the version on which the session was left, or, when that
-        was taken out of service, the one that took over.
-    moved: sessions whose version was taken out of service, and that went on with the one that took over. No
-        fault.
-    migrated: sessions that a navigation moved to another version, as it may. No fault.
-    views_to_migrate: the most pages that a session on a draining version was shown until it had migrated, the
-        one that migrated it included; or has been shown, if it still has not.
-    resent: requests sent again, as browsers do: the server had closed an idle connection. No fault.
-    overtaken: assets asked for after their page's version had been retired. No fault: it is loaded anew.
-    websockets_cut: WebSockets that ended, but not by us; `close_codes` says how.
-    streams_cut: event streams that ended, but not by us, and not after the app's `bye`.
-    streams_renewed: event streams that did end after it, and were asked for again. No fault.
-    max_gap_ms: the longest time between two consecutive successful answers, over all users.
-    max_lag_ms: the longest time by which this process itself woke late: a gap below it may be ours.
-    doubled_posts: posts that the app saw more than once.
-    kept: of those who were there before the first release and never log out (`regulars`), how many have come,
-        and met no failure and no flip.
-    answers: successful answers by version.  sessions, pages: those that are open now, by version.
+    requests: HTTP requests with an outcome, each counted once; WebSocket handshakes are among them. failed:
+    transport errors, time-outs, statuses that are neither 2xx nor 3xx, answers that make no sense. flipped:
+    answers by another version than the one that had to give them: the page's for all that a page loads and
+    asks for, else the session's. A session's version is the one that it was left on, or, when that was taken
+    out of service, the one that took over. moved: sessions whose version was taken out of service, and that
+    went on with the one that took over: no fault. migrated: sessions that a navigation moved to another
+    version, as it may: no fault. views_to_migrate: the most pages that a session on a draining version was
+    shown, up to and with the one that migrated it; of a session that has not migrated, the pages so far.
+    resent: requests sent again, as browsers do, because the server had closed an idle connection: no fault.
+    overtaken: assets asked for after their page's version had been retired: no fault, the page is loaded
+    anew. websockets_cut: WebSockets that were not ended by the load; `close_codes` says how they ended.
+    streams_cut: event streams that were ended neither by the load nor after the app's event "bye".
+    streams_renewed: event streams that ended after "bye", and were asked for again: no fault. max_gap_ms: the
+    longest time between two consecutive successful answers, over all users. max_lag_ms: the longest time by
+    which the load's own process woke late: a shorter gap may be its own. doubled_posts: posts that the app
+    saw more than once. kept: of the `regulars`, who were there before the first release and never log out,
+    how many have met no failure and no flip. answers: successful answers, by version. sessions, pages: those
+    that are open now, by version.
     """
 
     requests: int = 0
@@ -107,7 +104,7 @@ class Tally:
 
 
 class Recorder:
-    """Collects a tally as things happen. Times are seconds of the monotonic clock."""
+    """Counts as things happen. Times are seconds of the monotonic clock."""
 
     def __init__(self) -> None:
         self.requests = self.failed = self.flipped = self.moved = self.overtaken = self.resent = 0
@@ -115,7 +112,7 @@ class Recorder:
         self.opened = self.cut = self.doubled = 0
         self.streams = self.streams_cut = self.streams_renewed = 0
         self.polls = self.uploads = self.downloads = 0
-        self.posts: dict[str, bool] = {}  # by key, whether the app said that it has it
+        self.posts: dict[str, bool] = {}  # the key of each POST, and whether the app has answered it
         self.answers: Counter[str] = Counter()
         self.close_codes: Counter[str] = Counter()
         self.lag = 0.0
@@ -128,7 +125,7 @@ class Recorder:
         self._began = time.monotonic()
 
     def end(self) -> None:
-        """From here on a silence is no gap."""
+        """Ends the measurement: a silence after this is no gap."""
         self._ended = time.monotonic()
         self._measure_gap(self._ended)
 
@@ -140,7 +137,7 @@ class Recorder:
             self._last_success = now
 
     def viewed(self, views: int) -> None:
-        """A session was shown its `views`-th page since its version drains."""
+        """Notes that a session was shown its `views`-th page since its version drains."""
         self.views = max(self.views, views)
 
     def migrate(self, views: int) -> None:
@@ -148,12 +145,12 @@ class Recorder:
         self.viewed(views)
 
     def note(self, user: str, method: str, path: str, what: str) -> None:
-        """Keep it for the report; whoever calls also counts it under one of the words above."""
+        """Keeps a failure's words. The caller also counts it."""
         self._failures.append(Failure(_now(), user, method, path, what))
 
     def tally(self, sessions: Mapping[str, int], pages: Mapping[str, int], kept: Kept = NOBODY) -> Tally:
         if self._ended is None:
-            self._measure_gap(time.monotonic())  # a silence that still lasts counts as well
+            self._measure_gap(time.monotonic())  # A silence that still lasts counts as well.
         return Tally(
             requests=self.requests,
             failed=self.failed,
@@ -186,7 +183,7 @@ class Recorder:
         )
 
     def _measure_gap(self, now: float) -> None:
-        """The clock starts at the first success: before it, nothing was being served to lose."""
+        """Measures the silence since the last success. Before the first one there is none to measure."""
         if self._last_success and now - self._last_success > self._gap:
             self._gap, self._gap_at = now - self._last_success, _now()
 

@@ -1,4 +1,4 @@
-"""Somebody who sends and fetches large bodies, and compares digests."""
+"""A page that sends and fetches large bodies, and compares their digests."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .tab import Tab
 
 PATH = "/api/files"
 MEGABYTE = 1024 * 1024
-SIZE = 2  # megabytes
-TRANSFERS = (3, 6)  # of a page
-PAUSE = (0.5, 1.5)  # seconds between them
+SIZE = 2  # megabytes of a body
+TRANSFERS = (3, 6)  # transfers of a page, from … to …
+PAUSE = (0.5, 1.5)  # seconds between two of them
 
 
 async def upload(tab: Tab) -> None:
@@ -43,7 +43,7 @@ async def download(tab: Tab) -> None:
 
 
 async def _same(tab: Tab, method: str, answer: Answer | None, body: bytes) -> bool:
-    """Whether the answer names the digest of this body. One that does not has failed."""
+    """Whether the answer names the digest of this body (Repr-Digest, RFC 9530); else it is a failure."""
     if answer is None:
         return False
     digest = await asyncio.to_thread(lambda: hashlib.sha256(body).digest())

@@ -1,4 +1,4 @@
-"""Who is active where, exactly: the book that a count of the server's is compared with."""
+"""The exact truth about who is active where, with which the session API's counts are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Count(NamedTuple):
-    """Of one version: log-ins, the distinct users they belong to, visitors."""
+    """Of one version: sessions, the users to whom they belong, and visitors."""
 
     sessions: int
     users: int
@@ -27,7 +27,11 @@ class Entry:
 
 
 class Truth:
-    """Active: not logged out, answered less than `idle` seconds ago. Place: whichever version did that."""
+    """Notes all answers.
+
+    A session or visitor is active if it has not logged out and was answered less than `idle` seconds ago (0:
+    at any time). It is on the version that answered it last.
+    """
 
     def __init__(self, idle: float) -> None:
         self.idle = idle
@@ -36,7 +40,7 @@ class Truth:
         self._gone: set[str] = set()
 
     def answered(self, sid: str, user: str | None, version: str, now: float) -> None:
-        """A request of `sid` was answered by `version`: it is there now, unless it has logged out."""
+        """Notes that a request of `sid` was answered by `version`. After a log-out that changes nothing."""
         if sid in self._gone:
             return
         before = self._entries.get(sid)
@@ -47,7 +51,7 @@ class Truth:
         self._entries[sid] = Entry(sid, user, version, now)
 
     def gone(self, sid: str, now: float) -> None:
-        """`sid` has logged out: that is final."""
+        """Notes that `sid` has logged out, for good."""
         self._gone.add(sid)
         entry = self._entries.pop(sid)
         self._events[entry.version] = now
@@ -57,7 +61,7 @@ class Truth:
         return entry.version if entry else None
 
     def active(self, now: float, *, visitors: bool = False) -> dict[str, set[str]]:
-        """The ids of the active log-ins by version, or of the visitors."""
+        """The ids of the active sessions, or of the active visitors, by version."""
         found: dict[str, set[str]] = {version: set() for version in self._events}
         for entry in self._entries.values():
             if (entry.user is None) == visitors and self._active(entry, now):
@@ -65,7 +69,7 @@ class Truth:
         return found
 
     def counts(self, now: float) -> dict[str, Count]:
-        """For every version that anybody was ever on."""
+        """The counts of every version that has ever answered."""
         sessions, visitors = self.active(now), self.active(now, visitors=True)
         return {
             version: Count(
@@ -75,7 +79,7 @@ class Truth:
         }
 
     def changed(self, now: float) -> dict[str, float]:
-        """When the set of those active on each version last changed: by a request, a log-out, or time."""
+        """When the set of the active ones last changed, by version: by a request, a log-out, or an expiry."""
         last = dict(self._events)
         for version, expiry in self._expiries():
             if expiry <= now:
@@ -83,7 +87,7 @@ class Truth:
         return last
 
     def steady(self, now: float, before: float, after: float) -> bool:
-        """Whether nothing has changed in the last `before` seconds, nor will by time in the next `after`."""
+        """Whether nothing has changed for `before` seconds, and nothing will expire for `after` more."""
         if any(now - event < before for event in self._events.values()):
             return False
         return not any(-before < expiry - now < after for _, expiry in self._expiries())

@@ -1,4 +1,4 @@
-"""One user: arrives, logs in or not, browses, leaves."""
+"""A user of the load: arrives, logs in or not, browses, and leaves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .tab import BOARD, LOG, Tab
 
 Kind = Literal["cookie", "bearer", "anonymous", "websocket", "tabs", "events", "poll", "upload", "download"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-# What they do on a page until they load another one, at a pace of their own.
+# Holders open a page, and do this on it until they load another one, at a pace of their own.
 HOLDERS: dict[Kind, Callable[[Tab], Awaitable[None]]] = {
     "websocket": websocket.hold,
     "events": events.follow,
@@ -30,11 +30,14 @@ HOLDERS: dict[Kind, Callable[[Tab], Awaitable[None]]] = {
 }
 
 SESSION_COOKIE = re.compile(r"(?:__Host-)?bg_session")
-STAY = (5, 30)  # API calls that a tab in the background makes before its page is loaded anew
+STAY = (5, 30)  # API calls of a page in a background tab, from … to …, before the page is loaded anew
 
 
 class User(Person):
-    """`kind` "tabs": a browser with two of them, one cookie jar, and each tab at its own page and pace."""
+    """A user of one kind. "tabs" is a browser with two tabs: one cookie jar, and a page and pace each.
+
+    `gone`: it does not come back after its next log-out.
+    """
 
     def __init__(self, scene: Scene, kind: Kind, name: str, *, logs_in: bool) -> None:
         super().__init__(scene, name)
@@ -66,7 +69,7 @@ class User(Person):
         return self._leave is not None
 
     def log_out(self, *, for_good: bool = False) -> asyncio.Future[None]:
-        """Log out at the next opportunity, and come back as a newcomer. Done when the log-out is answered."""
+        """Logs out between two requests, and comes back as a newcomer. Done when the log-out was answered."""
         self.gone = self.gone or for_good
         if self._leave is None:
             self._leave = asyncio.get_running_loop().create_future()
@@ -97,7 +100,7 @@ class User(Person):
         if self.kind == "bearer":
             self.http.headers["Authorization"] = f"Bearer {token}"
         elif self.kind not in HOLDERS:
-            await self.tabs[0].view(BOARD)  # where the log-in leads
+            await self.tabs[0].view(BOARD)  # the page to which the log-in leads
         return True
 
     async def _log_in(self, tab: Tab) -> str | None:
@@ -111,7 +114,7 @@ class User(Person):
         return token
 
     async def _stay(self) -> None:
-        """Until the user is wanted elsewhere. Tabs end one by one, so that no request is broken off."""
+        """Stays until the user is to leave. Each tab ends after its request, so that none is broken off."""
         lives = [self._live(number) for number in range(max(1, len(self.tabs)))]
         for outcome in await asyncio.gather(*lives, return_exceptions=True):
             if isinstance(outcome, BaseException) and not isinstance(outcome, Leaving):
@@ -146,14 +149,14 @@ class User(Person):
         self._leave = None
 
     def _client(self) -> ClientSession:
-        """A browser: its own cookies, its own connections, kept alive. The API client keeps no cookies."""
+        """A browser with cookies and connections of its own, or an API client, which keeps no cookies."""
         connector: BaseConnector = TCPConnector(limit_per_host=6, ssl=self.scene.tls, keepalive_timeout=60)
         browses = self.kind != "bearer"
         return ClientSession(
             connector=connector,
             cookie_jar=CookieJar(unsafe=True) if browses else DummyCookieJar(),
             headers=headers.ALWAYS if browses else None,
-            skip_auto_headers=("Accept",) if browses else (),  # a browser's handshake has none
+            skip_auto_headers=("Accept",) if browses else (),  # a browser sends none with a handshake
             timeout=ClientTimeout(total=self.scene.timeout),
             trace_configs=[tracing()],
         )

@@ -1,4 +1,4 @@
-"""Somebody who holds a WebSocket open, with an echo about every second, and notices when it is cut."""
+"""A page that holds a WebSocket open, with an echo about every second, and notices when it is cut."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from . import headers
 from .scene import LOST, name_of
 from .tab import Tab
 
-LIFE = (5.0, 12.0)  # seconds between two page navigations of someone who holds a WebSocket
+LIFE = (5.0, 12.0)  # seconds between two page navigations of a user who holds a WebSocket
 
 
 class CutOff(Exception):  # noqa: N818 - said of a WebSocket
-    """A WebSocket ended, or must not be trusted any more. The text is its close code, or why."""
+    """A WebSocket was ended by the other side, or is wrong. The text is its close code, or what is wrong."""
 
 
 async def hold(tab: Tab) -> None:
-    """Until its life is over. Nothing in a handshake says which page it is from: it goes by the session."""
+    """Holds a WebSocket until the page is left. It is judged by the session: no handshake names its page."""
     scene, recorder, session = tab.scene, tab.recorder, tab.person.session
     asked = scene.serving.asks()
     recorder.requests += 1
@@ -50,7 +50,7 @@ async def hold(tab: Tab) -> None:
 
 
 async def _echo(tab: Tab, socket: ClientWebSocketResponse) -> None:
-    """Raise CutOff, or one of LOST."""
+    """Sends texts and awaits their echoes until the page is left. Raises CutOff, or one of LOST."""
     end = time.monotonic() + random.uniform(*LIFE)
     while time.monotonic() < end and not tab.person.wanted_elsewhere:
         sent = uuid.uuid4().hex
@@ -58,7 +58,7 @@ async def _echo(tab: Tab, socket: ClientWebSocketResponse) -> None:
         if await _hear(socket, tab.scene.timeout) != sent:
             raise CutOff("another echo")
         with contextlib.suppress(TimeoutError):
-            # Listening while we pause shows at once when the other side closes.
+            # Listening during the pause shows at once when the other side closes.
             await _hear(socket, random.uniform(0.8, 1.2))
             raise CutOff("unasked message")
 
@@ -71,7 +71,7 @@ def _cut(tab: Tab, code: str) -> None:
 
 
 async def _hear(socket: ClientWebSocketResponse, timeout: float) -> str:
-    """The next text. Raise CutOff with the close code (1006 when there was none), or TimeoutError."""
+    """The next text. Raises CutOff with the close code (1006 if there was none), or TimeoutError."""
     message = await socket.receive(timeout=timeout)
     if message.type is WSMsgType.TEXT:
         return str(message.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from toolkit.canary.verdict import judge
 from toolkit.clients.figures import Figures
@@ -26,7 +27,7 @@ def main() -> None:
             print(worse(Kind(blue), Kind(green), share))
     print("A green that takes twice as long")
     for share in (5, 25, 50):
-        print(f"{share:4} %: {found(lambda seed, share=share: slower(seed, share))}")
+        print(f"{share:4} %: {found(partial(slower, share=share))}")
     print("A green as good as blue: runs of a step that end well, in doubt, taken back")
     for failing in (0, 0.001, 0.01, 0.05):
         for share in (5, 50):
@@ -71,9 +72,10 @@ def slower(seed: int, share: int) -> Pairs:
 
 
 def equal(failing: float, share: int) -> str:
-    ends = [end(traffic(seed, *[Kind(failing)] * 2, share, LOOK, LOOKS))[0] for seed in range(RUNS)]
+    ends = [end(traffic(seed, Kind(failing), Kind(failing), share, LOOK, LOOKS))[0] for seed in range(RUNS)]
     watched = [
-        end(traffic(seed, *[Kind(failing)] * 2, share, LOOK, LOOKS), stop=False)[0] for seed in range(RUNS)
+        end(traffic(seed, Kind(failing), Kind(failing), share, LOOK, LOOKS), stop=False)[0]
+        for seed in range(RUNS)
     ]
     counted = [ends.count(word) for word in ("good", "not yet", "bad")]
     return (

@@ -120,7 +120,8 @@ def measure(project: Project) -> tuple[Tally, list[tuple[float, float]]]:
 def report(total: Tally, spans: list[tuple[float, float]]) -> str:
     ends = sorted(end for _, end in total.requests)
     gap = max(later - earlier for earlier, later in pairwise(ends))
-    during, between = [], []
+    during: list[float] = []
+    between: list[float] = []
     for start, end in total.requests:
         meets = any(start < last and end > first for first, last in spans)
         (during if meets else between).append((end - start) * 1000)

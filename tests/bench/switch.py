@@ -10,7 +10,7 @@ import requests
 
 from testbed.project import Project
 from toolkit.files import state_file as statefile
-from toolkit.state import document as state
+from toolkit.state import transitions
 
 SWITCHES = 200
 PATIENCE = 5.0  # seconds
@@ -34,7 +34,7 @@ def report(times: list[float]) -> str:
 def _switch(project: Project, control: requests.Session) -> float:
     path = project.directory / "state" / "state.json"
     before = statefile.read(path)
-    turn = state.disable_green if before.phase == "draining" else state.enable_green
+    turn = transitions.disable_green if before.phase == "draining" else transitions.enable_green
     after = turn(before, datetime.now(UTC))
     statefile.write(path, after)
     renamed = time.monotonic()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbed import ports
+from tests.e2e.support.shelf import Shelf
 from tests.e2e.support.stacks import Stack, running
 
 os.environ.setdefault("BGCTL_RUN", f"tests-{os.getpid()}")  # by hand too: what is made has a label
@@ -21,9 +22,23 @@ def _own_ports(worker_id: str) -> None:
         ports.PORTS = ports.PORTS[int(worker_id.removeprefix("gw")) % 4 :: 4]
 
 
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    one = Shelf(lambda: tmp_path_factory.mktemp("shelf") / "project")
+    yield one
+    one.clear()
+
+
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A stack for one test alone, on OLD and at rest."""
+def stack(shelf: Shelf) -> Iterator[Stack]:
+    """A stack for one test alone, on OLD and at rest, with nobody in it. Others may have had it before."""
+    with shelf.lend() as one:
+        yield one
+
+
+@pytest.fixture
+def new_stack(tmp_path: Path) -> Iterator[Stack]:
+    """As `stack`, and nothing has happened in it yet."""
     with running(tmp_path / "project") as one:
         yield one
 

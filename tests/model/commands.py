@@ -6,40 +6,45 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from toolkit.errors import Refused
-from toolkit.state import document as state
+from toolkit.state import document, transitions
 from toolkit.state.document import State
 
 Transition = Callable[[State, datetime], State]
 
 # `drain` notes what it has found empty; what it finds at its deadline goes by way of disable-blue.
 ROUTES: dict[str, Transition] = {
-    "enable-green": state.enable_green,
-    "disable-green": state.disable_green,
-    "disable-blue": state.disable_blue,
-    "preview": lambda now, at: state.preview(now, at) if now.phase != "draining" else now,
-    "drained": lambda now, at: state.drained(now, at) if now.phase == "draining" else now,
-    "canary 30": lambda now, at: state.canary(now, 30, at),
-    "canary 60": lambda now, at: state.canary(now, 60, at),
+    "enable-green": transitions.enable_green,
+    "disable-green": transitions.disable_green,
+    "disable-blue": transitions.disable_blue,
+    "preview": lambda now, at: transitions.preview(now, at) if now.phase != "draining" else now,
+    "drained": lambda now, at: transitions.drained(now, at) if now.phase == "draining" else now,
+    "canary 30": lambda now, at: transitions.canary(now, 30, at),
+    "canary 60": lambda now, at: transitions.canary(now, 60, at),
 }
-PROMOTION: list[Transition] = [state.retire_blue, state.blue_on_new, state.retire_green, state.rest]
-ROLLBACK: list[Transition] = [state.hold_green, state.back_to_blue, state.rest]
+PROMOTION: list[Transition] = [
+    transitions.retire_blue,
+    transitions.blue_on_new,
+    transitions.retire_green,
+    transitions.rest,
+]
+ROLLBACK: list[Transition] = [transitions.hold_green, transitions.back_to_blue, transitions.rest]
 GATES: dict[str, Transition] = {
-    "pause": lambda now, at: state.pause(now, at + timedelta(seconds=30), at),
-    "resume": lambda now, _: state.resume(now),
-    "maintenance on": state.begin_maintenance,
-    "maintenance off": lambda now, _: state.end_maintenance(now),
+    "pause": lambda now, at: transitions.pause(now, at + timedelta(seconds=30), at),
+    "resume": lambda now, _: transitions.resume(now),
+    "maintenance on": transitions.begin_maintenance,
+    "maintenance off": lambda now, _: transitions.end_maintenance(now),
 }
 ALL: dict[str, Transition] = {
     **GATES,
     **{each.__name__: each for each in (*PROMOTION, *ROLLBACK)},
-    "enable-green": state.enable_green,
-    "disable-green": state.disable_green,
-    "disable-blue": state.disable_blue,
-    "preview": state.preview,
-    "drained": state.drained,
-    "canary": lambda now, at: state.canary(now, 30, at),
-    "up-green 1.1": lambda now, at: state.candidate(now, "1.1", at),
-    "up-green /": lambda now, at: state.candidate(now, "/", at),
+    "enable-green": transitions.enable_green,
+    "disable-green": transitions.disable_green,
+    "disable-blue": transitions.disable_blue,
+    "preview": transitions.preview,
+    "drained": transitions.drained,
+    "canary": lambda now, at: transitions.canary(now, 30, at),
+    "up-green 1.1": lambda now, at: transitions.candidate(now, "1.1", at),
+    "up-green /": lambda now, at: transitions.candidate(now, "/", at),
 }
 
 
@@ -57,8 +62,8 @@ def next_of_promotion(now: State) -> Transition | None:
     blue, green = now.slots.blue, now.slots.green
     if not (blue.state == "ready" and blue.version == now.deployment.new):
         retired = now.phase == "promoting" and now.deployment.step == "retire-blue"
-        return state.blue_on_new if retired else state.retire_blue
-    return state.retire_green if green.state != "maint" else state.rest
+        return transitions.blue_on_new if retired else transitions.retire_blue
+    return transitions.retire_green if green.state != "maint" else transitions.rest
 
 
 def next_of_rollback(now: State) -> Transition | None:
@@ -66,13 +71,13 @@ def next_of_rollback(now: State) -> Transition | None:
         return None
     if now.phase == "promoting" and now.slots.blue.version == now.deployment.new:
         held = now.slots.blue.state == "maint"
-        return state.back_to_blue if held else state.hold_green
+        return transitions.back_to_blue if held else transitions.hold_green
     back = now.phase == "candidate" and now.deployment.step == "rollback"
-    return state.rest if back else state.back_to_blue
+    return transitions.rest if back else transitions.back_to_blue
 
 
 def of_an_older_bgctl(now: State) -> State:
     """What this one reads of a file that the one before wrote."""
-    document = json.loads(state.encode(now))
-    document.pop("lineage", None)
-    return state.decode(json.dumps(document | {"schema": 1}).encode())
+    older = json.loads(document.encode(now))
+    older.pop("lineage", None)
+    return document.decode(json.dumps(older | {"schema": 1}).encode())

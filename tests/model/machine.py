@@ -19,8 +19,7 @@ from tests.model.clients import Asking, Client, Kept, Request
 from tests.model.commands import Transition
 from tests.model.proxy import Answer, Proxy
 from toolkit.release import preview_link as link
-from toolkit.state import document as state
-from toolkit.state import lineage
+from toolkit.state import document, lineage, transitions
 from toolkit.state.document import State
 
 NOW = 1_800_000_000
@@ -46,12 +45,12 @@ class World:
         keyring.create(keys, "HS256", now=NOW - 3000)
         self.pin_secret = key_files.find(keys, "pin.secret").read_bytes().strip()
         self.state_file = self.folder / "state.json"
-        self.write(state.adopt("1.0", _time(NOW)))
+        self.write(transitions.adopt("1.0", _time(NOW)))
         self.proxy = Proxy(self.folder, keys, self.state_file)
         self.api = Api(self.folder, keys, self.state_file)
 
     def write(self, now: State) -> None:
-        self.write_text(state.encode(now))
+        self.write_text(document.encode(now))
 
     def write_text(self, text: bytes) -> None:
         fresh = self.state_file.with_suffix(".new")
@@ -94,7 +93,7 @@ class Machine(RuleBasedStateMachine):
     @initialize(mode=modes, seen=st.sampled_from([0, 16]), old=st.booleans())
     def adopt(self, mode: str, seen: int, old: bool) -> None:
         self.mode = mode
-        now = state.adopt("1.0", _time(self.now), after=seen)
+        now = transitions.adopt("1.0", _time(self.now), after=seen)
         self.belonging = Belonging(commands.of_an_older_bgctl(now) if old else now)
         self.world.write(self.belonging.state)
         self.world.proxy.rewind()
@@ -128,8 +127,8 @@ class Machine(RuleBasedStateMachine):
         """A whole one, one that is taken back, or its beginning."""
         if version == self.state.slots.blue.version:
             return
-        self.save(state.candidate(self.state, version, _time(self.now)))
-        self.run(commands.ROUTES.get(how, state.enable_green))
+        self.save(transitions.candidate(self.state, version, _time(self.now)))
+        self.run(commands.ROUTES.get(how, transitions.enable_green))
         if how == "promote":
             self.finish(commands.next_of_promotion)
         elif how == "rollback":
@@ -191,11 +190,11 @@ class Machine(RuleBasedStateMachine):
 
     def try_out(self) -> None:
         """What is refused, or only tried (`--dry-run`), changes nothing."""
-        before = state.encode(self.state)
+        before = document.encode(self.state)
         for command in commands.ALL.values():
             with commands.refusal():
                 command(self.state, _time(self.now))
-        assert state.encode(self.state) == before
+        assert document.encode(self.state) == before
 
     # People
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from session_api import key_files
 from tests.lua.support.luajit import NGINX_STUB, Lua
 from toolkit import config
-from toolkit.rendering import render
+from toolkit.rendering import settings_json
 
 HERE = Path(__file__).parent
 CONFIGURATION = """
@@ -60,7 +60,7 @@ class Proxy:
     def start(self, migrate: str, restart: bool = True) -> None:
         """With nothing in memory; or (`restart` False) as after `bgctl reload`, with what is shared."""
         if migrate not in self._written:
-            values = json.loads(render.settings(config.parse(CONFIGURATION.format(migrate=migrate))))
+            values = json.loads(settings_json.render(config.parse(CONFIGURATION.format(migrate=migrate))))
             self._written[migrate] = json.dumps(values | self._files).encode()
         self._settings.write_bytes(self._written[migrate])
         self._rim[b"start"](str(self._settings).encode(), restart)

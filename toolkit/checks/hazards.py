@@ -13,9 +13,11 @@ from pathlib import Path
 
 from toolkit.config import Config
 from toolkit.engine import compose_files
-from toolkit.engine.compose import Compose, place, services
+from toolkit.engine.compose import Compose
 from toolkit.engine.compose_files import Chosen
-from toolkit.engine.engine import Container, Engine
+from toolkit.engine.compose_lines import place
+from toolkit.engine.container import Container
+from toolkit.engine.engine import Engine
 from toolkit.errors import BgctlError, NotYet, Refused
 from toolkit.project import Project
 
@@ -62,7 +64,7 @@ def choice(config: Config, root: Path, chosen: Chosen) -> Iterator[BgctlError]:
 def names(config: Config, found: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
     """Services of ours with the same container_name: where one runs, the other cannot start."""
     called: dict[str, list[str]] = defaultdict(list)
-    for name in services(config):
+    for name in config.compose_services:
         if name in found.services and (container := found.services[name].container_name):
             called[container].append(name)
     for container, several in called.items():
@@ -145,7 +147,7 @@ def _other_name(
 
 def by_hand(project: Project, env: Mapping[str, str]) -> Iterator[BgctlError]:
     """What plain `compose up -d` has started anew, or would, for it is not told what bgctl tells compose."""
-    lasting = [name for name in services(project.config) if not name.endswith("-green")]
+    lasting = [name for name in project.config.compose_services if not name.endswith("-green")]
     there, told = project.engine.containers(), project.engine.told(env)
     settings = {
         name: value for name, value in env.items() if name.startswith("BGCTL_")

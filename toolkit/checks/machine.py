@@ -6,6 +6,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+from toolkit.config.engines import NAMES
 from toolkit.errors import BgctlError, Failed, NotYet
 
 ENFORCE = Path("/sys/fs/selinux/enforce")
@@ -38,7 +39,8 @@ def little(what: str, folder: Path, free: int) -> Iterator[BgctlError]:
     """Whether `free` bytes are too few."""
     if free < SCARCE:
         kind = Failed if free < FULL else NotYet
-        next = f"df -h {folder}, and make room; of images: docker image prune, or podman image prune"
+        prune = ", or ".join(f"{name} image prune" for name in NAMES)
+        next = f"df -h {folder}, and make room; of images: {prune}"
         yield kind(
             f"{free // MIB} MiB are free for {what}", f"{folder} is on a disk that is nearly full", next
         )

@@ -12,11 +12,14 @@ from msgspec import Struct
 from session_api import key_files
 from toolkit import slots
 from toolkit.checks import hazards, machine
-from toolkit.engine import build_context, compose, key_mounts, ports, user_session
+from toolkit.config.engines import ANY
+from toolkit.engine import build_context, compose_fit, key_mounts, ports, user_session
 from toolkit.engine.compose import Compose
+from toolkit.engine.compose_lines import place
 from toolkit.errors import BgctlError, Failed, NotYet, Refused, caught
 from toolkit.files import env_file as envfile
 from toolkit.project import Project
+from toolkit.values import SLOTS
 
 PROBES = ("0.0.0-blue", "0.0.0-green")
 Problems = Generator[BgctlError, None, str]
@@ -38,7 +41,7 @@ MENDS = {
     "configuration": "edit bgctl.toml",
     "env file": "edit the env file",
     "version": "edit the env file",
-    "engine": "start docker or podman",
+    "engine": f"start {ANY}",
     "compose file": "edit the compose file, or bgctl.toml",
     "releases": "edit the compose file",
     "by hand": "edit the env file",
@@ -48,9 +51,9 @@ MENDS = {
     "state": "bgctl up",
     "gate": "bgctl up",
     "dependencies": "edit the compose file",
-    "images": "start docker or podman",
-    "ports": "start docker or podman",
-    "cookies": "start docker or podman",
+    "images": f"start {ANY}",
+    "ports": f"start {ANY}",
+    "cookies": f"start {ANY}",
     "machine": "make room",
     "proxy": "bgctl up",
     "health": "bgctl up",
@@ -140,7 +143,7 @@ class Preflight:
 
     def _compose(self) -> Problems:
         project, found = self.project, self.compose
-        yield from compose.misfits(project.config, found, *project.compose_files)
+        yield from compose_fit.misfits(project.config, found, *project.compose_files)
         mounts = list(key_mounts.of(found, project.root, project.keys_dir))
         yield from key_mounts.problems(mounts, project.keys_dir, project.compose_files, moves=True)
         if advice := key_mounts.advice(mounts, project.compose_files):
@@ -155,7 +158,7 @@ class Preflight:
     def _releases(self) -> Problems:
         """What plain compose does well with, and a release does not."""
         project, found = self.project, self.compose
-        yield from compose.unready(project.config, found, *project.compose_files)
+        yield from compose_fit.unready(project.config, found, *project.compose_files)
         yield from self._alike(found)
         yield from hazards.problems(project, found)
         return "nothing in the compose file is in their way"
@@ -169,7 +172,7 @@ class Preflight:
         elif project.adopted:
             return
         serving = self._versions[0] if project.adopted else ""
-        yield from compose.alike(project.config, found, project.compose_files, versions, serving)
+        yield from compose_fit.alike(project.config, found, project.compose_files, versions, serving)
 
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """One client's bodies may have half of the proxy's /tmp (docs/decisions/0037)."""
@@ -178,7 +181,7 @@ class Preflight:
         if size is not None and size < 2 * wanted.bytes:
             have = f"the proxy's /tmp has {size >> 20} MiB, and one client may have half of that"
             mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller [proxy] max_body'
-            where = compose.place(project.compose_files, "proxy", "tmpfs")
+            where = place(project.compose_files, "proxy", "tmpfs")
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
 
     def _taken_along(self, found: Compose) -> Iterator[BgctlError]:
@@ -189,7 +192,7 @@ class Preflight:
         for service, each in found.services.items():
             for source in sorted(each.unlabelled):
                 if source.startswith((str(self.project.root), ".")):
-                    where = compose.place(self.project.compose_files, service, "volumes")
+                    where = place(self.project.compose_files, service, "volumes")
                     why = "SELinux is enforcing, and keeps it from the container"
                     mend = "write z at the end of that volume, such as ./state:/state:ro,z"
                     yield NotYet(f"{where}: {service} mounts {source} without a label", why, mend)
@@ -212,7 +215,7 @@ class Preflight:
 
     def _ports(self) -> Problems:
         project = self.project
-        wanted = slots.addresses(project, ("blue", "green"))
+        wanted = slots.addresses(project, SLOTS)
         for service, address in wanted:
             if service in self.services:
                 yield from caught(lambda n=service, a=address: slots.check_port(project, n, a))  # type: ignore[misc]

@@ -32,12 +32,11 @@ def command(app: App, url: str, navigate: bool, as_json: bool) -> None:
     Reads standard input: a token; header lines such as `Cookie: ...`; a cookie jar as curl -c writes it; or a
     curl command line as browsers copy it. On the command line everyone on this machine could read them.
     """
-    from toolkit.explain import parse as pasted
-    from toolkit.explain import request
+    from toolkit.explain import parse, request
 
     project = options.project(app, as_json)
-    asked = pasted.read(sys.stdin.read(), url)
-    said = project.proxy.explain(asked.with_headers(request.LOAD) if navigate else asked)
+    asked = parse.read(sys.stdin.read(), url)
+    said = project.proxy.explain(asked.with_headers(request.PAGE_LOAD) if navigate else asked)
     if as_json:
         project.ui.emit(said)
     else:

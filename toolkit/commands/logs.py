@@ -23,13 +23,12 @@ def names(ctx: click.Context, _: click.Parameter, incomplete: str) -> "list[Comp
     from click.shell_completion import CompletionItem
 
     from toolkit import config
-    from toolkit.engine import compose
     from toolkit.errors import BgctlError
 
     found = list(config.SLOTS)
     with suppress(BgctlError):
         project = Path(ctx.find_root().params.get("project") or ".")
-        found += compose.services(config.load(project / "bgctl.toml"))
+        found += config.load(project / "bgctl.toml").compose_services
     return [CompletionItem(name) for name in found if name.startswith(incomplete)]
 
 

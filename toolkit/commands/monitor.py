@@ -11,7 +11,7 @@ from toolkit.context import App
 from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.monitor.snapshot import Picture
+    from toolkit.monitor.snapshot import Snapshot
     from toolkit.project import Project
 
 INTERVAL = 10.0
@@ -56,20 +56,19 @@ def interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
 
 
-def look(project: "Project") -> "Picture":
-    from toolkit.monitor.snapshot import USERS, picture
+def look(project: "Project") -> "Snapshot":
+    from toolkit.monitor import snapshot
     from toolkit.observe.sources import Sources
 
-    return picture(project, Sources(project, USERS).wait(), project.now())
+    return snapshot.take(project, Sources(project, snapshot.USERS).wait(), project.now())
 
 
 def show(project: "Project") -> None:
-    """One picture, as long as it gets."""
-    from toolkit.monitor import dashboard, live
-    from toolkit.monitor import text as ink
+    """Prints one snapshot, in as many lines as it needs."""
+    from toolkit.monitor import glyphs, live, screen
     from toolkit.terminal.ui import console
 
     out = console()
     width = live.size()[0] if out.is_terminal else WIDTH
-    for line in dashboard.draw(look(project), width, None, ink.ink_for(out.encoding)):
+    for line in screen.draw(look(project), width, None, glyphs.for_encoding(out.encoding)):
         out.print(line)

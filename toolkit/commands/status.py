@@ -74,7 +74,7 @@ def meanings(view: "Overview") -> Iterator[str]:
 
 
 def row(name: str, slot: "SlotView") -> list[object]:
-    counts = (slot.sessions, slot.visitors, slot.requests, slot.websockets)
+    counts = (slot.sessions, slot.visitors, slot.open_requests, slot.websockets)
     known = ["unknown" if slot.version and count is None else count for count in counts]
     return [name, slot.version, slot.state, slot.weight, slot.container or "unknown", slot.health, *known]
 

@@ -4,7 +4,6 @@ from toolkit.config.reading import examine, load, locate, parse
 from toolkit.config.rules import problems
 from toolkit.config.tables import (
     HEADERS,
-    SLOTS,
     Canary,
     Config,
     Drain,
@@ -13,6 +12,7 @@ from toolkit.config.tables import (
     Service,
     Sessions,
 )
+from toolkit.values import SLOTS
 
 __all__ = [
     "HEADERS",

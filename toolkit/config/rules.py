@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from toolkit.config.tables import SLOTS, Canary, Config, FileName, FilePath, ProjectTable, Service
-from toolkit.values import Duration, is_rising
+from toolkit.config.tables import Canary, Config, FileName, FilePath, ProjectTable, Service
+from toolkit.values import SLOTS, Duration, is_rising
 
 Where = tuple[str, ...]
 SHORTEST_LIFE, LONGEST_LIFE = Duration(300), Duration(400 * 86400)  # of a token
@@ -212,7 +212,7 @@ def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]
 
 def _names_of_slots(config: Config) -> Iterator[tuple[Where, str]]:
     """A slot has a compose service, and upstreams of nginx, which are called after it."""
-    ways = ("blue", "green", "blue-alone", "green-alone", "blue-by-green", "green-by-blue")
+    ways = (*SLOTS, "blue-alone", "green-alone", "blue-by-green", "green-by-blue")
     taken = {f"{name}-{way}": name for name in config.slotted for way in ways}
     for name in config.shared:
         if name in taken:

@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from msgspec import Meta, Struct, field
 
-from toolkit.values import Address, Duration, Text
+from toolkit.config.engines import NAMES
+from toolkit.values import SLOTS, Address, Duration, Text
 
 
 class Name(Text):
@@ -27,7 +28,8 @@ class FilePath(Text):
 
 
 class Engine(Text):
-    kind, like, pattern = "an engine (auto, docker, podman)", "auto", re.compile(r"auto|docker|podman")
+    kind, like = f"an engine (auto, {', '.join(NAMES)})", "auto"
+    pattern = re.compile("|".join(("auto", *NAMES)))
 
 
 class Route(Text):
@@ -64,7 +66,6 @@ class Proof(Text):
 
 
 PIN_IDLE = 30 * 60  # seconds, where nothing else says how long
-SLOTS = ("blue", "green")
 
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True):
@@ -375,6 +376,12 @@ class Config(Table, frozen=True):
     def scheme(self) -> str:
         """How browsers come, as far as it is written; without [tls], HTTPS ends in front of the proxy."""
         return "https" if self.proxy.secure_cookies else "http"
+
+    @property
+    def compose_services(self) -> list[str]:
+        """Every service that the compose file must have by this configuration."""
+        slots = [f"{name}-{slot}" for name in self.slotted for slot in SLOTS]
+        return ["proxy", *self.shared, *slots]
 
     @property
     def slotted(self) -> dict[str, Service]:

@@ -10,7 +10,7 @@ from toolkit.project import Project
 from toolkit.release import down, needs, promote
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state.document import State
-from toolkit.terminal.ui import HeldUI
+from toolkit.terminal.ui import BufferedUI
 
 BRING_BACK = "bgctl up, or: bgctl rollback"
 NOTE = "auto.json"  # in state/: what is wrong, and since when
@@ -28,18 +28,18 @@ class Down(NotYet):
 
 def run(project: Project, terms: DrainTerms) -> int:
     """The exit code. Promotes what is empty, or past its deadline, and goes on with a promotion cut short."""
-    shown, held = project.ui, HeldUI()
-    project.ui = shown if shown.watched else held
+    shown, buffered = project.ui, BufferedUI()
+    project.ui = shown if shown.watched else buffered
     try:
         act(project, terms)
     except BgctlError as error:
         if must_be_said(project.state_dir, error, shown.watched):
-            held.release()
+            buffered.flush()
             shown.error(error)
         return error.code
     finally:
         project.ui = shown
-    held.release()
+    buffered.flush()
     trouble.forget(project.state_dir / NOTE)
     return 0
 

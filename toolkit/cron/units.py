@@ -3,7 +3,9 @@
 import shlex
 from collections.abc import Sequence
 
-ENGINES = ("docker.service", "podman.service", "podman-restart.service")  # those that are there come first
+from toolkit.config.engines import ENGINES
+
+UNITS = [unit for engine in ENGINES.values() for unit in engine.units]  # those that are there come first
 QUIET = "4 5"  # locked by another, not yet: no failures
 
 
@@ -27,7 +29,7 @@ def boot(argv: Sequence[str], project: str, system: bool) -> str:
 [Unit]
 Description=bgctl: brings {project} back as its state says
 Wants=network-online.target
-After=network-online.target {" ".join(ENGINES)}
+After=network-online.target {" ".join(UNITS)}
 StartLimitIntervalSec=1h
 StartLimitBurst=60
 

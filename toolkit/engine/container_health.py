@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from toolkit.config import Health
-from toolkit.engine.engine import Container
+from toolkit.engine.container import Container
 from toolkit.errors import Failed
 
 STEADY = 2.0  # seconds for which a container without a HEALTHCHECK has to keep running

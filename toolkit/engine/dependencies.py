@@ -5,7 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit.engine.compose import STARTED, Compose, place
+from toolkit.engine.compose import STARTED, Compose
+from toolkit.engine.compose_lines import place
 from toolkit.errors import BgctlError, Refused
 
 HEALTHY, COMPLETED = "service_healthy", "service_completed_successfully"

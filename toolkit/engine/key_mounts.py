@@ -7,7 +7,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from session_api import key_files
-from toolkit.engine.compose import Compose, place
+from toolkit.engine.compose import Compose
+from toolkit.engine.compose_lines import place
 from toolkit.errors import BgctlError, Refused, together
 
 

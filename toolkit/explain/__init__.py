@@ -1,1 +1,4 @@
-"""A request that somebody asks about: from what people paste to what the proxy can explain."""
+"""Makes of what people paste the request that they ask about: token, header lines, cookie file, curl command.
+
+`parse` reads it, with `curl` for command lines; `request` is what the proxy's /explain takes.
+"""

@@ -1,4 +1,4 @@
-"""A command line for curl, as browsers copy it ("Copy as cURL"), as the request that it makes."""
+"""Parses a command line for curl, as browsers copy it ("Copy as cURL"): the request that it makes."""
 
 import re
 import shlex
@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from toolkit.errors import Refused
 from toolkit.explain.request import ACCEPTED, Request, add
 
-# Options that take a value: those that mean something here, and others. What takes none need not be known.
+# The options of curl that take a value: those that mean something here, and the others, whose values must not
+# be taken for an address. Options that take no value need not be known.
 DATA = {"-d", "-F", "--data", "--data-raw", "--data-ascii", "--data-binary", "--data-urlencode", "--json"}
 DATA |= {"--form", "--form-string"}
 HEADERS = {"-A": "user-agent", "--user-agent": "user-agent", "-e": "referer", "--referer": "referer"}
@@ -23,12 +24,12 @@ VALUED = MEANT | OTHERS
 LETTERS = {option[1] for option in VALUED if len(option) == 2}
 
 
-def is_one(text: str) -> bool:
+def is_curl(text: str) -> bool:
     return text.split(maxsplit=1)[:1] == ["curl"]
 
 
 def parse(text: str) -> Request:
-    """Raises Refused where that cannot be told."""
+    """The request that the command makes. Raises Refused if that cannot be told."""
     options = list(_options(_words(text)))
     url = next((value for option, value in options if option in ("", "--url")), "")
     if not url:
@@ -65,7 +66,7 @@ def _headers(options: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str]]:
-    """(option, value); ("", word) for what is no option."""
+    """(option, value) of each option; ("", word) for a word that is none."""
     rest = iter(words)
     for word in rest:
         if word.startswith("--") and len(word) > 2:
@@ -77,7 +78,7 @@ def _options(words: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _letters(letters: str, rest: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """One-letter options may be joined: -sSb is -s, -S and -b."""
+    """The options of a word of one-letter options, which may be joined: -sSb is -s, -S and -b."""
     for place, letter in enumerate(letters, 1):
         if letter in LETTERS:
             yield f"-{letter}", letters[place:] or next(rest, "")
@@ -85,7 +86,7 @@ def _letters(letters: str, rest: Iterator[str]) -> Iterator[tuple[str, str]]:
         yield f"-{letter}", ""
 
 
-# Of bash: $'...', whose escapes shlex does not know; what else is quoted must be stepped over.
+# bash has $'...' with escapes, which shlex does not know. What is quoted otherwise is matched to be skipped.
 _QUOTED = re.compile(r"""\$'((?:\\.|[^'\\])*)'|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
 
 
@@ -98,6 +99,7 @@ def _words(text: str) -> list[str]:
 
 
 def _unescaped(quoted: re.Match[str]) -> str:
+    """A quoted word as shlex understands it."""
     if quoted[1] is None:
         return quoted[0]
     return shlex.quote(quoted[1].encode("latin-1", "backslashreplace").decode("unicode_escape"))

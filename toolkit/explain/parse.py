@@ -1,4 +1,4 @@
-"""What people paste when they ask about a request: a token, header lines, a cookie jar, a curl command."""
+"""Parses what people paste to ask about a request: a token, header lines, a cookie jar, or a curl command."""
 
 import re
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from toolkit.explain.request import ACCEPTED, METHODS, Request, add, split
 
 
 def read(text: str, url: str = "") -> Request:
-    """Raises Refused when nothing usable was given."""
+    """The request that `text` describes, for address `url` if there is one. Raises Refused for no request."""
     text = text.lstrip("\ufeff")
-    if curl.is_one(text):
+    if curl.is_curl(text):
         found = curl.parse(text)
     elif any(map(_row, text.splitlines())):
         cookies = "; ".join(jar(text, url))
@@ -25,7 +25,7 @@ def read(text: str, url: str = "") -> Request:
 
 
 def lines(text: str) -> Request:
-    """A bare token, or the lines of a request; curl -v marks what it sends."""
+    """The request of a bare token, or of the lines of a request, which `curl -v` marks with ">"."""
     method, path = "GET", ""
     headers: dict[str, str] = {}
     for line in text.splitlines():
@@ -45,7 +45,10 @@ def lines(text: str) -> Request:
 
 
 def jar(text: str, url: str) -> Iterator[str]:
-    """`name=value` of each cookie in a cookie file that goes to `url`. Raises Refused without one."""
+    """`name=value` of each cookie in a cookie file (curl's, once Netscape's) that goes to `url`.
+
+    Raises Refused if `url` is "": where cookies go depends on it.
+    """
     if not url:
         raise Refused(
             "a cookie jar says nothing of where it goes", ACCEPTED, "bgctl explain --url https://..."
@@ -61,7 +64,7 @@ def jar(text: str, url: str) -> Iterator[str]:
 
 
 def _row(line: str) -> list[str] | None:
-    """The seven fields of a line of a cookie file; None: it has no cookie."""
+    """The seven fields of a cookie's line in a cookie file; None if the line has no cookie."""
     fields = line.removeprefix("#HttpOnly_").split("\t")
     return fields if len(fields) == 7 and not fields[0].startswith("#") else None
 

@@ -1,4 +1,4 @@
-"""A request that somebody asks about, as the proxy's /explain takes it."""
+"""The request that `bgctl explain` asks about."""
 
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from toolkit.errors import Refused
 
-# As browsers load a page (Fetch Metadata).
-LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "accept": "text/html"}
+# What browsers send with the load of a page (Fetch Metadata Request Headers).
+PAGE_LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "accept": "text/html"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ACCEPTED = (
     "a token, header lines such as 'Cookie: ...', a cookie jar of curl with --url, or a curl command line "
@@ -17,7 +17,10 @@ ACCEPTED = (
 
 
 class Request(Struct, frozen=True, omit_defaults=True):
-    """As the proxy's /explain takes it. Names of headers are small."""
+    """As the JSON that the proxy's `POST /explain` takes. Names of headers are in small letters.
+
+    `path` includes the query; "" if only headers are known.
+    """
 
     method: str = "GET"
     path: str = ""
@@ -25,7 +28,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     headers: dict[str, str] = field(default_factory=dict)
 
     def at(self, url: str) -> "Request":
-        """The same for another address. Raises Refused for none."""
+        """The same request for another address. Raises Refused if `url` is none."""
         found = split(url)
         path = urlunsplit(("", "", found.path or "/", found.query, ""))
         return replace(self, path=path, host=found.netloc.rpartition("@")[2])
@@ -35,7 +38,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
 
 
 def split(url: str) -> SplitResult:
-    """Raises Refused for what is no address."""
+    """The parts of an address, which may lack its scheme. Raises Refused if `url` is no address."""
     try:
         found = urlsplit(url if "//" in url else f"//{url}")
         why = "" if found.hostname else "it has no host"
@@ -47,7 +50,7 @@ def split(url: str) -> SplitResult:
 
 
 def add(headers: dict[str, str], name: str, value: str) -> None:
-    """Cookies that come in several lines are one header to the proxy; of others the last one stands."""
+    """Adds a header. Of several the last one stands, save that cookies are joined (RFC 9113, 8.2.3)."""
     name = name.lower()
     if name == "cookie" and name in headers:
         value = f"{headers[name]}; {value}"

@@ -4,6 +4,7 @@ import errno
 import shlex
 from pathlib import Path
 
+from toolkit.config.engines import NAMES
 from toolkit.errors import Failed
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -20,7 +21,8 @@ def unwritten(path: Path, error: OSError, what: str = "could not be written") ->
 
 def room(there: Path) -> str:
     """How to find what takes the space, and get some back."""
-    found = "docker system df, then: docker image prune (or podman)"
+    first, *others = NAMES
+    found = f"{first} system df, then: {first} image prune (or {' or '.join(others)})"
     return f"free some space: df -h {shlex.quote(str(there))}; {found}"
 
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
+from toolkit.config.engines import ENGINES
 from toolkit.files import atomic
-
-ENGINES = ("docker", "podman")
 
 
 def read(path: Path) -> str | None:

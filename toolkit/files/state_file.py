@@ -7,14 +7,14 @@ from pathlib import Path
 from toolkit.errors import Failed, Refused
 from toolkit.files import atomic
 from toolkit.files.atomic import NotSynced
-from toolkit.state import document as state
+from toolkit.state import document
 from toolkit.state.document import State
 
 
 def read(path: Path) -> State:
     """Raises Refused when there is none, Failed when what is there cannot be used."""
     try:
-        return state.decode(path.read_bytes())
+        return document.decode(path.read_bytes())
     except FileNotFoundError:
         raise Refused("nothing has been started here", f"{path} does not exist", "bgctl up") from None
     except (OSError, ValueError) as error:
@@ -26,14 +26,14 @@ def write(path: Path, new: State) -> None:
 
     What proxies would refuse is a bug here, and not written.
     """
-    if problem := state.problem_of(new):
+    if problem := document.problem_of(new):
         raise AssertionError(problem)
     try:
-        atomic.write(path, state.encode(new))
+        atomic.write(path, document.encode(new))
     except NotSynced:
-        _keep(_last(path), state.encode(new))
+        _keep(_last(path), document.encode(new))
         raise
-    _keep(_last(path), state.encode(new))
+    _keep(_last(path), document.encode(new))
 
 
 def _keep(path: Path, data: bytes) -> None:
@@ -50,7 +50,7 @@ def _keep(path: Path, data: bytes) -> None:
 def _mend(path: Path) -> str:
     last = _last(path)
     with suppress(OSError, ValueError):
-        state.decode(last.read_bytes())
+        document.decode(last.read_bytes())
         return f"cp {shlex.quote(str(last))} {shlex.quote(str(path))}"
     return "mend it, or remove it and run: bgctl up (blue is then CURRENT_VERSION; a release ends)"
 

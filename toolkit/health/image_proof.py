@@ -17,7 +17,7 @@ from toolkit.health.answer import Fault
 from toolkit.health.check import Check
 
 if TYPE_CHECKING:
-    from toolkit.engine.engine import Container
+    from toolkit.engine.container import Container
 
 AGAIN = 30.0  # seconds until an engine that was silent is asked again
 

@@ -1,4 +1,4 @@
-"""Keys, one at a time and without Enter; a signal or a thread can wake whoever waits for one."""
+"""Reads keys, one at a time and without Enter. A signal or another thread can end the wait for one."""
 
 import os
 import re
@@ -11,57 +11,60 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-GONE = ""  # nobody will press a key any more: the terminal has been closed
-_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)  # an arrow key sends letters too
+CLOSED = ""  # what is read from a terminal that has been closed: no key will ever be pressed
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# An escape sequence. What an arrow key sends has letters, too.
+_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 
 
 class Keyboard:
-    """`ending` becomes true with the first signal that means it."""
+    """The keys of a terminal. `ending` becomes true with the first of the signals in ENDINGS."""
 
     def __init__(self, terminal: int) -> None:
         self.ending = False
         self._terminal = terminal
-        self._bell, self._hand = socket.socketpair()
-        self._bell.setblocking(False)
-        self._hand.setblocking(False)
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
 
-    def keys(self, within: float) -> str | None:
-        """What was pressed, in small letters; a dot for a key that sends more than one.
+    def read(self, within: float) -> str | None:
+        """What was pressed, in small letters, with a dot for a key that sends an escape sequence.
 
-        None when `within` seconds are over, or somebody called `wake`.
+        None when `within` seconds are over, or `wake` was called.
         """
-        ready, _, _ = select.select([self._terminal, self._bell.fileno()], [], [], max(0.0, within))
-        if self._bell.fileno() in ready:
+        ready, _, _ = select.select([self._terminal, self._wake_in.fileno()], [], [], max(0.0, within))
+        if self._wake_in.fileno() in ready:
             with suppress(BlockingIOError):
-                self._bell.recv(4096)
+                self._wake_in.recv(4096)
         if self._terminal not in ready:
             return None
         try:
             pressed = os.read(self._terminal, 64).decode("ascii", "replace")
         except OSError:
-            return GONE
+            return CLOSED
         return _SEQUENCE.sub(".", pressed).lower()
 
     def wake(self) -> None:
-        with suppress(OSError):  # full: it will wake anyhow; closed: nobody waits
-            self._hand.send(b".")
+        """Makes `read` return; may be called from a thread or a signal handler."""
+        with suppress(OSError):  # full: `read` will return anyhow; closed: nothing reads any more
+            self._wake_out.send(b".")
 
     def end(self) -> None:
         self.ending = True
         self.wake()
 
     def close(self) -> None:
-        self._bell.close()
-        self._hand.close()
+        self._wake_in.close()
+        self._wake_out.close()
 
 
 @contextmanager
 def keyboard(terminal: int) -> Iterator[Keyboard]:
-    """The terminal is as it was afterwards, whatever happens in between."""
+    """Yields the terminal's keys. Afterwards the terminal is as it was, also after an exception."""
     keys = Keyboard(terminal)
     try:
-        with _signals(keys), _by_letters(terminal):
+        with _signals(keys), _letter_by_letter(terminal):
             yield keys
     finally:
         keys.close()
@@ -69,11 +72,14 @@ def keyboard(terminal: int) -> Iterator[Keyboard]:
 
 @contextmanager
 def _signals(keys: Keyboard) -> Iterator[None]:
-    """They end the loop instead of raising: an exception could come while the terminal is being restored."""
+    """Makes signals end the loop.
+
+    If they raised instead, the exception could come while the terminal is being restored.
+    """
     wanted: dict[signal.Signals, Callable[[], None]] = {**dict.fromkeys(ENDINGS, keys.end)}
     wanted[signal.SIGWINCH] = keys.wake
-    kept = {number for number in wanted if signal.getsignal(number) is signal.SIG_IGN}  # nohup
-    before = {number: _handle(number, act) for number, act in wanted.items() if number not in kept}
+    ignored = {number for number in wanted if signal.getsignal(number) is signal.SIG_IGN}  # by nohup, say
+    before = {number: _handle(number, act) for number, act in wanted.items() if number not in ignored}
     try:
         yield
     finally:
@@ -84,6 +90,8 @@ def _signals(keys: Keyboard) -> Iterator[None]:
 def _handle(
     number: signal.Signals, act: Callable[[], None]
 ) -> Callable[[int, FrameType | None], object] | int:
+    """Calls `act` at the signal; returns the handler that was there before."""
+
     def handler(_number: int, _frame: FrameType | None) -> None:
         act()
 
@@ -91,19 +99,19 @@ def _handle(
 
 
 @contextmanager
-def _by_letters(terminal: int) -> Iterator[None]:
+def _letter_by_letter(terminal: int) -> Iterator[None]:
     before = termios.tcgetattr(terminal)
     try:
         tty.setcbreak(terminal, termios.TCSANOW)
         _without_stops(terminal)
         yield
     finally:
-        with suppress(termios.error):  # it has been closed
+        with suppress(termios.error):  # The terminal has been closed.
             termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 def _without_stops(terminal: int) -> None:
-    """Ctrl-Z would leave the shell on our screen; Ctrl-S would keep us from leaving it."""
+    """Ctrl-Z would leave the shell on the monitor's screen; Ctrl-S would keep q from being read."""
     mode = termios.tcgetattr(terminal)
     mode[0] &= ~termios.IXON
     mode[6][termios.VSUSP] = b"\x00"

@@ -1,4 +1,4 @@
-"""What the dashboard shows: the overview, who is still on the old version, and what was done last."""
+"""What the monitor shows at one moment: the overview, the users of the old version, and the last changes."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,17 +8,20 @@ from msgspec import structs
 from toolkit.clients.proxy import Activity
 from toolkit.clients.session_api import User
 from toolkit.files.history import Entry
-from toolkit.observe.overview import Overview, overview
+from toolkit.observe.overview import Overview, ProxyView, SlotView, overview
 from toolkit.observe.sources import Found
 from toolkit.project import Project
 from toolkit.state import gate
 
-USERS = 100  # asked for; a screen has room for fewer
-HISTORY = 10
+USERS = 100  # users that the session API is asked for; a screen has room for fewer
+HISTORY = 10  # entries
 
 
-class Picture(Overview, frozen=True, kw_only=True, rename="camel"):
-    """`users` are some of the `users_total` on the old version; in `history` the newest comes first."""
+class Snapshot(Overview, frozen=True, kw_only=True, rename="camel"):
+    """An overview at the moment `at`. Its fields are the keys of `bgctl monitor --json`.
+
+    `users` are some of the `users_total` users on the old version. `history` begins with the newest entry.
+    """
 
     at: datetime
     project: str
@@ -27,11 +30,12 @@ class Picture(Overview, frozen=True, kw_only=True, rename="camel"):
     history: list[Entry] | None
 
 
-def picture(project: Project, found: Found, at: datetime) -> Picture:
+def take(project: Project, found: Found, at: datetime) -> Snapshot:
+    """The snapshot of what the sources have said by `at`."""
     view, report, entries = overview(project, found), found.report.value, found.history.value
     old = view.deployment.old if view.deployment else None
     known = structs.asdict(view)
-    return Picture(
+    return Snapshot(
         **known,
         at=at,
         project=str(project.config.project.name),  # msgspec encodes no subclass of str
@@ -41,36 +45,48 @@ def picture(project: Project, found: Found, at: datetime) -> Picture:
     )
 
 
-def alarms(picture: Picture) -> Iterator[str]:
-    """What somebody should look at, a line each."""
-    yield from (f"{name}: {why}" for name, why in picture.silent.items())
-    if picture.gate:
-        held = picture.proxy.held if picture.proxy else None
-        yield f"{gate.describe(picture.gate, picture.at, held)}; {gate.opener(picture.gate)}"
-    if picture.unknown:
-        yield f"sessions are unknown: {picture.unknown}"
-    for name, slot in picture.slots.items():
-        if slot.health not in (None, "healthy"):
-            yield f"{name} is not healthy: {slot.health}" + (f": {slot.advice}" if slot.advice else "")
-        if slot.passed_over:
-            yield f"the proxy finds {name} down: {slot.passed_over}"
-    yield from (f"{name} does not do its work: {why}" for name, why in picture.needs.items())
-    if proxy := picture.proxy:
-        if proxy.error:
-            yield f"the proxy refused the state: {proxy.error}"
-        if proxy.workers < proxy.expected:
-            yield f"the proxy has {proxy.workers} of {proxy.expected} workers"
-        if picture.generation not in (None, proxy.generation):
-            yield f"the proxy has generation {proxy.generation}, the state is {picture.generation}"
-        if proxy.activity and (trouble := feed_trouble(proxy.activity, picture.at)):
-            yield f"the proxy's activity reports: {trouble}"
+def alarms(snapshot: Snapshot) -> Iterator[str]:
+    """What an operator should look at, a line each."""
+    yield from (f"{name}: {why}" for name, why in snapshot.silent.items())
+    if snapshot.gate:
+        held = snapshot.proxy.held if snapshot.proxy else None
+        yield f"{gate.describe(snapshot.gate, snapshot.at, held)}; {gate.opener(snapshot.gate)}"
+    if snapshot.unknown:
+        yield f"sessions are unknown: {snapshot.unknown}"
+    for name, slot in snapshot.slots.items():
+        yield from _slot_alarms(name, slot)
+    yield from (f"{name} does not do its work: {why}" for name, why in snapshot.needs.items())
+    if snapshot.proxy:
+        yield from _proxy_alarms(snapshot.proxy, snapshot)
 
 
-def feed_trouble(feed: Activity, now: datetime) -> str | None:
-    """ "connection refused, 120 waiting, 3 lost"; rows that wait for a moment are no trouble."""
-    stuck = bool(feed.queued) and feed.is_stale(now)
-    if not (feed.error or feed.dropped or stuck):
+def _slot_alarms(name: str, slot: SlotView) -> Iterator[str]:
+    if slot.health not in (None, "healthy"):
+        yield f"{name} is not healthy: {slot.health}" + (f": {slot.advice}" if slot.advice else "")
+    if slot.passed_over:
+        yield f"the proxy finds {name} down: {slot.passed_over}"
+
+
+def _proxy_alarms(proxy: ProxyView, snapshot: Snapshot) -> Iterator[str]:
+    if proxy.error:
+        yield f"the proxy refused the state: {proxy.error}"
+    if proxy.workers < proxy.expected:
+        yield f"the proxy has {proxy.workers} of {proxy.expected} workers"
+    if snapshot.generation not in (None, proxy.generation):
+        yield f"the proxy has generation {proxy.generation}, the state is {snapshot.generation}"
+    if proxy.activity and (trouble := activity_trouble(proxy.activity, snapshot.at)):
+        yield f"the proxy's activity reports: {trouble}"
+
+
+def activity_trouble(activity: Activity, now: datetime) -> str | None:
+    """What is wrong with the proxy's reports: "connection refused, 120 waiting, 3 lost"; None: nothing.
+
+    Rows that have been waiting for a moment only are no trouble.
+    """
+    stuck = bool(activity.queued) and activity.is_stale(now)
+    if not (activity.error or activity.dropped or stuck):
         return None
-    said = [feed.error] if feed.error else ["nothing is delivered"] if stuck else []
-    said += [f"{feed.queued} waiting"] * bool(feed.queued) + [f"{feed.dropped} lost"] * bool(feed.dropped)
+    said = [activity.error] if activity.error else ["nothing is delivered"] if stuck else []
+    said += [f"{activity.queued} waiting"] * bool(activity.queued)
+    said += [f"{activity.dropped} lost"] * bool(activity.dropped)
     return ", ".join(said)

@@ -1,4 +1,4 @@
-"""The dashboard for programs: a line of JSON for each look."""
+"""The monitor for programs: a snapshot as a line of JSON, again and again."""
 
 import os
 import sys
@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from toolkit.monitor.snapshot import USERS, picture
+from toolkit.monitor import snapshot
 from toolkit.observe.sources import Sources
 
 if TYPE_CHECKING:
     from toolkit.project import Project
 
-    pass
-
 
 def run(project: "Project", interval: float) -> None:
-    """Until it is interrupted, or whoever reads it has gone."""
-    sources = Sources(project, USERS)
+    """Prints a line every `interval` seconds, until it is interrupted or its reader has gone."""
+    sources = Sources(project, snapshot.USERS)
     try:
         while True:
             start = time.monotonic()
-            seen = picture(project, sources.wait(), project.now())
+            seen = snapshot.take(project, sources.wait(), project.now())
             _write(msgspec.json.encode(seen) + b"\n")
             time.sleep(max(0.0, start + interval - time.monotonic()))
     except (KeyboardInterrupt, BrokenPipeError):
@@ -30,6 +28,6 @@ def run(project: "Project", interval: float) -> None:
 
 
 def _write(line: bytes) -> None:
-    """Past sys.stdout, which keeps quiet about a reader that has gone."""
+    """Writes to the file descriptor itself: `sys.stdout` raises nothing when its reader has gone."""
     while line:
         line = line[os.write(sys.stdout.fileno(), line) :]

@@ -1,4 +1,4 @@
-"""Questions to whoever may be silent, asked side by side: one that hangs holds nobody up."""
+"""Asks questions in threads of their own, so that one whose answer does not come keeps no other waiting."""
 
 import threading
 import time
@@ -13,37 +13,42 @@ T = TypeVar("T", covariant=True)
 
 
 class Answer(Struct, Generic[T], frozen=True):
-    """A value; or None and why there is none. `before` is the value that was had before this answer."""
+    """A value; or None, and `fault` says why there is none. `before` is the last value before this answer."""
 
     value: T | None = None
     fault: str | None = None
     before: T | None = None
 
 
-class Asked(Generic[T]):
-    """One question, put in a thread of its own, and not again while it is still being answered."""
+class Question(Generic[T]):
+    """A question, and its last answer. It is not put again while it is still being answered.
 
-    def __init__(self, question: Callable[[], T], limit: float) -> None:
-        self._question, self._limit = question, limit
-        self._since: float | None = None
+    `put` asks, and returns the value or raises. `limit` is the number of seconds after which the answer is
+    that there is none.
+    """
+
+    def __init__(self, put: Callable[[], T], limit: float) -> None:
+        self._put, self._limit = put, limit
+        self._since: float | None = None  # when it was put, by the monotonic clock; None: it is answered
         self._answer: Answer[T] = Answer(fault="no answer yet")
 
     def ask(self, tell: Callable[[], None]) -> None:
-        """Calls `tell`, in that thread, when there is an answer."""
+        """Puts the question in a thread, which calls `tell` when it has the answer."""
         if self._since is None:
             self._since = time.monotonic()
             threading.Thread(target=self._run, args=(tell,), daemon=True).start()
 
     @property
     def answer(self) -> Answer[T]:
-        """The last one, or that the next one takes too long."""
+        """The last answer; or, when the next one is over its limit, that there is none."""
         since, last = self._since, self._answer
         if since is None or (waited := time.monotonic() - since) < self._limit:
             return last
         return Answer(fault=f"no answer for {waited:.0f} s", before=_latest(last))
 
     @property
-    def owed(self) -> bool:
+    def unanswered(self) -> bool:
+        """Whether an answer has yet to come, in time or not."""
         return self._since is not None
 
     @property
@@ -55,10 +60,10 @@ class Asked(Generic[T]):
     def _run(self, tell: Callable[[], None]) -> None:
         before = _latest(self._answer)
         try:
-            self._answer = Answer(self._question(), before=before)
+            self._answer = Answer(self._put(), before=before)
         except BgctlError as error:
             self._answer = Answer(fault=error.why or error.what, before=before)
-        except Exception as error:  # a bug in one question must not take the other answers along
+        except Exception as error:  # A bug in one question must not take the other answers along.
             self._answer = Answer(fault=f"{type(error).__name__}: {error}", before=before)
         self._since = None
         tell()

@@ -1,4 +1,8 @@
-"""What `bgctl doctor` looks at: what `bgctl up` looks at before it starts anything, and then what runs."""
+"""Looks for all that is wrong: first with what `bgctl up` would start from, then with what runs.
+
+A look is a generator: it yields each error that it finds, and returns what it says where it finds none. Looks
+that need others are left out when one of those has failed.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +17,7 @@ from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
 from toolkit.project import Project
 from toolkit.release import needs
-from toolkit.rendering import render
-from toolkit.rendering import tls_files as certificates
+from toolkit.rendering import pages, tls_files
 from toolkit.state import gate
 from toolkit.terminal.ui import UI
 
@@ -22,38 +25,40 @@ __all__ = ["Finding", "examine"]
 
 
 def examine(root: Path, ui: UI, command: str) -> list[Finding]:
-    """All that is wrong, each told once, by the look that it belongs to; also after one has failed."""
+    """The findings of all looks, each mistake told once. A look that fails does not end the search."""
     looks = Looks()
     found, wrong = config.examine(root / "bgctl.toml")
-    looks.take("configuration", lambda: _configuration(found, wrong))
+    looks.take("configuration", lambda: _configuration_problems(found, wrong))
     if found is None:
         return looks.findings
     project = Project(root, ui, command, found)
-    watch = slots.watch_idle(project, ("blue", "green"), shared=True)  # takes seconds: beside all the others
-    looks.take("pages", lambda: _pages(project))
+    # This takes seconds, so it runs beside the other looks.
+    watch = slots.watch_idle(project, ("blue", "green"), shared=True)
+    looks.take("pages", lambda: _page_problems(project))
     looks.take("env file", lambda: preflight.env_file(project))
     looks.take("keys", lambda: preflight.keys(project))
-    looks.take("certificate", lambda: _certificate(project))
+    looks.take("certificate", lambda: _certificate_problems(project))
     current = preflight.current(project)
     versions = (current, _next(project) or current)
     wanted = Preflight(project, versions, preflight.all_services(project), probe=True)
     wanted.take(looks)
-    looks.take("dependencies", lambda: _dependencies(project, wanted, current), preflight.WITH_COMPOSE)
+    looks.take("dependencies", lambda: dependency_problems(project, wanted, current), preflight.WITH_COMPOSE)
     for name, (look, required) in RUNNING.items():
         asks_engine = name == "health" and slots.need_engine(project)
         looks.take(name, partial(look, project), (*required, "engine") if asks_engine else required)
-    looks.take("idle connections", lambda: _idle(project, watch))
+    looks.take("idle connections", lambda: _idle_problems(project, watch))
     return looks.findings
 
 
 def _next(project: Project) -> str:
+    """The version that the env file names as the next one, or ""."""
     try:
         return project.env().get("VERSION", "")
     except BgctlError:
         return ""
 
 
-def _configuration(found: Config | None, wrong: list[BgctlError]) -> Problems:
+def _configuration_problems(found: Config | None, wrong: list[BgctlError]) -> Problems:
     yield from wrong
     if found is None:
         return ""
@@ -66,25 +71,25 @@ def _configuration(found: Config | None, wrong: list[BgctlError]) -> Problems:
     return f"project {found.project.name}, {len(found.slotted)} in two slots, {len(found.shared)} shared"
 
 
-def _pages(project: Project) -> Problems:
-    yield from render.missing_pages(project.config, project.root)
+def _page_problems(project: Project) -> Problems:
+    yield from pages.missing(project.config, project.root)
     return "those for 503 and maintenance are here"
 
 
-def _certificate(project: Project) -> Problems:
+def _certificate_problems(project: Project) -> Problems:
     yield from ()
-    found = certificates.wanted(project)
+    found = tls_files.wanted(project)
     if found is None:
         return "no TLS here"
     if found.expires_soon(project.now()):
         why = f"it is good until {found.until:%Y-%m-%d}"
         yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
-    if project.adopted and not certificates.is_installed(project, found):
+    if project.adopted and not tls_files.is_installed(project, found):
         yield NotYet("the proxy has another certificate", f"{found} is there to be loaded", "bgctl reload")
     return str(found)
 
 
-def _state(project: Project) -> Problems:
+def _state_problems(project: Project) -> Problems:
     yield from ()
     if not project.adopted:
         raise NotYet("nothing has been started yet", next="bgctl up")
@@ -92,8 +97,8 @@ def _state(project: Project) -> Problems:
     return f"phase {now.phase}, generation {now.generation}: {slots.describe(now)}"
 
 
-def _dependencies(project: Project, wanted: Preflight, current: str) -> Problems:
-    """Whether they could be started, and, once something has been, whether they run."""
+def dependency_problems(project: Project, wanted: Preflight, current: str) -> Problems:
+    """Whether the dependencies could be started, and, if something has been, whether they run."""
     yield from needs.problems(project, wanted.compose, wanted.services, current, pull=False, builds=True)
     needed = needs.everything(project, wanted.compose)
     lasting = [each.service for each in needed if not each.one_shot]
@@ -101,19 +106,19 @@ def _dependencies(project: Project, wanted: Preflight, current: str) -> Problems
         for name, why in container_health.faults(lasting, project.engine.containers()).items():
             yield Failed(f"{name} does not do its work", why, "bgctl up")
     once = [each.service for each in needed if each.one_shot]
-    told = [*(["start first: " + ", ".join(lasting)] * bool(lasting))]
-    told += ["once for each version: " + ", ".join(once)] * bool(once)
-    return "; ".join(told) or "nothing is to be started before the slots"
+    told = [("start first", lasting), ("once for each version", once)]
+    said = [f"{what}: {', '.join(names)}" for what, names in told if names]
+    return "; ".join(said) or "nothing is to be started before the slots"
 
 
-def _gate(project: Project) -> Problems:
+def _gate_problems(project: Project) -> Problems:
     yield from _started(project)
     if closed := project.state().gate:
         raise NotYet(gate.describe(closed, project.now()), next=gate.opener(closed))
     return "open"
 
 
-def _cookies(project: Project) -> Problems:
+def _cookie_problems(project: Project) -> Problems:
     stem = project.config.proxy.cookie_stem
     api = project.engine.containers().get("session-api")
     if api and (told := api.value("BGCTL_COOKIE_STEM") or "bg") != stem:
@@ -129,7 +134,7 @@ def _cookies(project: Project) -> Problems:
     return f"called {stem}_…, on {neighbours.host(project.config)}"
 
 
-def _proxy(project: Project) -> Problems:
+def _proxy_problems(project: Project) -> Problems:
     yield from _started(project)
     generation, status = project.state().generation, project.proxy.status()
     if not status.applied(generation):
@@ -142,7 +147,7 @@ def _proxy(project: Project) -> Problems:
     return f"{len(status.live)} workers, generation {status.generation}"
 
 
-def _health(project: Project) -> Problems:
+def health_problems(project: Project) -> Problems:
     yield from _started(project)
     for found in slots.troubles(project, project.state()):
         seen = f"{found.seen}: {found.why}" if found.why else found.seen
@@ -150,7 +155,7 @@ def _health(project: Project) -> Problems:
     return "what people need answers as it should"
 
 
-def _session_api(project: Project) -> Problems:
+def _session_api_problems(project: Project) -> Problems:
     yield from _started(project)
     yield from machine.clock("the session API", project.sessions.clock(), project.now())
     report = project.sessions.report()
@@ -160,15 +165,15 @@ def _session_api(project: Project) -> Problems:
     return f"{report.total_active_users} users, {sessions} sessions"
 
 
-def _idle(project: Project, watch: idle.Watch) -> Problems:
+def _idle_problems(project: Project, watch: idle.Watch) -> Problems:
     for advice in watch.wait():
         yield NotYet("connections are closed too early", advice, "edit bgctl.toml, then: bgctl reload")
     keeps = f"the {project.config.proxy.upstream_keepalive:g} s that the proxy keeps it"
     return f"no service closes one within {keeps}"
 
 
-def _by_hand(project: Project) -> Problems:
-    """Whether plain `compose up -d` would leave what runs as it is."""
+def _by_hand_problems(project: Project) -> Problems:
+    """Whether `compose up -d`, without bgctl, would leave what runs as it is."""
     yield from _started(project)
     versions = project.state().slots
     blue, green = versions.blue.version or "", versions.green.version or versions.blue.version or ""
@@ -177,18 +182,20 @@ def _by_hand(project: Project) -> Problems:
 
 
 def _started(project: Project) -> Problems:
+    """For looks at what runs: raises NotYet in a project that has never been started."""
     yield from ()
     if not project.adopted:
         raise NotYet("not started yet", next="bgctl up")
     return ""
 
 
-RUNNING: dict[str, tuple[Callable[[Project], Problems], tuple[str, ...]]] = {  # a look, and what it needs
-    "state": (_state, ()),
-    "gate": (_gate, ("state",)),
-    "by hand": (_by_hand, ("state", "engine", "compose file")),
-    "cookies": (_cookies, ("engine",)),
-    "proxy": (_proxy, ("state",)),
-    "health": (_health, ("state",)),
-    "session API": (_session_api, ("state",)),
+# The looks at what runs, each with the looks that it needs.
+RUNNING: dict[str, tuple[Callable[[Project], Problems], tuple[str, ...]]] = {
+    "state": (_state_problems, ()),
+    "gate": (_gate_problems, ("state",)),
+    "by hand": (_by_hand_problems, ("state", "engine", "compose file")),
+    "cookies": (_cookie_problems, ("engine",)),
+    "proxy": (_proxy_problems, ("state",)),
+    "health": (health_problems, ("state",)),
+    "session API": (_session_api_problems, ("state",)),
 }

@@ -1,4 +1,4 @@
-"""What the containers of a project have logged: their last lines in order of time, or from now on."""
+"""Reads what the containers of a project have logged: their last lines in order of time, or from now on."""
 
 import re
 import sys
@@ -10,18 +10,21 @@ from msgspec import Struct
 
 from toolkit import slots
 from toolkit.config import SLOTS
-from toolkit.engine import compose
-from toolkit.engine import process as runner
-from toolkit.engine.engine import Container, Engine
+from toolkit.engine import process
+from toolkit.engine.container import Container
+from toolkit.engine.engine import Engine
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.project import Project
 
-LOOK = 1.0  # seconds between two looks for a container that has come
-STAMPED = re.compile(r"(\d{4}-\d\d-\d\dT\S+) ?(.*)", re.DOTALL)
+LOOK = 1.0  # seconds between two looks for a new container
+STAMPED = re.compile(r"(\d{4}-\d\d-\d\dT\S+) ?(.*)", re.DOTALL)  # as engines write it with --timestamps
 
 
 class Line(Struct, frozen=True):
-    """`at` is when the engine got it; empty where it is the engine's own word."""
+    """A line of a log. The fields are the keys of `bgctl logs --json`.
+
+    `at` is when the engine got the line, in RFC 3339; "" for what the engine itself says.
+    """
 
     service: str
     at: str
@@ -38,8 +41,11 @@ Tell = Callable[[Line], None]
 
 
 def services(project: Project, name: str | None) -> list[str]:
-    """The compose services that a name means. Raises Refused, with the names that there are."""
-    known = list(dict.fromkeys([*compose.services(project.config), *_running(project.engine)]))
+    """The compose services that `name` means: a service, both slots of one, or all services of a slot.
+
+    Raises Refused, with the names that there are.
+    """
+    known = list(dict.fromkeys([*project.config.compose_services, *_running(project.engine)]))
     if name is None or name in known:
         return known if name is None else [name]
     meant = {slot: slots.names(project, slot) for slot in SLOTS}
@@ -55,7 +61,7 @@ def services(project: Project, name: str | None) -> list[str]:
 
 
 def last(project: Project, names: list[str], count: int) -> tuple[list[Line], list[BgctlError]]:
-    """`count` lines of each container, the oldest first; and why some could not be read."""
+    """`count` lines of each container, the oldest first; and why those of some could not be read."""
     lines: list[Line] = []
     faults: list[BgctlError] = []
     for each in _of(project.engine, names):
@@ -67,29 +73,32 @@ def last(project: Project, names: list[str], count: int) -> tuple[list[Line], li
 
 
 def follow(project: Project, names: list[str], count: int, tell: Tell) -> None:
-    """Until Ctrl-C, or until nobody reads. A service's next container is followed as well."""
+    """Calls `tell` with each line, until Ctrl-C, or until standard output has no reader any more."""
     one_by_one = threading.Lock()
 
     def tell_alone(line: Line) -> None:
         with one_by_one:
             tell(line)
 
-    for name in names:
+    for name in names:  # The threads are daemons: what they have started ends with them.
         follower = Follower(project.engine, name, count, tell_alone)
-        threading.Thread(target=follower.run, daemon=True).start()  # what it has started ends with it
+        threading.Thread(target=follower.run, daemon=True).start()
     pause = threading.Event()
     while not getattr(sys.stdout, "broken", False):
         pause.wait(LOOK)
 
 
 class Follower:
-    """Follows a service over the containers that it has, one after the other, and over their restarts."""
+    """Follows a service: over its containers, one after the other, and over their restarts.
+
+    The first container's log is told from its last `count` lines on, those of later containers whole.
+    """
 
     def __init__(self, engine: Engine, service: str, count: int, tell: Tell) -> None:
         self._engine, self._service, self._tell = engine, service, tell
-        self._count: int | None = count  # of the first container; those that come later are told whole
-        self._id, self._at = "", ""
-        self._unreadable = ""
+        self._count: int | None = count  # None: a whole log
+        self._id, self._at = "", ""  # the container, and the time of its last line that was told
+        self._unreadable = ""  # a container whose log the engine does not read
 
     def run(self) -> None:
         pause = threading.Event()
@@ -98,11 +107,11 @@ class Follower:
             pause.wait(LOOK)
 
     def look(self) -> None:
-        """Returns when the container has ended, or there is none."""
+        """Follows the container that there is; returns when it has ended, or if there is none."""
         try:
             found = self._engine.containers().get(self._service)
         except BgctlError:
-            found = None  # an engine that restarts is back in a moment
+            found = None  # The engine restarts, perhaps, and will be back in a moment.
         if found and found.id != self._unreadable and (found.id != self._id or found.state.running):
             self._follow(found)
         self._count = None
@@ -112,13 +121,13 @@ class Follower:
             self._id, self._at = container.id, ""
         since = ("--since", self._at) if self._at else ()
         argv = self._engine.commands.logs(container.id, self._count, "--follow", "--timestamps", *since)
-        if runner.follow(argv, self._take) and not self._at:
-            self._unreadable = container.id  # and why, the engine has said once
+        if process.follow(argv, self._take) and not self._at:
+            self._unreadable = container.id  # The engine has said why; it need not say it every second.
 
     def _take(self, text: str) -> None:
         line = Line.parse(self._service, text)
         if line.at and line.at <= self._at:
-            return  # told before the restart
+            return  # It was told before the restart.
         self._at = line.at or self._at
         self._tell(line)
 
@@ -136,5 +145,5 @@ def _of(engine: Engine, names: list[str]) -> Iterator[Container]:
 def _read(engine: Engine, container: Container, count: int) -> list[Line]:
     said: list[str] = []
     argv = engine.commands.logs(container.id, count, "--timestamps")
-    runner.run(argv, timeout=30, tell=said.append)
+    process.run(argv, timeout=30, tell=said.append)
     return [Line.parse(container.service, text) for text in said]

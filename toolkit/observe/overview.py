@@ -1,4 +1,4 @@
-"""What `bgctl status` and `bgctl monitor` show; what nobody could say is unknown (None)."""
+"""What `bgctl status` and `bgctl monitor` show. What no source could say is unknown: None."""
 
 from collections.abc import Iterator
 
@@ -12,16 +12,18 @@ from toolkit.engine import container_health
 from toolkit.files import needs_file
 from toolkit.observe.sources import Containers, Found, Sources
 from toolkit.project import Project
-from toolkit.state import document as state
+from toolkit.state.document import Deployment, Gate
 
 
 class SlotView(Struct, frozen=True, rename="camel"):
-    """`health` is "healthy" or what is wrong; `container` is the engine's word, or "none".
+    """A slot. The fields are keys of the JSON that `status` and `monitor` print.
 
-    `sessions`, `users` and `visitors` are those of its version. `open` counts WebSockets too. `error_rate` is
-    the share of answers that were 5xx: since the last look, or since the proxy started; None without any.
-    `passed_over` says why the proxy's own checks find it down; None: they do not. `advice`: the likely
-    cause of what is wrong, and what to write.
+    `container` is the engine's word for the state of its containers, or "none". `health` is "healthy" or what
+    is wrong, and `advice` the likely cause of that, and what to write. `sessions`, `users` and `visitors` are
+    those of its version. `open` is the number of requests in flight and of open WebSockets. `error_rate` is
+    the share of answers with a status of 5xx: since the last look, or else since the proxy started; None if
+    there were none at all. `passed_over` says why the proxy's own checks find the slot down; None: they do
+    not.
     """
 
     version: str | None
@@ -40,16 +42,22 @@ class SlotView(Struct, frozen=True, rename="camel"):
 
     @property
     def is_down(self) -> bool:
-        """Whether it should serve people, and does not."""
+        """Whether it should serve people and does not."""
         return self.state in ("ready", "drain") and self.health not in (None, "healthy")
 
     @property
-    def requests(self) -> int | None:
-        """In flight."""
+    def open_requests(self) -> int | None:
+        """Requests in flight, without WebSockets."""
         return None if self.open is None or self.websockets is None else self.open - self.websockets
 
 
 class ProxyView(Struct, frozen=True):
+    """The proxy. `generation` is that of the state which its workers have applied.
+
+    `workers` are alive, of `expected`. `error` says why it refused the state. `activity` is how its reports
+    to the session API go. `held` requests wait at the gate. `mirror` is what it has copied to green.
+    """
+
     generation: int | None
     workers: int
     expected: int
@@ -60,66 +68,71 @@ class ProxyView(Struct, frozen=True):
 
 
 class Overview(Struct, frozen=True, rename="camel"):
-    """`migrated` is the share of sessions and visitors that are on the new version.
+    """A project at one moment. The fields are keys of the JSON that `status` and `monitor` print.
 
-    `unknown` says why counts are not known, `silent` who did not answer, and why. `needs`: of the services
-    that the project depends on, those that do not run, and why.
+    `migrated` is the share of sessions and visitors that are on the new version. `unknown` says why the
+    counts are not known. `silent` has the sources that did not answer, each with why. `needs` has, of the
+    services on which the project depends, those that do not run, each with why.
     """
 
     phase: str | None
     generation: int | None
-    deployment: state.Deployment | None
+    deployment: Deployment | None
     slots: dict[str, SlotView]
     proxy: ProxyView | None
     migrated: float | None
     forecast: Forecast | None
     unknown: str | None
     silent: dict[str, str]
-    gate: state.Gate | None = None
+    gate: Gate | None = None
     needs: dict[str, str] = {}
 
 
 def gather(project: Project) -> Overview:
-    """Raises only when there is no usable state."""
+    """Asks all sources. Raises only if there is no usable state."""
     project.state()
     return overview(project, Sources(project).wait())
 
 
 def overview(project: Project, found: Found) -> Overview:
+    """What the sources have said, brought together."""
     now, report = found.state.value, found.report.value
     release = now.deployment if now else None
     return Overview(
-        now.phase if now else None,
-        now.generation if now else None,
-        release,
-        {name: _slot(project, name, found) for name in SLOTS},
-        _proxy(found.proxy.value),
-        migrated(report, release) if report and release else None,
-        report.forecast if report else None,
-        report.unknown if report else None,
-        dict(_silent(found)),
-        now.gate if now else None,
-        _needs(project, found.containers.value),
+        phase=now.phase if now else None,
+        generation=now.generation if now else None,
+        deployment=release,
+        slots={name: _slot(project, name, found) for name in SLOTS},
+        proxy=_proxy(found.proxy.value),
+        migrated=migrated(report, release) if report and release else None,
+        forecast=report.forecast if report else None,
+        unknown=report.unknown if report else None,
+        silent=dict(_silent(found)),
+        gate=now.gate if now else None,
+        needs=_needs(project, found.containers.value),
     )
 
 
-def migrated(report: Report, release: state.Deployment) -> float | None:
-    """None while something is unknown, or when there is nobody."""
-    old, new = (people(report.on(version)) for version in (release.old, release.new))
+def migrated(report: Report, release: Deployment) -> float | None:
+    """The share of all that is on the new version; None if a count is unknown, or if all are zero."""
+    old, new = (everyone(report.on(version)) for version in (release.old, release.new))
     if old is None or new is None or not old + new:
         return None
     return new / (old + new)
 
 
-def people(count: Count) -> int | None:
-    """Sessions and visitors."""
+def everyone(count: Count) -> int | None:
+    """Sessions and visitors together; None if one of the two is unknown."""
     if count.sessions is None or count.anonymous is None:
         return None
     return count.sessions + count.anonymous
 
 
 def error_rate(now: proxy.Slot, before: proxy.Slot | None) -> float | None:
-    """Since `before`, unless the proxy has started anew; None without a request."""
+    """The share of errors among the answers since `before`, or, if the proxy was started anew, since then.
+
+    None if there was no answer.
+    """
     if now.served is None or now.errors is None:
         return None
     served, errors = (before.served or 0, before.errors or 0) if before else (0, 0)
@@ -130,25 +143,27 @@ def error_rate(now: proxy.Slot, before: proxy.Slot | None) -> float | None:
 
 def _slot(project: Project, name: str, found: Found) -> SlotView:
     seen = found.proxy.value.slots.get(name) if found.proxy.value else None
-    slot = found.state.value.slots[name] if found.state.value else seen  # the proxy keeps the last good state
+    # Without a usable state there is the last good one, which the proxy keeps.
+    slot = found.state.value.slots[name] if found.state.value else seen
     version = slot.version if slot else None
     unknown = Count(None, None)
     count = found.report.value.on(version) if found.report.value and version else unknown
     before = found.proxy.before.slots.get(name) if found.proxy.before else None
+    health = found.health[name].value
     return SlotView(
-        version,
-        slot.state if slot else None,
-        slot.weight if slot else None,
-        _container(project, name, found.containers.value),
-        (health.word or None) if (health := found.health[name].value) else None,
-        count.sessions,
-        count.users,
-        count.anonymous,
-        seen.open if seen else None,
-        seen.websockets if seen else None,
-        error_rate(seen, before) if seen else None,
-        seen.health.why if seen and seen.health.up is False else None,
-        (health.advice or None) if health else None,
+        version=version,
+        state=slot.state if slot else None,
+        weight=slot.weight if slot else None,
+        container=_container(project, name, found.containers.value),
+        health=(health.word or None) if health else None,
+        sessions=count.sessions,
+        users=count.users,
+        visitors=count.anonymous,
+        open=seen.open if seen else None,
+        websockets=seen.websockets if seen else None,
+        error_rate=error_rate(seen, before) if seen else None,
+        passed_over=seen.health.why if seen and seen.health.up is False else None,
+        advice=(health.advice or None) if health else None,
     )
 
 
@@ -168,16 +183,23 @@ def _container(project: Project, slot: str, containers: Containers | None) -> st
 def _proxy(seen: proxy.Status | None) -> ProxyView | None:
     if seen is None:
         return None
-    held = seen.gate.held if seen.gate else 0
-    now = (seen.generation, len(seen.live), seen.expected, seen.state_error, seen.activity)
-    return ProxyView(*now, held, seen.mirror)
+    return ProxyView(
+        generation=seen.generation,
+        workers=len(seen.live),
+        expected=seen.expected,
+        error=seen.state_error,
+        activity=seen.activity,
+        held=seen.gate.held if seen.gate else 0,
+        mirror=seen.mirror,
+    )
 
 
 def _silent(found: Found) -> Iterator[tuple[str, str]]:
-    said = {"state": found.state, "history": found.history, "engine": found.containers}
-    said |= {"proxy": found.proxy, "session API": found.report}
-    if found.state.value:  # without it nobody knows what should be healthy
-        said |= {f"health of {slot}": answer for slot, answer in found.health.items()}
-    for name, answer in said.items():
+    """The name of each source that did not answer, and why."""
+    answers = {"state": found.state, "history": found.history, "engine": found.containers}
+    answers |= {"proxy": found.proxy, "session API": found.report}
+    if found.state.value:  # Without a state it is not known what should be healthy.
+        answers |= {f"health of {slot}": answer for slot, answer in found.health.items()}
+    for name, answer in answers.items():
         if answer.fault:
             yield name, answer.fault.removeprefix(f"the {name} ")

@@ -1,4 +1,7 @@
-"""Everybody who knows something about a release, each asked at once and in its own time."""
+"""Asks all that know something about a release: files, engine, proxy, session API, and the slots themselves.
+
+All are asked at once, and each has a limit of its own.
+"""
 
 import threading
 from collections.abc import Callable
@@ -11,27 +14,31 @@ from toolkit import slots
 from toolkit.clients.proxy import Status
 from toolkit.clients.session_api import Report
 from toolkit.config import SLOTS
-from toolkit.engine.engine import Container
+from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
 from toolkit.files import history
 from toolkit.files.history import Entry
-from toolkit.observe.background import Answer, Asked
+from toolkit.observe.background import Answer, Question
 from toolkit.project import Project
 from toolkit.state.document import State
 
 FILE, LISTENER, ENGINE = 1.0, 2.0, 3.0  # seconds that each kind of source may take
-Containers = dict[str, Container]
+
+Containers = dict[str, Container]  # by the name of the service
 
 
 class Health(Struct, frozen=True):
-    """`word`: "healthy", what is wrong, or "" where nothing is to run. `advice`: its cause, what to write."""
+    """How a slot is. `word` is "healthy", what is wrong, or "" where nothing is to run in it.
+
+    `advice` is the likely cause of what is wrong, and what to write.
+    """
 
     word: str
     advice: str = ""
 
 
 class Found(Struct, frozen=True):
-    """What each of them said. `health` is by slot."""
+    """What each of the sources has said. `health` is by slot."""
 
     state: Answer[State]
     history: Answer[list[Entry]]
@@ -42,34 +49,34 @@ class Found(Struct, frozen=True):
 
 
 class Sources:
-    """`users`: how many users of the old version to ask for."""
+    """The sources of a project. `users` is how many users of the old version the session API is asked for."""
 
     def __init__(self, project: Project, users: int = 0) -> None:
-        self._state = Asked(project.state, FILE)
-        self._history = Asked(partial(history.read, project.history_path), FILE)
-        self._containers = Asked(project.containers, ENGINE)
-        self._proxy = Asked(partial(_status, project), LISTENER)
-        self._report = Asked(partial(_report, project, users), LISTENER)
-        self._health = {slot: Asked(partial(_health, project, slot), ENGINE) for slot in SLOTS}
+        self._state = Question(project.state, FILE)
+        self._history = Question(partial(history.read, project.history_path), FILE)
+        self._containers = Question(project.containers, ENGINE)
+        self._proxy = Question(partial(_status, project), LISTENER)
+        self._report = Question(partial(_report, project, users), LISTENER)
+        self._health = {slot: Question(partial(_health, project, slot), ENGINE) for slot in SLOTS}
 
     def ask(self, tell: Callable[[], None]) -> None:
-        """Everyone who does not still owe an answer. `tell` is called whenever one has come."""
+        """Asks all whose last answer has come. `tell` is called, in a thread, whenever a new one has come."""
         for each in self._all:
             each.ask(tell)
 
     def wait(self) -> Found:
-        """Asks everyone, and waits until each has answered or is over its limit."""
+        """Asks all, and waits until each has answered or is over its limit."""
         arrived = threading.Event()
         self.ask(arrived.set)
         while self.waiting:
-            arrived.wait(0.05)  # a limit ends without a word
+            arrived.wait(0.05)  # seconds: nothing tells when a source is over its limit
             arrived.clear()
         return self.found
 
     @property
-    def owed(self) -> bool:
-        """Whether somebody has not answered yet, in time or not."""
-        return any(each.owed for each in self._all)
+    def unanswered(self) -> bool:
+        """Whether an answer has yet to come, in time or not."""
+        return any(each.unanswered for each in self._all)
 
     @property
     def waiting(self) -> bool:
@@ -89,7 +96,7 @@ class Sources:
         )
 
     @property
-    def _all(self) -> list[Asked[object]]:
+    def _all(self) -> list[Question[object]]:
         files = (self._state, self._history)
         return [*files, self._containers, self._proxy, self._report, *self._health.values()]
 
@@ -100,7 +107,7 @@ def _status(project: Project) -> Status:
 
 def _report(project: Project, users: int) -> Report:
     old = None
-    with suppress(BgctlError):  # without a state there is still a count
+    with suppress(BgctlError):  # Without a usable state there is still a count.
         old = release.old if (release := project.state().deployment) else None
     return project.sessions.report(users=users, version=old)
 

@@ -14,7 +14,7 @@ from toolkit.errors import BgctlError, Failed, Locked
 from toolkit.project import Project
 from toolkit.release import route
 from toolkit.release.moved_on import check_still, moved_on
-from toolkit.state import document
+from toolkit.state import transitions
 from toolkit.state.document import State
 
 
@@ -51,7 +51,7 @@ class CanaryStep:
 
     def wait(self) -> str:
         """Waits until the share is good; returns a note. Raises Failed when it was taken back, or MovedOn."""
-        with self.project.ui.meter("of the pause") as show:
+        with self.project.ui.progress_bar("of the pause") as show:
             for _ in self.project.clock.every(self.interval):
                 found = self.look()
                 check_still(self.project, self.before)
@@ -134,7 +134,7 @@ class CanaryStep:
 
     def _disable_green(self, error: Failed) -> NoReturn:
         """Raises `error`, for the history. A proxy that does not confirm will go by the file all the same."""
-        target = document.disable_green(check_still(self.project, self.before), self.project.now())
+        target = transitions.disable_green(check_still(self.project, self.before), self.project.now())
         try:
             self.project.ui.line("ok", "routing", route.switch(self.project, target), "green")
         except Failed as second:

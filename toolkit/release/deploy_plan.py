@@ -7,7 +7,7 @@ from toolkit.project import Project
 from toolkit.release import promote, up_green
 from toolkit.release.canary import Course
 from toolkit.release.drain import Watch
-from toolkit.state import document, gate
+from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
 UNUSED = ("rest", "candidate", "preview")  # phases in which no session has been sent to green
@@ -45,7 +45,7 @@ def check(project: Project, now: State, plan: Plan) -> None:
     if now.phase in UNUSED:
         if project.config.preview.check or plan.course:
             gate.check_open(now.gate, project.now())
-        document.candidate(now, version, project.now())
+        transitions.candidate(now, version, project.now())
         up_green.check_ground(project, now)
     project.env()
 

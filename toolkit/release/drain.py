@@ -8,7 +8,7 @@ from toolkit.project import Project
 from toolkit.release import forecast, promote, route
 from toolkit.release.moved_on import moved_on
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
-from toolkit.state import document
+from toolkit.state import transitions
 from toolkit.state.document import Deployment, State
 
 
@@ -49,7 +49,7 @@ def wait(project: Project, watch: Watch) -> Remaining | None:
     """
     release = _release(project.state())
     most = 1
-    with project.ui.meter() as show:
+    with project.ui.progress_bar() as show:
         for seconds in project.clock.every(watch.interval):
             now = project.state()
             if gone_on(now, release.new):
@@ -81,7 +81,7 @@ def settle(project: Project, left: Remaining) -> str:
         return str(left)
     with project.change("drain"):
         now = _same(project, left)
-        target = document.disable_blue(now, project.now())
+        target = transitions.disable_blue(now, project.now())
         route.prove(project, now, target)
         route.switch(project, target)
     return f"the deadline is over: {left}; they move at their next request"
@@ -94,7 +94,7 @@ def record(project: Project, left: Remaining) -> None:
         return
     with suppress(Locked), project.change("drain"):
         if not gone_on(project.state(), left.new):
-            project.save(document.drained(_same(project, left), project.now()))
+            project.save(transitions.drained(_same(project, left), project.now()))
 
 
 def finish(project: Project, watch: Watch, new: str) -> None:

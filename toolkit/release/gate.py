@@ -13,7 +13,7 @@ from toolkit.project import Project
 from toolkit.release import route
 from toolkit.release.steps import Step, show_plan
 from toolkit.rendering import reload
-from toolkit.state import document
+from toolkit.state import transitions
 from toolkit.state.document import State
 from toolkit.values import Duration
 
@@ -32,7 +32,7 @@ def pause(project: Project, seconds: float, argv: Sequence[str] = (), dry_run: b
         )
     with project.change("pause", dry_run):
         now = project.state()
-        target = document.pause(now, _whole(project.now().timestamp() + seconds), project.now())
+        target = transitions.pause(now, _whole(project.now().timestamp() + seconds), project.now())
         if dry_run:
             return show_plan(_plan(project, target, seconds, argv), project.ui)
         stays = False
@@ -50,13 +50,13 @@ def pause(project: Project, seconds: float, argv: Sequence[str] = (), dry_run: b
 def resume(project: Project, dry_run: bool = False) -> None:
     with project.change("resume", dry_run):
         now = project.state()
-        _change(project, now, document.resume(now), "requests go through", dry_run)
+        _change(project, now, transitions.resume(now), "requests go through", dry_run)
 
 
 def maintenance(project: Project, on: bool, dry_run: bool = False) -> None:
     with project.change(f"maintenance {'on' if on else 'off'}", dry_run):
         now = project.state()
-        target = document.begin_maintenance(now, project.now()) if on else document.end_maintenance(now)
+        target = transitions.begin_maintenance(now, project.now()) if on else transitions.end_maintenance(now)
         _change(project, now, target, _served(project) if on else "everybody is served", dry_run)
     if on:
         _tell_stale(project)
@@ -145,7 +145,7 @@ def _work(project: Project, argv: Sequence[str]) -> None:
 def _reopen(project: Project) -> None:
     with _undisturbed(), project.ui.step("resume") as note:
         note("next: bgctl resume")
-        note(_switch(project, document.resume(project.state()), "requests go through"))
+        note(_switch(project, transitions.resume(project.state()), "requests go through"))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from toolkit import slots
-from toolkit.engine import reasons
+from toolkit.engine import diagnosis
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.project import Project
@@ -98,7 +98,7 @@ class Images:
         """The images that are built here and pushed."""
         if self._push is False:
             return []
-        return [image for image in self._built if self._push or reasons.registry_of(image)]
+        return [image for image in self._built if self._push or diagnosis.registry_of(image)]
 
     @property
     def kept(self) -> list[str]:

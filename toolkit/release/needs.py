@@ -6,8 +6,8 @@ from toolkit import slots
 from toolkit.config import SLOTS
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.compose import STARTED, Compose
+from toolkit.engine.container import Container
 from toolkit.engine.dependencies import HEALTHY, Dependency
-from toolkit.engine.engine import Container
 from toolkit.errors import AGAIN, BgctlError, Failed, Refused, caught, together
 from toolkit.files import needs_file
 from toolkit.project import Project

@@ -4,7 +4,7 @@ Its container stays, and shows later that it has run: by the version in its envi
 its image.
 """
 
-from toolkit.engine.engine import ONE_SHOT, Container
+from toolkit.engine.container import ONE_SHOT, Container
 from toolkit.errors import AGAIN, Failed
 from toolkit.project import Project
 

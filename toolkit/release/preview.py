@@ -11,7 +11,7 @@ from toolkit.release import preview_link, route
 from toolkit.release.moved_on import check_still
 from toolkit.release.preview_link import Link
 from toolkit.release.steps import show_plan
-from toolkit.state import document, gate
+from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
 HIDDEN = "[preview token]"
@@ -62,7 +62,7 @@ def check_request(project: Project, asked: LinkRequest) -> None:
 
 def goal(project: Project, now: State) -> State:
     """The state in which green serves previews. Raises Refused unless green is healthy."""
-    target = document.preview(now, project.now())
+    target = transitions.preview(now, project.now())
     if target != now:
         route.prove(project, now, target)
     elif target.deployment and (problem := slots.fault(project, "green", target.deployment.new)):
@@ -86,14 +86,14 @@ def take_back(project: Project) -> None:
     """Ends the preview, unless the release has gone on since."""
     now = project.state()
     if now.phase == "preview":
-        route.switch(project, document.disable_green(now, project.now()))
+        route.switch(project, transitions.disable_green(now, project.now()))
 
 
 def make(project: Project, asked: LinkRequest) -> Preview:
     now = project.now()
     life = asked.life or project.config.preview.life
     before = project.state()
-    version = document.serving_version(before, "green")
+    version = transitions.serving_version(before, "green")
     secret = preview_link.read_secret(project.secret_path("pin.secret"))
     token = preview_link.mint(secret, version, before.generation, now, life)
     base = asked.url or public_url.base(project.config)

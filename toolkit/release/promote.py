@@ -11,7 +11,7 @@ from toolkit.project import Project
 from toolkit.release import needs, route
 from toolkit.release.remaining import DrainTerms, remaining
 from toolkit.release.steps import Step, walk
-from toolkit.state import document
+from toolkit.state import transitions
 from toolkit.state.document import Deployment, State
 
 
@@ -104,7 +104,7 @@ def check(project: Project, now: State, terms: DrainTerms) -> tuple[Deployment, 
 
 def check_direction(now: State) -> None:
     """Raises Refused when a rollback was cut short: no unattended command may turn it round."""
-    if now.phase == "promoting" and document.going_back(now):
+    if now.phase == "promoting" and transitions.going_back(now):
         why = "it was cut short, and nothing goes forward by itself"
         raise Refused("a rollback has begun", why, "bgctl rollback, or: bgctl promote")
 
@@ -134,7 +134,7 @@ def taken_over_by(now: State) -> bool:
 def retire_blue(project: Project, terms: DrainTerms) -> str:
     now = project.state()
     check_empty(project, now, terms)  # Again: a user may have logged in on blue since.
-    route.switch(project, document.retire_blue(now, project.now()))
+    route.switch(project, transitions.retire_blue(now, project.now()))
     return slots.wait_empty(project, "blue")
 
 
@@ -148,16 +148,16 @@ def stop_blue_again(project: Project) -> None:
 def serve_blue(project: Project, new: str) -> str:
     # Green may take an hour to finish: plain compose must not put blue back on the old version meanwhile.
     project.set_env("CURRENT_VERSION", new)
-    return route.switch(project, document.blue_on_new(project.state(), project.now()))
+    return route.switch(project, transitions.blue_on_new(project.state(), project.now()))
 
 
 def stop_green(project: Project) -> str:
-    route.switch(project, document.retire_green(project.state(), project.now()))
+    route.switch(project, transitions.retire_green(project.state(), project.now()))
     return slots.stop(project, "green")
 
 
 def record(project: Project, version: str) -> str:
     project.set_env("CURRENT_VERSION", version)
-    now = project.save(document.rest(project.state(), project.now()))
+    now = project.save(transitions.rest(project.state(), project.now()))
     project.proxy.wait_applied(now.generation)
     return f"generation {now.generation}: {slots.describe(now)}"

@@ -11,7 +11,7 @@ from toolkit.clients.session_api import Count, Forecast
 from toolkit.config import Drain
 from toolkit.errors import BgctlError
 from toolkit.project import Project
-from toolkit.rendering import render
+from toolkit.rendering import settings_json
 from toolkit.state.document import State
 from toolkit.values import Duration
 
@@ -151,7 +151,7 @@ def _count(
         return Count(0, 0, 0), "", None
     try:
         # The proxy reports a session that goes on only now and then: within that time none counts as idle.
-        report = project.sessions.report(idle and idle + render.held_every(project.config))
+        report = project.sessions.report(idle and idle + settings_json.held_every(project.config))
     except BgctlError as error:
         return Count(None, None), str(error), None
     if report.unknown or untold:

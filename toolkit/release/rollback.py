@@ -9,7 +9,7 @@ from toolkit.files import history
 from toolkit.project import Project
 from toolkit.release import needs, route
 from toolkit.release.steps import Step, walk
-from toolkit.state import document
+from toolkit.state import transitions
 from toolkit.state.document import Deployment
 
 
@@ -94,7 +94,7 @@ def promoted(project: Project, release: Deployment) -> bool:
 
 def hold_green(project: Project, new: str) -> str:
     start(project, "green", new)
-    route.switch(project, document.hold_green(project.state(), project.now()))
+    route.switch(project, transitions.hold_green(project.state(), project.now()))
     return slots.wait_empty(project, "blue")
 
 
@@ -116,7 +116,7 @@ def start_blue(project: Project, old: str) -> str:
 
 def switch(project: Project) -> str:
     """A proxy that cannot be asked does not stop the rollback: it will go by the file."""
-    target = document.back_to_blue(project.state(), project.now())
+    target = transitions.back_to_blue(project.state(), project.now())
     try:
         return route.switch(project, target)
     except Failed as error:
@@ -134,5 +134,5 @@ def drain_green(project: Project) -> str:
 
 def record(project: Project, old: str) -> str:
     project.set_env("CURRENT_VERSION", old)
-    now = project.save(document.rest(project.state(), project.now()))
+    now = project.save(transitions.rest(project.state(), project.now()))
     return f"generation {now.generation}: {slots.describe(now)}"

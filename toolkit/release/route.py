@@ -7,14 +7,14 @@ from toolkit.errors import Failed, MovedOn, Refused
 from toolkit.project import Project
 from toolkit.release.remaining import DrainTerms, remaining
 from toolkit.release.steps import Step, show_plan
-from toolkit.state import document
+from toolkit.state import transitions
 from toolkit.state.document import State
 
 PATIENCE = 60.0  # seconds for another bgctl to end: a certificate may be renewed at any time
 TARGETS = {
-    "enable-green": document.enable_green,
-    "disable-green": document.disable_green,
-    "disable-blue": document.disable_blue,
+    "enable-green": transitions.enable_green,
+    "disable-green": transitions.disable_green,
+    "disable-blue": transitions.disable_blue,
 }
 
 
@@ -62,7 +62,7 @@ def take_back(project: Project, version: str, phases: Sequence[str]) -> None:
     with project.change("route disable-green", wait=PATIENCE):
         if concerns(now := project.state()):
             project.ui.line(
-                "ok", "routing", switch(project, document.disable_green(now, project.now())), "green"
+                "ok", "routing", switch(project, transitions.disable_green(now, project.now())), "green"
             )
 
 
@@ -73,7 +73,7 @@ def step(project: Project, now: State, target: State) -> Step:
 
 def goal(project: Project, now: State, what: str, percent: int | None) -> State:
     if percent is not None:
-        return document.canary(now, percent, project.now())
+        return transitions.canary(now, percent, project.now())
     return TARGETS[what](now, project.now())
 
 
@@ -113,7 +113,7 @@ def confirm_moving(project: Project) -> State:
     Asked without the lock: a question that is left unanswered must not keep a rollback out.
     """
     now = project.state()
-    if document.disable_blue(now, project.now()) == now:
+    if transitions.disable_blue(now, project.now()) == now:
         return now
     left = remaining(project, now, DrainTerms.of(project.config.drain))
     if left.empty:

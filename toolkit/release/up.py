@@ -11,7 +11,7 @@ from toolkit.release.in_service import in_service, open_slots, unproven, version
 from toolkit.release.steps import Step, walk
 from toolkit.release.up_checks import check, to_build
 from toolkit.rendering import reload
-from toolkit.state import document, gate
+from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
 START = 20.0  # seconds for a proxy to start and apply the state
@@ -60,7 +60,7 @@ def first_state(project: Project) -> State:
     # A proxy that outlived its state file has seen generations: the next one is new to it.
     running = reachable(project.proxy)
     version = project.env()["CURRENT_VERSION"]
-    return document.adopt(version, project.now(), after=(running and running.generation) or 0)
+    return transitions.adopt(version, project.now(), after=(running and running.generation) or 0)
 
 
 def build(project: Project, target: State, found: Compose) -> list[Step]:

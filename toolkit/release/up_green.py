@@ -8,7 +8,7 @@ from toolkit.project import Project
 from toolkit.release import needs
 from toolkit.release.steps import Step, always, walk
 from toolkit.rendering import reload
-from toolkit.state import document
+from toolkit.state import transitions
 from toolkit.state.document import State
 
 
@@ -17,7 +17,7 @@ def run(project: Project, version: str | None, dry_run: bool = False) -> None:
     with project.change(f"up-green {version}", dry_run):
         now = project.state()
         check_serving(project, now, version)
-        target = document.candidate(now, version, project.now())
+        target = transitions.candidate(now, version, project.now())
         found = check(project, now, version, pull=not dry_run)
         if not dry_run:
             needs.note(project, found)
@@ -79,7 +79,7 @@ def check_ground(project: Project, now: State) -> None:
     except BgctlError as error:
         raise Refused("the proxy does not answer", error.why, "bgctl up") from None
     reload.check_peers(project)
-    blue = document.serving_version(now, "blue")
+    blue = transitions.serving_version(now, "blue")
     if problem := slots.fault(project, "blue", blue):
         raise Refused("blue is not healthy", problem, "bgctl up")
     for name, _, address in slots.members(project, "green"):

@@ -1,4 +1,4 @@
-"""A certificate with its chain and its private key: do they fit, and until when?"""
+"""Reads a certificate with its chain and its key: whether they fit, and until when they are good."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
-SOON = timedelta(days=14)
-SHORTEST_RSA = 2048
+SOON = timedelta(days=14)  # before the last day, when a renewal is due
+SHORTEST_RSA = 2048  # bits
+SKEW = timedelta(minutes=5)  # by which the clock of the authority may be ahead of ours
 
 
 class Certificate(Struct, frozen=True):
-    """`pem` has the key and the chain, the server's own certificate first: what one file can hold, fits."""
+    """A certificate that fits its key. `names` are the hosts that it is for, `until` is its last moment.
+
+    `pem` has the key, then the chain with the server's own certificate first. Both are in one file, so that
+    the proxy never reads halves of two pairs.
+    """
 
     names: tuple[str, ...]
     until: datetime
@@ -28,6 +33,7 @@ class Certificate(Struct, frozen=True):
 
     @property
     def file_name(self) -> str:
+        """The name of its file: another pair has another name."""
         return f"{hashlib.sha256(self.pem).hexdigest()[:16]}.pem"
 
     def expires_soon(self, now: datetime) -> bool:
@@ -38,7 +44,7 @@ class Certificate(Struct, frozen=True):
 
 
 def load(certificate: Path, key: Path, now: datetime) -> Certificate:
-    """Raises Refused naming the file, its problem and the mend. What has expired loads: see `check_time`."""
+    """Raises Refused with the file, its problem and the mend. An expired one is loaded: see `check_time`."""
     chain = _chain(certificate)
     private = _private_key(key)
     _check_pair(certificate, key, chain, private)
@@ -48,7 +54,7 @@ def load(certificate: Path, key: Path, now: datetime) -> Certificate:
 
 
 def check_time(certificate: Path, found: Certificate, now: datetime) -> None:
-    """Raises Refused for one that has expired."""
+    """Raises Refused if the certificate, which is in the file `certificate`, has expired."""
     if found.until <= now:
         raise Refused(f"{certificate} expired on {found.until:%Y-%m-%d}", "no browser takes it", "renew it")
 
@@ -95,6 +101,7 @@ def _read(path: Path, what: str) -> bytes:
 def _check_pair(
     path: Path, key_path: Path, chain: "Sequence[x509.Certificate]", key: "PrivateKeyTypes"
 ) -> None:
+    """Raises Refused unless the first certificate of the chain was made for the key."""
     wanted = _bits(key.public_key())
     fits = [_bits(each.public_key()) == wanted for each in chain]
     if fits[0]:
@@ -107,6 +114,7 @@ def _check_pair(
 
 
 def _check_order(path: Path, chain: "Sequence[x509.Certificate]") -> None:
+    """Raises Refused unless each certificate of the chain was issued by the next one."""
     from cryptography.exceptions import InvalidSignature
 
     for number, (each, above) in enumerate(pairwise(chain), 1):
@@ -119,13 +127,15 @@ def _check_order(path: Path, chain: "Sequence[x509.Certificate]") -> None:
 
 
 def _check_begin(path: Path, own: "x509.Certificate", now: datetime) -> None:
+    """Raises Refused if the certificate is not good yet."""
     begin = own.not_valid_before_utc
-    if begin > now + timedelta(minutes=5):
+    if begin > now + SKEW:
         why = f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC"
         raise Refused(f"{path} is good only from {begin:%Y-%m-%d %H:%M} UTC", why, "wait, or set the clock")
 
 
 def _names(own: "x509.Certificate") -> tuple[str, ...]:
+    """Host names and addresses (subjectAltName, which is all that browsers look at)."""
     from cryptography import x509
 
     try:

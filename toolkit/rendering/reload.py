@@ -1,4 +1,4 @@
-"""A running proxy's new configuration: tested under another name first, then put in place and loaded."""
+"""Gives a running proxy its new configuration: tests it under another name, then stores and loads it."""
 
 import json
 import re
@@ -9,18 +9,20 @@ from toolkit.engine import ports
 from toolkit.errors import Failed, Refused
 from toolkit.files import atomic
 from toolkit.project import Project
-from toolkit.rendering import render
-from toolkit.rendering import tls_files as certificates
+from toolkit.rendering import render, settings_json, tls_files
 from toolkit.rendering.certificate import Certificate
 
 CANDIDATE = "nginx.conf.new"
+LOADED = ".loaded"  # has the digest of what the running proxy was last told to load
 NOTHING = "runs with this configuration already"
+RELOAD_SECONDS = 15  # for new workers to replace the old ones
 
 
 def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
-    """`bgctl reload`: a note of what was done, or None where there was nothing to do.
+    """`bgctl reload`: returns a note of what was done, or None if there was nothing to do.
 
-    Raises Refused, with nothing changed, for what the proxy would not take. Waits `wait` s for another bgctl.
+    Raises Refused, with nothing changed, if the proxy would not take the configuration. Waits at most `wait`
+    seconds for another bgctl.
     """
     files, certificate = wanted(project)
     if not (project.engine.running("proxy") and reachable(project.proxy, tries=3)):
@@ -36,21 +38,25 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
 
 
 def wanted(project: Project) -> tuple[dict[str, bytes], Certificate | None]:
-    """What belongs in proxy/, name to content. Raises Refused where a certificate or page is no good."""
-    found = certificates.wanted(project)
+    """What belongs in proxy/, name to content. Raises Refused if a certificate or a page is no good."""
+    found = tls_files.wanted(project)
     if found is None:
         return render.files(project.config, project.root), None
-    name = certificates.name_of(found)
+    name = tls_files.name_of(found)
     return {name: found.pem, **render.files(project.config, project.root, name)}, found
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:
-    """For `up`: a reboot in the middle of a renewal must not keep the proxy down. Raises Refused."""
+    """What `bgctl up` starts the proxy with: what is wanted, or else what the proxy had before.
+
+    A machine that is started again in the middle of a certificate's renewal must not be without its proxy.
+    Raises Refused if neither will do.
+    """
     try:
         return wanted(project)[0]
     except Refused as error:
         conf = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
-        names = [*render.NAMES, *re.findall(rf"/({certificates.FOLDER}/[^/;]+\.pem);", conf)[:1]]
+        names = [*render.NAMES, *re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)[:1]]
         old = stored(project, names)
         if len(old) < len(names) or project.engine.running("proxy"):
             raise
@@ -59,7 +65,7 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
 
 
 def check_listeners(project: Project) -> None:
-    """Raises Refused where the proxy could not listen: it would go on with its old configuration."""
+    """Raises Refused if a new address is taken: nginx would go on with its old configuration."""
     now = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
     for name, address in project.config.listeners.items():
         if now and not re.search(rf"listen {re.escape(address)}[ ;]", now):
@@ -70,22 +76,26 @@ def check_listeners(project: Project) -> None:
 
 
 def check_peers(project: Project) -> None:
-    """Raises Refused where the proxy was told otherwise how to ask slots: it would find a good one down."""
+    """Raises Refused if the proxy checks the slots' health in an old way: it could find a good slot down."""
     try:
         told = json.loads((project.proxy_dir / "settings.json").read_bytes()).get("peers")
     except (OSError, ValueError):
-        return  # `up` has not been here yet, or writes it anew
-    if told != render.peers(project.config):
+        return  # `bgctl up` has not been here yet, or will write the file anew.
+    if told != settings_json.peers(project.config):
         why = "[services.*] in bgctl.toml is not what it has loaded"
         raise Refused("the proxy asks slots for their health otherwise", why, "bgctl reload")
 
 
 def is_loaded(project: Project, files: dict[str, bytes]) -> bool:
+    """Whether `files` are on disk, and were loaded by the proxy."""
     return stored(project, files) == files and loaded(project) == render.digest(files)
 
 
 def apply(project: Project, files: dict[str, bytes]) -> str:
-    """Raises Refused or Failed with the old configuration in place and in service."""
+    """Tests `files`, stores them, and has the proxy load them; returns a note.
+
+    Raises Refused or Failed with the old configuration in place and in service.
+    """
     if is_loaded(project, files):
         return NOTHING
     old = stored(project, files)
@@ -93,25 +103,25 @@ def apply(project: Project, files: dict[str, bytes]) -> str:
     test(project, files["nginx.conf"])
     store(project, files)
     try:
-        hang_up(project)
+        replace_workers(project)
     except Failed as error:
         store(project, old)
-        (project.proxy_dir / render.LOADED).unlink(missing_ok=True)  # it may load the new one yet
+        (project.proxy_dir / LOADED).unlink(missing_ok=True)  # The proxy may still load the new files.
         raise Failed(error.what, error.why, error.next, project.engine.logs("proxy", 5)) from None
     mark_loaded(project, files)
     return "took the new configuration"
 
 
 def prepare(project: Project, files: dict[str, bytes]) -> None:
-    """What nginx.conf will name: it does nobody any harm before."""
-    certificates.make_folders(project)
-    certificates.make_quic_key(project)
-    for name in _keys(files):
-        certificates.write(project, name, files[name])
+    """Writes the files that nginx.conf will name; before it does, they change nothing."""
+    tls_files.make_folders(project)
+    tls_files.make_quic_key(project)
+    for name in _pems(files):
+        tls_files.write(project, name, files[name])
 
 
 def test(project: Project, conf: bytes) -> None:
-    """Raises Refused with what nginx says."""
+    """Has nginx test an nginx.conf (`nginx -t`). Raises Refused with what nginx says."""
     candidate = project.proxy_dir / CANDIDATE
     atomic.write(candidate, conf)
     try:
@@ -123,8 +133,8 @@ def test(project: Project, conf: bytes) -> None:
         candidate.unlink(missing_ok=True)
 
 
-def hang_up(project: Project) -> None:
-    """Until new workers have replaced all of today's."""
+def replace_workers(project: Project) -> None:
+    """Sends SIGHUP to nginx, and waits until new workers have replaced all of today's. Raises Failed."""
     before = {worker.pid for worker in project.proxy.status().live}
 
     def replaced(status: Status) -> bool:
@@ -132,35 +142,39 @@ def hang_up(project: Project) -> None:
         return len(pids) >= status.expected and not pids & before
 
     project.engine.signal("proxy", "HUP")
-    project.proxy.wait_until(replaced, "load the new configuration", 15, lambda: project.engine.dead("proxy"))
+    project.proxy.wait_until(
+        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead("proxy")
+    )
 
 
 def store(project: Project, files: dict[str, bytes]) -> None:
-    """Keys first: nginx.conf names them."""
+    """Puts the files into proxy/: certificates first, because nginx.conf names them."""
     project.proxy_dir.mkdir(exist_ok=True)
     prepare(project, files)
-    for name in files.keys() - _keys(files):
+    for name in files.keys() - _pems(files):
         atomic.write(project.proxy_dir / name, files[name])
 
 
 def stored(project: Project, names: Iterable[str]) -> dict[str, bytes]:
-    """What is on disk, without what is missing there."""
+    """Of `names`, the files that are in proxy/: name to content."""
     paths = {name: project.proxy_dir / name for name in names}
     return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
 
 
 def loaded(project: Project) -> str | None:
+    """The digest of what the proxy has loaded; None if that is not known."""
     try:
-        return (project.proxy_dir / render.LOADED).read_text()
+        return (project.proxy_dir / LOADED).read_text()
     except OSError:
         return None
 
 
 def mark_loaded(project: Project, files: dict[str, bytes]) -> None:
-    """Only now: a run that was killed on the way loads again."""
-    atomic.write(project.proxy_dir / render.LOADED, render.digest(files).encode())
-    certificates.prune(project, _keys(files))
+    """Notes that the proxy has loaded `files`. A run that is killed before this loads them again."""
+    atomic.write(project.proxy_dir / LOADED, render.digest(files).encode())
+    tls_files.prune(project, _pems(files))
 
 
-def _keys(files: dict[str, bytes]) -> set[str]:
+def _pems(files: dict[str, bytes]) -> set[str]:
+    """The names of files with a certificate and its key."""
     return files.keys() - set(render.NAMES)

@@ -1,6 +1,7 @@
-"""The proxy's own copy of certificate and key: proxy/tls/, one file for the pair, named by its content.
+"""The proxy's own copies of certificate and key, in proxy/tls/: one file for a pair, named by a digest of it.
 
-What nginx.conf names is there before it and stays until nothing names it: no reader ever finds half a pair.
+A file is written before nginx.conf names it, and removed only when nginx.conf has named another one for good.
+So the proxy never finds half of a pair.
 """
 
 import os
@@ -14,14 +15,15 @@ from toolkit.project import Project
 from toolkit.rendering import certificate
 from toolkit.rendering.certificate import Certificate
 
-FOLDER = "tls"
+FOLDER = "tls"  # below proxy/
 QUIC_KEY = "quic.key"
 
 
 def wanted(project: Project) -> Certificate | None:
-    """What bgctl.toml names, checked; None: no TLS here. Raises Refused for what must not be installed.
+    """The pair that bgctl.toml names, checked; None if there is no TLS here.
 
-    What is in service already may go on after its last day: a reboot must bring it back.
+    Raises Refused for a pair that must not be installed. One that has expired is good enough if it is
+    installed already: a proxy that is started again after a reboot must come back.
     """
     tls = project.config.tls
     if not tls.on:
@@ -42,7 +44,7 @@ def is_installed(project: Project, found: Certificate) -> bool:
 
 
 def name_of(found: Certificate) -> str:
-    """Below proxy/."""
+    """The pair's path below proxy/."""
     return f"{FOLDER}/{found.file_name}"
 
 
@@ -51,7 +53,7 @@ def folder(project: Project) -> Path:
 
 
 def make_folders(project: Project) -> None:
-    """For keys, and for a challenge of the certificate's authority (which the containers read)."""
+    """Makes the folder of the copies, and that of ACME challenges, which the containers read."""
     try:
         if project.config.tls.on:
             folder(project).mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ def make_folders(project: Project) -> None:
 
 
 def _make_open(top: Path, path: Path) -> None:
-    """Whatever the umask: the containers run as another user."""
+    """Makes folder `path` below `top`, readable by all under any umask: containers run as another user."""
     for each in reversed([path, *path.parents]):
         if top in each.parents and not each.exists():
             each.mkdir()
@@ -73,17 +75,21 @@ def _make_open(top: Path, path: Path) -> None:
 
 
 def write(project: Project, name: str, data: bytes) -> None:
+    """Writes a secret file; `name` is its path below proxy/."""
     atomic.write(project.proxy_dir / name, data, mode=0o640, owner=project.owner)
 
 
 def make_quic_key(project: Project) -> None:
-    """One for good: nginx would make one with each start, and not know what it has given to clients."""
+    """Makes a key for QUIC's tokens (nginx: quic_host_key), unless there is one.
+
+    nginx would make one with each start, and refuse the tokens that it had given to clients before.
+    """
     if project.config.tls.http3 and not (folder(project) / QUIC_KEY).exists():
         write(project, f"{FOLDER}/{QUIC_KEY}", secrets.token_bytes(32))
 
 
 def prune(project: Project, kept: Collection[str]) -> None:
-    """Removes what the proxy no longer loads; `kept` are names below proxy/."""
+    """Removes the pairs that the proxy no longer loads; `kept` are paths below proxy/."""
     for path in folder(project).glob("*.pem"):
         if f"{FOLDER}/{path.name}" not in kept:
             path.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from toolkit.engine import compose, key_mounts, ports, reasons
+from toolkit.engine import compose_fit, diagnosis, key_mounts, ports
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed, Refused, together
 from toolkit.project import Project
@@ -31,9 +31,9 @@ def check_return(project: Project, slot: str, version: str, pull: bool) -> None:
     """
     services, env = names(project, slot), project.env_with(slot, version)
     found = project.read_compose(env)
-    if lacking := list(compose.absent(found, services, project.compose_files)):
+    if lacking := list(compose_fit.absent(found, services, project.compose_files)):
         raise together(lacking)
-    for error in compose.problems(project.config, found, *project.compose_files):
+    for error in compose_fit.problems(project.config, found, *project.compose_files):
         project.ui.warn(error.line)
     _check_start(project, found, services, pull, env)
 
@@ -52,7 +52,7 @@ def check_versions(project: Project, found: Compose, version: str) -> None:
     """Raises Refused for a slot that cannot be on `version`; warns of one that does not say its version."""
     serving = project.state().slots.blue.version or ""
     faults = []
-    for error in compose.alike(project.config, found, project.compose_files, (version, version), serving):
+    for error in compose_fit.alike(project.config, found, project.compose_files, (version, version), serving):
         if isinstance(error, Refused):
             faults.append(error)
         else:
@@ -69,7 +69,7 @@ def check_images(
     env: Mapping[str, str] | None = None,
     builds: bool = False,
 ) -> None:
-    """Raises Refused naming every image that is not here and cannot be pulled, with the engine's reasons.
+    """Raises Refused naming every image that is not here and cannot be pulled, with the engine's diagnosis.
 
     `env` is the environment with which `found` was read. An image without a name is made by the compose
     command itself. `builds`: the caller builds the images that have a build: in the compose file.
@@ -95,7 +95,7 @@ def _missing(
 ) -> tuple[str, str] | None:
     """Why an image cannot be had, and the command to run next; None where it can."""
     image = found.image(service)
-    has_build, registry = bool(found.services[service].build), reasons.registry_of(image)
+    has_build, registry = bool(found.services[service].build), diagnosis.registry_of(image)
     if project.engine.has_image(image) or (builds and has_build and not (pull and registry)):
         return None
     by_hand = env is not None and has_build

@@ -1,4 +1,4 @@
-"""What `--help` shows beside click's own: sections and examples; and the nearest name to a wrong one."""
+"""What `--help` has beside click's own text: sections, examples, and suggestions for a mistyped command."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Command(click.Command):
-    """`examples` are command lines, each with a word on what it does."""
+    """A command with examples: command lines, each with a few words on what it does."""
 
     def __init__(self, *args: Any, examples: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -21,6 +21,8 @@ class Command(click.Command):
 
 
 class Group(click.Group):
+    """A group of commands with examples, like those of `Command`."""
+
     command_class = Command
 
     def __init__(self, *args: Any, examples: Mapping[str, str] | None = None, **kwargs: Any) -> None:
@@ -32,7 +34,11 @@ class Group(click.Group):
 
 
 class Sections(Group):
-    """A group whose commands are imported when they are called: its help knows only their names and lines."""
+    """A group whose commands are imported only when they are called.
+
+    `sections` has, by title, the name of each command and its line in the help. That is all that the help
+    needs.
+    """
 
     sections: Mapping[str, Mapping[str, str]] = {}
 
@@ -52,7 +58,7 @@ class Sections(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """click suggests from the commands that a group holds, and this one holds none."""
+        """Suggests from `sections`: click would from the commands that a group holds, here none."""
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:
@@ -79,7 +85,10 @@ def write_examples(examples: Mapping[str, str], formatter: click.HelpFormatter) 
 
 
 def aligned(examples: Mapping[str, str], width: int) -> Iterator[str]:
-    """Beside each command what it does, or above it where there is no room: commands are never broken."""
+    """The lines of the examples: notes beside their commands, or, if that is too wide for one of them, above.
+
+    Commands are never broken into lines, so that they can be copied.
+    """
     column = max(map(len, examples))
     beside = all(column + len(note) + 4 <= width for note in examples.values())
     for command, note in examples.items():

@@ -1,4 +1,4 @@
-"""Times and shares as people say them: "3 min ago", "in 35 min", "14:20" and "Wed 14:20", "68 %"."""
+"""Says times and shares as people do: "3 min ago", "in 35 min", "14:20" and "Wed 14:20", "68 %"."""
 
 from datetime import datetime, tzinfo
 from typing import Protocol
@@ -7,7 +7,7 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 class Forecast(Protocol):
-    """As in `toolkit.clients.session_api`; importing that one would make `bgctl --help` slow."""
+    """What `forecast` needs of `toolkit.clients.session_api.Forecast`, which this room must not import."""
 
     @property
     def earliest(self) -> datetime | None: ...
@@ -18,9 +18,9 @@ class Forecast(Protocol):
 
 
 def span(seconds: float, parts: int = 2) -> str:
-    """A length, rounded down to `parts` neighbouring units: "2 h 5 min", "6 d"; what is negative is "0 s".
+    """A length of time, rounded down to `parts` neighbouring units: "2 h 5 min", "6 d"; below 0 it is "0 s".
 
-    Beside minutes nobody wants seconds.
+    There are no seconds beside minutes.
     """
     left = max(0, int(seconds))
     left -= left % 60 if left >= 60 else 0
@@ -46,7 +46,7 @@ def short(seconds: float) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """ "68 %"; a share that is not all is not "100 %", and one that is not nothing is not "0 %"."""
+    """ "68 %". Only all is "100 %", and only nothing is "0 %": 0.999 is "99 %", and 0.003 is "< 1 %"."""
     least = 10.0**-digits
     if 0 < share < least / 100:
         return f"< {least:.{digits}f} %"
@@ -55,20 +55,20 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def ago(seconds: float) -> str:
-    """ "3 min ago"; a moment that is not over yet (clocks differ) is "just now"."""
+    """ "3 min ago"; "just now" also for a moment to come, because clocks differ."""
     return f"{span(seconds, parts=1)} ago" if seconds >= 1 else "just now"
 
 
 def until(seconds: float) -> str:
-    """ "in 35 min", to the nearest; "now" when the moment has come or is over."""
+    """ "in 35 min", rounded to the nearest minute; "now" for a moment that has come or is over."""
     seconds += 30 if seconds >= 60 else 0
     return f"in {span(seconds)}" if seconds >= 1 else "now"
 
 
 def clock(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
-    """The time of day; with the weekday when that is another day, with the date when that is far away.
+    """The time of day: "14:20"; within the next six days "Wed 14:20", and else "21 Jan 14:20".
 
-    In `zone`; None is the machine's own. Both moments know their time zone.
+    It is told for time zone `zone`, or None: the machine's own. Both moments must have a time zone.
     """
     there, here = moment.astimezone(zone), now.astimezone(zone)
     days = (there.date() - here.date()).days
@@ -83,7 +83,7 @@ def moment(then: datetime, now: datetime, zone: tzinfo | None = None) -> str:
 
 
 def since(stamp: str, now: datetime, zone: tzinfo | None = None) -> str:
-    """ "since 10:30 (3 h 50 min)"; what is no time is told as it is."""
+    """ "since 10:30 (3 h 50 min)" of a time in RFC 3339. Any other text is told as it is."""
     try:
         then = datetime.fromisoformat(stamp)
         return f"since {clock(then, now, zone)} ({span((now - then).total_seconds())})"
@@ -92,7 +92,7 @@ def since(stamp: str, now: datetime, zone: tzinfo | None = None) -> str:
 
 
 def forecast(found: Forecast | None, now: datetime, zone: tzinfo | None = None) -> str:
-    """ "earliest in 5 min (13:50), likely in 35 min (14:20), latest in 6 d 2 h (Mon 16:00)"; else ""."""
+    """ "earliest in 5 min (13:50), likely in 35 min (14:20), latest in 6 d 2 h (Mon 16:00)", or ""."""
     if found is None:
         return ""
     parts = (("earliest", found.earliest), ("likely", found.likely), ("latest", found.latest))

@@ -1,4 +1,4 @@
-"""The manual page, made of what the commands say of themselves, in the language of man(7)."""
+"""Makes the manual page, in the language of man(7), of what the commands' help says."""
 
 import re
 import textwrap
@@ -11,7 +11,7 @@ import click
 from toolkit import __version__
 from toolkit.terminal.help_text import Command, Group, Sections
 
-WIDTH = 64  # of its source; how it is read, man decides
+WIDTH = 64  # of the lines of the source; man(1) fills them anew for its reader
 EXIT = {
     "0": "Done.",
     "1": "Failed, and undone where that applies.",
@@ -33,10 +33,11 @@ FILES = {
 
 
 def page(cli: Sections) -> str:
-    return "".join(f"{line}\n" for line in _page(cli))
+    """The source of bgctl(1)."""
+    return "".join(f"{line}\n" for line in _lines(cli))
 
 
-def _page(cli: Sections) -> Iterator[str]:
+def _lines(cli: Sections) -> Iterator[str]:
     changed = date.fromtimestamp(Path(__file__).stat().st_mtime)
     yield f'.TH BGCTL 1 "{changed}" "bgctl {escaped(__version__)}" "User Commands"'
     yield ".SH NAME"
@@ -73,7 +74,7 @@ def _command(command: click.Command, ctx: click.Context) -> Iterator[str]:
 
 
 def _options(command: click.Command, ctx: click.Context) -> Iterator[str]:
-    """Arguments are in the usage line, and in the text."""
+    """The options. Arguments are in the usage line and in the text already."""
     options = [each for each in command.get_params(ctx) if isinstance(each, click.Option)]
     records = [each.get_help_record(ctx) for each in options]
     yield from _list(dict(record for record in records if record))
@@ -106,6 +107,6 @@ def _filled(text: str) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Nothing of it is a request, and a hyphen can be copied as what it is."""
+    """`text` as roff shows it: no part of it is a request, and a hyphen can be copied as a hyphen."""
     found = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq").replace("`", r"\(ga")
     return rf"\&{found}" if found.startswith(".") else found

@@ -1,4 +1,4 @@
-"""How far something that takes long has come: a bar on a terminal, now and then a line elsewhere."""
+"""Shows how far something that takes long has come: on a terminal a bar, elsewhere a line now and then."""
 
 import time
 from collections.abc import Callable
@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-SAY_EVERY = 30.0  # seconds between two lines
-WIDTH = 40
+SAY_EVERY = 30.0  # seconds between two lines, at least
+WIDTH = 40  # columns of the bar
 
-Show = Callable[[float, str, str], None]  # the share that is done, what there is to say, and more on it
+# Takes the share that is done (between 0 and 1), what there is to say, and more on that, or "".
+Show = Callable[[float, str, str], None]
 
 
 class Lines:
-    """A line when there is something new to say, and not too often."""
+    """Says a line when there is something new to say, and not too often."""
 
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._say, self._clock = say, clock
@@ -27,6 +28,7 @@ class Lines:
 
 
 def bar(share: float, text: str, more: str, of: str = "have left") -> "RenderableType":
+    """The bar, `share` and `of` beside it ("40% have left"), and a line each for `text` and `more`."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table

@@ -1,16 +1,19 @@
-"""Standard output that may break: whoever read it has gone, or the disk behind it is full."""
+"""Keeps bgctl alive when its output cannot be written: its reader has gone, or the disk behind it is full."""
 
 import os
 from contextlib import suppress
 from typing import Any, TextIO
 
 
-class Sink:
-    """A stream whose trouble ends nothing: a release goes on, and what it still says goes nowhere."""
+class SafeStream:
+    """A stream that never raises OSError: a release goes on, and what it still says is lost.
+
+    `stream` is None if bgctl was started with this stream closed.
+    """
 
     def __init__(self, stream: TextIO | None) -> None:
-        self.broken = False  # what is written goes nowhere
-        self._stream = stream or open(os.devnull, "w")  # noqa: PTH123, SIM115  (None: closed by the caller)
+        self.broken = False  # whether what is written is lost
+        self._stream = stream or open(os.devnull, "w")  # noqa: PTH123, SIM115  (open until bgctl ends)
 
     def write(self, text: str) -> int:
         try:
@@ -29,7 +32,10 @@ class Sink:
         return getattr(self._stream, name)
 
     def _silence(self) -> None:
-        """What is buffered goes to /dev/null as well, or Python would fail at its exit."""
+        """Sends everything to /dev/null from now on.
+
+        What is buffered goes there, too: Python would fail at its exit if it could not write that.
+        """
         self.broken = True
         with suppress(OSError):
             null = os.open(os.devnull, os.O_WRONLY)

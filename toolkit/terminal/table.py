@@ -1,7 +1,7 @@
-"""The shape of a table on a screen: nothing is cut, no line is longer than the screen, and no word is broken.
+"""Lays out a table for a screen: nothing is cut off, no line is wider than the screen, and no word is broken.
 
-As wide as it is, else with cells of several lines, else turned (a row for each column), else with its last
-columns below each row. Where nobody's screen bounds it, a row stays one line.
+The first of these shapes that fits is taken: a line for each row; cells of several lines; turned, with a row
+for each column; the last columns below each row. Off a terminal each row is one line.
 """
 
 import re
@@ -14,18 +14,21 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-GAP = 2  # between two columns
-SHORT = 14  # a cell of so many letters stays on one line: "3 min ago" is one thing
-TALL = 5  # lines of a cell, above which it has to have more room
+GAP = 2  # blanks between two columns
+SHORT = 14  # letters of a cell that stays on one line: "3 min ago" is one thing
+TALL = 5  # lines of a cell, at most, before another shape is taken
 INDENT = "    "
-UNKNOWN = ("-", "unknown")
+UNKNOWN = ("-", "unknown")  # what may stand in a column of numbers
 NUMBER = re.compile(r"(\d) (?=(?:d|h|min|s|ms|%)\b|%)")
 
 Rows = Sequence[Sequence[str]]
 
 
 def lines(columns: Sequence[str], rows: Rows, room: int | None, turns: bool = False) -> list[Text]:
-    """`turns`: the table may be turned; for few rows, whose first column names them."""
+    """The lines of a table on a screen of `room` columns; None: there is no screen.
+
+    `turns`: the table may be turned. That is for few rows, each named by its first column.
+    """
     table = [columns, *rows]
     if room is None or sum(natural(table)) + GAP * (len(columns) - 1) <= room:
         return drawn(table, natural(table), numeric(rows))
@@ -39,11 +42,12 @@ def lines(columns: Sequence[str], rows: Rows, room: int | None, turns: bool = Fa
 
 
 def natural(table: Rows) -> list[int]:
+    """The width that each column needs for a line per row."""
     return [max(map(cell_len, column)) for column in zip(*table, strict=True)]
 
 
 def widths(table: Rows, room: int) -> list[int] | None:
-    """Of columns that wrap between words; None where one would have to break a word, or be too tall."""
+    """The widths of columns whose cells wrap; None if a word would break, or a cell be too tall."""
     wide = natural(table)
     least = [max(map(_least, column)) for column in zip(*table, strict=True)]
     left = room - GAP * (len(wide) - 1)
@@ -59,7 +63,7 @@ def widths(table: Rows, room: int) -> list[int] | None:
 
 
 def numeric(rows: Rows) -> list[int]:
-    """The columns of numbers, which stand at the right."""
+    """The numbers of the columns that have only numbers, which are aligned at the right."""
     columns = enumerate(zip(*rows, strict=True))
     return [
         at
@@ -69,7 +73,7 @@ def numeric(rows: Rows) -> list[int]:
 
 
 def drawn(table: Rows, widths: Sequence[int], right: Sequence[int]) -> list[Text]:
-    """The first row is the heading."""
+    """The lines of a table whose columns have these widths. Its first row is the heading."""
     found: list[Text] = []
     for number, row in enumerate(table):
         cells = [_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
@@ -83,7 +87,7 @@ def drawn(table: Rows, widths: Sequence[int], right: Sequence[int]) -> list[Text
 
 
 def hung(columns: Sequence[str], rows: Rows, room: int) -> list[Text]:
-    """As many columns as there is room for, and the others below each row."""
+    """The lines of a table with as many columns as fit, and the others below each row."""
     wide, stay = natural([columns, *rows]), 1
     while sum(wide[: stay + 1]) + GAP * stay <= room:
         stay += 1
@@ -101,7 +105,7 @@ def hung(columns: Sequence[str], rows: Rows, room: int) -> list[Text]:
 
 
 def wrapped(text: str, room: int, indent: str = "") -> str:
-    """Between words, with `indent` before each line but the first. A longer word (an address, say) stays."""
+    """Breaks lines between words, with `indent` before each but the first. Words are never broken."""
     fill = partial(
         textwrap.fill,
         width=room,
@@ -110,12 +114,13 @@ def wrapped(text: str, room: int, indent: str = "") -> str:
         break_on_hyphens=False,
         replace_whitespace=False,
     )
-    # A number and its unit are one word: textwrap breaks at ASCII's blanks alone.
+    # A number and its unit stay together: textwrap does not break at a no-break space.
     lines = [fill(NUMBER.sub("\\1\u00a0", line)) for line in text.split("\n")]
     return "\n".join(lines).replace("\u00a0", " ")
 
 
 def _least(cell: str) -> int:
+    """The least width of a column with this cell."""
     return cell_len(cell) if cell_len(cell) <= SHORT else max(map(cell_len, cell.split()), default=0)
 
 
@@ -130,4 +135,4 @@ def _padded(cell: str, width: int, right: bool) -> str:
     return space + cell if right else cell + space
 
 
-_RULER = Console(width=1000)  # which is asked for nothing but how wide letters are
+_RULER = Console(width=1000)  # rich wants one to wrap text; nothing is printed on it

@@ -1,4 +1,4 @@
-"""The one way to print: rich on a terminal, plain lines otherwise, JSON on request."""
+"""Prints for people and programs: with rich on a terminal, plain lines elsewhere, JSON on request."""
 
 import os
 import re
@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from toolkit.errors import BgctlError
-from toolkit.terminal.humanize import took as in_words
+from toolkit.terminal import humanize
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from toolkit.terminal.progress import Show
 
-WIDTH = 160  # of what nobody's terminal bounds
-INDENT = " " * 5  # of a line that goes on: as wide as the mark of a step
+WIDTH = 160  # columns, off a terminal
+INDENT = " " * 5  # before the second line of a text: as wide as the mark of a step
 
 
 class UI:
-    """With `as_json`, standard output has one JSON document; what is for people goes to standard error."""
+    """What a command prints with.
+
+    With `as_json` standard output gets one JSON document, and lines for people go to standard error.
+    """
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -35,14 +38,14 @@ class UI:
         self._print(self._out, text, style)
 
     def say_now(self, text: str) -> None:
-        """For what must be heard whatever comes of the rest."""
+        """Says what must be heard at once, even where the other lines are kept back (`BufferedUI`)."""
         self.say(text)
 
     def warn(self, text: str) -> None:
         self._print(self._error, f"warning: {text}", "magenta")
 
     def progress(self, text: str) -> None:
-        """A line while something is being waited for: when it says something new, once a second at most."""
+        """Says a line while something is being waited for: only a new one, and one a second at most."""
         now = time.monotonic()
         if text != self._last[0] and now >= self._last[1] + 1:
             self._last = (text, now)
@@ -50,9 +53,9 @@ class UI:
 
     @contextmanager
     def step(self, name: str, good: str = "ok") -> Iterator[Callable[[str], None]]:
-        """Times a step and prints its line when it is over; yields a function that takes the line's text.
+        """Times a step, and prints its line when it is over; yields a function that takes the line's note.
 
-        Lines of steps within it are indented.
+        `good` is the mark of a step that raised nothing. Lines of steps within this one are indented.
         """
         start, notes = time.monotonic(), [""]
         mark, style = "fail", "red"
@@ -70,32 +73,33 @@ class UI:
     def line(
         self, mark: str, name: str, note: str = "", style: str = "", seconds: float | None = None
     ) -> None:
-        took = f"  ({in_words(seconds)})" if seconds is not None else ""
+        """Prints "mark name note (time that it took)"; the mark has four letters at most."""
+        took = f"  ({humanize.took(seconds)})" if seconds is not None else ""
         self.say(f"{'     ' * self._depth}{mark:>4} {name:<14} {note}{took}".rstrip(), style)
 
     @contextmanager
-    def meter(self, of: str = "have left") -> Iterator["Show"]:
-        """Yields what shows how far something has come, for as long as it takes; `of` follows the share."""
-        from toolkit.terminal import progress as meter
+    def progress_bar(self, of: str = "have left") -> Iterator["Show"]:
+        """Yields a function that shows how far something has come; `of` stands behind the share."""
+        from toolkit.terminal import progress
 
         if not self._out.is_terminal or self._out.is_dumb_terminal:
-            yield meter.Lines(self.say).show
+            yield progress.Lines(self.say).show
             return
         from rich.live import Live
 
         with Live(console=self._out, auto_refresh=False, transient=True) as live:
-            yield lambda share, text, more: live.update(meter.bar(share, text, more, of), refresh=True)
+            yield lambda share, text, more: live.update(progress.bar(share, text, more, of), refresh=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], turns: bool = False) -> None:
-        """`turns`: for few rows, where there is no room, a row for each column (`toolkit.terminal.table`)."""
-        from toolkit.terminal import table as layout
+        """Prints a table; None in a cell is "-". `turns`: see `toolkit.terminal.table`."""
+        from toolkit.terminal import table
 
         cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
-        for line in layout.lines(columns, cells, self._room(self._out), turns):
+        for line in table.lines(columns, cells, self._room(self._out), turns):
             self._out.print(line, soft_wrap=True)
 
     def emit(self, document: object) -> None:
-        """The JSON document."""
+        """Prints the JSON document of a command."""
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
 
     def error(self, error: BgctlError) -> None:
@@ -107,7 +111,7 @@ class UI:
             show(f"next: {error.next}", markup=False, highlight=False, soft_wrap=True)
 
     def confirm(self, question: str) -> bool:
-        """False without a terminal: there is nobody to ask."""
+        """Asks a question for yes or no. False if there is no terminal on which it could be asked."""
         if not self.can_ask:
             return False
         import click
@@ -123,22 +127,22 @@ class UI:
 
     @property
     def watched(self) -> bool:
-        """Whether somebody sees what is said: cron mails it, and wants it short."""
+        """Whether a person reads along. Off a terminal, where cron mails the lines, there should be few."""
         return sys.stdout.isatty()
 
     @staticmethod
     def _print(console: "Console", text: str, style: str) -> None:
-        """On a terminal lines break between words: a terminal breaks them wherever they are full.
+        """Prints a line, on a terminal broken between words: the terminal itself would break it anywhere.
 
-        A colour marks the first word, such as "ok" or "warning:", and the rest has the terminal's own, which
-        can be read on a light background and on a dark one.
+        A colour marks only the first word, such as "ok" or "warning:". The rest has the terminal's own
+        colour, which can be read on a light background and on a dark one.
         """
         from rich.text import Text
 
         if (room := UI._room(console)) and len(text) > room:
-            from toolkit.terminal import table as layout
+            from toolkit.terminal import table
 
-            text = layout.wrapped(text, room, INDENT)
+            text = table.wrapped(text, room, INDENT)
         said = Text(text, style if style == "dim" else "")
         if style != "dim" and (word := re.match(r"\s*\S+", text)):
             said.stylize(style, 0, word.end())
@@ -146,6 +150,7 @@ class UI:
 
     @staticmethod
     def _room(console: "Console") -> int | None:
+        """The terminal's columns; None off a terminal, where lines are as long as they are."""
         return console.width if console.is_terminal else None
 
     @cached_property
@@ -157,45 +162,46 @@ class UI:
         return _console(sys.stderr)
 
 
-class HeldUI(UI):
-    """Keeps what it is told until it is known whether anybody must hear it."""
+class BufferedUI(UI):
+    """Keeps its lines back until it is known whether they must be read (`flush`), as under cron."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._held: list[tuple[Callable[[str, str], None], str, str]] = []
+        self._lines: list[tuple[Callable[[str, str], None], str, str]] = []
 
     def say(self, text: str, style: str = "") -> None:
-        self._held.append((super().say, text, style))
+        self._lines.append((super().say, text, style))
 
     def say_now(self, text: str) -> None:
         super().say(text)
 
     def warn(self, text: str) -> None:
-        self._held.append((lambda text, _: super(HeldUI, self).warn(text), text, ""))
+        self._lines.append((lambda text, _: super(BufferedUI, self).warn(text), text, ""))
 
     def progress(self, text: str) -> None:
         pass
 
-    def release(self) -> None:
-        for show, text, style in self._held:
+    def flush(self) -> None:
+        """Prints the lines that were kept back."""
+        for show, text, style in self._lines:
             show(text, style)
-        self._held = []
+        self._lines = []
 
 
 def _console(stream: TextIO) -> "Console":
     from rich.console import Console
 
     if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="replace")  # a terminal that cannot show a letter must not end a release
+        stream.reconfigure(errors="replace")  # A letter that a terminal lacks must not end a release.
     plain = not stream.isatty() or "NO_COLOR" in os.environ
     return Console(file=stream, no_color=plain, width=None if stream.isatty() else WIDTH)
 
 
 def console() -> "Console":
-    """Standard output, for what `UI` does not print: the dashboard."""
+    """Standard output, for the monitor's screen, which `UI` does not print."""
     return _console(sys.stdout)
 
 
 def printable(text: str) -> str:
-    """Without what could steer a terminal: names and addresses of users come from outside."""
+    """`text` without letters that could steer a terminal: users choose their names and addresses."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,4 +1,4 @@
-"""`python3 -m app`: read the environment, serve until SIGTERM."""
+"""`python3 -m app`: reads the environment, and serves until SIGTERM."""
 
 from __future__ import annotations
 

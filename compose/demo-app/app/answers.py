@@ -1,4 +1,4 @@
-"""What every answer is made of: pages, and what went wrong."""
+"""Makes answers: pages, and errors for people and for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request says: who asks, of which slot and version, and for what."""
+"""Reads requests: who asks, to which slot and version the proxy has sent it, and what its fields are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def slot_of(request: web.Request) -> str:
 
 
 def routed(request: web.Request) -> dict[str, str]:
-    """Where the proxy sent this request, as headers to pass on at a log-in; without a proxy, our version."""
+    """Where the proxy has sent this request, as headers for a log-in; without one, the app's version."""
     said = {name: request.headers[name] for name in ROUTED if name in request.headers}
     if VERSION.fullmatch(said.get(ROUTED[0], "")):
         return said
@@ -33,7 +33,7 @@ def routed(request: web.Request) -> dict[str, str]:
 
 
 def token_of(request: web.Request) -> str | None:
-    """The bearer's, else the cookie's: who sends a bad one is nobody, whatever cookie came along."""
+    """The bearer token, else the cookie's. A bad bearer token is no user's, whatever cookie comes with it."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip() or None
@@ -47,7 +47,7 @@ async def user_of(request: web.Request) -> str | None:
 
 
 def key_of(request: web.Request) -> str:
-    """Raise HTTPBadRequest when it has none."""
+    """Its idempotency key. Raises HTTPBadRequest if it has none."""
     key = request.headers.get("Idempotency-Key", "")
     if not IDEMPOTENCY_KEY.fullmatch(key):
         raise web.HTTPBadRequest(reason="Idempotency-Key is missing or malformed")
@@ -62,7 +62,7 @@ def number_of(text: str) -> int:
 
 
 async def fields(request: web.Request) -> dict[str, str]:
-    """A form's or a JSON object's text fields. Raise HTTPBadRequest when it is neither."""
+    """The text fields of a form or a JSON object. Raises HTTPBadRequest if it is neither."""
     if request.content_type == "application/json":
         return {key: value for key, value in (await json_object(request)).items() if isinstance(value, str)}
     return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}

@@ -1,4 +1,4 @@
-"""A polite end: what is held open is told to end one by one, so that not all come back at once."""
+"""A polite end: ends open connections one by one, so that clients do not all come back at once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ End = Callable[[], Awaitable[object]]
 
 
 def moments(count: int, seconds: float) -> Iterator[float]:
-    """When each of `count` ends: one in each of `count` equal parts of `seconds`, somewhere within it."""
+    """When each of `count` ends: one at random in each of `count` equal parts of `seconds`."""
     return ((number + random.random()) * seconds / count for number in range(count))  # noqa: S311
 
 
 class Farewell:
-    """WebSockets, event streams and long polls: each says how it is to be ended."""
+    """The WebSockets, event streams and long polls that are open. Each brings the function that ends it."""
 
     def __init__(self) -> None:
         self._ends: set[End] = set()
@@ -25,7 +25,7 @@ class Farewell:
 
     @contextmanager
     def on(self, end: End) -> Iterator[None]:
-        """Who comes when the farewell has begun is told at once."""
+        """Enters one that has been opened. After the farewell has begun, it is ended at once."""
         self._ends.add(end)
         if self._begun:
             self._tell(end)
@@ -40,7 +40,7 @@ class Farewell:
         task.add_done_callback(self._telling.discard)
 
     async def say(self, seconds: float) -> None:
-        """Tells everyone, spread over `seconds`."""
+        """Ends all, spread over `seconds`."""
         self._begun = True
         now = asyncio.get_running_loop().time
         begun, leaving = now(), random.sample(list(self._ends), len(self._ends))
@@ -51,6 +51,6 @@ class Farewell:
 
 
 async def _quietly(end: End) -> None:
-    """A client that has gone needs no good-bye."""
+    """Ends one; a client that has gone already is no error."""
     with suppress(ConnectionResetError):
         await end()

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterable, Iterator
 from functools import lru_cache
 
 BLOCK = 64 * 1024
-BLOCKS = 16  # to the megabyte
+BLOCKS = 16  # in a megabyte
 LARGEST = 1024  # megabytes
 
 
 def blocks(version: str, megabytes: int) -> Iterator[bytes]:
-    """A file, in blocks; each version has its own."""
+    """A file of so many megabytes, in blocks. Each version has another one."""
     for number in range(megabytes * BLOCKS):
         yield hashlib.shake_128(f"{version} {number}".encode()).digest(BLOCK)
 
@@ -28,7 +28,7 @@ def digest(version: str, megabytes: int) -> str:
 
 
 async def digest_of(chunks: AsyncIterable[bytes]) -> tuple[str, int]:
-    """The digest of what arrives, and how many bytes that were."""
+    """The digest of a body as it arrives, and its number of bytes."""
     whole, size = hashlib.sha256(), 0
     async for chunk in chunks:
         whole.update(chunk)

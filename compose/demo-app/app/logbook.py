@@ -21,7 +21,7 @@ class Entry:
 
 
 class Logbook:
-    """What the log page shows."""
+    """The entries that the log page shows."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=KEPT)

@@ -1,4 +1,4 @@
-"""The notes on the board, and the ledger of what was posted. Both live in this process and end with it."""
+"""The notes on the board, and the ledger of what was posted. Both are this process's own, and end with it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Board:
         return self._seen
 
     def post(self, key: str, author: str, text: str) -> int:
-        """Pin a note once per key; return how often this process has now seen the key."""
+        """Pins a note, once for each key; returns how often this process has now seen the key."""
         seen = self.arrived(key)
         if seen == 1:
             self._notes.append(Note(author, text, datetime.now(UTC)))
@@ -55,7 +55,7 @@ class Board:
         return seen
 
     def arrived(self, key: str) -> int:
-        """Enter a key into the ledger; return how often this process has now seen it."""
+        """Enters a key into the ledger; returns how often this process has now seen it."""
         self._seen[key] = seen = self.seen(key) + 1
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Pages and assets. Everything that comes from outside is escaped here, and only here."""
+"""Makes pages and assets. All text that comes from outside is escaped here, and only here."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .notes import Note
 HERE = Path(__file__).parent
 TEMPLATES = {path.stem: Template(path.read_text()) for path in (HERE / "templates").glob("*.html")}
 SOURCES = {path.name: path.read_bytes() for path in (HERE / "assets").iterdir()}
-# Where a stylesheet or a module names another asset.
+# The places where a stylesheet or a module names another asset.
 NAMED = re.compile(rb'(url\("|from "\./)([a-z]+\.[a-z]+)"')
 
 
 class Assets:
-    """The files of one version. Their names carry a hash that only this version has, as a bundler's do."""
+    """The assets of one version. Their names carry a hash that only this version has, as a bundler's do."""
 
     def __init__(self, version: str) -> None:
         self._hashed = {name: _hashed(version, name, content) for name, content in SOURCES.items()}
@@ -32,7 +32,7 @@ class Assets:
         }
 
     def _linked(self, content: bytes) -> bytes:
-        """With the hashed names of the assets that it names."""
+        """The text of an asset, with the hashed names of the assets that it names."""
         return NAMED.sub(lambda found: found[1] + self._hashed[found[2].decode()].encode() + b'"', content)
 
 

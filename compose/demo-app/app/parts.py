@@ -1,4 +1,4 @@
-"""What an app consists of, by the keys under which it keeps them."""
+"""The parts of the app, by the keys under which aiohttp keeps them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .settings import Settings
 
 
 class OpenRequests:
-    """How many requests are being answered, and a way to wait until there are none."""
+    """The number of requests that are being answered, and a way to wait until there are none."""
 
     def __init__(self) -> None:
         self.begun = 0

@@ -1,4 +1,4 @@
-"""The web server: how it begins, what it makes of errors, and a polite end."""
+"""The web server: its start, its answers to errors, and its polite end."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def _session_api(app: web.Application) -> AsyncIterator[None]:
 
 @web.middleware
 async def friendly(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error becomes a page, or JSON for those who ask for it; never a traceback."""
+    """Answers every error with a page, or with JSON if that was asked for; never with a traceback."""
     try:
         with request.app[OPEN]:
             stumble(request)
@@ -70,7 +70,7 @@ async def friendly(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def stumble(request: web.Request) -> None:
-    """Three requests of a hundred fail in a version that has FAULT=some-errors."""
+    """Fails three requests of a hundred, in a version with FAULT=some-errors."""
     faulty = request.app[SETTINGS].fault == "some-errors" and request.path not in ("/healthz", "/ws")
     if faulty and request.app[OPEN].begun % 100 in FAILING:
         raise web.HTTPInternalServerError
@@ -88,7 +88,7 @@ async def serve(app: web.Application) -> None:
         access_log=None,
         keepalive_timeout=settings.keepalive,
         shutdown_timeout=0.1,
-        max_field_size=16 * 1024,  # what the proxy lets through
+        max_field_size=16 * 1024,  # as large as the proxy lets headers through
     )
     await runner.setup()
     try:

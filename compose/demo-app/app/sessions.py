@@ -1,4 +1,4 @@
-"""The session API as this app's backend sees it: log in, log out, and whose token is this?"""
+"""Asks the session API, as this app's backend: to log in, to log out, and whose token this is."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 
-REMEMBER = 30.0  # seconds that a token's owner is believed before the API is asked again
-ASK_AGAIN = 5.0  # seconds until the next question when the API did not answer
+REMEMBER = 30.0  # seconds for which a token's owner is believed before the API is asked again
+ASK_AGAIN = 5.0  # seconds until it is asked again after it did not answer
 TOKENS = 10_000
-# A visitor waits for these answers; a page must come even if the name on it does not.
-PATIENTLY = ClientTimeout(total=10)  # a log-in is worth waiting for
+# A page waits for the user's name, and must come even if the name does not.
+PATIENTLY = ClientTimeout(total=10)  # for a log-in, which is worth waiting for
 BRIEFLY = ClientTimeout(total=1)
 
 log = logging.getLogger("slipway")
@@ -25,7 +25,7 @@ class UnavailableError(Exception):
 
 
 class RefusedError(Exception):
-    """The session API will not make this session. The message is for the user."""
+    """The session API refuses to make this session. The message is for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class SessionApi:
         """End the token's session; return the Set-Cookie that clears the cookie. Raise UnavailableError."""
         self._owners.pop(token, None)
         response, _ = await self._call("POST", "/api/deployment/logout", token)
-        if response.status not in (204, 401):  # 401: it had ended already
+        if response.status not in (204, 401):  # 401: the session had ended already
             log.warning("the session API answered %d to a log-out", response.status)
             raise UnavailableError
         return response.headers.get("Set-Cookie")
@@ -96,7 +96,7 @@ class SessionApi:
         return known
 
     def remembered(self, token: str) -> str | None:
-        """The user of a token, if this process knows without asking."""
+        """The user of a token, if this process knows it without asking."""
         return self._owners.get(token, (None, 0.0))[0]
 
     def _remember(self, token: str, user: str | None, seconds: float) -> None:
@@ -110,7 +110,7 @@ class SessionApi:
     ) -> tuple[ClientResponse, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {key}"} | (headers or {})
         try:
-            # Not to where an answer may point: the key is for the session API alone.
+            # Redirects are not followed: the key is for the session API alone.
             async with self._http.request(
                 method, self._url + path, headers=headers, allow_redirects=False, **options
             ) as response:
@@ -123,5 +123,5 @@ class SessionApi:
 
 
 def client() -> ClientSession:
-    """One for everybody, so it keeps nobody's cookies: they would come along with the next one's request."""
+    """The one client for all users. It keeps no cookies: one user's would go along with another's request."""
     return ClientSession(timeout=PATIENTLY, cookie_jar=DummyCookieJar())

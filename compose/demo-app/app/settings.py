@@ -1,4 +1,4 @@
-"""What the app is told by its environment."""
+"""The app's settings, from its environment."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class Settings:
 
     @property
     def session_cookies(self) -> tuple[str, str]:
-        """By which name the session's token comes, with TLS and without."""
+        """The names of the cookie with the session's token: with TLS, and without."""
         return f"__Host-{self.cookie_stem}_session", f"{self.cookie_stem}_session"
 
     @property
     def spread(self) -> float:
-        """Seconds over which good-byes are spread: what is told last has time to end."""
+        """Seconds over which open connections are ended: the last one still has time to end."""
         return self.grace * 0.7
 
     @property
     def end(self) -> float:
-        """Seconds after which nothing is waited for any more: before SIGKILL."""
+        """Seconds after which the app ends whatever is open: before SIGKILL."""
         return self.grace * 0.9
 
 
 def from_env(env: Mapping[str, str]) -> Settings:
-    """Raise ValueError, in one sentence, for a setting that cannot be used."""
+    """The settings. Raises ValueError, in one sentence, for one that cannot be used."""
     version = env.get("VERSION", "")
     if not VERSION.fullmatch(version):
         raise ValueError(f"VERSION is {version!r}: expected something like 1.6.8")

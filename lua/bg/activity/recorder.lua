@@ -5,10 +5,10 @@
 
 local counters = require("bg.lib.counters")
 local inflight = require("bg.workers.inflight")
-local outbox = require("bg.activity.outbox")
-local reporter = require("bg.activity.reporter")
 local memory = require("bg.activity.memory")
 local names = require("bg.lib.names")
+local outbox = require("bg.activity.outbox")
+local reporter = require("bg.activity.reporter")
 local workers = require("bg.workers.workers")
 
 local ngx = ngx

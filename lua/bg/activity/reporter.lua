@@ -4,29 +4,25 @@
 
 local base64url = require("bg.lib.base64url")
 local cjson = require("cjson.safe")
+local counters = require("bg.lib.counters")
 local crypto = require("bg.lib.crypto")
 local http = require("bg.lib.http")
-local counters = require("bg.lib.counters")
-local outbox = require("bg.activity.outbox")
-local secret_file = require("bg.lib.secret_file")
 local memory = require("bg.activity.memory")
-local names = require("bg.lib.names")
-local timestamp = require("bg.lib.timestamp")
+local outbox = require("bg.activity.outbox")
+local report = require("bg.activity.report")
+local secret_file = require("bg.lib.secret_file")
 
 local ngx = ngx
-local concat = table.concat
 local find, format, sub = string.find, string.format, string.sub
-local ipairs, pairs, tostring = ipairs, pairs, tostring
+local ipairs, pairs, pcall, type = ipairs, pairs, pcall, type
 local floor, min = math.floor, math.min
 local exiting = ngx.worker.exiting
 
 local INSTANCE_BYTES = 9
 local BATCH = 1000 -- rows
-local BATCH_BYTES = 512 * 1024 -- half of what the session API takes: names of any length in any script
 local PATH = "/_bgctl/activity"
 -- The session API answers in a line: more is not from it.
 local LIMITS = { seconds = 8, connect = 1, pause = 5, most = 65536, needs = "body" }
-local GONE = outbox.GONE
 local TOO_LARGE, THROWN = 413, "thrown"
 local NEVER = { [400] = true, [TOO_LARGE] = true, [THROWN] = true } -- to send the same report again would be in vain
 local REFUSED = { [400] = true, [401] = true, [TOO_LARGE] = true } -- the answer says why
@@ -36,7 +32,7 @@ local DROPPED = counters.series("bgctl_activity_dropped_total")
 -- How the reporting goes: `epoch` of the store, `error`, `last_delivery`; and `instance`, the name of this proxy.
 local feed = ngx.shared.bg_feed
 
-local settings, gauges, key_file
+local settings, key_file
 local sending = false
 
 local _M = {}
@@ -51,73 +47,10 @@ end
 
 --- Begins with these settings (lib.settings). `count_by_version()` gives the gauges that go with a report.
 function _M.init(given, count_by_version)
-    settings, gauges = given, count_by_version
+    settings = given
+    report.init(given, count_by_version)
     key_file = secret_file.new(settings.proxy_key_file, proxy_key)
     feed:safe_add("instance", base64url.encode(crypto.random(INSTANCE_BYTES)))
-end
-
-local function row_of(key)
-    local row = memory.get(key)
-    return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, timestamp.LAST),
-        min(row.iat, timestamp.LAST) }
-end
-
--- `{sid, since}` of a visitor who has logged in; nil where another browser has been a visitor under that name since.
-local function gone_of(key)
-    local sid = sub(key, #GONE + 1)
-    local name = names.key(sid)
-    return not memory.get(name) and { sid, memory.over_since(name) or ngx.now() } or nil
-end
-
--- A JSON array of JSON texts.
-local function list(texts)
-    return "[" .. concat(texts, ",") .. "]"
-end
-
--- Whether everything of this kind has been told. A row that was lost may have been the last of a session that is silent
--- since: only when the active window is over does it not matter any more.
-local function is_complete(kind)
-    return outbox.length(kind) == 0 and outbox.whole_for(kind) > settings.active_window
-end
-
--- For as many of `keys` as fit into a report: JSON texts of sessions (and visitors), of visitors that are gone, and how
--- many keys that are. A key without a row has nothing to tell: its session has ended since, or was counted as lost when
--- it was forgotten.
-local function rows_of(keys)
-    local sessions, gone, bytes = {}, {}, 0
-    for i, key in ipairs(keys) do
-        local is_gone = sub(key, 1, #GONE) == GONE
-        local row = is_gone and gone_of(key) or not is_gone and row_of(key)
-        local text = row and cjson.encode(row)
-        bytes = bytes + (text and #text or 0)
-        if bytes > BATCH_BYTES and i > 1 then
-            return sessions, gone, i - 1
-        elseif text then
-            local into = is_gone and gone or sessions
-            into[#into + 1] = text
-        end
-    end
-    return sessions, gone, #keys
-end
-
-local function body_of(sessions, gone)
-    local parts = {
-        proxy = cjson.encode(settings.proxy_name),
-        instance = cjson.encode(feed:get("instance")),
-        now = format("%.3f", ngx.now()),
-        since = format("%.3f", memory.since()),
-        epoch = cjson.encode(feed:get("epoch") or cjson.null),
-        complete = tostring(is_complete(outbox.SESSION)),
-        visitors_complete = tostring(is_complete(outbox.VISITOR)),
-        sessions = list(sessions),
-        gone = list(gone),
-        gauges = cjson.encode(gauges()),
-    }
-    local members = {}
-    for name, text in pairs(parts) do
-        members[#members + 1] = '"' .. name .. '":' .. text
-    end
-    return "{" .. concat(members, ",") .. "}"
 end
 
 -- A store that answers with another epoch than before was emptied, or is another store: it is told everything.
@@ -153,7 +86,7 @@ local function deliver(sessions, gone)
     if not key then
         return err
     end
-    local answer, why = post(exiting() and settings.api or settings.control, key, body_of(sessions, gone))
+    local answer, why = post(exiting() and settings.api or settings.control, key, report.body(sessions, gone))
     local status = answer and answer.status
     if status == 200 then
         take_epoch(answer.body)
@@ -166,9 +99,9 @@ end
 
 -- Takes up to `most` keys and reports as many of them as fit. Returns those, and what deliver() returns. What does not
 -- fit is put back before the report is written, which says whether anything still waits.
-local function report(most)
+local function send_some(most)
     local keys = outbox.take(most)
-    local made, sessions, gone, count = pcall(rows_of, keys)
+    local made, sessions, gone, count = pcall(report.rows, keys)
     if not made then
         return keys, sessions, THROWN
     end
@@ -197,7 +130,7 @@ end
 local function send()
     local most = BATCH
     repeat
-        local keys, err, status = report(most)
+        local keys, err, status = send_some(most)
         if not err then
             feed:delete("error")
             feed:set("last_delivery", ngx.now())

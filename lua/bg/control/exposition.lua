@@ -1,13 +1,13 @@
 -- What Prometheus is told, in its text format. The values of labels are bounded: slots, words of our own, and the few
 -- versions that figures.figures knows.
 
-local figures = require("bg.figures.figures")
-local summary = require("bg.figures.summary")
 local checks = require("bg.health.checks")
 local counters = require("bg.lib.counters")
-local reporter = require("bg.activity.reporter")
+local figures = require("bg.figures.figures")
 local prometheus = require("bg.lib.prometheus")
+local reporter = require("bg.activity.reporter")
 local router = require("bg.routing.router")
+local summary = require("bg.figures.summary")
 local workers = require("bg.workers.workers")
 
 local ngx = ngx

@@ -1,19 +1,19 @@
 -- The control listener: answers what bgctl and Prometheus read. It is on loopback only, and nothing here changes
 -- anything.
 
+local checks = require("bg.health.checks")
 local cjson = require("cjson.safe")
 local credentials = require("bg.tokens.credentials")
 local explain = require("bg.control.explain")
 local exposition = require("bg.control.exposition")
 local figures = require("bg.figures.figures")
-local summary = require("bg.figures.summary")
-local checks = require("bg.health.checks")
 local reporter = require("bg.activity.reporter")
 local request = require("bg.routing.request")
 local router = require("bg.routing.router")
-local slots = require("bg.lib.slots")
 local slot_totals = require("bg.figures.slot_totals")
+local slots = require("bg.lib.slots")
 local strict_json = require("bg.lib.strict_json")
+local summary = require("bg.figures.summary")
 local workers = require("bg.workers.workers")
 
 local ngx = ngx

@@ -1,5 +1,5 @@
--- base64url without padding (RFC 7515, section 2), in its canonical form only: one text for one value, so that a
--- token cannot be respelled into another cache entry or another verdict.
+-- Encodes and decodes base64url without padding (RFC 7515, section 2), in its canonical form only: each value has one
+-- text, so that a token cannot be spelled in another way to get another cache entry, or another verdict.
 
 local bit = require("bit")
 local ffi = require("ffi")

@@ -1,5 +1,6 @@
--- OpenSSL's primitives through FFI, and nothing about tokens: public keys are parsed once and then verify, bytes are
--- authenticated, hashed and drawn. Needs OpenSSL 3, which nginx has loaded already; outside nginx it is loaded here.
+-- Cryptography with OpenSSL, through FFI: verifies signatures with keys that are parsed once, authenticates and hashes
+-- bytes, and draws random ones. Knows nothing about tokens. Needs OpenSSL 3, which nginx has loaded already; outside
+-- nginx it is loaded here.
 
 local base64url = require("bg.lib.base64url")
 local bit = require("bit")
@@ -43,11 +44,12 @@ end
 
 local C = library()
 
--- Numbers from OpenSSL's obj_mac.h.
+-- Kinds of keys, with their numbers in OpenSSL's obj_mac.h.
 local RSA, EC, ED25519 = 6, 408, 1087
--- Beyond the greatest modulus, and beyond 64 bits of exponent, OpenSSL verifies nothing.
+-- With a larger modulus, or a longer exponent, OpenSSL verifies nothing.
 local MIN_RSA_BITS, MAX_RSA_BITS, MAX_EXPONENT_BITS = 2048, 16384, 64
--- Of a key whose point is written out (RFC 5480, section 2.2): the length, and where a 4 begins the point.
+-- The bytes of a P-256 key whose point is written out (RFC 5480, section 2.2), and the place of the 4 with which the
+-- point then begins.
 local P256_BYTES, P256_POINT = 91, 27
 local MIN_SECRET_BYTES = 32
 
@@ -67,7 +69,8 @@ local function der_of(pem)
     return base64url.decode((gsub(body, "[+/]", { ["+"] = "-", ["/"] = "_" })))
 end
 
--- Whether OpenSSL would write `key` as just these bytes: what libraries forgive in an encoding differs.
+-- Whether OpenSSL would write `key` as just these bytes. Libraries differ in what they forgive in an encoding; like
+-- this, the session API takes the same keys.
 local function is_written_as(key, der)
     local length = C.i2d_PUBKEY(key, nil)
     if length ~= #der then
@@ -78,7 +81,7 @@ local function is_written_as(key, der)
     return ffi.string(out, length) == der
 end
 
--- A key, and how it is written, from a PEM text; or nil.
+-- The key in a PEM text, or nil; and its bytes in DER.
 local function read_pem(pem)
     local der = der_of(pem)
     if not der then
@@ -96,7 +99,7 @@ local function read_pem(pem)
     return same and key or nil, der
 end
 
--- The length in bits of an RSA key's number, and whether it is odd.
+-- The length in bits of a number of an RSA key ("n" or "e"), and whether it is odd.
 local function rsa_number(key, name)
     local number = ffi.new("BIGNUM *[1]")
     if C.EVP_PKEY_get_bn_param(key, name, number) ~= 1 then
@@ -115,7 +118,7 @@ local function curve(key)
     return ffi.string(name, length[0])
 end
 
--- Each checks that a key may serve its algorithm: nil when it may, else why not.
+-- Why a key may not be used for an algorithm; nil where it may.
 local unfit = {
     EdDSA = function(key)
         return C.EVP_PKEY_get_id(key) ~= ED25519 and "not an Ed25519 key" or nil
@@ -147,12 +150,12 @@ local function digest_verify(digest, key, signature, data)
     local good = C.EVP_DigestVerifyInit(context, nil, digest, nil, key) == 1
         and C.EVP_DigestVerify(context, signature, #signature, data, #data) == 1
     C.EVP_MD_CTX_free(ffi.gc(context, nil))
-    -- What a failed check leaves in the queue would turn up in nginx's own next TLS call.
+    -- A failed check leaves an error in OpenSSL's queue, which would turn up in nginx's next TLS call.
     C.ERR_clear_error()
     return good
 end
 
--- A DER INTEGER of 32 big-endian bytes: shortest form, never negative.
+-- 32 big-endian bytes as a DER INTEGER, in its shortest form and never negative.
 local function der_integer(bytes)
     local start = find(bytes, "[^%z]") or 32
     local body = sub(bytes, start)
@@ -172,7 +175,7 @@ local verifiers = {
         return #signature == 64 and digest_verify(nil, key, signature, data)
     end,
     ES256 = function(key, signature, data)
-        if #signature ~= 64 then -- r and s, 32 bytes each (RFC 7518, section 3.4); OpenSSL wants DER
+        if #signature ~= 64 then -- r and s of 32 bytes each (RFC 7518, section 3.4), where OpenSSL wants DER
             return false
         end
         local pair = der_integer(sub(signature, 1, 32)) .. der_integer(sub(signature, 33))
@@ -188,8 +191,8 @@ local verifiers = {
 
 local _M = { hmac = hmac }
 
---- A key bound to one algorithm, `{alg, verify(signature, data) -> boolean}`, or nil and why it is refused.
--- `material` is a public key in PEM (SPKI); for HS256 the secret itself. `takes_short`: also one under 32 bytes.
+--- A key bound to one algorithm, `{alg, verify(signature, data) -> boolean}`, or nil and why it is refused. `material`
+-- is a public key in PEM (SPKI); for HS256 it is the secret itself, of 32 bytes or, where `takes_short`, fewer.
 function _M.key(alg, material, takes_short)
     local verifier = verifiers[alg]
     if not verifier then
@@ -216,7 +219,7 @@ function _M.key(alg, material, takes_short)
     }
 end
 
---- `length` random bytes from OpenSSL's generator; nil if it has none to give.
+--- `length` random bytes from OpenSSL's generator; nil where it cannot give any.
 function _M.random(length)
     local out = ffi.new("unsigned char[?]", length)
     if C.RAND_bytes(out, length) ~= 1 then
@@ -225,19 +228,20 @@ function _M.random(length)
     return ffi.string(out, length)
 end
 
---- A number in [0, 1) that depends on `text` alone and is spread evenly over texts.
+--- A number in [0, 1) that depends on `text` alone; over many texts these numbers are spread evenly.
 function _M.fraction(text)
     C.SHA256(text, #text, digest_out)
     return (digest_out[0] * 0x1000000 + digest_out[1] * 0x10000 + digest_out[2] * 0x100 + digest_out[3]) / 0x100000000
 end
 
---- A text's SHA-256, 32 bytes.
+--- The SHA-256 of a text, 32 bytes.
 function _M.sha256(text)
     C.SHA256(text, #text, digest_out)
     return ffi.string(digest_out, 32)
 end
 
---- The first 16 hexadecimal digits of a text's SHA-256: enough to tell sessions apart, and nothing to log in with.
+--- The first 16 hexadecimal digits of the SHA-256 of a text: enough to tell sessions apart in a log, and useless for
+-- logging in.
 function _M.short_hash(text)
     C.SHA256(text, #text, digest_out)
     return (gsub(ffi.string(digest_out, 8), ".", function(letter) return format("%02x", byte(letter)) end))

@@ -1,10 +1,12 @@
--- What bgctl rendered for the proxy: settings.json, read once, before the first worker starts.
+-- The proxy's settings, which bgctl renders as settings.json: read once, before the first worker starts.
 
 local files = require("bg.lib.files")
 local strict_json = require("bg.lib.strict_json")
 
 local _M = {}
 
+-- Every setting with its type. Times are in seconds, sizes in bytes. (`held_every` is how often the sessions of
+-- requests in flight are noted.)
 local EXPECTED = {
     issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", cookie_stem = "string",
     pin_idle = "number", version_claim = "string",
@@ -18,13 +20,14 @@ local EXPECTED = {
     pin_domain = "string", pin_same_site = "string", key_headers = "table",
 }
 
--- The pin and what goes with it. `pin_jar` is what a pin says of the cookie that it is in, where that is no ordinary
--- one: a browser may have several of one name, and after a change of these settings one of them is stale.
+-- Names the cookies that are signed with the pin's secret. `pin_jar` is what a pin says of the cookie that it is in,
+-- where [pin] makes that another one than usual: a browser may have several pins of one name, and after a change of
+-- [pin] one of them is stale.
 local function name_pins(settings)
     local has_domain = settings.pin_domain ~= ""
     local prefix = settings.secure_cookies and (has_domain and "__Secure-" or "__Host-") or ""
     local stem = prefix .. settings.cookie_stem
-    settings.pin_name = settings.cookie_stem .. "_pin=" -- whatever is before it
+    settings.pin_name = settings.cookie_stem .. "_pin=" -- after any prefix
     settings.pin_cookie = stem .. "_pin="
     settings.page_cookie = stem .. "_page="
     settings.preview_cookie = stem .. "_preview="
@@ -33,7 +36,7 @@ local function name_pins(settings)
     end
 end
 
--- Names of headers, with the nginx variables that have them.
+-- Headers, each with the nginx variable that has its value.
 local function with_variables(names)
     local headers = {}
     for i, name in ipairs(names) do
@@ -42,7 +45,8 @@ local function with_variables(names)
     return headers
 end
 
---- The settings in the file at `path`. Raises when they are missing or malformed: the proxy must not start on them.
+--- The settings in the file at `path`, with the names of cookies added. Raises when the file is missing or malformed:
+-- the proxy does not start then.
 function _M.load(path)
     local text, err = files.read(path)
     local settings = text and strict_json.object(text)

@@ -1,5 +1,5 @@
--- JSON as RFC 8259 has it, and not a byte more: unique keys, no NaN, no hexadecimal, bounded depth, valid UTF-8.
--- cjson is laxer in each of these, and a token or a state file is where laxness becomes a second opinion.
+-- Reads JSON as RFC 8259 has it, and not a byte more: unique keys, no NaN, no hexadecimal, bounded depth, valid UTF-8.
+-- cjson is laxer in each of these, and what is lax here could be read in another way by the session API or by bgctl.
 
 local byte, char, find, sub = string.byte, string.char, string.find, string.sub
 local floor = math.floor
@@ -8,16 +8,17 @@ local getmetatable, setmetatable, tonumber = getmetatable, setmetatable, tonumbe
 
 local MAX_DEPTH = 16
 local MAX_EXPONENT_DIGITS = 4
-local EXACT = 2 ^ 53 -- from here on a double cannot tell one whole number from the next
+local EXACT = 2 ^ 53 -- from here on a double cannot hold every whole number
 local MAX_DIGITS = 40
 local ESCAPES = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
 
 local null = setmetatable({}, { __tostring = function() return "null" end })
-local Digits = {}
-local keeps -- whether the reading at hand keeps digits
+local Digits = {} -- the metatable of a whole number that is kept as its digits
+local keeps -- whether the present call of object() keeps such digits
 
 local read_value
 
+-- The place of the next byte that is no blank.
 local function skip(text, at)
     return find(text, "[^ \t\r\n]", at) or #text + 1
 end
@@ -34,7 +35,7 @@ local function utf8(code)
         0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40)
 end
 
--- The table of well-formed byte sequences is Unicode's own (The Unicode Standard, table 3-7).
+-- Whether all of `text` is well-formed UTF-8, by table 3-7 of The Unicode Standard.
 local function is_utf8(text)
     local at, length = 1, #text
     while true do
@@ -99,7 +100,7 @@ local function read_string(text, at)
         local b = byte(text, stop)
         if b == 34 then
             return concat(parts), stop + 1
-        elseif b == 127 then -- %c takes DEL for a control character; JSON does not
+        elseif b == 127 then -- for Lua's %c DEL is a control character, for JSON it is not
             parts[#parts + 1] = "\127"
             at = stop + 1
         elseif b ~= 92 then
@@ -123,7 +124,7 @@ local function read_number(text, at)
     local _, fraction = find(text, "^%.%d+", last + 1)
     last = fraction or last
     local _, exponent, digits = find(text, "^[eE][+-]?(%d+)", last + 1)
-    -- Where numbers end is for implementations to say (RFC 8259, section 6), and LuaJIT's own limit is not Python's.
+    -- RFC 8259 (section 6) leaves the range of numbers to implementations, and LuaJIT's is not Python's.
     if exponent and #digits > MAX_EXPONENT_DIGITS then
         return nil
     end
@@ -218,8 +219,8 @@ end
 
 local _M = { null = null }
 
---- The object that `text` spells, or nil where it is not exactly one strict JSON object. Never throws.
--- `keeps_digits`: whole numbers that a double cannot hold are something of their own, for `digits`.
+--- The object in `text`, or nil where that is not exactly one strict JSON object. Never throws. A null in it is
+-- `_M.null`. `keeps_digits`: a whole number that a double cannot hold is kept as its digits, which digits() gives.
 function _M.object(text, keeps_digits)
     keeps = keeps_digits
     local at = skip(text, 1)
@@ -233,7 +234,7 @@ function _M.object(text, keeps_digits)
     return value
 end
 
---- The digits of a whole number that was kept as such; nil for any other value.
+--- The digits of a whole number that was kept as its digits; nil for any other value.
 function _M.digits(value)
     return getmetatable(value) == Digits and value[1] or nil
 end

@@ -4,8 +4,8 @@
 -- that all workers share; where memory runs short, the least used entry is forgotten.
 
 local base64url = require("bg.lib.base64url")
-local crypto = require("bg.lib.crypto")
 local counters = require("bg.lib.counters")
+local crypto = require("bg.lib.crypto")
 
 local ngx = ngx
 local sub = string.sub

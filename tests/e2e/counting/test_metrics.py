@@ -259,21 +259,21 @@ def test_60_a_reload_counts_on(pair):
     assert pair.stack.proxy_status()["startedAt"] == before["startedAt"]
 
 
-def test_a_websocket_is_counted_when_it_ends(stack):
-    counted = Counted(stack)
-    with connect(f"ws://127.0.0.1:{stack.ports.proxy}/ws") as socket:
+def test_a_websocket_is_counted_when_it_ends(new_stack):
+    counted = Counted(new_stack)
+    with connect(f"ws://127.0.0.1:{new_stack.ports.proxy}/ws") as socket:
         socket.recv()
-        assert stack.proxy_status()["figures"][OLD]["requests"] == 0
+        assert new_stack.proxy_status()["figures"][OLD]["requests"] == 0
     requests_, errors, counts, _ = counted.of(OLD)
     assert (requests_, errors, sum(counts)) == (1, 0, 0)
 
 
-def test_a_restart_begins_anew_and_says_so(stack):
-    requests.get(f"{stack.url}/", timeout=10)
-    before = stack.settled()
+def test_a_restart_begins_anew_and_says_so(new_stack):
+    requests.get(f"{new_stack.url}/", timeout=10)
+    before = new_stack.settled()
     assert before["figures"][OLD]["requests"] == 1
-    stack.container("proxy").restart(timeout=10)
-    stack.bgctl("up")
-    now = stack.settled()
+    new_stack.container("proxy").restart(timeout=10)
+    new_stack.bgctl("up")
+    now = new_stack.settled()
     assert now["startedAt"] > before["startedAt"]
     assert now["figures"][OLD]["requests"] == 0

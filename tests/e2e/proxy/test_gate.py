@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -64,8 +64,8 @@ def get(stack: Stack, path: str = "/api/whoami") -> requests.Response:
 
 
 def post(stack: Stack, key: str) -> requests.Response:
-    note = {"json": {"text": "once"}, "headers": {"Idempotency-Key": key}, "timeout": 60}
-    return requests.post(f"{stack.url}/api/notes", **note)
+    note, headers = {"text": "once"}, {"Idempotency-Key": key}
+    return requests.post(f"{stack.url}/api/notes", json=note, headers=headers, timeout=60)
 
 
 def times_seen(stack: Stack, key: str) -> int:
@@ -292,8 +292,8 @@ def raw_post(stack: Stack, path: str, body: bytes) -> bytes:
 
 def from_address(address: str) -> requests.Session:
     class Bound(HTTPAdapter):
-        def init_poolmanager(self, *args: object, **kwargs: object) -> None:
-            super().init_poolmanager(*args, source_address=(address, 0), **kwargs)  # type: ignore[no-untyped-call]
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, source_address=(address, 0), **kwargs)
 
     session = requests.Session()
     session.mount("http://", Bound())
@@ -349,5 +349,10 @@ def test_47_maintenance_outlives_the_proxy(gate: Stack) -> None:
             return set()
 
     seen: list[set[int]] = []
-    eventually(lambda: seen.append(statuses()) or seen[-1], "the proxy is back")
+
+    def is_back() -> bool:
+        seen.append(statuses())
+        return bool(seen[-1])
+
+    eventually(is_back, "the proxy is back")
     assert seen[-1] == {503}, "from the first accept"

@@ -128,7 +128,9 @@ def test_83_uploads_that_trickle_stop_no_others_and_end(bounded):
         eventually(lambda: open_on_blue(bounded) == 0, "nothing is open")
         with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
 
-            def taken(source: str, stack: ExitStack = stack, pool: ThreadPoolExecutor = pool) -> Future:
+            def taken(
+                source: str, stack: ExitStack = stack, pool: ThreadPoolExecutor = pool
+            ) -> Future[tuple[int, bool]]:
                 before = open_on_blue(bounded)
                 future = pool.submit(status_of, stack.enter_context(trickling(bounded, source)))
                 eventually(lambda: open_on_blue(bounded) == before + 1 or future.done(), "it is taken in")

@@ -9,6 +9,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import pytest
 import requests
@@ -23,8 +24,9 @@ PREMATURELY = r"prematurely closed|reset by peer|connect\(\) failed"
 @pytest.fixture
 def brisk(tmp_path):
     """A stack whose deadlines are short."""
-    limits = {"request_deadline": "1s", "websocket_deadline": "1s", "stop_grace": "6s"}
-    with running(tmp_path / "project", **limits) as one:
+    with running(
+        tmp_path / "project", request_deadline="1s", websocket_deadline="1s", stop_grace="6s"
+    ) as one:
         one.expected.append(PREMATURELY)
         yield one
 
@@ -56,7 +58,7 @@ def ended(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def deaths(stack: Stack, container: str, since: float) -> list[dict[str, object]]:
+def deaths(stack: Stack, container: str, since: float) -> list[dict[str, Any]]:
     """What the engine did to a container: signals, and its end."""
     events = stack.client.events(
         since=int(since) - 1,
@@ -75,19 +77,20 @@ def test_27_what_is_open_lives_through_a_switch_and_promote_or_rollback(stack, n
         stack.bgctl("route", "enable-green")
     sockets, streams = [Socket(stack) for _ in range(3)], [Events(stack) for _ in range(2)]
     upload, download, poll = Upload(stack), Download(stack), Poll(stack, 8)
+    held: list[Socket | Events] = [*sockets, *streams]
     eventually(lambda: (slot(stack, name)["open"], slot(stack, name)["websockets"]) == (8, 5), "all is open")
-    assert {one.version for one in (*sockets, *streams, download)} == {old}
+    assert {one.version for one in (*held, download)} == {old}
     for command in (["canary", "50"], ["enable-green"]) * 2:
         stack.bgctl("route", *command)
     process = retire(stack, name)
     assert stack.version_of(stack.visitor()) == new
     for _ in range(2):
-        assert all(one.lives() for one in (*sockets, *streams))
+        assert all(one.lives() for one in held)
     assert (upload.finish(), download.whole()) == ((201, True, old), True)
     assert poll.end() == {"version": old, "note": None}
     assert process.poll() is None, "it waits for the WebSockets and event streams"
-    assert all(one.lives() for one in (*sockets, *streams))
-    for one in (*sockets, *streams):
+    assert all(one.lives() for one in held)
+    for one in held:
         one.close()
     ended(process)
     assert stack.version_of(stack.visitor()) == new
@@ -115,9 +118,11 @@ def test_40_at_the_deadline_the_app_is_told_and_closes_one_by_one(brisk):
     assert [one.closed[1] for one in sockets if one.closed] == [1012] * 10
     for one in streams:
         one.close()
+        assert one.ended
         assert (one.ended[1], one.events[-1]) == ("ended", "bye")
     assert poll.end() == {"version": OLD, "note": None}, "told to come back, before it is cut"
-    ends = sorted(one.closed[0] for one in sockets)
+    ends = sorted(one.closed[0] for one in sockets if one.closed)
+    assert len(ends) == len(sockets)
     assert ends[-1] - ends[0] > 6 * 0.25, "not all at once"
     acts = deaths(brisk, blue, began)
     assert [act["Action"] for act in acts] == ["kill", "die"]
@@ -138,6 +143,7 @@ def test_40_an_app_that_is_deaf_to_sigterm_is_cut_after_its_grace_and_not_before
     process = retire(brisk, "green")
     held.wait_closed()
     ended(process)
+    assert held.closed
     assert held.closed[1] == 1006
     told, killed, died = deaths(brisk, green, began)
     signals = [act["Actor"]["Attributes"].get("signal") for act in (told, killed)]

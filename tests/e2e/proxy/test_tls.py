@@ -136,7 +136,7 @@ def test_23_an_upgrade_is_http_1_1s_alone(edge):
             return (await client.ask("GET", "/ws", edge.ports.tls, **UPGRADE))[0]
 
     with http2.Connection(edge.ports.tls, edge.ca) as client:
-        client.ask("GET", "/ws", **UPGRADE)
+        client.ask("GET", "/ws", ends=True, **UPGRADE)
         assert client.status() == 400, "the app's word: no WebSocket"
         assert asyncio.run(ask()) == 400
         eventually(lambda: open_requests(edge) == (0, 0), "nothing counts as a WebSocket")

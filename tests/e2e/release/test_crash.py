@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import pytest
@@ -96,8 +97,12 @@ def test_a_reboot_in_mid_release_comes_back_as_it_was(stack):
     old = stack.log_in("rita")
     stack.bgctl("route", "enable-green")
     stack.expected += ["connect\\(\\) failed|upstream|is (down|up again): "]
-    for container in map(stack.client.containers.get, stack.containers()):
-        container.stop(timeout=5)
+    with ThreadPoolExecutor() as all_at_once:
+        list(
+            all_at_once.map(
+                lambda name: stack.client.containers.get(name).stop(timeout=5), stack.containers()
+            )
+        )
     stack.bgctl("up")
     assert stack.version_of(old) == OLD
     assert stack.version_of(stack.visitor()) == NEW
@@ -107,7 +112,9 @@ def test_48_without_terminal_home_or_path_as_under_cron(stack):
     """env -i: silent while it must wait, then the promotion, without a prompt."""
     stack.start_of_release()
 
-    def by_cron():
+    looks: list[subprocess.CompletedProcess[str]] = []
+
+    def by_cron() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["env", "-i", str(BGCTL), "--project", str(stack.directory), "drain", "--auto"],
             stdin=subprocess.DEVNULL,
@@ -116,8 +123,11 @@ def test_48_without_terminal_home_or_path_as_under_cron(stack):
             timeout=120,
         )
 
-    looks = []
-    eventually(lambda: looks.append(by_cron()) or looks[-1].returncode != 5, "blue is known to be empty")
+    def promoted() -> bool:
+        looks.append(by_cron())
+        return looks[-1].returncode != 5
+
+    eventually(promoted, "blue is known to be empty")
     assert looks[-1].returncode == 0, looks[-1].stderr
     assert all(look.stdout + look.stderr == "" for look in looks[:-1])
     state = stack.state()

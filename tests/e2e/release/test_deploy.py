@@ -122,6 +122,9 @@ def test_an_interrupted_deploy_goes_on_where_it_was(site):
 
 def test_a_deploy_of_a_broken_version_is_taken_back(site):
     browser = site.log_in("ada")
+    site.configure(
+        health_timeout="5s"
+    )  # for so long a candidate may take to be healthy, and this one never is
     done = site.bgctl("deploy", "1.6.8-unhealthy", "--yes", "--skip-build", code=1)
     assert site.state()["phase"] == "rest"
     assert site.containers("frontend-green") == []

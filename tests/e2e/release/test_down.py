@@ -24,7 +24,7 @@ class Following:
         self.reader.start()
 
     def _read(self):
-        for line in self.process.stdout:
+        for line in self.process.stdout or ():
             self.lines.append(json.loads(line))
 
     def said(self, service, what):
@@ -33,7 +33,8 @@ class Following:
     def end(self):
         self.process.send_signal(signal.SIGINT)
         self.reader.join(timeout=20)
-        self.process.stdout.close()
+        if self.process.stdout:
+            self.process.stdout.close()
         return self.process.wait(timeout=20)
 
 

@@ -9,7 +9,7 @@ from tests.soak.promises import promises
 from tests.soak.runs import SHARES, WITHDRAWALS, switched
 
 
-@pytest.mark.parametrize(("run", "times"), [(SHARES, 32), (WITHDRAWALS, 12)], ids=["shares", "withdrawals"])
+@pytest.mark.parametrize(("run", "times"), [(SHARES, 16), (WITHDRAWALS, 8)], ids=["shares", "withdrawals"])
 def test_switches_in_a_row_cut_nothing_and_double_nothing(stack, run, times):
     stack.bgctl("up-green", NEW)
     outcome = switched(stack, run, times, rate=120)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 import pytest
 
@@ -26,6 +27,9 @@ class Blog:
         psql = ("psql", "--username=blog", "--tuples-only", "--no-align", "--command", statement)
         (db,) = self.walk.containers("db")
         return self.walk.engine_says("exec", db, *psql).strip()
+
+    def says(self, query: str, answer: str) -> bool:
+        return self.sql(query) == answer
 
     def post(self, title: str) -> None:
         self.sql(f"insert into posts_post (title, words) values ('{title}', 0)")
@@ -68,12 +72,12 @@ def test_87_blog_goes_through_two_releases_that_nobody_notices(tmp_path):
             first = crowd.users[0]
             for old, new in (("1", "2"), ("2", "3")):
                 walk.develop(new)
-                walk.release(crowd, old, new, lambda new=new: blog.check_release(new))
+                walk.release(crowd, old, new, partial(blog.check_release, new))
                 assert blog.runs("worker-blue", new), "the worker is the new version's"
                 assert walk.containers("worker-green") == walk.containers("web-green") == []
                 blog.post(f"Four words of {new}")
                 summary = f"select summary from posts_post where title = 'Four words of {new}'"
-                eventually(lambda asked=summary: blog.sql(asked) == "4 words", "the new worker is at work")
+                eventually(partial(blog.says, summary, "4 words"), "the new worker is at work")
             first.use()
             first.ask("GET", "/", "A post of the time before")
             finish(walk, crowd, "3")

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ REFUSED = r"state\.json refused, the last good one stays in force"
 
 def workers(release):
     return {row["pid"]: row for row in release.proxy_status()["workers"] if not row["exiting"]}
+
+
+def are_others(release, before: set[int]) -> bool:
+    """Whether as many workers as before serve, and none of them did before."""
+    now = set(workers(release))
+    return len(now) == 2 and not now & before
 
 
 def host_pids(release):
@@ -182,10 +189,7 @@ def test_60_a_reload_under_load_loses_nothing(release):
         for _ in range(3):
             before = set(workers(release))
             release.container("proxy").kill("SIGHUP")
-            eventually(
-                lambda before=before: len(workers(release)) == 2 and not set(workers(release)) & before,
-                "two new workers serve",
-            )
+            eventually(partial(are_others, release, before), "two new workers serve")
         done = load.snapshot().requests
         eventually(lambda: load.snapshot().requests > done + 200, "the load goes on")
         tally = load.stop()

@@ -59,9 +59,13 @@ def unlabelled(project: Project) -> set[str]:
 class Stack(Project):
     """A running project. `expected` are patterns of error-log lines that a test provokes on purpose."""
 
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.expected: list[str] = []
+        self._people: list[requests.Session] = []
+
     def up(self) -> None:
         self.client = docker.from_env()
-        self.expected: list[str] = []
         self.create()
         self.bgctl("up")
 
@@ -84,7 +88,15 @@ class Stack(Project):
         form = {"user": user, "email": f"{user}@example.test"}
         browser.post(f"{self.url}/login", data=form, timeout=10).raise_for_status()
         assert f"{'__Host-' if self.tls else ''}bg_session" in browser.cookies
+        self._people.append(browser)
         return browser
+
+    def log_all_out(self) -> None:
+        """Who has logged in by `log_in` logs out, with the cookies of now."""
+        for browser in self._people:
+            cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+            requests.post(f"{self.url}/logout", headers=cookies, timeout=10, allow_redirects=False)
+        self._people.clear()
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A session token that says just this, with the project's own key."""
@@ -152,10 +164,20 @@ class Stack(Project):
 @contextmanager
 def running(directory: Path, kind: type[Stack] = Stack, **settings: object) -> Iterator[Stack]:
     """A stack that is up, and is checked for a clean error log and removed at the end."""
-    stack = kind(directory, f"bgt{uuid4().hex[:8]}", **settings)  # type: ignore[arg-type]
+    stack = started(directory, kind, **settings)
     try:
-        stack.up()
         yield stack
         stack.assert_clean_log()
     finally:
         stack.remove()
+
+
+def started(directory: Path, kind: type[Stack] = Stack, **settings: object) -> Stack:
+    """A stack that is up, for its user to check and to remove."""
+    stack = kind(directory, f"bgt{uuid4().hex[:8]}", **settings)
+    try:
+        stack.up()
+    except BaseException:
+        stack.remove()
+        raise
+    return stack

@@ -212,7 +212,7 @@ class NoteTaker(User):
 
     def __init__(self, crowd: Crowd, name: str, version: str) -> None:
         super().__init__(crowd, name, version)
-        self.http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # type: ignore[no-untyped-call]
+        self.http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.http.headers["Accept"] = "application/json"
 
     def log_in(self) -> None:

@@ -42,6 +42,7 @@ class Walk(Stack):
 
     kind: str
     public: int
+    plain: bytes  # the compose file, as it was before bgctl came
 
     @classmethod
     def of(cls, folder: Path, kind: str, public: int) -> Walk:
@@ -49,7 +50,7 @@ class Walk(Stack):
         name = name_of_its_own(kind)
         ports = Ports(proxy=public, blue=public + 1, green=public + 2, api=public + 3, control=public + 4)
         walk = cls(folder / name, name, ports=ports)
-        walk.kind, walk.public, walk.expected = kind, public, []
+        walk.kind, walk.public = kind, public
         shutil.copytree(CASES / "projects" / kind, walk.directory)
         plain = walk.directory / COMPOSE_FILE
         plain.write_text(labelled(plain.read_text() + NETWORK))

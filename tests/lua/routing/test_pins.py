@@ -13,7 +13,7 @@ from tests.lua.support.luajit import plain
 from tests.lua.support.proxy import NOW, STATES, Proxy, token
 from toolkit import config
 from toolkit.release import preview_link as link
-from toolkit.rendering import render
+from toolkit.rendering import settings_json
 
 OLD, NEW = "1.6.7", "1.6.8"
 LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none"}
@@ -282,7 +282,7 @@ def test_74_what_bgctl_renders_names_the_cookies(lua, tmp_path, secure, pin, pre
     text = EXAMPLE.replace("secure_cookies = true", f"secure_cookies = {secure}")
     text = re.sub(rf"^{name} = .*$", pin, text, flags=re.MULTILINE) if pin else text
     written = config.parse(text)
-    (tmp_path / "settings.json").write_bytes(render.settings(written))
+    (tmp_path / "settings.json").write_bytes(settings_json.render(written))
     settings = plain(lua.module("lib.settings")[b"load"](str(tmp_path / "settings.json").encode()))
     assert settings["pin_cookie"] == f"{prefix}bg_pin="
     assert settings["page_cookie"] == f"{prefix}bg_page="

@@ -1,4 +1,4 @@
-"""What the app answers, a module for each kind of thing."""
+"""The app's handlers, a module for each kind of thing."""
 
 from . import account, board, files, health, streams
 

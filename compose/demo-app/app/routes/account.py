@@ -1,4 +1,4 @@
-"""Log-in, log-out, and who somebody is: for display, the proxy needs none of it."""
+"""Log-in, log-out, and who the user is. The proxy needs none of the latter: it is for display."""
 
 from __future__ import annotations
 

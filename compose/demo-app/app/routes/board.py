@@ -25,7 +25,7 @@ async def notes(request: web.Request) -> web.Response:
 
 @routes.post("/api/notes")
 async def post_note(request: web.Request) -> web.Response:
-    """Needs an Idempotency-Key. 201 for a new note, 200 for one that was posted before."""
+    """Pins a note; needs an Idempotency-Key. 201 for a new note, 200 for one that was posted before."""
     key = key_of(request)
     text = (await json_object(request)).get("text")
     if not (isinstance(text, str) and 1 <= len(text.strip()) <= LONGEST):

@@ -45,7 +45,7 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 @routes.post("/api/files")
 async def upload(request: web.Request) -> web.Response:
-    """The digest of what is sent. Needs an Idempotency-Key, for the ledger."""
+    """Answers with the digest of a body; needs an Idempotency-Key, for the ledger."""
     key = key_of(request)
     whole, size = await digest_of(request.content.iter_any())
     seen = request.app[BOARD].arrived(key)

@@ -1,4 +1,4 @@
-"""Is this version well? And what it says where it has a fault."""
+"""The health check, and what a version with a fault answers to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def healthz(request: web.Request) -> web.Response:
     if settings.fault == "unhealthy":
         return web.json_response({"status": "unhealthy", "version": settings.version}, status=500)
     version = "0.0.0" if settings.fault == "wrong-version" else settings.version
-    # What keeps connections to us must give them up before we do.
+    # A proxy that keeps connections to this app must close them before the app does.
     keeps = {"Keep-Alive": f"timeout={settings.keepalive:.0f}"}
     response = web.json_response({"status": "ok", "version": version}, headers={**NO_STORE, **keeps})
     if settings.fault == "crash-after-healthy":

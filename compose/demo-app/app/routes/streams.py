@@ -1,4 +1,4 @@
-"""What stays open: events, long polls and WebSockets. Each is told before this process ends."""
+"""What stays open: event streams, long polls and WebSockets. Each is ended before this process ends."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def echo(request: web.Request) -> web.WebSocketResponse:
                 elif message.type is WSMsgType.BINARY:
                     await socket.send_bytes(message.data)
     except ConnectionResetError:
-        pass  # the client has gone
+        pass  # The client has gone.
     return socket
 
 
@@ -80,11 +80,11 @@ def setting(event: asyncio.Event) -> End:
 
 
 async def waited(event: asyncio.Event, seconds: float) -> None:
-    """Until the event is set, or the time is over."""
+    """Waits until the event is set, or the time is over."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
 
 
 async def close(socket: web.WebSocketResponse) -> None:
-    """1012: the service restarts."""
+    """Closes with code 1012, "service restart": clients come back."""
     await socket.close(code=WSCloseCode.SERVICE_RESTART, message=b"restarting")

@@ -9,7 +9,7 @@ from tests.unit.toolkit.support.worlds import GREEN, NONE, OUT, READY, World
 from toolkit import slots
 from toolkit.checks import hazards
 from toolkit.engine.compose import ComposeService
-from toolkit.engine.engine import Container, Settings, Status
+from toolkit.engine.container import Container, Settings, Status
 from toolkit.errors import BgctlError, Refused
 from toolkit.project import Project
 from toolkit.release import promote, rollback, up, up_green

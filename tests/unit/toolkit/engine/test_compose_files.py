@@ -7,8 +7,11 @@ import pytest
 from toolkit.config import Config, parse
 from toolkit.engine import compose_files
 from toolkit.engine import process as runner
-from toolkit.engine.compose import Compose, place, seconds
-from toolkit.engine.engine import Commands, Engine
+from toolkit.engine.commands import Commands
+from toolkit.engine.compose import Compose
+from toolkit.engine.compose_forms import seconds
+from toolkit.engine.compose_lines import place
+from toolkit.engine.engine import Engine
 from toolkit.errors import Refused
 
 ROOT = Path(__file__).parents[4]

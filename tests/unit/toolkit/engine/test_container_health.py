@@ -12,12 +12,12 @@ from tests.unit.toolkit.support.engines import FakeEngine, project_of
 from tests.unit.toolkit.support.worlds import DRAIN, GREEN, NONE, READY, World
 from toolkit import config, slots
 from toolkit.engine import container_health
-from toolkit.engine.engine import Checked, Container, Health, HealthCheck, Status
+from toolkit.engine.container import Checked, Container, Health, HealthCheck, Status
 from toolkit.errors import Failed, Refused
 from toolkit.health import check as health_check
 from toolkit.project import Project
 from toolkit.release import rollback, up_green
-from toolkit.rendering import render
+from toolkit.rendering import settings_json
 
 EXAMPLE = (Path(__file__).parents[4] / "bgctl.example.toml").read_text()
 BY_ENGINE = (
@@ -78,8 +78,8 @@ def test_the_engine_can_say_how_any_service_is() -> None:
     found = config.parse(replaced(EXAMPLE, *BY_ENGINE, shared))
     assert health_check.of(found, "frontend", "blue").by_engine
     assert health_check.of(found, "session-api").by_engine
-    assert render.peers(found) == []
-    assert msgspec.json.decode(render.settings(found))["peers"] == []
+    assert settings_json.peers(found) == []
+    assert msgspec.json.decode(settings_json.render(found))["peers"] == []
 
 
 @pytest.mark.parametrize(

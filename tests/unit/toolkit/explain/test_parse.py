@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import Refused
-from toolkit.explain import curl
-from toolkit.explain import parse as pasted
-from toolkit.explain.request import LOAD, Request
+from toolkit.explain import curl, parse
+from toolkit.explain.request import PAGE_LOAD, Request
 
 JAR = """\
 # Netscape HTTP Cookie File
@@ -34,12 +33,12 @@ other.example\tFALSE\t/\tFALSE\t0\tother\t1
     ],
 )
 def test_a_jar_gives_the_cookies_that_go_there(url: str, cookie: str | None) -> None:
-    assert pasted.read(JAR, url).headers.get("cookie") == cookie
+    assert parse.read(JAR, url).headers.get("cookie") == cookie
 
 
 def test_a_jar_without_an_address_is_refused() -> None:
     with pytest.raises(Refused, match="where it goes") as caught:
-        pasted.read(JAR)
+        parse.read(JAR)
     assert caught.value.next == "bgctl explain --url https://..."
 
 
@@ -58,7 +57,7 @@ CURL = Request("GET", "/board?x=1", "shop.example", {"cookie": "a=b; c=d", "acce
     ],
 )
 def test_a_curl_command(text: str) -> None:
-    assert pasted.read(text) == CURL
+    assert parse.read(text) == CURL
 
 
 @pytest.mark.parametrize(
@@ -77,11 +76,11 @@ def test_a_curl_command(text: str) -> None:
     ],
 )
 def test_the_method_of_a_curl_command(options: str, method: str) -> None:
-    assert pasted.read(f"curl {options} http://shop.example").method == method
+    assert parse.read(f"curl {options} http://shop.example").method == method
 
 
 def test_referer_and_host_of_a_curl_command() -> None:
-    made = pasted.read("curl -e http://a/x -A me -H 'Host: shop.example' http://127.0.0.1:8080")
+    made = parse.read("curl -e http://a/x -A me -H 'Host: shop.example' http://127.0.0.1:8080")
     assert (made.path, made.host) == ("/", "shop.example")
     assert made.headers == {"referer": "http://a/x", "user-agent": "me"}
 
@@ -91,7 +90,7 @@ def test_referer_and_host_of_a_curl_command() -> None:
 )
 def test_a_curl_command_that_says_too_little_is_refused(text: str) -> None:
     with pytest.raises(Refused):
-        pasted.read(text)
+        parse.read(text)
 
 
 @given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs", "Cc"])))
@@ -104,7 +103,7 @@ def test_any_value_survives_a_shells_quotes(value: str) -> None:
 def test_whatever_is_pasted_is_a_request_or_refused(text: str) -> None:
     for pre in ("", "curl ", "curl http://x/ "):
         try:
-            made = pasted.read(pre + text)
+            made = parse.read(pre + text)
         except Refused:
             continue
         assert made.path or made.headers
@@ -112,9 +111,9 @@ def test_whatever_is_pasted_is_a_request_or_refused(text: str) -> None:
 
 def test_header_lines() -> None:
     lines = "> POST /x HTTP/2\n> host: shop.example\n> cookie: a=b\n> cookie: c=d\n>\n"
-    assert pasted.read(lines) == Request("POST", "/x", "shop.example", {"cookie": "a=b; c=d"})
+    assert parse.read(lines) == Request("POST", "/x", "shop.example", {"cookie": "a=b; c=d"})
 
 
 def test_an_address_is_enough_and_a_page_load_is_one() -> None:
-    made = pasted.read("", "shop.example/board").with_headers(LOAD)
-    assert (made.path, made.host, made.headers) == ("/board", "shop.example", LOAD)
+    made = parse.read("", "shop.example/board").with_headers(PAGE_LOAD)
+    assert (made.path, made.host, made.headers) == ("/board", "shop.example", PAGE_LOAD)

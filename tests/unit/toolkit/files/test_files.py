@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import CANDIDATE, READY, World
@@ -21,11 +22,11 @@ from toolkit.files import atomic, history
 from toolkit.files import env_file as envfile
 from toolkit.files import state_file as statefile
 from toolkit.release import route
-from toolkit.state import document as state
+from toolkit.state import document, transitions
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
-FIRST = state.adopt("1.6.7", NOW)
-SECOND = state.candidate(FIRST, "1.6.8", NOW)
+FIRST = transitions.adopt("1.6.7", NOW)
+SECOND = transitions.candidate(FIRST, "1.6.8", NOW)
 
 WRITE_WITH_LIMIT = """
 import resource, sys
@@ -73,7 +74,9 @@ def test_no_state_is_refused_with_the_next_command(tmp_path: Path) -> None:
     assert caught.value.next == "bgctl up"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"null", b"\xff", b'{"schema":3}', state.encode(FIRST)[:-20]])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"null", b"\xff", b'{"schema":3}', document.encode(FIRST)[:-20]]
+)
 def test_41_a_broken_state_is_an_error_and_not_a_guess(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "state.json"
     path.write_bytes(content)
@@ -82,7 +85,7 @@ def test_41_a_broken_state_is_an_error_and_not_a_guess(tmp_path: Path, content: 
 
 
 def test_a_state_that_proxies_would_refuse_is_never_written(tmp_path: Path) -> None:
-    nobody = state.replace(FIRST, slots=state.Slots(state.maint("1.6.7"), state.maint(None)))
+    nobody = replace(FIRST, slots=document.Slots(document.maint("1.6.7"), document.maint(None)))
     with pytest.raises(AssertionError):
         statefile.write(tmp_path / "state.json", nobody)
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, Web, World
 from toolkit import config, slots
 from toolkit.config import Health
-from toolkit.engine.engine import Container, Settings, Status
+from toolkit.engine.container import Container, Settings, Status
 from toolkit.errors import Failed, Refused
 from toolkit.health import cause as health_cause
 from toolkit.health import check as health_check
@@ -22,7 +22,7 @@ from toolkit.health.answer import Fault
 from toolkit.health.check import Check
 from toolkit.health.image_proof import ImageProof
 from toolkit.release import up_green
-from toolkit.rendering import render
+from toolkit.rendering import settings_json
 from toolkit.values import Address, Duration
 
 OLD, NEW = "1.6.7", "1.6.8"
@@ -137,8 +137,8 @@ def test_a_host_that_is_refused_is_named_with_the_line_to_write(framework: World
 
 def test_status_doctor_and_the_monitor_say_the_same_cause(framework: World) -> None:
     from toolkit.commands import status
-    from toolkit.monitor import snapshot as picture
-    from toolkit.observe import doctor as checkup
+    from toolkit.monitor import snapshot
+    from toolkit.observe import doctor
     from toolkit.observe.overview import overview
     from toolkit.observe.sources import Sources
 
@@ -149,11 +149,11 @@ def test_status_doctor_and_the_monitor_say_the_same_cause(framework: World) -> N
     assert any(
         "blue is down: frontend-blue: answered status 400 (" in line and cause in line for line in said
     )
-    alarms = list(picture.alarms(picture.picture(project, found, project.now())))
+    alarms = list(snapshot.alarms(snapshot.take(project, found, project.now())))
     assert any(
         "blue is not healthy: frontend-blue: answered status 400" in line and cause in line for line in alarms
     )
-    told = next(each for each in checkup._health(project) if "frontend-blue" in str(each))
+    told = next(each for each in doctor.health_problems(project) if "frontend-blue" in str(each))
     assert "frontend-blue: answered status 400: the app may not take" in str(told)
     assert cause in told.next
 
@@ -439,11 +439,11 @@ def test_a_proxy_that_asks_by_older_settings_is_told_before_a_release(by_image: 
     engine.runs["frontend-green"] = "shop:1.6.6"
     (by_image.root / "proxy").mkdir()
     settings = by_image.root / "proxy" / "settings.json"
-    settings.write_bytes(render.settings(as_written()))
+    settings.write_bytes(settings_json.render(as_written()))
     with pytest.raises(Refused, match="the proxy asks slots for their health otherwise") as told:
         up_green.run(project, NEW)
     assert (told.value.next, engine.asked) == ("bgctl reload", [])
-    settings.write_bytes(render.settings(project.config))
+    settings.write_bytes(settings_json.render(project.config))
     up_green.run(project, NEW)
     assert engine.asked == ["up frontend-green"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from toolkit.errors import Failed
-from toolkit.observe.background import Answer, Asked
+from toolkit.observe.background import Answer, Question
 
 
 class Heard:
@@ -34,12 +34,12 @@ def gate() -> Iterator[threading.Event]:
 
 def test_an_answer_keeps_the_one_before() -> None:
     heard, values = Heard(), iter([1, 2])
-    asked = Asked(lambda: next(values), 10)
+    question = Question(lambda: next(values), 10)
     for _ in range(2):
-        asked.ask(heard)
+        question.ask(heard)
         heard.wait()
-    assert asked.answer == Answer(2, None, 1)
-    assert not asked.owed
+    assert question.answer == Answer(2, None, 1)
+    assert not question.unanswered
 
 
 @pytest.mark.parametrize(
@@ -54,20 +54,20 @@ def test_a_failure_is_an_answer_too(error: Exception, fault: str) -> None:
     def fail() -> int:
         raise error
 
-    heard, asked = Heard(), Asked(fail, 10)
-    asked.ask(heard)
+    heard, question = Heard(), Question(fail, 10)
+    question.ask(heard)
     heard.wait()
-    assert asked.answer == Answer(None, fault)
+    assert question.answer == Answer(None, fault)
 
 
 def test_a_value_from_before_a_failure_is_kept_as_the_one_before() -> None:
     values = iter([7])
-    heard, asked = Heard(), Asked(lambda: next(values), 10)
+    heard, question = Heard(), Question(lambda: next(values), 10)
     for _ in range(3):
-        asked.ask(heard)
+        question.ask(heard)
         heard.wait()
-    assert (asked.answer.value, asked.answer.before) == (None, 7)
-    assert "StopIteration" in (asked.answer.fault or "")
+    assert (question.answer.value, question.answer.before) == (None, 7)
+    assert "StopIteration" in (question.answer.fault or "")
 
 
 def test_39_one_that_hangs_is_not_asked_again_and_is_said_to_be_silent(gate: threading.Event) -> None:
@@ -78,14 +78,14 @@ def test_39_one_that_hangs_is_not_asked_again_and_is_said_to_be_silent(gate: thr
         gate.wait(10)
         return 3
 
-    heard, asked = Heard(), Asked(hang, 0)
-    asked.ask(heard)
-    asked.ask(heard)
-    assert (asked.owed, asked.waiting) == (True, False)
-    assert (asked.answer.fault or "").startswith("no answer for ")
+    heard, question = Heard(), Question(hang, 0)
+    question.ask(heard)
+    question.ask(heard)
+    assert (question.unanswered, question.waiting) == (True, False)
+    assert (question.answer.fault or "").startswith("no answer for ")
     gate.set()
     heard.wait()
-    assert (asked.answer.value, len(calls)) == (3, 1)
+    assert (question.answer.value, len(calls)) == (3, 1)
 
 
 def test_within_its_limit_the_last_answer_stands(gate: threading.Event) -> None:
@@ -95,9 +95,9 @@ def test_within_its_limit_the_last_answer_stands(gate: threading.Event) -> None:
         gate.wait(10)
         return 5
 
-    heard, asked = Heard(), Asked(value, 10)
-    asked.ask(heard)
+    heard, question = Heard(), Question(value, 10)
+    question.ask(heard)
     heard.wait()
     gate.clear()
-    asked.ask(heard)
-    assert (asked.waiting, asked.answer) == (True, Answer(5))
+    question.ask(heard)
+    assert (question.waiting, question.answer) == (True, Answer(5))

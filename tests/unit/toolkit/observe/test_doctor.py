@@ -15,7 +15,7 @@ from toolkit.checks import machine, preflight
 from toolkit.checks.preflight import Finding, Looks, Preflight
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.errors import ALL, Failed, NotYet, Refused, together
-from toolkit.observe import doctor as checkup
+from toolkit.observe.doctor import examine
 from toolkit.release import shared_services, up
 from toolkit.terminal.ui import UI
 
@@ -275,7 +275,7 @@ def test_a_key_beside_the_one_in_force_is_told(world: World) -> None:
 
 
 def test_findings_are_what_they_were_for_programs(world: World) -> None:
-    found = checkup.examine(world.root, UI(True), "doctor")
+    found = examine(world.root, UI(True), "doctor")
     assert all(isinstance(each, Finding) for each in found)
     assert {each.check for each in found} >= {
         "configuration",

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.toolkit.support.logging_engine import Logging
 from tests.unit.toolkit.support.release_worlds import ReleaseWorld
 from tests.unit.toolkit.support.worlds import BGCTL
-from toolkit.engine.engine import Commands
+from toolkit.engine.commands import Commands
 from toolkit.observe.logs import Line
 
 pytestmark = pytest.mark.timeout(60)  # whoever waits for a line that does not come

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
 from toolkit.clients.proxy import Activity, Slot
 from toolkit.clients.session_api import Count, Report
-from toolkit.monitor import snapshot as picture
+from toolkit.monitor import snapshot
 from toolkit.observe import overview
 from toolkit.observe.overview import error_rate, migrated
 from toolkit.observe.sources import Sources
@@ -64,7 +64,7 @@ def ago(seconds: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("feed", "trouble"),
+    ("activity", "trouble"),
     [
         (Activity(), None),
         (Activity(queued=9, delivered=1, last_delivery=ago(2)), None),
@@ -78,9 +78,9 @@ def ago(seconds: float) -> float:
     ],
 )
 def test_51_the_proxys_reports_are_told_of_when_they_are_in_trouble(
-    feed: Activity, trouble: str | None
+    activity: Activity, trouble: str | None
 ) -> None:
-    assert picture.feed_trouble(feed, NOW) == trouble
+    assert snapshot.activity_trouble(activity, NOW) == trouble
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def project(release: ReleaseWorld, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(release.root, UI(), "test")
 
 
-def look(project: Project) -> picture.Picture:
-    return picture.picture(project, Sources(project, 100).wait(), project.now())
+def look(project: Project) -> snapshot.Snapshot:
+    return snapshot.take(project, Sources(project, 100).wait(), project.now())
 
 
 def test_everything_that_is_known(release: ReleaseWorld, project: Project) -> None:
@@ -101,7 +101,7 @@ def test_everything_that_is_known(release: ReleaseWorld, project: Project) -> No
         *("running", "healthy"),
     )
     assert (blue.sessions, blue.users, blue.visitors) == (34, 30, 12)
-    assert (blue.open, blue.requests, blue.websockets, blue.error_rate) == (7, 3, 4, 0)
+    assert (blue.open, blue.open_requests, blue.websockets, blue.error_rate) == (7, 3, 4, 0)
     assert (seen.silent, seen.unknown, seen.migrated) == ({}, None, 97 / 143)
     assert (seen.users_total, len(seen.users or [])) == (30, 30)
     assert [entry.what for entry in seen.history or []] == [
@@ -110,7 +110,7 @@ def test_everything_that_is_known(release: ReleaseWorld, project: Project) -> No
         "up-green",
     ]
     assert f"version={OLD}" in release.api.requests[-1][0]
-    assert list(picture.alarms(seen)) == []
+    assert list(snapshot.alarms(seen)) == []
 
 
 def test_nobody_answers_and_it_is_said_who(release: ReleaseWorld, project: Project) -> None:
@@ -125,7 +125,7 @@ def test_nobody_answers_and_it_is_said_who(release: ReleaseWorld, project: Proje
     }
     assert {slot.sessions for slot in seen.slots.values()} == {None}
     assert (seen.phase, seen.proxy, seen.migrated, seen.users) == ("draining", None, None, None)
-    alarms = list(picture.alarms(seen))
+    alarms = list(snapshot.alarms(seen))
     told = next(line for line in alarms if line.startswith("blue is not healthy: "))
     assert told.startswith("blue is not healthy: frontend-blue: connection refused: the app has another port")
 
@@ -167,7 +167,7 @@ def test_what_the_proxy_has_not_applied_is_an_alarm(release: ReleaseWorld, proje
     assert isinstance(document, dict)
     document |= {"stateError": "weight is not a number", "workers": document["workers"][:1]}
     release.control.answers["/status"] = (status, document)
-    assert list(picture.alarms(look(project))) == [
+    assert list(snapshot.alarms(look(project))) == [
         "the proxy refused the state: weight is not a number",
         "the proxy has 1 of 2 workers",
         "the proxy has generation 6, the state is 7",

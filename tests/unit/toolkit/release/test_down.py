@@ -10,7 +10,7 @@ from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
 from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL, DRAIN, GREEN, World
 from toolkit.cron import tick as auto
-from toolkit.engine.engine import Commands
+from toolkit.engine.commands import Commands
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.project import Project
 from toolkit.release import down

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.toolkit.support.worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 from toolkit.config import parse
-from toolkit.rendering import render
+from toolkit.rendering import nginx_conf
 from toolkit.state import gate
 from toolkit.state.document import Gate
 
@@ -148,7 +148,7 @@ def test_the_words() -> None:
 def test_whom_maintenance_serves_is_in_the_configuration() -> None:
     example = (Path(__file__).parents[4] / "bgctl.example.toml").read_text()
     text = example.replace("allow = []", 'allow = ["192.0.2.7", "10.0.0.0/8", "2001:db8::/32"]')
-    block = render.nginx_conf(parse(text)).partition("geo $bg_allowed {")[2].partition("}")[0]
+    block = nginx_conf.render(parse(text)).partition("geo $bg_allowed {")[2].partition("}")[0]
     assert [line.split() for line in block.strip().splitlines()] == [
         ["default", '"";'],
         ["192.0.2.7/32", "1;"],

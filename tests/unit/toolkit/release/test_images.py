@@ -10,9 +10,10 @@ from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import slots
 from toolkit.config import parse
-from toolkit.engine import compose, engine, reasons
+from toolkit.engine import compose_fit, diagnosis
+from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose
-from toolkit.engine.engine import Commands
+from toolkit.engine.engine import Engine
 from toolkit.errors import Failed, Refused, together
 from toolkit.files import disk
 from toolkit.release import shared_services
@@ -23,7 +24,7 @@ CASES = ROOT / "tests" / "cases" / "env"
 REAL = pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
 
 
-class Local(engine.Engine):
+class Local(Engine):
     """An engine whose programs are run, and that is known to be root's docker."""
 
     rootless, changes_restart = False, True
@@ -55,7 +56,7 @@ def program(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, name: st
     ],
 )
 def test_which_registry_a_name_says(image: str, registry: str) -> None:
-    assert reasons.registry_of(image) == registry
+    assert diagnosis.registry_of(image) == registry
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_a_build_without_a_name_is_refused_with_the_lines_to_write(tmp_path: Pat
     path = tmp_path / "compose.yaml"
     path.write_text(BUILT.replace(', image: "f:1.6.7"', "").replace(', image: "f:1.6.8"', ""))
     with pytest.raises(Refused) as caught:
-        compose.check(CONFIG, Compose.parse(path.read_text()), path)
+        compose_fit.check(CONFIG, Compose.parse(path.read_text()), path)
     said = f"{caught.value}\n{caught.value.detail}"
     built = "is built without a name: write image:"
     assert f"compose.yaml:5: frontend-blue {built} shop-frontend:${{CURRENT_VERSION}}" in said
@@ -177,10 +178,10 @@ def test_a_slot_that_is_the_same_on_every_version_is_refused(tmp_path: Path, ima
     path = tmp_path / "compose.yaml"
     path.write_text(BUILT.replace("f:1.6.8", image).replace("f:1.6.7", "f:9"))
     with pytest.raises(Refused) as caught:
-        raise together(list(compose.alike(CONFIG, Compose.parse(path.read_text()), [path], ("9", "10"))))
+        raise together(list(compose_fit.alike(CONFIG, Compose.parse(path.read_text()), [path], ("9", "10"))))
     assert str(caught.value) == f"compose.yaml:6: frontend-green is the same on every version: write {line}"
     told = path.read_text().replace('build: ., image: "', 'environment: {V: 10}, image: "')
-    assert not list(compose.alike(CONFIG, Compose.parse(told), [path], ("9", "10")))
+    assert not list(compose_fit.alike(CONFIG, Compose.parse(told), [path], ("9", "10")))
 
 
 @REAL

@@ -16,8 +16,11 @@ from tests.unit.toolkit.support.worlds import BGCTL, Reply, World
 from toolkit import slots
 from toolkit.clock import SYSTEM
 from toolkit.config import parse
-from toolkit.engine import engine
+from toolkit.config.engines import EngineKind
+from toolkit.engine import detection, process
+from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
+from toolkit.engine.engine import Engine
 from toolkit.errors import Failed, Locked, Refused
 from toolkit.files import engine_file as enginefile
 from toolkit.files import lock
@@ -26,7 +29,7 @@ from toolkit.release import folders, promote, rollback, route, shared_services, 
 from toolkit.release.remaining import DrainTerms
 from toolkit.release.steps import Step, walk
 from toolkit.rendering import reload
-from toolkit.state import document as state
+from toolkit.state import transitions
 from toolkit.terminal.ui import UI
 
 READY = {"version": "1.6.7", "state": "ready", "weight": 100}
@@ -127,13 +130,13 @@ def asks(monkeypatch: pytest.MonkeyPatch, root: Path, answering: set[str], name:
         (Path(__file__).parents[4] / "bgctl.example.toml").read_text().replace('"auto"', f'"{name}"')
     )
 
-    def ask(binary: str, *_: object) -> object:
-        if binary not in answering:
+    def ask(kind: EngineKind, *_: object) -> object:
+        if kind.name not in answering:
             return "does not answer (Cannot connect)"
-        return engine.Engine(engine.Commands(binary, (), "", "", ""), root)
+        return Engine(Commands(kind.name, (), "", "", ""), root)
 
-    monkeypatch.setattr(engine.Engine, "_ask", staticmethod(ask))
-    return lambda noted: engine.Engine.detect(config, root, noted).name
+    monkeypatch.setattr(detection, "ask", ask)
+    return lambda noted: detection.detect(config, root, noted).name
 
 
 def test_with_nothing_noted_the_first_engine_that_answers(monkeypatch, tmp_path) -> None:
@@ -157,11 +160,11 @@ def test_up_notes_the_engine(world: World) -> None:
 
 
 def test_an_engine_without_a_compose_command_says_so(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(engine.runner, "which", lambda name: None if "compose" in name else f"/bin/{name}")
-    monkeypatch.setattr(engine, "_answers", lambda *_: False)
+    monkeypatch.setattr(process, "which", lambda name: None if "compose" in name else f"/bin/{name}")
+    monkeypatch.setattr(detection, "answers", lambda *_: False)
     config = parse((Path(__file__).parents[4] / "bgctl.example.toml").read_text())
     with pytest.raises(Refused, match="docker has no compose command: install docker-compose"):
-        engine.Engine.detect(config, tmp_path)
+        detection.detect(config, tmp_path)
 
 
 # Up
@@ -397,7 +400,7 @@ def test_a_change_goes_on_when_its_output_cannot(world: World, output: str) -> N
 
 def test_41_an_unusable_state_names_the_copy(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    first = state.adopt("1.6.7", SYSTEM.now())
+    first = transitions.adopt("1.6.7", SYSTEM.now())
     statefile.write(path, first)
     path.write_text("{")
     with pytest.raises(Failed) as caught:

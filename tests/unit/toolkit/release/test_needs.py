@@ -19,17 +19,18 @@ from toolkit import config, slots
 from toolkit.checks import preflight
 from toolkit.checks.preflight import Looks, Preflight
 from toolkit.engine import container_health, dependencies
+from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
+from toolkit.engine.container import ONE_SHOT, Container
 from toolkit.engine.dependencies import Dependency
-from toolkit.engine.engine import ONE_SHOT, Commands, Container
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import needs_file
-from toolkit.observe import doctor as checkup
+from toolkit.observe.doctor import dependency_problems
 from toolkit.observe.overview import gather
 from toolkit.project import Project
 from toolkit.release import needs, one_shot, promote, rollback, up, up_green
 from toolkit.release.remaining import DrainTerms
-from toolkit.rendering import render
+from toolkit.rendering import nginx_conf, settings_json
 
 # As docker-compose 1.29 and podman-compose are asked: the file is what a newcomer has.
 FILE = """\
@@ -511,8 +512,8 @@ EXAMPLE = (PATHS[0].parents[1] / "bgctl.example.toml").read_text()
 def test_a_worker_is_nothing_that_the_proxy_knows() -> None:
     found = config.parse(EXAMPLE + WORKER)
     assert list(found.workers) == ["worker"]
-    assert render.nginx_conf(found) == render.nginx_conf(config.parse(EXAMPLE))
-    assert render.settings(found) == render.settings(config.parse(EXAMPLE))
+    assert nginx_conf.render(found) == nginx_conf.render(config.parse(EXAMPLE))
+    assert settings_json.render(found) == settings_json.render(config.parse(EXAMPLE))
     assert config.parse(EXAMPLE + "[services.worker]\nroutes = []\n").services["worker"].health.by_engine
 
 
@@ -577,7 +578,7 @@ def test_doctor_asks_for_no_dependency_before_the_first_start(world: World) -> N
 
 def doctor(project: Project) -> list[tuple[str, str]]:
     looks, wanted = Looks(), Preflight(project, ("1.6.7", "1.6.7"), preflight.all_services(project))
-    looks.take("dependencies", lambda: checkup._dependencies(project, wanted, "1.6.7"))
+    looks.take("dependencies", lambda: dependency_problems(project, wanted, "1.6.7"))
     return [(each.result, each.seen) for each in looks.findings]
 
 

@@ -14,13 +14,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from testbed import certificates as demo_certificates
+from testbed import certificates
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit.errors import Refused
 from toolkit.release.folders import make_folders
-from toolkit.rendering import certificate, reload
-from toolkit.rendering import tls_files as certificates
+from toolkit.rendering import certificate, reload, tls_files
 
 NOW = datetime.now(UTC)
 AUTHORITY = trustme.CA()
@@ -83,8 +82,8 @@ def test_files_that_will_not_do(pair: Pair, tmp_path: Path) -> None:
         (chain, private(ed25519.Ed25519PrivateKey.generate()), "browsers take RSA and EC"),
         (chain, private(rsa.generate_private_key(65537, 1024)), "of 1024 bits"),
     ]
-    for certificates_, key_, said in cases:
-        pair.write(certificates_, key_)
+    for wrong_chain, wrong_key, said in cases:
+        pair.write(wrong_chain, wrong_key)
         with pytest.raises(Refused, match=said) as caught:
             pair.load()
         assert str(tmp_path) in str(caught.value)
@@ -100,12 +99,12 @@ def test_a_file_that_is_missing_and_a_time_that_is_not_yet(pair: Pair) -> None:
 
 
 def with_tls(world: World, days: int = 90) -> trustme.CA:
-    authority = demo_certificates.make(world.root)
-    demo_certificates.renew(world.root, authority, days)
+    authority = certificates.make(world.root)
+    certificates.renew(world.root, authority, days)
     path = world.root / "bgctl.toml"
     text = path.read_text()
-    text = text.replace('certificate = ""', f'certificate = "{demo_certificates.CHAIN}"')
-    text = text.replace('key = ""', f'key = "{demo_certificates.KEY}"')
+    text = text.replace('certificate = ""', f'certificate = "{certificates.CHAIN}"')
+    text = text.replace('key = ""', f'key = "{certificates.KEY}"')
     path.write_text(text.replace('listen = "0.0.0.0:443"', 'listen = "127.0.0.1:28443"'))
     world.put("rest", READY, NONE)
     return authority
@@ -117,11 +116,11 @@ def test_expired_is_refused_but_what_serves_may_go_on(
     with_tls(world, days=-1)
     project, _ = project_of(world)
     with pytest.raises(Refused, match="expired on"):
-        certificates.wanted(project)
-    found = certificate.load(world.root / demo_certificates.CHAIN, world.root / demo_certificates.KEY, NOW)
+        tls_files.wanted(project)
+    found = certificate.load(world.root / certificates.CHAIN, world.root / certificates.KEY, NOW)
     make_folders(project)
-    certificates.write(project, certificates.name_of(found), found.pem)
-    assert certificates.wanted(project) == found
+    tls_files.write(project, tls_files.name_of(found), found.pem)
+    assert tls_files.wanted(project) == found
     assert "expired on" in capsys.readouterr().err
 
 
@@ -130,14 +129,14 @@ def test_only_what_is_loaded_stays(world: World) -> None:
     project, _ = project_of(world)
     names = []
     for _ in range(3):
-        demo_certificates.renew(world.root, authority)
+        certificates.renew(world.root, authority)
         files, found = reload.wanted(project)
         reload.store(project, files)
         reload.mark_loaded(project, files)
         assert found
         names.append(found.file_name)
         assert f"ssl_certificate /etc/bgctl/tls/{found.file_name};" in files["nginx.conf"].decode()
-    folder = certificates.folder(project)
+    folder = tls_files.folder(project)
     assert len(set(names)) == 3
     assert [path.name for path in folder.iterdir()] == names[-1:]
     assert (folder.stat().st_mode & 0o777, (folder / names[-1]).stat().st_mode & 0o777) == (0o750, 0o640)
@@ -146,7 +145,7 @@ def test_only_what_is_loaded_stays(world: World) -> None:
 def test_doctor_warns_of_a_certificate_that_is_not_renewed_or_not_loaded(world: World) -> None:
     authority = with_tls(world, days=13)
     assert "has not been renewed" in world.bgctl("doctor").stdout
-    demo_certificates.renew(world.root, authority)
+    certificates.renew(world.root, authority)
     assert "bgctl reload" in world.bgctl("doctor").stdout
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import config
-from toolkit.rendering import render
+from toolkit.rendering import nginx_conf
 
 ROOT = Path(__file__).parents[4]
 EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
@@ -47,7 +47,7 @@ def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> 
     for right, wrong in changes.items():
         assert right in text
         text = text.replace(right, wrong)
-    conf = render.nginx_conf(config.parse(text), pem="tls/1.pem")
+    conf = nginx_conf.render(config.parse(text), pem="tls/1.pem")
     for name in ("modules", "brotli"):  # from the image
         conf = conf.replace(f"include /opt/bgctl/{name}.conf;", "")
     path = tmp_path / "nginx.conf"

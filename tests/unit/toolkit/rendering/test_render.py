@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import __version__, config
-from toolkit.rendering import render
+from toolkit.rendering import nginx_conf, render, settings_json
 
 ROOT = Path(__file__).parents[4]
 EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
@@ -37,7 +37,7 @@ def test_times_are_nginx_times() -> None:
 
 
 def test_settings() -> None:
-    assert json.loads(render.settings(CONFIG)) == {
+    assert json.loads(settings_json.render(CONFIG)) == {
         "schema": 1,
         "issuer": "bgctl",
         "leeway": 60,
@@ -100,7 +100,7 @@ def test_settings() -> None:
 )
 def test_the_proxy_remembers_for_as_long_as_it_matters(idle: str, window: int, every: int) -> None:
     text = EXAMPLE.replace('idle_timeout = "30m"', f'idle_timeout = "{idle}"')
-    settings = json.loads(render.settings(config.parse(text)))
+    settings = json.loads(settings_json.render(config.parse(text)))
     assert (settings["active_window"], settings["held_every"]) == (window, every)
 
 
@@ -108,7 +108,7 @@ def test_the_life_of_tokens_is_one_setting() -> None:
     day = EXAMPLE.replace('longest = "7d"', 'longest = "1d"').replace(
         'idle_timeout = "30m"', 'idle_timeout = "off"'
     )
-    settings = json.loads(render.settings(config.parse(day)))
+    settings = json.loads(settings_json.render(config.parse(day)))
     assert (settings["token_longest"], settings["active_window"]) == (86400, 86400)
 
 
@@ -127,7 +127,7 @@ def test_the_life_of_tokens_is_one_setting() -> None:
 def test_67_who_is_counted_is_held(pin: str, idle: str, holds: int) -> None:
     text = EXAMPLE.replace('pin_idle = "off"', f'pin_idle = "{pin}"')
     found = json.loads(
-        render.settings(config.parse(text.replace('idle_timeout = "30m"', f'idle_timeout = "{idle}"')))
+        settings_json.render(config.parse(text.replace('idle_timeout = "30m"', f'idle_timeout = "{idle}"')))
     )
     assert found["pin_idle"] == holds
     assert found["active_window"] >= holds
@@ -135,11 +135,11 @@ def test_67_who_is_counted_is_held(pin: str, idle: str, holds: int) -> None:
 
 def test_an_issuer_is_escaped() -> None:
     odd = config.parse(EXAMPLE.replace('issuer = "bgctl"', 'issuer = "a \\"quoted\\" \\\\ one"'))
-    assert json.loads(render.settings(odd))["issuer"] == 'a "quoted" \\ one'
+    assert json.loads(settings_json.render(odd))["issuer"] == 'a "quoted" \\ one'
 
 
 def test_every_service_has_its_upstreams() -> None:
-    text = render.nginx_conf(CONFIG)
+    text = nginx_conf.render(CONFIG)
     assert "{{" not in text
     assert "{%" not in text
     for name in ("bg_frontend_blue", "bg_frontend_green_alone", "bg_session_api"):
@@ -167,7 +167,7 @@ def rendered(text: str, *changes: tuple[str, str]) -> str:
     for right, wrong in changes:
         assert right in text
         text = text.replace(right, wrong)
-    return render.nginx_conf(config.parse(text), pem="tls/1.pem")
+    return nginx_conf.render(config.parse(text), pem="tls/1.pem")
 
 
 def test_tls_has_a_listener_and_plain_http_redirects() -> None:

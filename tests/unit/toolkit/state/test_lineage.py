@@ -8,22 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.state import document as state
-from toolkit.state import lineage
+from toolkit.state import document, lineage, transitions
 from toolkit.state.document import State
 from toolkit.state.lineage import LONG, SHORT, Entry
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 STAMP = "2026-01-15T10:30:00Z"
 OLD, NEW = "1.6.7", "1.6.8"
-REST = state.adopt(OLD, NOW)
-CANDIDATE = state.candidate(REST, NEW, NOW)
-CANARY = state.canary(CANDIDATE, 10, NOW)
-DRAINING = state.enable_green(CANDIDATE, NOW)
-GIVEN_UP = state.disable_blue(DRAINING, NOW)
-RETIRED = state.retire_blue(DRAINING, NOW)
-TAKEN_OVER = state.blue_on_new(RETIRED, NOW)
-PROMOTED = state.rest(state.retire_green(TAKEN_OVER, NOW), NOW)
+REST = transitions.adopt(OLD, NOW)
+CANDIDATE = transitions.candidate(REST, NEW, NOW)
+CANARY = transitions.canary(CANDIDATE, 10, NOW)
+DRAINING = transitions.enable_green(CANDIDATE, NOW)
+GIVEN_UP = transitions.disable_blue(DRAINING, NOW)
+RETIRED = transitions.retire_blue(DRAINING, NOW)
+TAKEN_OVER = transitions.blue_on_new(RETIRED, NOW)
+PROMOTED = transitions.rest(transitions.retire_green(TAKEN_OVER, NOW), NOW)
 WEEK = timedelta(days=7)
 
 
@@ -35,21 +34,21 @@ def moves(at: State) -> list[tuple[str, str]]:
     ("at", "gone"),
     [
         (CANDIDATE, []),
-        (state.rest(state.back_to_blue(CANDIDATE, NOW), NOW), []),
-        (state.preview(CANDIDATE, NOW), []),
-        (state.disable_green(state.preview(CANDIDATE, NOW), NOW), [(NEW, OLD)]),
+        (transitions.rest(transitions.back_to_blue(CANDIDATE, NOW), NOW), []),
+        (transitions.preview(CANDIDATE, NOW), []),
+        (transitions.disable_green(transitions.preview(CANDIDATE, NOW), NOW), [(NEW, OLD)]),
         (CANARY, []),
-        (state.canary(CANARY, 0, NOW), [(NEW, OLD)]),
+        (transitions.canary(CANARY, 0, NOW), [(NEW, OLD)]),
         (DRAINING, []),
-        (state.back_to_blue(DRAINING, NOW), [(NEW, OLD)]),
+        (transitions.back_to_blue(DRAINING, NOW), [(NEW, OLD)]),
         (GIVEN_UP, [(OLD, NEW)]),
-        (state.enable_green(GIVEN_UP, NOW), [(OLD, NEW)]),
-        (state.disable_green(GIVEN_UP, NOW), [(OLD, NEW), (NEW, OLD)]),
+        (transitions.enable_green(GIVEN_UP, NOW), [(OLD, NEW)]),
+        (transitions.disable_green(GIVEN_UP, NOW), [(OLD, NEW), (NEW, OLD)]),
         (RETIRED, [(OLD, NEW)]),
         (TAKEN_OVER, [(OLD, NEW)]),
         (PROMOTED, [(OLD, NEW)]),
-        (state.back_to_blue(RETIRED, NOW), [(OLD, NEW), (NEW, OLD)]),
-        (state.back_to_blue(state.hold_green(TAKEN_OVER, NOW), NOW), [(OLD, NEW), (NEW, OLD)]),
+        (transitions.back_to_blue(RETIRED, NOW), [(OLD, NEW), (NEW, OLD)]),
+        (transitions.back_to_blue(transitions.hold_green(TAKEN_OVER, NOW), NOW), [(OLD, NEW), (NEW, OLD)]),
     ],
 )
 def test_64_an_entry_for_each_version_that_goes_out_of_service(
@@ -63,9 +62,9 @@ def test_64_an_entry_says_from_when_on() -> None:
 
 
 def test_70_a_state_of_the_version_before_is_read_and_rewritten() -> None:
-    first = state.encode(DRAINING).replace(b'"schema": 2', b'"schema": 1')
-    assert state.decode(first) == DRAINING
-    assert b'"schema": 2' in state.encode(state.decode(first))
+    first = document.encode(DRAINING).replace(b'"schema": 2', b'"schema": 1')
+    assert document.decode(first) == DRAINING
+    assert b'"schema": 2' in document.encode(document.decode(first))
 
 
 @pytest.mark.parametrize(

@@ -8,25 +8,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from toolkit.errors import Refused
-from toolkit.state import document as state
+from toolkit.state import document, transitions
 from toolkit.state.document import State, drain, maint, ready
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 OLD, NEW = "1.6.7", "1.6.8"
-REST = state.adopt(OLD, NOW)
-CANDIDATE = state.candidate(REST, NEW, NOW)
-PREVIEW = state.preview(CANDIDATE, NOW)
-CANARY = state.canary(CANDIDATE, 10, NOW)
-DRAINING = state.enable_green(CANDIDATE, NOW)
-GIVEN_UP = state.disable_blue(DRAINING, NOW)
-RETIRED = state.retire_blue(DRAINING, NOW)
-TAKEN_OVER = state.blue_on_new(RETIRED, NOW)
-GREEN_OUT = state.retire_green(TAKEN_OVER, NOW)
-PROMOTED = state.rest(GREEN_OUT, NOW)
-BACK = state.back_to_blue(DRAINING, NOW)
+REST = transitions.adopt(OLD, NOW)
+CANDIDATE = transitions.candidate(REST, NEW, NOW)
+PREVIEW = transitions.preview(CANDIDATE, NOW)
+CANARY = transitions.canary(CANDIDATE, 10, NOW)
+DRAINING = transitions.enable_green(CANDIDATE, NOW)
+GIVEN_UP = transitions.disable_blue(DRAINING, NOW)
+RETIRED = transitions.retire_blue(DRAINING, NOW)
+TAKEN_OVER = transitions.blue_on_new(RETIRED, NOW)
+GREEN_OUT = transitions.retire_green(TAKEN_OVER, NOW)
+PROMOTED = transitions.rest(GREEN_OUT, NOW)
+BACK = transitions.back_to_blue(DRAINING, NOW)
 LATER = NOW + timedelta(seconds=30)
-PAUSED = state.pause(DRAINING, LATER, NOW)
-MAINTAINED = state.begin_maintenance(CANARY, NOW)
+PAUSED = transitions.pause(DRAINING, LATER, NOW)
+MAINTAINED = transitions.begin_maintenance(CANARY, NOW)
 EVERY = [
     PAUSED,
     MAINTAINED,
@@ -50,10 +50,10 @@ EVERY = [
         (REST, "rest", ready(OLD), maint(None)),
         (CANDIDATE, "candidate", ready(OLD), maint(NEW)),
         (PREVIEW, "preview", ready(OLD), drain(NEW)),
-        (state.canary(PREVIEW, 10, NOW), "canary", ready(OLD, 90), ready(NEW, 10)),
-        (state.enable_green(PREVIEW, NOW), "draining", drain(OLD), ready(NEW)),
-        (state.disable_green(PREVIEW, NOW), "candidate", ready(OLD), maint(NEW)),
-        (state.back_to_blue(PREVIEW, NOW), "candidate", ready(OLD), maint(NEW)),
+        (transitions.canary(PREVIEW, 10, NOW), "canary", ready(OLD, 90), ready(NEW, 10)),
+        (transitions.enable_green(PREVIEW, NOW), "draining", drain(OLD), ready(NEW)),
+        (transitions.disable_green(PREVIEW, NOW), "candidate", ready(OLD), maint(NEW)),
+        (transitions.back_to_blue(PREVIEW, NOW), "candidate", ready(OLD), maint(NEW)),
         (CANARY, "canary", ready(OLD, 90), ready(NEW, 10)),
         (DRAINING, "draining", drain(OLD), ready(NEW)),
         (GIVEN_UP, "draining", maint(OLD), ready(NEW)),
@@ -62,11 +62,13 @@ EVERY = [
         (GREEN_OUT, "promoting", ready(NEW), maint(NEW)),
         (PROMOTED, "rest", ready(NEW), maint(None)),
         (BACK, "candidate", ready(OLD), maint(NEW)),
-        (state.rest(BACK, NOW), "rest", ready(OLD), maint(None)),
-        (state.disable_green(DRAINING, NOW), "candidate", ready(OLD), maint(NEW)),
+        (transitions.rest(BACK, NOW), "rest", ready(OLD), maint(None)),
+        (transitions.disable_green(DRAINING, NOW), "candidate", ready(OLD), maint(NEW)),
     ],
 )
-def test_each_step_is_as_the_design_says(at: State, phase: str, blue: state.Slot, green: state.Slot) -> None:
+def test_each_step_is_as_the_design_says(
+    at: State, phase: str, blue: document.Slot, green: document.Slot
+) -> None:
     assert (at.phase, at.slots.blue, at.slots.green) == (phase, blue, green)
 
 
@@ -79,29 +81,29 @@ def test_a_deployment_has_a_name_and_a_beginning() -> None:
 
 @pytest.mark.parametrize("at", EVERY)
 def test_what_is_written_reads_back(at: State) -> None:
-    assert state.decode(state.encode(at)) == at
+    assert document.decode(document.encode(at)) == at
 
 
 @pytest.mark.parametrize(
     "again",
     [
-        lambda: (CANDIDATE, state.candidate(CANDIDATE, NEW, NOW)),
-        lambda: (PREVIEW, state.preview(PREVIEW, NOW)),
-        lambda: (PREVIEW, state.candidate(PREVIEW, NEW, NOW)),
-        lambda: (CANARY, state.preview(CANARY, NOW)),
-        lambda: (DRAINING, state.preview(DRAINING, NOW)),
-        lambda: (CANARY, state.canary(CANARY, 10, NOW)),
-        lambda: (CANDIDATE, state.canary(CANDIDATE, 0, NOW)),
-        lambda: (DRAINING, state.canary(DRAINING, 100, NOW)),
-        lambda: (DRAINING, state.enable_green(DRAINING, NOW)),
-        lambda: (GIVEN_UP, state.disable_blue(GIVEN_UP, NOW)),
-        lambda: (RETIRED, state.retire_blue(RETIRED, NOW)),
-        lambda: (TAKEN_OVER, state.blue_on_new(TAKEN_OVER, NOW)),
-        lambda: (PROMOTED, state.rest(PROMOTED, NOW)),
-        lambda: (PAUSED, state.pause(PAUSED, LATER, NOW)),
-        lambda: (DRAINING, state.resume(DRAINING)),
-        lambda: (MAINTAINED, state.begin_maintenance(MAINTAINED, LATER)),
-        lambda: (DRAINING, state.end_maintenance(DRAINING)),
+        lambda: (CANDIDATE, transitions.candidate(CANDIDATE, NEW, NOW)),
+        lambda: (PREVIEW, transitions.preview(PREVIEW, NOW)),
+        lambda: (PREVIEW, transitions.candidate(PREVIEW, NEW, NOW)),
+        lambda: (CANARY, transitions.preview(CANARY, NOW)),
+        lambda: (DRAINING, transitions.preview(DRAINING, NOW)),
+        lambda: (CANARY, transitions.canary(CANARY, 10, NOW)),
+        lambda: (CANDIDATE, transitions.canary(CANDIDATE, 0, NOW)),
+        lambda: (DRAINING, transitions.canary(DRAINING, 100, NOW)),
+        lambda: (DRAINING, transitions.enable_green(DRAINING, NOW)),
+        lambda: (GIVEN_UP, transitions.disable_blue(GIVEN_UP, NOW)),
+        lambda: (RETIRED, transitions.retire_blue(RETIRED, NOW)),
+        lambda: (TAKEN_OVER, transitions.blue_on_new(TAKEN_OVER, NOW)),
+        lambda: (PROMOTED, transitions.rest(PROMOTED, NOW)),
+        lambda: (PAUSED, transitions.pause(PAUSED, LATER, NOW)),
+        lambda: (DRAINING, transitions.resume(DRAINING)),
+        lambda: (MAINTAINED, transitions.begin_maintenance(MAINTAINED, LATER)),
+        lambda: (DRAINING, transitions.end_maintenance(DRAINING)),
     ],
 )
 def test_the_same_again_changes_nothing(again) -> None:
@@ -110,34 +112,34 @@ def test_the_same_again_changes_nothing(again) -> None:
 
 
 def test_enable_green_again_keeps_that_blue_was_found_empty() -> None:
-    drained = state.drained(DRAINING, NOW)
-    assert state.enable_green(drained, NOW) is drained
+    drained = transitions.drained(DRAINING, NOW)
+    assert transitions.enable_green(drained, NOW) is drained
 
 
 @pytest.mark.parametrize(
     "forbidden",
     [
-        lambda: state.candidate(DRAINING, "1.6.9", NOW),
-        lambda: state.candidate(REST, OLD, NOW),
-        lambda: state.candidate(REST, "../x", NOW),
-        lambda: state.adopt("", NOW),
-        lambda: state.candidate(PREVIEW, "1.6.9", NOW),
-        lambda: state.preview(REST, NOW),
-        lambda: state.preview(TAKEN_OVER, NOW),
-        lambda: state.rest(PREVIEW, NOW),
-        lambda: state.canary(REST, 10, NOW),
-        lambda: state.enable_green(REST, NOW),
-        lambda: state.disable_blue(REST, NOW),
-        lambda: state.enable_green(TAKEN_OVER, NOW),
-        lambda: state.disable_green(RETIRED, NOW),
-        lambda: state.drained(CANDIDATE, NOW),
-        lambda: state.blue_on_new(DRAINING, NOW),
-        lambda: state.retire_green(DRAINING, NOW),
-        lambda: state.rest(DRAINING, NOW),
-        lambda: state.back_to_blue(REST, NOW),
-        lambda: state.pause(MAINTAINED, LATER, NOW),
-        lambda: state.resume(MAINTAINED),
-        lambda: state.end_maintenance(PAUSED),
+        lambda: transitions.candidate(DRAINING, "1.6.9", NOW),
+        lambda: transitions.candidate(REST, OLD, NOW),
+        lambda: transitions.candidate(REST, "../x", NOW),
+        lambda: transitions.adopt("", NOW),
+        lambda: transitions.candidate(PREVIEW, "1.6.9", NOW),
+        lambda: transitions.preview(REST, NOW),
+        lambda: transitions.preview(TAKEN_OVER, NOW),
+        lambda: transitions.rest(PREVIEW, NOW),
+        lambda: transitions.canary(REST, 10, NOW),
+        lambda: transitions.enable_green(REST, NOW),
+        lambda: transitions.disable_blue(REST, NOW),
+        lambda: transitions.enable_green(TAKEN_OVER, NOW),
+        lambda: transitions.disable_green(RETIRED, NOW),
+        lambda: transitions.drained(CANDIDATE, NOW),
+        lambda: transitions.blue_on_new(DRAINING, NOW),
+        lambda: transitions.retire_green(DRAINING, NOW),
+        lambda: transitions.rest(DRAINING, NOW),
+        lambda: transitions.back_to_blue(REST, NOW),
+        lambda: transitions.pause(MAINTAINED, LATER, NOW),
+        lambda: transitions.resume(MAINTAINED),
+        lambda: transitions.end_maintenance(PAUSED),
     ],
 )
 def test_45_what_a_rule_forbids_is_refused_with_the_next_command(forbidden) -> None:
@@ -147,7 +149,7 @@ def test_45_what_a_rule_forbids_is_refused_with_the_next_command(forbidden) -> N
 
 
 def test_41_what_a_proxy_would_refuse_is_no_state() -> None:
-    good = state.encode(DRAINING).decode()
+    good = document.encode(DRAINING).decode()
     for old, new in [
         ('"schema": 2', '"schema": 3'),
         ('"generation": 3', '"generation": 0'),
@@ -168,27 +170,29 @@ def test_41_what_a_proxy_would_refuse_is_no_state() -> None:
     ]:
         assert old in good
         with pytest.raises(ValueError):  # noqa: PT011  (the words differ, and are msgspec's)
-            state.decode(good.replace(old, new, 1).encode())
+            document.decode(good.replace(old, new, 1).encode())
 
 
 def test_the_gate_is_closed_and_opened_and_the_release_does_not_move() -> None:
     gate = PAUSED.gate
-    assert gate == state.Gate("pause", "2026-01-15T10:30:00Z", "2026-01-15T10:30:30Z")
-    longer = state.pause(PAUSED, LATER + timedelta(seconds=5), LATER)
-    assert longer.gate == state.Gate("pause", "2026-01-15T10:30:00Z", "2026-01-15T10:30:35Z")
-    maintained = state.begin_maintenance(PAUSED, LATER)
-    assert maintained.gate == state.Gate("maintenance", "2026-01-15T10:30:30Z")
-    assert state.end_maintenance(maintained).gate is None
-    opened = state.resume(PAUSED)
-    assert opened == state.State(**{**_fields(DRAINING), "generation": DRAINING.generation + 2})
-    assert b"gate" not in state.encode(opened)
+    assert gate == document.Gate("pause", "2026-01-15T10:30:00Z", "2026-01-15T10:30:30Z")
+    longer = transitions.pause(PAUSED, LATER + timedelta(seconds=5), LATER)
+    assert longer.gate == document.Gate("pause", "2026-01-15T10:30:00Z", "2026-01-15T10:30:35Z")
+    maintained = transitions.begin_maintenance(PAUSED, LATER)
+    assert maintained.gate == document.Gate("maintenance", "2026-01-15T10:30:30Z")
+    assert transitions.end_maintenance(maintained).gate is None
+    opened = transitions.resume(PAUSED)
+    assert opened == document.State(**{**_fields(DRAINING), "generation": DRAINING.generation + 2})
+    assert b"gate" not in document.encode(opened)
 
 
 def _fields(of: State) -> dict[str, object]:
     return {name: getattr(of, name) for name in of.__struct_fields__}
 
 
-@pytest.mark.parametrize("step", [state.disable_green, state.disable_blue, state.enable_green])
+@pytest.mark.parametrize(
+    "step", [transitions.disable_green, transitions.disable_blue, transitions.enable_green]
+)
 def test_a_release_goes_on_behind_the_gate(step) -> None:
     for closed in (PAUSED, MAINTAINED):
         assert step(closed, LATER).gate == closed.gate
@@ -204,10 +208,10 @@ def test_a_release_goes_on_behind_the_gate(step) -> None:
     ],
 )
 def test_41_a_gate_that_a_proxy_would_refuse_is_no_state(old: str, new: str) -> None:
-    good = state.encode(PAUSED).decode()
+    good = document.encode(PAUSED).decode()
     assert old in good
     with pytest.raises(ValueError):  # noqa: PT011  (the words differ, and are msgspec's)
-        state.decode(good.replace(old, new).encode())
+        document.decode(good.replace(old, new).encode())
 
 
 class Release(RuleBasedStateMachine):
@@ -216,7 +220,7 @@ class Release(RuleBasedStateMachine):
     @initialize()
     def adopt(self) -> None:
         self.now = NOW
-        self.state = state.adopt(OLD, NOW)
+        self.state = transitions.adopt(OLD, NOW)
         self.seen = self.state
 
     def move(self, step, *arguments) -> None:
@@ -229,26 +233,26 @@ class Release(RuleBasedStateMachine):
 
     @rule(version=st.sampled_from([OLD, NEW, "1.6.9"]))
     def candidate(self, version: str) -> None:
-        self.move(state.candidate, version)
+        self.move(transitions.candidate, version)
 
     @rule(percent=st.integers(0, 100))
     def canary(self, percent: int) -> None:
-        self.move(state.canary, percent)
+        self.move(transitions.canary, percent)
 
     @rule(
         step=st.sampled_from(
             [
-                state.preview,
-                state.enable_green,
-                state.disable_green,
-                state.disable_blue,
-                state.drained,
-                state.retire_blue,
-                state.hold_green,
-                state.blue_on_new,
-                state.retire_green,
-                state.back_to_blue,
-                state.rest,
+                transitions.preview,
+                transitions.enable_green,
+                transitions.disable_green,
+                transitions.disable_blue,
+                transitions.drained,
+                transitions.retire_blue,
+                transitions.hold_green,
+                transitions.blue_on_new,
+                transitions.retire_green,
+                transitions.back_to_blue,
+                transitions.rest,
             ]
         )
     )
@@ -261,12 +265,12 @@ class Release(RuleBasedStateMachine):
         self.seen = self.state
         if closed == "pause":
             until = self.now + timedelta(seconds=5)
-            self.try_gate(lambda: state.pause(self.state, until, self.now))
+            self.try_gate(lambda: transitions.pause(self.state, until, self.now))
         elif closed:
-            self.try_gate(lambda: state.begin_maintenance(self.state, self.now))
+            self.try_gate(lambda: transitions.begin_maintenance(self.state, self.now))
         else:
-            self.try_gate(lambda: state.resume(self.state))
-            self.try_gate(lambda: state.end_maintenance(self.seen))
+            self.try_gate(lambda: transitions.resume(self.state))
+            self.try_gate(lambda: transitions.end_maintenance(self.seen))
 
     def try_gate(self, step) -> None:
         with suppress(Refused):
@@ -276,15 +280,15 @@ class Release(RuleBasedStateMachine):
     @rule()
     def roll_back(self) -> None:
         """From any moment of a release, two writes lead to rest on the old version."""
-        self.move(state.back_to_blue)
+        self.move(transitions.back_to_blue)
         old = self.seen.deployment.old
-        self.move(state.rest)
+        self.move(transitions.rest)
         assert (self.state.phase, self.state.slots.blue) == ("rest", ready(old))
 
     @invariant()
     def proxies_accept_it(self) -> None:
-        assert state.problem_of(self.state) is None
-        assert state.decode(state.encode(self.state)) == self.state
+        assert document.problem_of(self.state) is None
+        assert document.decode(document.encode(self.state)) == self.state
 
     @invariant()
     def new_sessions_have_a_home(self) -> None:

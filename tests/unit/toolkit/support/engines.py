@@ -7,8 +7,10 @@ from typing import Any, cast
 import pytest
 
 from tests.unit.toolkit.support.worlds import World
+from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
-from toolkit.engine.engine import SERVICE, Commands, Container, Engine, Settings, Status
+from toolkit.engine.container import SERVICE, Container, Settings, Status
+from toolkit.engine.engine import Engine
 from toolkit.files import atomic
 from toolkit.project import Project
 from toolkit.terminal.ui import UI

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.clients.session_api import Forecast
-from toolkit.terminal import humanize as words
+from toolkit.terminal import humanize
 
 NOW = datetime(2026, 1, 14, 13, 45, tzinfo=UTC)  # a Wednesday
 SIZES = {"d": 86400, "h": 3600, "min": 60, "s": 1}
@@ -38,12 +38,30 @@ def parse(text: str) -> list[tuple[int, int]]:
     ],
 )
 def test_span(length: float, said: str) -> None:
-    assert words.span(length) == said
+    assert humanize.span(length) == said
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (0.04, "0.0 s"),
+        (4.24, "4.2 s"),
+        (42.4, "42 s"),
+        (60, "1 min"),
+        (2100, "35 min"),
+        (7500, "2 h 5 min"),
+        (7200, "2 h"),
+        (2 * 86400, "2 d"),
+        (60 * 3600, "2 d 12 h"),
+    ],
+)
+def test_how_long_something_took(length: float, said: str) -> None:
+    assert humanize.took(length) == said
 
 
 @given(seconds, st.integers(1, 4))
 def test_a_span_is_rounded_down_to_its_last_unit(length: float, parts: int) -> None:
-    found = parse(words.span(length, parts))
+    found = parse(humanize.span(length, parts))
     sizes = list(SIZES.values())
     first = sizes.index(found[0][1])
     smallest = sizes[min(first + parts, 4) - 1] if first == 3 else max(60, sizes[min(first + parts, 4) - 1])
@@ -55,7 +73,7 @@ def test_a_span_is_rounded_down_to_its_last_unit(length: float, parts: int) -> N
 @given(seconds, seconds)
 def test_a_longer_span_never_sounds_shorter(one: float, other: float) -> None:
     def heard(length: float) -> int:
-        return sum(count * size for count, size in parse(words.span(length)))
+        return sum(count * size for count, size in parse(humanize.span(length)))
 
     short, long = sorted((one, other))
     assert heard(short) <= heard(long)
@@ -75,7 +93,7 @@ def test_a_longer_span_never_sounds_shorter(one: float, other: float) -> None:
     ],
 )
 def test_ago_and_until(length: float, before: str, after: str) -> None:
-    assert (words.ago(length), words.until(length)) == (before, after)
+    assert (humanize.ago(length), humanize.until(length)) == (before, after)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +109,12 @@ def test_ago_and_until(length: float, before: str, after: str) -> None:
     ],
 )
 def test_clock(later: timedelta, said: str) -> None:
-    assert words.clock(NOW + later, NOW, UTC) == said
+    assert humanize.clock(NOW + later, NOW, UTC) == said
 
 
 @given(moments, moments, zones)
 def test_a_clock_is_as_short_as_it_may_be(then: datetime, now: datetime, zone: timezone) -> None:
-    said = words.clock(then, now, zone)
+    said = humanize.clock(then, now, zone)
     local = then.astimezone(zone)
     days = (local.date() - now.astimezone(zone).date()).days
     assert said.endswith(f"{local:%H:%M}")
@@ -106,15 +124,15 @@ def test_a_clock_is_as_short_as_it_may_be(then: datetime, now: datetime, zone: t
 
 def test_a_clock_is_that_of_its_zone() -> None:
     east = timezone(timedelta(hours=2))
-    assert words.clock(NOW, NOW, east) == "15:45"
-    assert words.clock(NOW + timedelta(hours=9), NOW, east) == "Thu 00:45"
+    assert humanize.clock(NOW, NOW, east) == "15:45"
+    assert humanize.clock(NOW + timedelta(hours=9), NOW, east) == "Thu 00:45"
 
 
 def test_the_machines_own_zone_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as here:
         here.setenv("TZ", "XYZ-2")
         time.tzset()
-        assert words.clock(NOW, NOW) == "15:45"
+        assert humanize.clock(NOW, NOW) == "15:45"
     time.tzset()
 
 
@@ -132,12 +150,12 @@ def test_the_machines_own_zone_is_the_default(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_percent(share: float, digits: int, said: str) -> None:
-    assert words.percent(share, digits) == said
+    assert humanize.percent(share, digits) == said
 
 
 @given(st.floats(0, 1), st.integers(0, 2))
 def test_all_and_nothing_are_said_only_when_it_is_so(share: float, digits: int) -> None:
-    said = words.percent(share, digits)
+    said = humanize.percent(share, digits)
     assert (said.strip("0. ") == "%") is (share == 0)
     assert said.startswith("100") is (share == 1)
 
@@ -159,4 +177,4 @@ EARLIEST, LIKELY, LATEST = (NOW + timedelta(minutes=n) for n in (5, 35, 6 * 1440
     ],
 )
 def test_forecast(found: Forecast | None, said: str) -> None:
-    assert words.forecast(found, NOW, UTC) == said
+    assert humanize.forecast(found, NOW, UTC) == said

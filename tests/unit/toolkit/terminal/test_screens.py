@@ -11,7 +11,7 @@ from session_api import keyring
 from tests.unit.toolkit.support.release_worlds import ReleaseWorld
 from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL
-from toolkit.terminal import table as layout
+from toolkit.terminal import table
 
 CODES = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
 WHY = "not every worker has it: the proxy on web1.example.org has not answered for 14 s, asked three times"
@@ -122,10 +122,10 @@ tables = st.integers(1, 5).flatmap(
 
 @given(tables, st.integers(60, 200), st.booleans())
 def test_a_table_of_any_shape_keeps_its_words_and_its_width(
-    table: list[list[str]], room: int, turns: bool
+    rows: list[list[str]], room: int, turns: bool
 ) -> None:
-    head, rows = [f"h{at}" for at in range(len(table[0]))], table
-    drawn = [line.plain for line in layout.lines(head, rows, room, turns)]
+    head = [f"h{at}" for at in range(len(rows[0]))]
+    drawn = [line.plain for line in table.lines(head, rows, room, turns)]
     assert max(map(len, drawn)) <= room
     said = {word for line in drawn for word in re.split(r"[\s:]+", line)}
     assert {word for row in rows for cell in row for word in cell.split()} <= said
@@ -135,7 +135,7 @@ def test_the_shapes_of_a_table() -> None:
     head, rows = ("name", "count", "why"), [["blue", "7", "so it has always been"], ["green", "12", "-"]]
 
     def shape(room: int | None, turns: bool = False) -> list[str]:
-        return [line.plain for line in layout.lines(head, rows, room, turns)]
+        return [line.plain for line in table.lines(head, rows, room, turns)]
 
     assert shape(None) == ["name   count  why", "blue       7  so it has always been", "green     12  -"]
     assert shape(80) == shape(None)
@@ -178,7 +178,7 @@ def test_the_shapes_of_a_table() -> None:
     ],
 )
 def test_lines_break_between_words(text: str, room: int, lines: str) -> None:
-    assert layout.wrapped(text, room, "  ") == lines
+    assert table.wrapped(text, room, "  ") == lines
 
 
 def test_help_is_quick(release: ReleaseWorld) -> None:

@@ -1,0 +1,20 @@
+"""The compose file as its command prints it."""
+
+import pytest
+
+from toolkit.engine.compose import Compose
+from toolkit.errors import Failed
+
+
+@pytest.mark.parametrize(
+    ("entry", "built"),
+    [("build: .", True), ("build: {context: ., dockerfile: Dockerfile}", True), ("image: x", False)],
+)
+def test_what_is_built_says_so(entry: str, built: bool) -> None:
+    assert bool(Compose.parse(f"services: {{a: {{{entry}}}}}").services["a"].build) is built
+
+
+@pytest.mark.parametrize("text", ["", "- a", "services: [a]", "services: {a: {image: 3}}", "{"])
+def test_50_what_compose_prints_may_make_no_sense(text: str) -> None:
+    with pytest.raises(Failed, match="not understood"):
+        Compose.parse(text)

@@ -1,0 +1,122 @@
+"""The engine's and compose's command lines. They are only built here: `process` runs them."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.config.engines import ENGINES, ComposeKind, EngineKind
+from toolkit.engine.container import FOLDER, ONE_SHOT, PROJECT, SERVICE
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What would be run. `compose` is the compose command with its own options, as one tuple.
+
+    `files` make up the compose file, in this order.
+    """
+
+    binary: str
+    compose: tuple[str, ...]
+    project: str
+    files: tuple[str, ...]
+    env_file: str
+
+    @property
+    def kind(self) -> EngineKind:
+        return ENGINES[self.binary]
+
+    @property
+    def compose_kind(self) -> ComposeKind:
+        return self.kind.compose_kind(self.compose)
+
+    def info(self) -> list[str]:
+        """The answer says whether the engine runs without root."""
+        return [self.binary, "info", "--format", self.kind.rootless_format]
+
+    def storage(self) -> list[str]:
+        """The answer is the folder of its images and containers."""
+        return [self.binary, "info", "--format", self.kind.storage_format]
+
+    def config(self) -> list[str]:
+        return [*self._compose(), "config"]
+
+    def build(self, *services: str) -> list[str]:
+        return [*self._compose(), "build", *services]
+
+    def up(self, service: str) -> list[str]:
+        return [*self._compose(), "up", "-d", "--no-deps", service]
+
+    def down(self) -> list[str]:
+        return [*self._compose(), "down"]
+
+    def run_once(self, service: str, version: str) -> list[str]:
+        marked = ["-e", f"{ONE_SHOT}={version}"]
+        return [*self._compose(), "run", "-d", "-T", "--no-deps", *marked, service]
+
+    def start(self, container: str) -> list[str]:
+        return [self.binary, "start", container]
+
+    def check_health(self, container: str) -> list[str]:
+        return [self.binary, "healthcheck", "run", container]
+
+    def ids(self) -> list[str]:
+        return self.of_project(self.project)
+
+    def proxies(self) -> list[str]:
+        return [self.binary, "ps", "--quiet", "--filter", f"label={SERVICE}=proxy"]
+
+    def inspect(self, *ids: str) -> list[str]:
+        return [self.binary, "inspect", *ids]
+
+    def stop(self, container: str, grace: float) -> list[str]:
+        return [self.binary, "stop", "-t", str(math.ceil(grace)), container]
+
+    def remove(self, container: str, volumes: bool = False) -> list[str]:
+        """`volumes`: with its anonymous ones; those that have a name stay in any case."""
+        return [self.binary, "rm", "--force", *["--volumes"] * volumes, container]
+
+    def kill(self, container: str, signal: str) -> list[str]:
+        return [self.binary, "kill", "--signal", signal, container]
+
+    def restart(self, container: str, policy: str) -> list[str]:
+        return [self.binary, "update", "--restart", policy, container]
+
+    def update_help(self) -> list[str]:
+        return [self.binary, "update", "--help"]
+
+    def logs(self, container: str, lines: int | None, *options: str) -> list[str]:
+        tail = [] if lines is None else ["--tail", str(lines)]
+        return [self.binary, "logs", *tail, *options, container]
+
+    def exec(self, container: str, *argv: str) -> list[str]:
+        return [self.binary, "exec", container, *argv]
+
+    def image(self, name: str) -> list[str]:
+        return [self.binary, "image", "inspect", "--format", "{{.Id}}", name]
+
+    def image_volumes(self, name: str) -> list[str]:
+        return [self.binary, "image", "inspect", "--format", "{{json .Config.Volumes}}", name]
+
+    def of_folder(self, root: Path) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={FOLDER}={root}"]
+
+    def of_project(self, name: str) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={PROJECT}={name}"]
+
+    def of_name(self, name: str) -> list[str]:
+        return [self.binary, "ps", "--all", "--quiet", "--filter", f"name=^{name}$"]
+
+    def volumes(self) -> list[str]:
+        return [self.binary, "volume", "ls", "--quiet"]
+
+    def pull(self, name: str) -> list[str]:
+        return [self.binary, "pull", name]
+
+    def push(self, name: str) -> list[str]:
+        return [self.binary, "push", name]
+
+    def _compose(self) -> list[str]:
+        files = [word for name in self.files for word in ("--file", name)]
+        env = ["--env-file", self.env_file]
+        # The profile of green; every command names its services, so that it never starts one by itself.
+        return [*self.compose, "--project-name", self.project, *files, *env, "--profile", "deployment"]

@@ -1,0 +1,124 @@
+"""A container as `inspect` reports it, in docker's fields, which podman has as well."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+# Labels that each compose command sets, podman-compose too.
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+ONE_OFF = "com.docker.compose.oneoff"  # "True" for what `compose run` has started
+FOLDER = "com.docker.compose.project.working_dir"
+ONE_SHOT = "BGCTL_VERSION"  # in the environment of a one-shot's container: the version for which it runs
+COMES_BACK = "unless-stopped"  # the restart policy of what serves people
+
+
+class Checked(Struct, frozen=True):
+    """What one run of a HEALTHCHECK came to."""
+
+    output: str = field(name="Output", default="")
+
+
+class Health(Struct, frozen=True):
+    """What the engine's own checks say: "starting", "healthy", "unhealthy"; "" where podman has none."""
+
+    status: str = field(name="Status", default="")
+    log: list[Checked] | None = field(name="Log", default=None)
+
+
+class Status(Struct, frozen=True):
+    """A container's State, as `inspect` reports it. podman has called `health` Healthcheck, too."""
+
+    status: str = field(name="Status", default="unknown")
+    running: bool = field(name="Running", default=False)
+    exit_code: int = field(name="ExitCode", default=0)
+    started_at: str = field(name="StartedAt", default="")
+    health: Health | None = field(name="Health", default=None)
+    healthcheck: Health | None = field(name="Healthcheck", default=None)
+
+
+class HealthCheck(Struct, frozen=True):
+    """A HEALTHCHECK, with its times in nanoseconds; 0 stands for the engine's default."""
+
+    test: list[str] | None = field(name="Test", default=None)
+    interval: int = field(name="Interval", default=0)
+    timeout: int = field(name="Timeout", default=0)
+    start_period: int = field(name="StartPeriod", default=0)
+    retries: int = field(name="Retries", default=0)
+
+
+class Settings(Struct, frozen=True):
+    image: str = field(name="Image", default="")
+    labels: dict[str, str] | None = field(name="Labels", default=None)
+    env: list[str] | None = field(name="Env", default=None)
+    healthcheck: HealthCheck | None = field(name="Healthcheck", default=None)
+
+
+class Mount(Struct, frozen=True):
+    source: str = field(name="Source", default="")
+    place: str = field(name="Destination", default="")
+
+
+class RestartPolicy(Struct, frozen=True):
+    name: str = field(name="Name", default="")
+
+
+class HostSettings(Struct, frozen=True):
+    restart: RestartPolicy = field(name="RestartPolicy", default=RestartPolicy())
+
+
+class Container(Struct, frozen=True):
+    id: str = field(name="Id")
+    state: Status = field(name="State")
+    config: Settings = field(name="Config")
+    mounts: list[Mount] | None = field(name="Mounts", default=None)
+    host: HostSettings = field(name="HostConfig", default=HostSettings())
+    created: str = field(name="Created", default="")
+    image_id: str = field(name="Image", default="")
+
+    @property
+    def checks(self) -> HealthCheck | None:
+        """Its HEALTHCHECK, from the image or the compose file."""
+        found = self.config.healthcheck
+        return found if found and found.test and found.test[0] != "NONE" else None
+
+    @property
+    def health(self) -> Health:
+        return self.state.health or self.state.healthcheck or Health()
+
+    @property
+    def one_off(self) -> bool:
+        """Whether `compose run` has started it: no part of what runs for good."""
+        return (self.config.labels or {}).get(ONE_OFF) == "True" or self.value(ONE_SHOT) is not None
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the engine starts it again when it dies."""
+        return self.host.restart.name in ("always", COMES_BACK)
+
+    @property
+    def service(self) -> str:
+        return (self.config.labels or {}).get(SERVICE, "")
+
+    @property
+    def project(self) -> str:
+        return (self.config.labels or {}).get(PROJECT, "")
+
+    def runs(self, image: str) -> bool:
+        """Whether this is the image that it was started from; podman writes its registry out."""
+        return not image or self.config.image == image or self.config.image.endswith(f"/{image}")
+
+    @property
+    def folder(self) -> str:
+        """That of its compose file."""
+        return (self.config.labels or {}).get(FOLDER, "")
+
+    def value(self, name: str) -> str | None:
+        """Of a variable of its environment."""
+        found = [entry for entry in self.config.env or [] if entry.startswith(f"{name}=")]
+        return found[0].partition("=")[2] if found else None
+
+    def agrees(self, env: Mapping[str, str]) -> bool:
+        """Whether what it has of `env` has the same values."""
+        own = dict(entry.split("=", 1) for entry in self.config.env or [] if "=" in entry)
+        return all(own.get(key, value) == value for key, value in env.items())

@@ -1,0 +1,89 @@
+"""Looks for containers on an engine: those of this project, and those of others that matter to it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from toolkit.engine import process
+from toolkit.engine.commands import Commands
+from toolkit.engine.container import ONE_SHOT, Container
+from toolkit.errors import Failed
+
+RENDERED = "/etc/bgctl"  # where a proxy finds what was rendered for it: the folder proxy/ of its project
+
+
+class Containers:
+    """Every method raises Failed when the engine fails, hangs or is absent."""
+
+    def __init__(self, commands: Commands, root: Path, patience: float) -> None:
+        """`patience`: seconds for each command that looks for containers."""
+        self.commands = commands
+        self.root = root
+        self.patience = patience
+
+    def all(self) -> list[Container]:
+        """This project's containers, running ones last."""
+        found = self._inspect(self.commands.ids())
+        return sorted(found, key=lambda each: each.state.running)
+
+    def neighbours(self) -> list[Path]:
+        """The folders of other projects whose proxies run here."""
+        found = self._inspect(self.commands.proxies())
+        others = [each for each in found if each.project != self.commands.project]
+        return [
+            Path(mount.source).parent
+            for each in others
+            for mount in each.mounts or []
+            if mount.place == RENDERED
+        ]
+
+    def _inspect(self, listing: list[str]) -> list[Container]:
+        ids = process.run(listing, timeout=self.patience).split()
+        if not ids:
+            return []
+        found = process.run(self.commands.inspect(*ids), timeout=self.patience)
+        return msgspec.json.decode(found, type=list[Container])
+
+    def elsewhere(self) -> list[Container]:
+        """Containers of this very folder that run under another project's name."""
+        found = self._inspect(self.commands.of_folder(self.root))
+        return [each for each in found if each.project != self.commands.project]
+
+    def of_project(self, name: str) -> list[Container]:
+        return self._inspect(self.commands.of_project(name))
+
+    def of_name(self, name: str) -> list[Container]:
+        """The container of this name, of whatever project."""
+        return self._inspect(self.commands.of_name(name))
+
+    def volumes(self) -> set[str]:
+        """The names of all volumes on this engine."""
+        return set(process.run(self.commands.volumes(), timeout=self.patience).split())
+
+    def containers(self) -> dict[str, Container]:
+        """This project's by service, without those of `compose run`; of several a running one."""
+        return {each.service: each for each in self.all() if not each.one_off}
+
+    def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
+        """Whether a service runs and, where `env` is given, was started with these settings."""
+        found = self.containers().get(service)
+        return found is not None and found.state.running and found.agrees(env or {})
+
+    def dead(self, service: str) -> str | None:
+        """Why a service cannot become healthy any more, or None while it still may."""
+        found = self.containers().get(service)
+        if found is None:
+            return "its container is gone"
+        if found.state.running or found.state.status in ("created", "restarting"):
+            return None
+        return f"its container exited with code {found.state.exit_code}"
+
+    def one_shots(self, service: str) -> list[Container]:
+        """The containers that `run_once` has started, running ones last."""
+        return [each for each in self.all() if each.service == service and each.value(ONE_SHOT) is not None]
+
+    def _id(self, service: str) -> str:
+        if found := self.containers().get(service):
+            return found.id
+        raise Failed(f"{service} has no container", "it is not running", "bgctl up")

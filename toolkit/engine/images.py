@@ -1,0 +1,49 @@
+"""The images of an engine."""
+
+from typing import Any
+
+import msgspec
+
+from toolkit.engine import diagnosis, process
+from toolkit.engine.commands import Commands
+from toolkit.errors import Failed
+
+LOOK = 20.0  # seconds
+PULL = 600.0  # seconds
+PUSH = 3600.0  # seconds
+
+
+class Images:
+    """A look finds nothing when the engine fails, hangs or is absent; `pull` and `push` raise Failed then."""
+
+    commands: Commands
+
+    def has_image(self, image: str) -> bool:
+        return bool(self.image_id(image))
+
+    def image_id(self, image: str) -> str:
+        """The id of the image that has this name now; "": none is here."""
+        try:
+            return process.run(self.commands.image(image), timeout=LOOK).strip()
+        except Failed:
+            return ""
+
+    def image_volumes(self, image: str) -> set[str]:
+        """The paths at which an image says that data is kept (VOLUME); empty for one that is not here."""
+        try:
+            text = process.run(self.commands.image_volumes(image), timeout=LOOK)
+        except Failed:
+            return set()
+        return set(msgspec.json.decode(text, type=dict[str, Any] | None) or {})
+
+    def pull(self, image: str) -> None:
+        try:
+            process.run(self.commands.pull(image), timeout=PULL)
+        except Failed as error:
+            raise diagnosis.of_transfer(error, self.commands.binary, "pull", image) from None
+
+    def push(self, image: str) -> None:
+        try:
+            process.run(self.commands.push(image), timeout=PUSH)
+        except Failed as error:
+            raise diagnosis.of_transfer(error, self.commands.binary, "push", image) from None

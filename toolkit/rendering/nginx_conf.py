@@ -1,0 +1,99 @@
+"""nginx.conf: the values of bgctl.toml that its template is filled with."""
+
+import re
+
+from toolkit.config import Config
+from toolkit.config.tables import Size
+from toolkit.rendering import locations, templates
+from toolkit.values import Address, Duration
+
+CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3 are all good.
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+)
+HEADER_TIMEOUT = Duration(10)
+BUSY_SIZE = Size("32k")  # proxy_busy_buffers_size: of an answer, what may be on its way to a client
+
+
+def render(config: Config, pem: str = "") -> str:
+    """`pem` is the file below proxy/ with certificate and key, where [tls] is on."""
+    return templates.fill("nginx.conf.j2", **_routing(config), **_edge(config, pem))
+
+
+def _routing(config: Config) -> dict[str, object]:
+    """What stands between the listener and the services."""
+    proxy = config.proxy
+    names = ("read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
+    return {
+        "listen": _listen(proxy.listen),
+        "control": proxy.control,
+        "api": config.sessions.address,
+        "workers": proxy.workers,
+        "cookie_stem": proxy.cookie_stem,
+        # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
+        "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
+        "services": _services(config),
+        "api_paths": [
+            re.escape(locations.path_of(route))
+            for service in config.services.values()
+            if config.is_session_api(service)
+            for route in service.routes
+        ],
+        "allowed": config.maintenance.allow,
+        **{key: getattr(proxy, key).nginx for key in names},
+    }
+
+
+def _services(config: Config) -> list[dict[str, object]]:
+    routes = locations.by_service(config)
+    return [
+        {
+            "name": name,
+            "id": name.replace("-", "_"),
+            "routes": routes[name],
+            "slotted": service.slotted,
+            "guarded": config.is_session_api(service),
+            **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},
+            "timeout": service.timeout.nginx,
+            "connect": min(service.timeout, config.proxy.connect_timeout).nginx,
+        }
+        for name, service in config.services.items()
+        if not service.worker
+    ]
+
+
+def _edge(config: Config, pem: str) -> dict[str, object]:
+    """What stands between browsers and the listener: TLS, headers, limits, compression, the log."""
+    proxy, tls = config.proxy, config.tls
+    return {
+        "tls": tls.on,
+        "tls_listen": _listen(tls.listen),
+        "public_port": tls.public_port,
+        "pem": pem,
+        "ciphers": ":".join(CIPHERS),
+        "http3": tls.on and tls.http3,
+        "redirect": tls.on and tls.redirect,
+        "hsts": int(tls.hsts) if tls.on else 0,
+        "acme": tls.acme_webroot.removeprefix("proxy/"),
+        "headers": [
+            {"name": name, "value": value, "variable": name.lower().replace("-", "_")}
+            for name, value in config.headers.items()
+            if value
+        ],
+        "header_timeout": min(proxy.client_timeout, HEADER_TIMEOUT).nginx,
+        "max_body": proxy.max_body,
+        "header_size": proxy.header_size,
+        "busy_size": max(proxy.header_size, BUSY_SIZE, key=lambda size: size.bytes),
+        "compress": proxy.compress,
+        "access_log": proxy.access_log,
+        "trusted": proxy.trusted,
+    }
+
+
+def _listen(address: Address) -> str:
+    """An address as the directive `listen` takes it: [::] is every address of both families."""
+    return f"{address} ipv6only=off" if address.host == "::" else address

@@ -1,0 +1,125 @@
+"""settings.json: what the proxy's Lua side is told of bgctl.toml. bg.lib.settings reads and checks it."""
+
+import socket
+
+import msgspec
+
+from toolkit import __version__
+from toolkit.config import SLOTS, Config
+from toolkit.health import check as health_check
+from toolkit.health.check import Check
+from toolkit.rendering import locations
+
+FILES = {  # paths in the proxy's container
+    "state_file": "/state/state.json",
+    "keys_dir": "/keys/verify",
+    "pin_key_file": "/keys/pin/pin.secret",
+    "proxy_key_file": "/keys/proxy/proxy.key",
+    "notice_page": "/etc/bgctl/notice.html",
+    "unavailable_page": "/etc/bgctl/unavailable.html",
+    "maintenance_page": "/etc/bgctl/maintenance.html",
+}
+
+
+def render(config: Config) -> bytes:
+    values = {
+        "schema": 1,
+        "version": __version__,
+        "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
+        "api": str(config.sessions.address),
+        "control": str(config.proxy.control),
+        "access_log": config.proxy.access_log,
+        **FILES,
+        **_sessions(config),
+        **_routing(config),
+        **_health(config),
+        **_limits(config),
+    }
+    return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
+
+
+def _sessions(config: Config) -> dict[str, object]:
+    """Tokens, pins and cookies, and for how long who uses them counts as active."""
+    return {
+        "issuer": config.tokens.issuer,
+        "leeway": int(config.tokens.leeway),
+        "token_longest": int(config.tokens.longest),
+        "version_claim": str(config.tokens.version_claim),
+        "secure_cookies": config.proxy.secure_cookies,
+        "cookie_stem": str(config.proxy.cookie_stem),
+        "pin_idle": int(config.pin_idle),
+        "pin_domain": str(config.pin.domain),
+        "pin_same_site": str(config.pin.same_site),
+        "key_headers": [str(name.lower()) for name in config.sessions.key_headers],
+        "active_window": active_window(config),
+        "held_every": held_every(config),
+    }
+
+
+def _routing(config: Config) -> dict[str, object]:
+    return {
+        "routes": [
+            {"location": route, "service": name, "slotted": config.services[name].slotted}
+            for name, routes in locations.by_service(config).items()
+            for route in routes
+        ],
+        "migrate": str(config.drain.migrate),
+        "migrate_idle": int(config.drain.migrate_idle),
+        "drain_deadline": int(config.drain.deadline),
+        "mirrors": {
+            name: {"address": str(service.at("green")), "share": service.mirror}
+            for name, service in config.reached.items()
+            if service.mirror
+        },
+    }
+
+
+def _health(config: Config) -> dict[str, object]:
+    return {
+        "peers": peers(config),
+        "health_check": float(config.health.check),
+        "health_timeout": float(config.health.check_timeout),
+        "health_fails": config.health.fails,
+    }
+
+
+def _limits(config: Config) -> dict[str, object]:
+    return {
+        "max_body": config.proxy.max_body.bytes,
+        "min_rate": config.proxy.min_rate.bytes,
+        "client_timeout": float(config.proxy.client_timeout),
+        "header_size": config.proxy.header_size.bytes,
+    }
+
+
+def peers(config: Config) -> list[dict[str, str]]:
+    """What the proxy checks the health of, and how: as bgctl does, save that it cannot ask an engine."""
+    checks = [(slot, health_check.of(config, name, slot)) for name in config.reached for slot in SLOTS]
+    return [_peer(slot, check) for slot, check in checks if not check.by_engine]
+
+
+def _peer(slot: str, check: Check) -> dict[str, str]:
+    return {
+        "slot": slot,
+        "service": check.service,
+        "address": str(check.address),
+        "path": check.path,
+        "host": check.host,
+        "scheme": check.scheme,
+        "proof": check.proof,
+    }
+
+
+def active_window(config: Config) -> int:
+    """Seconds for which the proxy remembers a session: the longest time for which any setting needs that."""
+    idle = config.sessions.idle_timeout or config.tokens.longest
+    return int(max(idle, config.drain.migrate_idle, config.pin_idle))
+
+
+def held_every(config: Config) -> int:
+    """Seconds after which a request that is still open counts as activity again.
+
+    That is a tenth of the shortest idle time-out, so that no session with an open request is taken for idle.
+    """
+    idles = [idle for idle in (config.sessions.idle_timeout, config.drain.idle_timeout) if idle]
+    return int(max(1, min([10, *(idle / 10 for idle in idles)])))
