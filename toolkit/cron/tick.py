@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from toolkit import slots
-from toolkit.cron import throttle as trouble
+from toolkit.cron import throttle
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
 from toolkit.project import Project
 from toolkit.release import down, needs, promote
@@ -40,7 +40,7 @@ def run(project: Project, terms: DrainTerms) -> int:
     finally:
         project.ui = shown
     buffered.flush()
-    trouble.forget(project.state_dir / NOTE)
+    throttle.forget(project.state_dir / NOTE)
     return 0
 
 
@@ -109,10 +109,10 @@ def must_be_said(state_dir: Path, error: BgctlError, watched: bool) -> bool:
         return True
     path, now = state_dir / NOTE, time.time()
     if isinstance(error, Unknown):
-        return trouble.due(path, "unknown", now, trouble.PATIENCE)
+        return throttle.due(path, "unknown", now, throttle.PATIENCE)
     if isinstance(error, Locked):
         return False  # which says nothing of how things are
     if isinstance(error, NotYet) and not isinstance(error, Down):
-        trouble.forget(path)
+        throttle.forget(path)
         return False
-    return trouble.due(path, error.what, now)
+    return throttle.due(path, error.what, now)

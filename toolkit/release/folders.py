@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from session_api import key_files
-from toolkit.checks import preflight
+from toolkit.checks import key_ring
 from toolkit.files import disk, engine_file
 from toolkit.project import Project
 from toolkit.rendering import tls_files
@@ -16,7 +16,7 @@ def keys_wanted(project: Project) -> bool:
 
     keys = project.keys_dir
     wanted = keyring.missing(keys) or key_files.unmoved(keys) or key_files.half_moved(keys)
-    return not preflight.keys_exist(project) or bool(wanted)
+    return not key_ring.exists(project) or bool(wanted)
 
 
 def make_keys(project: Project) -> str:
@@ -30,7 +30,7 @@ def _make_keys(project: Project) -> str:
     from session_api import keyring
 
     moved = keyring.move(project.keys_dir, owner=project.owner)
-    if preflight.keys_exist(project):
+    if key_ring.exists(project):
         made = keyring.complete(project.keys_dir, owner=project.owner)
         parts = [f"{did} {', '.join(names)}" for did, names in (("moved", moved), ("made", made)) if names]
         return f"{'; '.join(parts)} in {project.keys_dir.name}/"

@@ -129,11 +129,11 @@ def _wait_open(project: Project, generation: int, within: float) -> str:
     """Waits until the slots have answered the requests that came before the pause. WebSockets stay open."""
     for _ in project.clock.every(POLL, within=within):
         status = project.proxy.status()
-        if status.applied(generation) and status.requests == 0:
+        if status.applied(generation) and status.open_requests == 0:
             return "none"
-        project.ui.progress(f"{status.requests} requests are open")
-    project.ui.warn(f"{status.requests} requests are still open after {within:g} s")
-    return f"{status.requests} are still open"
+        project.ui.progress(f"{status.open_requests} requests are open")
+    project.ui.warn(f"{status.open_requests} requests are still open after {within:g} s")
+    return f"{status.open_requests} are still open"
 
 
 def _work(project: Project, argv: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from toolkit import slots
-from toolkit.checks import preflight
+from toolkit.checks import env_versions, preflight
 from toolkit.config import SLOTS
 from toolkit.project import Project
 from toolkit.state.document import State
@@ -30,7 +30,7 @@ def unproven(target: State) -> dict[str, str]:
 def versions(project: Project, target: State | None) -> tuple[str, str]:
     """The versions of blue and green. `target` is the state; None: nothing has been started yet."""
     if target is None:
-        current = preflight.current(project)
+        current = env_versions.current(project)
         return current, current
     blue = target.slots.blue.version or ""
     return blue, target.slots.green.version or blue

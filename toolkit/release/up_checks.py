@@ -1,8 +1,9 @@
 """What `bgctl up` checks before it starts anything."""
 
 from toolkit import slots
-from toolkit.checks import preflight
-from toolkit.checks.preflight import Looks, Preflight
+from toolkit.checks import env_versions, key_ring
+from toolkit.checks.looks import WITH_COMPOSE, Looks, Problems, is_fault
+from toolkit.checks.preflight import Preflight
 from toolkit.clients.proxy import reachable
 from toolkit.engine.compose import Compose
 from toolkit.errors import caught, together
@@ -23,19 +24,19 @@ def check(project: Project, target: State | None, pull: bool) -> Compose:
     Raises Refused with all that is wrong, and nothing changed.
     """
     looks = Looks()
-    looks.take("env file", lambda: preflight.readable_env(project))
-    looks.take("version", lambda: preflight.other_version(project))
+    looks.take("env file", lambda: env_versions.readable_env(project))
+    looks.take("version", lambda: env_versions.other_version(project))
     looks.take("certificate", lambda: _proxy_files(project))
     if not folders.keys_wanted(project):
-        looks.take("keys", lambda: preflight.keys(project))
+        looks.take("keys", lambda: key_ring.problems(project))
     pair, wanted_services = versions(project, target), services(project, target)
     wanted = Preflight(project, pair, wanted_services, pull, spared=lambda: well(project, target))
     wanted.take(looks)
-    looks.take("dependencies", lambda: _dependencies(project, target, wanted), preflight.WITH_COMPOSE)
+    looks.take("dependencies", lambda: _dependencies(project, target, wanted), WITH_COMPOSE)
     if target is None:
-        looks.take("images", lambda: _context(project, wanted.compose), preflight.WITH_COMPOSE)
+        looks.take("images", lambda: _context(project, wanted.compose), WITH_COMPOSE)
     lenient = () if target is None else LENIENT
-    faults = [error for name, error in looks.errors if preflight.is_fault(error) and name not in lenient]
+    faults = [error for name, error in looks.errors if is_fault(error) and name not in lenient]
     if faults:
         raise together(faults)
     found = wanted.compose  # Before the warnings: it may be refused only now.
@@ -44,7 +45,7 @@ def check(project: Project, target: State | None, pull: bool) -> Compose:
     return found
 
 
-def _proxy_files(project: Project) -> preflight.Problems:
+def _proxy_files(project: Project) -> Problems:
     """What is wrong with the proxy's certificate, pages and listeners."""
     yield from caught(lambda: reload.wanted_or_stored(project))
     if project.adopted and project.engine.running("proxy"):
@@ -52,13 +53,13 @@ def _proxy_files(project: Project) -> preflight.Problems:
     return ""
 
 
-def _dependencies(project: Project, target: State | None, wanted: Preflight) -> preflight.Problems:
+def _dependencies(project: Project, target: State | None, wanted: Preflight) -> Problems:
     blue, _ = versions(project, target)
     names = services(project, target)
     return (yield from needs.problems(project, wanted.compose, names, blue, wanted.pull, builds=True))
 
 
-def _context(project: Project, found: Compose) -> preflight.Problems:
+def _context(project: Project, found: Compose) -> Problems:
     """Whether a first build would take keys along that `bgctl keys init` has made before."""
     yield from caught(lambda: image_builds.check_context(project, found, to_build(project, None, found)))
     return ""

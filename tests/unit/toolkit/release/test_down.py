@@ -9,7 +9,7 @@ from tests.unit.toolkit.support.logging_engine import Logging
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
 from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL, DRAIN, GREEN, World
-from toolkit.cron import tick as auto
+from toolkit.cron import tick
 from toolkit.engine.commands import Commands
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.project import Project
@@ -76,6 +76,7 @@ def test_a_compose_file_that_is_refused_stops_nothing(
     assert not down.is_down(project)
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize("text", ["{", '{"schema": 9}'])
 def test_41_a_state_that_cannot_be_used_is_no_reason_to_run_on(draining: World, text: str) -> None:
     (draining.root / "state" / "state.json").write_text(text)
@@ -110,6 +111,7 @@ def test_without_a_terminal_it_must_be_told_not_to_ask(
     assert f"still in: 3 sessions and 2 visitors on {OLD}; 7 sessions and 0 visitors on {NEW}" in said
 
 
+@pytest.mark.threat(54)
 def test_54_who_is_in_may_be_unknown_and_that_is_said(
     draining: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,8 +144,8 @@ def test_after_it_drain_auto_starts_nothing_until_up(draining: World) -> None:
     engine.asked.clear()
     draining.green.answers.clear()
     with pytest.raises(NotYet, match="bgctl down"):
-        auto.act(project, DrainTerms.of(project.config.drain))
-    assert auto.run(project, DrainTerms.of(project.config.drain)) == 5, "and cron is told nothing"
+        tick.act(project, DrainTerms.of(project.config.drain))
+    assert tick.run(project, DrainTerms.of(project.config.drain)) == 5, "and cron is told nothing"
     assert engine.asked == []
     engine.there.add("proxy")  # somebody has started it by hand
     assert not down.is_down(project)

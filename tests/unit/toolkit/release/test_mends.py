@@ -22,9 +22,7 @@ from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.engine import Engine
 from toolkit.errors import Failed, Locked, Refused
-from toolkit.files import engine_file as enginefile
-from toolkit.files import lock
-from toolkit.files import state_file as statefile
+from toolkit.files import engine_file, lock, state_file
 from toolkit.release import folders, promote, rollback, route, shared_services, up, up_green
 from toolkit.release.remaining import DrainTerms
 from toolkit.release.steps import Step, walk
@@ -154,9 +152,9 @@ def test_the_engine_that_has_the_containers_is_not_replaced_while_it_is_silent(m
 def test_up_notes_the_engine(world: World) -> None:
     project, _ = project_of(world)
     folders.make_folders(project)
-    assert enginefile.read(world.root / "state" / "engine") == "docker"
+    assert engine_file.read(world.root / "state" / "engine") == "docker"
     (world.root / "state" / "engine").write_text("rkt\n")
-    assert enginefile.read(world.root / "state" / "engine") is None
+    assert engine_file.read(world.root / "state" / "engine") is None
 
 
 def test_an_engine_without_a_compose_command_says_so(monkeypatch, tmp_path) -> None:
@@ -342,7 +340,7 @@ def test_requests_that_come_and_go_do_not_keep_a_slot_from_being_empty(world: Wo
     world.open["blue"] = (3, 0)
     assert world.bgctl("drain").returncode == 0
     promote.check_empty(
-        project_of(world)[0], statefile.read(world.root / "state" / "state.json"), DrainTerms()
+        project_of(world)[0], state_file.read(world.root / "state" / "state.json"), DrainTerms()
     )
 
 
@@ -398,20 +396,21 @@ def test_a_change_goes_on_when_its_output_cannot(world: World, output: str) -> N
 # Messages
 
 
+@pytest.mark.threat(41)
 def test_41_an_unusable_state_names_the_copy(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     first = transitions.adopt("1.6.7", SYSTEM.now())
-    statefile.write(path, first)
+    state_file.write(path, first)
     path.write_text("{")
     with pytest.raises(Failed) as caught:
-        statefile.read(path)
+        state_file.read(path)
     assert caught.value.next == f"cp {path}.last {path}"
     subprocess.run(caught.value.next, shell=True, check=True)
-    assert statefile.read(path) == first
+    assert state_file.read(path) == first
     (tmp_path / "state.json.last").unlink()
     path.write_text("{")
     with pytest.raises(Failed, match="cannot be used") as caught:
-        statefile.read(path)
+        state_file.read(path)
     assert "bgctl up" in caught.value.next
 
 
