@@ -23,7 +23,7 @@ from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.engine import Engine
 from toolkit.errors import Failed, Locked, Refused
 from toolkit.files import engine_file, lock, state_file
-from toolkit.release import folders, promote, rollback, route, shared_services, up, up_green
+from toolkit.release import folders, promote, rollback, route, shared_services, up, up_checks, up_green
 from toolkit.release.remaining import DrainTerms
 from toolkit.release.steps import Step, walk
 from toolkit.rendering import reload
@@ -137,12 +137,14 @@ def asks(monkeypatch: pytest.MonkeyPatch, root: Path, answering: set[str], name:
     return lambda noted: detection.detect(config, root, noted).name
 
 
-def test_with_nothing_noted_the_first_engine_that_answers(monkeypatch, tmp_path) -> None:
+def test_with_nothing_noted_the_first_engine_that_answers(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     assert asks(monkeypatch, tmp_path, {"docker", "podman"})(None) == "docker"
     assert asks(monkeypatch, tmp_path, {"podman"})(None) == "podman"
 
 
-def test_the_engine_that_has_the_containers_is_not_replaced_while_it_is_silent(monkeypatch, tmp_path) -> None:
+def test_the_engine_that_has_the_containers_is_not_replaced_while_it_is_silent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
     assert asks(monkeypatch, tmp_path, {"docker", "podman"})("podman") == "podman"
     with pytest.raises(Refused, match="docker, on which this project runs, does not answer"):
         asks(monkeypatch, tmp_path, {"podman"})("docker")
@@ -157,7 +159,7 @@ def test_up_notes_the_engine(world: World) -> None:
     assert engine_file.read(world.root / "state" / "engine") is None
 
 
-def test_an_engine_without_a_compose_command_says_so(monkeypatch, tmp_path) -> None:
+def test_an_engine_without_a_compose_command_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setattr(process, "which", lambda name: None if "compose" in name else f"/bin/{name}")
     monkeypatch.setattr(detection, "answers", lambda *_: False)
     config = parse((Path(__file__).parents[4] / "bgctl.example.toml").read_text())
@@ -298,7 +300,9 @@ def test_another_candidate_is_refused_while_one_is_there(world: World) -> None:
     assert "next: bgctl rollback" in done.stderr
 
 
-def test_an_interrupted_up_green_stops_what_it_has_started(world: World, monkeypatch) -> None:
+def test_an_interrupted_up_green_stops_what_it_has_started(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.put("rest", READY, NONE)
     project, engine = project_of(world, is_free=all_free)
     engine.there.discard("frontend-green")
@@ -458,7 +462,7 @@ def test_a_dry_run_of_up_pulls_nothing(world: World) -> None:
     project, engine = project_of(world, UI(as_json=True))
     engine.has_image = lambda image: False  # type: ignore[method-assign]
     engine.pull = lambda image: engine.asked.append("pull")  # type: ignore[method-assign]
-    up.check(project, project.state(), pull=False)  # what runs as it should needs no image
+    up_checks.check(project, project.state(), pull=False)  # what runs as it should needs no image
     world.serve(world.blue, "down")
     with pytest.raises(Refused, match="is missing"):
         up.run(project, dry_run=True)
