@@ -50,6 +50,7 @@ def test_a_report_is_read_whole(sessions: Sessions) -> None:
     assert (report.users, report.next_page) == ([User("u1", "a@b.c", utc(15, 10, 30))], "x")
 
 
+@pytest.mark.threat(54)
 def test_54_what_the_api_does_not_know_is_unknown_with_a_reason(api: Web, sessions: Sessions) -> None:
     unknown = {"sessions": None, "users": None, "anonymous": None, "websockets": None, "lastActivity": None}
     silent = {"unknown": "proxy web1 is silent", "versions": {"1.6.7": unknown}, "oldVersionSessions": None}
