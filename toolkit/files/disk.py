@@ -4,7 +4,6 @@ import errno
 import shlex
 from pathlib import Path
 
-from toolkit.config.engines import NAMES
 from toolkit.errors import Failed
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -21,6 +20,8 @@ def unwritten(path: Path, error: OSError, what: str = "could not be written") ->
 
 def room(there: Path) -> str:
     """The commands that find out what takes the space, and free some."""
+    from toolkit.config.engines import NAMES  # `bgctl --help` is to load no configuration
+
     first, *others = NAMES
     found = f"{first} system df, then: {first} image prune (or {' or '.join(others)})"
     return f"free some space: df -h {shlex.quote(str(there))}; {found}"
