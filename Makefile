@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test walk bench soak lint lock clean
+.PHONY: help demo demo-stop setup test unit e2e faults walk bench soak lint format lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -12,7 +12,7 @@ ENGINES := docker podman
 SCRIPTS = $(shell grep -rlIE '^(\#!.*(ba)?sh|\# shellcheck shell=.*)$$' .ci setup compose tests)
 
 help:  ## This list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo:  ## A whole release under load, on this machine (KEEP=1 leaves the stack running)
 	@setup/venv
@@ -29,15 +29,33 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 	    $(STAGE) "$$engine" setup/engine "$$engine" && $(STAGE) "$$engine images" setup/images "$$engine" || exit 1; \
 	done
 
+# More processes than cores: end-to-end tests mostly wait. tests/order.py says which tests go together.
+PYTEST   = $(PYTHON) -m pytest --dist loadgroup --no-loadscope-reorder
+TOGETHER = $(PYTEST) -n 4 -m "not faults"
+OTHERS   = --ignore tests/e2e/release/test_walk_flaskshop.py --ignore tests/e2e/release/test_walk_notes.py
+NEED     = setup/venv && setup/engine docker && setup/images docker
+
 test: lint setup  ## Lint, then every test, on both engines
 	@$(STAGE) "test tools" setup/testtools
 	@$(STAGE) "project bases" setup/standins docker
-	@$(STAGE) tests $(PYTHON) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder tests/unit tests/lua tests/model tests/browser tests/e2e \
-	    --ignore tests/e2e/release/test_walk_flaskshop.py --ignore tests/e2e/release/test_walk_notes.py
+	@BGCTL_MODEL_SEQUENCES=600 $(STAGE) tests $(TOGETHER) tests $(OTHERS)
+
+unit:  ## What needs no engine: single modules, in Python and in Lua
+	@setup/venv
+	@$(PYTEST) -n 2 tests/unit tests/lua
+
+e2e:  ## Real stacks on docker (ONLY=failover: those whose names have that)
+	@$(NEED) && setup/testtools && setup/standins docker
+	@$(TOGETHER) $(if $(ONLY),-k "$(ONLY)") tests/e2e $(OTHERS)
+
+faults:  ## The longest walks through faults at their full length, of which `make test` takes a short form
+	@$(NEED)
+	@$(PYTEST) -n 2 -m faults tests/e2e
+	@$(PYTEST) tests/model/test_model_sequences.py
 
 walk:  ## Three ordinary projects through two releases each, under load
-	@setup/venv && setup/engine docker && setup/images docker && setup/standins docker
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup -rP tests/e2e/release/test_walk_*.py
+	@$(NEED) && setup/standins docker
+	@$(PYTEST) -n 2 -rP tests/e2e/release/test_walk_*.py
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk
@@ -55,6 +73,11 @@ lint:  ## ruff, mypy, luacheck, shellcheck
 	@$(STAGE) mypy $(PYTHON) -m mypy
 	@$(STAGE) luacheck luacheck --quiet lua
 	@$(STAGE) shellcheck shellcheck $(SCRIPTS)
+
+format:  ## Put Python code into its form: ruff format, and what ruff can mend
+	@setup/venv
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
 
 lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the newest)
 	@setup/venv

@@ -72,11 +72,9 @@ def slower(seed: int, share: int) -> Pairs:
 
 
 def equal(failing: float, share: int) -> str:
-    ends = [end(traffic(seed, Kind(failing), Kind(failing), share, LOOK, LOOKS))[0] for seed in range(RUNS)]
-    watched = [
-        end(traffic(seed, Kind(failing), Kind(failing), share, LOOK, LOOKS), stop=False)[0]
-        for seed in range(RUNS)
-    ]
+    both = Kind(failing)
+    ends = [end(traffic(seed, both, both, share, LOOK, LOOKS))[0] for seed in range(RUNS)]
+    watched = [end(traffic(seed, both, both, share, LOOK, LOOKS), stop=False)[0] for seed in range(RUNS)]
     counted = [ends.count(word) for word in ("good", "not yet", "bad")]
     return (
         f"{failing:6.1%} at {share:2} %: {counted[0]}, {counted[1]}, {counted[2]}; "

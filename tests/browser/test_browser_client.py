@@ -92,6 +92,7 @@ def test_a_page_that_opens_in_the_background_waits(page: Page, site: Site, user:
     until(page, lambda: site.beats == 1)
 
 
+@pytest.mark.threat(51)
 def test_51_while_nobody_answers_it_asks_less_and_less(
     page: Page, site: Site, user: str, complaints: list[str]
 ) -> None:

@@ -157,6 +157,7 @@ def test_what_users_chose_is_text_and_nothing_else(
     assert complaints == []
 
 
+@pytest.mark.threat(54)
 def test_54_unknown_is_said_with_its_reason_and_is_never_0(
     page: Page, site: Site, caller: Caller, draining: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_54_unknown_is_said_with_its_reason_and_is_never_0(
     assert page.title().startswith("? on 1.6.7")
 
 
+@pytest.mark.threat(54)
 def test_54_visitors_alone_may_be_unknown(page: Page, site: Site, caller: Caller, draining: Path) -> None:
     nobody = {"sessions": 0, "users": 0, "anonymous": None, "websockets": 0, "lastActivity": None}
     why = "proxy web1:8080 saw more visitors than it could tell of"
@@ -183,6 +185,7 @@ def test_54_visitors_alone_may_be_unknown(page: Page, site: Site, caller: Caller
     assert "nothing holds it" not in page.locator("main").inner_text()
 
 
+@pytest.mark.threat(54)
 def test_54_the_store_is_broken(
     page: Page, site: Site, caller: Caller, draining: Path, tmp_path: Path
 ) -> None:
@@ -194,6 +197,7 @@ def test_54_the_store_is_broken(
     assert page.locator(".big").inner_text() == "unknown"
 
 
+@pytest.mark.threat(51)
 def test_51_old_data_is_never_shown_as_live(page: Page, site: Site, caller: Caller, draining: Path) -> None:
     take_time(page)
     log_in(page, site, caller)

@@ -77,6 +77,7 @@ def followed(lineage: list[dict[str, Any]], version: str, identity: dict[str, in
     return version
 
 
+@pytest.mark.threat(68)
 @settings(max_examples=600, deadline=None)
 @given(pasts(), st.sampled_from(["drain", "maint"]), versions, identities())
 def test_68_proxy_and_api_follow_a_token_alike(
@@ -124,6 +125,6 @@ def _write(world: World, lineage: list[dict[str, Any]], slots: list[str], green:
     world.proxy.start("never")
 
 
-def _route(world: World, text: str):  # type: ignore[no-untyped-def]
+def _route(world: World, text: str):
     headers = {"host": HOST, "authorization": f"Bearer {text}"}
     return world.proxy.route(NOW, True, {"method": "GET", "path": "/", "host": HOST, "headers": headers})

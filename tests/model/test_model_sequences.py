@@ -13,6 +13,7 @@ SEQUENCES = int(os.environ.get("BGCTL_MODEL_SEQUENCES", "2000"))
 SEED = int(os.environ.get("BGCTL_MODEL_SEED", "1"))
 
 
+@pytest.mark.threat(68, 69)
 @pytest.mark.timeout(1800)
 def test_68_whatever_happens_nobody_is_served_by_another_version_than_their_own() -> None:
     play(SEQUENCES, SEED)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from toolkit.canary import verdict as analysis
 from toolkit.canary.verdict import Verdict
 from toolkit.clients.figures import Figures
-from toolkit.clients.proxy import Status
+from toolkit.clients.proxy_status import Status
 from toolkit.config import Canary
 from toolkit.terminal import humanize as words
 

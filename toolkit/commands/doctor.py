@@ -11,7 +11,7 @@ from toolkit.context import App
 from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.checks.preflight import Finding
+    from toolkit.checks.looks import Finding
 
 
 def _skipped(findings: list[Finding]) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def origin(text: str) -> str:
     """A click type: where browsers come."""
-    from toolkit.config.tables import Origin
+    from toolkit.config.kinds import Origin
 
     try:
         return Origin.parse(text.rstrip("/"))

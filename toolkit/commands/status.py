@@ -12,7 +12,7 @@ from toolkit.terminal import humanize as words
 from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.clients.proxy import Mirror
+    from toolkit.clients.proxy_status import Mirror
     from toolkit.observe.overview import Overview, SlotView
 
 COLUMNS = (

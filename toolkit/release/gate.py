@@ -126,12 +126,12 @@ def _wait_open(project: Project, generation: int, within: float) -> str:
     deadline = time.monotonic() + within
     while True:
         status = project.proxy.status()
-        if status.applied(generation) and status.requests == 0:
+        if status.applied(generation) and status.open_requests == 0:
             return "none"
         if time.monotonic() >= deadline:
-            project.ui.warn(f"{status.requests} requests are still open after {within:g} s")
-            return f"{status.requests} are still open"
-        project.ui.progress(f"{status.requests} requests are open")
+            project.ui.warn(f"{status.open_requests} requests are still open after {within:g} s")
+            return f"{status.open_requests} are still open"
+        project.ui.progress(f"{status.open_requests} requests are open")
         time.sleep(POLL)
 
 

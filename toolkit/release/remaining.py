@@ -6,7 +6,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from toolkit.clients.proxy import Slot
+from toolkit.clients.proxy_status import Slot
 from toolkit.clients.session_api import Count, Forecast
 from toolkit.config import Drain
 from toolkit.errors import BgctlError
@@ -118,7 +118,7 @@ def remaining(project: Project, now: State, terms: Terms) -> Remaining:
         count.sessions,
         count.anonymous,
         slot.websockets if slot else None,
-        slot.requests if slot else None,
+        slot.open_requests if slot else None,
         terms,
         "; ".join(filter(None, (unknown, silent))),
         forecast,

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from session_api import key_files
 from toolkit import slots
-from toolkit.checks import preflight
-from toolkit.checks.preflight import Looks, Preflight
+from toolkit.checks import env_versions, key_ring, preflight
+from toolkit.checks.looks import WITH_COMPOSE, Looks, Problems, is_fault
+from toolkit.checks.preflight import Preflight
 from toolkit.clients.proxy import reachable
 from toolkit.config import SLOTS, public_url
 from toolkit.engine.compose import STARTED, Compose
@@ -126,19 +127,19 @@ def check(project: Project, target: State | None, pull: bool) -> Compose:
     Raises Refused with all that is wrong, and nothing changed.
     """
     looks = Looks()
-    looks.take("env file", lambda: preflight.readable_env(project))
-    looks.take("version", lambda: preflight.other_version(project))
+    looks.take("env file", lambda: env_versions.readable_env(project))
+    looks.take("version", lambda: env_versions.other_version(project))
     looks.take("certificate", lambda: _proxy_files(project))
     if not keys_wanted(project):
-        looks.take("keys", lambda: preflight.keys(project))
+        looks.take("keys", lambda: key_ring.problems(project))
     services, versions = _services(project, target), _versions(project, target)
     wanted = Preflight(project, versions, services, pull, spared=lambda: _well(project, target))
     wanted.take(looks)
-    looks.take("dependencies", lambda: _dependencies(project, target, wanted), preflight.WITH_COMPOSE)
+    looks.take("dependencies", lambda: _dependencies(project, target, wanted), WITH_COMPOSE)
     if target is None:
-        looks.take("images", lambda: _context(project, wanted.compose), preflight.WITH_COMPOSE)
+        looks.take("images", lambda: _context(project, wanted.compose), WITH_COMPOSE)
     lenient = () if target is None else LENIENT
-    faults = [error for name, error in looks.errors if preflight.is_fault(error) and name not in lenient]
+    faults = [error for name, error in looks.errors if is_fault(error) and name not in lenient]
     if faults:
         raise together(faults)
     found = wanted.compose  # before anything is warned of: it may be refused only now
@@ -157,7 +158,7 @@ def _well(project: Project, target: State | None) -> set[str]:
     return well.union(*(slots.names(project, slot) for slot in serving))
 
 
-def _proxy_files(project: Project) -> preflight.Problems:
+def _proxy_files(project: Project) -> Problems:
     """A certificate, page or listener that will not do is told now."""
     yield from caught(lambda: reload.wanted_or_stored(project))
     if project.adopted and project.engine.running("proxy"):
@@ -165,7 +166,7 @@ def _proxy_files(project: Project) -> preflight.Problems:
     return ""
 
 
-def _dependencies(project: Project, target: State | None, wanted: Preflight) -> preflight.Problems:
+def _dependencies(project: Project, target: State | None, wanted: Preflight) -> Problems:
     blue, _ = _versions(project, target)
     return (
         yield from depends.problems(
@@ -174,7 +175,7 @@ def _dependencies(project: Project, target: State | None, wanted: Preflight) -> 
     )
 
 
-def _context(project: Project, found: Compose) -> preflight.Problems:
+def _context(project: Project, found: Compose) -> Problems:
     """Keys that are here before the first start: `bgctl keys init` has made them."""
     yield from caught(lambda: builds.check_context(project, found, _to_build(project, None, found)))
     return ""
@@ -182,7 +183,7 @@ def _context(project: Project, found: Compose) -> preflight.Problems:
 
 def _versions(project: Project, target: State | None) -> tuple[str, str]:
     if target is None:
-        current = preflight.current(project)
+        current = env_versions.current(project)
         return current, current
     blue = target.slots.blue.version or ""
     return blue, target.slots.green.version or blue
@@ -215,7 +216,7 @@ def keys_wanted(project: Project) -> bool:
 
     keys = project.keys_dir
     wanted = keyring.missing(keys) or key_files.unmoved(keys) or key_files.half_moved(keys)
-    return not preflight.keys_exist(project) or bool(wanted)
+    return not key_ring.exists(project) or bool(wanted)
 
 
 def make_keys(project: Project) -> str:
@@ -229,7 +230,7 @@ def _make_keys(project: Project) -> str:
     from session_api import keyring
 
     moved = keyring.move(project.keys_dir, owner=project.owner)
-    if preflight.keys_exist(project):
+    if key_ring.exists(project):
         made = keyring.complete(project.keys_dir, owner=project.owner)
         parts = [f"{did} {', '.join(names)}" for did, names in (("moved", moved), ("made", made)) if names]
         return f"{'; '.join(parts)} in {project.keys_dir.name}/"

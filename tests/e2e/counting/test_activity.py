@@ -88,6 +88,7 @@ def test_a_visitor_who_logs_in_is_a_visitor_no_longer(site):
     eventually(lambda: everybody(site) == (0, 0), "logged out")
 
 
+@pytest.mark.threat(76)
 def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(site):
     """A jar that was copied, or restored from a backup."""
     browser, copy = site.visitor(), site.visitor()
@@ -125,6 +126,7 @@ def test_an_open_websocket_keeps_its_session_and_is_counted(site):
     eventually(lambda: site.census()["versions"][OLD]["websockets"] == 0, "closed")
 
 
+@pytest.mark.threat(60)
 def test_60_a_websocket_of_a_worker_that_leaves_keeps_its_session(site):
     browser = site.log_in("ada")
     with connect(f"ws{site.url[4:]}/ws", additional_headers=cookies_of(browser)) as socket:
@@ -158,6 +160,7 @@ def test_a_download_that_takes_long_keeps_its_session(site):
             assert everybody(site)[0] == 1
 
 
+@pytest.mark.threat(51)
 def test_51_what_happens_while_the_session_api_is_down_is_counted_when_it_is_back(site):
     """Longer than the idle window: what counts is when somebody was last seen, not when it is told."""
     quiet, busy = site.log_in("quiet"), site.log_in("busy")
@@ -184,6 +187,7 @@ def api_answers(stack: Stack) -> bool:
         return False
 
 
+@pytest.mark.threat(51)
 def test_51_counts_are_unknown_while_the_proxy_is_silent(site):
     site.log_in("ada")
     eventually(lambda: everybody(site) == (1, 0), "ada")
@@ -198,6 +202,7 @@ def test_51_counts_are_unknown_while_the_proxy_is_silent(site):
     eventually(lambda: everybody(site)[0] is not None, "known again")
 
 
+@pytest.mark.threat(60)
 def test_60_a_reload_while_the_session_api_is_down_loses_nothing(site):
     browsers = [site.log_in(f"user-{number}") for number in range(20)]
     eventually(lambda: everybody(site) == (20, 0), "twenty")
@@ -214,6 +219,7 @@ def test_60_a_reload_while_the_session_api_is_down_loses_nothing(site):
     eventually(lambda: everybody(site) == (20, 20), "everybody, also who was seen before the reload")
 
 
+@pytest.mark.threat(60)
 def test_60_a_proxy_that_stops_tells_what_it_has_seen(site):
     """Requests of its very last second; it stops as compose stops it."""
     visitors = [site.visitor() for _ in range(10)]
@@ -234,6 +240,7 @@ def rows(stack: Stack) -> int:
     return int(sum(float(line.rpartition(" ")[2]) for line in lines))
 
 
+@pytest.mark.threat(59)
 def test_59_a_worker_that_is_killed_loses_its_last_second_at_most(site):
     site.expected.append(r"worker process \d+ exited on signal 9")
     browser = site.log_in("ada")
@@ -255,6 +262,7 @@ def serves(stack: Stack, browser: requests.Session) -> bool:
         return False
 
 
+@pytest.mark.threat(54)
 def test_54_a_database_that_is_gone_is_unknown_and_fills_again(site):
     """Of log-outs only the database knew: who has logged out lately would be back with it."""
     began = site.proxy_status()["activity"]["lastDelivery"]
@@ -281,6 +289,7 @@ def test_54_a_database_that_is_gone_is_unknown_and_fills_again(site):
     assert seen <= {None, 5}, "never a number that is too small"
 
 
+@pytest.mark.threat(49)
 def test_49_the_back_door_is_for_the_proxy_alone(site):
     body = {"proxy": "x", "now": 1, "since": 0, "epoch": None, "complete": True, "sessions": [], "gone": []}
     for path in ("/_bgctl/activity", "/api/deployment/../../_bgctl/activity", "//_bgctl/activity"):

@@ -131,6 +131,7 @@ def test_five_thousand_sessions_are_counted_exactly(store, tmp_path):
         asyncio.run(scenario(site))
 
 
+@pytest.mark.threat(51, 52, 54)
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("form", ["short", pytest.param("long", marks=pytest.mark.faults)])
 def test_51_52_54_the_count_is_exact_again_after_session_api_and_store_were_killed(store, form, tmp_path):

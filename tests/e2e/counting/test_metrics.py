@@ -154,6 +154,7 @@ def test_what_is_now(pair):
     assert next(key for key in samples if key[0] == "bgctl_build_info")[3] == toolkit.__version__
 
 
+@pytest.mark.threat(63)
 def test_63_nothing_that_arrives_adds_a_series(pair):
     """Versions, tokens, methods, paths, hosts: whatever a client makes up."""
 
@@ -244,6 +245,7 @@ def test_a_failover_is_an_error_of_the_first_and_a_latency_of_the_second(pair):
     assert (requests_, errors, sum(counts)) == (0, 0, 1)
 
 
+@pytest.mark.threat(60)
 def test_60_a_reload_counts_on(pair):
     counted = Counted(pair.stack)
     before = pair.stack.proxy_status()

@@ -46,6 +46,7 @@ def test_what_waits_leaves_in_the_order_in_which_it_came_each_once(nginx):
     assert outbox(nginx, "return outbox.take(2), outbox.take(2), outbox.length()") == [["a", "b"], ["c"], 0]
 
 
+@pytest.mark.threat(51)
 def test_51_what_could_not_be_sent_is_first_again(nginx):
     code = (
         "outbox.add('a') outbox.add('b') local taken = outbox.take(2) outbox.add('c') outbox.put_back(taken)"
@@ -53,6 +54,7 @@ def test_51_what_could_not_be_sent_is_first_again(nginx):
     assert outbox(nginx, f"{code} return outbox.take(9)") == [["a", "b", "c"]]
 
 
+@pytest.mark.threat(51)
 def test_51_a_key_that_came_anew_while_it_was_on_its_way_waits_once(nginx):
     code = "outbox.add('a') local taken = outbox.take(1) outbox.add('a') outbox.put_back(taken)"
     assert outbox(nginx, f"{code} return outbox.take(9)") == [["a"]]
@@ -86,6 +88,7 @@ def test_news_is_what_the_store_could_not_know(nginx, version, at, exp, told):
     assert seen(nginx, "return " + put % (version, at, exp)) == [told, False]
 
 
+@pytest.mark.threat(51)
 def test_51_too_many_drop_the_oldest_and_are_counted(nginx):
     dropped = "local m = require('bg.lib.counters') m.fold() return m.total('bgctl_activity_dropped_total')"
     (before,) = nginx.run(dropped)
@@ -94,6 +97,7 @@ def test_51_too_many_drop_the_oldest_and_are_counted(nginx):
     assert nginx.run(dropped) == [before + 3]
 
 
+@pytest.mark.threat(58)
 def test_58_an_outbox_without_memory_keeps_the_newest(tmp_path: Path):
     with workbench(tmp_path, outbox="64k") as small:
         code = "for number = 1, 5000 do outbox.add('session-' .. number) end local n = outbox.length()"
@@ -106,6 +110,7 @@ def test_58_an_outbox_without_memory_keeps_the_newest(tmp_path: Path):
         assert small.run(dropped) == [5000 - length]
 
 
+@pytest.mark.threat(51)
 @pytest.mark.parametrize("die", ["'queue'", "'later'"])
 def test_51_what_a_worker_left_behind_when_it_died_holds_nothing_up(nginx, die):
     """It had taken a key, and was killed before it took away the mark that says that the key waits."""
@@ -161,6 +166,7 @@ def test_a_flood_of_visitors_pushes_out_no_session(nginx):
     assert seen(nginx, f"local outbox = require('bg.activity.outbox') {flood}") == [20, 20000, True, 0, 20, 0]
 
 
+@pytest.mark.threat(58)
 def test_58_visitors_have_memory_of_their_own(tmp_path: Path):
     key = tmp_path / "proxy.key"
     key.write_text("k" * 32)
@@ -191,6 +197,7 @@ def test_a_session_is_remembered_as_it_was_last(nginx):
     ]
 
 
+@pytest.mark.threat(63)
 @pytest.mark.parametrize("user", ["", " ", "a\tb", "two\nlines", "naïve", "x" * 128])
 def test_63_any_user_comes_back_as_it_went_in(nginx, user):
     escaped = "".join(f"\\{byte:03d}" for byte in user.encode())
@@ -223,6 +230,7 @@ def test_a_clock_that_was_set_back_freezes_nothing(nginx):
     assert outbox(nginx, "return ngx.shared.bg_feed:get('lost_at session') <= ngx.now()") == [True]
 
 
+@pytest.mark.threat(58)
 def test_58_who_is_forgotten_for_lack_of_memory_moves_what_is_known_since(tmp_path: Path):
     with workbench(tmp_path, seen="64k") as small:
         fill = """
@@ -352,6 +360,7 @@ def test_a_report_that_is_refused_as_too_large_is_split(reporting, folder):
         assert len(listener.sizes) < 100
 
 
+@pytest.mark.threat(76)
 def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(reporting, folder):
     note = "activity.note(names.key('p'), nil, ngx.now() + 600, '1.6.7')"
     modules = """

@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from testbed import certificates
 from testbed.project import IMAGES
 from toolkit import config
@@ -116,6 +118,7 @@ def accepted(chance: Chance) -> config.Config:
             continue
 
 
+@pytest.mark.threat(50)
 def test_50_nginx_takes_what_bgctl_accepts(tmp_path: Path) -> None:
     (tmp_path / "certificate").mkdir()
     certificates.make(tmp_path / "certificate")

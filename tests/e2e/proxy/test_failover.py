@@ -43,6 +43,7 @@ def seen(pair, browser):
     return answer.status_code, answer.headers.get("X-Deployment-Version")
 
 
+@pytest.mark.threat(30)
 def test_30_a_slot_that_refuses_is_served_by_the_other_in_the_same_request(pair, old_visitor):
     blue = pair.container("frontend-blue")
     before = failovers(pair)
@@ -62,6 +63,7 @@ def failovers(pair):
     return int(next(line.removeprefix(series) for line in lines if line.startswith(series)))
 
 
+@pytest.mark.threat(31)
 def test_31_a_frozen_slot_a_get_fails_over_and_a_post_is_never_done_twice(pair, old_visitor):
     blue = pair.container("frontend-blue")
     key = uuid.uuid4().hex
@@ -79,6 +81,7 @@ def test_31_a_frozen_slot_a_get_fails_over_and_a_post_is_never_done_twice(pair, 
     assert blue_ledger["seen"] <= 1
 
 
+@pytest.mark.threat(32)
 def test_32_both_dead_is_a_503_that_says_when_to_come_back_and_it_ends_by_itself(pair):
     for slot in ("blue", "green"):
         pair.container(f"frontend-{slot}").kill()
@@ -92,6 +95,7 @@ def test_32_both_dead_is_a_503_that_says_when_to_come_back_and_it_ends_by_itself
     eventually(lambda: requests.get(f"{pair.url}/", timeout=30).status_code == 200, "it recovers")
 
 
+@pytest.mark.threat(51)
 def test_51_sessions_are_routed_while_the_session_api_is_down(pair, old_visitor):
     """The data plane stands alone; only log-ins wait, and are told so."""
     newcomer = pair.log_in("sam")

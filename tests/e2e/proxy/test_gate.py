@@ -167,6 +167,7 @@ def test_a_command_that_fails_ends_the_pause_and_its_code_is_said(gate: Stack) -
     assert get(gate).status_code == 200
 
 
+@pytest.mark.threat(46)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_46_an_interrupted_pause_ends(gate: Stack, number: signal.Signals, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
@@ -178,6 +179,7 @@ def test_46_an_interrupted_pause_ends(gate: Stack, number: signal.Signals, tmp_p
     assert get(gate).status_code == 200
 
 
+@pytest.mark.threat(42)
 def test_42_a_killed_pause_is_told_and_ended_by_hand(gate: Stack, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     pause = gate.start("pause", "--for", "60s", "--", "sh", "-c", f"echo $$ > {begun}; exec sleep 60")
@@ -190,6 +192,7 @@ def test_42_a_killed_pause_is_told_and_ended_by_hand(gate: Stack, tmp_path: Path
     assert get(gate).status_code == 200
 
 
+@pytest.mark.threat(28)
 def test_28_a_client_that_goes_away_while_it_is_held_is_let_go(gate: Stack) -> None:
     gate.bgctl("pause", "--for", "60s")
     body = b'{"text": "x"}'
@@ -215,6 +218,7 @@ def test_a_switch_while_paused_holds_for_whoever_was_held(gate: Stack, clients: 
     gate.bgctl("route", "disable-green")
 
 
+@pytest.mark.threat(60)
 def test_60_a_reload_while_paused_loses_nobody(gate: Stack, clients: ThreadPoolExecutor) -> None:
     gate.bgctl("pause", "--for", "60s")
     asked = [clients.submit(get, gate) for _ in range(20)]
@@ -256,6 +260,7 @@ class Echo(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.threat(25)
 def test_25_a_held_post_arrives_once_and_to_the_byte(gate: Stack, clients: ThreadPoolExecutor) -> None:
     gate.expected += [
         "is (down|up again): frontend at",
@@ -326,6 +331,7 @@ def test_maintenance_is_a_page_for_all_but_the_allowed(gate: Stack) -> None:
     assert {"maintenance on", "maintenance off"} <= set(said)
 
 
+@pytest.mark.threat(23)
 def test_23_a_body_that_is_turned_away_is_not_read_as_a_request(gate: Stack) -> None:
     gate.bgctl("maintenance", "on")
     inner = b"GET /inner HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -338,6 +344,7 @@ def test_23_a_body_that_is_turned_away_is_not_read_as_a_request(gate: Stack) -> 
     assert answer.count(b"HTTP/1.1 503") == 2
 
 
+@pytest.mark.threat(47)
 def test_47_maintenance_outlives_the_proxy(gate: Stack) -> None:
     gate.bgctl("maintenance", "on")
     gate.container("proxy").restart(timeout=10)

@@ -119,6 +119,7 @@ def times_seen(port, key):
     return requests.get(f"http://127.0.0.1:{port}/api/notes/{key}", timeout=10).json()["seen"]
 
 
+@pytest.mark.threat(31)
 def test_31_a_frozen_slot_is_passed_over_also_for_a_post_and_takes_its_sessions_back(pair, old_visitor):
     blue, key = pair.container("frontend-blue"), uuid.uuid4().hex
     pin, before = old_visitor.cookies["bg_pin"], told(pair)
@@ -144,6 +145,7 @@ def test_31_a_frozen_slot_is_passed_over_also_for_a_post_and_takes_its_sessions_
     assert told(pair) - before == 2, "a line each, for down and up again"
 
 
+@pytest.mark.threat(36)
 def test_36_another_version_on_the_port_is_down(pair, old_visitor):
     App.version = "9.9.9"
     with in_blues_place(pair):
@@ -171,6 +173,7 @@ def by_image(pair: Stack) -> Iterator[Stack]:
     eventually(lambda: health(pair, "blue")["up"], "blue is up")
 
 
+@pytest.mark.threat(36)
 def test_36_the_engine_proves_the_version_and_checks_come_as_browsers_do(by_image: Stack) -> None:
     before = [by_image.container(f"frontend-{slot}").id for slot in ("blue", "green")]
     by_image.bgctl("up")
@@ -196,6 +199,7 @@ def test_one_clients_bad_requests_mark_no_slot_down(pair, old_visitor):
     eventually(lambda: pair.version_of(old_visitor) == OLD, "its own slot serves it")
 
 
+@pytest.mark.threat(32)
 def test_32_both_down_is_a_page_for_browsers_and_a_problem_for_programs(pair):
     for slot in ("blue", "green"):
         pair.container(f"frontend-{slot}").kill()
@@ -219,6 +223,7 @@ def test_32_both_down_is_a_page_for_browsers_and_a_problem_for_programs(pair):
     eventually(lambda: health(pair, "blue")["up"] and health(pair, "green")["up"], "both are up")
 
 
+@pytest.mark.threat(30)
 def test_30_failed_requests_ask_for_a_check_and_the_page_may_be_the_operators(tmp_path: Path) -> None:
     """The proxy asks once an hour here: only requests that fail can have told it."""
     with running(tmp_path / "project", health_check="60m", read_timeout="1s") as one:

@@ -61,6 +61,7 @@ def headers_of(connection: socket.socket) -> str:
     return found.decode().lower()
 
 
+@pytest.mark.threat(82)
 def test_82_a_session_api_that_hangs_costs_the_app_nothing(bounded):
     """150 clients beat; each that waited would hold two connections of 256."""
     bounded.expected.append(r"upstream timed out .*/api/deployment/heartbeat")
@@ -121,6 +122,7 @@ def open_on_blue(stack: Stack) -> int:
     return number
 
 
+@pytest.mark.threat(83)
 def test_83_uploads_that_trickle_stop_no_others_and_end(bounded):
     """512 MB: one address may have half of it, and half of what is free stays free for smaller ones."""
     assert Upload(bounded, megabytes=8).finish() == (201, True, OLD)
@@ -150,6 +152,7 @@ def test_83_uploads_that_trickle_stop_no_others_and_end(bounded):
     assert 'bgctl_errors_total{slot="blue"}' not in metrics, "the slot has not failed"
 
 
+@pytest.mark.threat(83)
 def test_83_a_body_of_unknown_length_trickles_in_a_worker_that_leaves(bounded):
     head = b"POST /api/files HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
     with opened(bounded, head) as connection:
@@ -167,6 +170,7 @@ def test_83_a_body_of_unknown_length_trickles_in_a_worker_that_leaves(bounded):
         assert time.monotonic() - began > PATIENT + 4, "as long as the largest may take"
 
 
+@pytest.mark.threat(83)
 @pytest.mark.parametrize("path", ["/api/files", "/api/deployment/heartbeat"])
 def test_83_a_body_trickles_over_http_2(bounded, path):
     with http2.Connection(bounded.ports.tls, bounded.ca) as client:

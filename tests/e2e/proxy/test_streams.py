@@ -69,6 +69,7 @@ def deaths(stack: Stack, container: str, since: float) -> list[dict[str, Any]]:
     return list(events)
 
 
+@pytest.mark.threat(27)
 @pytest.mark.parametrize(("name", "old", "new"), [("blue", OLD, NEW), ("green", NEW, OLD)])
 def test_27_what_is_open_lives_through_a_switch_and_promote_or_rollback(stack, name, old, new):
     """Blue is retired by `promote`, green by `rollback`. Content is compared byte by byte."""
@@ -96,6 +97,7 @@ def test_27_what_is_open_lives_through_a_switch_and_promote_or_rollback(stack, n
     assert stack.version_of(stack.visitor()) == new
 
 
+@pytest.mark.threat(40)
 def test_40_at_the_deadline_the_app_is_told_and_closes_one_by_one(brisk):
     """1012 and `bye`, spread over its grace; who comes back gets the new version; nothing is killed."""
     brisk.bgctl("up-green", NEW)
@@ -134,6 +136,7 @@ def test_40_at_the_deadline_the_app_is_told_and_closes_one_by_one(brisk):
     assert upload.finish() == (201, True, NEW)
 
 
+@pytest.mark.threat(40)
 def test_40_an_app_that_is_deaf_to_sigterm_is_cut_after_its_grace_and_not_before(brisk):
     brisk.bgctl("up-green", DEAF)
     brisk.bgctl("route", "enable-green")
@@ -152,6 +155,7 @@ def test_40_an_app_that_is_deaf_to_sigterm_is_cut_after_its_grace_and_not_before
     assert (killed["timeNano"] - told["timeNano"]) / 1e9 > 5.9, "stop_grace is 6 s"
 
 
+@pytest.mark.threat(37)
 def test_37_a_container_that_dies_in_a_drain_is_failed_over_counted_and_told(stack):
     """Killed by the kernel, as when memory runs out: its sessions are served by green until it is back."""
     stack.expected += [PREMATURELY, r"blue is (down|up)"]
@@ -181,6 +185,7 @@ def test_37_a_container_that_dies_in_a_drain_is_failed_over_counted_and_told(sta
     eventually(lambda: old.get(f"{stack.url}/api/whoami", timeout=10).json()["version"] == OLD, "back")
 
 
+@pytest.mark.threat(29)
 def test_29_with_no_connection_left_state_and_timers_survive(stack):
     """A proxy of 64 connections a worker: idle clients make room; those who hold on are cut in seconds."""
     none_left = "worker_connections are not enough"
@@ -245,6 +250,7 @@ def impatient(tmp_path):
         yield one
 
 
+@pytest.mark.threat(24)
 def test_24_slow_clients_are_cut_and_others_do_not_notice(impatient):
     """Headers, bodies and readers that stand still, twenty of each at the same time."""
     stack = impatient

@@ -128,6 +128,7 @@ def open_requests(stack: Stack) -> tuple[int, int]:
     return sum(slot["open"] for slot in slots), sum(slot["websockets"] for slot in slots)
 
 
+@pytest.mark.threat(23)
 def test_23_an_upgrade_is_http_1_1s_alone(edge):
     """Not passed on in HTTP/2 and HTTP/3 (RFC 9113, 8.2.2; RFC 9114, 4.2); no drain waits for it."""
 
@@ -212,6 +213,7 @@ def test_a_body_that_is_too_large_is_refused(edge):
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
 
 
+@pytest.mark.threat(86)
 @pytest.mark.parametrize("option", ["--http1.1", "--http2"])
 def test_86_cookies_have_the_same_room_in_both_protocols(edge, option):
     told = ["--output", "/dev/null", "--write-out", "%{http_code}"]
@@ -219,6 +221,7 @@ def test_86_cookies_have_the_same_room_in_both_protocols(edge, option):
     assert curl(edge, "/api/deployment/version", option, *cookies, *told) == "200"
 
 
+@pytest.mark.threat(24)
 @pytest.mark.parametrize(
     "begin",
     [

@@ -94,6 +94,7 @@ def reached(app):
     return [request for request, _ in app]
 
 
+@pytest.mark.threat(21)
 def test_21_the_app_sees_what_the_proxy_says(proxied, app):
     lies = {
         "X-Deployment-Version": "9.9.9",
@@ -113,12 +114,14 @@ def test_21_the_app_sees_what_the_proxy_says(proxied, app):
     assert "forwarded" not in headers
 
 
+@pytest.mark.threat(86)
 @pytest.mark.parametrize("size", [12_000, 20_000, 32_000])
 def test_86_an_answer_with_large_headers_comes_through(proxied, app, size):
     answer = requests.get(f"{proxied.url}/headers/{size}", timeout=10)
     assert (answer.status_code, len(answer.headers["Content-Security-Policy"])) == (200, size)
 
 
+@pytest.mark.threat(86)
 @pytest.mark.parametrize(("method", "done"), [("GET", False), ("POST", True)])
 def test_86_an_answer_whose_headers_are_too_large_says_so(proxied, app, method, done):
     proxied.expected.append("upstream sent too big header")
@@ -135,6 +138,7 @@ def test_86_an_answer_whose_headers_are_too_large_says_so(proxied, app, method, 
     assert "the headers of its answer are too large" in page.text
 
 
+@pytest.mark.threat(86)
 def test_86_cookies_of_more_than_16_kb_come_through(proxied, app):
     assert requests.get(f"{proxied.url}/", headers={"Cookie": "a=" + "x" * 30_000}, timeout=10).text == "ok"
     assert len(app[0][1]["Cookie"]) == 30_002
@@ -144,6 +148,7 @@ def test_86_cookies_of_more_than_16_kb_come_through(proxied, app):
     assert answer.status_code == 401, "the session API has room for them, too"
 
 
+@pytest.mark.threat(86)
 @pytest.mark.parametrize("accept", ["*/*", "text/html"])
 def test_86_cookies_for_which_there_is_no_room_are_named(proxied, app, accept):
     headers = {"Cookie": "a=" + "x" * 33_000, "Accept": accept}
@@ -161,6 +166,7 @@ def raw(stack, request):
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
+@pytest.mark.threat(100)
 @pytest.mark.parametrize(
     ("line", "host"),
     [
@@ -176,6 +182,7 @@ def test_100_a_request_without_host_has_one_for_the_app(proxied, app, line, host
     ]
 
 
+@pytest.mark.threat(100)
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 @pytest.mark.parametrize(
     "path",
@@ -199,6 +206,7 @@ def test_100_nothing_of_ours_is_reached_in_any_form(proxied, app, path, version)
     assert reached(app) == []
 
 
+@pytest.mark.threat(100)
 @pytest.mark.parametrize(
     ("path", "arrives"),
     [
@@ -215,6 +223,7 @@ def test_100_the_apps_own_paths_are_the_apps(proxied, app, path, arrives):
     assert reached(app) == [f"GET {arrives}"]
 
 
+@pytest.mark.threat(100)
 @pytest.mark.parametrize("host", ["Host: x\r\n", ""])
 @pytest.mark.parametrize("path", ["/api/deployment/version", "http://x/api/deployment/version?y"])
 def test_100_what_is_for_everybody_is_reached_in_its_plain_form(proxied, app, path, host):
@@ -224,6 +233,7 @@ def test_100_what_is_for_everybody_is_reached_in_its_plain_form(proxied, app, pa
     assert reached(app) == []
 
 
+@pytest.mark.threat(100)
 @pytest.mark.parametrize("end", ["", "/", "/%41", "?x"])
 def test_100_a_path_of_a_thousand_segments_is_one_like_others(proxied, app, end):
     """It was too much for the matcher of the guard, which said so in the error log."""
@@ -273,12 +283,14 @@ def test_the_apps_own_paths_are_decided_and_pinned_as_any_other(proxied, app, pa
     assert (found["version"], found["cookies"]) == (["1.6.7", "1.6.7"], [["bg_pin"], []])
 
 
+@pytest.mark.threat(28)
 def test_28_an_internal_redirect_is_not_followed_and_counts_nothing_twice(proxied, app):
     assert requests.get(f"{proxied.url}/accel", timeout=10).text == "ok"
     assert reached(app) == ["GET /accel"]
     eventually(lambda: proxied.proxy_status()["slots"]["blue"]["open"] == 0, "nothing is left open")
 
 
+@pytest.mark.threat(23)
 @pytest.mark.parametrize("protocol", ["h2c", "TLS/1.0", "websocket, h2c", "x"])
 def test_23_nothing_but_websockets_is_tunnelled(proxied, app, protocol):
     headers = {"Upgrade": protocol, "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABk"}
@@ -288,6 +300,7 @@ def test_23_nothing_but_websockets_is_tunnelled(proxied, app, protocol):
     assert "connection" not in got
 
 
+@pytest.mark.threat(25)
 def test_25_a_post_that_was_sent_is_done_once_and_nobody_is_told_to_repeat_it(proxied, app):
     answer = requests.post(f"{proxied.url}/drop", data="x", timeout=10)
     assert answer.status_code == 503
@@ -296,6 +309,7 @@ def test_25_a_post_that_was_sent_is_done_once_and_nobody_is_told_to_repeat_it(pr
     assert requests.get(f"{proxied.url}/drop", timeout=10).headers["Retry-After"] == "2"
 
 
+@pytest.mark.threat(26)
 def test_26_an_answer_that_breaks_off_is_not_asked_for_again(proxied, app):
     with pytest.raises(requests.RequestException):
         requests.get(f"{proxied.url}/cut", timeout=10)

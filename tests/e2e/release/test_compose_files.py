@@ -64,6 +64,7 @@ def drawn(six: SixStack) -> Iterator[SixStack]:
     six.bgctl("rollback")
 
 
+@pytest.mark.threat(93)
 def test_93_everything_works_on_ipv6(drawn: SixStack) -> None:
     assert {entry["check"] for entry in drawn.ask("doctor")["checks"] if entry["result"] == "fail"} == set()
     assert drawn.version_of(drawn.log_in()) == NEW
@@ -76,6 +77,7 @@ def test_93_everything_works_on_ipv6(drawn: SixStack) -> None:
         pass
 
 
+@pytest.mark.threat(91)
 def test_91_what_a_slot_keeps_in_anonymous_volumes_goes_with_it(drawn: SixStack) -> None:
     """The override file gives it one."""
     (kept,) = [

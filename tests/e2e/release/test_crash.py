@@ -36,6 +36,7 @@ def release_to_drained(stack):
     stack.bgctl("drain", "--timeout", "30s")
 
 
+@pytest.mark.threat(42)
 @pytest.mark.parametrize("step", ["retire-blue", "serve-blue", "stop-green"])
 def test_42_a_promotion_that_is_killed_goes_on(stack, step):
     release_to_drained(stack)
@@ -50,6 +51,7 @@ def test_42_a_promotion_that_is_killed_goes_on(stack, step):
     assert f"CURRENT_VERSION={NEW}" in (stack.directory / ".env").read_text()
 
 
+@pytest.mark.threat(42)
 @pytest.mark.parametrize("step", ["retire-blue", "serve-blue"])
 def test_42_a_promotion_that_is_killed_can_be_rolled_back(stack, step):
     release_to_drained(stack)
@@ -61,6 +63,7 @@ def test_42_a_promotion_that_is_killed_can_be_rolled_back(stack, step):
     assert stack.containers("frontend-green") == []
 
 
+@pytest.mark.threat(46)
 def test_46_ctrl_c_in_a_drain_is_130_and_leaves_the_release_as_it_is(stack):
     stack.start_of_release()
     stack.bgctl("route", "disable-green")
@@ -78,6 +81,7 @@ def test_46_ctrl_c_in_a_drain_is_130_and_leaves_the_release_as_it_is(stack):
     stack.bgctl("rollback")
 
 
+@pytest.mark.threat(44)
 def test_44_a_lock_dies_with_its_owner(stack):
     """kill -9 in the middle of up-green: the next command works at once and leaves nothing behind."""
     process = stack.start("up-green", NEW, **QUIET, start_new_session=True)
@@ -108,6 +112,7 @@ def test_a_reboot_in_mid_release_comes_back_as_it_was(stack):
     assert stack.version_of(stack.visitor()) == NEW
 
 
+@pytest.mark.threat(48)
 def test_48_without_terminal_home_or_path_as_under_cron(stack):
     """env -i: silent while it must wait, then the promotion, without a prompt."""
     stack.start_of_release()

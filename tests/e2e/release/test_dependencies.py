@@ -143,6 +143,7 @@ def current(needy: Needy) -> str:
     return version
 
 
+@pytest.mark.threat(87)
 def test_87_up_on_an_empty_engine_brings_it_all_up_in_order(needy: Needy) -> None:
     assert needy.lines[:3] == ["db is open", f"migrated to {OLD}", f"blue works on {OLD}"]
     before, db = needy.lines, needy.container("db").id
@@ -152,6 +153,7 @@ def test_87_up_on_an_empty_engine_brings_it_all_up_in_order(needy: Needy) -> Non
     assert needy.container("db").id == db
 
 
+@pytest.mark.threat(87)
 @pytest.mark.parametrize(
     ("mode", "reason"),
     [
@@ -172,6 +174,7 @@ def test_87_a_migration_that_fails_or_hangs_stops_the_release(needy: Needy, mode
     assert {needy.client.containers.get(each).status for each in needy.containers("migrate")} == {"exited"}
 
 
+@pytest.mark.threat(87)
 def test_87_a_release_migrates_once_and_takes_the_worker_along(needy: Needy) -> None:
     old = current(needy)
     new = NEW if old == OLD else OLD
@@ -189,6 +192,7 @@ def test_87_a_release_migrates_once_and_takes_the_worker_along(needy: Needy) -> 
     assert needy.container("db").id == db
 
 
+@pytest.mark.threat(87)
 def test_87_after_a_reboot_everything_comes_back_and_nothing_migrates(needy: Needy) -> None:
     migrated = [line for line in needy.lines if line.startswith("migrated")]
     version, db = current(needy), needy.container("db").id

@@ -57,6 +57,7 @@ def test_deploy_runs_a_whole_release_unattended(site):
     assert site.bgctl("deploy", NEW, "--yes").returncode == 0, "again: nothing to do"
 
 
+@pytest.mark.threat(48)
 def test_48_cron_drains_and_promotes_while_people_leave(site):
     """As crontab would start it, again and again: silent until there is something to say."""
     bare = {"PATH": "/usr/bin:/bin"}

@@ -20,6 +20,7 @@ def policy(stack) -> str:
     return name
 
 
+@pytest.mark.threat(80)
 def test_80_a_green_that_dies_in_a_drain_comes_back_by_itself(release):
     """As by the kernel's out-of-memory killer: nobody types anything, and its sessions are on it again."""
     assert policy(release) == "unless-stopped"
@@ -37,6 +38,7 @@ def test_80_a_green_that_dies_in_a_drain_comes_back_by_itself(release):
     assert release.container("frontend-green").id == before.id
 
 
+@pytest.mark.threat(80)
 def test_80_a_green_that_is_gone_is_brought_back_by_cron(release):
     """A stop by hand is what the engine does not undo; nor does a reboot of one that it has forgotten."""
     release.bgctl("route", "disable-green")
@@ -66,6 +68,7 @@ def replace(stack, folder: str, name: str) -> str:
     return key
 
 
+@pytest.mark.threat(89)
 def test_89_a_replaced_key_is_in_force_in_a_second(release):
     """Each of the four, in every container that knows it; the containers are the same before and after."""
     browser = release.visitor()
@@ -102,6 +105,7 @@ def test_89_a_replaced_key_is_in_force_in_a_second(release):
     assert release.proxy_status()["keysError"] is None
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize(("folder", "name"), [("pin", "pin.secret")])
 def test_89_a_bad_key_is_told_and_changes_nothing(release, folder, name):
     browser = release.visitor()

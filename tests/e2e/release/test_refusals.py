@@ -34,10 +34,12 @@ def refused(stack, *command, code=3):
     return said
 
 
+@pytest.mark.threat(33)
 def test_33_an_image_that_is_nowhere(resting):
     assert "9.9.9" in refused(resting, "up-green", "9.9.9")
 
 
+@pytest.mark.threat(50, 95)
 @pytest.mark.parametrize(
     ("was", "becomes", "said", "next"),
     [
@@ -78,6 +80,7 @@ def test_50_95_an_image_or_a_compose_file_that_will_not_do(resting, was, becomes
         path.write_text(good)
 
 
+@pytest.mark.threat(34)
 def test_34_a_port_that_is_taken(resting):
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -91,6 +94,7 @@ def test_a_version_that_cannot_be_released(resting, version):
     assert resting.bgctl("up-green", "--", version, code=None).returncode in (2, 3)
 
 
+@pytest.mark.threat(35, 36)
 @pytest.mark.parametrize(
     ("image", "seen"),
     [
@@ -105,6 +109,7 @@ def test_35_36_a_candidate_that_does_not_prove_itself(resting, image, seen):
     assert re.search(seen, said), said
 
 
+@pytest.mark.threat(45)
 @pytest.mark.parametrize(
     "command",
     [
@@ -119,11 +124,13 @@ def test_45_what_needs_a_release_under_way(resting, command):
     assert "up-green" in refused(resting, *command)
 
 
+@pytest.mark.threat(48)
 def test_48_cron_has_nothing_to_do_at_rest(resting):
     done = resting.bgctl("drain", "--auto")
     assert done.stdout + done.stderr == ""
 
 
+@pytest.mark.threat(45)
 def test_45_a_rollback_with_nothing_to_roll_back_is_no_error(resting):
     resting.bgctl("rollback")
     resting.bgctl("rollback")
@@ -136,6 +143,7 @@ def test_usage_is_2(resting, command):
     refused(resting, *command, code=2)
 
 
+@pytest.mark.threat(50)
 @pytest.mark.parametrize(
     ("file", "was", "becomes"),
     [

@@ -54,6 +54,7 @@ class Blog:
         assert self.runs("worker-green", version)
 
 
+@pytest.mark.threat(87)
 def test_87_blog_goes_through_two_releases_that_nobody_notices(tmp_path):
     with walking(tmp_path, "blog", 18200) as walk:
         blog = Blog(walk)

@@ -12,6 +12,7 @@ from tests.e2e.support.walks import USERS, finish, walking
 pytestmark = pytest.mark.timeout(600)
 
 
+@pytest.mark.threat(88)
 def test_88_flaskshop_goes_through_two_releases_that_nobody_notices(tmp_path):
     with walking(tmp_path, "flaskshop", 18000) as walk:
         walk.compose("up", "-d")

@@ -95,6 +95,7 @@ def release(site: Stack, people: People, old: str, new: str) -> None:
     people.are_all_on(new)
 
 
+@pytest.mark.threat(64)
 def test_64_three_releases_in_a_row_hold_every_session(site: Stack, people: People) -> None:
     people.come(FIRST)
     moved = browsing(site, "moved")
@@ -123,6 +124,7 @@ def test_64_three_releases_in_a_row_hold_every_session(site: Stack, people: Peop
     people.are_all_on(THIRD)
 
 
+@pytest.mark.threat(65)
 def test_65_a_version_that_was_taken_back_comes_again(site: Stack, people: People) -> None:
     at, new = stable_and_next(site)
     people.come("before")
@@ -162,6 +164,7 @@ def taken_back(site: Stack) -> str:
     return site.sign(claims)
 
 
+@pytest.mark.threat(66)
 def test_66_enable_green_after_disable_blue_moves_nobody_back(site: Stack, people: People) -> None:
     at, new = stable_and_next(site)
     site.bgctl("up-green", new)
@@ -175,6 +178,7 @@ def test_66_enable_green_after_disable_blue_moves_nobody_back(site: Stack, peopl
     people.are_all_on(at)
 
 
+@pytest.mark.threat(70)
 def test_70_a_state_of_the_version_before_is_read_and_rewritten(site: Stack, people: People) -> None:
     at, new = stable_and_next(site)
     path = site.directory / "state" / "state.json"

@@ -123,6 +123,7 @@ def silence(site: Stack) -> None:
     )
 
 
+@pytest.mark.threat(73)
 def test_73_a_link_after_a_long_silence_finds_the_session_where_it_was(site, context):
     """The Strict cookie stays away from a link in a webmail: page and scripts are of one version still."""
     page = context.new_page()
@@ -140,6 +141,7 @@ def test_73_a_link_after_a_long_silence_finds_the_session_where_it_was(site, con
     assert len(heard) > 2
 
 
+@pytest.mark.threat(72)
 def test_72_a_post_from_another_site_mixes_nothing_and_moves_nobody(site, context):
     """The answer to it is a page, of whichever version; its files are of the same one, nothing else is."""
     page = context.new_page()
@@ -163,6 +165,7 @@ def test_72_a_post_from_another_site_mixes_nothing_and_moves_nobody(site, contex
     assert page.locator("html").get_attribute("data-version") == OLD
 
 
+@pytest.mark.threat(72)
 def test_72_a_log_in_by_a_post_from_another_site_is_pinned(site):
     """As an identity provider does it: the redirect that follows comes without the Strict cookie."""
     site.bgctl("route", "enable-green")
@@ -200,6 +203,7 @@ PINNED = {
 }
 
 
+@pytest.mark.threat(71)
 def test_71_no_pin_on_an_answer_that_a_shared_cache_may_use(site):
     """And one that has a pin says that it is for one browser."""
 
@@ -291,6 +295,7 @@ def front(site: Stack, folder: Path) -> Iterator[str]:
         container.remove(force=True)
 
 
+@pytest.mark.threat(71)
 def test_71_through_a_cache_nobody_gets_anothers_pin(site, tmp_path):
     with front(site, tmp_path) as url:
         old = site.visitor()
@@ -327,6 +332,7 @@ def refused(site: Stack) -> float:
     return sum(sample.value for sample in families["bgctl_refused_tokens"].samples)
 
 
+@pytest.mark.threat(75)
 def test_75_one_credential_has_one_version_over_a_switch(site):
     site.settled()
     before, forged = decisions(site, "credential"), refused(site)
@@ -377,6 +383,7 @@ def versions(context: BrowserContext, port: int) -> list[str]:
     return heard
 
 
+@pytest.mark.threat(74)
 def test_74_hosts_of_one_site_have_one_draw(hosts, browser):
     port = hosts.ports.tls
     for _ in range(3):
@@ -391,6 +398,7 @@ def test_74_hosts_of_one_site_have_one_draw(hosts, browser):
             assert (pin["domain"], pin["sameSite"]) == (".shop.localhost", "None")
 
 
+@pytest.mark.threat(73)
 def test_73_a_frame_on_another_site_is_of_one_version(hosts, browser):
     frame = f'<iframe src="https://app.shop.localhost:{hosts.ports.tls}/login"></iframe>'
     with elsewhere(frame) as other:
@@ -403,6 +411,7 @@ def test_73_a_frame_on_another_site_is_of_one_version(hosts, browser):
                 assert len(set(heard)) == 1, heard
 
 
+@pytest.mark.threat(72)
 def test_72_with_such_a_pin_a_post_from_another_site_is_the_sessions_own(hosts, browser):
     app = f"https://app.shop.localhost:{hosts.ports.tls}"
     form = f'<form method="post" action="{app}/login"><input name="user"><button>Pay</button></form>'

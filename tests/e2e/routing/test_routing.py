@@ -68,6 +68,7 @@ def test_a_visitors_pin_holds_and_becomes_the_logins_version(release):
     assert release.version_of(visitor) == OLD
 
 
+@pytest.mark.threat(22)
 def test_22_a_link_from_another_site_flips_nobody(release, old_session):
     """The Strict cookie stays away on the first navigation; the Lax pin holds the version."""
     release.version_of(old_session)
@@ -78,6 +79,7 @@ def test_22_a_link_from_another_site_flips_nobody(release, old_session):
     assert "Set-Cookie" not in answer.headers, "nothing is minted anew"
 
 
+@pytest.mark.threat(20)
 def test_20_the_bearer_token_outranks_the_cookie(release, old_session):
     sign = signer(release)
     assert release.version_of(old_session, Authorization=f"Bearer {sign(deploymentVersion=NEW)}") == NEW
@@ -88,6 +90,7 @@ def test_20_the_bearer_token_outranks_the_cookie(release, old_session):
     assert answer.json()["version"] == NEW
 
 
+@pytest.mark.threat(17)
 def test_17_a_retired_version_is_a_new_visitor_and_is_pinned_anew(release):
     browser = release.visitor()
     token = signer(release)(deploymentVersion="1.0.0")
@@ -143,6 +146,7 @@ BAD_TOKENS = {
 }
 
 
+@pytest.mark.threat(63)
 @pytest.mark.parametrize("what", BAD_TOKENS)
 def test_63_a_bad_token_is_no_token(release, what):
     """Routed like any newcomer, never an error; as bearer, and as cookie with a pin (threats 1 to 18)."""
@@ -153,6 +157,7 @@ def test_63_a_bad_token_is_no_token(release, what):
         assert answer.headers.get("Set-Cookie", "").startswith("bg_pin=") is ("Cookie" in headers)
 
 
+@pytest.mark.threat(63)
 @pytest.mark.parametrize("cookie", ["bg_pin=", "bg_pin=x", "bg_pin=a.b.c", "=", ";;;", "bg_pin", "x" * 9000])
 def test_63_a_bad_cookie_is_no_cookie(release, cookie):
     answer = requests.get(f"{release.url}/api/whoami", headers={"Cookie": cookie}, timeout=10)
@@ -206,6 +211,7 @@ def raw(release, request, port=None):
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
+@pytest.mark.threat(21)
 def test_21_what_a_client_says_about_itself_is_overwritten(release):
     """The log-in signs X-Deployment-Version and -Generation: a client's own must never get that far."""
     browser = release.visitor()
@@ -275,12 +281,14 @@ def test_the_same_below_one_path_where_nothing_else_is_routed(release):
     assert "bg_session" not in browser.cookies
 
 
+@pytest.mark.threat(49)
 def test_49_the_admin_endpoint_wants_its_key(release):
     url = f"{release.url}/api/deployment/active-sessions"
     assert requests.get(url, timeout=10).status_code == 401
     assert requests.get(url, headers={"Authorization": "Bearer guess"}, timeout=10).status_code == 401
 
 
+@pytest.mark.threat(49)
 def test_49_the_control_listener_is_on_loopback_alone(release):
     """Asked of the kernel: the one socket that listens on the control port is 127.0.0.1's."""
     listening = [
@@ -369,6 +377,7 @@ def test_canary_is_sticky_on_both_sides_and_shared_by_weight(release):
     release.start_of_release()
 
 
+@pytest.mark.threat(23)
 def test_23_what_is_not_http_never_reaches_two_parsers(release):
     """4xx, or exactly one request upstream."""
     attacks = [

@@ -39,6 +39,7 @@ def host_pids(release):
     return master, [int(pid) for pid in children]
 
 
+@pytest.mark.threat(61)
 def test_a_switch_is_in_force_in_every_worker_when_bgctl_returns(release):
     """Both workers, asked over many connections at once."""
     for command, expected in [("disable-green", OLD), ("enable-green", NEW)] * 3:
@@ -52,6 +53,7 @@ def test_a_switch_is_in_force_in_every_worker_when_bgctl_returns(release):
         assert set(answers) == {expected}
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -118,6 +120,7 @@ def restore(path, good):
     aside.rename(path)
 
 
+@pytest.mark.threat(44)
 def test_44_of_two_bgctl_at_once_one_is_told_who_has_the_lock(release):
     """Many at once: each either does its work or exits 4 naming the holder; the state is whole after it."""
     release.start_of_release()
@@ -134,6 +137,7 @@ def test_44_of_two_bgctl_at_once_one_is_told_who_has_the_lock(release):
     release.start_of_release()
 
 
+@pytest.mark.threat(59)
 def test_59_a_killed_workers_replacement_is_right_at_once_and_its_open_requests_are_gone(release):
     release.start_of_release()
     release.expected.append(r"exited on signal 9")
@@ -156,6 +160,7 @@ def test_59_a_killed_workers_replacement_is_right_at_once_and_its_open_requests_
     )
 
 
+@pytest.mark.threat(28)
 def test_28_open_requests_return_to_zero_when_clients_go_away(release):
     """Aborted in the middle of an upload: routed, counted in, counted out."""
     connections = []
@@ -176,6 +181,7 @@ def test_28_open_requests_return_to_zero_when_clients_go_away(release):
     eventually(lambda: slots("open") == slots("websockets") == 0, "none is open")
 
 
+@pytest.mark.threat(60)
 def test_60_a_reload_under_load_loses_nothing(release):
     """HUP: the old workers finish what they have, WebSockets and event streams included."""
     release.start_of_release()
@@ -196,6 +202,7 @@ def test_60_a_reload_under_load_loses_nothing(release):
     assert tally.clean, tally
 
 
+@pytest.mark.threat(47)
 def test_47_a_proxy_that_restarts_in_mid_drain_drains_from_the_first_accept(release):
     """Asked without a pause while it restarts: the first answers are already right."""
     release.bgctl("route", "disable-green")
@@ -223,6 +230,7 @@ def test_47_a_proxy_that_restarts_in_mid_drain_drains_from_the_first_accept(rele
     assert set(answers) == {OLD, f"newcomer {NEW}"}
 
 
+@pytest.mark.threat(62)
 def test_62_the_age_of_the_last_sync_is_a_metric(release):
     text = requests.get(f"{release.control_url}/metrics", timeout=10).text
     (age,) = [line.split()[1] for line in text.splitlines() if line.startswith("bgctl_state_age_seconds ")]

@@ -74,5 +74,7 @@ class Loan:
         people = [count[kind] for count in census["versions"].values() for kind in ("sessions", "anonymous")]
         return not census["unknown"] and not any(people)
 
-    def _read(self) -> list[bytes]:
-        return [(self.stack.directory / name).read_bytes() for name in FILES]
+    def _read(self) -> list[str]:
+        """Lines of the project's files, without green's version: each release says which one it brings."""
+        texts = [(self.stack.directory / name).read_text() for name in FILES]
+        return [line for text in texts for line in text.splitlines() if not line.startswith("VERSION=")]

@@ -27,6 +27,7 @@ def put(lua, row):
     return plain(told[0]) if isinstance(told, tuple) else plain(told)
 
 
+@pytest.mark.threat(78)
 def test_78_a_row_says_when_the_newest_token_was_issued(memory):
     note(memory, b"s one", b"u1", NOW - 5)
     row = note(memory, b"s one", b"u1", NOW - 50)  # an older one is still in use
@@ -36,6 +37,7 @@ def test_78_a_row_says_when_the_newest_token_was_issued(memory):
     assert (known["iat"], known["user"], known["exp"]) == (NOW - 5, "u1", NOW + 600)
 
 
+@pytest.mark.threat(78)
 def test_78_a_newer_token_is_news_and_an_older_one_takes_nothing_back(memory):
     def folded(issued):
         row = {
@@ -59,6 +61,7 @@ def test_78_a_newer_token_is_news_and_an_older_one_takes_nothing_back(memory):
     assert plain(memory.module("activity.memory")[b"get"](b"s two"))["user"] == "u 2\n"
 
 
+@pytest.mark.threat(79)
 def test_79_two_users_of_one_sid_are_remembered_apart(memory):
     rules, seen = memory.module("lib.names"), memory.module("activity.memory")
     names = {bytes(rules[b"session"](b"web", user)) for user in (b"one", b"other", None)}

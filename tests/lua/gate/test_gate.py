@@ -53,6 +53,7 @@ def test_no_gate_is_an_open_one(lua, gate):
     assert "gate" not in plain(parse(lua, document))
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize(
     "gate",
     [

@@ -59,6 +59,7 @@ def test_an_answer_that_is_cut_short_is_never_whole(lua, body, size, data):
         assert found is None or not found[2]
 
 
+@pytest.mark.threat(36)
 @given(bodies, st.integers(1, 50), st.integers(1, 40))
 def test_36_it_is_one_answer_in_whatever_pieces_it_comes(lua, body, size, step):
     for text in (counted(body), chunked(body, size), counted(body)[:-1], chunked(body, size)[:-7]):
@@ -66,6 +67,7 @@ def test_36_it_is_one_answer_in_whatever_pieces_it_comes(lua, body, size, step):
         assert read_pieces(lua, pieces) == read(lua, text)
 
 
+@pytest.mark.threat(36)
 @pytest.mark.parametrize(
     "text",
     [
@@ -82,6 +84,7 @@ def test_36_no_answer_of_an_app_keeps_a_worker_busy(lua, text):
     assert time.process_time() - began < 5
 
 
+@pytest.mark.threat(36)
 def test_36_blanks_in_a_header_keep_no_worker_busy(lua):
     head = b"HTTP/1.1 302 Found\r\nLocation:" + b" " * 30_000 + b"x" + b" " * 30_000 + b"y  \r"
     began = time.process_time()
@@ -104,6 +107,7 @@ def test_a_field_of_a_head_is_read_by_its_name(lua, head, value):
     assert lua.module("lib.http_answer")[b"field"](head, b"x-app-version") == value
 
 
+@pytest.mark.threat(63)
 @given(st.binary(max_size=300), st.booleans())
 def test_63_garbage_never_throws(lua, text, closed):
     read(lua, text, closed)

@@ -129,10 +129,10 @@ def app() -> Iterator[Server]:
 def proxy() -> Lua:
     one = Lua()
     one.runtime.execute(NGINX_STUB)
-    one.nginx = one.runtime.globals()[b"ngx"]  # type: ignore[attr-defined]
-    one.nginx[b"update_time"] = lambda: None  # type: ignore[attr-defined]
-    one.nginx[b"now"] = time.time  # type: ignore[attr-defined]
-    one.nginx[b"socket"][b"tcp"] = lambda: cosocket(one)  # type: ignore[attr-defined]
+    one.nginx = one.runtime.globals()[b"ngx"]
+    one.nginx[b"update_time"] = lambda: None
+    one.nginx[b"now"] = time.time
+    one.nginx[b"socket"][b"tcp"] = lambda: cosocket(one)
     return one
 
 
@@ -183,6 +183,7 @@ def of_bgctl(check: Check) -> tuple[str, str | None]:
     return {"redirect": "status"}.get(found.kind, found.kind), found.seen
 
 
+@pytest.mark.threat(36)
 @pytest.mark.parametrize("proof", PROOFS)
 @pytest.mark.parametrize("name", ANSWERS)
 def test_36_both_think_the_same_of_an_answer(app: Server, proxy: Lua, name: str, proof: str) -> None:
@@ -250,6 +251,7 @@ class Dripping:
                     one.sendall(b"x")
 
 
+@pytest.mark.threat(36)
 @pytest.mark.parametrize(
     "first",
     [
@@ -286,6 +288,7 @@ def test_both_follow_the_same_redirects(lua: Lua, path: str, location: str, stat
     assert (found and plain(found)) == health_answer.followed(Answer(status, location), path, HOST)
 
 
+@pytest.mark.threat(63)
 @given(st.text(st.characters(codec="ascii"), max_size=30))
 def test_63_no_header_makes_the_proxy_throw(lua: Lua, text: str) -> None:
     head = f"HTTP/1.1 302 X\r\n{text}\r\nLocation: {text}\r".encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
@@ -53,8 +54,8 @@ def modulus(bits: int) -> int:
     return (1 << (bits - 1)) | (N >> 64 << 1) % (1 << (bits - 1)) | 1
 
 
-def public(key: object, encoding: Encoding = PEM, form: PublicFormat = SPKI) -> bytes:
-    return key.public_key().public_bytes(encoding, form)  # type: ignore[attr-defined]
+def public(key: Any, encoding: Encoding = PEM, form: PublicFormat = SPKI) -> bytes:
+    return bytes(key.public_key().public_bytes(encoding, form))
 
 
 def explicit_p256() -> bytes:
@@ -158,6 +159,7 @@ def verdicts(lua, algorithm: str, content: bytes, folder) -> tuple[bool, bool]:
     return not isinstance(taken, tuple), True
 
 
+@pytest.mark.threat(8)
 @pytest.mark.parametrize("name", FILES)
 def test_08_both_take_the_same_key_files(lua, tmp_path, name):
     for algorithm in algorithms.ALGORITHMS:
@@ -165,6 +167,7 @@ def test_08_both_take_the_same_key_files(lua, tmp_path, name):
         assert proxy is api, algorithm
 
 
+@pytest.mark.threat(8)
 @pytest.mark.parametrize(
     ("name", "algorithm"),
     [
@@ -178,12 +181,14 @@ def test_08_what_is_fit_is_taken(lua, tmp_path, name, algorithm):
     assert verdicts(lua, algorithm, FILES[name], tmp_path) == (True, True)
 
 
+@pytest.mark.threat(8)
 @pytest.mark.parametrize("e", ["0", "1", "2", "4", "65536", "n-1", "n0", "n2", " of 65 bits"])
 def test_08_an_rsa_exponent_is_odd_and_from_3_on(lua, tmp_path, e):
     name = f"RSA e{e}" if e.startswith(" ") else f"RSA e={e}"
     assert verdicts(lua, "RS256", FILES[name], tmp_path) == (False, False)
 
 
+@pytest.mark.threat(8)
 @settings(max_examples=300)
 @given(st.sampled_from(["RSA e=65537", "P-256", "Ed25519"]), st.data())
 def test_08_one_verdict_on_every_damaged_key(lua, tmp_path_factory, name, data):

@@ -7,6 +7,7 @@ import pytest
 SOCKET = b"return { connect = function(self, host, port) self.host, self.port = host, port return true end }"
 
 
+@pytest.mark.threat(93)
 @pytest.mark.parametrize(
     ("address", "host", "port"),
     [

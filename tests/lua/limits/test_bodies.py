@@ -27,6 +27,7 @@ def bodies(bare):
     return bare.module("limits.bodies")
 
 
+@pytest.mark.threat(83)
 @pytest.mark.parametrize(
     ("megabytes", "promised", "own", "refused"),
     [
@@ -45,6 +46,7 @@ def test_83_who_gets_room(bodies, megabytes, promised, own, refused):
     assert bodies[b"refusal"](megabytes * MEGABYTE, promised * MEGABYTE, own * MEGABYTE, ROOM) == refused
 
 
+@pytest.mark.threat(83)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 99 << 20)), max_size=60))
 def test_83_whoever_comes_a_small_one_finds_room(bodies, asked):
     """Any number of large bodies of any number of clients leave room for another one's."""
@@ -59,6 +61,7 @@ def test_83_whoever_comes_a_small_one_finds_room(bodies, asked):
     assert all(own <= ROOM / 2 for own in clients.values())
 
 
+@pytest.mark.threat(83)
 @pytest.mark.parametrize(
     ("address", "client"),
     [
@@ -75,6 +78,7 @@ def test_83_whose_an_address_is(bodies, address, client):
     assert bodies[b"client_of"](ipaddress.ip_address(address).packed) == wanted[:size]
 
 
+@pytest.mark.threat(83)
 def test_83_time_goes_by_length(bare, bodies):
     given_settings = bare.table({"client_timeout": 30, "min_rate": 32 << 10})
     assert bodies[b"seconds"](100 << 20, given_settings) == 30 + 3200
@@ -123,6 +127,7 @@ def slow():
     return one
 
 
+@pytest.mark.threat(83)
 def test_83_a_worker_that_is_leaving_keeps_time_for_a_body_that_comes_late(slow):
     """Its last tick may be over: one that is held at the gate, or on a connection that was just made."""
     bodies = slow.module("limits.bodies")
@@ -133,6 +138,7 @@ def test_83_a_worker_that_is_leaving_keeps_time_for_a_body_that_comes_late(slow)
     assert slow.nginx[b"later"]() == 1
 
 
+@pytest.mark.threat(83)
 def test_83_a_body_for_a_service_without_slots_is_no_reason_to_look_at_the_slots(slow):
     slow.module("limits.bodies")[b"take_in"]()
     asked = b"""

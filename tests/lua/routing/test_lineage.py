@@ -64,6 +64,7 @@ def one_pass(lineage, version, generation, issued_at):
     return version
 
 
+@pytest.mark.threat(64)
 @given(
     lineages(),
     names,
@@ -97,6 +98,7 @@ TWICE = [
 TAKEN_BACK = [{"from": "1.6.8", "to": "1.6.7", "generation": 4, "at": stamp(NOW - 100)}]
 
 
+@pytest.mark.threat(64)
 def test_64_a_session_of_two_releases_ago_is_the_newest_ones(lua):
     table = routes(lua, TWICE, "1.6.9", "1.7.0")
     assert now(lua, table, lua.table({"version": "1.6.7", "generation": 2})) == "1.6.9"
@@ -104,24 +106,28 @@ def test_64_a_session_of_two_releases_ago_is_the_newest_ones(lua):
     assert list(plain(chain).values()) == ["1.6.7", "1.6.8", "1.6.9"]
 
 
+@pytest.mark.threat(65)
 @pytest.mark.parametrize(("generation", "version"), [(3, "1.6.7"), (4, "1.6.8"), (7, "1.6.8")])
 def test_65_a_version_that_comes_again_has_only_sessions_since(lua, generation, version):
     table = routes(lua, TAKEN_BACK, "1.6.7", "1.6.8")
     assert now(lua, table, lua.table({"version": "1.6.8", "generation": generation})) == version
 
 
+@pytest.mark.threat(65)
 @pytest.mark.parametrize(("issued", "version"), [(-101, "1.6.7"), (-100, "1.6.7"), (-99, "1.6.8")])
 def test_65_a_token_of_somebody_else_goes_by_its_time(lua, issued, version):
     table = routes(lua, TAKEN_BACK, "1.6.7", "1.6.8")
     assert now(lua, table, lua.table({"version": "1.6.8", "issued": NOW + issued})) == version
 
 
+@pytest.mark.threat(64)
 def test_64_a_version_copied_from_an_older_token_is_followed_all_the_same(lua):
     """An issuer keeps the claim when it renews a token: it says no version that was served at that time."""
     table = routes(lua, TWICE, "1.6.9", "1.7.0")
     assert now(lua, table, lua.table({"version": "1.6.7", "issued": NOW})) == "1.6.9"
 
 
+@pytest.mark.threat(65)
 def test_65_a_preview_shows_its_own_candidate_alone(lua):
     preview = lua.table({"version": "1.6.8", "generation": 2})
     slot = lua.module("routing.lineage")[b"slot_of_same"]
@@ -131,6 +137,7 @@ def test_65_a_preview_shows_its_own_candidate_alone(lua):
     assert slot(routes(lua, promoted, "1.6.8"), preview) is None, "nor once everybody has that name"
 
 
+@pytest.mark.threat(66)
 def test_66_who_has_moved_on_goes_by_what_the_pin_meant(lua):
     """It had moved to 1.6.8, which was taken back, and comes again: the session is on 1.6.7."""
     moved = lua.module("routing.rules")[b"has_moved"]
@@ -140,6 +147,7 @@ def test_66_who_has_moved_on_goes_by_what_the_pin_meant(lua):
     assert not moved(routes(lua, TAKEN_BACK, "1.6.7", "1.6.8"), token, pin)
 
 
+@pytest.mark.threat(66)
 def test_66_a_session_moves_on_from_where_its_token_has_come_to(lua):
     """Its token is of 1.6.7, which was promoted to 1.6.8; it has moved on from 1.6.8 to 1.6.9."""
     promoted = TWICE[:1]
@@ -150,6 +158,7 @@ def test_66_a_session_moves_on_from_where_its_token_has_come_to(lua):
     assert (plain(slot[b"version"]), plain(rule)) == ("1.6.9", "moved")
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -172,9 +181,10 @@ def test_41_a_state_with_a_bad_lineage_is_refused_whole(lua, wrong):
     assert b"lineage" in lua.module("routing.routing_table")[b"parse"](json.dumps(document).encode())[1]
 
 
+@pytest.mark.threat(70)
 def test_70_a_state_of_the_version_before_has_none(lua):
     slot = {"version": "1.6.7", "state": "ready", "weight": 100}
-    document = {"schema": 1, "generation": 3, "phase": "rest", "slots": {"blue": slot}}
-    document["slots"]["green"] = {"version": None, "state": "maint", "weight": 0}
+    slots = {"blue": slot, "green": {"version": None, "state": "maint", "weight": 0}}
+    document = {"schema": 1, "generation": 3, "phase": "rest", "slots": slots}
     table = lua.module("routing.routing_table")[b"parse"](json.dumps(document).encode())
     assert plain(table[b"lineage"]) == {}

@@ -63,6 +63,7 @@ def test_the_referrer_is_a_page_of_this_very_site(lua, referer, path):
     assert lua.module("routing.navigation")[b"referrer"](asked) == path
 
 
+@pytest.mark.threat(63)
 @given(st.text(), st.text(), st.sampled_from(["GET", "POST"]), st.none() | st.text())
 def test_63_no_header_makes_it_throw(lua, referer, host, method, word):
     asked = request(

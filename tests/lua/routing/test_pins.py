@@ -58,7 +58,7 @@ class Answer:
     @property
     def pin(self) -> str:
         assert self.cookie
-        return self.cookie.partition(";")[0]
+        return str(self.cookie.partition(";")[0])
 
 
 def ask(proxy, headers=None, now=NOW, method="GET", path="/", cookies=""):
@@ -128,7 +128,7 @@ def moved_with_an_old_page(proxy: Proxy) -> str:
     switch(proxy, "draining", 2, migrate="navigation")
     moved = ask(proxy, LOAD, path="/new", cookies=pin)
     assert (moved.version, moved.rule) == (NEW, "migrated")
-    return moved.withheld.partition(";")[0]
+    return str(moved.withheld.partition(";")[0])
 
 
 def test_a_visitor_who_logs_in_on_an_old_page_is_one_no_longer(proxy):
@@ -162,6 +162,7 @@ def test_a_pin_holds_when_tokens_may_last_no_longer_as_long(proxy):
     assert (answer.version, answer.rule) == (OLD, "pin")
 
 
+@pytest.mark.threat(71)
 @pytest.mark.parametrize(
     ("headers", "method", "gets"),
     [
@@ -187,6 +188,7 @@ def test_71_a_pin_is_for_what_keeps_cookies(proxy, headers, method, gets):
         assert ask(proxy, headers, cookies="theme=dark").cookie is not None, "it brings a cookie"
 
 
+@pytest.mark.threat(72)
 def test_72_page_and_files_after_a_post_from_another_site_are_of_one_version(proxy):
     """A payment's return to a session of the old version, which drains."""
     pin = ask(proxy, LOAD, cookies=session(userId="ada")).pin
@@ -205,6 +207,7 @@ def test_72_page_and_files_after_a_post_from_another_site_are_of_one_version(pro
     assert ask(proxy, {**FETCH, "referer": "https://x/next"}, cookies=jar).version == OLD
 
 
+@pytest.mark.threat(72)
 def test_72_a_moved_session_stays_moved(proxy):
     moved = ask(proxy, LOAD, cookies=f"{session(userId='ada')}; bg_update=1")
     assert (moved.version, moved.rule) == (NEW, "migrated")
@@ -214,6 +217,7 @@ def test_72_a_moved_session_stays_moved(proxy):
     assert ask(proxy, LOAD, cookies=f"{jar}; {page.terms.partition(';')[0]}").version == NEW
 
 
+@pytest.mark.threat(72)
 def test_72_who_has_no_pin_is_held_by_the_page(proxy):
     switch(proxy, "canary")
     versions = set()
@@ -227,12 +231,14 @@ def test_72_who_has_no_pin_is_held_by_the_page(proxy):
     assert versions == {OLD, NEW}
 
 
+@pytest.mark.threat(72)
 def test_72_with_one_version_no_page_needs_a_name(proxy):
     switch(proxy, "rest")
     page = ask(proxy, FOREIGN, method="POST")
     assert (page.cookie, page.terms) == (None, "login"), "a pin goes along with a log-in alone"
 
 
+@pytest.mark.threat(74)
 def test_74_a_pin_of_other_settings_does_not_fight(proxy):
     """Two cookies of one name, one of them stale: what is as [pin] says now counts, wherever it stands."""
     stale = ask(proxy, LOAD).pin
@@ -253,6 +259,7 @@ def test_74_a_pin_of_other_settings_does_not_fight(proxy):
         assert answer.cookie is None or claims(answer.pin)["sid"] == "o"
 
 
+@pytest.mark.threat(74)
 def test_74_a_host_without_the_session_cookie_does_not_unbind_a_shared_pin(proxy):
     proxy.settings[b"pin_domain"], proxy.settings[b"pin_jar"] = b"shop.example", b"lax/shop.example"
     pin = ask(proxy, FETCH, cookies=session(userId="ada")).pin
@@ -260,6 +267,7 @@ def test_74_a_host_without_the_session_cookie_does_not_unbind_a_shared_pin(proxy
     assert (at_api.version, at_api.cookie) == (OLD, None)
 
 
+@pytest.mark.threat(73)
 def test_73_a_pin_for_frames_has_the_attributes_for_it(proxy):
     proxy.settings[b"secure_cookies"], proxy.settings[b"pin_same_site"] = True, b"none"
     proxy.settings[b"pin_jar"] = b"none/"
@@ -267,6 +275,7 @@ def test_73_a_pin_for_frames_has_the_attributes_for_it(proxy):
     assert cookie.endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
 
 
+@pytest.mark.threat(74)
 @pytest.mark.parametrize(
     ("secure", "pin", "prefix"),
     [
@@ -294,6 +303,7 @@ def test_74_what_bgctl_renders_names_the_cookies(lua, tmp_path, secure, pin, pre
 KEYS = ["Basic dTpw", "Bearer opaque", "Bearer a.b.c.d.e", "Token 7f3Kq0-"]
 
 
+@pytest.mark.threat(75)
 @pytest.mark.parametrize("key", KEYS)
 def test_75_a_client_with_a_key_keeps_its_version_over_a_switch(proxy, key):
     headers = {"authorization": key}
@@ -316,6 +326,7 @@ def test_75_a_client_with_a_key_keeps_its_version_over_a_switch(proxy, key):
     assert not [name for name in kept if key.split()[1] in name + str(kept[name])], "never the key itself"
 
 
+@pytest.mark.threat(75)
 def test_75_a_key_keeps_its_version_over_a_new_secret(proxy, tmp_path):
     switch(proxy, "rest")
     headers = {"authorization": "Basic dTpw"}
@@ -331,9 +342,10 @@ def test_75_a_key_keeps_its_version_over_a_new_secret(proxy, tmp_path):
     assert ask(proxy, headers, NOW + 13).version == OLD, "it was remembered anew"
 
 
+@pytest.mark.threat(75)
 def test_75_without_memory_one_key_has_one_draw(proxy):
     switch(proxy, "canary")
-    versions = {}
+    versions: dict[str, int] = {}
     for number in range(60):
         answers = {
             ask(proxy, {"authorization": f"Basic {number}"}, NOW + day * DAY).version for day in range(3)
@@ -343,6 +355,7 @@ def test_75_without_memory_one_key_has_one_draw(proxy):
     assert set(versions) == {OLD, NEW}
 
 
+@pytest.mark.threat(75)
 def test_75_a_browser_with_a_password_gets_a_pin(proxy):
     switch(proxy, "canary")
     page = ask(proxy, {**LOAD, "authorization": "Basic dTpw"})
@@ -350,6 +363,7 @@ def test_75_a_browser_with_a_password_gets_a_pin(proxy):
     assert ask(proxy, {**FETCH, "authorization": "Basic dTpw"}, cookies=page.pin).version == page.version
 
 
+@pytest.mark.threat(75)
 @pytest.mark.parametrize(("key", "counts"), [*((key, False) for key in KEYS), ("Bearer a.b.c", True)])
 def test_75_an_opaque_credential_is_no_forgery(proxy, key, counts):
     def refused():
@@ -360,12 +374,14 @@ def test_75_an_opaque_credential_is_no_forgery(proxy, key, counts):
     assert (refused() != before) is counts
 
 
+@pytest.mark.threat(75)
 def test_75_a_token_and_a_pin_outrank_it(proxy):
     pin = ask(proxy, LOAD).pin
     assert ask(proxy, {"authorization": "Basic dTpw"}, cookies=pin).rule == "pin"
     assert ask(proxy, {"authorization": "Basic dTpw"}, cookies=session()).rule == "token"
 
 
+@pytest.mark.threat(67)
 @pytest.mark.parametrize("pause", [1, 899, 900, 901, 1799])
 def test_67_a_visitor_is_held_for_a_whole_pin_idle_after_the_last_request(proxy, pause):
     first = ask(proxy, LOAD).pin

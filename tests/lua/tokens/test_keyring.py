@@ -26,6 +26,7 @@ def test_every_kind_of_key_is_read(lua, tmp_path, algorithm):
     assert keys[made.kid.encode()][b"alg"] == algorithm.encode()
 
 
+@pytest.mark.threat(19)
 def test_19_both_keys_are_good_for_the_window_and_the_old_one_is_gone_after_it(lua, tmp_path):
     old = keyring.create(tmp_path / "keys", now=NOW)
     new = keyring.rotate(tmp_path / "keys", now=NOW)
@@ -72,6 +73,7 @@ def test_an_entry_says_whose_tokens_it_is_for(lua, tmp_path):
 APPS = {"kid": "app", "alg": "HS256", "file": "app.secret", "createdAt": "2026-01-15T10:30:00Z"}
 
 
+@pytest.mark.threat(9)
 @pytest.mark.parametrize(
     ("entry", "secret", "is_good"),
     [
@@ -144,7 +146,7 @@ def test_one_bad_key_refuses_the_ring(lua, tmp_path, ring):
     assert why
 
 
-TERMS = {
+TERMS: dict[str, list[object]] = {
     "signedBy": ["us", "app", "both", "nobody", "", None, 1, True, ["app"]],
     "issuer": ["shop", "", None, 1, False, {}],
     "shortSecret": [True, False, None, 1, "true"],
@@ -155,6 +157,7 @@ TERMS = {
 changes = st.fixed_dictionaries({}, optional={name: st.sampled_from(each) for name, each in TERMS.items()})
 
 
+@pytest.mark.threat(9)
 @given(changes, st.sampled_from([b"x" * 40, b"x" * 7, b"", b"\n"]))
 def test_9_both_programs_take_the_same_entries(lua, tmp_path_factory, change, secret):
     directory = tmp_path_factory.mktemp("ring") / "keys"

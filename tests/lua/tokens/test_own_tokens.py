@@ -77,7 +77,7 @@ class Project:
 
     def counted(self) -> int:
         """Sessions on 1.6.7."""
-        return self.api.census().json["versions"]["1.6.7"]["sessions"]
+        return int(self.api.census().json["versions"]["1.6.7"]["sessions"])
 
     def report(self, who: object) -> None:
         """What the proxy tells of a session that it has just seen."""
@@ -129,6 +129,7 @@ def test_a_case_has_its_verdict_in_both_programs(project, case, imported):
         assert here.counted() == 1, "for as long as it makes requests"
 
 
+@pytest.mark.threat(16)
 @pytest.mark.parametrize("at", [0, 59, 59.9, 60, 60.9, 61, 61.5, 3600])
 def test_16_to_its_last_second_a_token_is_as_good_in_both_programs(project, at):
     """With the leeway: what the proxy holds, the session API counts, and for just as long."""
@@ -201,6 +202,7 @@ def test_keys_of_the_apps_are_not_shown_as_ours(project):
     assert keyring.Keyring(here.keys).marks() == marks, "nor do two projects with one app become one"
 
 
+@pytest.mark.threat(18)
 def test_18_each_key_has_its_own_issuer(lua, tmp_path):
     keys = tmp_path / "keys"
     keyring.create(keys, now=NOW)
@@ -209,7 +211,7 @@ def test_18_each_key_has_its_own_issuer(lua, tmp_path):
     keyring.rotate(keys, "HS256", secret=b"of both, that is" * 2, now=NOW)
     both = Both(lua, keys)
     claims = {"sub": "u", "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 60}
-    verdicts = {}
+    verdicts: dict[bytes, list[object]] = {}
     for secret in (b"of anybody" * 4, b"of the shop" * 4, b"of both, that is" * 2):
         for issuer in (..., None, "", "shop", "bgctl", "Shop", ["shop"]):
             token = jws(secret, {"alg": "HS256"}, claims if issuer is ... else {**claims, "iss": issuer})
@@ -225,6 +227,7 @@ def test_18_each_key_has_its_own_issuer(lua, tmp_path):
     }
 
 
+@pytest.mark.threat(18)
 def test_18_an_old_ring_goes_on_as_it_was(lua, tmp_path):
     """An imported secret of an entry that does not say so needs [tokens] issuer, as ever."""
     keys = tmp_path / "keys"

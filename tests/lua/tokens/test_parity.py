@@ -152,6 +152,7 @@ def test_one_verdict_on_every_spelling(both, algorithm, at, put):
     assert proxy(token) == api(token)
 
 
+@pytest.mark.threat(15)
 @settings(max_examples=1500)
 @given(
     st.lists(
@@ -167,6 +168,7 @@ def test_15_one_verdict_on_every_number(both, body):
     assert proxy(token) == api(token)
 
 
+@pytest.mark.threat(15)
 @pytest.mark.parametrize("exponent", ["1048576", "-1048576", "+99999", "00001"])
 def test_15_an_exponent_of_five_digits_is_no_number_of_ours(both, exponent):
     forge, proxy, api = both
@@ -264,6 +266,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 )
 
 
+@pytest.mark.threat(77)
 @settings(max_examples=1000)
 @given(texts, texts)
 def test_77_one_name_for_one_session_in_both_programs(lua, sid, user):
@@ -275,6 +278,7 @@ def test_77_one_name_for_one_session_in_both_programs(lua, sid, user):
     assert ids.RANDOM.fullmatch(session), "it fits wherever a session id of ours does"
 
 
+@pytest.mark.threat(77)
 def test_77_what_a_log_in_may_give_is_its_own_name(lua):
     for user in ("ж" * 79, "\U0001f600" * 128, "u" * 512):
         assert plain(lua.module("lib.names")[b"user"](user.encode())) == ids.user(user) == user
@@ -282,6 +286,7 @@ def test_77_what_a_log_in_may_give_is_its_own_name(lua):
         assert ids.user(longer).startswith("sha256-")
 
 
+@pytest.mark.threat(79)
 @settings(max_examples=300)
 @given(texts, texts, texts)
 def test_79_one_sid_of_two_users_is_two_sessions(sid, one, other):

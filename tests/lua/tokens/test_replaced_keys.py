@@ -57,6 +57,7 @@ def worker(tmp_path: Path) -> Worker:
     return Worker(tmp_path)
 
 
+@pytest.mark.threat(89)
 def test_89_who_is_pinned_stays_and_gets_a_pin_of_the_new_secret(worker: Worker) -> None:
     old = pinned_on_old()
     assert worker.visit(old) == ("1.6.7", "pin", "")
@@ -70,8 +71,10 @@ def test_89_who_is_pinned_stays_and_gets_a_pin_of_the_new_secret(worker: Worker)
     assert worker.visit(new) == ("1.6.7", "pin", "")
 
 
+@pytest.mark.threat(89)
 def test_89_a_worker_believes_what_another_one_signs_already(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
     first, second = Worker(tmp_path / "a"), Worker(tmp_path / "b")
     for each in (first, second):
         each.replace(b"n" * 40)
@@ -82,6 +85,7 @@ def test_89_a_worker_believes_what_another_one_signs_already(tmp_path: Path) -> 
     assert second.visit(new)[:2] == ("1.6.7", "pin")
 
 
+@pytest.mark.threat(89)
 def test_89_the_secret_before_the_one_before_is_forgotten(worker: Worker) -> None:
     for at, letter in ((0, b"n"), (10, b"m")):
         worker.replace(letter * 40)
@@ -90,6 +94,7 @@ def test_89_the_secret_before_the_one_before_is_forgotten(worker: Worker) -> Non
     assert worker.visit(pinned_on_old())[:2] == ("1.6.8", "new")
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize("content", [b"", b"short\n", None])
 def test_89_a_bad_one_leaves_the_last_good_one_in_force(worker: Worker, content: bytes | None) -> None:
     if content is None:
@@ -106,6 +111,7 @@ def test_89_a_bad_one_leaves_the_last_good_one_in_force(worker: Worker, content:
     assert worker.credentials[b"fault"]() is None
 
 
+@pytest.mark.threat(89)
 def test_89_previews_go_by_the_new_one_at_once(worker: Worker) -> None:
     old = "bg_preview=" + token("preview", "bgctl-preview", sid="p", deploymentVersion="1.6.7")
     assert worker.visit(old)[1] == "preview"
@@ -114,6 +120,7 @@ def test_89_previews_go_by_the_new_one_at_once(worker: Worker) -> None:
     assert worker.visit(old)[1] != "preview"
 
 
+@pytest.mark.threat(89)
 def test_89_a_compose_file_that_mounts_the_file_itself_goes_on_working(tmp_path: Path) -> None:
     proxy = Worker(tmp_path)
     code = b"""
@@ -128,6 +135,7 @@ def test_89_a_compose_file_that_mounts_the_file_itself_goes_on_working(tmp_path:
     assert proxy.lua.runtime.execute(code, str(tmp_path).encode())[1] == b"in its folder"
 
 
+@pytest.mark.threat(89)
 def test_89_a_pin_of_the_secret_in_force_is_checked_once(worker: Worker) -> None:
     """Not with the secret before it as well, for as long as the proxy runs."""
     worker.replace(b"n" * 40)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from typing import Any
 
 import jwt
 import pytest
@@ -21,7 +22,7 @@ NOW = 1_800_000_000
 RULES = {"issuer": "bgctl", "leeway": 60, "longest": 604800}
 SECRET = b"an HMAC secret of forty bytes, for tests"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-PRIVATE = {
+PRIVATE: dict[str, Any] = {
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "RS256": rsa.generate_private_key(65537, 2048),
@@ -118,6 +119,7 @@ def test_a_token_of_another_library_is_believed(verify, alg):
     assert verify(jwt.encode(claims(), PRIVATE[alg], alg, {"kid": alg}))[0]
 
 
+@pytest.mark.threat(1)
 @pytest.mark.parametrize("alg", ["none", "NONE", "None", "", "hs256", "HS512", None, 5, ["EdDSA"], {}, True])
 def test_01_alg_that_is_not_the_keys(verify, alg):
     for kid in ALGORITHMS:
@@ -128,6 +130,7 @@ def test_01_alg_that_is_not_the_keys(verify, alg):
     assert verify(sign("EdDSA", {"kid": "EdDSA"}))[1] == "alg"
 
 
+@pytest.mark.threat(2)
 @pytest.mark.parametrize("kid", ["EdDSA", "ES256", "RS256"])
 def test_02_a_public_key_is_no_hmac_secret(verify, kid):
     signed = f"{b64(json.dumps({'alg': 'HS256', 'kid': kid}).encode())}.{b64(json.dumps(claims()).encode())}"
@@ -136,6 +139,7 @@ def test_02_a_public_key_is_no_hmac_secret(verify, kid):
         assert verify(forged)[1] == "alg"
 
 
+@pytest.mark.threat(3)
 def test_03_not_three_segments_of_a_compact_jws(verify):
     good = sign("EdDSA")
     head, body, tail = good.split(".")
@@ -146,6 +150,7 @@ def test_03_not_three_segments_of_a_compact_jws(verify):
     assert verify(sign("EdDSA", {"alg": "EdDSA", "kid": "EdDSA", "enc": "A256GCM"}))[1] == "crit"
 
 
+@pytest.mark.threat(4)
 @pytest.mark.parametrize(
     "kid", [None, 7, "", "no-such", "../../etc/passwd", "EdDSA\0", "k" * 65536, [], "__index"]
 )
@@ -153,6 +158,7 @@ def test_04_a_kid_is_looked_up_and_nothing_else(verify, kid):
     assert verify(sign("EdDSA", {"alg": "EdDSA", "kid": kid}))[1] in ("unknown_kid", "too_large")
 
 
+@pytest.mark.threat(5)
 def test_05_keys_that_a_token_brings_along_are_not_used(verify):
     other = ed25519.Ed25519PrivateKey.generate()
     x = b64(other.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw))
@@ -166,6 +172,7 @@ def test_05_keys_that_a_token_brings_along_are_not_used(verify):
     assert verify(f"{signed}.{b64(other.sign(signed.encode()))}")[1] == "signature"
 
 
+@pytest.mark.threat(6)
 @pytest.mark.parametrize(
     "extra", [{"crit": ["exp"]}, {"crit": []}, {"crit": None}, {"b64": False}, {"b64": True}]
 )
@@ -173,6 +180,7 @@ def test_06_critical_extensions_are_not_understood(verify, extra):
     assert verify(sign("EdDSA", {"alg": "EdDSA", "kid": "EdDSA", **extra}))[1] == "crit"
 
 
+@pytest.mark.threat(7)
 def test_07_es256_signatures_out_of_range_or_in_another_form(verify):
     signed, _, tail = sign("ES256").rpartition(".")
     raw = base64.urlsafe_b64decode(tail + "==")
@@ -190,6 +198,7 @@ MODULUS = b"an RSA key whose modulus is not an odd number of 2048 to 16384 bits"
 EXPONENT = b"an RSA key whose exponent is not an odd number from 3 on, of 64 bits at most"
 
 
+@pytest.mark.threat(8)
 def test_08_rsa_padding_edits_and_weak_keys(lua, verify):
     signed, _, tail = sign("RS256").rpartition(".")
     raw = base64.urlsafe_b64decode(tail + "==")
@@ -222,6 +231,7 @@ def der_rsa_public_key(n, e):
     return b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(spki) + b"-----END PUBLIC KEY-----\n"
 
 
+@pytest.mark.threat(9)
 def test_09_short_secrets_and_truncated_tags(lua, verify):
     assert lua.module("lib.crypto")[b"key"](b"HS256", b"x" * 31) == (None, b"an HMAC secret under 32 bytes")
     signed, _, tail = sign("HS256").rpartition(".")
@@ -230,6 +240,7 @@ def test_09_short_secrets_and_truncated_tags(lua, verify):
         assert verify(f"{signed}.{b64(value)}")[1] in ("signature", "malformed")
 
 
+@pytest.mark.threat(2)
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_02_a_key_serves_no_other_algorithm(lua, alg):
     make = lua.module("lib.crypto")[b"key"]
@@ -240,6 +251,7 @@ def test_02_a_key_serves_no_other_algorithm(lua, alg):
     assert make(b"ES256", p384)[0] is None
 
 
+@pytest.mark.threat(10)
 def test_10_one_spelling_only(verify):
     good = sign("HS256")
     spellings = [f"{good}=", f" {good}", f"{good} ", f"{good}\n", good.replace(".", "=.", 1), f"{good}\0"]
@@ -250,11 +262,13 @@ def test_10_one_spelling_only(verify):
         assert verify(spelling)[1] == "malformed", spelling
 
 
+@pytest.mark.threat(11)
 def test_11_too_large_is_refused_before_it_is_read(verify):
     assert verify(sign("EdDSA", body=claims(pad="x" * 8192)))[1] == "too_large"
     assert verify("." * 1_000_000)[1] == "too_large"
 
 
+@pytest.mark.threat(12)
 @pytest.mark.parametrize(
     "body", [b'{"a":' * 1000 + b"1" + b"}" * 1000, b"[" * 3000, b"[]", b"7", b"null", b"\xff"]
 )
@@ -262,6 +276,7 @@ def test_12_deep_or_shapeless_claims(verify, body):
     assert verify(sign("EdDSA", body=body))[1] == "malformed"
 
 
+@pytest.mark.threat(13)
 def test_13_duplicate_keys(verify):
     body = json.dumps(claims())[:-1] + ',"deploymentVersion":"1.6.8"}'
     assert verify(sign("EdDSA", body=body.encode()))[1] == "malformed"
@@ -269,7 +284,21 @@ def test_13_duplicate_keys(verify):
     assert verify(sign("EdDSA", header))[1] == "malformed"
 
 
-BAD_VERSIONS = [None, 7, 1.6, [], ["1.6.7"], {}, True, "", " 1.6.7", "1.6.7 ", "1.6.7\0", "1.6.7\n", ...]
+BAD_VERSIONS: list[Any] = [
+    ...,
+    None,
+    7,
+    1.6,
+    [],
+    ["1.6.7"],
+    {},
+    True,
+    "",
+    " 1.6.7",
+    "1.6.7 ",
+    "1.6.7\0",
+    "1.6.7\n",
+]
 BAD_VERSIONS += [
     "1.6.7\r\nSet-Cookie: x",
     "1\u20246",
@@ -283,16 +312,19 @@ BAD_VERSIONS += [
 ]
 
 
+@pytest.mark.threat(14)
 @pytest.mark.parametrize("version", BAD_VERSIONS)
 def test_14_versions_by_a_strict_pattern(verify, version):
     assert verify(sign("EdDSA", body=claims(deploymentVersion=version)))[1] == "claims"
 
 
+@pytest.mark.threat(14)
 @pytest.mark.parametrize("version", ["1", "1.6.7", "2.0.0-rc.1+build_7", "v" * 64, "main"])
 def test_14_versions_that_are_versions(verify, version):
     assert verify(sign("EdDSA", body=claims(deploymentVersion=version)))[0]["version"] == version
 
 
+@pytest.mark.threat(15)
 @pytest.mark.parametrize(
     "exp",
     [
@@ -314,16 +346,19 @@ def test_15_exp_is_a_number_of_seconds(verify, exp):
     assert verify(sign("EdDSA", body=body))[1] == "claims"
 
 
+@pytest.mark.threat(15)
 @pytest.mark.parametrize("exp", [b"NaN", b"Infinity", b"0x7fffffff", b"1_0", b"-", b""])
 def test_15_exp_that_is_not_json(verify, exp):
     body = json.dumps(claims(exp=12345)).replace("12345", exp.decode()).encode()
     assert verify(sign("EdDSA", body=body))[1] == "malformed"
 
 
+@pytest.mark.threat(15)
 def test_15_exp_must_be_there(verify):
     assert verify(sign("EdDSA", body=claims(exp=...)))[1] == "claims"
 
 
+@pytest.mark.threat(16)
 def test_16_the_leeway_is_bounded(verify):
     assert verify(sign("EdDSA", body=claims(exp=NOW - 60)))[0]
     assert verify(sign("EdDSA", body=claims(exp=NOW - 61)))[1] == "expired"
@@ -333,6 +368,7 @@ def test_16_the_leeway_is_bounded(verify):
     assert verify(sign("EdDSA", body=claims(nbf="soon")))[1] == "claims"
 
 
+@pytest.mark.threat(18)
 @pytest.mark.parametrize("issuer", ["", "Bgctl", "bgctl ", "bgctl-pin", None, 7, ["bgctl"], ...])
 def test_18_another_issuer(verify, issuer):
     assert verify(sign("EdDSA", body=claims(iss=issuer)))[1] == "issuer"
@@ -341,15 +377,18 @@ def test_18_another_issuer(verify, issuer):
 def test_a_third_partys_token_needs_no_sid(verify):
     assert verify(sign("EdDSA", body=claims(sid=..., userId=...)))[0]["sid"] == f"iat:{NOW - 5}"
     assert verify(sign("EdDSA", body=claims(sid=..., sub=7, userId=...)))[0]["user"] == "7"
-    for sub in (..., None, True, 7.5, "", [], {}):
+    subjects: tuple[Any, ...] = (..., None, True, 7.5, "", [], {})
+    for sub in subjects:
         assert verify(sign("EdDSA", body=claims(sid=..., sub=sub, userId=...)))[1] == "claims"
 
 
+@pytest.mark.threat(63)
 @given(st.binary(max_size=300))
 def test_63_garbage_never_throws(lua, keys, text):
     assert lua.module("tokens.token")[b"verify"](text, keys, lua.table(RULES), NOW)[0] is None
 
 
+@pytest.mark.threat(63)
 @given(st.sampled_from(ALGORITHMS), st.data())
 def test_63_a_token_with_one_byte_changed_is_refused(lua, keys, alg, data):
     token = bytearray(sign(alg).encode())
@@ -416,6 +455,7 @@ def test_a_pin_that_says_something_else_is_minted_anew(lua, other):
     assert lua.module("tokens.pin")[b"due"](pin, lua.table({**PLACE, **other}), NOW + 200)
 
 
+@pytest.mark.threat(19)
 def test_19_a_retiring_key_bounds_what_it_signed(lua):
     """To the second, also for a verdict that is remembered: no leeway for keys."""
     key = lua.module("lib.crypto")[b"key"](b"HS256", SECRET)

@@ -116,6 +116,7 @@ def test_whoever_has_migrated_goes_back_when_the_new_version_is_rolled_back() ->
     assert may(session).judge(NEW, serving.asks()) is MIGRATED
 
 
+@pytest.mark.threat(64)
 def test_64_a_session_is_where_it_was_left_however_many_releases_ago() -> None:
     """Silent through two releases, it has one place; and its first version may come again without it."""
     silent, serving = at(OLD), Serving({OLD})
@@ -130,6 +131,7 @@ def test_64_a_session_is_where_it_was_left_however_many_releases_ago() -> None:
     assert silent.judge(OLD, serving.asks()) is FLIPPED
 
 
+@pytest.mark.threat(65)
 def test_65_a_version_that_was_rolled_back_comes_again_without_its_sessions() -> None:
     visitor, serving = Session(), Serving(BOTH)
     assert visitor.judge(NEW, serving.asks()) is RIGHT, "a newcomer takes what it gets"

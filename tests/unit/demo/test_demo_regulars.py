@@ -32,6 +32,7 @@ def lost(tally: Tally) -> set[str]:
     return {failure.user.split("-")[0] for failure in tally.failures}
 
 
+@pytest.mark.threat(64)
 def test_64_all_are_kept_through_a_release(service_key: Path) -> None:
     async def scenario() -> None:
         async with playing(service_key, {}) as play:
@@ -47,6 +48,7 @@ def test_64_all_are_kept_through_a_release(service_key: Path) -> None:
     run(scenario())
 
 
+@pytest.mark.threat(64)
 def test_64_who_goes_home_to_the_version_of_the_token_is_not_kept(service_key: Path) -> None:
     """This proxy goes by the token's version alone, and that one is released again."""
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,7 @@ from uuid import uuid4
 import pytest
 from api_support import ALGORITHMS, NOW, ROOT, Api, Forge, HandClock, RedisServer, Server, write_state
 
-from session_api import keyring
+from session_api import algorithms, keyring
 from session_api.app import create_app
 from session_api.claims import Rules
 from session_api.settings import Settings
@@ -24,6 +25,14 @@ from session_api.version import State
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_parsed_once() -> Iterator[None]:
+    """OpenSSL tests the primes of an RSA key that it reads, which takes longer than most tests here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(algorithms, "private_key", cache(algorithms.private_key))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,7 @@ def test_a_report_is_counted(api: Api, clock: HandClock) -> None:
     }
 
 
+@pytest.mark.threat(55)
 def test_55_only_the_age_of_a_row_is_believed(api: Api) -> None:
     """The proxy's clock is an hour ahead; one row is from its future."""
     rows = (row("s1", "u1", at=NOW + 3590), row("s2", "u2", "1.6.8", at=NOW + 9999))
@@ -159,6 +160,7 @@ def test_an_older_proxy_vouches_for_both_at_once(api: Api) -> None:
     assert api.ask().json["versions"]["1.6.7"]["anonymous"] == 1
 
 
+@pytest.mark.threat(76)
 def test_76_who_was_seen_since_is_another_client_of_that_pin(api: Api, clock: HandClock) -> None:
     def visitors() -> int:
         return api.census().json["versions"]["1.6.7"]["anonymous"]
@@ -172,6 +174,7 @@ def test_76_who_was_seen_since_is_another_client_of_that_pin(api: Api, clock: Ha
     assert visitors() == 0
 
 
+@pytest.mark.threat(54)
 def test_54_unknown_is_null_and_says_why(api: Api, clock: HandClock) -> None:
     api.log_in("u1", "1.6.7")
 

@@ -84,6 +84,7 @@ def test_the_client_module_is_kept_a_short_while_and_then_asked_for_again(api: A
 # The log-in.
 
 
+@pytest.mark.threat(49)
 def test_49_without_a_log_in_there_is_a_form_and_no_data(api: Api) -> None:
     api.log_in("u1", "1.6.7", email="a@b.c")
     page = api.client.simulate_get(PATH)
@@ -110,6 +111,7 @@ def test_a_pasted_line_end_is_no_part_of_the_key(api: Api) -> None:
     assert log_in(api, f" {api.admin_key}\r\n").status_code == 303
 
 
+@pytest.mark.threat(49)
 @pytest.mark.parametrize("wrong", ["x", "\u00e9\u0000", "{}x", " "])
 def test_49_a_wrong_key(api: Api, wrong: str) -> None:
     result = log_in(api, wrong.format(api.admin_key))
@@ -119,6 +121,7 @@ def test_49_a_wrong_key(api: Api, wrong: str) -> None:
     assert result.headers["content-security-policy"].startswith("default-src 'none'; ")
 
 
+@pytest.mark.threat(49)
 def test_49_other_keys_and_tokens_open_nothing(api: Api) -> None:
     token = api.token()
     for key in (api.service_key, token):
@@ -142,6 +145,7 @@ def test_a_log_in_ends_after_twelve_hours(api: Api, clock: HandClock) -> None:
     assert has_form(api.client.simulate_get(PATH, headers={"Cookie": cookie}))
 
 
+@pytest.mark.threat(19)
 def test_19_another_admin_key_ends_all_log_ins(api: Api, keys: Path) -> None:
     cookie = cookie_of(log_in(api))
     (keys / "admin.new").write_text("k" * 64 + "\n")
@@ -197,6 +201,7 @@ def wrong_keys(api: Api, count: int, **headers: str) -> list[int]:
     return [log_in(api, "wrong", **headers).status_code for _ in range(count)]
 
 
+@pytest.mark.threat(49)
 def test_49_wrong_keys_are_slowed_down(api: Api, clock: HandClock) -> None:
     assert wrong_keys(api, 6) == [401] * 5 + [429]
     refused = log_in(api)  # a right guess is not told from a wrong one
@@ -214,6 +219,7 @@ def test_49_wrong_keys_are_slowed_down(api: Api, clock: HandClock) -> None:
     assert wrong_keys(api, 5) == [401] * 5  # it begins anew
 
 
+@pytest.mark.threat(49)
 def test_49_who_guesses_locks_nobody_else_out(api: Api, clock: HandClock) -> None:
     wrong_keys(api, 9, **{"X-Real-IP": "2001:db8::1"})
     assert log_in(api, **{"X-Real-IP": "2001:db8::2"}).status_code == 429  # the same network
@@ -223,6 +229,7 @@ def test_49_who_guesses_locks_nobody_else_out(api: Api, clock: HandClock) -> Non
     assert wrong_keys(api, 6, **{"X-Real-IP": "2001:db8::1"}) == [401] * 5 + [429]
 
 
+@pytest.mark.threat(49)
 def test_49_a_clock_that_was_set_back_keeps_nobody_waiting(api: Api, clock: HandClock) -> None:
     wrong_keys(api, 9)
     clock.now -= 3600
@@ -334,6 +341,7 @@ def test_data(api: Api, state_file: Path) -> None:
     }
 
 
+@pytest.mark.threat(54)
 def test_54_a_store_that_does_not_answer_hides_no_slot(
     make_api: Any, clock: HandClock, tmp_path: Path
 ) -> None:
@@ -347,6 +355,7 @@ def test_54_a_store_that_does_not_answer_hides_no_slot(
     assert shown["slots"]["green"] == {"version": "1.6.8", "state": "ready", "weight": 100}
 
 
+@pytest.mark.threat(41)
 def test_41_no_state_file_yet(make_api: Any, state_file: Path) -> None:
     state_file.unlink()
     api = make_api()

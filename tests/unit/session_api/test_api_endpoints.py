@@ -86,6 +86,7 @@ def test_the_version_that_new_sessions_get(
     assert api.get("/api/deployment/version").json == {"currentVersion": version}
 
 
+@pytest.mark.threat(14)
 @pytest.mark.parametrize("version", ["", "-1", "v" * 65, "1.6.7;", "1 6", "\u00b2"])
 def test_14_a_version_header_that_is_none(api: Api, version: str) -> None:
     assert problem(api.log_in(version=version), 400) == "X-Deployment-Version is not a version."
@@ -142,6 +143,7 @@ def test_bodies_that_are_too_large(api: Api, path: str) -> None:
     problem(api.client.simulate_post(path, headers={"Transfer-Encoding": "chunked"}), 411)
 
 
+@pytest.mark.threat(49)
 @pytest.mark.parametrize(
     "wrong", [None, "Bearer", "Bearer ", "Basic {}", "Bearer {}x", "{}", "Bearer \u00e9", "Bearer {} {}"]
 )
@@ -155,6 +157,7 @@ def test_49_keys(api: Api, wrong: str | None) -> None:
         problem(api.client.simulate_request(method, path, headers=headers), 401)
 
 
+@pytest.mark.threat(49)
 def test_49_a_key_opens_its_own_door_alone(api: Api) -> None:
     token = api.token()
     for key in (api.service_key, api.proxy_key, token):
@@ -184,6 +187,7 @@ def test_session(api: Api, clock: HandClock) -> None:
     }
 
 
+@pytest.mark.threat(17)
 @pytest.mark.parametrize(
     ("routed", "goes_on_with"), [("1.6.7", "1.6.7"), ("1.6.8", "1.6.8"), ("9.9.9", "1.6.8"), ("\n", "1.6.8")]
 )
@@ -219,6 +223,7 @@ def test_refresh_keeps_session_and_version(api: Api, clock: HandClock) -> None:
     assert (shown["issuedAt"], shown["email"]) == (rfc3339(NOW + 86400), "a@b.c")
 
 
+@pytest.mark.threat(56)
 def test_56_double_logout(api: Api) -> None:
     token, other = api.token("u1"), api.token("u1")
     for _ in range(2):
@@ -301,6 +306,7 @@ def test_a_third_partys_token_that_lasts_for_too_long_is_refused(api: Api, forge
     assert 'bgctl_api_tokens_rejected_total{reason="too_long"} 1.0' in api.get("/metrics").text
 
 
+@pytest.mark.threat(20)
 def test_20_precedence(api: Api) -> None:
     one, two, three = (api.token(user) for user in ("u1", "u2", "u3"))
 
@@ -403,6 +409,7 @@ def third_party(forge: Forge, **changes: Any) -> str:
     return forge.token({}, least | changes)
 
 
+@pytest.mark.threat(77)
 @pytest.mark.parametrize("sub", ["x" * 200, "ж" * 79, "a\nb", "them@example.org"])
 def test_77_a_third_partys_user_is_one_session_under_one_name(api: Api, forge: Forge, sub: str) -> None:
     """What the proxy reports of it (tests/lua: the same names) is the row that is here."""
@@ -419,6 +426,7 @@ def test_77_a_third_partys_user_is_one_session_under_one_name(api: Api, forge: F
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
 
 
+@pytest.mark.threat(77)
 def test_77_a_long_name_of_a_log_in_is_counted_while_the_proxy_reports_it(
     make_api: Any, new_store: Any, clock: HandClock
 ) -> None:
@@ -430,6 +438,7 @@ def test_77_a_long_name_of_a_log_in_is_counted_while_the_proxy_reports_it(
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
 
 
+@pytest.mark.threat(78)
 def test_78_after_a_log_out_a_new_token_counts_again(api: Api, forge: Forge, clock: HandClock) -> None:
     old = third_party(forge)
     api.post("/api/deployment/heartbeat", old)
@@ -443,6 +452,7 @@ def test_78_after_a_log_out_a_new_token_counts_again(api: Api, forge: Forge, clo
     assert problem(api.post("/api/deployment/refresh", old), 401) == "This session has ended."
 
 
+@pytest.mark.threat(78)
 def test_78_tokens_without_iat(api: Api, forge: Forge, clock: HandClock) -> None:
     def token(exp: int) -> str:
         body = {"exp": exp, "iss": "bgctl", "deploymentVersion": "1.6.7", "sub": "them"}
@@ -457,6 +467,7 @@ def test_78_tokens_without_iat(api: Api, forge: Forge, clock: HandClock) -> None
     assert problem(api.post("/api/deployment/refresh", old), 401) == "This session has ended."
 
 
+@pytest.mark.threat(79)
 def test_79_two_users_of_one_sid_are_two_sessions(api: Api, forge: Forge) -> None:
     one, other = (third_party(forge, sid="web", sub=sub) for sub in ("one", "other"))
     for token in (one, other):
@@ -467,6 +478,7 @@ def test_79_two_users_of_one_sid_are_two_sessions(api: Api, forge: Forge) -> Non
     assert problem(api.post("/api/deployment/refresh", one), 401) == "This session has ended."
 
 
+@pytest.mark.threat(79)
 def test_79_two_proxies_of_one_name_make_the_counts_unknown(api: Api, clock: HandClock) -> None:
     assert api.census().json["unknown"] is None
     for instance in ("a", "b", "a", "b"):
@@ -575,6 +587,7 @@ def test_a_version_in_service_without_sessions_is_a_known_0(api: Api) -> None:
     assert api.census().json["versions"] == {"1.6.7": empty, "1.6.8": empty}
 
 
+@pytest.mark.threat(53)
 def test_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock) -> None:
     store = SqliteStore(tmp_path / "sessions.db", clock=clock, busy_timeout=0.01)
     api = make_api(store=store)
@@ -590,6 +603,7 @@ def test_53_a_busy_store(make_api: Any, tmp_path: Path, clock: HandClock) -> Non
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_a_corrupt_store(make_api: Any, sqlite_store: SqliteStore, tmp_path: Path) -> None:
     api = make_api(store=sqlite_store)
     token = api.token(version="1.6.7")
@@ -610,12 +624,14 @@ def test_54_a_corrupt_store(make_api: Any, sqlite_store: SqliteStore, tmp_path: 
     assert api.census().json["versions"]["1.6.7"]["sessions"] == 1
 
 
+@pytest.mark.threat(55)
 def test_55_the_stores_clock_decides(make_api: Any, new_store: Any) -> None:
     behind, ahead = HandClock(NOW), HandClock(NOW + 50)
     api = make_api(store=new_store(clock=ahead), clock=behind)
     assert api.log_in().json["expiresAt"] == rfc3339(NOW + 50 + 604800)
 
 
+@pytest.mark.threat(41)
 def test_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
     token = api.token()
     good = state_file.read_text()
@@ -631,6 +647,7 @@ def test_41_the_state_file_is_torn(api: Api, state_file: Path) -> None:
     assert api.get("/readyz").json == {"status": "ok"}
 
 
+@pytest.mark.threat(41)
 def test_41_no_state_file_yet(make_api: Any, state_file: Path) -> None:
     good = state_file.read_text()
     state_file.unlink()

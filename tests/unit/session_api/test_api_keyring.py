@@ -82,6 +82,7 @@ def test_create_completes_what_an_interrupted_call_left(new_keys: Path) -> None:
     assert (new_keys / "service" / "service.key").read_text() == service_key
 
 
+@pytest.mark.threat(89)
 def test_89_create_gives_what_lay_there_before_its_folder(new_keys: Path) -> None:
     (new_keys / "verify" / "keyring.json").unlink()
     held = former(new_keys)
@@ -171,6 +172,7 @@ def test_a_failed_write_leaves_the_keyring_as_it_was(new_keys: Path, monkeypatch
     assert not [name for name in files(new_keys) if name.endswith(".new")]
 
 
+@pytest.mark.threat(19)
 def test_19_a_change_is_seen_at_the_next_use(new_keys: Path) -> None:
     keys = Keyring(new_keys)
     keyring.rotate(new_keys, now=NOW)
@@ -182,6 +184,7 @@ def test_19_a_change_is_seen_at_the_next_use(new_keys: Path) -> None:
 SHARED = {"service.key": "service_key", "admin.key": "admin_key", "proxy.key": "proxy_key"}
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize(("name", "attribute"), SHARED.items())
 def test_89_a_shared_key_that_is_replaced_by_rename_is_seen_at_once(
     new_keys: Path, name: str, attribute: str
@@ -204,6 +207,7 @@ def former(keys: Path) -> dict[str, str]:
     return {name: key_files.former_place(keys, name).read_text() for name in key_files.NAMES}
 
 
+@pytest.mark.threat(89)
 def test_89_keys_from_before_are_used_where_they_lie(new_keys: Path) -> None:
     held = former(new_keys)
     assert Keyring(new_keys).admin_key == held["admin.key"].encode().strip()
@@ -211,6 +215,7 @@ def test_89_keys_from_before_are_used_where_they_lie(new_keys: Path) -> None:
     assert key_files.unmoved(new_keys) == list(key_files.NAMES)
 
 
+@pytest.mark.threat(89)
 def test_89_keys_from_before_move_into_folders(new_keys: Path) -> None:
     held = former(new_keys)
     keys = Keyring(new_keys)
@@ -226,6 +231,7 @@ def test_89_keys_from_before_move_into_folders(new_keys: Path) -> None:
         assert key_files.former_place(new_keys, name).readlink() == Path(key_files.FOLDERS[name]) / name
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize("folder", ["", "admin"])
 def test_89_keys_that_may_not_be_looked_for_are_named(new_keys: Path, folder: str) -> None:
     """By a user who may not go into their folder: that is no missing key, and no bug."""
@@ -258,6 +264,7 @@ class Killed(BaseException):
     """What ends a program between two steps."""
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize("step", ["symlink_to", "replace"])
 def test_89_a_move_that_was_killed_goes_on(
     new_keys: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -281,6 +288,7 @@ def test_89_a_move_that_was_killed_goes_on(
     assert {path.name for path in new_keys.iterdir() if path.name.startswith(".")} == set()
 
 
+@pytest.mark.threat(89)
 def test_89_a_key_that_was_a_link_moves_as_a_file(new_keys: Path) -> None:
     """A relative link would lead nowhere from a folder further down, and any link in a container."""
     held = former(new_keys)
@@ -296,6 +304,7 @@ def test_89_a_key_that_was_a_link_moves_as_a_file(new_keys: Path) -> None:
     assert keyring.missing(new_keys) == []
 
 
+@pytest.mark.threat(43)
 def test_43_a_folder_that_cannot_be_synced_ends_no_rotation(
     new_keys: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -353,17 +362,20 @@ def refusal(directory: Path) -> str:
     return str(caught.value)
 
 
+@pytest.mark.threat(8)
 def test_8_weak_rsa_keys(new_keys: Path) -> None:
     put(new_keys, "RS256", *pems(rsa.generate_private_key(65537, 1024)))
     assert "1024 bits; an odd modulus of 2048 to 16384 is needed" in refusal(new_keys)
 
 
+@pytest.mark.threat(8)
 def test_8_rsa_with_exponent_1(new_keys: Path) -> None:
     private, _ = pems(rsa.generate_private_key(65537, 2048))
     put(new_keys, "RS256", private, EXPONENT_1)
     assert "k-20270115-1.pem" in refusal(new_keys)
 
 
+@pytest.mark.threat(9)
 @pytest.mark.parametrize("length", [0, 1, 31])
 def test_9_short_secrets(new_keys: Path, length: int) -> None:
     put(new_keys, "HS256", b"s" * length + b"\r\n", b"s" * length + b"\r\n")
@@ -372,6 +384,7 @@ def test_9_short_secrets(new_keys: Path, length: int) -> None:
         keyring.rotate(new_keys, "HS256", now=NOW, secret=b"s" * length)
 
 
+@pytest.mark.threat(2)
 def test_2_a_pem_file_is_no_secret(new_keys: Path) -> None:
     public = (new_keys / "verify" / "k-20270115-1.pem").read_bytes()
     put(new_keys, "HS256", public, public)

@@ -23,10 +23,12 @@ def test_known() -> None:
     assert why(FINE, replace(FINE, proxy="web2:8080")) is None
 
 
+@pytest.mark.threat(54)
 def test_54_no_proxy_is_unknown() -> None:
     assert why(birth=replace(BORN, fresh=True)) == "no proxy has ever reported"
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize("since", [11, WINDOW])
 def test_54_a_silent_proxy_is_unknown(since: int) -> None:
     silent = replace(FINE, proxy="web2:8080", seen_at=NOW - since)
@@ -39,6 +41,7 @@ def test_a_proxy_that_was_silent_for_a_window_is_forgotten() -> None:
     assert why(forgotten) == f"proxy web2:8080 has not reported for {WINDOW + 1} s"
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize("told_at", [None, NOW - 11])
 def test_54_a_proxy_that_has_more_to_tell_is_unknown(told_at: int | None) -> None:
     assert why(replace(FINE, told_at=told_at)) == "proxy web1:8080 has not told yet all that it remembers"
@@ -55,6 +58,7 @@ def test_a_flood_of_visitors_makes_visitors_unknown_and_nobody_else(told_at: int
     assert why_visitors_unknown(NOW, WINDOW, [FINE, forgotten]) is None
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize("fresh", [True, False])
 @pytest.mark.parametrize("born", [0, WINDOW - 1, WINDOW])
 @pytest.mark.parametrize("late", [0, 1])

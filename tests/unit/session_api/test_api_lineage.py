@@ -33,6 +33,7 @@ def released(state_file: Path, lineage: list[dict[str, Any]], generation: int = 
     write_state(state_file, ("1.6.8", "drain", 0), ("1.6.9", "ready", 100), **more)
 
 
+@pytest.mark.threat(64)
 def test_64_a_session_of_two_releases_ago_is_refreshed_as_the_last_ones(
     api: Api, tokens: Any, state_file: Path
 ) -> None:
@@ -45,6 +46,7 @@ def test_64_a_session_of_two_releases_ago_is_refreshed_as_the_last_ones(
     assert api.census().json["versions"]["1.6.8"]["sessions"] == 1
 
 
+@pytest.mark.threat(65)
 @pytest.mark.parametrize(("generation", "version"), [(17, "1.6.7"), (18, "1.6.8")])
 def test_65_a_version_that_comes_again_has_only_sessions_since(
     api: Api, tokens: Any, keys: Path, state_file: Path, generation: int, version: str
@@ -56,6 +58,7 @@ def test_65_a_version_that_comes_again_has_only_sessions_since(
     assert said(tokens, api.post("/api/deployment/refresh", token).json) == (version, 20)
 
 
+@pytest.mark.threat(65)
 @pytest.mark.parametrize(("issued_at", "version"), [(NOW - 1, "1.6.7"), (NOW, "1.6.7"), (NOW + 1, "1.6.8")])
 def test_65_a_token_of_somebody_else_goes_by_its_time(
     api: Api, tokens: Any, keys: Path, state_file: Path, issued_at: int, version: str
@@ -66,6 +69,7 @@ def test_65_a_token_of_somebody_else_goes_by_its_time(
     assert said(tokens, api.post("/api/deployment/refresh", token).json) == (version, 20)
 
 
+@pytest.mark.threat(79)
 @pytest.mark.parametrize(
     ("version", "generation", "signed"),
     [
@@ -85,6 +89,7 @@ def test_79_a_token_is_signed_for_a_version_that_is_served(
     assert said(tokens, log_in(api, version, generation)) == signed
 
 
+@pytest.mark.threat(65)
 def test_65_an_app_that_passes_on_the_version_alone_means_it_as_it_is_now(
     api: Api, tokens: Any, state_file: Path
 ) -> None:
@@ -94,6 +99,7 @@ def test_65_an_app_that_passes_on_the_version_alone_means_it_as_it_is_now(
     assert said(tokens, log_in(api, "1.6.8")) == ("1.6.8", 20)
 
 
+@pytest.mark.threat(41)
 def test_41_without_a_state_the_proxys_word_stands(make_api: Any, tokens: Any, state_file: Path) -> None:
     state_file.unlink()
     assert said(tokens, log_in(make_api(), "1.6.7", "17")) == ("1.6.7", 17)

@@ -55,6 +55,7 @@ def test_the_old_ones_are_documented_as_such() -> None:
     ]
 
 
+@pytest.mark.threat(100)
 def test_100_what_is_for_browsers_is_below_one_path_and_nothing_else_is() -> None:
     """With the routes that are the default, nobody outside can try a service's or a proxy's key."""
     inside = [openapi.SERVICE, openapi.PROXY]

@@ -76,6 +76,7 @@ class Crowd:
             user.result()
 
 
+@pytest.mark.threat(52)
 def test_52_a_killed_worker_loses_no_session(serve: Any, keys: Path) -> None:
     server = serve()
     crowd = Crowd(server.url, keys)
@@ -105,6 +106,7 @@ def store_of(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     redis.stop()
 
 
+@pytest.mark.threat(52)
 def test_52_a_killed_server_loses_no_session(serve: Any, keys: Path, store_of: dict[str, str]) -> None:
     server = serve(**store_of)
     crowd = Crowd(server.url, keys)
@@ -118,6 +120,7 @@ def test_52_a_killed_server_loses_no_session(serve: Any, keys: Path, store_of: d
     assert missing(again, keys, crowd.acknowledged) == []
 
 
+@pytest.mark.threat(53)
 def test_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, tmp_path: Path) -> None:
     server = serve()
     with closing(Caller(server.url, keys)) as caller:
@@ -137,6 +140,7 @@ def test_53_a_lock_is_waited_for_by_all_workers(serve: Any, keys: Path, tmp_path
     assert census(server, keys)["totalActiveUsers"] == 9
 
 
+@pytest.mark.threat(56)
 def test_56_double_logout_at_the_same_time(serve: Any, keys: Path, store_of: dict[str, str]) -> None:
     servers = [serve(**store_of), serve(**store_of)]
     with closing(Caller(servers[0].url, keys)) as caller:
@@ -189,6 +193,7 @@ def tell(sid: str, user: str | None) -> list[Any]:
     return [sid, user, "1.6.8", now, now + 3600]
 
 
+@pytest.mark.threat(11)
 def test_11_a_large_token_is_told_so(serve: Any, keys: Path) -> None:
     with closing(Caller(serve().url, keys)) as caller:
         answer = caller.call("GET", "/api/deployment/session", "x" * 9000)
@@ -229,6 +234,7 @@ def test_threads_of_one_worker_count_together_and_hostile_paths_add_no_series(se
     subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True, timeout=30)
 
 
+@pytest.mark.threat(19)
 def test_19_a_rotated_key_reaches_every_worker(serve: Any, keys: Path) -> None:
     server = serve()
     info = keyring.rotate(keys, "ES256")

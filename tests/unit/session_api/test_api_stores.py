@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from api_support import NOW, HandClock, leave, session
 
 from session_api.stores import (
@@ -113,6 +114,7 @@ def test_an_ended_session_stays_ended(store: Store, clock: HandClock) -> None:
     assert store.census().users == 0
 
 
+@pytest.mark.threat(54)
 def test_54_a_store_that_lost_its_data_fills_again(store: Store) -> None:
     assert store.resume(session()) == session()
     assert store.find(session("s2", "u2")) == session("s2", "u2")
@@ -133,6 +135,7 @@ def test_one_user_cannot_touch_anothers_session(store: Store) -> None:
     assert store.find(session("s1", "u1")) == session("s1", "u1")
 
 
+@pytest.mark.threat(56)
 def test_56_of_many_logouts_one_counts(new_store: Any) -> None:
     hosts = [new_store() for _ in range(8)]
     hosts[0].add(session())
@@ -161,6 +164,7 @@ def test_threads_share_a_store(store: Store) -> None:
     assert store.census().versions == {"1.6.7": VersionCount(40, 8, 0, NOW)}
 
 
+@pytest.mark.threat(55)
 def test_55_the_stores_clock_decides(new_store: Any) -> None:
     ahead = HandClock(NOW + 3600)
     store = new_store(clock=ahead)
@@ -277,6 +281,7 @@ def test_visitors_who_logged_in_are_gone(store: Store) -> None:
     assert store.outlook("1.6.7", NOW - 60).departures == 0
 
 
+@pytest.mark.threat(76)
 def test_76_a_visitor_who_was_seen_since_is_somebody_else(store: Store) -> None:
     note(store, seen("p1", None, age=10), seen("p2", None, age=10))
     note(store, seen("p1", None, "1.6.8", age=2), gone=(Gone("p1", 5), Gone("p2", 5)))
@@ -408,6 +413,7 @@ def held(issued: int, until: int = NOW + 9000, **more: Any) -> Session:
     return session("alice", "alice", **(times | {"last_activity": NOW} | more))
 
 
+@pytest.mark.threat(78)
 def test_78_a_log_out_ends_the_tokens_before_it_and_none_after(store: Store, clock: HandClock) -> None:
     early, late = held(NOW - 20), held(NOW - 10)
     assert store.resume(early) and store.resume(late)
@@ -425,6 +431,7 @@ def test_78_a_log_out_ends_the_tokens_before_it_and_none_after(store: Store, clo
     assert store.find(again) is None and store.census().users == 0
 
 
+@pytest.mark.threat(78)
 def test_78_who_logs_in_again_in_the_same_second_is_there(store: Store) -> None:
     assert store.resume(held(NOW - 20))
     assert store.end(held(NOW - 20)) is True
@@ -432,6 +439,7 @@ def test_78_who_logs_in_again_in_the_same_second_is_there(store: Store) -> None:
     assert store.census().users == 1
 
 
+@pytest.mark.threat(78)
 def test_78_what_was_known_in_that_second_is_over(store: Store) -> None:
     assert store.resume(held(NOW - 20, issued_at=NOW))  # a refresh: the newest token is of now
     assert store.end(held(NOW - 20)) is True
@@ -439,6 +447,7 @@ def test_78_what_was_known_in_that_second_is_over(store: Store) -> None:
     assert store.find(held(NOW + 1))
 
 
+@pytest.mark.threat(78)
 def test_78_tokens_that_do_not_say_when_they_were_issued_are_told_by_their_end(
     store: Store, clock: HandClock
 ) -> None:
@@ -450,6 +459,7 @@ def test_78_tokens_that_do_not_say_when_they_were_issued_are_told_by_their_end(
     assert store.find(held(NOW + 2, NOW + 500))
 
 
+@pytest.mark.threat(78)
 def test_78_a_report_brings_back_who_has_a_newer_token_alone(store: Store, clock: HandClock) -> None:
     assert store.resume(held(NOW - 20))
     assert store.end(held(NOW - 20)) is True
@@ -463,6 +473,7 @@ def test_78_a_report_brings_back_who_has_a_newer_token_alone(store: Store, clock
     assert store.census().versions == {"1.6.8": VersionCount(1, 1, 0, NOW + 5)}
 
 
+@pytest.mark.threat(78)
 def test_78_a_session_that_expired_goes_on_with_a_new_token(store: Store, clock: HandClock) -> None:
     assert store.resume(held(NOW, NOW + 1000))
     clock.now = NOW + 2000
@@ -472,6 +483,7 @@ def test_78_a_session_that_expired_goes_on_with_a_new_token(store: Store, clock:
     assert store.census().users == 1
 
 
+@pytest.mark.threat(79)
 def test_79_two_proxies_of_one_name_are_noticed(store: Store, clock: HandClock) -> None:
     def report(instance: str) -> int | None:
         clock.now += 1

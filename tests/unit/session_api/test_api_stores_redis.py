@@ -47,6 +47,7 @@ def filled(server: RedisServer, clock: HandClock | None = None) -> RedisStore:
     return store
 
 
+@pytest.mark.threat(55)
 def test_55_the_servers_clock_is_the_stores(redis_server: RedisServer) -> None:
     store = RedisStore(redis_server.address, prefix="{own-clock}")
     with redis_server.client() as client:
@@ -58,6 +59,7 @@ def test_55_the_servers_clock_is_the_stores(redis_server: RedisServer) -> None:
     store.close()
 
 
+@pytest.mark.threat(78)
 def test_78_a_log_out_of_the_version_before_outlasts_a_later_log_in(redis_server: RedisServer) -> None:
     clock = HandClock()
     store = RedisStore(redis_server.address, clock=clock, prefix="{before}")
@@ -76,6 +78,7 @@ def test_78_a_log_out_of_the_version_before_outlasts_a_later_log_in(redis_server
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_down_is_unknown(start: Any) -> None:
     server = start()
     store = filled(server)
@@ -87,6 +90,7 @@ def test_54_down_is_unknown(start: Any) -> None:
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_never_up_is_unknown(tmp_path: Any) -> None:
     store = RedisStore(RedisAddress(f"unix://{tmp_path}/nowhere"))
     for operation in EVERYTHING:
@@ -94,6 +98,7 @@ def test_54_never_up_is_unknown(tmp_path: Any) -> None:
             ask(store, operation)
 
 
+@pytest.mark.threat(54)
 def test_54_a_frozen_server_is_unknown_soon(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_module, "ANSWER_TIMEOUT", 0.2)
     server = start()
@@ -108,6 +113,7 @@ def test_54_a_frozen_server_is_unknown_soon(start: Any, monkeypatch: pytest.Monk
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_a_busy_server_is_busy(start: Any) -> None:
     server = start("--busy-reply-threshold", "1")
     store = filled(server)
@@ -124,6 +130,7 @@ def test_54_a_busy_server_is_busy(start: Any) -> None:
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_a_loading_server_is_unknown(start: Any) -> None:
     server = start("--appendonly", "yes", "--key-load-delay", "200")  # microseconds
     store = filled(server)
@@ -148,6 +155,7 @@ def refusal(store: RedisStore) -> str | None:
     return None
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize("durable", ["yes", "no"])
 def test_54_started_again_it_is_another_store(start: Any, durable: str) -> None:
     """With persistence, too: what it reads back may be older than what it knew."""
@@ -164,6 +172,7 @@ def test_54_started_again_it_is_another_store(start: Any, durable: str) -> None:
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_flushed_it_is_another_store(start: Any) -> None:
     server = start()
     store = RedisStore(server.address, clock=HandClock(), fresh=lambda: False)
@@ -178,6 +187,7 @@ def test_54_flushed_it_is_another_store(start: Any) -> None:
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_a_full_server_is_unknown(start: Any) -> None:
     server = start()
     store = filled(server)
@@ -191,6 +201,7 @@ def test_54_a_full_server_is_unknown(start: Any) -> None:
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_a_replica_is_unknown(start: Any) -> None:
     server = start()
     store = filled(server)
@@ -261,6 +272,7 @@ def test_in_a_cluster_every_key_lies_in_one_slot(start: Any) -> None:
     store.close()
 
 
+@pytest.mark.threat(79)
 def test_79_two_projects_on_one_redis_do_not_count_each_other(start: Any, keys: Path, tmp_path: Path) -> None:
     server = start()
     keyring.create(tmp_path / "others", "EdDSA")

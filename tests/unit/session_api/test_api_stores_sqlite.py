@@ -36,6 +36,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "sessions.db"
 
 
+@pytest.mark.threat(53)
 def test_53_a_locked_file_is_busy(path: Path, clock: HandClock) -> None:
     store = SqliteStore(path, clock=clock, busy_timeout=0.01)
     store.add(session())
@@ -50,6 +51,7 @@ def test_53_a_locked_file_is_busy(path: Path, clock: HandClock) -> None:
     store.close()
 
 
+@pytest.mark.threat(53)
 def test_53_and_a_short_lock_is_waited_for(store: SqliteStore, path: Path) -> None:
     store.ping()
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -70,6 +72,7 @@ def test_53_and_a_short_lock_is_waited_for(store: SqliteStore, path: Path) -> No
     assert store.find(session()) == session()
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize("damage", ["garbage", "directory"])
 def test_54_a_corrupt_file_is_unknown_and_never_0(store: SqliteStore, path: Path, damage: str) -> None:
     store.add(session())
@@ -125,6 +128,7 @@ def test_what_expired_is_purged_by_later_logins(
         assert kept() == left
 
 
+@pytest.mark.threat(57)
 def test_57_counting_reads_the_tally_alone(store: SqliteStore) -> None:
     window = {"since": 1, "until": 2, "low": 0, "high": 0, "version": ""}
     with store.connect() as db:
@@ -134,6 +138,7 @@ def test_57_counting_reads_the_tally_alone(store: SqliteStore) -> None:
             assert sum("SEARCH tally USING PRIMARY KEY (width=? AND at>" in step for step in plan) == 3, plan
 
 
+@pytest.mark.threat(57)
 def test_57_sweeping_and_paging_read_indexes(store: SqliteStore) -> None:
     some = dict.fromkeys(
         ("now", "batch", "horizon", "version", "since", "last_activity", "user_id", "limit"), 1
@@ -180,6 +185,7 @@ def test_a_file_of_the_first_schema_keeps_its_sessions(path: Path, clock: HandCl
     store.close()
 
 
+@pytest.mark.threat(78)
 def test_78_what_is_written_of_forgetting_a_person_ends_their_sessions(path: Path) -> None:
     """The statement of docs/sessions.md, on a file of the schema of today."""
     text = (Path(__file__).parents[3] / "docs" / "sessions.md").read_text()
@@ -198,6 +204,7 @@ def test_78_what_is_written_of_forgetting_a_person_ends_their_sessions(path: Pat
     store.close()
 
 
+@pytest.mark.threat(54)
 def test_54_an_emptied_file_is_another_store(path: Path, clock: HandClock) -> None:
     store = SqliteStore(path, clock=clock, fresh=lambda: False)
     store.add(session())

@@ -76,6 +76,7 @@ def test_a_third_partys_token_needs_little(tokens: Tokens, forge: Forge) -> None
     assert (believed.sid, believed.user_id) == ("this", None)
 
 
+@pytest.mark.threat(1)
 @pytest.mark.parametrize(
     ("header", "why"),
     [
@@ -92,6 +93,7 @@ def test_1_alg_is_exactly_the_keys(tokens: Tokens, forge: Forge, header: Any, wh
     assert reason(tokens, forge.token(header, claims())) == why
 
 
+@pytest.mark.threat(1)
 def test_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> None:
     kid = forge.keys["EdDSA"].kid
     for header in ({"alg": "none", "kid": kid}, {"kid": kid}):
@@ -99,6 +101,7 @@ def test_1_alg_none_without_a_signature(tokens: Tokens, forge: Forge) -> None:
         assert reason(tokens, f"{b64(header)}.{b64(claims())}.AA") == "alg"
 
 
+@pytest.mark.threat(2)
 @pytest.mark.parametrize("alg", ["EdDSA", "ES256", "RS256"])
 def test_2_a_public_key_is_no_hmac_secret(tokens: Tokens, forge: Forge, all_keys: Any, alg: str) -> None:
     pem = (all_keys / "verify" / f"{forge.keys[alg].kid}.pem").read_bytes()
@@ -107,6 +110,7 @@ def test_2_a_public_key_is_no_hmac_secret(tokens: Tokens, forge: Forge, all_keys
     assert reason(tokens, f"{body}.{b64(signature)}") == "alg"
 
 
+@pytest.mark.threat(3)
 def test_3_only_compact_signed_tokens(tokens: Tokens, forge: Forge) -> None:
     good = forge.token({}, claims())
     for token in (
@@ -125,6 +129,7 @@ def test_3_only_compact_signed_tokens(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token({"enc": "A256GCM"}, claims())) == "crit"
 
 
+@pytest.mark.threat(4)
 @pytest.mark.parametrize(
     "kid", ["../../etc/passwd", "k\0", "k" * 5000, 1, 1.5, None, True, [], {}, "unknown", "", "K-20270115-1"]
 )
@@ -132,6 +137,7 @@ def test_4_kid_is_a_name_in_a_table(tokens: Tokens, forge: Forge, kid: Any) -> N
     assert reason(tokens, forge.token({"kid": kid}, claims())) == "unknown_kid"
 
 
+@pytest.mark.threat(4)
 def test_4_without_a_kid_the_keys_of_that_algorithm_are_tried(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token(b'{"alg":"EdDSA"}', claims())) is None
     assert reason(tokens, forge.token(b'{"alg":"ES256"}', claims())) == "signature"
@@ -140,6 +146,7 @@ def test_4_without_a_kid_the_keys_of_that_algorithm_are_tried(tokens: Tokens, fo
     assert reason(tokens, forge.token(b"{}", claims())) == "alg"
 
 
+@pytest.mark.threat(4)
 def test_4_without_a_kid_few_keys_are_tried(keys: Path, clock: HandClock) -> None:
     """As many as are documented: each costs a signature, for whatever anybody sends."""
     tokens = Tokens(keyring.Keyring(keys), clock, Rules("bgctl", 60, 604800))
@@ -152,6 +159,7 @@ def test_4_without_a_kid_few_keys_are_tried(keys: Path, clock: HandClock) -> Non
     assert reason(tokens, forge.token({}, claims(), "HS256")) is None, "that names its key"
 
 
+@pytest.mark.threat(5)
 def test_5_keys_in_the_header_are_ignored(tokens: Tokens, forge: Forge) -> None:
     header = {
         "jku": "http://127.0.0.1:1/",
@@ -163,6 +171,7 @@ def test_5_keys_in_the_header_are_ignored(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token(header | {"kid": "mine"}, claims())) == "unknown_kid"
 
 
+@pytest.mark.threat(6)
 @pytest.mark.parametrize(
     "header", [{"crit": ["exp"]}, {"crit": []}, {"b64": False}, {"b64": True}, {"crit": None}]
 )
@@ -170,6 +179,7 @@ def test_6_extensions(tokens: Tokens, forge: Forge, header: Any) -> None:
     assert reason(tokens, forge.token(header, claims())) == "crit"
 
 
+@pytest.mark.threat(7)
 def test_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
     good = forge.token({}, claims(), "ES256")
     body, _, segment = good.rpartition(".")
@@ -200,6 +210,7 @@ def test_7_es256_signatures(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, f"{body}.{b64(pair(r, s))}") is None
 
 
+@pytest.mark.threat(8)
 def test_8_rsa_padding(tokens: Tokens, forge: Forge) -> None:
     body, _, segment = forge.token({}, claims(), "RS256").rpartition(".")
     raw = unb64(segment)
@@ -209,6 +220,7 @@ def test_8_rsa_padding(tokens: Tokens, forge: Forge) -> None:
         assert reason(tokens, f"{body}.{b64(signature)}") == "signature"
 
 
+@pytest.mark.threat(9)
 @pytest.mark.parametrize("length", [1, 16, 31])
 def test_9_a_truncated_tag(tokens: Tokens, forge: Forge, length: int) -> None:
     body, _, segment = forge.token({}, claims(), "HS256").rpartition(".")
@@ -217,6 +229,7 @@ def test_9_a_truncated_tag(tokens: Tokens, forge: Forge, length: int) -> None:
     assert reason(tokens, f"{body}.{b64(tag[:length])}") == "signature"
 
 
+@pytest.mark.threat(10)
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize(
     "edit", ["{}=", "{}==", "{} ", " {}", "{}\n", "{}\r\n", "\t{}", "{}+", "{}/", "{}A\u0391"]
@@ -227,6 +240,7 @@ def test_10_base64url_is_canonical(tokens: Tokens, forge: Forge, index: int, edi
     assert reason(tokens, ".".join(segments)) == "malformed"
 
 
+@pytest.mark.threat(10)
 def test_10_trailing_bits(tokens: Tokens, forge: Forge) -> None:
     body, _, signature = forge.token({}, claims()).rpartition(".")  # 64 bytes: 86 characters, 4 bits to spare
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -241,6 +255,7 @@ def test_10_trailing_bits(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.sign(f"{header}.{b64(claims())}A")) == "malformed"
 
 
+@pytest.mark.threat(11)
 def test_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
     token = forge.token({}, claims(pad=""))
     longest = forge.token({}, claims(pad="x" * ((MAX_BYTES - len(token)) * 3 // 4 - 4)))
@@ -249,6 +264,7 @@ def test_11_size_comes_first(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, "!" * (MAX_BYTES + 1)) == "too_large"
 
 
+@pytest.mark.threat(12)
 @pytest.mark.parametrize("depth", [17, 1000, 3000])
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 def test_12_deep_json(tokens: Tokens, forge: Forge, depth: int, brackets: str) -> None:
@@ -260,11 +276,13 @@ def test_12_deep_json(tokens: Tokens, forge: Forge, depth: int, brackets: str) -
     assert reason(tokens, forge.token(whole.encode(), claims())) == expected
 
 
+@pytest.mark.threat(12)
 def test_12_sixteen_levels_are_fine(tokens: Tokens, forge: Forge) -> None:
     whole = json.dumps(claims())[:-1] + ', "deep": ' + "[" * 15 + "]" * 15 + "}"
     assert reason(tokens, forge.token({}, whole.encode())) is None
 
 
+@pytest.mark.threat(13)
 @pytest.mark.parametrize("key", ["deploymentVersion", "exp", "iss", "anything"])
 def test_13_duplicate_keys(tokens: Tokens, forge: Forge, key: str) -> None:
     whole = json.dumps({key: "1.6.8"} | claims())[:-1] + f', "{key}": "1.6.8"}}'
@@ -293,17 +311,20 @@ NOT_VERSIONS = [
 NOT_VERSIONS += ["\uff11.6.7", "1\u20246\u20247", "../1.6.7", "1.6.7;", "v" * 65, ".", "1 6"]
 
 
+@pytest.mark.threat(14)
 @pytest.mark.parametrize("version", NOT_VERSIONS)
 def test_14_versions(tokens: Tokens, forge: Forge, version: Any) -> None:
     assert reason(tokens, forge.token({}, claims(deploymentVersion=version))) == "claims"
 
 
+@pytest.mark.threat(14)
 def test_14_no_version(tokens: Tokens, forge: Forge) -> None:
     without = claims()
     del without["deploymentVersion"]
     assert reason(tokens, forge.token({}, without)) == "claims"
 
 
+@pytest.mark.threat(14)
 @pytest.mark.parametrize(
     "change",
     [
@@ -317,6 +338,7 @@ def test_14_names(tokens: Tokens, forge: Forge, change: Any) -> None:
     assert reason(tokens, forge.token({}, claims(**change))) == "claims"
 
 
+@pytest.mark.threat(15)
 @pytest.mark.parametrize(
     "value",
     [
@@ -340,6 +362,7 @@ def test_15_exp_is_a_number_of_seconds(tokens: Tokens, forge: Forge, value: str)
     assert reason(tokens, forge.token({}, whole.encode())) == "claims"
 
 
+@pytest.mark.threat(15)
 @pytest.mark.parametrize(
     "value", ["NaN", "Infinity", "-Infinity", "0x6b49d200", "01800009999", "+1", "1.", ".5", "1_0"]
 )
@@ -349,6 +372,7 @@ def test_15_what_is_not_json(tokens: Tokens, forge: Forge, value: str) -> None:
         assert reason(tokens, forge.token({}, whole.encode())) == "malformed"
 
 
+@pytest.mark.threat(15)
 @pytest.mark.parametrize(
     "value", ["1800604800", "1800604800.0", "1800604800.75", "1.8006048e9", "0.18006048E0010"]
 )
@@ -357,6 +381,7 @@ def test_15_a_number_is_its_value(tokens: Tokens, forge: Forge, value: str) -> N
     assert reason(tokens, forge.token({}, whole.encode())) is None
 
 
+@pytest.mark.threat(15)
 def test_15_exp_missing(tokens: Tokens, forge: Forge) -> None:
     without = claims()
     del without["exp"]
@@ -366,6 +391,7 @@ def test_15_exp_missing(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token({}, claims(iat=None, nbf=None))) is None
 
 
+@pytest.mark.threat(16)
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -386,6 +412,7 @@ def test_16_leeway_is_bounded(tokens: Tokens, forge: Forge, change: Any, why: st
     assert reason(tokens, forge.token({}, claims(**change))) == why
 
 
+@pytest.mark.threat(18)
 @pytest.mark.parametrize("iss", ["other", "", None, 1, ["bgctl"], "bgctl\n", "BGCTL"])
 def test_18_another_issuer(tokens: Tokens, forge: Forge, iss: Any) -> None:
     assert reason(tokens, forge.token({}, claims(iss=iss))) == "issuer"
@@ -406,6 +433,7 @@ def test_the_first_reason_is_told(tokens: Tokens, forge: Forge) -> None:
     assert reason(tokens, forge.token({}, bad)) == "claims"
 
 
+@pytest.mark.threat(19)
 def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
     clock = HandClock()
     tokens = Tokens(keyring.Keyring(keys), clock, Rules("bgctl", 60, 10**7))
@@ -420,6 +448,7 @@ def test_19_both_keys_verify_for_the_window(keys: Any, forge: Forge) -> None:
     assert (reason(tokens, old), reason(tokens, new)) == ("unknown_kid", None)
 
 
+@pytest.mark.threat(19)
 def test_19_a_removed_key_is_gone_at_once(keys: Any, forge: Forge) -> None:
     tokens = Tokens(keyring.Keyring(keys), HandClock(), Rules("bgctl", 60, 604800))
     token = forge.token({}, claims(), "ES256")

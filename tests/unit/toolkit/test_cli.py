@@ -166,6 +166,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.threat(46)
 def test_46_an_interruption_in_a_callback_is_not_lost() -> None:
     """Python ignores what is raised there, and imports have such callbacks for their locks."""
     done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=60)

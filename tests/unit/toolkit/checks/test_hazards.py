@@ -103,6 +103,7 @@ def test_a_green_that_plain_compose_would_start_is_told(world: World) -> None:
     assert said.startswith("COMPOSE_PROFILES is monitoring,deployment: ")
 
 
+@pytest.mark.threat(91)
 def test_91_an_image_that_keeps_data_where_nothing_is_mounted_is_told(world: World) -> None:
     project, engine, ui = resting(world)
     engine.services["frontend-green"] = service()
@@ -115,6 +116,7 @@ def test_91_an_image_that_keeps_data_where_nothing_is_mounted_is_told(world: Wor
     assert "volumes: {frontend-app-media: {}}" in ui.warned[0]
 
 
+@pytest.mark.threat(91)
 @pytest.mark.parametrize(
     "mounts",
     [
@@ -137,6 +139,7 @@ def test_91_what_is_mounted_is_not_told(world: World, mounts: dict[str, object])
     assert ui.warned == []
 
 
+@pytest.mark.threat(91)
 def test_91_a_candidates_image_is_looked_at_too(world: World) -> None:
     project, engine, ui = resting(world)
     engine.keeps = {"x:1": {"/data"}}
@@ -177,6 +180,7 @@ def elsewhere(world: World, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
     return Elsewhere(world, monkeypatch)
 
 
+@pytest.mark.threat(92)
 def test_92_a_project_that_runs_under_another_name_is_told(elsewhere: Elsewhere) -> None:
     elsewhere.containers = [container("blog")]
     found = only(elsewhere.fatal())
@@ -188,6 +192,7 @@ def test_92_a_project_that_runs_under_another_name_is_told(elsewhere: Elsewhere)
     assert elsewhere.fatal() == []
 
 
+@pytest.mark.threat(92)
 def test_92_data_under_another_name_is_told(elsewhere: Elsewhere) -> None:
     elsewhere.containers = [container("blog", running=False)]
     elsewhere.there = {"blog_pgdata", "pg", "other_pgdata"}
@@ -198,6 +203,7 @@ def test_92_data_under_another_name_is_told(elsewhere: Elsewhere) -> None:
     assert elsewhere.fatal() == [], "it has begun under its own name"
 
 
+@pytest.mark.threat(92)
 def test_92_data_is_found_after_down_too(
     elsewhere: Elsewhere, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +216,7 @@ def test_92_data_is_found_after_down_too(
     assert elsewhere.fatal() == []
 
 
+@pytest.mark.threat(92)
 def test_92_up_refuses_before_the_first_start_and_only_then(elsewhere: Elsewhere, world: World) -> None:
     elsewhere.containers = [container("blog")]
     with pytest.raises(Refused, match="this folder is project blog already"):
@@ -263,6 +270,7 @@ def test_files_that_others_would_not_choose_are_told(world: World, monkeypatch: 
     assert said.endswith('write compose_file = ["compose.yaml"] in bgctl.toml')
 
 
+@pytest.mark.threat(90)
 def test_90_the_grace_of_a_service_is_its_own_or_else_the_drains(world: World) -> None:
     project, engine, _ = resting(world)
     engine.services["frontend-green"] = service(stop_grace_period="1m30s")
@@ -271,6 +279,7 @@ def test_90_the_grace_of_a_service_is_its_own_or_else_the_drains(world: World) -
     assert project.grace("frontend-blue") == project.config.drain.stop_grace == 10
 
 
+@pytest.mark.threat(90)
 def test_90_rollback_stops_green_in_its_own_time(world: World) -> None:
     project, engine, _ = resting(world)
     engine.services["frontend-green"] = service(stop_grace_period="1m30s")
@@ -278,6 +287,7 @@ def test_90_rollback_stops_green_in_its_own_time(world: World) -> None:
     assert engine.graces == {"frontend-green": 90}
 
 
+@pytest.mark.threat(90)
 def test_90_a_compose_file_that_cannot_be_read_keeps_nobody_from_stopping(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_whose_cookies_are_alike(tmp_path: Path, settings: dict[str, str], alike
     assert [each.project.name for each in found] == (["blog"] if alike else [])
 
 
+@pytest.mark.threat(74)
 def test_74_projects_of_one_domain_have_each_others_pins(tmp_path: Path) -> None:
     """On hosts of their own: a pin of the one is overwritten by the other, which cannot verify it."""
     ours = EXAMPLE.replace('domain = ""', 'domain = "shop.example"')

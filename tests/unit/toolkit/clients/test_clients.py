@@ -13,6 +13,7 @@ from toolkit.clients import proxy
 from toolkit.clients import session_api as sessions
 from toolkit.clients.http import Unreachable
 from toolkit.clients.proxy import Proxy
+from toolkit.clients.proxy_status import Slot
 from toolkit.clients.session_api import Sessions
 from toolkit.config import Drain, Health
 from toolkit.engine import ports
@@ -33,6 +34,7 @@ def nobody() -> Iterator[Address]:
         yield Address(f"127.0.0.1:{taken.getsockname()[1]}")
 
 
+@pytest.mark.threat(35)
 @given(st.lists(st.sampled_from([None, "fault"])), st.integers(1, 5))
 def test_35_healthy_is_so_many_good_answers_in_a_row_at_the_end(
     faults: list[str | None], passes: int
@@ -53,6 +55,7 @@ def test_prove_asks_until_it_has_seen_enough(web: Callable[[], Web]) -> None:
     assert len(app.requests) == 7
 
 
+@pytest.mark.threat(36)
 def test_36_prove_says_what_answered_instead(web: Callable[[], Web]) -> None:
     app = web()
     app.answers["/healthz"] = (200, {"version": "0.0.0"})
@@ -60,6 +63,7 @@ def test_36_prove_says_what_answered_instead(web: Callable[[], Web]) -> None:
         health.prove("green", check_of(app.address), "1.6.8", QUICK)
 
 
+@pytest.mark.threat(35)
 def test_35_prove_ends_when_there_is_no_hope(nobody: Address) -> None:
     patient = Health(timeout=Duration(3600))
     with pytest.raises(Failed, match="its container exited with code 70"):
@@ -124,6 +128,7 @@ def slot(open: int, websockets: int, generation: int = 7) -> tuple[int, dict[str
     return status(generation, generation, slots={"green": {"open": open, "websockets": websockets}})
 
 
+@pytest.mark.threat(27)
 def test_27_a_slot_is_empty_when_nothing_is_open_and_nothing_can_come(web: Callable[[], Web]) -> None:
     """A zero seen before every worker has the generation does not count."""
     control = web()
@@ -137,21 +142,22 @@ def test_27_a_slot_is_empty_when_nothing_is_open_and_nothing_can_come(web: Calla
     ]
 
 
+@pytest.mark.threat(27)
 @pytest.mark.parametrize(
     ("left", "seconds", "note"),
     [
-        (proxy.Slot(), 0, "is empty"),
-        (proxy.Slot(open=2), 29, None),
-        (proxy.Slot(open=2), 30, "still had 2 requests and 0 WebSockets at their deadline"),
-        (proxy.Slot(open=2, websockets=1), 30, None),
-        (proxy.Slot(open=1, websockets=1), 3599, None),
-        (proxy.Slot(open=2, websockets=1), 3600, "still had 1 requests and 1 WebSockets at their deadline"),
+        (Slot(), 0, "is empty"),
+        (Slot(open=2), 29, None),
+        (Slot(open=2), 30, "still had 2 requests and 0 WebSockets at their deadline"),
+        (Slot(open=2, websockets=1), 30, None),
+        (Slot(open=1, websockets=1), 3599, None),
+        (Slot(open=2, websockets=1), 3600, "still had 1 requests and 1 WebSockets at their deadline"),
     ],
 )
 def test_27_requests_and_websockets_have_their_own_deadlines(
-    left: proxy.Slot, seconds: float, note: str | None
+    left: Slot, seconds: float, note: str | None
 ) -> None:
-    assert proxy._finished(left, seconds, Drain()) == note
+    assert proxy.finished(left, seconds, Drain()) == note
 
 
 @pytest.fixture
@@ -181,6 +187,7 @@ def test_sessions_are_counted_with_the_admin_key(web: Callable[[], Web], admin_k
     assert api.requests[0][1]["Authorization"] == "Bearer " + "k" * 40
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize(
     "reply", [(503, {"title": "busy"}), (401, b""), (200, b"<html>"), (200, {}), (302, b"")]
 )
@@ -195,6 +202,7 @@ def test_54_a_count_that_cannot_be_had_is_unknown_and_never_0(
         client.report()
 
 
+@pytest.mark.threat(54)
 def test_54_nobody_to_ask_is_unknown(nobody: Address, admin_key) -> None:
     client = sessions.Sessions(nobody, admin_key)
     assert client.on("1.6.7") == sessions.Count(None, None)
@@ -203,6 +211,7 @@ def test_54_nobody_to_ask_is_unknown(nobody: Address, admin_key) -> None:
     assert sessions.Sessions(nobody, admin_key.with_name("none")).on("1.6.7").sessions is None
 
 
+@pytest.mark.threat(34)
 def test_34_a_port_and_its_holder() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

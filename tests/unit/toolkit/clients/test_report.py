@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.toolkit.support.worlds import Web
-from toolkit.clients.proxy import Activity, Proxy
+from toolkit.clients.proxy import Proxy
+from toolkit.clients.proxy_status import Activity
 from toolkit.clients.session_api import Count, Forecast, Sessions, User
 from toolkit.values import Address
 
@@ -49,6 +50,7 @@ def test_a_report_is_read_whole(sessions: Sessions) -> None:
     assert (report.users, report.next_page) == ([User("u1", "a@b.c", utc(15, 10, 30))], "x")
 
 
+@pytest.mark.threat(54)
 def test_54_what_the_api_does_not_know_is_unknown_with_a_reason(api: Web, sessions: Sessions) -> None:
     unknown = {"sessions": None, "users": None, "anonymous": None, "websockets": None, "lastActivity": None}
     silent = {"unknown": "proxy web1 is silent", "versions": {"1.6.7": unknown}, "oldVersionSessions": None}
@@ -85,7 +87,7 @@ def test_what_the_proxy_counts(web: Callable[[], Web]) -> None:
     control.answers["/status"] = proxy_status({"requests": 900, "errors": 2}, activity=feed)
     seen = Proxy(Address(control.address)).status()
     green = seen.slots["green"]
-    assert (green.requests, green.websockets, green.served, green.errors) == (1, 3, 900, 2)
+    assert (green.open_requests, green.websockets, green.served, green.errors) == (1, 3, 900, 2)
     assert seen.activity == Activity(1, 2, 3, 1764000000.1, "timeout")
 
 

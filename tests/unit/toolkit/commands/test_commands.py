@@ -94,6 +94,7 @@ def test_a_dry_run_writes_nothing(world: World) -> None:
     assert sorted(path for path in world.root.rglob("*")) == before
 
 
+@pytest.mark.threat(45)
 def test_45_a_slot_that_is_not_healthy_gets_no_traffic(world: World) -> None:
     candidate(world)
     world.serve(world.green, "0.0.0")
@@ -113,6 +114,7 @@ def test_a_switch_that_the_proxy_does_not_confirm_fails_and_says_that_it_is_writ
     assert world.history[-1]["outcome"] == "failed"
 
 
+@pytest.mark.threat(45)
 @pytest.mark.parametrize(
     ("phase", "argv", "next"),
     [
@@ -162,6 +164,7 @@ def test_drain_waits_for_sessions_visitors_and_websockets(world: World) -> None:
     assert world.state["generation"] == 8
 
 
+@pytest.mark.threat(54)
 def test_54_an_unknown_count_is_not_empty(world: World) -> None:
     draining(world)
     world.sessions = None
@@ -175,6 +178,7 @@ def test_54_an_unknown_count_is_not_empty(world: World) -> None:
     assert not (world.root / "state" / "history.jsonl").exists()
 
 
+@pytest.mark.threat(48)
 def test_48_under_cron_it_is_silent_while_somebody_is_left(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2}
@@ -182,6 +186,7 @@ def test_48_under_cron_it_is_silent_while_somebody_is_left(world: World) -> None
     assert (done.returncode, done.stdout + done.stderr) == (5, "")
 
 
+@pytest.mark.threat(48)
 @pytest.mark.parametrize("phase", [rest, candidate, canary])
 def test_48_under_cron_it_is_silent_while_nothing_drains(
     world: World, phase: Callable[[World], None]
@@ -190,6 +195,7 @@ def test_48_under_cron_it_is_silent_while_nothing_drains(
     assert refused(world, "drain", "--auto", code=0) == ""
 
 
+@pytest.mark.threat(46)
 def test_46_ctrl_c_while_draining_is_130_and_changes_nothing(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2}
@@ -205,6 +211,7 @@ def test_46_ctrl_c_while_draining_is_130_and_changes_nothing(world: World) -> No
     assert "Traceback" not in err
 
 
+@pytest.mark.threat(67)
 def test_67_doctor_says_where_pins_last_longer_than_is_written(world: World) -> None:
     path = world.root / "bgctl.toml"
     path.write_text(path.read_text().replace('pin_idle = "off"', 'pin_idle = "10m"'))
@@ -213,6 +220,7 @@ def test_67_doctor_says_where_pins_last_longer_than_is_written(world: World) -> 
     assert "[proxy] pin_idle is 600s, [sessions] idle_timeout is 1800s" in found["seen"]
 
 
+@pytest.mark.threat(44)
 def test_44_a_second_bgctl_is_4_at_once(world: World) -> None:
     candidate(world)
     directory = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
@@ -239,6 +247,7 @@ def test_promote_is_refused_while_blue_has_somebody(world: World) -> None:
     assert world.history[-1]["outcome"] == "refused"
 
 
+@pytest.mark.threat(45)
 def test_45_a_rollback_with_nothing_to_roll_back_is_no_error(world: World) -> None:
     rest(world)
     line = {"at": "x", "who": "x", "command": "x", "what": "promote", "from": "1.6.6", "to": "1.6.7"}
@@ -341,6 +350,7 @@ def test_keys_are_listed(world: World) -> None:
     assert json.loads(world.bgctl("keys", "list", "--json").stdout)[0]["state"] == "signing"
 
 
+@pytest.mark.threat(19)
 def test_19_a_replaced_key_is_believed_for_as_long_as_its_tokens_last(world: World) -> None:
     from session_api import keyring
 
@@ -369,6 +379,7 @@ def test_doctor_goes_on_after_a_failure(world: World) -> None:
     assert (found["keys"], found["session API"]) == ("warn", "fail")
 
 
+@pytest.mark.threat(41)
 def test_41_a_broken_state_ends_every_command_in_words(world: World) -> None:
     draining(world)
     path = world.root / "state" / "state.json"

@@ -76,6 +76,7 @@ def test_a_secret_that_signs_ours_goes_on_signing(world: World, secret: Path) ->
     )
 
 
+@pytest.mark.threat(9)
 def test_09_a_short_secret_is_taken_when_asked_for_and_never_signs(world: World, tmp_path: Path) -> None:
     short = tmp_path / "short"
     short.write_bytes(b"s" * 23)
@@ -156,6 +157,7 @@ def test_what_import_is_not_told_is_a_mistake_of_usage(world: World, secret: Pat
     said(world, "import", *(str(secret) if each == "SECRET" else each for each in argv), code=2)
 
 
+@pytest.mark.threat(4)
 @pytest.mark.parametrize("kid", ["../x", "", "a b", "k" * 65, "-x"])
 def test_04_a_kid_is_a_name(world: World, secret: Path, kid: str) -> None:
     keyring.create(world.root / "keys")
@@ -173,6 +175,7 @@ def test_more_keys_than_are_tried_is_said(world: World, tmp_path: Path) -> None:
         assert ("more than 4 keys are for HS256" in told) == (number == 4)
 
 
+@pytest.mark.threat(19)
 def test_19_a_rotation_leaves_imported_keys_as_they_are(world: World, secret: Path) -> None:
     keyring.create(world.root / "keys")
     said(world, "import", "--secret-file", str(secret), "--kid", "shop", "--issuer", "s")

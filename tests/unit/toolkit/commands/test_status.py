@@ -41,6 +41,7 @@ def test_status_as_json(release: ReleaseWorld) -> None:
     assert view["forecast"]["likely"]
 
 
+@pytest.mark.threat(54)
 def test_54_status_says_why_something_is_unknown(release: ReleaseWorld) -> None:
     release.counts = dict.fromkeys(release.counts, (None,) * 4)
     release.unknown = "proxy web1:8080 has not reported for 14 s"
@@ -80,6 +81,7 @@ def test_sessions_by_version(release: ReleaseWorld) -> None:
     assert "the old version is empty: earliest in " in text
 
 
+@pytest.mark.threat(54)
 def test_54_sessions_that_are_unknown_have_a_reason_and_exit_code_1(release: ReleaseWorld) -> None:
     release.counts = dict.fromkeys(release.counts, (None,) * 4)
     release.unknown = "proxy web1:8080 has not reported for 14 s"

@@ -114,6 +114,7 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.threat(50)
 @pytest.mark.parametrize(("right", "wrong", "said"), MISTAKES)
 def test_50_a_mistake_is_named_with_its_line(right: str, wrong: str, said: str) -> None:
     text = replaced(right, wrong)
@@ -124,6 +125,7 @@ def test_50_a_mistake_is_named_with_its_line(right: str, wrong: str, said: str) 
     assert str(caught.value).startswith(f"bgctl.toml:{line_of(text, wrong.splitlines()[0])}: ")
 
 
+@pytest.mark.threat(74)
 @pytest.mark.parametrize("domain", ["shop.example", "a-b.co.uk", "xn--80ak6aa92e.com"])
 def test_74_a_domain_of_several_hosts(domain: str) -> None:
     text = EXAMPLE.replace('domain = ""', f'domain = "{domain}"')
@@ -133,6 +135,7 @@ def test_74_a_domain_of_several_hosts(domain: str) -> None:
         config.parse(text.replace('url = ""', f'url = "https://x{domain}"', 1))
 
 
+@pytest.mark.threat(73)
 def test_73_cookies_for_frames_need_https() -> None:
     text = EXAMPLE.replace('same_site = "lax"', 'same_site = "none"')
     assert config.parse(text).pin.same_site == "none"
@@ -143,6 +146,7 @@ def test_73_cookies_for_frames_need_https() -> None:
 WITH_TLS = EXAMPLE.replace('certificate = ""', 'certificate = "a.pem"').replace('key = ""', 'key = "b.pem"')
 
 
+@pytest.mark.threat(50)
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
@@ -167,6 +171,7 @@ def test_50_what_contradicts_tls(right: str, wrong: str, said: str) -> None:
         config.parse(text)
 
 
+@pytest.mark.threat(50)
 def test_50_a_route_where_challenges_are_served() -> None:
     """It is served by the same listener, unless that one only redirects."""
     route = 'routes = ["/", "/.well-known/acme-challenge/"]'
@@ -196,6 +201,7 @@ def test_a_header_is_the_same_in_any_letters() -> None:
     } == {"x-frame-options": "DENY"}
 
 
+@pytest.mark.threat(50)
 @pytest.mark.parametrize(
     ("right", "wrong", "table", "said"),
     [

@@ -53,6 +53,7 @@ def draining(world: World) -> None:
 # What it does
 
 
+@pytest.mark.threat(48)
 def test_48_what_is_empty_is_promoted(world: World, project: Project, said) -> None:
     draining(world)
     assert auto.run(project, Terms()) == 0
@@ -64,6 +65,7 @@ def test_48_what_is_empty_is_promoted(world: World, project: Project, said) -> N
     assert (auto.run(project, Terms()), said(), world.state) == (0, "", before)
 
 
+@pytest.mark.threat(48)
 def test_48_past_the_deadline_it_is_promoted_whoever_is_left(world: World, project: Project) -> None:
     draining(world)
     world.sessions = {"1.6.7": 3}
@@ -79,6 +81,7 @@ def test_past_the_deadline_what_is_unknown_does_not_matter(world: World, project
     assert world.state["phase"] == "rest"
 
 
+@pytest.mark.threat(48)
 def test_48_who_is_idle_is_not_waited_for(world: World, project: Project) -> None:
     draining(world)
     world.sessions, world.recent = {"1.6.7": 3}, {}
@@ -86,6 +89,7 @@ def test_48_who_is_idle_is_not_waited_for(world: World, project: Project) -> Non
     assert world.state["phase"] == "rest"
 
 
+@pytest.mark.threat(42)
 def test_42_a_promotion_that_was_cut_short_goes_on(world: World, project: Project) -> None:
     world.put("promoting", OUT, GREEN, "retire-blue")
     world.sessions = None
@@ -93,6 +97,7 @@ def test_42_a_promotion_that_was_cut_short_goes_on(world: World, project: Projec
     assert world.state["phase"] == "rest"
 
 
+@pytest.mark.threat(42)
 @pytest.mark.parametrize("after", [False, True])
 def test_42_killed_anywhere_the_next_minute_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch, after: bool
@@ -121,6 +126,7 @@ def test_42_killed_anywhere_the_next_minute_goes_on(
         assert (world.state["phase"], blue["version"], blue["weight"]) == ("rest", "1.6.8", 100), at
 
 
+@pytest.mark.threat(46)
 def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
     world: World, said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +153,7 @@ def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
     assert world.state == before
 
 
+@pytest.mark.threat(48)
 @pytest.mark.parametrize(
     ("phase", "blue", "green"),
     [("rest", READY, NONE), ("candidate", READY, CANDIDATE), ("canary", BLUE_90, CANARY)],
@@ -159,6 +166,7 @@ def test_48_with_nothing_to_drain_it_is_silent(
     assert (auto.run(project, Terms()), said(), world.state) == (0, "", before)
 
 
+@pytest.mark.threat(44)
 def test_44_another_bgctl_is_left_alone(world: World, project: Project, said) -> None:
     draining(world)
     before = world.state
@@ -170,6 +178,7 @@ def test_44_another_bgctl_is_left_alone(world: World, project: Project, said) ->
         os.close(directory)
 
 
+@pytest.mark.threat(48)
 def test_48_a_release_taken_back_this_very_moment_is_no_trouble(
     world: World, project: Project, said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +206,7 @@ def later(project: Project, seconds: float) -> None:
     )
 
 
+@pytest.mark.threat(54)
 def test_54_an_unknown_count_is_told_when_it_stays_so(world: World, project: Project, said) -> None:
     draining(world)
     world.sessions = None
@@ -283,6 +293,7 @@ def words_of(line: str) -> list[str]:
     return shlex.split(match["command"].replace(r"\%", "%"))
 
 
+@pytest.mark.threat(48)
 @pytest.mark.parametrize("project", ["/srv/shop", AWKWARD])
 def test_48_the_crontab_line_reads_back(project: str) -> None:
     argv = ["/opt/bgctl/bin/bgctl", "--project", project, "drain", "--auto"]
@@ -291,6 +302,7 @@ def test_48_the_crontab_line_reads_back(project: str) -> None:
     assert line.startswith("* * * * * /opt/bgctl/bin/bgctl ")
 
 
+@pytest.mark.threat(48)
 def test_48_the_printed_line_is_this_bgctl_in_this_project(world: World) -> None:
     done = world.bgctl("cron", "--crontab", env={})
     assert words_of(done.stdout) == [str(BGCTL), "--project", str(world.root), "drain", "--auto"]
@@ -309,6 +321,7 @@ def unit(text: str) -> dict[str, dict[str, str]]:
     return {name: dict(parser[name]) for name in parser.sections()}
 
 
+@pytest.mark.threat(48)
 def test_48_systemds_units(world: World) -> None:
     service = unit(world.bgctl("cron", "--service").stdout)
     timer = unit(world.bgctl("cron", "--timer").stdout)
@@ -340,6 +353,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert (done.returncode, "bgctl-shop" in done.stderr) == (0, False), done.stderr
 
 
+@pytest.mark.threat(81)
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
 @pytest.mark.parametrize("system", [True, False])
 def test_81_systemd_accepts_the_unit_for_boot(tmp_path: Path, system: bool) -> None:
@@ -351,6 +365,7 @@ def test_81_systemd_accepts_the_unit_for_boot(tmp_path: Path, system: bool) -> N
     assert not system or done.returncode == 0, done.stderr
 
 
+@pytest.mark.threat(81)
 def test_81_an_engine_that_is_not_up_yet_does_not_fill_the_history(world: World) -> None:
     world.put("rest", READY, NONE)
     path = world.root / "bgctl.toml"
@@ -361,6 +376,7 @@ def test_81_an_engine_that_is_not_up_yet_does_not_fill_the_history(world: World)
     assert not (world.root / "state" / "history.jsonl").exists()
 
 
+@pytest.mark.threat(81)
 def test_81_everything_comes_back_at_boot(world: World) -> None:
     found = unit(world.bgctl("cron", "--boot").stdout)
     assert found["Service"]["ExecStart"] == f"{BGCTL} --project {world.root} up"
@@ -370,6 +386,7 @@ def test_81_everything_comes_back_at_boot(world: World) -> None:
     assert "bgctl-shop-up.service" in world.bgctl("cron").stdout
 
 
+@pytest.mark.threat(81)
 @pytest.mark.parametrize("project", ["/srv/shop", AWKWARD])
 def test_81_the_crontab_line_for_boot_asks_until_the_engine_is_there(tmp_path: Path, project: str) -> None:
     """With a bgctl that refuses at first: cron may be up before docker."""
@@ -394,6 +411,7 @@ CAUSE = (
 )
 
 
+@pytest.mark.threat(80)
 def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) -> None:
     draining(world)
     world.sessions = {"1.6.7": 1}
@@ -410,6 +428,7 @@ def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) 
     assert (auto.run(project, Terms()), said()) == (5, "")
 
 
+@pytest.mark.threat(80)
 def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said) -> None:
     """It runs, and does not answer: whether a restart mends that, somebody has to see."""
     draining(world)
@@ -430,6 +449,7 @@ def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said) ->
     assert (auto.run(project, Terms()), "green is not healthy" in said()) == (Refused.code, True)
 
 
+@pytest.mark.threat(80)
 def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
     world: World, said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -448,6 +468,7 @@ def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
     assert not (world.root / "state" / "history.jsonl").exists()
 
 
+@pytest.mark.threat(80)
 @pytest.mark.parametrize(
     ("phase", "blue", "green", "kept"),
     [
@@ -472,6 +493,7 @@ def test_80_every_switch_says_whether_green_is_restarted(world: World, phase, bl
         assert engine.comes_back == {"frontend-green": False}
 
 
+@pytest.mark.threat(80)
 def test_80_an_engine_that_hangs_keeps_no_switch_back(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -489,6 +511,7 @@ def test_80_an_engine_that_hangs_keeps_no_switch_back(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.threat(80)
 def test_80_every_command_names_what_brings_green_back(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 0}

@@ -14,6 +14,7 @@ def test_what_is_built_says_so(entry: str, built: bool) -> None:
     assert bool(Compose.parse(f"services: {{a: {{{entry}}}}}").services["a"].build) is built
 
 
+@pytest.mark.threat(50)
 @pytest.mark.parametrize("text", ["", "- a", "services: [a]", "services: {a: {image: 3}}", "{"])
 def test_50_what_compose_prints_may_make_no_sense(text: str) -> None:
     with pytest.raises(Failed, match="not understood"):

@@ -159,6 +159,7 @@ def test_the_compose_command_merges_what_was_chosen(tmp_path: Path) -> None:
     assert found.graces == {"web": 90}
 
 
+@pytest.mark.threat(90)
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
@@ -183,6 +184,7 @@ def test_90_a_grace_in_every_form(written: object, expected: float | None) -> No
     assert seconds(written) == (pytest.approx(expected) if expected is not None else None)
 
 
+@pytest.mark.threat(90)
 @pytest.mark.parametrize("written", ["1m30s", '"90s"', '"1.5m"'])
 @pytest.mark.parametrize("command", ["docker-compose", "podman-compose"])
 def test_90_a_grace_as_compose_commands_print_it(tmp_path: Path, written: str, command: str) -> None:

@@ -37,10 +37,12 @@ def test_a_compose_file_that_fits() -> None:
     assert found.image("frontend-green") == "f:1.6.8"
 
 
+@pytest.mark.threat(50)
 def test_50_a_service_that_is_missing_is_named() -> None:
     assert "no service frontend-green" in complain(RESOLVED.replace("frontend-green", "frontend-grün"))
 
 
+@pytest.mark.threat(50)
 def test_50_a_port_that_does_not_fit_is_named_with_file_and_line() -> None:
     said = complain(RESOLVED.replace("8081", "8082"))
     text = (ROOT / "compose" / "compose.yaml").read_text().splitlines()

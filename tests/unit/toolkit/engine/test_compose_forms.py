@@ -7,6 +7,7 @@ from toolkit.engine.compose_forms import published
 ANY = {"0.0.0.0:8081", "[::]:8081"}
 
 
+@pytest.mark.threat(93)
 @pytest.mark.parametrize(
     ("port", "expected"),
     [

@@ -14,6 +14,7 @@ EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
 CONFIG = parse(EXAMPLE)
 
 
+@pytest.mark.threat(33)
 @pytest.mark.parametrize("wanted", ["auto", "docker", "podman"])
 def test_33_no_engine_is_refused(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
     monkeypatch.setattr(process, "which", lambda name: None)

@@ -53,6 +53,7 @@ def put_former(keys: Path) -> None:
         key_files.place(keys, name).rename(key_files.former_place(keys, name))
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize("form", ["text", "absolute", "table"])
 @pytest.mark.parametrize("single", [True, False])
 def test_89_mounts_are_found_in_every_form(tmp_path: Path, form: str, single: bool) -> None:
@@ -62,6 +63,7 @@ def test_89_mounts_are_found_in_every_form(tmp_path: Path, form: str, single: bo
     assert found == {(name, NAME[each], single) for name, folders in FOLDERS.items() for each in folders}
 
 
+@pytest.mark.threat(89)
 def test_89_the_compose_file_here_mounts_folders_and_gives_nobody_more_than_it_needs() -> None:
     found = Compose.parse((ROOT / "compose" / "compose.yaml").read_text())
     seen = {
@@ -79,6 +81,7 @@ def test_89_the_compose_file_here_mounts_folders_and_gives_nobody_more_than_it_n
 PATH = ROOT / "compose" / "compose.yaml"
 
 
+@pytest.mark.threat(89)
 def test_89_a_single_file_that_is_not_there_is_refused_with_what_to_write(tmp_path: Path) -> None:
     keyring.create(tmp_path / "keys")
     with pytest.raises(Refused) as caught:
@@ -90,6 +93,7 @@ def test_89_a_single_file_that_is_not_there_is_refused_with_what_to_write(tmp_pa
         assert f"next: {mend}" in caught.value.detail
 
 
+@pytest.mark.threat(89)
 def test_89_single_files_that_are_there_go_on_working(tmp_path: Path) -> None:
     put_former(tmp_path / "keys")
     found = mounts(compose(tmp_path, True), tmp_path)
@@ -100,6 +104,7 @@ def test_89_single_files_that_are_there_go_on_working(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.threat(89)
 def test_89_a_folder_without_its_key_waits_for_up(tmp_path: Path) -> None:
     """Or the engine would make an empty folder, and the app would run without its key."""
     put_former(tmp_path / "keys")
@@ -117,6 +122,7 @@ class Mounting(FakeEngine):
         return compose(self.world.root, self.single)
 
 
+@pytest.mark.threat(89)
 @pytest.mark.parametrize("single", [True, False])
 def test_89_up_gives_keys_their_folders_and_older_compose_files_go_on_working(
     world: World, single: bool, capsys: pytest.CaptureFixture[str]
@@ -139,6 +145,7 @@ def test_89_up_gives_keys_their_folders_and_older_compose_files_go_on_working(
     slots.check_slot_images(project, "blue", "1.6.7", pull=False)
 
 
+@pytest.mark.threat(89)
 def test_89_a_folder_that_cannot_be_made_is_told(world: World) -> None:
     world.put("rest", READY, NONE)
     project, _ = project_of(world)

@@ -62,6 +62,7 @@ def test_a_program_that_is_not_there() -> None:
         runner.run(["bgctl-no-such-thing", "info"])
 
 
+@pytest.mark.threat(39)
 def test_39_a_hanging_program_and_its_children_are_killed(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = f"sleep 600 & echo $! > {pids}; echo $$ >> {pids}; wait"
@@ -78,6 +79,7 @@ runner.run(["sh", "-c", f"echo $$ > {sys.argv[1]}; exec sleep 600"], timeout=900
 """
 
 
+@pytest.mark.threat(42, 46)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_42_46_what_we_started_does_not_outlive_us(tmp_path: Path, number: signal.Signals) -> None:
     pipe = tmp_path / "pid"
@@ -89,6 +91,7 @@ def test_42_46_what_we_started_does_not_outlive_us(tmp_path: Path, number: signa
     wait_until_gone(child)
 
 
+@pytest.mark.threat(48)
 def test_48_without_path_and_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PATH", raising=False)
     monkeypatch.delenv("HOME", raising=False)

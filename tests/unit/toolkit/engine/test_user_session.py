@@ -7,7 +7,8 @@ import pytest
 
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import World
-from toolkit.checks.preflight import Looks, Preflight
+from toolkit.checks.looks import Looks
+from toolkit.checks.preflight import Preflight
 from toolkit.engine import user_session
 
 
@@ -20,6 +21,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.threat(96)
 def test_96_what_cron_does_not_name_is_named(folders: Path) -> None:
     user_session.find(1000)
     assert "XDG_RUNTIME_DIR" not in os.environ
@@ -30,6 +32,7 @@ def test_96_what_cron_does_not_name_is_named(folders: Path) -> None:
     assert os.environ["XDG_RUNTIME_DIR"] == str(folders / "folders" / "1000")
 
 
+@pytest.mark.threat(96)
 def test_96_what_is_named_stays(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folders / "folders" / "1000").mkdir(parents=True)
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/mine")
@@ -37,6 +40,7 @@ def test_96_what_is_named_stays(folders: Path, monkeypatch: pytest.MonkeyPatch) 
     assert os.environ["XDG_RUNTIME_DIR"] == "/run/mine"
 
 
+@pytest.mark.threat(96)
 @pytest.mark.parametrize(
     ("systemd", "lingers", "told"), [(True, False, True), (True, True, False), (False, False, False)]
 )

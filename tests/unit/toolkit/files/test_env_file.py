@@ -46,6 +46,7 @@ def env_files(draw: st.DrawFn) -> str:
     return mark + newline.join(lines).replace("\n", newline) + draw(st.sampled_from(["", newline]))
 
 
+@pytest.mark.threat(88)
 @given(env_files(), st.sampled_from(envfile.VERSIONS), VERSIONS)
 def test_88_rewriting_changes_the_version_that_counts_and_nothing_else(
     text: str, key: str, version: str
@@ -111,6 +112,7 @@ R=${Q}
 """
 
 
+@pytest.mark.threat(88)
 @pytest.mark.skipif(COMPOSE is None, reason="docker-compose is not installed")
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_88_a_file_that_compose_accepts_is_read_as_it_reads_it(path: Path, tmp_path: Path) -> None:
@@ -122,6 +124,7 @@ def test_88_a_file_that_compose_accepts_is_read_as_it_reads_it(path: Path, tmp_p
         assert {**read, "DEBUG": found.get("DEBUG", "")} == {**found, "DEBUG": found.get("DEBUG", "")}
 
 
+@pytest.mark.threat(88)
 @pytest.mark.skipif(COMPOSE is None, reason="docker-compose is not installed")
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_88_odd_values_are_read_as_compose_reads_them(tmp_path: Path, newline: str) -> None:
@@ -129,6 +132,7 @@ def test_88_odd_values_are_read_as_compose_reads_them(tmp_path: Path, newline: s
     assert envfile.parse(text) == compose_reads(text, names_of(text), tmp_path)
 
 
+@pytest.mark.threat(88)
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_88_only_the_version_changes_byte_for_byte(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / ".env"
@@ -143,22 +147,26 @@ def test_88_only_the_version_changes_byte_for_byte(path: Path, tmp_path: Path) -
     assert copy.read_bytes() == first + b"1.6.8" + rest
 
 
+@pytest.mark.threat(88)
 def test_88_what_follows_from_a_version_follows_a_new_one() -> None:
     text = "VERSION=1.6.8\nTAG=v${VERSION}\nFULL=${TAG}-x\nOTHER=${HOME}\nPLAIN=1.6.8\n"
     assert envfile.derived(text, {"VERSION": "1.6.9"}) == {"TAG": "v1.6.9", "FULL": "v1.6.9-x"}
 
 
+@pytest.mark.threat(88)
 def test_88_the_last_of_two_counts_and_is_changed() -> None:
     text = "VERSION=1\nA=2\nVERSION=3 # this one\n"
     assert envfile.parse(text)["VERSION"] == "3"
     assert envfile.rewrite(text, "VERSION", "4") == "VERSION=1\nA=2\nVERSION=4 # this one\n"
 
 
+@pytest.mark.threat(88)
 def test_88_a_colon_is_read_as_docker_compose_reads_it() -> None:
     assert envfile.parse("VERSION: 1.6.8 # so\nA: 'b'\n") == {"VERSION": "1.6.8", "A": "b"}
     assert envfile.rewrite("VERSION: '1.6.8' # so\n", "VERSION", "1.6.9") == "VERSION: '1.6.9' # so\n"
 
 
+@pytest.mark.threat(88)
 @pytest.mark.parametrize(
     "text",
     [
@@ -220,6 +228,7 @@ def test_values_as_compose_reads_them(text: str, value: str) -> None:
     assert envfile.parse(text) == {"A": value}
 
 
+@pytest.mark.threat(50)
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -74,6 +74,7 @@ def test_no_state_is_refused_with_the_next_command(tmp_path: Path) -> None:
     assert caught.value.next == "bgctl up"
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"null", b"\xff", b'{"schema":3}', document.encode(FIRST)[:-20]]
 )
@@ -91,6 +92,7 @@ def test_a_state_that_proxies_would_refuse_is_never_written(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.threat(38, 43)
 def test_38_43_a_full_disk_leaves_the_old_state(small_disk: Path) -> None:
     path = small_disk / "state.json"
     statefile.write(path, FIRST)
@@ -104,6 +106,7 @@ def test_38_43_a_full_disk_leaves_the_old_state(small_disk: Path) -> None:
     assert statefile.read(path) == SECOND
 
 
+@pytest.mark.threat(97)
 def test_97_an_env_file_on_a_full_disk_stays_as_it_is(small_disk: Path) -> None:
     path = small_disk / ".env"
     path.write_text("VERSION=1.6.8\n")
@@ -116,6 +119,7 @@ def test_97_an_env_file_on_a_full_disk_stays_as_it_is(small_disk: Path) -> None:
     assert path.read_text() == "VERSION=1.6.8\n"
 
 
+@pytest.mark.threat(97)
 def test_97_a_full_disk_is_no_bug_wherever_it_is_met(
     small_disk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,6 +130,7 @@ def test_97_a_full_disk_is_no_bug_wherever_it_is_met(
     assert "next: free some space" in said
 
 
+@pytest.mark.threat(43)
 def test_43_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.write_text("old")
@@ -135,6 +140,7 @@ def test_43_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.threat(42)
 def test_42_what_a_killed_run_left_is_no_hindrance(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     (tmp_path / ".state.json.tmp").write_text("half a sta")
@@ -160,6 +166,7 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", refuse)
 
 
+@pytest.mark.threat(43)
 @pytest.mark.usefixtures("unsynced")
 def test_43_what_is_in_force_is_not_called_unwritten(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
@@ -170,6 +177,7 @@ def test_43_what_is_in_force_is_not_called_unwritten(tmp_path: Path) -> None:
     assert statefile.read(tmp_path / "state.json.last") == FIRST
 
 
+@pytest.mark.threat(43)
 @pytest.mark.usefixtures("unsynced")
 def test_43_a_switch_goes_on_where_a_folder_cannot_be_synced(world: World, capsys) -> None:
     world.put("candidate", READY, CANDIDATE)
@@ -217,6 +225,7 @@ def test_no_history_is_empty(tmp_path: Path) -> None:
     assert history.read(tmp_path / "history.jsonl") == []
 
 
+@pytest.mark.threat(42)
 def test_42_a_torn_line_costs_only_itself(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     history.append(path, entry("one"))
@@ -226,6 +235,7 @@ def test_42_a_torn_line_costs_only_itself(tmp_path: Path) -> None:
     assert [each.what for each in history.read(path)] == ["one", "three"]
 
 
+@pytest.mark.threat(38)
 def test_38_a_history_on_a_full_disk_fails(small_disk: Path) -> None:
     path = small_disk / "history.jsonl"
     path.touch()

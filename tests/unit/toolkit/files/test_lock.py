@@ -63,6 +63,7 @@ def try_it(directory: Path) -> None:
         pass
 
 
+@pytest.mark.threat(44)
 def test_44_the_second_is_told_who_the_first_is(directory: Path, start: Holder) -> None:
     first = start()
     assert first_line(first) == "held"
@@ -74,6 +75,7 @@ def test_44_the_second_is_told_who_the_first_is(directory: Path, start: Holder) 
     assert "since 20" in str(caught.value)
 
 
+@pytest.mark.threat(44)
 def test_44_the_lock_dies_with_its_owner(directory: Path, start: Holder) -> None:
     first = start()
     assert first_line(first) == "held"
@@ -82,6 +84,7 @@ def test_44_the_lock_dies_with_its_owner(directory: Path, start: Holder) -> None
     try_it(directory)
 
 
+@pytest.mark.threat(44)
 def test_44_deleting_files_admits_nobody(directory: Path, start: Holder) -> None:
     assert first_line(start()) == "held"
     for path in directory.iterdir():
@@ -90,6 +93,7 @@ def test_44_deleting_files_admits_nobody(directory: Path, start: Holder) -> None
         try_it(directory)
 
 
+@pytest.mark.threat(44)
 @pytest.mark.parametrize("content", ["", "{", '{"pid": "x"}'])
 def test_44_a_spoiled_holder_file_admits_nobody(directory: Path, start: Holder, content: str) -> None:
     assert first_line(start()) == "held"
@@ -98,6 +102,7 @@ def test_44_a_spoiled_holder_file_admits_nobody(directory: Path, start: Holder, 
         try_it(directory)
 
 
+@pytest.mark.threat(44)
 def test_44_of_many_at_once_one_gets_in(directory: Path, start: Holder) -> None:
     many = [start() for _ in range(6)]
     said = [first_line(process) for process in many]
@@ -149,6 +154,7 @@ def as_stranger(path: Path, kind: str) -> subprocess.Popen[str]:
     return subprocess.Popen(argv, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
 
 
+@pytest.mark.threat(84)
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
 @pytest.mark.parametrize("kind", ["LOCK_EX", "LOCK_SH"])
 def test_84_another_user_cannot_hold_it(open_directory: Path, kind: str) -> None:
@@ -165,6 +171,7 @@ def test_84_another_user_cannot_hold_it(open_directory: Path, kind: str) -> None
             each.communicate()
 
 
+@pytest.mark.threat(84)
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
 def test_84_the_lock_file_is_closed_to_others_whatever_the_umask(open_directory: Path) -> None:
     os.chown(open_directory, 1234, 5678)
@@ -183,6 +190,7 @@ def test_84_the_lock_file_is_closed_to_others_whatever_the_umask(open_directory:
     )
 
 
+@pytest.mark.threat(84)
 def test_84_a_lock_file_that_is_a_link_is_not_followed(directory: Path, tmp_path: Path) -> None:
     directory.mkdir()
     (directory / "lock").symlink_to(tmp_path / "elsewhere")
@@ -191,6 +199,7 @@ def test_84_a_lock_file_that_is_a_link_is_not_followed(directory: Path, tmp_path
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.threat(44)
 def test_44_of_many_that_find_the_lock_deleted_none_gets_in(directory: Path, start: Holder) -> None:
     """The second one makes the file anew; the third must not take that for free."""
     assert first_line(start()) == "held"
@@ -201,6 +210,7 @@ def test_44_of_many_that_find_the_lock_deleted_none_gets_in(directory: Path, sta
     assert first_line(start()).startswith("another bgctl is at work here")
 
 
+@pytest.mark.threat(44)
 def test_44_a_lock_file_that_is_moved_aside_admits_nobody(directory: Path, start: Holder) -> None:
     assert first_line(start()) == "held"
     (directory / "lock").rename(directory / "aside")
@@ -208,6 +218,7 @@ def test_44_a_lock_file_that_is_moved_aside_admits_nobody(directory: Path, start
         try_it(directory)
 
 
+@pytest.mark.threat(84)
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
 def test_84_a_stranger_that_has_become_root_is_still_one(open_directory: Path) -> None:
     """As by a program that asks for root's password, with the directory as its standard input."""

@@ -334,6 +334,7 @@ def proof(image: str, wanted: str = "", asked: list[str] | None = None) -> Image
     return ImageProof(lambda: running(green=image), image_of)
 
 
+@pytest.mark.threat(36)
 @pytest.mark.parametrize(
     ("runs", "compose", "seen"),
     [
@@ -363,6 +364,7 @@ def test_an_image_called_the_same_for_each_version_leaves_it_to_the_answer(web: 
     assert proof("shop:latest", "shop:latest").fault("frontend-green", check, NEW)
 
 
+@pytest.mark.threat(36)
 def test_36_what_answers_without_a_container_of_its_own_is_somebody_else(world: World) -> None:
     rewrite(world, version='"image"')
     project, engine = project_of(world)
@@ -370,6 +372,7 @@ def test_36_what_answers_without_a_container_of_its_own_is_somebody_else(world: 
     assert "no container of frontend-blue runs" in (slots.fault(project, "blue", OLD) or "")
 
 
+@pytest.mark.threat(39)
 def test_39_a_silent_engine_is_not_asked_again_and_takes_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
@@ -475,6 +478,7 @@ def test_the_image_is_the_default_and_a_shared_service_has_no_version() -> None:
     assert health_check.of(found, "session-api").proof == ""
 
 
+@pytest.mark.threat(50)
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
@@ -492,6 +496,7 @@ def test_50_a_mistake_in_them_is_named(key: str, value: str, said: str) -> None:
     assert f"services.frontend.{key}: " in str(told.value)
 
 
+@pytest.mark.threat(50)
 def test_50_a_version_of_a_shared_service_is_refused() -> None:
     with pytest.raises(Refused, match=r"services\.session-api\.version: is for a service with two slots"):
         config.parse(EXAMPLE.replace('health = "/readyz"', 'health = "/readyz"\nversion = "json"'))

@@ -82,6 +82,7 @@ def start() -> Iterator[Start]:
         server.stop()
 
 
+@pytest.mark.threat(85)
 @pytest.mark.parametrize("chunked", [False, True])
 def test_85_the_time_until_it_closes_is_measured(start: Start, chunked: bool) -> None:
     seen = idle.closes_after(start(0.3, chunked=chunked), "/healthz", 5)
@@ -89,15 +90,18 @@ def test_85_the_time_until_it_closes_is_measured(start: Start, chunked: bool) ->
     assert 0.2 < seen < 2
 
 
+@pytest.mark.threat(85)
 def test_85_one_that_outlasts_the_proxy_is_fine(start: Start) -> None:
     assert idle.closes_after(start(None), "/healthz", 0.2) is None
 
 
+@pytest.mark.threat(85)
 @pytest.mark.parametrize("how", [{"head": "Connection: close\r\n"}, {"first": "HTTP/1.0"}])
 def test_85_one_that_keeps_no_connection_is_fine(start: Start, how: dict[str, str]) -> None:
     assert idle.closes_after(start(0.1, **how), "/healthz", 5) is None
 
 
+@pytest.mark.threat(85)
 @pytest.mark.parametrize(
     "raw",
     [
@@ -110,10 +114,12 @@ def test_85_one_whose_answer_has_no_end_of_its_own_is_told_by_others(start: Star
     assert idle.closes_after(start(0.1, raw=raw), "/healthz", 5) is None
 
 
+@pytest.mark.threat(85)
 def test_85_one_that_is_not_there_is_told_by_others(start: Start) -> None:
     assert idle.closes_after(Address("127.0.0.1:1"), "/healthz", 5) is None
 
 
+@pytest.mark.threat(85)
 @pytest.mark.parametrize(
     ("told", "expected"), [("timeout=5", None), ("timeout=2, max=100", 2), ("max=7", None)]
 )
@@ -122,6 +128,7 @@ def test_85_its_word_saves_waiting(start: Start, told: str, expected: float | No
     assert idle.closes_after(address, "/healthz", 4.5 if "timeout" in told else 0.1, believe=True) == expected
 
 
+@pytest.mark.threat(85)
 @pytest.mark.parametrize(
     ("closes", "setting"), [(2.03, "1s"), (5.01, "4s"), (1.0, "500ms"), (0.4, "200ms"), (0.05, "100ms")]
 )
@@ -139,6 +146,7 @@ def served_by(world: World, start: Start, blue: float | None, green: float | Non
     )
 
 
+@pytest.mark.threat(85)
 def test_85_doctor_says_what_to_set(world: World, start: Start) -> None:
     world.put("rest", {**READY, "version": "1.6.8"}, NONE)
     served_by(world, start, 0.3, None)
@@ -153,6 +161,7 @@ def test_85_doctor_says_what_to_set(world: World, start: Start) -> None:
     assert "frontend-green" not in found["seen"]
 
 
+@pytest.mark.threat(85)
 def test_85_up_green_says_it_and_goes_on(
     world: World, start: Start, capsys: pytest.CaptureFixture[str]
 ) -> None:

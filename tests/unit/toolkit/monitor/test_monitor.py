@@ -53,6 +53,7 @@ def test_it_draws_and_a_key_ends_it(monitor: Monitor, key: str) -> None:
     assert restored(terminal)
 
 
+@pytest.mark.threat(46)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_46_a_signal_leaves_the_terminal_as_it_was(monitor: Monitor, number: signal.Signals) -> None:
     terminal = monitor()
@@ -62,6 +63,7 @@ def test_46_a_signal_leaves_the_terminal_as_it_was(monitor: Monitor, number: sig
     assert restored(terminal)
 
 
+@pytest.mark.threat(46)
 def test_46_a_bug_leaves_the_terminal_as_it_was(release: ReleaseWorld) -> None:
     code = "from toolkit.monitor import live; from toolkit.cli import main; live.draw = None; main()"
     argv = [sys.executable, "-c", code, "--project", str(release.root), "monitor"]
@@ -97,6 +99,7 @@ def test_it_looks_every_so_often(monitor: Monitor, release: ReleaseWorld) -> Non
     terminal.until("50.0 %")
 
 
+@pytest.mark.threat(39)
 def test_39_who_hangs_is_named_and_the_keys_still_work(monitor: Monitor, release: ReleaseWorld) -> None:
     release.engine_says("#!/bin/sh\nexec sleep 600\n")
     terminal = monitor()

@@ -70,6 +70,7 @@ def test_a_value_from_before_a_failure_is_kept_as_the_one_before() -> None:
     assert "StopIteration" in (question.answer.fault or "")
 
 
+@pytest.mark.threat(39)
 def test_39_one_that_hangs_is_not_asked_again_and_is_said_to_be_silent(gate: threading.Event) -> None:
     calls: list[float] = []
 

@@ -11,8 +11,9 @@ from session_api import key_files, keyring
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import config
-from toolkit.checks import machine, preflight
-from toolkit.checks.preflight import Finding, Looks, Preflight
+from toolkit.checks import machine
+from toolkit.checks.looks import Finding, Looks, Problems
+from toolkit.checks.preflight import Preflight
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.errors import ALL, Failed, NotYet, Refused, together
 from toolkit.observe.doctor import examine
@@ -120,11 +121,11 @@ def test_up_refuses_with_all_of_it(world: World) -> None:
 
 
 def test_a_look_is_left_out_where_its_ground_is_missing() -> None:
-    def broken() -> preflight.Problems:
+    def broken() -> Problems:
         yield from ()
         raise Refused("no engine", "none answers", "start docker")
 
-    def good() -> preflight.Problems:
+    def good() -> Problems:
         yield from ()
         return "here"
 
@@ -192,6 +193,7 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
 # What is measured.
 
 
+@pytest.mark.threat(97)
 @pytest.mark.parametrize(
     ("free", "kind"), [(2 << 30, None), ((1 << 30) - 1, NotYet), ((64 << 20) - 1, Failed)]
 )
@@ -199,11 +201,13 @@ def test_97_little_room_is_told_before_it_is_none(free: int, kind: type | None) 
     assert [type(each) for each in machine.little("images", Path("/var"), free)] == ([kind] if kind else [])
 
 
+@pytest.mark.threat(97)
 def test_97_a_file_system_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "SCARCE", 1 << 62)
     assert len(list(machine.room({"a": tmp_path, "b": tmp_path, "c": tmp_path / "no"}))) == 1
 
 
+@pytest.mark.threat(55)
 @pytest.mark.parametrize(
     ("date", "said"),
     [
@@ -236,6 +240,7 @@ def test_the_size_of_a_tmpfs(tmpfs: list[str] | str | None, size: int | None) ->
     assert ComposeService(tmpfs=tmpfs).size_of("/tmp") == size
 
 
+@pytest.mark.threat(94)
 @pytest.mark.parametrize("form", ["text", "table"])
 def test_94_selinux_wants_labels(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
-from toolkit.clients.proxy import Activity, Slot
+from toolkit.clients.proxy_status import Activity, Slot
 from toolkit.clients.session_api import Count, Report
 from toolkit.monitor import snapshot
 from toolkit.observe import overview
@@ -42,6 +42,7 @@ def test_the_error_rate_is_that_since_the_last_look(
 counts = st.none() | st.integers(0, 10**6)
 
 
+@pytest.mark.threat(54)
 @given(counts, counts, counts, counts)
 def test_54_progress_is_a_share_or_unknown(
     a: int | None, b: int | None, c: int | None, d: int | None
@@ -63,6 +64,7 @@ def ago(seconds: float) -> float:
     return (NOW - timedelta(seconds=seconds)).timestamp()
 
 
+@pytest.mark.threat(51)
 @pytest.mark.parametrize(
     ("activity", "trouble"),
     [
@@ -130,11 +132,13 @@ def test_nobody_answers_and_it_is_said_who(release: ReleaseWorld, project: Proje
     assert told.startswith("blue is not healthy: frontend-blue: connection refused: the app has another port")
 
 
+@pytest.mark.threat(54)
 def test_54_a_store_that_is_down_is_told_once(release: ReleaseWorld, project: Project) -> None:
     release.api.answers["/api/deployment/active-sessions"] = (503, {"title": "the store does not answer"})
     assert look(project).silent == {"session API": "answered status 503"}
 
 
+@pytest.mark.threat(41)
 def test_41_without_a_state_the_proxy_still_says_what_it_routes(
     release: ReleaseWorld, project: Project
 ) -> None:
@@ -174,6 +178,7 @@ def test_what_the_proxy_has_not_applied_is_an_alarm(release: ReleaseWorld, proje
     ]
 
 
+@pytest.mark.threat(39)
 def test_39_an_engine_that_hangs_holds_nobody_up(
     release: ReleaseWorld, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from tests.unit.toolkit.support.engines import FakeEngine, project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import slots
 from toolkit.checks import preflight
+from toolkit.checks.looks import Looks
 from toolkit.engine.compose import ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
@@ -24,6 +25,7 @@ def built_here(world: World, blue: str = "shop-frontend:1.6.7") -> tuple[Project
     return project, engine
 
 
+@pytest.mark.threat(95)
 def test_95_up_builds_what_is_missing_before_anything_starts(world: World) -> None:
     world.put("rest", READY, NONE)
     project, engine = built_here(world)
@@ -34,6 +36,7 @@ def test_95_up_builds_what_is_missing_before_anything_starts(world: World) -> No
     assert next(step.name for step in up.steps(project)) == "keys", "there is nothing to build any more"
 
 
+@pytest.mark.threat(95)
 def test_95_what_runs_well_is_not_built_though_its_image_has_gone(world: World) -> None:
     world.put("rest", READY, NONE)
     project, engine = project_of(world)
@@ -43,6 +46,7 @@ def test_95_what_runs_well_is_not_built_though_its_image_has_gone(world: World) 
     assert engine.asked == []
 
 
+@pytest.mark.threat(95)
 def test_95_a_build_of_what_has_served_is_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.put("rest", READY, NONE)
     project, _ = built_here(world)
@@ -50,6 +54,7 @@ def test_95_a_build_of_what_has_served_is_told(world: World, capsys: pytest.Capt
     assert "shop-frontend:1.6.7: not here any more, and built of the code in" in capsys.readouterr().err
 
 
+@pytest.mark.threat(95)
 def test_95_a_dry_run_says_the_build_and_a_registry_is_asked_first(world: World) -> None:
     world.put("rest", READY, NONE)
     project, engine = built_here(world, "registry.example/frontend:1.6.7")
@@ -59,6 +64,7 @@ def test_95_a_dry_run_says_the_build_and_a_registry_is_asked_first(world: World)
     assert engine.asked == ["pull registry.example/frontend:1.6.7"]
 
 
+@pytest.mark.threat(95)
 def test_95_what_a_registry_does_not_have_is_built(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.put("rest", READY, NONE)
     project, engine = built_here(world, "registry.example/frontend:1.6.7")
@@ -70,6 +76,7 @@ def test_95_what_a_registry_does_not_have_is_built(world: World, monkeypatch: py
     assert next(step.name for step in up.steps(project)) == "build"
 
 
+@pytest.mark.threat(95)
 def test_95_what_is_shared_is_built_when_its_turn_comes(world: World) -> None:
     world.put("rest", READY, NONE)
     project, engine = project_of(world)
@@ -78,10 +85,11 @@ def test_95_what_is_shared_is_built_when_its_turn_comes(world: World) -> None:
     assert engine.asked == ["build session-api 1.6.7"]
 
 
+@pytest.mark.threat(95)
 def test_95_doctor_says_that_up_will_build(world: World) -> None:
     world.put("rest", READY, NONE)
     project, _ = built_here(world)
-    looks = preflight.Looks()
+    looks = Looks()
     preflight.Preflight(project, ("1.6.7", "1.6.7"), ["proxy", "frontend-blue"]).take(looks)
     (found,) = [each for each in looks.findings if each.check == "images"]
     assert (found.result, found.seen) == ("ok", "1 images are here; bgctl up builds shop-frontend:1.6.7")

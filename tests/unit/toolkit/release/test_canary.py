@@ -248,6 +248,7 @@ def test_it_waits_for_the_lock_to_take_back(world: CanaryWorld) -> None:
     assert next(tries) == 4
 
 
+@pytest.mark.threat(46)
 def test_46_interrupted_it_keeps_its_share_and_goes_on_from_there(world: CanaryWorld) -> None:
     world.rate = 0
     world.put("canary", {**READY, "weight": 75}, {"version": NEW, "state": "ready", "weight": 25}, "canary")

@@ -17,7 +17,8 @@ from tests.unit.toolkit.support.engines import FakeEngine
 from tests.unit.toolkit.support.worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 from toolkit import config, slots
 from toolkit.checks import preflight
-from toolkit.checks.preflight import Looks, Preflight
+from toolkit.checks.looks import Looks
+from toolkit.checks.preflight import Preflight
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
@@ -71,6 +72,7 @@ def read(folder: Path, command: list[str]) -> Compose:
     return Compose.parse(said.stdout)
 
 
+@pytest.mark.threat(87)
 @pytest.mark.parametrize("engine", COMPOSES)
 def test_87_what_is_needed_as_compose_commands_print_it(tmp_path: Path, engine: str) -> None:
     found = read(tmp_path, COMPOSES[engine])
@@ -325,6 +327,7 @@ def resting(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
+@pytest.mark.threat(87)
 def test_87_what_green_depends_on_is_there_before_it_and_migrated_once(resting: World) -> None:
     project, engine = project_of(resting)
     up_green.run(project, "1.6.8")
@@ -337,6 +340,7 @@ def test_87_what_green_depends_on_is_there_before_it_and_migrated_once(resting: 
     assert engine.asked == ["up frontend-green"], "neither migrated nor started anew"
 
 
+@pytest.mark.threat(87)
 def test_87_a_new_image_of_the_same_version_migrates_again(resting: World) -> None:
     project, engine = project_of(resting)
     up_green.run(project, "1.6.8")
@@ -349,6 +353,7 @@ def test_87_a_new_image_of_the_same_version_migrates_again(resting: World) -> No
     assert engine.asked[:2] == ["remove migrate-1.6.8", "run migrate 1.6.8"]
 
 
+@pytest.mark.threat(87)
 def test_87_a_migration_that_fails_stops_the_release(resting: World) -> None:
     project, engine = project_of(resting)
     engine.exit_code, before = 3, resting.state
@@ -362,6 +367,7 @@ def test_87_a_migration_that_fails_stops_the_release(resting: World) -> None:
     assert engine.asked.count("run migrate 1.6.8") == 2
 
 
+@pytest.mark.threat(87)
 def test_87_a_migration_that_hangs_is_ended_and_says_so(resting: World) -> None:
     project, engine = project_of(resting)
     engine.hangs, before = True, resting.state
@@ -373,6 +379,7 @@ def test_87_a_migration_that_hangs_is_ended_and_says_so(resting: World) -> None:
     assert resting.state == before
 
 
+@pytest.mark.threat(87)
 def test_87_a_migration_that_a_killed_bgctl_left_behind_is_waited_for(resting: World) -> None:
     project, engine = project_of(resting)
     engine.hangs = True
@@ -391,6 +398,7 @@ def test_what_ran_for_versions_that_are_served_is_remembered(resting: World) -> 
     assert not one_shot.has_run(project, "migrate", "1.6.6"), "gone with the next one"
 
 
+@pytest.mark.threat(87)
 def test_87_up_on_an_empty_engine_starts_dependencies_first(world: World) -> None:
     (world.root / ".env").write_text("CURRENT_VERSION=1.6.7\nVERSION=1.6.7\n")
     project, _ = project_of(world)
@@ -400,6 +408,7 @@ def test_87_up_on_an_empty_engine_starts_dependencies_first(world: World) -> Non
     assert "state" in names[:first], "what is started is known to be"
 
 
+@pytest.mark.threat(87)
 def test_87_up_migrates_at_rest_for_what_it_starts_and_for_nothing_else(resting: World) -> None:
     def migrates() -> bool:
         (step,) = [each for each in up.steps(project_of(resting)[0]) if each.name == "migrate"]
@@ -414,6 +423,7 @@ def test_87_up_migrates_at_rest_for_what_it_starts_and_for_nothing_else(resting:
     assert not migrates()
 
 
+@pytest.mark.threat(87)
 def test_87_a_dependency_that_has_stopped_keeps_its_container(resting: World) -> None:
     project, engine = project_of(resting)
     engine.found.append(container("db", "exited", 0, "healthy"))
@@ -421,6 +431,7 @@ def test_87_a_dependency_that_has_stopped_keeps_its_container(resting: World) ->
     assert [call for call in engine.asked if call.endswith(" db")] == ["start db"]
 
 
+@pytest.mark.threat(87)
 def test_87_without_a_healthcheck_nobody_can_wait_for_health(resting: World) -> None:
     project, engine = project_of(resting)
     engine.healthy = ""
@@ -430,6 +441,7 @@ def test_87_without_a_healthcheck_nobody_can_wait_for_health(resting: World) -> 
     assert "up frontend-green" not in engine.asked
 
 
+@pytest.mark.threat(87)
 def test_87_a_rollback_migrates_nothing_and_a_dead_dependency_keeps_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -448,6 +460,7 @@ def _fail(*_: object) -> str:
     raise Failed("db does not come up", "its disk is full")
 
 
+@pytest.mark.threat(87)
 def test_87_a_promotion_does_not_migrate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container_health, "STEADY", 0.0)
     world.put("draining", DRAIN, GREEN, "drain")
@@ -560,6 +573,7 @@ def test_podman_writes_the_registry_of_an_image_out(image: str, runs: bool) -> N
 # Status and doctor
 
 
+@pytest.mark.threat(87)
 def test_87_status_and_doctor_name_what_is_not_running(resting: World) -> None:
     project, engine = project_of(resting)
     needs_file.write(project.needs_path, ["db", "cache"])

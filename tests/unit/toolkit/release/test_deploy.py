@@ -138,6 +138,7 @@ def test_skip_push_keeps_what_is_built_here(resting: World, capsys: pytest.Captu
     assert "skipped: --skip-push" in capsys.readouterr().out
 
 
+@pytest.mark.threat(95)
 def test_95_a_push_that_fails_has_the_reason_and_another_way(resting: World) -> None:
     project, engine = project_of(resting)
     engine.builds, engine.images = {"frontend-green"}, {"frontend-green": IMAGE}
@@ -255,6 +256,7 @@ def refused(world: World, *argv: str) -> str:
     return done.stderr
 
 
+@pytest.mark.threat(48)
 def test_48_without_a_terminal_it_must_be_told_not_to_ask(resting: World) -> None:
     assert "next: bgctl deploy 1.6.8 --yes" in refused(resting, "1.6.8")
 
@@ -317,6 +319,7 @@ def only_so_often(good: int, version: str) -> Callable[[], Reply]:
     return lambda: next(replies, (500, b""))
 
 
+@pytest.mark.threat(35)
 def test_35_a_candidate_that_does_not_prove_itself_leaves_everything_as_it_was(
     resting: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,6 +401,7 @@ def test_a_rollback_by_another_meanwhile_is_no_success(resting: World) -> None:
 # Interruptions
 
 
+@pytest.mark.threat(46)
 @pytest.mark.parametrize(
     ("phase", "blue", "green", "step"),
     [
@@ -428,6 +432,7 @@ def hooked(hook: Hooked, world: World) -> tuple[Project, FakeEngine]:
     return project, engine
 
 
+@pytest.mark.threat(42)
 @pytest.mark.parametrize("after", [False, True])
 def test_42_killed_anywhere_it_goes_on(resting: World, monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
     hook = Hooked(monkeypatch)
@@ -449,6 +454,7 @@ def test_42_killed_anywhere_it_goes_on(resting: World, monkeypatch: pytest.Monke
         assert "frontend-green" not in engine.there, at
 
 
+@pytest.mark.threat(42)
 def test_42_killed_anywhere_it_can_be_taken_back(resting: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from toolkit.release import rollback
 
@@ -466,6 +472,7 @@ def test_42_killed_anywhere_it_can_be_taken_back(resting: World, monkeypatch: py
         assert "frontend-green" not in engine.there, at
 
 
+@pytest.mark.threat(46)
 def test_46_ctrl_c_while_it_drains_says_how_to_go_on(resting: World) -> None:
     resting.put("draining", DRAIN, GREEN, "drain")
     resting.sessions = {"1.6.7": 2}
@@ -482,6 +489,7 @@ def test_46_ctrl_c_while_it_drains_says_how_to_go_on(resting: World) -> None:
     assert f"next: bgctl --project {resting.root} deploy 1.6.8 --yes" in err
 
 
+@pytest.mark.threat(46)
 def test_46_ctrl_c_at_the_question_is_an_interruption(resting: World) -> None:
     project, _ = project_of(resting, Answering(None))
     with pytest.raises(KeyboardInterrupt):

@@ -77,6 +77,7 @@ def test_a_compose_file_that_is_refused_stops_nothing(
     assert not down.is_down(project)
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize("text", ["{", '{"schema": 9}'])
 def test_41_a_state_that_cannot_be_used_is_no_reason_to_run_on(draining: World, text: str) -> None:
     (draining.root / "state" / "state.json").write_text(text)
@@ -111,6 +112,7 @@ def test_without_a_terminal_it_must_be_told_not_to_ask(
     assert f"still in: 3 sessions and 2 visitors on {OLD}; 7 sessions and 0 visitors on {NEW}" in said
 
 
+@pytest.mark.threat(54)
 def test_54_who_is_in_may_be_unknown_and_that_is_said(
     draining: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

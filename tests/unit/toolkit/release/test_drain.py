@@ -37,6 +37,7 @@ counts = st.none() | st.integers(0, 5)
 # What is waited for
 
 
+@pytest.mark.threat(54)
 @given(counts, counts, counts, st.booleans())
 def test_54_empty_is_known_to_be_empty(
     sessions: int | None, visitors: int | None, sockets: int | None, wait: bool
@@ -49,6 +50,7 @@ def test_54_empty_is_known_to_be_empty(
     assert left.total == (None if left.unknown else sum(awaited))  # type: ignore[arg-type]
 
 
+@pytest.mark.threat(54)
 def test_54_what_is_unknown_says_why(world: World) -> None:
     draining(world)
     project, _ = project_of(world)
@@ -61,6 +63,7 @@ def test_54_what_is_unknown_says_why(world: World) -> None:
     )
 
 
+@pytest.mark.threat(54)
 def test_54_a_proxy_that_does_not_know_blue_is_no_zero(world: World) -> None:
     draining(world)
     world.control.answers["/status"] = (200, {"workers": [], "workersExpected": 2, "slots": {}})
@@ -269,6 +272,7 @@ def test_a_promotion_by_another_ends_the_wait(world: World) -> None:
     assert not drain.gone_on(project.state(), "1.6.8")
 
 
+@pytest.mark.threat(44)
 def test_44_another_bgctl_is_waited_for_before_the_promotion(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,6 +311,7 @@ def test_another_release_is_not_promoted_in_its_place(world: World) -> None:
     assert world.state["phase"] == "draining"
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize(
     ("feed", "why"),
     [
@@ -424,6 +429,7 @@ def test_on_a_terminal_there_is_a_bar(world: World) -> None:
     assert [f"{share}% have left" in seen for share in (0, 75, 88)] == [True] * 3
 
 
+@pytest.mark.threat(48)
 def test_48_on_a_terminal_auto_says_how_it_is(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2}

@@ -59,6 +59,7 @@ def test_which_registry_a_name_says(image: str, registry: str) -> None:
     assert diagnosis.registry_of(image) == registry
 
 
+@pytest.mark.threat(95)
 @pytest.mark.parametrize(
     ("said", "next"),
     [
@@ -87,6 +88,7 @@ def test_95_a_pull_that_fails_says_why_and_what_next(
     assert ("the disk is full" in str(caught.value)) == ("no space" in said)
 
 
+@pytest.mark.threat(95)
 def test_95_a_push_without_a_log_in_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, monkeypatch, "echo 'denied: requested access to the resource is denied' >&2; exit 1")
     with pytest.raises(Failed, match="app:1 could not be pushed: denied") as caught:
@@ -94,6 +96,7 @@ def test_95_a_push_without_a_log_in_says_so(tmp_path: Path, monkeypatch: pytest.
     assert caught.value.next == "docker login, then: docker push app:1"
 
 
+@pytest.mark.threat(97)
 def test_97_a_build_on_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = (
         "echo Step 3; echo 'write /x: no space left on device'; echo 'Service failed to build' >&2; exit 1"
@@ -107,6 +110,7 @@ def test_97_a_build_on_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.
     )
 
 
+@pytest.mark.threat(95)
 def test_95_a_build_that_fails_shows_its_end_and_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +124,7 @@ def test_95_a_build_that_fails_shows_its_end_and_no_secret(
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.threat(95)
 def test_95_every_image_that_is_missing_is_named_with_the_reason(world: World) -> None:
     world.put("rest", READY, NONE)
     project, fake = project_of(world)
@@ -184,6 +189,7 @@ def test_a_slot_that_is_the_same_on_every_version_is_refused(tmp_path: Path, ima
     assert not list(compose_fit.alike(CONFIG, Compose.parse(told), [path], ("9", "10")))
 
 
+@pytest.mark.threat(50)
 @REAL
 @pytest.mark.parametrize(
     ("text", "said"),
@@ -202,6 +208,7 @@ def test_50_what_compose_refuses_is_told_in_its_words(tmp_path: Path, text: str,
     assert caught.value.next == "edit compose.yaml"
 
 
+@pytest.mark.threat(88)
 def test_88_a_value_that_compose_quotes_is_told_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +220,7 @@ def test_88_a_value_that_compose_quotes_is_told_by_its_name(
         Local(tmp_path).compose({})
 
 
+@pytest.mark.threat(88)
 @REAL
 def test_88_the_session_api_gets_the_store_as_plain_compose_gives_it(world: World) -> None:
     shutil.copy(CASES / "no-newline-and-interpolation.env", world.root / ".env")
@@ -222,6 +230,7 @@ def test_88_the_session_api_gets_the_store_as_plain_compose_gives_it(world: Worl
     assert up.stores(project, found) == ["cache"]
 
 
+@pytest.mark.threat(88)
 @REAL
 def test_88_a_dollar_in_a_password_is_one_dollar(tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text("services: {a: {image: x, environment: [P=a$$b]}}")
@@ -229,6 +238,7 @@ def test_88_a_dollar_in_a_password_is_one_dollar(tmp_path: Path) -> None:
     assert Local(tmp_path).compose({}).services["a"].variable("P") == "a$b"
 
 
+@pytest.mark.threat(88)
 @REAL
 @pytest.mark.parametrize("exported", [False, True])
 def test_88_a_tag_that_follows_from_the_version_follows_the_release(
@@ -246,6 +256,7 @@ def test_a_store_that_cannot_be_read_is_left_to_the_session_api() -> None:
     assert up.host_of("redis://:pass@cache:6379/0") == "cache"
 
 
+@pytest.mark.threat(97)
 def test_97_a_full_disk_is_named_with_the_place_and_a_command(tmp_path: Path) -> None:
     error = disk.unwritten(tmp_path / "not" / "there", OSError(28, "No space left on device"))
     assert f"the disk is full: No space left on device below {disk.mount_of(tmp_path)}" in str(error)

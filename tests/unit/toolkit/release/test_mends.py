@@ -394,6 +394,7 @@ def test_a_change_goes_on_when_its_output_cannot(world: World, output: str) -> N
 # Messages
 
 
+@pytest.mark.threat(41)
 def test_41_an_unusable_state_names_the_copy(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     first = transitions.adopt("1.6.7", Project.now())

@@ -112,6 +112,7 @@ def test_the_life_of_tokens_is_one_setting() -> None:
     assert (settings["token_longest"], settings["active_window"]) == (86400, 86400)
 
 
+@pytest.mark.threat(67)
 @pytest.mark.parametrize(
     ("pin", "idle", "holds"),
     [
@@ -207,6 +208,7 @@ def test_what_is_named_twice_is_rendered_once() -> None:
     assert conf.count("::1/128") == 3, "set_real_ip_from, who is trusted, who is allowed"
 
 
+@pytest.mark.threat(82)
 def test_82_a_shared_service_has_bounds_of_its_own() -> None:
     conf = rendered(
         EXAMPLE, ('timeout = "10s"', 'timeout = "1500ms"'), ("connections = 250", "connections = 7")
@@ -315,6 +317,7 @@ def opened(text: str) -> Callable[[str], bool]:
     return is_open
 
 
+@pytest.mark.threat(100)
 @pytest.mark.parametrize("routes", [LINE, BEFORE, 'routes = ["^~ /api/"]', 'routes = ["/api/", "/x/"]'])
 def test_100_what_is_inside_is_reached_by_no_route_that_does_not_name_it(routes: str) -> None:
     is_open = opened(rendered(EXAMPLE, (LINE, routes)))
@@ -330,12 +333,14 @@ def test_100_what_is_inside_is_reached_by_no_route_that_does_not_name_it(routes:
         assert not is_open(path), path
 
 
+@pytest.mark.threat(100)
 def test_100_a_route_that_names_a_path_opens_that_and_no_other() -> None:
     is_open = opened(rendered(EXAMPLE, (LINE, 'routes = ["= /openapi.json", "/api/deployment/"]')))
     assert [is_open(path) for path in ("/openapi.json", "/openapi.json?x")] == [True, True]
     assert [is_open(path) for path in ("/openapiXjson", "/openapi.json/x")] == [False, False]
 
 
+@pytest.mark.threat(100)
 def test_100_the_guard_is_where_the_session_api_is_and_nowhere_else() -> None:
     conf = rendered(EXAMPLE, (LINE, BEFORE))
     assert conf.count("if ($bg_for_api") == 3

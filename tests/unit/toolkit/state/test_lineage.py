@@ -30,6 +30,7 @@ def moves(at: State) -> list[tuple[str, str]]:
     return [(entry.old, entry.new) for entry in at.lineage]
 
 
+@pytest.mark.threat(64)
 @pytest.mark.parametrize(
     ("at", "gone"),
     [
@@ -57,10 +58,12 @@ def test_64_an_entry_for_each_version_that_goes_out_of_service(
     assert moves(at) == gone
 
 
+@pytest.mark.threat(64)
 def test_64_an_entry_says_from_when_on() -> None:
     assert RETIRED.lineage == (Entry(OLD, NEW, RETIRED.generation, STAMP),)
 
 
+@pytest.mark.threat(70)
 def test_70_a_state_of_the_version_before_is_read_and_rewritten() -> None:
     first = document.encode(DRAINING).replace(b'"schema": 2', b'"schema": 1')
     assert document.decode(first) == DRAINING

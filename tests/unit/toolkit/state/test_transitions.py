@@ -116,6 +116,7 @@ def test_enable_green_again_keeps_that_blue_was_found_empty() -> None:
     assert transitions.enable_green(drained, NOW) is drained
 
 
+@pytest.mark.threat(45)
 @pytest.mark.parametrize(
     "forbidden",
     [
@@ -148,6 +149,7 @@ def test_45_what_a_rule_forbids_is_refused_with_the_next_command(forbidden) -> N
     assert caught.value.code == 3
 
 
+@pytest.mark.threat(41)
 def test_41_what_a_proxy_would_refuse_is_no_state() -> None:
     good = document.encode(DRAINING).decode()
     for old, new in [
@@ -198,6 +200,7 @@ def test_a_release_goes_on_behind_the_gate(step) -> None:
         assert step(closed, LATER).gate == closed.gate
 
 
+@pytest.mark.threat(41)
 @pytest.mark.parametrize(
     ("old", "new"),
     [
