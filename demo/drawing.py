@@ -1,4 +1,4 @@
-"""Draws the dashboard's panels as HTML with SVG, from the answers of Prometheus."""
+"""A picture of the panels of Grafana's dashboard, as HTML with SVG, from what Prometheus answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replaces a file in one step: whoever reads it sees the old text or the new one."""
+"""Replaces a file in one step: its readers see either the old text or the new one."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ from toolkit.files import disk
 
 
 class NotSynced(Failed):
-    """The new file is in place and holds from now on; only a power cut might still bring the old one back."""
+    """The new file is in place and in force; only a power cut might still bring the old one back."""
 
 
 def write(
@@ -22,9 +22,9 @@ def write(
     mode: int = 0o644,
     owner: Owner | None = None,
 ) -> None:
-    """Raises Failed, with the old file intact, when the disk is full or broken; NotSynced once it is new.
+    """Raises Failed, with the old file intact, if the disk is full or broken; NotSynced once it is replaced.
 
-    `like` gives mode and owner; without it the file has `mode`, and is ours or `owner`'s.
+    The file gets mode and owner of `like`, or else `mode` and `owner` (None: this process's).
     """
     if like:
         mode, owner = stat.S_IMODE(like.st_mode), (like.st_uid, like.st_gid)
