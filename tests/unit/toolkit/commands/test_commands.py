@@ -200,7 +200,7 @@ def test_46_ctrl_c_while_draining_is_130_and_changes_nothing(world: World) -> No
     draining(world)
     world.sessions = {"1.6.7": 2}
     before = world.state
-    command = [BGCTL, "--project", world.root, "drain"]
+    command = [str(BGCTL), "--project", str(world.root), "drain"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     assert "1.6.7 still has 2 sessions" in process.stdout.readline()
