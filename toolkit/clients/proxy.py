@@ -1,6 +1,5 @@
 """Asks the proxy's control listener what it has applied and what is open, and waits for that."""
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -9,6 +8,7 @@ import msgspec
 from toolkit.clients.explanation import Explanation
 from toolkit.clients.http import Client, Unreachable
 from toolkit.clients.proxy_status import Slot, Status
+from toolkit.clock import SYSTEM
 from toolkit.config import Drain
 from toolkit.errors import BgctlError, Failed
 from toolkit.explain.request import Request
@@ -66,9 +66,8 @@ class Proxy:
         Raises Failed after `within` seconds, or as soon as the proxy gives no answer and `dead` has a reason
         why it never will.
         """
-        deadline = time.monotonic() + within
         seen = ""
-        while time.monotonic() < deadline:
+        for _ in SYSTEM.every(POLL, within=within):
             try:
                 status = self.status()
                 if done(status):
@@ -80,7 +79,6 @@ class Proxy:
                 seen = f"no answer: {error.why}"
                 if dead and (reason := dead()):
                     raise Failed(f"the proxy did not {what}", reason, "bgctl doctor") from None
-            time.sleep(POLL)
         raise Failed(f"the proxy did not {what} within {within:g} s", seen, "bgctl doctor")
 
     def wait_empty(self, slot: str, generation: int, drain: Drain, tell: Callable[[str], None]) -> str:
@@ -90,20 +88,20 @@ class Proxy:
         has `generation` count: before that, more may still arrive. `tell` gets what is still open. Raises
         Failed when there has been no such answer for `APPLY` seconds.
         """
-        start = known = time.monotonic()
-        while True:
-            now, status = time.monotonic(), reachable(self)
+        known, why = 0.0, ""
+        for now in SYSTEM.every(LOOK):
+            status = reachable(self)
             if status and status.applied(generation):
                 known, left = now, status.slots.get(slot, Slot())
-                if note := finished(left, now - start, drain):
+                if note := finished(left, now, drain):
                     return note
                 tell(f"{slot} has {describe(left)} open")
             elif now - known > APPLY:
                 why = (
                     f"not every worker has generation {generation}" if status else "the proxy does not answer"
                 )
-                raise Failed(f"what {slot} has open is unknown", why, "bgctl doctor")
-            time.sleep(LOOK)
+                break
+        raise Failed(f"what {slot} has open is unknown", why, "bgctl doctor")
 
 
 def describe(left: Slot) -> str:

@@ -17,7 +17,7 @@ from toolkit.engine import container_health
 from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
 from toolkit.project import Project
-from toolkit.release import depends
+from toolkit.release import needs
 from toolkit.rendering import pages, tls_files
 from toolkit.state import gate
 from toolkit.terminal.ui import UI
@@ -44,9 +44,9 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     wanted = Preflight(project, versions, preflight.all_services(project), probe=True)
     wanted.take(looks)
     looks.take("dependencies", lambda: dependency_problems(project, wanted, current), WITH_COMPOSE)
-    for name, (look, needs) in RUNNING.items():
+    for name, (look, required) in RUNNING.items():
         asks_engine = name == "health" and slots.need_engine(project)
-        looks.take(name, partial(look, project), (*needs, "engine") if asks_engine else needs)
+        looks.take(name, partial(look, project), (*required, "engine") if asks_engine else required)
     looks.take("idle connections", lambda: _idle_problems(project, watch))
     return looks.findings
 
@@ -100,8 +100,8 @@ def _state_problems(project: Project) -> Problems:
 
 def dependency_problems(project: Project, wanted: Preflight, current: str) -> Problems:
     """Whether the dependencies could be started, and, if something has been, whether they run."""
-    yield from depends.problems(project, wanted.compose, wanted.services, current, pull=False, builds=True)
-    needed = depends.everything(project, wanted.compose)
+    yield from needs.problems(project, wanted.compose, wanted.services, current, pull=False, builds=True)
+    needed = needs.everything(project, wanted.compose)
     lasting = [each.service for each in needed if not each.one_shot]
     if lasting and project.adopted:
         for name, why in container_health.faults(lasting, project.engine.containers()).items():

@@ -17,7 +17,7 @@ from toolkit.checks.preflight import Preflight
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.errors import ALL, Failed, NotYet, Refused, together
 from toolkit.observe.doctor import examine
-from toolkit.release import up
+from toolkit.release import shared_services, up
 from toolkit.terminal.ui import UI
 
 SHORT_TMP = {"tmpfs": ["/tmp:mode=1777,size=64m"]}
@@ -181,12 +181,12 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
         world.api.answers["/api/deployment/active-sessions"] = good
 
     engine.up = mended  # type: ignore[method-assign]
-    up.start_shared(project, "session-api")
+    shared_services.start(project, "session-api")
     assert engine.asked == ["up session-api"]
     engine.up = start  # type: ignore[method-assign]
     refuse(world)
     with pytest.raises(Failed) as caught:
-        up.start_shared(project, "session-api")
+        shared_services.start(project, "session-api")
     assert "./keys/admin:/keys/admin:ro" in str(caught.value)
 
 

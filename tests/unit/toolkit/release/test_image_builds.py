@@ -1,7 +1,5 @@
 """What is not here and can be built is built: by `up`, before anything starts, and with no key in it."""
 
-import time
-
 import pytest
 
 from tests.unit.toolkit.support.engines import FakeEngine, project_of
@@ -9,10 +7,11 @@ from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import slots
 from toolkit.checks import preflight
 from toolkit.checks.looks import Looks
+from toolkit.clock import Clock
 from toolkit.engine.compose import ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
-from toolkit.release import builds, up
+from toolkit.release import image_builds, up
 from toolkit.release.images import Images
 from toolkit.release.up import following
 
@@ -81,7 +80,7 @@ def test_95_what_is_shared_is_built_when_its_turn_comes(world: World) -> None:
     world.put("rest", READY, NONE)
     project, engine = project_of(world)
     engine.images, engine.missing, engine.builds = {"session-api": "api:1"}, {"api:1"}, {"session-api"}
-    builds.provide(project, engine.compose({}), "session-api", project.compose_env("1.6.7", "1.6.7"))
+    image_builds.provide(project, engine.compose({}), "session-api", project.compose_env("1.6.7", "1.6.7"))
     assert engine.asked == ["build session-api 1.6.7"]
 
 
@@ -111,9 +110,9 @@ def test_a_first_build_has_no_keys_to_take_along(world: World) -> None:
     project, engine = built_here(world)
     (world.root / ".dockerignore").unlink()
     with pytest.raises(Refused, match="would hold keys/"):
-        builds.check_context(project, engine.compose({}), ["frontend-blue"])
+        image_builds.check_context(project, engine.compose({}), ["frontend-blue"])
     (project.keys_dir / "admin.key").unlink()
-    builds.check_context(project, engine.compose({}), ["frontend-blue"])
+    image_builds.check_context(project, engine.compose({}), ["frontend-blue"])
 
 
 def test_services_that_share_an_image_are_built_once(world: World) -> None:
@@ -122,7 +121,9 @@ def test_services_that_share_an_image_are_built_once(world: World) -> None:
     engine.services = {"frontend-blue": both, "frontend-green": both}
     engine.missing = {"app:1"}
     found = engine.compose({})
-    assert builds.missing(project, found, ["frontend-blue", "frontend-green", "proxy"]) == ["frontend-blue"]
+    assert image_builds.missing(project, found, ["frontend-blue", "frontend-green", "proxy"]) == [
+        "frontend-blue"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -153,9 +154,8 @@ def test_who_does_not_end_on_sigterm_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.put("rest", READY, NONE)
-    project, engine = project_of(world)
     now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    project, engine = project_of(world, clock=Clock(monotonic=lambda: now[0]))
     monkeypatch.setattr(project, "grace", lambda name: 10.0)
     slots.stop(project, "green")
     assert capsys.readouterr().err == ""
