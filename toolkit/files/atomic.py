@@ -1,4 +1,4 @@
-"""Replaces a file in one step: whoever reads it sees the old text or the new one."""
+"""Replaces a file in one step: its readers see either the old text or the new one."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ Owner = tuple[int, int]
 
 
 class NotSynced(Failed):
-    """The new file is in place and holds from now on; only a power cut might still bring the old one back."""
+    """The new file is in place and in force; only a power cut might still bring the old one back."""
 
 
 def write(
@@ -23,10 +23,10 @@ def write(
     mode: int = 0o644,
     owner: Owner | None = None,
 ) -> None:
-    """Raises Failed, with the old file intact, when the disk is full or broken; NotSynced once it is new.
+    """Raises Failed, with the old file intact, if the disk is full or broken; NotSynced once it is replaced.
 
-    `like` gives mode and owner; without it the file has `mode`, and is ours or `owner`'s. There is one writer
-    (the lock), so the temporary name is fixed: a killed run's leftover is overwritten.
+    The file gets mode and owner of `like`, or else `mode` and `owner` (None: this process's). The temporary
+    name is fixed, because the lock allows one writer only: what a killed run has left is overwritten.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:

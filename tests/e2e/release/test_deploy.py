@@ -121,30 +121,30 @@ def test_an_interrupted_deploy_goes_on_where_it_was(site):
     assert f"{NEW} is stable" in done.stdout
 
 
-def test_a_deploy_of_a_broken_version_is_taken_back(site):
-    browser = site.log_in("ada")
-    site.configure(
+def test_a_deploy_of_a_broken_version_is_taken_back(stack):
+    browser = stack.log_in("ada")
+    stack.configure(
         health_timeout="5s"
     )  # for so long a candidate may take to be healthy, and this one never is
-    done = site.bgctl("deploy", "1.6.8-unhealthy", "--yes", "--skip-build", code=1)
-    assert site.state()["phase"] == "rest"
-    assert site.containers("frontend-green") == []
-    assert site.version_of(browser) == OLD
+    done = stack.bgctl("deploy", "1.6.8-unhealthy", "--yes", "--skip-build", code=1)
+    assert stack.state()["phase"] == "rest"
+    assert stack.containers("frontend-green") == []
+    assert stack.version_of(browser) == OLD
     assert "undone" in done.stdout + done.stderr or "next:" in done.stdout + done.stderr
-    assert site.bgctl("deploy", NEXT, code=3).returncode == 3, "nobody to ask, and nothing changed"
-    assert site.state()["phase"] == "rest"
+    assert stack.bgctl("deploy", NEXT, code=3).returncode == 3, "nobody to ask, and nothing changed"
+    assert stack.state()["phase"] == "rest"
 
 
-def test_monitor_and_status_show_the_release(site):
-    ada = site.log_in("ada")
-    site.start_of_release()
+def test_monitor_and_status_show_the_release(stack):
+    ada = stack.log_in("ada")
+    stack.start_of_release()
     eventually(
-        lambda: site.version_of(ada) == OLD and site.census()["versions"][OLD]["sessions"] == 1,
+        lambda: stack.version_of(ada) == OLD and stack.census()["versions"][OLD]["sessions"] == 1,
         "ada is counted, for as long as she makes requests",
     )
-    picture = site.bgctl("monitor", "--once").stdout
+    picture = stack.bgctl("monitor", "--once").stdout
     assert all(word in picture for word in (OLD, NEW, "ada@example.test", "drain"))
-    assert site.ask("monitor")["slots"]["blue"]["sessions"] == 1
-    assert "ada@example.test" in site.bgctl("sessions", "--users").stdout
-    assert "ada@example.test" not in site.bgctl("sessions").stdout
-    assert site.ask("status")["silent"] == {}
+    assert stack.ask("monitor")["slots"]["blue"]["sessions"] == 1
+    assert "ada@example.test" in stack.bgctl("sessions", "--users").stdout
+    assert "ada@example.test" not in stack.bgctl("sessions").stdout
+    assert stack.ask("status")["silent"] == {}
