@@ -1,4 +1,4 @@
-"""A picture of the dashboard's panels, as HTML with SVG, from what Prometheus answered."""
+"""A picture of the panels of Grafana's dashboard, as HTML with SVG, from what Prometheus answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m demo.picture OUT.png`: the dashboard of a release under load, from Prometheus' own answers."""
+"""`python -m demo.picture OUT.png`: Grafana's dashboard of a release, from Prometheus' own answers."""
 
 from __future__ import annotations
 

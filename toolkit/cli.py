@@ -12,7 +12,7 @@ from toolkit import __version__
 from toolkit.context import App
 from toolkit.errors import BgctlError, Refused
 from toolkit.files import disk
-from toolkit.terminal import help_text as helptext
+from toolkit.terminal.help_text import Sections
 from toolkit.terminal.safe_stream import SafeStream
 
 # Name, and the line in `bgctl --help`: help must not import what the commands import.
@@ -54,7 +54,7 @@ COMMANDS = {name: line for commands in SECTIONS.values() for name, line in comma
 INTERRUPTED = 130
 
 
-class Commands(helptext.Sections):
+class Commands(Sections):
     sections = SECTIONS
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:

@@ -11,7 +11,7 @@ from toolkit.values import Duration, is_rising
 
 if TYPE_CHECKING:
     from toolkit.release.canary import Course
-    from toolkit.release.remaining import Terms
+    from toolkit.release.remaining import DrainTerms
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
@@ -73,11 +73,11 @@ pause_option = click.option(
 )
 
 
-def terms(project: Project, deadline: float | None, idle: float | None) -> "Terms":
+def terms(project: Project, deadline: float | None, idle: float | None) -> "DrainTerms":
     """What a drain waits for: as given, else as bgctl.toml has it."""
-    from toolkit.release.remaining import Terms
+    from toolkit.release.remaining import DrainTerms
 
-    return Terms.of(project.config.drain, deadline, idle)
+    return DrainTerms.of(project.config.drain, deadline, idle)
 
 
 def course(

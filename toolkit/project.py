@@ -1,10 +1,9 @@
 """One project directory and everything that acts on it: configuration, state, engine, proxy, session API."""
 
 import os
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,18 +11,17 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from session_api import key_files
-from session_api.errors import SetupError
 from toolkit import config
-from toolkit.errors import BgctlError, Failed, NotYet, Refused
-from toolkit.files import engine_file as enginefile
-from toolkit.files import env_file as envfile
-from toolkit.files import history, lock
-from toolkit.files import state_file as statefile
+from toolkit.changes import Changes
+from toolkit.clock import SYSTEM, Clock
+from toolkit.engine import ports
+from toolkit.errors import BgctlError
+from toolkit.files import engine_file, env_file, state_file
 from toolkit.files.atomic import NotSynced
 from toolkit.state import lineage
 from toolkit.state.document import State
 from toolkit.terminal.ui import UI
-from toolkit.values import stamp
+from toolkit.values import Address
 
 if TYPE_CHECKING:
     from toolkit.clients.proxy import Proxy
@@ -33,17 +31,34 @@ if TYPE_CHECKING:
     from toolkit.engine.engine import Engine
     from toolkit.health.image_proof import ImageProof
 
-ENGINE = 5.0  # seconds for a look at containers, for which nothing must wait
+ENGINE_PATIENCE = 5.0  # seconds for a look at containers for which nothing else must wait
 
 
 class Project:
-    """Everything is looked up when it is first needed: `bgctl history` asks no engine."""
+    """A project's parts are made when they are first needed: `bgctl history` asks no engine.
 
-    def __init__(self, root: Path, ui: UI, command: str, found: config.Config | None = None) -> None:
-        """`found`: the configuration, where somebody has read it. Raises Refused where it is wrong."""
+    Tests hand in parts of their own: `engine`, `proxy`, `sessions` (the session API's client), `clock`, and
+    `is_free`, which says whether nothing listens at an address.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        ui: UI,
+        command: str,
+        found: config.Config | None = None,
+        *,
+        engine: "Engine | None" = None,
+        proxy: "Proxy | None" = None,
+        sessions: "Sessions | None" = None,
+        clock: Clock = SYSTEM,
+        is_free: Callable[[Address], bool] = ports.is_free,
+    ) -> None:
+        """`found` is the configuration, if it has been read already. Raises Refused where it is wrong."""
         self.root = root.resolve()
         self.ui = ui
         self.command = command
+        self.clock, self.is_free = clock, is_free
         self.config_path = self.root / "bgctl.toml"
         self.config = found or config.load(self.config_path)
         self.state_dir = self.root / "state"
@@ -56,6 +71,9 @@ class Project:
         self.data_dir = self.root / "data"
         self.proxy_dir = self.root / "proxy"
         self.env_path = self.root / self.config.project.env_file
+        # A part that is handed in takes the place of the one that its property would make.
+        parts = {"engine": engine, "proxy": proxy, "sessions": sessions}
+        self.__dict__.update({name: part for name, part in parts.items() if part is not None})
         self._graces: dict[str, float] | None = None  # by service, as the compose file was last read
 
     @cached_property
@@ -66,35 +84,32 @@ class Project:
 
     @property
     def compose_path(self) -> Path:
-        """The first of them, for messages that are about all."""
+        """The first compose file, for messages that concern all of them."""
         return self.compose_files[0]
 
     @cached_property
     def engine(self) -> "Engine":
         from toolkit.engine import detection
 
-        return detection.detect(self.config, self.root, enginefile.read(self.engine_path))
+        return detection.detect(self.config, self.root, engine_file.read(self.engine_path))
 
     def containers(self) -> "dict[str, Container]":
-        """By service. An engine that is known is asked straight: what else it can do takes as long again."""
+        """By service. A known engine is asked at once: to examine it first takes as long again."""
         from toolkit.engine.commands import Commands
         from toolkit.engine.engine import Engine
 
-        if "engine" in self.__dict__:
-            return self.engine.containers()
         named = self.config.project
-        known = named.engine if named.engine != "auto" else enginefile.read(self.engine_path)
-        if not known:
+        known = named.engine if named.engine != "auto" else engine_file.read(self.engine_path)
+        if "engine" in self.__dict__ or not known:
             return self.engine.containers()
         commands = Commands(known, (), named.name, (), named.env_file)
-        return Engine(commands, self.root, patience=ENGINE).containers()
+        return Engine(commands, self.root, patience=ENGINE_PATIENCE).containers()
 
     @cached_property
     def image_proof(self) -> "ImageProof":
-        from toolkit import slots
         from toolkit.health.image_proof import ImageProof
 
-        return ImageProof(self.containers, partial(slots.image_of, self))
+        return ImageProof(self.containers, self.image_of)
 
     @cached_property
     def proxy(self) -> "Proxy":
@@ -108,50 +123,56 @@ class Project:
 
         return Sessions(self.config.sessions.address, self.secret_path("admin.key"))
 
-    @staticmethod
-    def now() -> datetime:
-        return datetime.now(UTC)
+    def now(self) -> datetime:
+        return self.clock.now()
 
     @property
     def owner(self) -> tuple[int, int] | None:
-        """To whom keys must belong so that containers can read and not write them; None: to the operator."""
+        """Who must own the keys so that containers can read and not write them; None: the operator."""
         return (0, self.engine.group) if os.getuid() == 0 and self.engine.group else None
 
     @property
     def adopted(self) -> bool:
-        """Whether something has been started already."""
+        """Whether `bgctl up` has made the first state already."""
         return self.state_path.exists()
 
     def state(self) -> State:
-        return statefile.read(self.state_path)
+        return state_file.read(self.state_path)
+
+    def state_if_readable(self) -> State | None:
+        try:
+            return self.state()
+        except BgctlError:
+            return None
 
     def save(self, new: State) -> State:
-        """Writes a state that a transition gave; one that is on disk already is left alone."""
+        """Writes a state that a transition gave. A state that is on disk already is not written again."""
         if self.state_path.exists() and self.state() == new:
             return new
         lasting = lineage.shorten(new.lineage, self.now(), self.config.tokens.longest)
         written = replace(new, lineage=lasting)
         with self._in_place():
-            statefile.write(self.state_path, written)
+            state_file.write(self.state_path, written)
         return written
 
     def env(self) -> dict[str, str]:
-        return envfile.load(self.env_path)
+        """The env file. Raises Refused where it is broken."""
+        return env_file.load(self.env_path)
 
     def set_env(self, key: str, value: str) -> None:
         with self._in_place():
-            envfile.set_value(self.env_path, key, value)
+            env_file.set_value(self.env_path, key, value)
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:
-        """What is written holds, so the work goes on, also where a power cut might undo it."""
+        """Warns where a power cut could undo what was written. The work goes on: the new file is in force."""
         try:
             yield
         except NotSynced as error:
             self.ui.warn(str(error))
 
     def compose_env(self, blue: str, green: str) -> dict[str, str]:
-        """What the compose file is interpolated with, over the env file."""
+        """The variables for the compose file with these versions, over those of the env file."""
         tokens, sessions = self.config.tokens, self.config.sessions
         return {
             "CURRENT_VERSION": blue,
@@ -166,8 +187,27 @@ class Project:
             "BGCTL_COOKIE_STEM": str(self.config.proxy.cookie_stem),
         }
 
+    def env_of(self, version: str) -> dict[str, str]:
+        """The variables for the compose file with both slots on `version`."""
+        return self.compose_env(version, version)
+
+    def env_with(self, slot: str, version: str) -> dict[str, str]:
+        """The variables for the compose file with `version` in `slot`, the other slot as the state has it."""
+        now = self.state()
+        blue = version if slot == "blue" else now.slots.blue.version
+        green = version if slot == "green" else now.slots.green.version
+        return self.compose_env(blue or version, green or version)
+
+    def blue_env(self) -> dict[str, str]:
+        """The variables for a service outside the slots: both slots on the version of blue."""
+        return self.env_of(self.state().slots.blue.version or "")
+
+    def image_of(self, service: str, version: str) -> str:
+        """The image that the compose file has for a slot's service on `version`."""
+        return self.compose(self.env_with(service.rpartition("-")[2], version)).image(service)
+
     def compose(self, env: dict[str, str]) -> "Compose":
-        """Raises Refused when the compose file does not fit bgctl.toml."""
+        """The compose file. Raises Refused when it does not fit bgctl.toml."""
         from toolkit.engine import compose_fit
 
         found = self.read_compose(env)
@@ -175,101 +215,36 @@ class Project:
         return found
 
     def read_compose(self, env: dict[str, str]) -> "Compose":
-        """As the compose command understands it, whether it fits bgctl.toml or not."""
+        """The compose file as the compose command understands it, whether it fits bgctl.toml or not."""
         found = self.engine.compose(env)
         self._graces = found.graces
         return found
 
     def grace(self, service: str) -> float:
-        """Seconds between SIGTERM and SIGKILL: the service's own stop_grace_period, else [drain] stop_grace.
-
-        A compose file that cannot be read keeps nobody from stopping.
-        """
+        """Seconds between SIGTERM and SIGKILL: the service's stop_grace_period, else [drain] stop_grace."""
         if self._graces is None:
-            state = self._state_or_none()
+            state = self.state_if_readable()
             blue = (state and state.slots.blue.version) or ""
             green = (state and state.slots.green.version) or blue
             try:
                 self._graces = self.engine.compose(self.compose_env(blue, green)).graces
             except BgctlError:
-                self._graces = {}
+                self._graces = {}  # a compose file that cannot be read must not prevent a stop
         return self._graces.get(service, float(self.config.drain.stop_grace))
 
     @contextmanager
     def change(self, what: str, dry_run: bool = False, wait: float = 0) -> Iterator[None]:
-        """Holds the lock and, when it is over, adds a line to the history, whatever the outcome.
-
-        `wait`: seconds for another bgctl to end. Raises Locked while one is at work.
-        """
+        """A change of the project, as `Changes.make` says; a dry run needs no lock and leaves no line."""
         if dry_run:
             yield
             return
-        with lock.held(self.state_dir, self.command, self.now(), wait) as killed:
-            if killed:
-                self._record_killed(killed)
-            start, before = time.monotonic(), self._state_or_none()
-            try:
-                yield
-            except NotYet:
-                raise  # said so, changed nothing: cron would fill the log with it
-            except BaseException as error:
-                self._record_failure(what, before, start, error)
-                raise
-            self._record(what, before, start, "done", "")
-
-    def _record_killed(self, last: lock.Holder) -> None:
-        """The line that the one before could not add itself."""
-        now = self._state_or_none()
-        release = now.deployment if now else None
-        entry = history.Entry(
-            last.since,
-            last.user,
-            last.command,
-            last.command,
-            release.old if release else None,
-            release.new if release else None,
-            now.generation if now else None,
-            0,
-            "interrupted",
-            f"it ended without a word (pid {last.pid}): killed, or the machine stopped",
+        changes = Changes(
+            state_dir=self.state_dir,
+            history_path=self.history_path,
+            command=self.command,
+            state=self.state_if_readable,
+            warn=lambda text: self.ui.warn(text),  # looked up late: cron replaces the UI
+            clock=self.clock,
         )
-        try:
-            history.append(self.history_path, entry)
-        except Failed as error:
-            self.ui.warn(str(error))
-
-    def _record_failure(self, what: str, before: State | None, start: float, error: BaseException) -> None:
-        if isinstance(error, SetupError):  # of the keys: told as refused, too
-            error = Refused(error.what)
-        outcome = "refused" if isinstance(error, Refused) else "failed"
-        if isinstance(error, KeyboardInterrupt):
-            outcome = "interrupted"
-        why = str(error) if isinstance(error, BgctlError) else type(error).__name__
-        try:
-            self._record(what, before, start, outcome, why)
-        except Failed as second:
-            self.ui.warn(str(second))  # the first failure is the one to report
-
-    def _record(self, what: str, before: State | None, start: float, outcome: str, why: str) -> None:
-        after = self._state_or_none()
-        release = (after and after.deployment) or (before and before.deployment)
-        seconds = round(time.monotonic() - start, 3)
-        entry = history.Entry(
-            stamp(self.now()),
-            lock.whoami(),
-            self.command,
-            what,
-            release.old if release else None,
-            release.new if release else None,
-            after.generation if after else None,
-            seconds,
-            outcome,
-            why,
-        )
-        history.append(self.history_path, entry)
-
-    def _state_or_none(self) -> State | None:
-        try:
-            return self.state()
-        except BgctlError:
-            return None
+        with changes.make(what, wait):
+            yield

@@ -28,7 +28,7 @@ class Api:
         self._signer = Tokens(keyring.Keyring(keys), lambda: self.now, Rules("bgctl", LEEWAY, LIFE))
         self._store = SqliteStore(self._file, IDLE, lambda: self.now)
         self._draws = Draws()
-        sessions.secrets = self._draws  # type: ignore[assignment]  # the same sequence gets the same session ids
+        sessions.secrets = self._draws  # type: ignore[assignment, attr-defined]  # the same sequence gets the same session ids
         self.start()
 
     def start(self) -> None:

@@ -128,7 +128,7 @@ class Belonging:
         return {place} | moved | old_page
 
 
-def slots(state: State):  # type: ignore[no-untyped-def]
+def slots(state: State):
     return state.slots.blue, state.slots.green
 
 

@@ -125,6 +125,6 @@ def _write(world: World, lineage: list[dict[str, Any]], slots: list[str], green:
     world.proxy.start("never")
 
 
-def _route(world: World, text: str):  # type: ignore[no-untyped-def]
+def _route(world: World, text: str):
     headers = {"host": HOST, "authorization": f"Bearer {text}"}
     return world.proxy.route(NOW, True, {"method": "GET", "path": "/", "host": HOST, "headers": headers})

@@ -1,4 +1,4 @@
-"""What an operator adds to the judgement of a step: a Prometheus query, and a command."""
+"""The criteria that an operator adds to a canary: a query of Prometheus, and a command."""
 
 import re
 import shlex
@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
+from toolkit import hooks
 from toolkit.clients.http import Client
-from toolkit.engine import process as runner
 from toolkit.errors import BgctlError, Failed
 from toolkit.project import Project
 
@@ -18,15 +18,15 @@ QUERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Moment:
-    """The step at hand: versions, and green's share of new sessions in per cent."""
+class Variables:
+    """What query and command are told of a canary's step: both versions, and green's share in per cent."""
 
     old: str
     new: str
     share: int
 
     def fill(self, query: str) -> str:
-        """`query` with {blue}, {green} and {share} replaced; what else has braces is PromQL's.
+        """`query` with {blue}, {green} and {share} replaced. Other braces belong to PromQL.
 
         A version has no quotes, backslashes or braces, so it cannot end the string that it stands in.
         """
@@ -49,20 +49,20 @@ class Result(Struct, frozen=True, rename="camel"):
 
 
 class Reply(Struct, frozen=True):
-    """Of Prometheus' HTTP API."""
+    """An answer of Prometheus' HTTP API."""
 
     status: str
     data: Result | None = None
     error: str = ""
 
 
-def ask_prometheus(project: Project, moment: Moment) -> str:
-    """What its query finds wrong; "" where it finds nothing. Raises Failed when there is no good answer."""
-    terms = project.config.canary
-    if not terms.query:
+def ask_prometheus(project: Project, variables: Variables) -> str:
+    """What the query finds wrong; "" where it finds nothing. Raises Failed when there is no good answer."""
+    settings = project.config.canary
+    if not settings.query:
         return ""
-    path = "/api/v1/query?" + urlencode({"query": moment.fill(terms.query)})
-    answer = Client(terms.prometheus.rstrip("/"), QUERY_SECONDS).get(path)
+    path = "/api/v1/query?" + urlencode({"query": variables.fill(settings.query)})
+    answer = Client(settings.prometheus.rstrip("/"), QUERY_SECONDS).get(path)
     found = _samples(answer.status, answer.body)
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     return f"the query of Prometheus gives {found[0]}{more}" if found else ""
@@ -81,19 +81,20 @@ def _samples(status: int, body: bytes) -> list[Sample]:
         raise Failed(what, f"status {status}, and not what its API says") from None
 
 
-def run_command(project: Project, moment: Moment, limit: float) -> str:
-    """What is wrong by the command of [canary]; "" where it is content. `limit` is seconds."""
-    terms = project.config.canary
-    if not terms.command:
+def run_command(project: Project, variables: Variables, limit: float) -> str:
+    """What is wrong by [canary] command; "" where its exit code is 0. `limit` is in seconds."""
+    command = project.config.canary.command
+    if not command:
         return ""
     env = {
-        "BGCTL_VERSION": moment.new,
-        "BGCTL_OLD_VERSION": moment.old,
-        "BGCTL_SHARE": str(moment.share),
+        "BGCTL_VERSION": variables.new,
+        "BGCTL_OLD_VERSION": variables.old,
+        "BGCTL_SHARE": str(variables.share),
         "BGCTL_CONTROL": project.config.proxy.control.url,
     }
+    argv = shlex.split(command)
     try:
-        runner.run(shlex.split(terms.command), timeout=limit, env=env, cwd=project.root, called="the command")
+        hooks.run(argv, called="the command", folder=project.root, env=env, timeout=limit)
     except BgctlError as error:
         return str(error)
     return ""

@@ -5,18 +5,17 @@ of at most 1 - confidence in a whole release, however often one asks. Good is wh
 docs/canary.md says why so, and what it cannot see.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from toolkit.canary import statistics as bounds
+from toolkit.canary import statistics
 from toolkit.clients.figures import Figures
 from toolkit.config import Canary
-from toolkit.terminal import humanize as words
+from toolkit.terminal import humanize
 
 DOUBT = 0.05  # a difference that equals show less often: no proof, and no reason to go on either
-TESTS = 4  # errors and slowness against blue, and the two limits: they share the risk
 TAIL = 0.01  # what lies beyond the 99th percentile
 
 
@@ -40,7 +39,7 @@ class Share:
         return self.hits / self.of if self.of else 0.0
 
     def __str__(self) -> str:
-        return f"{words.percent(self.rate, 1)} ({self.hits} of {self.of})"
+        return f"{humanize.percent(self.rate, 1)} ({self.hits} of {self.of})"
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,12 @@ class Comparison:
         if not self.blue:
             return self._least(risk, together) > self.most
         each = risk / 2 / self.looks
-        most = bounds.upper(self.blue.hits / together, self.blue.of / together, each) if self.blue.of else 1.0
+        hits, of = self.blue.hits / together, self.blue.of / together
+        most = statistics.upper(hits, of, each) if of else 1.0
         return self._least(each, together) > most + self.most
 
     def _least(self, risk: float, together: float) -> float:
-        return bounds.lower(self.green.hits / together, self.green.of / together, risk)
+        return statistics.lower(self.green.hits / together, self.green.of / together, risk)
 
     @property
     def apparent(self) -> bool:
@@ -75,44 +75,75 @@ class Comparison:
         """Whether green looks as if it had more."""
         if not self.blue or not self.apparent:
             return self.apparent
-        return bounds.chance(self.green.hits, self.green.of, self.blue.hits, self.blue.of) < DOUBT
+        return statistics.chance(self.green.hits, self.green.of, self.blue.hits, self.blue.of) < DOUBT
 
     def __str__(self) -> str:
         other = (
-            f", and {self.blue} of blue's" if self.blue else f"; at most {words.percent(self.most, 1)} may"
+            f", and {self.blue} of blue's" if self.blue else f"; at most {humanize.percent(self.most, 1)} may"
         )
         return f"{self.green} of green's requests {self.what}{other}"
 
 
-def judge(blue: Figures, green: Figures, terms: Canary, window: int = 1) -> Verdict:
+def judge(blue: Figures, green: Figures, settings: Canary, window: int = 1) -> Verdict:
     """`window` is its number, from 1: the first has half of the risk, and all together have no more than all.
 
-    What is proven is bad before there are enough requests to call anything good.
+    All criteria share the risk of a window. What is proven is bad, also before there are enough requests to
+    call anything good.
     """
-    risk = (1 - terms.confidence) / TESTS / (window * (window + 1))
-    asked = list(_comparisons(blue, green, terms))
+    risk = (1 - settings.confidence) / len(CRITERIA) / (window * (window + 1))
+    asked = comparisons(blue, green, settings)
     for each in asked:
-        if each.proven(risk, terms.together):
+        if each.proven(risk, settings.together):
             return Verdict("bad", str(each))
-    if missing := _missing(blue, green, terms.requests):
+    if missing := _missing(blue, green, settings.requests):
         return Verdict("not yet", missing)
     if doubt := next((each for each in asked if each.doubtful()), None):
         return Verdict("not yet", f"in doubt: {doubt}")
     return Verdict("good")
 
 
-def _comparisons(blue: Figures, green: Figures, terms: Canary) -> Iterator[Comparison]:
+def comparisons(blue: Figures, green: Figures, settings: Canary) -> list[Comparison]:
+    """What each criterion compares. One for which there is no figure yet, or no setting, compares nothing."""
+    asked = [criterion(blue, green, settings) for criterion in CRITERIA]
+    return [each for each in asked if each]
+
+
+def errors_beside_blue(blue: Figures, green: Figures, settings: Canary) -> Comparison | None:
+    """Green must not fail more often than blue."""
     failed = Share(green.errors, green.requests)
-    yield Comparison("fail", failed, Share(blue.errors, blue.requests), terms.margin)
-    yield Comparison("fail", failed, most=terms.max_error_rate)
+    return Comparison("fail", failed, Share(blue.errors, blue.requests), settings.margin)
+
+
+def errors_at_most(blue: Figures, green: Figures, settings: Canary) -> Comparison | None:
+    """Green must not fail more often than [canary] max_error_rate."""
+    return Comparison("fail", Share(green.errors, green.requests), most=settings.max_error_rate)
+
+
+def slowness_beside_blue(blue: Figures, green: Figures, settings: Canary) -> Comparison | None:
+    """Green must not take longer than blue's 99th percentile more often than blue does."""
     bound = blue.p99
-    if bound not in (None, inf):
-        slow, others = _slower(green, bound), _slower(blue, bound)
-        what = f"take longer than {words.short(bound)}"
-        yield Comparison(what, slow, others, terms.margin, len(blue.bounds))
-    limit = next((bound for bound in green.bounds if bound >= terms.max_p99), None)
-    if terms.max_p99 and limit:
-        yield Comparison(f"take longer than {words.short(limit)}", _slower(green, limit), most=TAIL)
+    if bound is None or bound == inf:
+        return None
+    what = f"take longer than {humanize.short(bound)}"
+    slow, others = _slower(green, bound), _slower(blue, bound)
+    return Comparison(what, slow, others, settings.margin, len(blue.bounds))
+
+
+def slowness_at_most(blue: Figures, green: Figures, settings: Canary) -> Comparison | None:
+    """The 99th percentile of green must not be above [canary] max_p99."""
+    limit = next((bound for bound in green.bounds if bound >= settings.max_p99), None)
+    if not (settings.max_p99 and limit):
+        return None
+    return Comparison(f"take longer than {humanize.short(limit)}", _slower(green, limit), most=TAIL)
+
+
+# Everything by which a canary is judged from figures.
+CRITERIA: tuple[Callable[[Figures, Figures, Canary], Comparison | None], ...] = (
+    errors_beside_blue,
+    errors_at_most,
+    slowness_beside_blue,
+    slowness_at_most,
+)
 
 
 def _slower(figures: Figures, bound: float) -> Share:

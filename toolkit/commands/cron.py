@@ -33,18 +33,18 @@ def command(app: App, form: str | None, as_json: bool) -> None:
     That is `bgctl drain --auto` and `bgctl up`, as crontab lines and as systemd units. Nothing is installed.
     bgctl locks by itself: no flock is needed.
     """
-    from toolkit.cron import units as cron
+    from toolkit.cron import units
 
     project = options.project(app, as_json)
     me = [str(own_path()), "--project", str(project.root)]
     argv, at_boot = [*me, "drain", "--auto"], [*me, "up"]
     name = project.config.project.name
     texts = {
-        "crontab": cron.crontab(argv),
-        "service": cron.service(argv, name),
-        "timer": cron.timer(name),
-        "boot": cron.boot(at_boot, name, system=os.getuid() == 0),
-        "reboot": cron.at_boot(at_boot),
+        "crontab": units.crontab(argv),
+        "service": units.service(argv, name),
+        "timer": units.timer(name),
+        "boot": units.boot(at_boot, name, system=os.getuid() == 0),
+        "reboot": units.at_boot(at_boot),
     }
     if as_json:
         project.ui.emit(texts)
@@ -58,16 +58,16 @@ def parts(texts: dict[str, str], name: str, everything: bool) -> list[str]:
     """The texts, each under the name of the file that it belongs into."""
     folder = "/etc/systemd/system" if os.getuid() == 0 else "~/.config/systemd/user"
     start = "systemctl" if os.getuid() == 0 else "loginctl enable-linger; systemctl --user"
-    units = [
+    found = [
         f"# {folder}/bgctl-{name}.service\n{texts['service']}",
         f"# {folder}/bgctl-{name}.timer   (then: {start} enable --now bgctl-{name}.timer)\n{texts['timer']}",
         f"# {folder}/bgctl-{name}-up.service   (then: {start} enable bgctl-{name}-up)\n{texts['boot']}",
     ]
     lines = texts["crontab"] + texts["reboot"]
     return (
-        [f"# crontab -e: these two lines, or the three systemd units\n{lines}", *units]
+        [f"# crontab -e: these two lines, or the three systemd units\n{lines}", *found]
         if everything
-        else units
+        else found
     )
 
 

@@ -59,14 +59,13 @@ def command(
     is. While it waits, other commands work: bgctl rollback takes it back.
     """
     from toolkit.release import deploy, drain, up_green
+    from toolkit.release.deploy_plan import Plan
 
     if push and skip_build:
         raise click.UsageError("--push is for what is built, and --skip-build builds nothing")
     project = options.project(app, as_json)
     watch = drain.Watch(options.terms(project, deadline, idle_timeout), interval or 2.0)
     course = options.course(project, shares, pause, watch.interval)
-    plan = deploy.Plan(
-        version or up_green.from_env(project), watch, not (yes or auto), not skip_build, course, push
-    )
+    plan = Plan(version or up_green.from_env(project), watch, not (yes or auto), not skip_build, course, push)
     deploy.run(project, plan, dry_run)
     options.show_state(project, as_json, dry_run)

@@ -11,7 +11,7 @@ from toolkit.context import App
 from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.checks.preflight import Finding
+    from toolkit.checks.looks import Finding
 
 
 def _skipped(findings: list[Finding]) -> dict[str, list[str]]:
@@ -36,11 +36,11 @@ def command(ctx: click.Context, app: App, as_json: bool) -> None:
 
     Exit code 1 when something has failed.
     """
-    from toolkit.observe import doctor as checkup
+    from toolkit.observe import doctor
     from toolkit.terminal.ui import UI
 
     ui = UI(as_json)
-    findings = checkup.examine(app.project, ui, "doctor")
+    findings = doctor.examine(app.project, ui, "doctor")
     if as_json:
         ui.emit({"checks": findings})
     else:

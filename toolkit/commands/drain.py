@@ -46,20 +46,20 @@ def command(
     --auto says nothing but what it does, and what stays wrong; exit code 5 while somebody is left.
     `bgctl cron` prints what runs it every minute.
     """
-    from toolkit.cron import tick as by_itself
+    from toolkit.cron import tick
     from toolkit.release import drain
     from toolkit.terminal.ui import UI
 
     try:
         project = options.project(app)
     except BgctlError as error:
-        if auto and not by_itself.must_be_said(app.project / "state", error, UI().watched):
+        if auto and not tick.must_be_said(app.project / "state", error, UI().watched):
             ctx.exit(error.code)
         raise
     watch = drain.Watch(options.terms(project, deadline, idle_timeout), interval or 2.0, timeout)
     if dry_run:
         project.ui.say(str(drain.look(project, watch.terms)))
     elif auto:
-        ctx.exit(by_itself.run(project, watch.terms))
+        ctx.exit(tick.run(project, watch.terms))
     else:
         drain.run(project, watch, yes)

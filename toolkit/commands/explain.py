@@ -10,7 +10,7 @@ from toolkit.context import App
 from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.clients.proxy import Explanation
+    from toolkit.clients.explanation import Explanation
     from toolkit.terminal.ui import UI
 
 

@@ -12,7 +12,7 @@ from toolkit.context import App
 from toolkit.errors import Refused
 from toolkit.files import disk
 from toolkit.project import Project
-from toolkit.terminal import humanize as words
+from toolkit.terminal import humanize
 from toolkit.terminal.help_text import Group
 from toolkit.values import stamp
 
@@ -185,7 +185,7 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
         key = keyring.rotate(
             project.keys_dir, alg, secret=_secret(secret_file), owner=project.owner, keep=int(longest)
         )
-    accepted = words.span(longest)
+    accepted = humanize.span(longest)
     project.ui.say(
         f"{key.kid} ({key.alg}) signs from now on; tokens of the one before are accepted for {accepted}"
     )
@@ -251,7 +251,7 @@ def _secret(path: Path | None) -> bytes | None:
 
 @contextmanager
 def _writing(project: Project, what: str) -> Iterator[None]:
-    """Under the lock and in the history; a broken disk told in our words."""
+    """Under the lock and in the history; a broken disk told in our humanize."""
     with project.change(what):
         try:
             yield

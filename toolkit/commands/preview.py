@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def origin(text: str) -> str:
     """A click type: where browsers come."""
-    from toolkit.config.tables import Origin
+    from toolkit.config.kinds import Origin
 
     try:
         return Origin.parse(text.rstrip("/"))
@@ -50,7 +50,7 @@ def command(
     from toolkit.release import preview
 
     project = options.project(app, as_json)
-    shown = preview.run(project, preview.Wish(to, life, url), check, dry_run)
+    shown = preview.run(project, preview.LinkRequest(to, life, url), check, dry_run)
     if shown:
         show(project, shown)
 

@@ -8,7 +8,7 @@ import click
 
 from toolkit import options
 from toolkit.context import App
-from toolkit.terminal import humanize as words
+from toolkit.terminal import humanize
 from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def user_row(user: "User", now: datetime) -> list[object]:
 
 
 def since(then: datetime | None, now: datetime) -> str | None:
-    return words.ago((now - then).total_seconds()) if then else None
+    return humanize.ago((now - then).total_seconds()) if then else None
 
 
 def remarks(report: "Report", now: datetime, users: bool) -> Iterator[str]:
@@ -93,5 +93,5 @@ def remarks(report: "Report", now: datetime, users: bool) -> Iterator[str]:
         yield f"visitors are unknown: {report.unknown_visitors}"
     old = "unknown" if report.old_version_sessions is None else report.old_version_sessions
     yield f"new sessions get {report.current_version}; {old} sessions on other versions"
-    if empty := words.forecast(report.forecast, now):
+    if empty := humanize.forecast(report.forecast, now):
         yield f"the old version is empty: {empty}"

@@ -8,11 +8,11 @@ import click
 
 from toolkit import options
 from toolkit.context import App
-from toolkit.terminal import humanize as words
+from toolkit.terminal import humanize
 from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
-    from toolkit.clients.proxy import Mirror
+    from toolkit.clients.proxy_status import Mirror
     from toolkit.observe.overview import Overview, SlotView
 
 COLUMNS = (
@@ -61,9 +61,8 @@ def command(app: App, as_json: bool) -> None:
 def headline(view: "Overview", now: datetime) -> str:
     about = ""
     if release := view.deployment:
-        about = (
-            f": {release.old} -> {release.new}, step {release.step}, {words.since(release.started_at, now)}"
-        )
+        since = humanize.since(release.started_at, now)
+        about = f": {release.old} -> {release.new}, step {release.step}, {since}"
     return f"phase {view.phase}{about}; generation {view.generation}"
 
 
@@ -96,8 +95,8 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
     if view.deployment and view.proxy and view.proxy.mirror:
         yield mirror_line(view.proxy.mirror)
     if view.deployment and view.migrated is not None:
-        yield f"{words.percent(view.migrated)} of sessions and visitors are on {view.deployment.new}"
-    if view.deployment and (empty := words.forecast(view.forecast, now)):
+        yield f"{humanize.percent(view.migrated)} of sessions and visitors are on {view.deployment.new}"
+    if view.deployment and (empty := humanize.forecast(view.forecast, now)):
         yield f"{view.deployment.old} is empty: {empty}"
     if view.unknown:
         yield f"sessions are unknown: {view.unknown}"

@@ -1,11 +1,11 @@
 """bgctl.toml: what an operator may write, and a named line for whatever is wrong with it."""
 
+from toolkit.config.configuration import Config
 from toolkit.config.reading import examine, load, locate, parse
 from toolkit.config.rules import problems
 from toolkit.config.tables import (
     HEADERS,
     Canary,
-    Config,
     Drain,
     Health,
     ProjectTable,

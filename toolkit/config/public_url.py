@@ -1,6 +1,6 @@
 """Where browsers come, as far as bgctl.toml can say it."""
 
-from toolkit.config.tables import Config
+from toolkit.config.configuration import Config
 from toolkit.values import Address
 
 

@@ -7,8 +7,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from toolkit.config.rules import Where, problems
-from toolkit.config.tables import API_ROUTES, HEADERS, Config, HeaderName, HeaderValue, Service
+from toolkit.config.configuration import Config
+from toolkit.config.kinds import HeaderName, HeaderValue
+from toolkit.config.rules import problems
+from toolkit.config.service_rules import Where
+from toolkit.config.tables import API_ROUTES, HEADERS, Service
 from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import Duration, Text
 

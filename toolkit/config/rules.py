@@ -1,22 +1,27 @@
-"""What the types of settings alone cannot say of a configuration."""
+"""What the kinds of settings alone cannot say of a configuration: what is wrong between several of them."""
 
 import re
 import shlex
 from collections.abc import Iterator
+from typing import get_args
 from urllib.parse import urlsplit
 
-import msgspec
+from msgspec import Meta
+from msgspec.structs import FieldInfo, fields
 
-from toolkit.config.tables import Canary, Config, FileName, FilePath, ProjectTable, Service
-from toolkit.values import SLOTS, Duration, is_rising
+from toolkit.config import service_rules
+from toolkit.config.configuration import Config
+from toolkit.config.kinds import DurationOrOff, FileName, FilePath, Size
+from toolkit.config.service_rules import Where
+from toolkit.config.tables import Canary, ProjectTable, Table
+from toolkit.values import Duration, is_rising
 
-Where = tuple[str, ...]
-SHORTEST_LIFE, LONGEST_LIFE = Duration(300), Duration(400 * 86400)  # of a token
-LONGEST = 60  # seconds: the last bound of the histogram (bg.figures.figures)
+SLOWEST = 60  # seconds: the last bound of the proxy's histogram of durations (lua/bg/figures/figures.lua)
+MOST_LEEWAY = 300  # seconds
 
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
-    """What types alone cannot say, as (path, what is wrong and what to write)."""
+    """Each as (path of the setting, what is wrong and what to write)."""
     if not config.reached:
         yield (
             ("services",),
@@ -25,24 +30,16 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _compose_file_problems(config.project)
     if not config.proxy.control.loopback:
         yield ("proxy", "control"), 'must be on a loopback address; write control = "127.0.0.1:9180"'
-    if config.tokens.leeway > 300:
+    if config.tokens.leeway > MOST_LEEWAY:
         yield ("tokens", "leeway"), 'is more than 5m; write leeway = "60s"'
-    if config.tokens.longest and not SHORTEST_LIFE <= config.tokens.longest <= LONGEST_LIFE:
-        yield ("tokens", "longest"), 'must be from 5m to 400d; write longest = "7d"'
     yield from _tls_problems(config)
     yield from _pin_problems(config)
     yield from _header_problems(config)
-    if not 4 << 10 <= config.proxy.header_size.bytes <= 64 << 10:
-        yield ("proxy", "header_size"), 'must be from 4k to 64k; write header_size = "32k"'
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
-    yield from _durations_that_are_off(config)
+    yield from _limits(config)
     yield from _canary_problems(config.canary)
-    for name, service in config.services.items():
-        yield from _service_problems(name, service)
-    yield from _names_of_slots(config)
-    yield from _locations(config)
-    yield from _duplicates(config)
+    yield from service_rules.problems(config)
 
 
 def _compose_file_problems(project: ProjectTable) -> Iterator[tuple[Where, str]]:
@@ -58,17 +55,34 @@ def _compose_file_problems(project: ProjectTable) -> Iterator[tuple[Where, str]]
             yield here, f"{name} is there twice; keep one"
 
 
-MAY_BE_OFF = {
-    *(("drain", "deadline"), ("drain", "idle_timeout"), ("proxy", "pin_idle")),
-    *(("tls", "hsts"), ("canary", "max_p99")),
-}
+def _limits(config: Config) -> Iterator[tuple[Where, str]]:
+    """Durations that are off and may not be, and values beyond the limits of their setting."""
+    for table in fields(Config):
+        if not (isinstance(table.type, type) and issubclass(table.type, Table)):
+            continue
+        for setting in fields(table.type):
+            where, value = (table.name, setting.name), getattr(getattr(config, table.name), setting.name)
+            if isinstance(value, Duration) and not value and not isinstance(value, DurationOrOff):
+                yield where, 'cannot be off; write a duration such as "30s"'
+            elif wrong := _beyond(setting, value):
+                yield where, wrong
 
 
-def _durations_that_are_off(config: Config) -> Iterator[tuple[Where, str]]:
-    for table in ("proxy", "tls", "tokens", "health", "drain", "preview", "canary"):
-        for key, value in msgspec.structs.asdict(getattr(config, table)).items():
-            if isinstance(value, Duration) and not value and (table, key) not in MAY_BE_OFF:
-                yield (table, key), 'cannot be off; write a duration such as "30s"'
+def _beyond(setting: FieldInfo, value: Duration | Size) -> str | None:
+    """Why a value is not between the limits that stand with its setting; None: it is, or there are none."""
+    kind, *metas = get_args(setting.type) or (setting.type,)
+    limits = next((meta.extra for meta in metas if isinstance(meta, Meta) and meta.extra), None)
+    if limits is None:
+        return None
+    least, most = (_amount(kind.parse(limits[key])) for key in ("least", "most"))
+    if least <= _amount(value) <= most:
+        return None
+    return f'must be from {limits["least"]} to {limits["most"]}; write {setting.name} = "{limits["usual"]}"'
+
+
+def _amount(value: Duration | Size) -> float:
+    """Seconds or bytes."""
+    return value.bytes if isinstance(value, Size) else value
 
 
 def _canary_problems(canary: Canary) -> Iterator[tuple[Where, str]]:
@@ -79,7 +93,7 @@ def _canary_problems(canary: Canary) -> Iterator[tuple[Where, str]]:
     if bool(canary.prometheus) != bool(canary.query):
         missing = "query" if canary.prometheus else "prometheus"
         yield ("canary", missing), "is missing: prometheus and query go together"
-    if canary.max_p99 > LONGEST:
+    if canary.max_p99 > SLOWEST:
         yield ("canary", "max_p99"), 'is more than the proxy tells apart; write at most "60s"'
     try:
         if canary.command and not shlex.split(canary.command):
@@ -102,7 +116,7 @@ def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("tls", "acme_webroot"), 'must be below proxy/, which the proxy sees; write "proxy/acme"'
 
 
-# They say something of the request or of the browser, or are overwritten: no client is known by them.
+# Headers that tell no API client from another: they describe the request or the browser, or are overwritten.
 NO_KEYS = re.compile(
     r"cookie|host|connection|upgrade|date|content-(length|type|encoding)|transfer-encoding|x-(deployment|forwarded)-.*"
     r"|forwarded|x-real-ip|accept(-.*)?|user-agent|referer|origin|sec-.*",
@@ -128,7 +142,7 @@ def _pin_problems(config: Config) -> Iterator[tuple[Where, str]]:
         seen.add(name.lower())
 
 
-# What nginx or we set ourselves, for each answer anew.
+# Headers that the proxy sets by another setting, and those that nginx sets anew for each answer.
 OWN_HEADERS = {
     "strict-transport-security": "is [tls] hsts; remove it here",
     "alt-svc": "is [tls] http3; remove it here",
@@ -151,112 +165,3 @@ def _header_problems(config: Config) -> Iterator[tuple[Where, str]]:
         elif lower in seen:
             yield ("headers", name), "is there twice, in other letters; keep one"
         seen.add(lower)
-
-
-OF_SERVICES = {each.name: each.default for each in msgspec.structs.fields(Service)}
-
-
-def _service_problems(name: str, service: Service) -> Iterator[tuple[Where, str]]:
-    here = ("services", name)
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "proxy":
-        yield here, 'cannot be a service name; use lower-case letters, digits and "-" (and not "proxy")'
-    slots = (service.blue, service.green)
-    if service.worker:
-        yield from _worker_problems(here, service)
-        return
-    yield from _health_problems(here, service)
-    if service.slotted and None in slots:
-        yield here, 'needs blue = "IP:port" and green = "IP:port", or one address = "IP:port"'
-    if not service.slotted and slots != (None, None):
-        yield here, "has address as well as blue or green; keep one address, or the two slots"
-    if not service.timeout:
-        yield (*here, "timeout"), 'cannot be off; write a duration such as "10s"'
-    for key in ("timeout", "connections"):
-        if service.slotted and getattr(service, key) != OF_SERVICES[key]:
-            yield (*here, key), "is for a service with one address; remove it"
-    if not service.slotted and service.version != OF_SERVICES["version"]:
-        yield (*here, "version"), "is for a service with two slots; remove it"
-    for route in service.routes:
-        if re.match(r"(\S+ )?/_bgctl(/|$)", route):
-            yield (*here, "routes"), f"{route!r} is the proxy's own; remove it"
-        if re.search(r"//|/\.\.?(/|$)", route):
-            yield (
-                (*here, "routes"),
-                f'{route!r} is no path that a request has; write it without "//", "." and ".."',
-            )
-
-
-def _health_problems(here: Where, service: Service) -> Iterator[tuple[Where, str]]:
-    """Of a service with an address."""
-    if not service.health:
-        why = 'the path that says how it is, or "container": what the engine says of it'
-        yield here, f'lacks health; add health = "/healthz", {why}'
-    elif service.health.by_engine:
-        if service.version != OF_SERVICES["version"]:
-            yield (
-                (*here, "version"),
-                'is read from an answer, and with health = "container" nobody asks; remove it',
-            )
-        if service.health_host:
-            yield (*here, "health_host"), 'is for a health path, and health is "container"; remove it'
-
-
-def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]]:
-    if not worker.health.by_engine:
-        why = "and it has no address"
-        yield (*here, "health"), f'is a path, {why}; write health = "container", or add blue and green'
-    for key in ("timeout", "connections", "mirror", "health_host", "version"):
-        if getattr(worker, key) != OF_SERVICES[key]:
-            yield (*here, key), "is for a service with an address; remove it"
-
-
-def _names_of_slots(config: Config) -> Iterator[tuple[Where, str]]:
-    """A slot has a compose service, and upstreams of nginx, which are called after it."""
-    ways = (*SLOTS, "blue-alone", "green-alone", "blue-by-green", "green-by-blue")
-    taken = {f"{name}-{way}": name for name in config.slotted for way in ways}
-    for name in config.shared:
-        if name in taken:
-            free = name.replace("-", "")
-            yield ("services", name), f"is the name of a slot of {taken[name]}; write [services.{free}]"
-
-
-CHALLENGES = "/.well-known/acme-challenge/"
-
-
-def _locations(config: Config) -> Iterator[tuple[Where, str]]:
-    """What nginx takes for one location, though it is written in two ways."""
-    seen: dict[tuple[bool, str], str] = {}
-    if config.tls.acme_webroot and not (config.tls.on and config.tls.redirect):
-        seen[False, CHALLENGES] = "tls.acme_webroot"
-    for name, service in config.services.items():
-        for route in service.routes:
-            location = route.startswith("= "), route.rpartition(" ")[2]
-            where = ("services", name, "routes")
-            if location in seen:
-                other = seen[location]
-                yield where, f"{route!r} is already taken by {other}; each needs its own: remove one"
-            seen[location] = ".".join(where)
-
-
-def _duplicates(config: Config) -> Iterator[tuple[Where, str]]:
-    yield from _wildcards(config)
-    seen: dict[object, str] = {config.proxy.listen: "proxy.listen"}
-    claims: list[tuple[Where, object]] = [(("proxy", "control"), config.proxy.control)]
-    claims += [(("tls", "listen"), config.tls.listen)] if config.tls.on else []
-    for name, service in config.services.items():
-        claims += [(("services", name, key), getattr(service, key)) for key in (*SLOTS, "address")]
-    for where, value in claims:
-        if value is not None and value in seen:
-            yield where, f"{value} is already taken by {seen[value]}; each needs its own"
-        seen[value] = ".".join(where)
-
-
-def _wildcards(config: Config) -> Iterator[tuple[Where, str]]:
-    """Two listeners on one port, of which one takes every address."""
-    by_port: dict[int, str] = {}
-    for name, address in config.listeners.items():
-        other = by_port.setdefault(address.port, name)
-        pair = (address, config.listeners[other])
-        hosts = {each.host for each in pair}
-        if len(hosts) == 2 and any(each.wildcard for each in pair):
-            yield tuple(name.split(".")), f"{address} clashes with {other}; give it another port"

@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 
 from toolkit import slots
-from toolkit.cron import throttle as trouble
+from toolkit.cron import throttle
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
 from toolkit.project import Project
-from toolkit.release import depends, down, promote
-from toolkit.release.remaining import Remaining, Terms, remaining
+from toolkit.release import down, needs, promote
+from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state.document import State
 from toolkit.terminal.ui import BufferedUI
 
@@ -26,7 +26,7 @@ class Down(NotYet):
     code = Refused.code
 
 
-def run(project: Project, terms: Terms) -> int:
+def run(project: Project, terms: DrainTerms) -> int:
     """The exit code. Promotes what is empty, or past its deadline, and goes on with a promotion cut short."""
     shown, buffered = project.ui, BufferedUI()
     project.ui = shown if shown.watched else buffered
@@ -40,11 +40,11 @@ def run(project: Project, terms: Terms) -> int:
     finally:
         project.ui = shown
     buffered.flush()
-    trouble.forget(project.state_dir / NOTE)
+    throttle.forget(project.state_dir / NOTE)
     return 0
 
 
-def act(project: Project, terms: Terms) -> None:
+def act(project: Project, terms: DrainTerms) -> None:
     """Raises NotYet while it is not empty."""
     before = project.state()
     if slots.has_sessions(before) and down.is_down(project):
@@ -76,7 +76,7 @@ def revive(project: Project, before: State) -> State:
     if not slots.has_sessions(before) or promote.taken_over_by(before):
         return before
     if slots.serves(project, "green", version):
-        slots.watch_over(project, before)
+        slots.keep_running(project, before)
         return before
     problem = slots.fault(project, "green", version) or "it did not answer"
     if not slots.dead(project, "green"):
@@ -85,11 +85,11 @@ def revive(project: Project, before: State) -> State:
         if project.state() != before:
             return project.state()  # another bgctl was first
         try:
-            depends.keep(project, "green", version)
+            needs.keep(project, "green", version)
             slots.start(project, "green", version)
         except BgctlError as error:
             raise Down("green is down", str(error), BRING_BACK, error.detail) from None
-        slots.watch_over(project, before)
+        slots.keep_running(project, before)
     project.ui.say_now(f"green was down ({problem}): it has been started again")
     return before
 
@@ -109,10 +109,10 @@ def must_be_said(state_dir: Path, error: BgctlError, watched: bool) -> bool:
         return True
     path, now = state_dir / NOTE, time.time()
     if isinstance(error, Unknown):
-        return trouble.due(path, "unknown", now, trouble.PATIENCE)
+        return throttle.due(path, "unknown", now, throttle.PATIENCE)
     if isinstance(error, Locked):
         return False  # which says nothing of how things are
     if isinstance(error, NotYet) and not isinstance(error, Down):
-        trouble.forget(path)
+        throttle.forget(path)
         return False
-    return trouble.due(path, error.what, now)
+    return throttle.due(path, error.what, now)

@@ -1,8 +1,8 @@
 """Is a container healthy by the engine? By its HEALTHCHECK where it has one, else if it keeps running."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 
+from toolkit.clock import SYSTEM
 from toolkit.config import Health
 from toolkit.engine.container import Container
 from toolkit.errors import Failed
@@ -77,10 +77,10 @@ def prove(name: str, look: Look, health: Health) -> None:
 
     Without a HEALTHCHECK it has to be seen `passes` times in a row, in `STEADY` seconds without a restart.
     """
-    start, since, passes, life = time.monotonic(), 0.0, 0, ""
-    while True:
+    since, passes, life = 0.0, 0, ""
+    for now in SYSTEM.every(health.interval):
         seen = look()
-        problem, now = fault(seen), time.monotonic()
+        problem = fault(seen)
         if problem is None and seen is not None:
             if seen.checks:
                 return
@@ -94,7 +94,6 @@ def prove(name: str, look: Look, health: Health) -> None:
             life = ""
         if hopeless(seen):
             raise Failed(f"{name} is not healthy", problem or "")
-        if now - start >= patience(seen, health):
+        if now >= patience(seen, health):
             why = problem or "it has been restarted again and again"
-            raise Failed(f"{name} is not healthy", f"{why}, after {now - start:.0f} s")
-        time.sleep(health.interval)
+            raise Failed(f"{name} is not healthy", f"{why}, after {now:.0f} s")

@@ -4,7 +4,6 @@ import errno
 import shlex
 from pathlib import Path
 
-from toolkit.config.engines import NAMES
 from toolkit.errors import Failed
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -21,6 +20,10 @@ def unwritten(path: Path, error: OSError, what: str = "could not be written") ->
 
 def room(there: Path) -> str:
     """How to find what takes the space, and get some back."""
+    from toolkit.config.engines import (
+        NAMES,
+    )  # here, because `bgctl --help` must not load the configuration's room
+
     first, *others = NAMES
     found = f"{first} system df, then: {first} image prune (or {' or '.join(others)})"
     return f"free some space: df -h {shlex.quote(str(there))}; {found}"

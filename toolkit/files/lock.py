@@ -10,7 +10,6 @@ import fcntl
 import getpass
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit.clock import SYSTEM
 from toolkit.errors import Failed, Locked
 from toolkit.files import atomic, deleted_lock, disk
 from toolkit.values import stamp
@@ -28,6 +28,7 @@ LOCK = "lock"
 HOLDER = "holder.json"
 MODE = 0o660
 POLL = 0.2  # seconds
+NAMING = 0.2  # seconds for a holder to write its name
 
 
 class Holder(Struct, frozen=True):
@@ -88,14 +89,12 @@ def _say(directory: Path, who: Holder) -> None:
 
 
 def _wait_for(folder: int, directory: Path, seconds: float) -> int:
-    end = time.monotonic() + seconds
-    while True:
+    for _ in SYSTEM.every(POLL, within=seconds):
         try:
             return _take(folder, directory)
-        except Locked:
-            if time.monotonic() >= end:
-                raise
-            time.sleep(POLL)
+        except Locked as error:
+            locked = error
+    raise locked
 
 
 def _take(folder: int, directory: Path) -> int:
@@ -133,13 +132,12 @@ def _open(folder: int) -> int:
 
 
 def _holder(directory: Path) -> Holder | None:
-    """One that has just begun has a moment to write its name over the last one's."""
+    """Who holds the lock. One that has just begun gets a moment to write its name over the last one's."""
     who = None
-    for _ in range(20):
+    for _ in SYSTEM.every(0.01, within=NAMING):
         who = _read(directory / HOLDER)
         if who and not who.ended and Path(f"/proc/{who.pid}").exists():
             break
-        time.sleep(0.01)
     return who
 
 

@@ -1,10 +1,10 @@
 """Proves that an address is healthy and serves the version that it should: N answers in a row that say so."""
 
-import time
 from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
+from toolkit.clock import SYSTEM
 from toolkit.config import Health
 from toolkit.errors import Failed
 from toolkit.health import answer as health_answer
@@ -53,11 +53,9 @@ def prove(
 ) -> None:
     """Raises Unhealthy after the time-out, or as soon as an answer is final or `dead` says it is hopeless."""
     faults: list[Fault | None] = []
-    began = same_since = time.monotonic()
-    times = 0
-    while True:
+    times, same_since = 0, 0.0
+    for now in SYSTEM.every(health.interval, within=health.timeout):
         fault = probe(check, version)
-        now = time.monotonic()
         times, same_since = (times + 1, same_since) if faults and faults[-1] == fault else (1, now)
         faults.append(fault)
         if judge(faults, health.passes):
@@ -67,8 +65,5 @@ def prove(
         if fault and is_final(fault, times, now - same_since, health.passes):
             lasted = f"{times} times in a row in {now - same_since:.0f} s, which waiting does not change"
             raise Unhealthy(f"{name} is not healthy", f"{check.url} {fault.seen}, {lasted}", fault)
-        if now - began >= health.timeout:
-            break
-        time.sleep(health.interval)
     seen = fault.seen if fault else f"was healthy only {times} times"
     raise Unhealthy(f"{name} is not healthy", f"{check.url} {seen}, after {health.timeout:g} s", fault)

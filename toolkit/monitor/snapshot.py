@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from toolkit.clients.proxy import Activity
+from toolkit.clients.proxy_status import Activity
 from toolkit.clients.session_api import User
 from toolkit.files.history import Entry
 from toolkit.observe.overview import Overview, ProxyView, SlotView, overview

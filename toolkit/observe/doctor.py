@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path
 
 from toolkit import config, slots
-from toolkit.checks import hazards, machine, neighbours, preflight
-from toolkit.checks.preflight import Finding, Looks, Preflight, Problems
+from toolkit.checks import env_versions, hazards, key_ring, machine, neighbours, preflight
+from toolkit.checks.looks import WITH_COMPOSE, Finding, Looks, Problems
+from toolkit.checks.preflight import Preflight
 from toolkit.config import Config
 from toolkit.engine import container_health
 from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
 from toolkit.project import Project
-from toolkit.release import depends
+from toolkit.release import needs
 from toolkit.rendering import pages, tls_files
 from toolkit.state import gate
 from toolkit.terminal.ui import UI
@@ -35,17 +36,17 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     # This takes seconds, so it runs beside the other looks.
     watch = slots.watch_idle(project, ("blue", "green"), shared=True)
     looks.take("pages", lambda: _page_problems(project))
-    looks.take("env file", lambda: preflight.env_file(project))
-    looks.take("keys", lambda: preflight.keys(project))
+    looks.take("env file", lambda: env_versions.env_file(project))
+    looks.take("keys", lambda: key_ring.problems(project))
     looks.take("certificate", lambda: _certificate_problems(project))
-    current = preflight.current(project)
+    current = env_versions.current(project)
     versions = (current, _next(project) or current)
     wanted = Preflight(project, versions, preflight.all_services(project), probe=True)
     wanted.take(looks)
-    looks.take("dependencies", lambda: dependency_problems(project, wanted, current), preflight.WITH_COMPOSE)
-    for name, (look, needs) in RUNNING.items():
+    looks.take("dependencies", lambda: dependency_problems(project, wanted, current), WITH_COMPOSE)
+    for name, (look, required) in RUNNING.items():
         asks_engine = name == "health" and slots.need_engine(project)
-        looks.take(name, partial(look, project), (*needs, "engine") if asks_engine else needs)
+        looks.take(name, partial(look, project), (*required, "engine") if asks_engine else required)
     looks.take("idle connections", lambda: _idle_problems(project, watch))
     return looks.findings
 
@@ -99,8 +100,8 @@ def _state_problems(project: Project) -> Problems:
 
 def dependency_problems(project: Project, wanted: Preflight, current: str) -> Problems:
     """Whether the dependencies could be started, and, if something has been, whether they run."""
-    yield from depends.problems(project, wanted.compose, wanted.services, current, pull=False, builds=True)
-    needed = depends.everything(project, wanted.compose)
+    yield from needs.problems(project, wanted.compose, wanted.services, current, pull=False, builds=True)
+    needed = needs.everything(project, wanted.compose)
     lasting = [each.service for each in needed if not each.one_shot]
     if lasting and project.adopted:
         for name, why in container_health.faults(lasting, project.engine.containers()).items():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from toolkit import slots
-from toolkit.clients import proxy
+from toolkit.clients import proxy_status
 from toolkit.clients.session_api import Count, Forecast, Report
 from toolkit.config import SLOTS
 from toolkit.engine import container_health
@@ -62,9 +62,9 @@ class ProxyView(Struct, frozen=True):
     workers: int
     expected: int
     error: str | None
-    activity: proxy.Activity | None
+    activity: proxy_status.Activity | None
     held: int = 0
-    mirror: proxy.Mirror | None = None
+    mirror: proxy_status.Mirror | None = None
 
 
 class Overview(Struct, frozen=True, rename="camel"):
@@ -128,7 +128,7 @@ def everyone(count: Count) -> int | None:
     return count.sessions + count.anonymous
 
 
-def error_rate(now: proxy.Slot, before: proxy.Slot | None) -> float | None:
+def error_rate(now: proxy_status.Slot, before: proxy_status.Slot | None) -> float | None:
     """The share of errors among the answers since `before`, or, if the proxy was started anew, since then.
 
     None if there was no answer.
@@ -180,7 +180,7 @@ def _container(project: Project, slot: str, containers: Containers | None) -> st
     return ", ".join(each.state.status if each else "none" for each in members)
 
 
-def _proxy(seen: proxy.Status | None) -> ProxyView | None:
+def _proxy(seen: proxy_status.Status | None) -> ProxyView | None:
     if seen is None:
         return None
     return ProxyView(
@@ -189,7 +189,7 @@ def _proxy(seen: proxy.Status | None) -> ProxyView | None:
         expected=seen.expected,
         error=seen.state_error,
         activity=seen.activity,
-        held=seen.gate.held if seen.gate else 0,
+        held=seen.gate.waiting if seen.gate else 0,
         mirror=seen.mirror,
     )
 

@@ -11,7 +11,7 @@ from functools import partial
 from msgspec import Struct
 
 from toolkit import slots
-from toolkit.clients.proxy import Status
+from toolkit.clients.proxy_status import Status
 from toolkit.clients.session_api import Report
 from toolkit.config import SLOTS
 from toolkit.engine.container import Container

@@ -1,4 +1,4 @@
-"""`bgctl deploy --canary`: new sessions in shares, each of which has to prove good before the next one.
+"""`bgctl deploy --canary`: green gets growing shares of new sessions, and each has to be found good.
 
 Holds no lock while it waits. A share that is bad, or not found good in time, is taken back in one write.
 """
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from toolkit.errors import Locked, Refused
 from toolkit.project import Project
 from toolkit.release import route
-from toolkit.release.canary_step import Trial
+from toolkit.release.canary_step import CanaryStep
+from toolkit.release.moved_on import check_release
 from toolkit.release.steps import Step, walk
 
 
@@ -22,7 +23,7 @@ class Course:
 
     @property
     def judged(self) -> tuple[int, ...]:
-        """All but 100, which is the switch and follows in any case."""
+        """All shares but 100 per cent, which is the switch that follows in any case."""
         return tuple(share for share in self.shares if share < 100)
 
     def __str__(self) -> str:
@@ -30,8 +31,8 @@ class Course:
 
 
 @dataclass
-class Walk:
-    """A release on its course; `window` numbers the next window: none is judged under a number twice."""
+class CanaryWalk:
+    """A release on its course. `window` is the number of the next window: each window has one of its own."""
 
     project: Project
     course: Course
@@ -40,29 +41,29 @@ class Walk:
 
     def step(self, share: int) -> Step:
         return Step(
-            f"{share} %",
-            f"{share} % of new sessions get green",
-            lambda: self.hold(share),
-            lambda: weight(self.project) <= share,
-            otherwise="green has more already",
+            name=f"{share} %",
+            what=f"{share} % of new sessions get green",
+            do=lambda: self.hold(share),
+            needed=lambda: weight(self.project) <= share,
+            skipped="green has more already",
         )
 
     def hold(self, share: int) -> str:
-        """Gives green a share, and keeps it there until it has proven good. Returns a note."""
-        route.check_release(self.project, self.version)
+        """Gives green a share, and keeps it there until the share is found good. Returns a note."""
+        check_release(self.project, self.version)
         before = route.run(self.project, "canary", share, wait=self.project.config.canary.patience)
-        trial = Trial(self.project, before, share, self.window, self.course.pause, self.course.interval)
-        note = trial.wait()
-        self.window = trial.window.number + 1
+        step = CanaryStep(self.project, before, share, self.window, self.course.pause, self.course.interval)
+        note = step.wait()
+        self.window = step.window.number + 1
         return note
 
 
 def run(project: Project, course: Course, version: str) -> str:
-    """Returns a note. Raises Failed when it was taken back, MovedOn when somebody else has changed it."""
+    """Returns a note. Raises Failed when it was taken back, MovedOn when another bgctl has changed it."""
     if project.proxy.status().started_at is None:
         raise Refused("the proxy has no figures by version", "it is older than this bgctl", "bgctl up")
     try:
-        release = Walk(project, course, version)
+        release = CanaryWalk(project, course, version)
         walk([release.step(share) for share in course.judged], project.ui)
     except (KeyboardInterrupt, Locked):
         project.ui.say("green keeps its share, and nobody watches it; to take it back: bgctl rollback")

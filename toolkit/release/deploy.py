@@ -1,38 +1,17 @@
-"""`bgctl deploy`: the whole release. Each step looks at how things are: run it again after a crash anywhere.
+"""`bgctl deploy`: a whole release, from the build of its images to the stop of the old version.
 
-Up to the switch a failure takes everything back. After it nothing is taken back unasked: people are on green.
+Each step first looks at how things are: after a crash anywhere, the same command goes on from there. Up to
+the switch a failure takes everything back. After the switch nothing is taken back unasked, because people
+are on green.
 """
 
-from dataclasses import dataclass
-
 from toolkit import slots
-from toolkit.errors import Failed, MovedOn, NotYet, Refused
+from toolkit.errors import Failed, MovedOn, NotYet
 from toolkit.project import Project
-from toolkit.release import canary, drain, promote, rollback, route, up_green
-from toolkit.release import preview as previews
-from toolkit.release.canary import Course
-from toolkit.release.drain import Watch
-from toolkit.release.images import Images
-from toolkit.release.steps import Step, preview, walk
-from toolkit.state import gate, transitions
-from toolkit.state.document import State
-
-UNUSED = ("rest", "candidate", "preview")  # phases in which nobody has been sent to green
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`ask` before the promotion; `build` what can be built; `course` of a canary, if there is one.
-
-    `push` what is built, or do not; None: where its name says to which registry.
-    """
-
-    version: str
-    watch: Watch
-    ask: bool = True
-    build: bool = True
-    course: Course | None = None
-    push: bool | None = None
+from toolkit.release import canary, drain, images, preview, rollback, route, up_green
+from toolkit.release.deploy_plan import UNUSED, Plan, at_rest_on, check, check_asking
+from toolkit.release.moved_on import check_release, moved_on
+from toolkit.release.steps import Step, show_plan, walk
 
 
 def run(project: Project, plan: Plan, dry_run: bool = False) -> None:
@@ -43,241 +22,200 @@ def run(project: Project, plan: Plan, dry_run: bool = False) -> None:
         project.ui.say(f"nothing to do: {plan.version} is what everyone has")
         return
     check(project, now, plan)
+    deploy = Deploy(project, plan)
     if dry_run:
-        preview([*ahead(project, plan), *behind(project, plan)], project.ui)
+        show_plan([*deploy.up_to_the_switch(), *deploy.after_the_switch()], project.ui)
         return
-    walk(ahead(project, plan), project.ui, take_back=True)
+    walk(deploy.up_to_the_switch(), project.ui, take_back=True)
     try:
-        walk(behind(project, plan), project.ui)
+        walk(deploy.after_the_switch(), project.ui)
     except KeyboardInterrupt:
         project.ui.say("people are served as they are; to take it back: bgctl rollback")
         raise
 
 
-def check_asking(project: Project, plan: Plan) -> None:
-    if plan.ask and not project.ui.can_ask:
-        why = "it asks before the old version is stopped, and there is no terminal"
-        raise Refused("nobody can be asked", why, f"bgctl deploy {plan.version} --yes")
+class Deploy:
+    """One deploy of one version. The runbook comes first, then each step in the order of the runbook."""
 
+    def __init__(self, project: Project, plan: Plan) -> None:
+        self.project, self.plan, self.version = project, plan, plan.version
 
-def check(project: Project, now: State, plan: Plan) -> None:
-    """Raises Refused with nothing changed: what can be known beforehand is no reason to undo anything."""
-    release, version = now.deployment, plan.version
-    if release and release.new != version:
-        what = f"{release.new} is under way (phase {now.phase})"
-        raise Refused(what, "one release at a time", f"bgctl deploy {release.new}, or: bgctl rollback")
-    promote.check_direction(now)
-    if now.phase in UNUSED:
-        if project.config.preview.check or plan.course:
-            gate.check_open(now.gate, project.now())
-        transitions.candidate(now, version, project.now())
-        up_green.check_ground(project, now)
-    project.env()
+    def up_to_the_switch(self) -> list[Step]:
+        """The images are built, or pulled, first; they stay, whatever happens."""
+        get_images = images.steps(self.project, self.plan)
+        return [*get_images, self.start_green(), *self.check_green(), *self.canary(), self.switch()]
 
+    def after_the_switch(self) -> list[Step]:
+        """Holds no lock until the promotion, so that a rollback can get in."""
+        return [self.drain(), self.ask(), self.promote(), self.clean_up()]
 
-def at_rest_on(now: State, version: str) -> bool:
-    return now.phase == "rest" and now.slots.blue.version == version
+    @property
+    def phase(self) -> str:
+        return self.project.state().phase
 
+    # Start green. No session is sent there yet.
 
-def ahead(project: Project, plan: Plan) -> list[Step]:
-    """Up to the switch. Images that were made or fetched stay."""
-    version, images = plan.version, Images(project, plan.version, plan.push)
-    skipped = _why_not_built(project, plan, images)
-    if skipped:
-        images.leave()
-    else:
-        images.check_context()
-    return [
-        Step(
-            "build",
-            "build the images that the compose file has a build: for",
-            images.build,
-            lambda: not skipped,
-            otherwise=f"skipped: {skipped}",
-        ),
-        Step(
-            "push",
-            "push what is built",
-            images.push,
-            lambda: bool(images.to_push),
-            otherwise=images.why_kept,
-        ),
-        Step(
-            "pull",
-            f"pull the images of {version}",
-            images.pull,
-            lambda: phase(project) in UNUSED and bool(images.to_pull),
-            otherwise="the images are here",
-        ),
-        Step(
-            "up-green",
-            f"start green on {version} and prove it",
-            lambda: up_green_on(project, version),
-            lambda: green_wanted(project, version),
-            lambda: take_down(project, version),
-            "green is stopped",
-            f"green runs {version} already",
-        ),
-        *checking(project, plan),
-        *canary_steps(project, plan),
-        Step(
-            "switch",
-            f"new sessions get {version}",
-            lambda: switch(project, version),
-            lambda: phase(project) in (*UNUSED, "canary"),
-            lambda: back(project, version, "draining"),
-            "everyone gets the old version",
-            f"new sessions get {version} already",
-        ),
-    ]
-
-
-def checking(project: Project, plan: Plan) -> list[Step]:
-    command = project.config.preview.check
-    if not command:
-        return []
-    return [
-        Step(
-            "check",
-            f"green has to pass, by way of the proxy: {command}",
-            lambda: check_green(project, plan.version),
-            lambda: phase(project) in UNUSED,
-            lambda: back(project, plan.version, "preview"),
-            "nobody is shown green",
-            "people are on green already",
+    def start_green(self) -> Step:
+        return Step(
+            name="up-green",
+            what=f"start green on {self.version} and prove it",
+            do=self._start_green,
+            needed=self._green_wanted,
+            skipped=f"green runs {self.version} already",
+            undo=self._take_green_down,
+            undone="green is stopped",
         )
-    ]
 
+    def _start_green(self) -> str:
+        up_green.run(self.project, self.version)
+        return f"green runs {self.version}, and nobody is sent there yet"
 
-def canary_steps(project: Project, plan: Plan) -> list[Step]:
-    course = plan.course
-    if course is None or not course.judged:
-        return []
-    return [
-        Step(
-            "canary",
-            f"{course} of new sessions get green, and each share is judged",
-            lambda: canary.run(project, course, plan.version),
-            lambda: phase(project) in (*UNUSED, "canary"),
-            lambda: back(project, plan.version, "canary", "preview"),
-            "everyone gets the old version",
-            "over: all new sessions get green already",
-            stays=True,
+    def _green_wanted(self) -> bool:
+        if self.phase in ("candidate", "preview"):
+            return slots.fault(self.project, "green", self.version) is not None
+        return self.phase == "rest"
+
+    def _take_green_down(self) -> None:
+        """An up-green that failed has stopped green itself, and has noted no release."""
+        release = self.project.state().deployment
+        if release and release.new == self.version:
+            rollback.run(self.project)
+
+    # Have the operator's own check look at green, where bgctl.toml names one.
+
+    def check_green(self) -> list[Step]:
+        command = self.project.config.preview.check
+        if not command:
+            return []
+        return [
+            Step(
+                name="check",
+                what=f"green has to pass, by way of the proxy: {command}",
+                do=lambda: self._check_green(command),
+                needed=lambda: self.phase in UNUSED,
+                skipped="people are on green already",
+                undo=lambda: self._take_back("preview"),
+                undone="nobody is shown green",
+            )
+        ]
+
+    def _check_green(self, command: str) -> str:
+        try:
+            return preview.check(self.project, command)
+        except MovedOn:
+            raise
+        except Failed as error:
+            next = f"mend it, then: bgctl deploy {self.version}"
+            raise Failed(error.what, "nobody was sent there", next, error.detail) from None
+
+    # Give green growing shares of new sessions, where a canary is wanted, and judge each.
+
+    def canary(self) -> list[Step]:
+        course = self.plan.course
+        if course is None or not course.judged:
+            return []
+        return [
+            Step(
+                name="canary",
+                what=f"{course} of new sessions get green, and each share is judged",
+                do=lambda: canary.run(self.project, course, self.version),
+                needed=lambda: self.phase in (*UNUSED, "canary"),
+                skipped="over: all new sessions get green already",
+                undo=lambda: self._take_back("canary", "preview"),
+                undone="everyone gets the old version",
+                stays=True,
+            )
+        ]
+
+    # Send all new sessions to green.
+
+    def switch(self) -> Step:
+        return Step(
+            name="switch",
+            what=f"new sessions get {self.version}",
+            do=self._switch,
+            needed=lambda: self.phase in (*UNUSED, "canary"),
+            skipped=f"new sessions get {self.version} already",
+            undo=lambda: self._take_back("draining"),
+            undone="everyone gets the old version",
         )
-    ]
 
+    def _switch(self) -> str:
+        check_release(self.project, self.version)
+        route.run(self.project, "enable-green", wait=route.PATIENCE)
+        return "new sessions get green, blue keeps its own"
 
-def check_green(project: Project, version: str) -> str:
-    try:
-        return previews.check(project, project.config.preview.check)
-    except MovedOn:
-        raise
-    except Failed as error:
-        next = f"mend it, then: bgctl deploy {version}"
-        raise Failed(error.what, "nobody was sent there", next, error.detail) from None
+    def _take_back(self, *phases: str) -> None:
+        route.take_back(self.project, self.version, phases)
 
+    # Wait until the old version is empty.
 
-def behind(project: Project, plan: Plan) -> list[Step]:
-    """After the switch: without the lock until the promotion."""
-    return [
-        Step(
-            "drain",
-            "wait until the old version is empty",
-            lambda: wait(project, plan),
-            lambda: phase(project) != "promoting",
-            otherwise="over: the promotion has begun",
-        ),
-        Step(
-            "ask",
-            "ask whether to promote",
-            lambda: ask(project, plan.version),
-            lambda: (
-                plan.ask and phase(project) != "promoting" and not at_rest_on(project.state(), plan.version)
-            ),
-            otherwise="nothing to ask" if plan.ask else "skipped: nobody wants to be asked",
-        ),
-        Step(
-            "promote",
-            f"blue comes back on {plan.version} and takes over",
-            lambda: finish(project, plan),
-            lambda: not at_rest_on(project.state(), plan.version),
-            otherwise="another bgctl has done it",
-        ),
-        Step("clean-up", "nothing is left of green", lambda: clean_up(project, plan.version)),
-    ]
+    def drain(self) -> Step:
+        return Step(
+            name="drain",
+            what="wait until the old version is empty",
+            do=self._drain,
+            needed=lambda: self.phase != "promoting",
+            skipped="over: the promotion has begun",
+        )
 
+    def _drain(self) -> str:
+        left = drain.wait(self.project, self.plan.watch)
+        if left is None:
+            return "another bgctl goes on with it"
+        return drain.settle(self.project, left) if self.plan.ask else str(left)
 
-def phase(project: Project) -> str:
-    return project.state().phase
+    # Ask the operator, unless --yes was given.
 
+    def ask(self) -> Step:
+        return Step(
+            name="ask",
+            what="ask whether to promote",
+            do=self._ask,
+            needed=lambda: self.plan.ask and self.phase != "promoting" and not self._over(),
+            skipped="nothing to ask" if self.plan.ask else "skipped: nobody wants to be asked",
+        )
 
-def green_wanted(project: Project, version: str) -> bool:
-    if phase(project) in ("candidate", "preview"):
-        return slots.fault(project, "green", version) is not None
-    return phase(project) == "rest"
+    def _ask(self) -> str:
+        if not self.project.ui.confirm(f"Promote {self.version} now?"):
+            why = f"you said no; {self.version} has new sessions, and can stay so"
+            raise NotYet("not promoted", why, f"bgctl deploy {self.version}, or: bgctl rollback")
+        return "yes"
 
+    def _over(self) -> bool:
+        return at_rest_on(self.project.state(), self.version)
 
-def up_green_on(project: Project, version: str) -> str:
-    up_green.run(project, version)
-    return f"green runs {version}, and nobody is sent there yet"
+    # Make the new version the stable one: blue comes back on it, and green goes.
 
+    def promote(self) -> Step:
+        return Step(
+            name="promote",
+            what=f"blue comes back on {self.version} and takes over",
+            do=self._promote,
+            needed=lambda: not self._over(),
+            skipped="another bgctl has done it",
+        )
 
-def take_down(project: Project, version: str) -> None:
-    """An up-green that failed by itself has stopped green already."""
-    release = project.state().deployment
-    if release and release.new == version:
-        rollback.run(project)
+    def _promote(self) -> str:
+        try:
+            drain.finish(self.project, self.plan.watch, self.version)
+        except Failed as error:
+            next = f"mend it, then: bgctl promote, or: bgctl rollback; before this: {error.next}"
+            raise Failed(error.what, f"{error.why}; people are served", next, error.detail) from None
+        return f"{self.project.state().slots.blue.version} is stable"
 
+    # Stop a green that is left over. There should be none.
 
-def switch(project: Project, version: str) -> str:
-    route.check_release(project, version)
-    route.run(project, "enable-green", wait=route.PATIENCE)
-    return "new sessions get green, blue keeps its own"
+    def clean_up(self) -> Step:
+        return Step(name="clean-up", what="nothing is left of green", do=self._clean_up)
 
-
-def back(project: Project, version: str, *phases: str) -> None:
-    route.take_back(project, version, phases)
-
-
-def wait(project: Project, plan: Plan) -> str:
-    left = drain.wait(project, plan.watch)
-    if left is None:
-        return "another bgctl goes on with it"
-    return drain.settle(project, left) if plan.ask else str(left)
-
-
-def ask(project: Project, version: str) -> str:
-    if not project.ui.confirm(f"Promote {version} now?"):
-        why = f"you said no; {version} has new sessions, and can stay so"
-        raise NotYet("not promoted", why, f"bgctl deploy {version}, or: bgctl rollback")
-    return "yes"
-
-
-def finish(project: Project, plan: Plan) -> str:
-    try:
-        drain.finish(project, plan.watch, plan.version)
-    except Failed as error:
-        next = f"mend it, then: bgctl promote, or: bgctl rollback; before this: {error.next}"
-        raise Failed(error.what, f"{error.why}; people are served", next, error.detail) from None
-    return f"{project.state().slots.blue.version} is stable"
-
-
-def clean_up(project: Project, version: str) -> str:
-    """Nothing must be left. Raises Failed when another bgctl has taken the release back."""
-    if not at_rest_on(now := project.state(), version):
-        raise Failed("the release has moved on", slots.describe(now), "bgctl status")
-    if slots.absent(project, "green"):
-        return "nothing was left"
-    with project.change("clean-up"):
-        if project.state() == now:  # otherwise it is the next release's
-            slots.stop(project, "green")
-    return "a green was left, and is stopped"
-
-
-def _why_not_built(project: Project, plan: Plan, images: Images) -> str:
-    """Empty where it is to be built."""
-    if not plan.build:
-        return "--skip-build"
-    if phase(project) != "rest":
-        return f"the release of {plan.version} has begun"
-    return "" if images.buildable else f"{project.compose_path.name} has no build: for green"
+    def _clean_up(self) -> str:
+        """Raises MovedOn when another bgctl has taken the release back."""
+        if not at_rest_on(now := self.project.state(), self.version):
+            raise moved_on(now)
+        if slots.absent(self.project, "green"):
+            return "nothing was left"
+        with self.project.change("clean-up"):
+            if self.project.state() == now:  # otherwise green belongs to the next release
+                slots.stop(self.project, "green")
+        return "a green was left, and is stopped"

@@ -1,4 +1,4 @@
-"""`bgctl down`: everything stops, from the outside in; what is kept is all that `bgctl up` needs."""
+"""`bgctl down`: everything stops, from the outside in. Kept is what `bgctl up` needs to bring it back."""
 
 from contextlib import suppress
 
@@ -9,10 +9,9 @@ from toolkit.errors import BgctlError, Refused
 from toolkit.files import atomic
 from toolkit.project import Project
 from toolkit.release.steps import Step, walk
-from toolkit.state.document import State
 from toolkit.values import stamp
 
-NOTE = "down"  # in state/, from the moment on at which somebody wanted it so
+NOTE = "down"  # in state/: the stack is down because an operator wanted it so
 
 
 def run(project: Project, yes: bool = False, dry_run: bool = False) -> None:
@@ -25,31 +24,54 @@ def run(project: Project, yes: bool = False, dry_run: bool = False) -> None:
 
 
 def steps(project: Project) -> list[Step]:
-    """The proxy first: newcomers are refused at once, and what is open is finished by slots that are there.
+    """The runbook. The proxy stops first: new requests are refused, and the slots finish what is open.
 
-    Checks first: raises what the engine or the compose command says, with nothing changed.
+    Raises what the engine or the compose command says, with nothing changed.
     """
     env = environment(project)
     project.engine.compose(env)
-    shared = [*project.config.shared]
-    rest = others(project)
+    stopped_last = [*project.config.shared, *others(project)]
     return [
         Step(
-            "note",
-            "note that it is wanted so, for drain --auto",
-            lambda: note(project),
-            lambda: bool(there(project)),
+            name="note",
+            what="note that it is wanted so, for drain --auto",
+            do=lambda: note(project),
+            needed=lambda: bool(there(project)),
         ),
-        _stop(project, "proxy", "proxy", project.config.drain.request_deadline),
+        _stop(project, "proxy", project.config.drain.request_deadline),
         *[_stop_slot(project, slot) for slot in SLOTS],
-        *[_stop(project, name, name, project.grace(name)) for name in shared],
-        *[_stop(project, name, name, project.grace(name)) for name in rest],
-        Step("networks", "remove the networks", lambda: remove_networks(project, env)),
+        *[_stop(project, name, project.grace(name)) for name in stopped_last],
+        Step(name="networks", what="remove the networks", do=lambda: remove_networks(project, env)),
     ]
 
 
+def _stop(project: Project, service: str, grace: float) -> Step:
+    def stop() -> str:
+        project.engine.remove(service, grace)
+        return f"{service} is stopped"
+
+    return Step(
+        name=service,
+        what=f"stop {service}",
+        do=stop,
+        needed=lambda: service in there(project),
+        skipped=f"{service} does not run",
+    )
+
+
+def _stop_slot(project: Project, slot: str) -> Step:
+    names = slots.names(project, slot)
+    return Step(
+        name=f"stop-{slot}",
+        what=f"stop {' and '.join(names)}",
+        do=lambda: slots.stop(project, slot),
+        needed=lambda: not there(project).isdisjoint(names),
+        skipped=f"{slot} does not run",
+    )
+
+
 def confirm(project: Project) -> None:
-    """Raises Refused unless somebody says yes. Asked without the lock, which a rollback may need."""
+    """Raises Refused unless the operator says yes. Asked without the lock, which a rollback may need."""
     running = [each.service for each in project.engine.all() if each.state.running]
     if not running:
         return
@@ -63,7 +85,7 @@ def confirm(project: Project) -> None:
 
 
 def people(project: Project) -> str:
-    """Who would notice."""
+    """The users who would notice, in words."""
     try:
         report = project.sessions.report()
     except BgctlError as error:
@@ -93,21 +115,19 @@ def forget(project: Project) -> None:
 
 
 def is_down(project: Project) -> bool:
-    """Whether somebody wants it so. A stack that was started again without us is not down."""
+    """Whether `bgctl down` has stopped the stack, and it was not started again without bgctl."""
     return (project.state_dir / NOTE).exists() and "proxy" not in project.engine.containers()
 
 
 def environment(project: Project) -> dict[str, str]:
-    """What the compose file is interpolated with; without a usable state, nothing depends on the versions."""
-    now: State | None = None
-    with suppress(BgctlError):
-        now = project.state()
+    """The variables for the compose file. Without a usable state the versions do not matter."""
+    now = project.state_if_readable()
     blue = (now and now.slots.blue.version) or "none"
     return project.compose_env(blue, (now and now.slots.green.version) or blue)
 
 
 def others(project: Project) -> list[str]:
-    """What runs besides: dependencies, monitoring. What came last goes first: it may need the others."""
+    """The other services that run, such as monitoring, the last one started first: it may need the others."""
     ours = {
         "proxy",
         *project.config.shared,
@@ -124,24 +144,3 @@ def there(project: Project) -> set[str]:
 def remove_networks(project: Project, env: dict[str, str]) -> str:
     project.engine.down(env)
     return "nothing of it is left on the engine but its volumes"
-
-
-def _stop_slot(project: Project, slot: str) -> Step:
-    names = slots.names(project, slot)
-    return Step(
-        f"stop-{slot}",
-        f"stop {' and '.join(names)}",
-        lambda: slots.stop(project, slot),
-        lambda: not there(project).isdisjoint(names),
-        otherwise=f"{slot} does not run",
-    )
-
-
-def _stop(project: Project, name: str, service: str, grace: float) -> Step:
-    def stop() -> str:
-        project.engine.remove(service, grace)
-        return f"{service} is stopped"
-
-    return Step(
-        name, f"stop {service}", stop, lambda: service in there(project), otherwise=f"{service} does not run"
-    )

@@ -1,14 +1,13 @@
-"""`bgctl drain`: waits until the old version is empty, without the lock: a rollback must get in."""
+"""`bgctl drain`: waits until the old version is empty. It holds no lock, so that a rollback can get in."""
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 
 from toolkit.errors import Locked, NotYet, Refused
 from toolkit.project import Project
-from toolkit.release import forecast as outlook
-from toolkit.release import promote, route
-from toolkit.release.remaining import Remaining, Terms, remaining
+from toolkit.release import forecast, promote, route
+from toolkit.release.moved_on import moved_on
+from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state import transitions
 from toolkit.state.document import Deployment, State
 
@@ -17,12 +16,12 @@ from toolkit.state.document import Deployment, State
 class Watch:
     """How a drain is watched: what it waits for, seconds between looks, and when it gives up (0: never)."""
 
-    terms: Terms
+    terms: DrainTerms
     interval: float = 2
     timeout: float = 0
 
 
-def look(project: Project, terms: Terms) -> Remaining:
+def look(project: Project, terms: DrainTerms) -> Remaining:
     """Raises Refused unless something is draining."""
     now = project.state()
     _release(now)
@@ -30,7 +29,7 @@ def look(project: Project, terms: Terms) -> Remaining:
 
 
 def run(project: Project, watch: Watch, yes: bool = False) -> None:
-    """Waits, then asks whether to promote; without anybody to ask it says so. Raises NotYet."""
+    """Waits, then asks whether to promote; without a terminal it names the next command. Raises NotYet."""
     new = _release(project.state()).new
     left = wait(project, watch)
     if left is None:
@@ -44,24 +43,27 @@ def run(project: Project, watch: Watch, yes: bool = False) -> None:
 
 
 def wait(project: Project, watch: Watch) -> Remaining | None:
-    """Until nobody is left to wait for. None: another bgctl promotes it, or has. Raises NotYet, Refused."""
-    now = project.state()
-    release = _release(now)
-    start, most = time.monotonic(), 1
+    """Waits until nothing is left that the terms name. None: another bgctl promotes the version, or has.
+
+    Raises NotYet when the time-out comes before the next look, and MovedOn.
+    """
+    release = _release(project.state())
+    most = 1
     with project.ui.progress_bar() as show:
-        while not gone_on(now, release.new):
+        for seconds in project.clock.every(watch.interval):
+            now = project.state()
+            if gone_on(now, release.new):
+                break
             if _release(now).new != release.new:
-                raise _moved_on(now)
+                raise moved_on(now)
             left = remaining(project, now, watch.terms)
             if left.empty or left.overdue:
                 return left
             most = max(most, left.total or 0)
             share = 0.0 if left.total is None else 1 - left.total / most
-            show(share, str(left), outlook.words(left.forecast, left.ends, project.now()))
-            if watch.timeout and time.monotonic() + watch.interval > start + watch.timeout:
+            show(share, str(left), forecast.words(left.forecast, left.ends, project.now()))
+            if watch.timeout and seconds + watch.interval > watch.timeout:
                 raise NotYet("not empty yet", str(left), _wait(left))
-            time.sleep(watch.interval)
-            now = project.state()
     return None
 
 
@@ -73,7 +75,7 @@ def gone_on(now: State, new: str) -> bool:
 
 
 def settle(project: Project, left: Remaining) -> str:
-    """Notes that it is empty; or moves, at their next request, whoever is left at the deadline."""
+    """Notes that the old version is empty; or lets the rest move at their next request, at the deadline."""
     if left.empty or gone_on(project.state(), left.new):
         record(project, left)
         return str(left)
@@ -86,7 +88,7 @@ def settle(project: Project, left: Remaining) -> str:
 
 
 def record(project: Project, left: Remaining) -> None:
-    """Notes in the state that it was found empty, unless another bgctl is further on."""
+    """Notes in the state that the old version was found empty, unless another bgctl has gone on."""
     now = project.state()
     if gone_on(now, left.new) or (now.deployment and now.deployment.step == "drained"):
         return
@@ -96,8 +98,11 @@ def record(project: Project, left: Remaining) -> None:
 
 
 def finish(project: Project, watch: Watch, new: str) -> None:
-    """Promotes. If somebody has come back meanwhile, or another bgctl is at work, waits again."""
-    while (now := project.state()).phase != "rest":
+    """Promotes. Waits again if a user has come back meanwhile, or another bgctl is at work."""
+    for _ in project.clock.every(watch.interval):
+        now = project.state()
+        if now.phase == "rest":
+            break
         promote.check_direction(now)
         try:
             return promote.run(project, watch.terms, only=new)
@@ -106,9 +111,8 @@ def finish(project: Project, watch: Watch, new: str) -> None:
             wait(project, watch)
         except Locked as error:
             project.ui.progress(f"{error}; waiting")
-            time.sleep(watch.interval)
     if now.slots.blue.version != new:
-        raise _moved_on(now)
+        raise moved_on(now)
     project.ui.say(f"another bgctl was first: {new} is what everyone has")
     return None
 
@@ -122,19 +126,12 @@ def _release(now: State) -> Deployment:
 
 
 def _same(project: Project, left: Remaining) -> State:
-    """The state, still draining what was looked at. Raises Refused."""
+    """The state, in which still the same release drains. Raises MovedOn."""
     now = project.state()
     release = now.deployment
     if now.phase != "draining" or not release or (release.old, release.new) != (left.version, left.new):
-        raise _moved_on(now)
+        raise moved_on(now)
     return now
-
-
-def _moved_on(now: State) -> Refused:
-    why = f"{now.slots.blue.version} is what everyone has"
-    if now.deployment:
-        why = f"it is {now.deployment.new} that is released now, in phase {now.phase}"
-    return Refused("the release has moved on", why, "bgctl status")
 
 
 def _wait(left: Remaining) -> str:

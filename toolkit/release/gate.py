@@ -1,18 +1,17 @@
-"""`bgctl pause`, `resume` and `maintenance`: what new requests come up against at the proxy."""
+"""`bgctl pause`, `resume` and `maintenance`: they close and open the gate of the proxy for new requests."""
 
 import math
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
+from toolkit import hooks
 from toolkit.clients.proxy import POLL
-from toolkit.engine import process as runner
-from toolkit.errors import BgctlError, Failed, Refused
+from toolkit.errors import BgctlError, Refused
 from toolkit.project import Project
 from toolkit.release import route
-from toolkit.release.steps import Step, preview
+from toolkit.release.steps import Step, show_plan
 from toolkit.rendering import reload
 from toolkit.state import transitions
 from toolkit.state.document import State
@@ -20,12 +19,13 @@ from toolkit.values import Duration
 
 
 def pause(project: Project, seconds: float, argv: Sequence[str] = (), dry_run: bool = False) -> None:
-    """Without `argv` the pause outlives us. Raises Failed when the command fails, and resumes all the same.
+    """Holds new requests while the command `argv` runs; without one the pause outlives this bgctl.
 
-    The lock is held for as long as the command runs: nobody else's work may keep us from resuming.
+    Raises Failed when the command fails, and resumes all the same. The lock is held for as long as the
+    command runs: no other bgctl may keep this one from resuming.
     """
-    if argv and not runner.which(argv[0]):
-        raise Refused(f"{argv[0]} was not found", "there is nothing to run", "bgctl pause -- CMD ...")
+    if argv:
+        hooks.check(argv, "bgctl pause -- CMD ...")
     if not seconds:
         raise Refused(
             "--for off is no pause", "it would turn everybody away at once", "bgctl pause --for 30s"
@@ -34,7 +34,7 @@ def pause(project: Project, seconds: float, argv: Sequence[str] = (), dry_run: b
         now = project.state()
         target = transitions.pause(now, _whole(project.now().timestamp() + seconds), project.now())
         if dry_run:
-            return preview(_plan(project, target, seconds, argv), project.ui)
+            return show_plan(_plan(project, target, seconds, argv), project.ui)
         stays = False
         try:
             _walk(project, _steps(project, target, seconds))
@@ -65,7 +65,7 @@ def maintenance(project: Project, on: bool, dry_run: bool = False) -> None:
 def _change(project: Project, now: State, target: State, what: str, dry_run: bool) -> None:
     if dry_run:
         note = f"would write generation {target.generation}: {what}"
-        preview([Step("gate", note, str, lambda: target != now)], project.ui)
+        show_plan([Step(name="gate", what=note, do=str, needed=lambda: target != now)], project.ui)
     elif target == now:
         route.confirm(project, now)
         project.ui.say(f"nothing to do: {what} (generation {now.generation})")
@@ -97,21 +97,25 @@ def _steps(project: Project, target: State, seconds: float) -> list[Step]:
     until = target.gate.until if target.gate else ""
     return [
         Step(
-            "pause",
-            f"hold new requests until {until}",
-            lambda: _switch(project, target, f"new requests are held until {until}"),
+            name="pause",
+            what=f"hold new requests until {until}",
+            do=lambda: _switch(project, target, f"new requests are held until {until}"),
         ),
         Step(
-            "open requests",
-            f"wait for them, up to {Duration(within):g} s",
-            lambda: _wait_open(project, target.generation, within),
+            name="open requests",
+            what=f"wait for them, up to {Duration(within):g} s",
+            do=lambda: _wait_open(project, target.generation, within),
         ),
     ]
 
 
 def _plan(project: Project, target: State, seconds: float, argv: Sequence[str]) -> list[Step]:
+    """All steps of a dry run. The last two are not walked: a pause resumes even where the command fails."""
     plan = _steps(project, target, seconds)
-    return [*plan, Step("command", " ".join(argv), str), Step("resume", "go on", str)] if argv else plan
+    if not argv:
+        return plan
+    command = Step(name="command", what=" ".join(argv), do=str)
+    return [*plan, command, Step(name="resume", what="go on", do=str)]
 
 
 def _walk(project: Project, steps: Sequence[Step]) -> None:
@@ -122,26 +126,20 @@ def _walk(project: Project, steps: Sequence[Step]) -> None:
 
 
 def _wait_open(project: Project, generation: int, within: float) -> str:
-    """Until the slots have answered what had come in before; WebSockets stay."""
-    deadline = time.monotonic() + within
-    while True:
+    """Waits until the slots have answered the requests that came before the pause. WebSockets stay open."""
+    for _ in project.clock.every(POLL, within=within):
         status = project.proxy.status()
-        if status.applied(generation) and status.requests == 0:
+        if status.applied(generation) and status.open_requests == 0:
             return "none"
-        if time.monotonic() >= deadline:
-            project.ui.warn(f"{status.requests} requests are still open after {within:g} s")
-            return f"{status.requests} are still open"
-        project.ui.progress(f"{status.requests} requests are open")
-        time.sleep(POLL)
+        project.ui.progress(f"{status.open_requests} requests are open")
+    project.ui.warn(f"{status.open_requests} requests are still open after {within:g} s")
+    return f"{status.open_requests} are still open"
 
 
 def _work(project: Project, argv: Sequence[str]) -> None:
     with project.ui.step("command") as note:
         note(" ".join(argv))
-        code = runner.attend(argv, to_stderr=project.ui.as_json)
-        if code:
-            why = f"exit code {code}" if code > 0 else f"ended by signal {-code}"
-            raise Failed("the command failed", why, "mend it, then run the same command again")
+        hooks.attend(argv, to_stderr=project.ui.as_json)
 
 
 def _reopen(project: Project) -> None:
@@ -164,5 +162,5 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _whole(timestamp: float) -> datetime:
-    """The next whole second: nobody is turned away before what was asked for."""
+    """The next whole second, so that no request is turned away earlier than the operator has asked for."""
     return datetime.fromtimestamp(math.ceil(timestamp), UTC)

@@ -1,4 +1,4 @@
-"""Green's images on one version: built where the compose file says how, pushed, or pulled."""
+"""The images of green on one version: built where the compose file says how, and pushed, or pulled."""
 
 from functools import cached_property
 
@@ -7,21 +7,68 @@ from toolkit.engine import diagnosis
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.project import Project
-from toolkit.release import builds, depends
+from toolkit.release import image_builds, needs
+from toolkit.release.deploy_plan import UNUSED, Plan
+from toolkit.release.steps import Step
+
+
+def steps(project: Project, plan: Plan) -> list[Step]:
+    """Build what can be built, push it to its registry, and pull the rest.
+
+    Raises Refused where a build would take keys along.
+    """
+    images = Images(project, plan.version, plan.push)
+    not_built = _why_not_built(project, plan, images)
+    if not_built:
+        images.leave()
+    else:
+        images.check_context()
+    return [
+        Step(
+            name="build",
+            what="build the images that the compose file has a build: for",
+            do=images.build,
+            needed=lambda: not not_built,
+            skipped=f"skipped: {not_built}",
+        ),
+        Step(
+            name="push",
+            what="push what is built",
+            do=images.push,
+            needed=lambda: bool(images.to_push),
+            skipped=images.why_kept,
+        ),
+        Step(
+            name="pull",
+            what=f"pull the images of {plan.version}",
+            do=images.pull,
+            needed=lambda: project.state().phase in UNUSED and bool(images.to_pull),
+            skipped="the images are here",
+        ),
+    ]
+
+
+def _why_not_built(project: Project, plan: Plan, images: "Images") -> str:
+    """Empty where the images are to be built."""
+    if not plan.build:
+        return "--skip-build"
+    if project.state().phase != "rest":
+        return f"the release of {plan.version} has begun"
+    return "" if images.buildable else f"{project.compose_path.name} has no build: for green"
 
 
 class Images:
-    """`push`: what is built goes to a registry, or does not; None: where its name says to which."""
+    """`push` says whether what is built goes to a registry; None: where its name begins with one."""
 
     def __init__(self, project: Project, version: str, push: bool | None = None) -> None:
         self._project = project
         self._version = version
-        self._env = slots.candidate_env(project, version)
+        self._env = project.env_of(version)
         self._may_build = True
         self._push = push
 
     def leave(self) -> None:
-        """Nothing is to be built."""
+        """Has nothing built: all images are pulled, or are here."""
         self._may_build = False
 
     @cached_property
@@ -32,10 +79,10 @@ class Images:
 
     @cached_property
     def _services(self) -> list[str]:
-        """Green's, and the one-shots that run before it; of those that share an image, one."""
+        """The services of green, and the one-shots before them; of several with the same image only one."""
         green = slots.names(self._project, "green")
         taken = {self._compose.image(name) for name in green}
-        needed = depends.plan(self._project, self._compose, green)
+        needed = needs.plan(self._project, self._compose, green)
         once = [each.service for each in needed if each.one_shot]
         return [*green, *[name for name in once if self._compose.image(name) not in taken]]
 
@@ -48,19 +95,19 @@ class Images:
 
     @property
     def to_push(self) -> list[str]:
-        """What is built here and has a registry to go to."""
+        """The images that are built here and pushed."""
         if self._push is False:
             return []
         return [image for image in self._built if self._push or diagnosis.registry_of(image)]
 
     @property
     def kept(self) -> list[str]:
-        """What is built here and stays here."""
+        """The images that are built here and stay here."""
         return [image for image in self._built if image not in self.to_push]
 
     @property
     def why_kept(self) -> str:
-        """What is said in place of a push; empty where all is pushed."""
+        """The line in place of a push; empty where all is pushed."""
         if not self._built:
             return "nothing was built"
         if self._push is False:
@@ -70,18 +117,18 @@ class Images:
 
     @property
     def to_pull(self) -> list[str]:
-        """What is not built and not here."""
+        """The images that are neither built nor here."""
         others = [name for name in self._services if name not in self.buildable]
         return [image for image in self._names(others) if not self._project.engine.has_image(image)]
 
     def build(self) -> str:
-        """Returns a note, as the others do."""
-        env = slots.env_with(self._project, "green", self._version)
-        return builds.make(self._project, self._compose, self.buildable, env)
+        """Returns a note, as `push` and `pull` do."""
+        env = self._project.env_with("green", self._version)
+        return image_builds.make(self._project, self._compose, self.buildable, env)
 
     def check_context(self) -> None:
         """Raises Refused where a build would take keys along."""
-        builds.check_context(self._project, self._compose, self.buildable)
+        image_builds.check_context(self._project, self._compose, self.buildable)
 
     def push(self) -> str:
         try:

@@ -1,10 +1,8 @@
-"""Runs a one-shot, such as a migration: to its end, once for each version.
+"""Runs a one-shot service, such as a migration, to its end, once for each version.
 
-That it has run is told by its container, which stays: the version in its environment, its exit code and its
-image.
+Its container stays, and shows later that it has run: by the version in its environment, its exit code and
+its image.
 """
-
-import time
 
 from toolkit.engine.container import ONE_SHOT, Container
 from toolkit.errors import AGAIN, Failed
@@ -12,8 +10,8 @@ from toolkit.project import Project
 
 
 def image_of(project: Project, service: str, version: str) -> str:
-    """The name of the image that it runs for a version, whichever of the two variables that is made of."""
-    return project.engine.compose(project.compose_env(version, version)).image(service)
+    """The image that it runs for a version, whether its name has CURRENT_VERSION or VERSION in it."""
+    return project.engine.compose(project.env_of(version)).image(service)
 
 
 def has_run(project: Project, service: str, version: str) -> bool:
@@ -28,26 +26,32 @@ def has_run(project: Project, service: str, version: str) -> bool:
 def run(project: Project, service: str, version: str) -> str:
     """Returns a note. Raises Failed with its last lines when it fails, or does not end in time.
 
-    One that a bgctl has left behind half-way, because it was killed, is waited for and not started twice.
+    One that a killed bgctl has left running is waited for, and not started a second time.
     """
     begun = [each for each in _of(project, service, version) if not _ended(each)]
     if not begun:
         _forget(project, service, version)
-        project.engine.run_once(service, version, project.compose_env(version, version))
-    start = time.monotonic()
+        project.engine.run_once(service, version, project.env_of(version))
     try:
-        while not _ended(now := _newest(project, service, version)):
-            project.ui.progress(f"{service} runs for {version}")
-            if time.monotonic() - start >= project.config.health.one_shot_timeout:
-                raise _too_long(project, service, version, now)
-            time.sleep(project.config.health.interval)
+        ended = _wait(project, service, version)
     except KeyboardInterrupt:
         _end(project, service, version)
         raise
-    if now.state.exit_code:
-        why = f"it ended with exit code {now.state.exit_code}"
-        raise Failed(f"{service} failed for {version}", why, AGAIN, project.engine.log_of(now))
+    if ended.state.exit_code:
+        why = f"it ended with exit code {ended.state.exit_code}"
+        raise Failed(f"{service} failed for {version}", why, AGAIN, project.engine.log_of(ended))
     return f"has run for {version}"
+
+
+def _wait(project: Project, service: str, version: str) -> Container:
+    """The container, which has ended. Raises Failed when it takes too long."""
+    health = project.config.health
+    for _ in project.clock.every(health.interval, within=health.one_shot_timeout):
+        now = _newest(project, service, version)
+        if _ended(now):
+            return now
+        project.ui.progress(f"{service} runs for {version}")
+    raise _too_long(project, service, version, now)
 
 
 def _of(project: Project, service: str, version: str) -> list[Container]:
@@ -66,7 +70,7 @@ def _ended(each: Container) -> bool:
 
 
 def _forget(project: Project, service: str, version: str) -> None:
-    """Removes what is known of versions that nobody can go back to, and of an earlier try at this one."""
+    """Removes the containers of versions to which there is no way back, and of an earlier try at this one."""
     now = project.state() if project.state_path.exists() else None
     kept = {now.slots.blue.version, now.slots.green.version} - {version} if now else set()
     for each in project.engine.one_shots(service):
@@ -75,7 +79,7 @@ def _forget(project: Project, service: str, version: str) -> None:
 
 
 def _too_long(project: Project, service: str, version: str, now: Container) -> Failed:
-    """Removed, so that an orderly exit code does not pass for the end of its work."""
+    """Removes its container, or an orderly exit after SIGTERM would pass for the end of its work."""
     log = project.engine.log_of(now)
     _end(project, service, version)
     limit = project.config.health.one_shot_timeout

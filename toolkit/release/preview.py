@@ -1,17 +1,16 @@
-"""`bgctl preview`: green for who is shown the way, before anyone else gets it; and a check of it."""
+"""`bgctl preview`: a link that leads to green before others get it; and the operator's own check of green."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from toolkit import slots
+from toolkit import hooks, slots
 from toolkit.config import public_url
-from toolkit.engine import process as runner
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.project import Project
-from toolkit.release import preview_link as link
-from toolkit.release import route
+from toolkit.release import preview_link, route
+from toolkit.release.moved_on import check_still
 from toolkit.release.preview_link import Link
-from toolkit.release.steps import preview
+from toolkit.release.steps import show_plan
 from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
@@ -19,8 +18,8 @@ HIDDEN = "[preview token]"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the link is to be. `life` is in seconds; None and "": as bgctl.toml has it."""
+class LinkRequest:
+    """`to` is the path that the link leads to, `life` is in seconds; None and "": as bgctl.toml has it."""
 
     to: str = "/"
     life: float | None = None
@@ -34,35 +33,35 @@ class Preview:
     expires: datetime
 
 
-def run(project: Project, wish: Wish, command: str = "", dry_run: bool = False) -> Preview | None:
-    """The link; None: a dry run. Raises Failed when `command` does, and then things are as they were."""
-    check_wish(project, wish)
+def run(project: Project, asked: LinkRequest, command: str = "", dry_run: bool = False) -> Preview | None:
+    """Returns the link; None: a dry run. Raises Failed when `command` fails; then all is as it was before."""
+    check_request(project, asked)
     if command:
         gate.check_open(project.state().gate, project.now())
     if dry_run:
         now = project.state()
-        preview([route.step(project, now, goal(project, now))], project.ui)
+        show_plan([route.step(project, now, goal(project, now))], project.ui)
         return None
     before = admit(project)
     if command:
-        _checked(project, before, make(project, wish), command)
-    return make(project, wish)
+        _checked(project, before, make(project, asked), command)
+    return make(project, asked)
 
 
 def check(project: Project, command: str) -> str:
-    """Runs `command` on green, by way of the proxy; a note. After Failed things are as they were."""
-    check_wish(project, Wish())
-    return _checked(project, admit(project), make(project, Wish()), command)
+    """Runs `command` on green, by way of the proxy. Returns a note. After Failed all is as it was before."""
+    check_request(project, LinkRequest())
+    return _checked(project, admit(project), make(project, LinkRequest()), command)
 
 
-def check_wish(project: Project, wish: Wish) -> None:
+def check_request(project: Project, asked: LinkRequest) -> None:
     """Raises Refused with nothing changed."""
-    link.check_path(wish.to)
-    link.read_secret(project.secret_path("pin.secret"))
+    preview_link.check_path(asked.to)
+    preview_link.read_secret(project.secret_path("pin.secret"))
 
 
 def goal(project: Project, now: State) -> State:
-    """Proves green where it would serve somebody now. Raises Refused."""
+    """The state in which green serves previews. Raises Refused unless green is healthy."""
     target = transitions.preview(now, project.now())
     if target != now:
         route.prove(project, now, target)
@@ -72,7 +71,7 @@ def goal(project: Project, now: State) -> State:
 
 
 def admit(project: Project) -> State:
-    """Green serves who has a link, in every worker. Returns the state as it was before."""
+    """Has every worker send the holders of a link to green. Returns the state as it was before."""
     with project.change("preview"):
         now = project.state()
         target = goal(project, now)
@@ -84,37 +83,37 @@ def admit(project: Project) -> State:
 
 
 def take_back(project: Project) -> None:
-    """Nobody is shown green any more, unless the release has gone on since."""
+    """Ends the preview, unless the release has gone on since."""
     now = project.state()
     if now.phase == "preview":
         route.switch(project, transitions.disable_green(now, project.now()))
 
 
-def make(project: Project, wish: Wish) -> Preview:
+def make(project: Project, asked: LinkRequest) -> Preview:
     now = project.now()
-    life = wish.life or project.config.preview.life
+    life = asked.life or project.config.preview.life
     before = project.state()
     version = transitions.serving_version(before, "green")
-    secret = link.read_secret(project.secret_path("pin.secret"))
-    token = link.mint(secret, version, before.generation, now, life)
-    base = wish.url or public_url.base(project.config)
-    made = Link(base, token, wish.to, link.stem(project.config))
+    secret = preview_link.read_secret(project.secret_path("pin.secret"))
+    token = preview_link.mint(secret, version, before.generation, now, life)
+    base = asked.url or public_url.base(project.config)
+    made = Link(base, token, asked.to, preview_link.stem(project.config))
     return Preview(made, version, now + timedelta(seconds=int(life)))
 
 
 def _checked(project: Project, before: State, shown: Preview, command: str) -> str:
-    """Raises MovedOn where somebody else has changed the release meanwhile."""
+    """Raises MovedOn where another bgctl has changed the release meanwhile."""
     mine = project.state()
     try:
         _run(project, shown, command)
     except (BgctlError, KeyboardInterrupt):
         with project.change("preview check", wait=route.PATIENCE):
-            route.check_still(project, mine)
+            check_still(project, mine)
             if before.phase == "candidate":
                 take_back(project)
             raise
     with project.change("preview check", wait=route.PATIENCE):
-        route.check_still(project, mine)
+        check_still(project, mine)
         return f"{shown.version} passes: {command}"
 
 
@@ -131,12 +130,12 @@ def _run(project: Project, shown: Preview, command: str) -> None:
         return text.replace(shown.link.token, HIDDEN)
 
     try:
-        runner.run(
+        hooks.run(
             ["sh", "-c", command],
-            timeout=project.config.preview.check_timeout,
-            env=env,
-            cwd=project.root,
             called="the check of green",
+            folder=project.root,
+            env=env,
+            timeout=project.config.preview.check_timeout,
             tell=lambda line: project.ui.say(f"     {hide(line)}", "dim"),
         )
     except Failed as error:

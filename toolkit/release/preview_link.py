@@ -1,4 +1,4 @@
-"""The link of a preview: a token that the proxy believes until it expires, and where browsers come."""
+"""The link of a preview: it carries a token that the proxy accepts until it expires."""
 
 import hmac
 import json

@@ -1,87 +1,100 @@
-"""`bgctl promote`: blue, empty now, comes back on the new version, takes over from green, and green goes.
+"""`bgctl promote`: blue, empty by now, comes back on the new version, takes over from green, and green goes.
 
-Each step looks at how things are and does only what is missing: run it again after a crash at any point.
+Each step first looks at how things are, and does only what is missing: after a crash at any point the same
+command goes on from there.
 """
 
 from toolkit import slots
 from toolkit.engine.compose import Compose
-from toolkit.errors import Refused
+from toolkit.errors import MovedOn, Refused
 from toolkit.project import Project
-from toolkit.release import depends, route
-from toolkit.release.remaining import Terms, remaining
+from toolkit.release import needs, route
+from toolkit.release.remaining import DrainTerms, remaining
 from toolkit.release.steps import Step, walk
 from toolkit.state import transitions
 from toolkit.state.document import Deployment, State
 
 
 class NotEmpty(Refused):
-    """Blue has somebody whom a drain would wait for, or nobody knows."""
+    """Blue still has what a drain would wait for, or whether it has is unknown."""
 
 
-def run(project: Project, terms: Terms | None = None, dry_run: bool = False, only: str | None = None) -> None:
-    """`terms` are those of the drain before it; without, as bgctl.toml has them. `only` this new version."""
-    terms = terms or Terms.of(project.config.drain)
+def run(
+    project: Project, terms: DrainTerms | None = None, dry_run: bool = False, only: str | None = None
+) -> None:
+    """`terms` are those of the drain before it; by default those of bgctl.toml. `only` this new version."""
+    terms = terms or DrainTerms.of(project.config.drain)
     with project.change("promote", dry_run):
         now = project.state()
         if only and now.deployment and now.deployment.new != only:
             why = f"it is {now.deployment.new} that is released now"
-            raise Refused(f"{only} is not promoted", why, "bgctl status")
+            raise MovedOn(f"{only} is not promoted", why, "bgctl status")
         release, found = check(project, now, terms)
         walk(steps(project, release, terms, found), project.ui, dry_run)
     if not dry_run:
         project.ui.say(f"{release.new} is what everyone has; rest")
 
 
-def steps(project: Project, release: Deployment, terms: Terms, found: Compose) -> list[Step]:
-    """One-shots have run for the new version, before green."""
+def steps(project: Project, release: Deployment, terms: DrainTerms, found: Compose) -> list[Step]:
+    """The runbook. One-shots, such as migrations, have run for the new version before green was started."""
     old, new = release.old, release.new
     return [
-        *depends.steps(project, found, slots.names(project, "blue"), new),
+        *needs.steps(project, found, slots.names(project, "blue"), new),
         Step(
-            "retire-blue",
-            f"take blue ({old}) out of routing",
-            lambda: retire_blue(project, terms),
-            lambda: not taken_over(project),
+            name="retire-blue",
+            what=f"take blue ({old}) out of routing",
+            do=lambda: retire_blue(project, terms),
+            needed=lambda: not taken_over(project),
         ),
         Step(
-            "stop-blue",
-            f"stop blue on {old}",
-            lambda: slots.stop(project, "blue"),
-            lambda: not taken_over(project) and not slots.serves(project, "blue", new),
+            name="stop-blue",
+            what=f"stop blue on {old}",
+            do=lambda: slots.stop(project, "blue"),
+            needed=lambda: not taken_over(project) and not slots.serves(project, "blue", new),
         ),
         Step(
-            "start-blue",
-            f"start blue on {new} and prove it",
-            lambda: slots.start(project, "blue", new),
-            undo=lambda: undo_start(project),
+            name="start-blue",
+            what=f"start blue on {new} and prove it",
+            do=lambda: slots.start(project, "blue", new),
+            undo=lambda: stop_blue_again(project),
         ),
         Step(
-            "serve-blue",
-            f"blue serves {new}, green finishes",
-            lambda: serve_blue(project, new),
-            lambda: not taken_over(project),
+            name="serve-blue",
+            what=f"blue serves {new}, green finishes",
+            do=lambda: serve_blue(project, new),
+            needed=lambda: not taken_over(project),
         ),
-        Step(
-            "drain-green",
-            "wait for what green has open",
-            lambda: drain_green(project),
-            lambda: green_drains(project),
-        ),
-        Step("stop-green", "take green out of routing and stop it", lambda: stop_green(project)),
-        Step("record", f"CURRENT_VERSION={new}, rest", lambda: record(project, new)),
+        *_green_goes(project),
+        Step(name="record", what=f"CURRENT_VERSION={new}, rest", do=lambda: record(project, new)),
     ]
 
 
-def check(project: Project, now: State, terms: Terms) -> tuple[Deployment, Compose]:
-    """The release, and the compose file with blue on its new version.
+def _green_goes(project: Project) -> list[Step]:
+    return [
+        Step(
+            name="drain-green",
+            what="wait for what green has open",
+            do=lambda: slots.wait_empty(project, "green"),
+            needed=lambda: project.state().slots.green.state != "maint",
+        ),
+        Step(
+            name="stop-green",
+            what="take green out of routing and stop it",
+            do=lambda: stop_green(project),
+        ),
+    ]
 
-    Raises Refused unless blue is empty, or was given up, and somebody healthy serves the new version.
+
+def check(project: Project, now: State, terms: DrainTerms) -> tuple[Deployment, Compose]:
+    """Returns the release, and the compose file with blue on its new version.
+
+    Raises Refused unless blue is empty, or was given up, and a healthy slot serves the new version.
     """
     release = now.deployment
     if release is None or now.phase not in ("draining", "promoting"):
         next = "bgctl route enable-green" if release else "bgctl up-green VERSION"
         raise Refused(f"nothing to promote in phase {now.phase}", "green does not serve everyone", next)
-    project.env()  # the last step writes it: refused now, or not at all
+    project.env()  # The last step writes the env file: a broken one is refused before the first step.
     check_empty(project, now, terms)
     serving = "blue" if taken_over_by(now) else "green"
     if problem := slots.fault(project, serving, release.new):
@@ -90,14 +103,14 @@ def check(project: Project, now: State, terms: Terms) -> tuple[Deployment, Compo
 
 
 def check_direction(now: State) -> None:
-    """For who promotes unasked. Raises Refused when a rollback was cut short: somebody wants to go back."""
+    """Raises Refused when a rollback was cut short: no unattended command may turn it round."""
     if now.phase == "promoting" and transitions.going_back(now):
         why = "it was cut short, and nothing goes forward by itself"
         raise Refused("a rollback has begun", why, "bgctl rollback, or: bgctl promote")
 
 
-def check_empty(project: Project, now: State, terms: Terms) -> None:
-    """Raises NotEmpty while a drain would wait; what disable-blue or an earlier try has taken out may go."""
+def check_empty(project: Project, now: State, terms: DrainTerms) -> None:
+    """Raises NotEmpty while a drain would wait. A blue that is out of routing already is not asked about."""
     if now.phase == "promoting" or now.slots.blue.state == "maint":
         return
     left = remaining(project, now, terms)
@@ -108,28 +121,24 @@ def check_empty(project: Project, now: State, terms: Terms) -> None:
     raise NotEmpty("blue is not empty", str(left), "bgctl drain")
 
 
-def taken_over_by(now: State) -> bool:
+def taken_over(project: Project) -> bool:
     """Whether blue serves the new version already."""
+    return taken_over_by(project.state())
+
+
+def taken_over_by(now: State) -> bool:
     release, blue = now.deployment, now.slots.blue
     return release is not None and blue.state == "ready" and blue.version == release.new
 
 
-def taken_over(project: Project) -> bool:
-    return taken_over_by(project.state())
-
-
-def green_drains(project: Project) -> bool:
-    return project.state().slots.green.state != "maint"
-
-
-def retire_blue(project: Project, terms: Terms) -> str:
+def retire_blue(project: Project, terms: DrainTerms) -> str:
     now = project.state()
-    check_empty(project, now, terms)  # again: somebody may have logged in on blue since
+    check_empty(project, now, terms)  # Again: a user may have logged in on blue since.
     route.switch(project, transitions.retire_blue(now, project.now()))
     return slots.wait_empty(project, "blue")
 
 
-def undo_start(project: Project) -> None:
+def stop_blue_again(project: Project) -> None:
     """Blue does not come up on the new version: green goes on serving it, and blue stays out of routing."""
     if not taken_over(project):
         slots.stop(project, "blue")
@@ -140,10 +149,6 @@ def serve_blue(project: Project, new: str) -> str:
     # Green may take an hour to finish: plain compose must not put blue back on the old version meanwhile.
     project.set_env("CURRENT_VERSION", new)
     return route.switch(project, transitions.blue_on_new(project.state(), project.now()))
-
-
-def drain_green(project: Project) -> str:
-    return slots.wait_empty(project, "green")
 
 
 def stop_green(project: Project) -> str:

@@ -6,7 +6,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from toolkit.clients.proxy import Slot
+from toolkit.clients.proxy_status import Slot
 from toolkit.clients.session_api import Count, Forecast
 from toolkit.config import Drain
 from toolkit.errors import BgctlError
@@ -17,8 +17,12 @@ from toolkit.values import Duration
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What a drain waits for. `deadline` counts from the switch; 0 is none, and 0 is no limit to idleness."""
+class DrainTerms:
+    """What a drain waits for. Times are in seconds.
+
+    At the `deadline`, counted from the switch, those who are left move on; 0: there is none. Sessions that
+    are idle for longer than `idle` are not waited for; 0: all are.
+    """
 
     visitors: bool = True
     deadline: float = 0
@@ -26,7 +30,7 @@ class Terms:
 
     @classmethod
     def of(cls, drain: Drain, deadline: float | None = None, idle: float | None = None) -> Self:
-        """As bgctl.toml has them, but for what is given."""
+        """The terms of bgctl.toml, but for those that are given."""
         given = (
             drain.deadline if deadline is None else deadline,
             drain.idle_timeout if idle is None else idle,
@@ -34,7 +38,7 @@ class Terms:
         return cls(drain.visitors, *given)
 
     def ends(self, now: State) -> datetime | None:
-        """When whoever is left moves on. A time that cannot be read is never over."""
+        """When those who are left move on; None: never, also where the time of the switch cannot be read."""
         try:
             switched = datetime.fromisoformat(now.updated_at).astimezone(UTC)
             return switched + timedelta(seconds=self.deadline) if self.deadline else None
@@ -42,7 +46,7 @@ class Terms:
             return None
 
     def options(self, drain: Drain) -> str:
-        """What must be said to another command so that it goes by the same terms: " --idle-timeout 600s"."""
+        """The options by which another command has the same terms, such as " --idle-timeout 600s"."""
         pairs = (
             ("deadline", self.deadline, drain.deadline),
             ("idle-timeout", self.idle, drain.idle_timeout),
@@ -53,10 +57,11 @@ class Terms:
 
 @dataclass(frozen=True)
 class Remaining:
-    """None is unknown, and unknown is not empty; `why` says why. `new` is the version that follows.
+    """Counts of what a version still has. None is unknown, which is not empty; `why` says why.
 
-    Plain requests are told and not waited for: on a busy site those of visitors without a session come and go
-    for ever. Once blue is out of routing no more can come, and then promote waits for the last of them.
+    Plain requests are shown and not waited for: on a busy site those of visitors without a session never end.
+    Once blue is out of routing no more can come, and then promote waits for the last of them. `new` is the
+    version that follows, `ends` the deadline, and `overdue` says that it is over.
     """
 
     version: str
@@ -64,7 +69,7 @@ class Remaining:
     visitors: int | None
     websockets: int | None
     requests: int | None = None
-    terms: Terms = Terms()
+    terms: DrainTerms = DrainTerms()
     why: str = ""
     forecast: Forecast | None = None
     ends: datetime | None = None
@@ -86,7 +91,7 @@ class Remaining:
 
     @property
     def total(self) -> int | None:
-        """All that is waited for."""
+        """The sum of all that is waited for."""
         return None if self.unknown else sum(count or 0 for count in self.awaited)
 
     def __str__(self) -> str:
@@ -107,7 +112,7 @@ class Remaining:
         return ", ".join(f"{'unknown' if count is None else count} {name}" for name, count in parts)
 
 
-def remaining(project: Project, now: State, terms: Terms) -> Remaining:
+def remaining(project: Project, now: State, terms: DrainTerms) -> Remaining:
     """What the old version still has, right now."""
     version = now.deployment.old if now.deployment else ""
     slot, untold, silent = _proxy(project)
@@ -118,7 +123,7 @@ def remaining(project: Project, now: State, terms: Terms) -> Remaining:
         count.sessions,
         count.anonymous,
         slot.websockets if slot else None,
-        slot.requests if slot else None,
+        slot.open_requests if slot else None,
         terms,
         "; ".join(filter(None, (unknown, silent))),
         forecast,
@@ -129,7 +134,7 @@ def remaining(project: Project, now: State, terms: Terms) -> Remaining:
 
 
 def _proxy(project: Project) -> tuple[Slot | None, str, str]:
-    """What blue has open, why the session API may not know all the proxy saw, why the proxy is silent."""
+    """(what blue has open, why the session API may not have all reports, why the proxy is silent)"""
     try:
         status = project.proxy.status()
     except BgctlError as error:
@@ -141,11 +146,11 @@ def _proxy(project: Project) -> tuple[Slot | None, str, str]:
 def _count(
     project: Project, now: State, version: str, idle: float, untold: str
 ) -> tuple[Count, str, Forecast | None]:
-    """The count, why it is not known, and the forecast."""
-    if now.slots.blue.state == "maint":  # disable-blue: what sessions it had are being moved
+    """(the count, why it is not known, the forecast)"""
+    if now.slots.blue.state == "maint":  # After disable-blue its sessions are being moved.
         return Count(0, 0, 0), "", None
     try:
-        # Of who is active all the time, the proxy tells that every so often: nobody is idle before that.
+        # The proxy reports a session that goes on only now and then: within that time none counts as idle.
         report = project.sessions.report(idle and idle + settings_json.held_every(project.config))
     except BgctlError as error:
         return Count(None, None), str(error), None

@@ -1,13 +1,12 @@
-"""`bgctl route`: who gets which slot. One state write, then the wait until every worker goes by it."""
+"""`bgctl route`: says which slot new sessions get. It writes the state and waits for every worker."""
 
-import time
 from collections.abc import Sequence
 
 from toolkit import slots
 from toolkit.errors import Failed, MovedOn, Refused
 from toolkit.project import Project
-from toolkit.release.remaining import Terms, remaining
-from toolkit.release.steps import Step, preview
+from toolkit.release.remaining import DrainTerms, remaining
+from toolkit.release.steps import Step, show_plan
 from toolkit.state import transitions
 from toolkit.state.document import State
 
@@ -27,7 +26,7 @@ def run(
     dry_run: bool = False,
     wait: float = 0,
 ) -> State:
-    """The state that it leaves. `wait`: seconds for another bgctl to end."""
+    """Returns the state that it leaves. `wait`: seconds for another bgctl to end."""
     command = what if percent is None else f"{what} {percent}"
     asked = confirm_moving(project) if what == "disable-blue" and not (yes or dry_run) else None
     with project.change(f"route {command}", dry_run, wait):
@@ -35,14 +34,14 @@ def run(
         target = goal(project, now, what, percent)
         if asked not in (None, now):
             why = "somebody has changed it while you were asked"
-            raise Refused("the release has moved on", why, "bgctl status")
+            raise MovedOn("the release has moved on", why, "bgctl status")
         if target != now:
             prove(project, now, target)
         if dry_run:
-            preview([step(project, now, target)], project.ui)
+            show_plan([step(project, now, target)], project.ui)
         elif target == now:
             confirm(project, now)
-            slots.watch_over(project, now)
+            slots.keep_running(project, now)
             project.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
         else:
             project.ui.line("ok", "routing", switch(project, target), "green")
@@ -50,9 +49,9 @@ def run(
 
 
 def take_back(project: Project, version: str, phases: Sequence[str]) -> None:
-    """Nobody is sent to green any more, where the release of `version` is in one of `phases`.
+    """Takes green out of routing, where the release of `version` is in one of `phases`.
 
-    Asks nothing of blue: what is bad must not stay for that. Waits for another bgctl.
+    Does not ask whether blue is healthy: a bad green must not stay for that. Waits for another bgctl.
     """
 
     def concerns(now: State) -> bool:
@@ -67,28 +66,9 @@ def take_back(project: Project, version: str, phases: Sequence[str]) -> None:
             )
 
 
-def check_still(project: Project, before: State) -> State:
-    """The state, in which routing is as it was before. Raises MovedOn."""
-    now = project.state()
-    if (now.phase, now.deployment, now.slots) != (before.phase, before.deployment, before.slots):
-        raise moved_on(now)
-    return now
-
-
-def check_release(project: Project, version: str) -> None:
-    """Raises MovedOn where the release of that version is over: what is there is somebody else's."""
-    now = project.state()
-    if now.deployment is None or now.deployment.new != version:
-        raise moved_on(now)
-
-
-def moved_on(now: State) -> MovedOn:
-    return MovedOn("the release has moved on", slots.describe(now), "bgctl status")
-
-
 def step(project: Project, now: State, target: State) -> Step:
     what = f"would write generation {target.generation}: {slots.describe(target)}"
-    return Step("routing", what, lambda: switch(project, target), lambda: target != now)
+    return Step(name="routing", what=what, do=lambda: switch(project, target), needed=lambda: target != now)
 
 
 def goal(project: Project, now: State, what: str, percent: int | None) -> State:
@@ -109,12 +89,12 @@ def prove(project: Project, now: State, target: State) -> None:
 
 
 def switch(project: Project, target: State) -> str:
-    """Writes and waits; returns a note with how long the proxy took. Raises Failed without its word."""
+    """Writes the state and waits for the proxy. Returns a note. Raises Failed where it is not confirmed."""
     project.save(target)
-    start = time.monotonic()
+    start = project.clock.monotonic()
     confirm(project, target)
-    took = (time.monotonic() - start) * 1000
-    slots.watch_over(project, target)
+    took = (project.clock.monotonic() - start) * 1000
+    slots.keep_running(project, target)
     return f"{slots.describe(target)}; every worker after {took:.0f} ms (generation {target.generation})"
 
 
@@ -128,14 +108,14 @@ def confirm(project: Project, target: State) -> None:
 
 
 def confirm_moving(project: Project) -> State:
-    """Sessions that blue still has would be moved: somebody must want that. Returns the state asked about.
+    """Asks whether the sessions that blue still has may be moved. Returns the state asked about.
 
-    Asked without the lock: a question that nobody answers must not keep a rollback out.
+    Asked without the lock: a question that is left unanswered must not keep a rollback out.
     """
     now = project.state()
     if transitions.disable_blue(now, project.now()) == now:
         return now
-    left = remaining(project, now, Terms.of(project.config.drain))
+    left = remaining(project, now, DrainTerms.of(project.config.drain))
     if left.empty:
         return now
     if not project.ui.confirm(f"{left}; they move to green at their next request. Go on?"):

@@ -1,11 +1,11 @@
-"""`bgctl up-green`: the new version runs beside the old one, healthy, and nobody is sent there yet."""
+"""`bgctl up-green`: the new version runs beside the old one, healthy, and no session is sent there yet."""
 
 from toolkit import slots
 from toolkit.checks import hazards
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Refused
 from toolkit.project import Project
-from toolkit.release import depends
+from toolkit.release import needs
 from toolkit.release.steps import Step, always, walk
 from toolkit.rendering import reload
 from toolkit.state import transitions
@@ -20,7 +20,7 @@ def run(project: Project, version: str | None, dry_run: bool = False) -> None:
         target = transitions.candidate(now, version, project.now())
         found = check(project, now, version, pull=not dry_run)
         if not dry_run:
-            depends.note(project, found)
+            needs.note(project, found)
         if target == now and not dry_run and not slots.fault(project, "green", version):
             project.set_env("VERSION", version)
             project.ui.say(f"green runs {version} already and is healthy")
@@ -29,43 +29,37 @@ def run(project: Project, version: str | None, dry_run: bool = False) -> None:
 
 
 def steps(project: Project, target: State, version: str, found: Compose) -> list[Step]:
+    """The runbook: what green depends on is started, and data is migrated, before green itself."""
     return [
-        *depends.steps(project, found, slots.names(project, "green"), version, once=always),
+        *needs.steps(project, found, slots.names(project, "green"), version, once=always),
         Step(
-            "start-green",
-            f"start green on {version} and prove it",
-            lambda: start(project, version),
+            name="start-green",
+            what=f"start green on {version} and prove it",
+            do=lambda: start(project, version),
             undo=lambda: slots.stop(project, "green"),
         ),
-        Step("record", "note the candidate", lambda: record(project, target, version)),
+        Step(name="record", what="note the candidate", do=lambda: record(project, target, version)),
     ]
 
 
-def start(project: Project, version: str) -> str:
-    """Also tells what is odd, such as idle connections that close too early, and no reason to stop."""
-    note = slots.start(project, "green", version)
-    watch = slots.watch_idle(project, ["green"], believe=True)
-    for advice in [*slots.contradictions(project, "green", version), *watch.wait()]:
-        project.ui.warn(advice)
-    return note
-
-
-def record(project: Project, target: State, version: str) -> str:
-    # The env file first: if this is cut short, `bgctl up-green` without a version goes on with the same one.
-    project.set_env("VERSION", version)
-    project.save(target)
-    return f"generation {target.generation}: {slots.describe(target)}"
+def from_env(project: Project) -> str:
+    """The version that the env file names. Raises Refused."""
+    if version := project.env().get("VERSION"):
+        return version
+    raise Refused(
+        f"{project.env_path.name} has no VERSION", "there is nothing to start", "bgctl up-green VERSION"
+    )
 
 
 def check_serving(project: Project, now: State, version: str) -> None:
-    """Raises Refused where green has this version's sessions already, and is down: no candidate any more."""
+    """Raises Refused where green has sessions on this version and is down: then it is not a candidate."""
     serving = slots.has_sessions(now) and now.slots.green.version == version
     if serving and (problem := slots.fault(project, "green", version)):
         raise Refused(f"green serves {version} already, and is down", problem, "bgctl up")
 
 
 def check(project: Project, now: State, version: str, pull: bool) -> Compose:
-    """The compose file. Raises Refused with nothing changed."""
+    """Returns the compose file. Raises Refused with nothing changed."""
     check_ground(project, now)
     found = slots.check_slot_images(project, "green", version, pull)
     green, paths = slots.names(project, "green"), project.compose_files
@@ -73,12 +67,12 @@ def check(project: Project, now: State, version: str, pull: bool) -> Compose:
         raise clash
     for loss in hazards.lost_data(project.engine, found, green, paths):
         project.ui.warn(loss.line)
-    depends.check(project, found, green, version, pull)
+    needs.check(project, found, green, version, pull)
     return found
 
 
 def check_ground(project: Project, now: State) -> None:
-    """All that a candidate needs but its images. Raises Refused."""
+    """Raises Refused where a candidate could not start, whatever its images are."""
     project.env()
     try:
         project.proxy.status()
@@ -92,9 +86,17 @@ def check_ground(project: Project, now: State) -> None:
         slots.check_port(project, name, address)
 
 
-def from_env(project: Project) -> str:
-    if version := project.env().get("VERSION"):
-        return version
-    raise Refused(
-        f"{project.env_path.name} has no VERSION", "there is nothing to start", "bgctl up-green VERSION"
-    )
+def start(project: Project, version: str) -> str:
+    """Also warns of oddities that do not stop a release, such as idle connections that close too early."""
+    note = slots.start(project, "green", version)
+    watch = slots.watch_idle(project, ["green"], believe=True)
+    for advice in [*slots.contradictions(project, "green", version), *watch.wait()]:
+        project.ui.warn(advice)
+    return note
+
+
+def record(project: Project, target: State, version: str) -> str:
+    # The env file first: if this is cut short, `bgctl up-green` without a version goes on with the same one.
+    project.set_env("VERSION", version)
+    project.save(target)
+    return f"generation {target.generation}: {slots.describe(target)}"

@@ -3,7 +3,7 @@
 import re
 
 from toolkit.config import Config
-from toolkit.config.tables import Size
+from toolkit.config.kinds import Size
 from toolkit.rendering import locations, templates
 from toolkit.values import Address, Duration
 

@@ -4,7 +4,8 @@ import json
 import re
 from collections.abc import Iterable
 
-from toolkit.clients.proxy import Status, reachable
+from toolkit.clients.proxy import reachable
+from toolkit.clients.proxy_status import Status
 from toolkit.engine import ports
 from toolkit.errors import Failed, Refused
 from toolkit.files import atomic

@@ -22,7 +22,7 @@ OFTEN = st.sampled_from([*VERSIONS, *VERSIONS[:2], *VERSIONS[:2]])
 
 
 @st.composite
-def tokens(draw, kid: str, issuer: str, **more):  # type: ignore[no-untyped-def]
+def tokens(draw, /, kid: str, issuer: str, **more):
     """A token that is absent, bad, expired, or says one of the versions."""
     kind = draw(st.sampled_from(["absent", "bad", "expired", *["good"] * 4]))
     if kind in ("absent", "bad"):
@@ -35,7 +35,7 @@ def tokens(draw, kid: str, issuer: str, **more):  # type: ignore[no-untyped-def]
 
 
 @st.composite
-def requests(draw, pages: str):  # type: ignore[no-untyped-def]
+def requests(draw, /, pages: str):
     session = tokens("k", "bgctl", userId=st.just("ada"))
     pin = tokens(
         "pin",

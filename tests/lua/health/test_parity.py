@@ -129,10 +129,10 @@ def app() -> Iterator[Server]:
 def proxy() -> Lua:
     one = Lua()
     one.runtime.execute(NGINX_STUB)
-    one.nginx = one.runtime.globals()[b"ngx"]  # type: ignore[attr-defined]
-    one.nginx[b"update_time"] = lambda: None  # type: ignore[attr-defined]
-    one.nginx[b"now"] = time.time  # type: ignore[attr-defined]
-    one.nginx[b"socket"][b"tcp"] = lambda: cosocket(one)  # type: ignore[attr-defined]
+    one.nginx = one.runtime.globals()[b"ngx"]
+    one.nginx[b"update_time"] = lambda: None
+    one.nginx[b"now"] = time.time
+    one.nginx[b"socket"][b"tcp"] = lambda: cosocket(one)
     return one
 
 

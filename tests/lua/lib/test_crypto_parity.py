@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
@@ -53,8 +54,8 @@ def modulus(bits: int) -> int:
     return (1 << (bits - 1)) | (N >> 64 << 1) % (1 << (bits - 1)) | 1
 
 
-def public(key: object, encoding: Encoding = PEM, form: PublicFormat = SPKI) -> bytes:
-    return key.public_key().public_bytes(encoding, form)  # type: ignore[attr-defined]
+def public(key: Any, encoding: Encoding = PEM, form: PublicFormat = SPKI) -> bytes:
+    return bytes(key.public_key().public_bytes(encoding, form))
 
 
 def explicit_p256() -> bytes:

@@ -184,7 +184,7 @@ def test_41_a_state_with_a_bad_lineage_is_refused_whole(lua, wrong):
 @pytest.mark.threat(70)
 def test_70_a_state_of_the_version_before_has_none(lua):
     slot = {"version": "1.6.7", "state": "ready", "weight": 100}
-    document = {"schema": 1, "generation": 3, "phase": "rest", "slots": {"blue": slot}}
-    document["slots"]["green"] = {"version": None, "state": "maint", "weight": 0}
+    slots = {"blue": slot, "green": {"version": None, "state": "maint", "weight": 0}}
+    document = {"schema": 1, "generation": 3, "phase": "rest", "slots": slots}
     table = lua.module("routing.routing_table")[b"parse"](json.dumps(document).encode())
     assert plain(table[b"lineage"]) == {}

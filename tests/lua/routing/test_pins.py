@@ -58,7 +58,7 @@ class Answer:
     @property
     def pin(self) -> str:
         assert self.cookie
-        return self.cookie.partition(";")[0]
+        return str(self.cookie.partition(";")[0])
 
 
 def ask(proxy, headers=None, now=NOW, method="GET", path="/", cookies=""):
@@ -128,7 +128,7 @@ def moved_with_an_old_page(proxy: Proxy) -> str:
     switch(proxy, "draining", 2, migrate="navigation")
     moved = ask(proxy, LOAD, path="/new", cookies=pin)
     assert (moved.version, moved.rule) == (NEW, "migrated")
-    return moved.withheld.partition(";")[0]
+    return str(moved.withheld.partition(";")[0])
 
 
 def test_a_visitor_who_logs_in_on_an_old_page_is_one_no_longer(proxy):
@@ -345,7 +345,7 @@ def test_75_a_key_keeps_its_version_over_a_new_secret(proxy, tmp_path):
 @pytest.mark.threat(75)
 def test_75_without_memory_one_key_has_one_draw(proxy):
     switch(proxy, "canary")
-    versions = {}
+    versions: dict[str, int] = {}
     for number in range(60):
         answers = {
             ask(proxy, {"authorization": f"Basic {number}"}, NOW + day * DAY).version for day in range(3)

@@ -100,21 +100,21 @@ def paths(value: object, above: tuple[str | int, ...] = ()) -> list[tuple[str | 
 class Readers:
     """The three, each over the same bytes."""
 
-    def __init__(self, lua, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, lua, folder: Path) -> None:
         self._parse = lua.module("routing.routing_table")[b"parse"]
         self._file = folder / "state.json"
 
-    def bgctl(self, text: bytes):  # type: ignore[no-untyped-def]
+    def bgctl(self, text: bytes):
         try:
             return bgctl.decode(text)
         except ValueError:
             return None
 
-    def proxy(self, text: bytes):  # type: ignore[no-untyped-def]
+    def proxy(self, text: bytes):
         said = self._parse(text)
         return None if isinstance(said, tuple) else plain(said)
 
-    def api(self, text: bytes):  # type: ignore[no-untyped-def]
+    def api(self, text: bytes):
         self._file.write_bytes(text)
         try:
             return ApiState(self._file).document()

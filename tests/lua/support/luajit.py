@@ -15,6 +15,7 @@ class Lua:
     """A LuaJIT with our modules on its path. Text crosses as bytes, so that any byte can."""
 
     def __init__(self) -> None:
+        self.nginx: Any = None  # what a test keeps of its stand-in for nginx
         self.runtime = lupa.LuaRuntime(encoding=None, unpack_returned_tuples=True)
         self.runtime.globals()[b"package"][b"path"] = f"{LUA}/?.lua".encode()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
@@ -89,7 +90,7 @@ class Proxy:
         self.state_file.write_text(json.dumps(state))
         self.lua.runtime.execute(b'require("bg.routing.router").state_file:poll()')
 
-    def asked(self, asked: dict[str, object]):  # type: ignore[no-untyped-def]
+    def asked(self, asked: Mapping[str, object]):
         return self.request[b"described"](self.lua.table(asked))
 
     def memory(self) -> object:

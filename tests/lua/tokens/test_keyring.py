@@ -146,7 +146,7 @@ def test_one_bad_key_refuses_the_ring(lua, tmp_path, ring):
     assert why
 
 
-TERMS = {
+TERMS: dict[str, list[object]] = {
     "signedBy": ["us", "app", "both", "nobody", "", None, 1, True, ["app"]],
     "issuer": ["shop", "", None, 1, False, {}],
     "shortSecret": [True, False, None, 1, "true"],

@@ -77,7 +77,7 @@ class Project:
 
     def counted(self) -> int:
         """Sessions on 1.6.7."""
-        return self.api.census().json["versions"]["1.6.7"]["sessions"]
+        return int(self.api.census().json["versions"]["1.6.7"]["sessions"])
 
     def report(self, who: object) -> None:
         """What the proxy tells of a session that it has just seen."""
@@ -211,7 +211,7 @@ def test_18_each_key_has_its_own_issuer(lua, tmp_path):
     keyring.rotate(keys, "HS256", secret=b"of both, that is" * 2, now=NOW)
     both = Both(lua, keys)
     claims = {"sub": "u", "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 60}
-    verdicts = {}
+    verdicts: dict[bytes, list[object]] = {}
     for secret in (b"of anybody" * 4, b"of the shop" * 4, b"of both, that is" * 2):
         for issuer in (..., None, "", "shop", "bgctl", "Shop", ["shop"]):
             token = jws(secret, {"alg": "HS256"}, claims if issuer is ... else {**claims, "iss": issuer})

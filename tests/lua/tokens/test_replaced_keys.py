@@ -73,7 +73,8 @@ def test_89_who_is_pinned_stays_and_gets_a_pin_of_the_new_secret(worker: Worker)
 
 @pytest.mark.threat(89)
 def test_89_a_worker_believes_what_another_one_signs_already(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
     first, second = Worker(tmp_path / "a"), Worker(tmp_path / "b")
     for each in (first, second):
         each.replace(b"n" * 40)

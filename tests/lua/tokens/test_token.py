@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from typing import Any
 
 import jwt
 import pytest
@@ -21,7 +22,7 @@ NOW = 1_800_000_000
 RULES = {"issuer": "bgctl", "leeway": 60, "longest": 604800}
 SECRET = b"an HMAC secret of forty bytes, for tests"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-PRIVATE = {
+PRIVATE: dict[str, Any] = {
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "RS256": rsa.generate_private_key(65537, 2048),
@@ -283,7 +284,21 @@ def test_13_duplicate_keys(verify):
     assert verify(sign("EdDSA", header))[1] == "malformed"
 
 
-BAD_VERSIONS = [None, 7, 1.6, [], ["1.6.7"], {}, True, "", " 1.6.7", "1.6.7 ", "1.6.7\0", "1.6.7\n", ...]
+BAD_VERSIONS: list[Any] = [
+    ...,
+    None,
+    7,
+    1.6,
+    [],
+    ["1.6.7"],
+    {},
+    True,
+    "",
+    " 1.6.7",
+    "1.6.7 ",
+    "1.6.7\0",
+    "1.6.7\n",
+]
 BAD_VERSIONS += [
     "1.6.7\r\nSet-Cookie: x",
     "1\u20246",
@@ -362,7 +377,8 @@ def test_18_another_issuer(verify, issuer):
 def test_a_third_partys_token_needs_no_sid(verify):
     assert verify(sign("EdDSA", body=claims(sid=..., userId=...)))[0]["sid"] == f"iat:{NOW - 5}"
     assert verify(sign("EdDSA", body=claims(sid=..., sub=7, userId=...)))[0]["user"] == "7"
-    for sub in (..., None, True, 7.5, "", [], {}):
+    subjects: tuple[Any, ...] = (..., None, True, 7.5, "", [], {})
+    for sub in subjects:
         assert verify(sign("EdDSA", body=claims(sid=..., sub=sub, userId=...)))[1] == "claims"
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.canary import statistics as bounds
+from toolkit.canary import statistics
 
 RISKS = st.sampled_from([0.2, 0.05, 0.001, 1e-6])
 
@@ -21,7 +21,7 @@ def counts(draw, most=10**9):
 @given(counts(), RISKS)
 def test_the_measured_rate_lies_between_the_bounds(found, risk) -> None:
     hits, of = found
-    low, high = bounds.lower(hits, of, risk), bounds.upper(hits, of, risk)
+    low, high = statistics.lower(hits, of, risk), statistics.upper(hits, of, risk)
     assert 0 <= low <= hits / of <= high <= 1
     assert (low == 0) == (hits == 0)
 
@@ -30,21 +30,21 @@ def test_the_measured_rate_lies_between_the_bounds(found, risk) -> None:
 def test_more_hits_raise_both_bounds_and_less_risk_widens_them(found, risk) -> None:
     hits, of = found
     if hits < of:
-        assert bounds.lower(hits + 1, of, risk) >= bounds.lower(hits, of, risk)
-        assert bounds.upper(hits + 1, of, risk) >= bounds.upper(hits, of, risk)
-    assert bounds.lower(hits, of, risk / 10) <= bounds.lower(hits, of, risk)
-    assert bounds.upper(hits, of, risk / 10) >= bounds.upper(hits, of, risk)
+        assert statistics.lower(hits + 1, of, risk) >= statistics.lower(hits, of, risk)
+        assert statistics.upper(hits + 1, of, risk) >= statistics.upper(hits, of, risk)
+    assert statistics.lower(hits, of, risk / 10) <= statistics.lower(hits, of, risk)
+    assert statistics.upper(hits, of, risk / 10) >= statistics.upper(hits, of, risk)
 
 
 @given(counts(10**5), RISKS, st.floats(1, 100))
 def test_requests_that_come_together_say_less(found, risk, together) -> None:
     hits, of = found
-    assert bounds.lower(hits / together, of / together, risk) <= bounds.lower(hits, of, risk) + 1e-9
-    assert bounds.upper(hits / together, of / together, risk) >= bounds.upper(hits, of, risk) - 1e-9
+    assert statistics.lower(hits / together, of / together, risk) <= statistics.lower(hits, of, risk) + 1e-9
+    assert statistics.upper(hits / together, of / together, risk) >= statistics.upper(hits, of, risk) - 1e-9
 
 
 def test_large_counts_close_in() -> None:
-    low, high = bounds.lower(10**10, 10**12, 1e-6), bounds.upper(10**10, 10**12, 1e-6)
+    low, high = statistics.lower(10**10, 10**12, 1e-6), statistics.upper(10**10, 10**12, 1e-6)
     assert isclose(low, 0.01, rel_tol=1e-3)
     assert isclose(high, 0.01, rel_tol=1e-3)
 
@@ -67,8 +67,8 @@ def wrong_at_some_look(rate: float, looks: int, is_wrong) -> float:
 @pytest.mark.parametrize("risk", [0.2, 0.02])
 def test_peeking_makes_no_false_alarm(rate: float, risk: float) -> None:
     """At each of 150 looks: the chance of ever being wrong stays below the risk."""
-    assert wrong_at_some_look(rate, 150, lambda hits, of: bounds.lower(hits, of, risk) > rate) <= risk
-    assert wrong_at_some_look(rate, 150, lambda hits, of: bounds.upper(hits, of, risk) < rate) <= risk
+    assert wrong_at_some_look(rate, 150, lambda hits, of: statistics.lower(hits, of, risk) > rate) <= risk
+    assert wrong_at_some_look(rate, 150, lambda hits, of: statistics.upper(hits, of, risk) < rate) <= risk
 
 
 def test_a_fixed_test_at_each_look_would_make_many() -> None:
@@ -89,18 +89,18 @@ def tail(hits: int, of: int, other_hits: int, other_of: int) -> float:
 @given(counts(40), counts(40))
 def test_fisher_is_the_hypergeometric_tail(here, there) -> None:
     if here[0] * there[1] > there[0] * here[1]:
-        assert isclose(bounds.chance(*here, *there), tail(*here, *there), rel_tol=1e-9)
+        assert isclose(statistics.chance(*here, *there), tail(*here, *there), rel_tol=1e-9)
 
 
 def test_fisher_by_counting_every_outcome() -> None:
     """Which requests fail is drawn without looking at who answers: 2 of 3 on green among 3 of 8."""
     outcomes = [which for which in product((0, 1), repeat=8) if sum(which) == 3]
     as_bad = [which for which in outcomes if sum(which[:3]) >= 2]
-    assert isclose(bounds.chance(2, 3, 1, 5), len(as_bad) / len(outcomes))
+    assert isclose(statistics.chance(2, 3, 1, 5), len(as_bad) / len(outcomes))
 
 
 @settings(max_examples=50)
 @given(counts(10**9), counts(10**9))
 def test_fisher_is_a_probability_at_any_size(here, there) -> None:
     if here[0] * there[1] > there[0] * here[1]:
-        assert 0 <= bounds.chance(*here, *there) <= 1 < inf
+        assert 0 <= statistics.chance(*here, *there) <= 1 < inf

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.traffic import BOUNDS, Kind, traffic
-from toolkit.canary.verdict import Verdict, judge
+from toolkit.canary.verdict import CRITERIA, Comparison, Verdict, comparisons, judge
 from toolkit.clients.figures import Figures
 from toolkit.config import Canary
 
@@ -167,3 +167,16 @@ def test_a_difference_of_two_looks() -> None:
     assert not before.continues(after)
     assert not Figures().continues(after)
     assert not Figures(20, 0, (1.0,), (9, 11)).continues(before)
+
+
+# What it is judged by
+
+
+def test_the_risk_is_shared_by_all_criteria(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are: a criterion that is added takes its part from the others."""
+    asked: list[float] = []
+    monkeypatch.setattr(Comparison, "proven", lambda _, risk, together: asked.append(risk))
+    both = timed(0, 0, 0, 0, 0, 0, 0, 800, 200)
+    judge(both, both, SLOW)
+    assert len(asked) == len(comparisons(both, both, SLOW)) == len(CRITERIA)
+    assert sum(asked) == pytest.approx((1 - SLOW.confidence) / 2), "half of the risk is the first window's"

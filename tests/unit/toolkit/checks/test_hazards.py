@@ -12,7 +12,7 @@ from toolkit.engine.compose import ComposeService
 from toolkit.engine.container import Container, Settings, Status
 from toolkit.errors import BgctlError, Refused
 from toolkit.project import Project
-from toolkit.release import promote, rollback, up, up_green
+from toolkit.release import promote, rollback, up, up_checks, up_green
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def only(found: list[BgctlError]) -> BgctlError:
 def test_the_project_here_has_no_hazard(world: World) -> None:
     project, engine, ui = resting(world)
     engine.services["frontend-green"] = service()
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     assert ui.warned == []
 
 
@@ -57,18 +57,18 @@ def test_a_container_name_on_both_slots_is_refused_before_anything_starts(world:
         old = f"  frontend-{slot}:\n"
         path.write_text(path.read_text().replace(old, f"{old}    container_name: shop-web\n"))
     with pytest.raises(Refused) as caught:
-        up.check(project, None, pull=False)
+        up_checks.check(project, None, pull=False)
     lines = [
         f"compose.yaml:{line(world, 'container_name', f'frontend-{slot}:')}" for slot in ("blue", "green")
     ]
     assert str(caught.value).startswith(f"{lines[0]}: frontend-blue and frontend-green are called shop-web: ")
     assert caught.value.next == f"remove container_name there ({', '.join(lines)})"
-    up.check(project, project.state(), pull=False)  # what has served people comes back
+    up_checks.check(project, project.state(), pull=False)  # what has served people comes back
     assert any("are called shop-web" in said for said in ui.warned)
     with pytest.raises(Refused, match="are called shop-web"):
         up_green.check(project, project.state(), "1.6.8", pull=False)
     engine.services["frontend-green"] = service(container_name="shop-web-2")
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     assert engine.asked == []
 
 
@@ -79,16 +79,16 @@ def test_a_container_name_that_somebody_else_has_is_refused(
     engine.services["session-api"] = service(container_name="api")
     monkeypatch.setattr(engine, "of_name", lambda name: [container("other")] if name == "api" else [])
     with pytest.raises(Refused, match="api is the name of a container of project other") as caught:
-        up.check(project, None, pull=False)
+        up_checks.check(project, None, pull=False)
     assert caught.value.next.endswith("docker rm api")
     monkeypatch.setattr(engine, "of_name", lambda name: [container("shop")])
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
 
 
 def test_a_green_that_plain_compose_would_start_is_told(world: World) -> None:
     project, engine, ui = resting(world)
     engine.services["frontend-green"] = service(profiles=None)
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     (said,) = ui.warned
     assert said.startswith(
         f"compose.yaml:{line(world, 'profiles', 'frontend-green:')}: frontend-green is not"
@@ -98,7 +98,7 @@ def test_a_green_that_plain_compose_would_start_is_told(world: World) -> None:
     with (world.root / ".env").open("a") as file:
         file.write("COMPOSE_PROFILES=monitoring,deployment\n")
     ui.warned.clear()
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     (said,) = ui.warned
     assert said.startswith("COMPOSE_PROFILES is monitoring,deployment: ")
 
@@ -109,7 +109,7 @@ def test_91_an_image_that_keeps_data_where_nothing_is_mounted_is_told(world: Wor
     engine.services["frontend-green"] = service()
     engine.images["frontend-blue"] = "shop:1"
     engine.keeps = {"shop:1": {"/app/media", "/data"}}
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     assert len(ui.warned) == 2
     assert ui.warned[0].startswith("compose.yaml:")
     assert 'write volumes: ["frontend-app-media:/app/media"] in both slots' in ui.warned[0]
@@ -231,7 +231,7 @@ def test_the_name_that_compose_gives_is_told_where_it_differs(world: World) -> N
     engine.services["frontend-green"] = service()
     path = world.root / ".env"
     path.write_text(path.read_text().replace("COMPOSE_PROJECT_NAME=shop", "COMPOSE_PROJECT_NAME=blog"))
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     (said,) = ui.warned
     assert said.startswith("compose calls this project blog, bgctl.toml shop: ")
     assert said.endswith("write COMPOSE_PROJECT_NAME=shop into .env")
@@ -242,14 +242,14 @@ def test_an_override_file_that_is_not_applied_is_told(world: World) -> None:
     project, engine, ui = resting(world)
     engine.services["frontend-green"] = service()
     assert [path.name for path in project.compose_files] == ["compose.yaml", "compose.override.yaml"]
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     assert ui.warned == []
     path = world.root / "bgctl.toml"
     path.write_text(path.read_text().replace('compose_file = ""', 'compose_file = "compose.yaml"'))
     project, ui = Project(world.root, Listening(), "test"), Listening()
     project.__dict__["engine"], project.ui = engine, ui
     assert [path.name for path in project.compose_files] == ["compose.yaml"]
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     (said,) = ui.warned
     assert said.startswith("compose.override.yaml is not applied: ")
     assert said.endswith('write compose_file = ["compose.yaml", "compose.override.yaml"] in bgctl.toml')
@@ -259,12 +259,12 @@ def test_files_that_others_would_not_choose_are_told(world: World, monkeypatch: 
     (world.root / "docker-compose.yml").write_text("services: {}\n")
     project, engine, ui = resting(world)
     engine.services["frontend-green"] = service()
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     (said,) = ui.warned
     assert said.startswith("compose.yaml and docker-compose.yml are here, and bgctl takes compose.yaml: ")
     monkeypatch.setenv("COMPOSE_FILE", "compose.yaml")
     ui.warned.clear()
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     (said,) = ui.warned
     assert said.startswith("COMPOSE_FILE names the compose files: cron")
     assert said.endswith('write compose_file = ["compose.yaml"] in bgctl.toml')

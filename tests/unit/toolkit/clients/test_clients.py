@@ -13,6 +13,7 @@ from toolkit.clients import proxy
 from toolkit.clients import session_api as sessions
 from toolkit.clients.http import Unreachable
 from toolkit.clients.proxy import Proxy
+from toolkit.clients.proxy_status import Slot
 from toolkit.clients.session_api import Sessions
 from toolkit.config import Drain, Health
 from toolkit.engine import ports
@@ -145,18 +146,18 @@ def test_27_a_slot_is_empty_when_nothing_is_open_and_nothing_can_come(web: Calla
 @pytest.mark.parametrize(
     ("left", "seconds", "note"),
     [
-        (proxy.Slot(), 0, "is empty"),
-        (proxy.Slot(open=2), 29, None),
-        (proxy.Slot(open=2), 30, "still had 2 requests and 0 WebSockets at their deadline"),
-        (proxy.Slot(open=2, websockets=1), 30, None),
-        (proxy.Slot(open=1, websockets=1), 3599, None),
-        (proxy.Slot(open=2, websockets=1), 3600, "still had 1 requests and 1 WebSockets at their deadline"),
+        (Slot(), 0, "is empty"),
+        (Slot(open=2), 29, None),
+        (Slot(open=2), 30, "still had 2 requests and 0 WebSockets at their deadline"),
+        (Slot(open=2, websockets=1), 30, None),
+        (Slot(open=1, websockets=1), 3599, None),
+        (Slot(open=2, websockets=1), 3600, "still had 1 requests and 1 WebSockets at their deadline"),
     ],
 )
 def test_27_requests_and_websockets_have_their_own_deadlines(
-    left: proxy.Slot, seconds: float, note: str | None
+    left: Slot, seconds: float, note: str | None
 ) -> None:
-    assert proxy._finished(left, seconds, Drain()) == note
+    assert proxy.finished(left, seconds, Drain()) == note
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.toolkit.support.worlds import Web
-from toolkit.clients.proxy import Activity, Proxy
+from toolkit.clients.proxy import Proxy
+from toolkit.clients.proxy_status import Activity
 from toolkit.clients.session_api import Count, Forecast, Sessions, User
 from toolkit.values import Address
 
@@ -86,7 +87,7 @@ def test_what_the_proxy_counts(web: Callable[[], Web]) -> None:
     control.answers["/status"] = proxy_status({"requests": 900, "errors": 2}, activity=feed)
     seen = Proxy(Address(control.address)).status()
     green = seen.slots["green"]
-    assert (green.requests, green.websockets, green.served, green.errors) == (1, 3, 900, 2)
+    assert (green.open_requests, green.websockets, green.served, green.errors) == (1, 3, 900, 2)
     assert seen.activity == Activity(1, 2, 3, 1764000000.1, "timeout")
 
 

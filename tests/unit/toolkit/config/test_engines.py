@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.config import tables
+from toolkit.config import kinds
 from toolkit.config.engines import ENGINES, NAMES
 from toolkit.cron import units
 from toolkit.engine.commands import Commands
@@ -36,11 +36,11 @@ def test_a_compose_command_is_recognised_by_its_words(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_engine_can_be_named_and_has_a_compose_command_to_install(name: str) -> None:
-    assert tables.Engine.parse(name) == name
+    assert kinds.Engine.parse(name) == name
     assert ENGINES[name].separate_compose.startswith(name)
     assert set(ENGINES[name].units) <= set(units.UNITS)
 
 
 def test_what_is_no_engine_cannot_be_named() -> None:
     with pytest.raises(ValueError, match=", ".join(("auto", *NAMES))):
-        tables.Engine.parse("rkt")
+        kinds.Engine.parse("rkt")

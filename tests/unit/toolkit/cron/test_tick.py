@@ -17,14 +17,13 @@ from hypothesis import strategies as st
 from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, ROOT, World
 from toolkit import slots
-from toolkit.cron import throttle as trouble
-from toolkit.cron import tick as auto
-from toolkit.cron import units as cron
+from toolkit.cron import throttle, tick, units
 from toolkit.cron.throttle import Note
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
 from toolkit.release import deploy, drain, preview, rollback, route
-from toolkit.release.remaining import Terms
+from toolkit.release.deploy_plan import Plan
+from toolkit.release.remaining import DrainTerms
 
 CANARY = {"version": "1.6.8", "state": "ready", "weight": 10}
 BLUE_90 = {**READY, "weight": 90}
@@ -56,28 +55,28 @@ def draining(world: World) -> None:
 @pytest.mark.threat(48)
 def test_48_what_is_empty_is_promoted(world: World, project: Project, said) -> None:
     draining(world)
-    assert auto.run(project, Terms()) == 0
+    assert tick.run(project, DrainTerms()) == 0
     assert (world.state["phase"], world.state["slots"]["blue"]["version"]) == ("rest", "1.6.8")
     lines = said().splitlines()
     assert lines[-1] == "1.6.8 is what everyone has; rest"
     assert all(re.match(r" {2}ok |   - |1\.6\.8 ", line) for line in lines)
     before = world.state
-    assert (auto.run(project, Terms()), said(), world.state) == (0, "", before)
+    assert (tick.run(project, DrainTerms()), said(), world.state) == (0, "", before)
 
 
 @pytest.mark.threat(48)
 def test_48_past_the_deadline_it_is_promoted_whoever_is_left(world: World, project: Project) -> None:
     draining(world)
     world.sessions = {"1.6.7": 3}
-    assert auto.run(project, Terms()) == 5
-    assert auto.run(project, Terms(deadline=3600)) == 0
+    assert tick.run(project, DrainTerms()) == 5
+    assert tick.run(project, DrainTerms(deadline=3600)) == 0
     assert world.state["phase"] == "rest"
 
 
 def test_past_the_deadline_what_is_unknown_does_not_matter(world: World, project: Project) -> None:
     draining(world)
     world.sessions = None
-    assert auto.run(project, Terms(deadline=3600)) == 0
+    assert tick.run(project, DrainTerms(deadline=3600)) == 0
     assert world.state["phase"] == "rest"
 
 
@@ -85,7 +84,7 @@ def test_past_the_deadline_what_is_unknown_does_not_matter(world: World, project
 def test_48_who_is_idle_is_not_waited_for(world: World, project: Project) -> None:
     draining(world)
     world.sessions, world.recent = {"1.6.7": 3}, {}
-    assert auto.run(project, Terms(idle=600)) == 0
+    assert tick.run(project, DrainTerms(idle=600)) == 0
     assert world.state["phase"] == "rest"
 
 
@@ -93,7 +92,7 @@ def test_48_who_is_idle_is_not_waited_for(world: World, project: Project) -> Non
 def test_42_a_promotion_that_was_cut_short_goes_on(world: World, project: Project) -> None:
     world.put("promoting", OUT, GREEN, "retire-blue")
     world.sessions = None
-    assert auto.run(project, Terms()) == 0
+    assert tick.run(project, DrainTerms()) == 0
     assert world.state["phase"] == "rest"
 
 
@@ -113,15 +112,15 @@ def test_42_killed_anywhere_the_next_minute_goes_on(
         engine.there.add("frontend-green")
         return project
 
-    assert auto.run(begin(-1), Terms()) == 0
+    assert tick.run(begin(-1), DrainTerms()) == 0
     total = hook.count
     assert total > 8
     for at in range(total):
         project = begin(at)
         with pytest.raises(Killed):
-            auto.run(project, Terms())
+            tick.run(project, DrainTerms())
         hook.at = -1
-        assert auto.run(project, Terms()) == 0, at
+        assert tick.run(project, DrainTerms()) == 0, at
         blue = world.state["slots"]["blue"]
         assert (world.state["phase"], blue["version"], blue["weight"]) == ("rest", "1.6.8", 100), at
 
@@ -144,12 +143,12 @@ def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
     before = world.state
     assert before["phase"] == "promoting"
     said()
-    assert auto.run(project, Terms(deadline=1)) == Refused.code
+    assert tick.run(project, DrainTerms(deadline=1)) == Refused.code
     assert "next: bgctl rollback, or: bgctl promote" in said()
     with pytest.raises(Refused, match="a rollback has begun"):
-        deploy.run(project, deploy.Plan("1.6.8", drain.Watch(Terms()), ask=False))
+        deploy.run(project, Plan("1.6.8", drain.Watch(DrainTerms()), ask=False))
     with pytest.raises(Refused, match="a rollback has begun"):
-        drain.finish(project, drain.Watch(Terms()), "1.6.8")
+        drain.finish(project, drain.Watch(DrainTerms()), "1.6.8")
     assert world.state == before
 
 
@@ -163,7 +162,7 @@ def test_48_with_nothing_to_drain_it_is_silent(
 ) -> None:
     world.put(phase, blue, green)
     before = world.state
-    assert (auto.run(project, Terms()), said(), world.state) == (0, "", before)
+    assert (tick.run(project, DrainTerms()), said(), world.state) == (0, "", before)
 
 
 @pytest.mark.threat(44)
@@ -173,7 +172,7 @@ def test_44_another_bgctl_is_left_alone(world: World, project: Project, said) ->
     directory = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     fcntl.flock(directory, fcntl.LOCK_EX)
     try:
-        assert (auto.run(project, Terms()), said(), world.state) == (4, "", before)
+        assert (tick.run(project, DrainTerms()), said(), world.state) == (4, "", before)
     finally:
         os.close(directory)
 
@@ -187,8 +186,8 @@ def test_48_a_release_taken_back_this_very_moment_is_no_trouble(
     def take_back(*_: object) -> None:
         world.put("candidate", READY, CANDIDATE)
 
-    monkeypatch.setattr(auto, "check", take_back)
-    assert (auto.run(project, Terms()), said()) == (0, "")
+    monkeypatch.setattr(tick, "check", take_back)
+    assert (tick.run(project, DrainTerms()), said()) == (0, "")
     assert world.state["phase"] == "candidate"
 
 
@@ -198,7 +197,7 @@ def test_48_a_release_taken_back_this_very_moment_is_no_trouble(
 def later(project: Project, seconds: float) -> None:
     """As if the last note had been written so many seconds ago."""
     path = project.state_dir / "auto.json"
-    note = trouble._read(path)
+    note = throttle._read(path)
     assert note
     path.write_text(
         f'{{"what": "{note.what}", "since": {note.since - seconds},'
@@ -210,18 +209,18 @@ def later(project: Project, seconds: float) -> None:
 def test_54_an_unknown_count_is_told_when_it_stays_so(world: World, project: Project, said) -> None:
     draining(world)
     world.sessions = None
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (tick.run(project, DrainTerms()), said()) == (5, "")
     later(project, 299)
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (tick.run(project, DrainTerms()), said()) == (5, "")
     later(project, 2)
-    assert auto.run(project, Terms()) == 5
+    assert tick.run(project, DrainTerms()) == 5
     assert "unknown sessions" in said()
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (tick.run(project, DrainTerms()), said()) == (5, "")
     later(project, 3601)
-    assert auto.run(project, Terms()) == 5
+    assert tick.run(project, DrainTerms()) == 5
     assert "unknown sessions" in said()
     world.sessions = {"1.6.7": 1}
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (tick.run(project, DrainTerms()), said()) == (5, "")
     assert not (project.state_dir / "auto.json").exists()
 
 
@@ -235,29 +234,29 @@ def test_a_promotion_that_fails_is_told_at_once_and_then_once_an_hour(
         raise Failed("frontend-blue is not healthy", "it answers 500", "bgctl status")
 
     monkeypatch.setattr(engine, "up", fail)
-    assert auto.run(project, Terms()) == 1
+    assert tick.run(project, DrainTerms()) == 1
     assert "frontend-blue is not healthy" in said()
-    assert (auto.run(project, Terms()), said()) == (1, "")
+    assert (tick.run(project, DrainTerms()), said()) == (1, "")
     later(project, 3601)
-    assert auto.run(project, Terms()) == 1
+    assert tick.run(project, DrainTerms()) == 1
     assert "bgctl: frontend-blue is not healthy" in said()
     monkeypatch.setattr(engine, "up", lambda *a: FakeEngine.up(engine, *a))
-    assert auto.run(project, Terms()) == 0
+    assert tick.run(project, DrainTerms()) == 0
     assert world.state["phase"] == "rest"
 
 
 def test_a_precondition_that_is_not_met_is_told_at_once(world: World, project: Project, said) -> None:
     draining(world)
     world.serve(world.green, "0.0.0")
-    assert auto.run(project, Terms()) == Refused.code
+    assert tick.run(project, DrainTerms()) == Refused.code
     assert "green is not healthy" in said()
     assert not (world.root / "state" / "history.jsonl").exists()
 
 
 def test_what_cannot_be_noted_is_said(tmp_path: Path) -> None:
-    assert trouble.due(tmp_path / "none" / "auto.json", "unknown", 1000, 300)
+    assert throttle.due(tmp_path / "none" / "auto.json", "unknown", 1000, 300)
     (tmp_path / "auto.json").write_text("{")
-    assert not trouble.due(tmp_path / "auto.json", "unknown", 1000, 300)
+    assert not throttle.due(tmp_path / "auto.json", "unknown", 1000, 300)
 
 
 @given(
@@ -270,14 +269,14 @@ def test_the_same_trouble_is_said_once_an_hour(looks: list[tuple[str, float]], p
         now += passed
         if note is None or note.what != what:
             told, since = float("-inf"), now
-        note, say = trouble.judge(note, what, now, patience)
-        assert say is (now >= since + patience and now >= told + trouble.AGAIN)
+        note, say = throttle.judge(note, what, now, patience)
+        assert say is (now >= since + patience and now >= told + throttle.AGAIN)
         told = now if say else told
 
 
 def test_a_clock_that_was_set_back_keeps_nothing_quiet() -> None:
-    assert trouble.judge(Note("a", 5000, 5000), "a", 1000, 0)[1]
-    assert trouble.judge(Note("a", 500, 5000), "a", 1000, 0)[1]
+    assert throttle.judge(Note("a", 5000, 5000), "a", 1000, 0)[1]
+    assert throttle.judge(Note("a", 500, 5000), "a", 1000, 0)[1]
 
 
 # What runs it
@@ -297,7 +296,7 @@ def words_of(line: str) -> list[str]:
 @pytest.mark.parametrize("project", ["/srv/shop", AWKWARD])
 def test_48_the_crontab_line_reads_back(project: str) -> None:
     argv = ["/opt/bgctl/bin/bgctl", "--project", project, "drain", "--auto"]
-    line = cron.crontab(argv)
+    line = units.crontab(argv)
     assert words_of(line) == argv
     assert line.startswith("* * * * * /opt/bgctl/bin/bgctl ")
 
@@ -338,18 +337,18 @@ def test_48_systemds_units(world: World) -> None:
 
 
 def test_a_path_in_a_unit_is_taken_as_it_is() -> None:
-    line = unit(cron.service(["/usr/bin/bgctl", "--project", AWKWARD], "shop"))["Service"]["ExecStart"]
+    line = unit(units.service(["/usr/bin/bgctl", "--project", AWKWARD], "shop"))["Service"]["ExecStart"]
     assert line == r'''/usr/bin/bgctl --project "/srv/my shop/50%% $$HOME \"x\" 'y' \\z"'''
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     (tmp_path / "bgctl-shop.service").write_text(
-        cron.service([str(BGCTL), "--project", AWKWARD, "drain", "--auto"], "shop")
+        units.service([str(BGCTL), "--project", AWKWARD, "drain", "--auto"], "shop")
     )
-    (tmp_path / "bgctl-shop.timer").write_text(cron.timer("shop"))
-    units = [str(tmp_path / f"bgctl-shop.{kind}") for kind in ("service", "timer")]
-    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
+    (tmp_path / "bgctl-shop.timer").write_text(units.timer("shop"))
+    written = [str(tmp_path / f"bgctl-shop.{kind}") for kind in ("service", "timer")]
+    done = subprocess.run(["systemd-analyze", "verify", *written], capture_output=True, text=True)
     assert (done.returncode, "bgctl-shop" in done.stderr) == (0, False), done.stderr
 
 
@@ -358,7 +357,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 @pytest.mark.parametrize("system", [True, False])
 def test_81_systemd_accepts_the_unit_for_boot(tmp_path: Path, system: bool) -> None:
     path = tmp_path / "bgctl-shop-up.service"
-    path.write_text(cron.boot([str(BGCTL), "--project", AWKWARD, "up"], "shop", system))
+    path.write_text(units.boot([str(BGCTL), "--project", AWKWARD, "up"], "shop", system))
     argv = ["systemd-analyze", *([] if system else ["--user"]), "verify", str(path)]
     done = subprocess.run(argv, capture_output=True, text=True)
     assert "bgctl-shop-up" not in done.stderr, done.stderr
@@ -393,7 +392,7 @@ def test_81_the_crontab_line_for_boot_asks_until_the_engine_is_there(tmp_path: P
     bgctl = tmp_path / "bgctl"
     bgctl.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n[ $(wc -l <{tmp_path}/asked) -ge 3 ]\n')
     bgctl.chmod(0o755)
-    line = cron.at_boot([str(bgctl), "--project", project, "up"])
+    line = units.at_boot([str(bgctl), "--project", project, "up"])
     assert line.startswith("@reboot ")
     assert line.count("\n") == 1
     assert not re.search(r"(?<!\\)%", line)
@@ -418,14 +417,14 @@ def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) 
     project, engine = project_of(world)
     engine.there.discard("frontend-green")
     world.green.answers.clear()
-    assert auto.run(project, Terms()) == 5
+    assert tick.run(project, DrainTerms()) == 5
     assert engine.asked == ["up frontend-green"]
     assert engine.comes_back == {"frontend-green": True}
     told = said()
     assert "green was down (frontend-green: answered status 404: " in told
     assert "): it has been started again" in told
     assert [(each["what"], each["outcome"]) for each in world.history] == [("start green", "done")]
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (tick.run(project, DrainTerms()), said()) == (5, "")
 
 
 @pytest.mark.threat(80)
@@ -435,18 +434,18 @@ def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said) ->
     world.sessions = {"1.6.7": 1}
     project, engine = project_of(world)
     world.green.answers.clear()
-    assert auto.run(project, Terms()) == Refused.code
+    assert tick.run(project, DrainTerms()) == Refused.code
     assert said().splitlines() == [
         f"bgctl: green is not healthy: frontend-green: answered status 404: {CAUSE}",
         "next: bgctl up, or: bgctl rollback",
     ]
-    assert (auto.run(project, Terms()), said()) == (Refused.code, "")
+    assert (tick.run(project, DrainTerms()), said()) == (Refused.code, "")
     assert engine.asked == []
     assert not (world.root / "state" / "history.jsonl").exists()
     world.serve(world.green, "1.6.8")
-    assert (auto.run(project, Terms()), said()) == (5, "")
+    assert (tick.run(project, DrainTerms()), said()) == (5, "")
     world.green.answers.clear()
-    assert (auto.run(project, Terms()), "green is not healthy" in said()) == (Refused.code, True)
+    assert (tick.run(project, DrainTerms()), "green is not healthy" in said()) == (Refused.code, True)
 
 
 @pytest.mark.threat(80)
@@ -462,9 +461,9 @@ def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
         raise Failed("no space left")
 
     monkeypatch.setattr(engine, "up", fail)
-    assert auto.run(project, Terms()) == Refused.code
+    assert tick.run(project, DrainTerms()) == Refused.code
     assert "green is down: no space left" in said()
-    assert (auto.run(project, Terms()), said()) == (Refused.code, "")
+    assert (tick.run(project, DrainTerms()), said()) == (Refused.code, "")
     assert not (world.root / "state" / "history.jsonl").exists()
 
 
@@ -529,9 +528,9 @@ def test_all_of_it_names_the_files(world: World) -> None:
     everything = world.bgctl("cron").stdout
     assert all(f"bgctl-shop.{kind}" in everything for kind in ("service", "timer"))
     assert "* * * * * " in everything
-    units = world.bgctl("cron", "--systemd").stdout
-    assert "* * * * * " not in units
-    assert units in everything
+    systemd = world.bgctl("cron", "--systemd").stdout
+    assert "* * * * * " not in systemd
+    assert systemd in everything
     assert list((ROOT / "bgctl.example.toml").parent.glob("*.service")) == []
 
 
@@ -539,6 +538,6 @@ def test_slots_are_untouched_while_somebody_is_left(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 1}
     project, engine = project_of(world)
-    assert auto.run(project, Terms()) == 5
+    assert tick.run(project, DrainTerms()) == 5
     assert engine.asked == []
     assert slots.fault(project, "blue", "1.6.7") is None

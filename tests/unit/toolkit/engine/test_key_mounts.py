@@ -12,7 +12,7 @@ from toolkit.engine import key_mounts
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.key_mounts import Mount
 from toolkit.errors import Failed, Refused
-from toolkit.release import up
+from toolkit.release import folders, up_checks
 
 FOLDERS = {
     "proxy": ["pin", "proxy"],
@@ -134,14 +134,14 @@ def test_89_up_gives_keys_their_folders_and_older_compose_files_go_on_working(
     (world.root / "keys" / "admin.key").unlink()
     put_former(project.keys_dir)
     held = project.secret_path("pin.secret").read_text()
-    up.check(project, project.state(), pull=False)
-    assert up.keys_wanted(project)
-    assert up.make_keys(project) == "moved pin.secret, service.key, admin.key, proxy.key in keys/"
-    assert not up.keys_wanted(project)
+    up_checks.check(project, project.state(), pull=False)
+    assert folders.keys_wanted(project)
+    assert folders.make_keys(project) == "moved pin.secret, service.key, admin.key, proxy.key in keys/"
+    assert not folders.keys_wanted(project)
     assert project.secret_path("pin.secret") == key_files.place(project.keys_dir, "pin.secret")
     assert project.secret_path("pin.secret").read_text() == held
     assert ("a key that is replaced is not noticed" in capsys.readouterr().err) is single
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     slots.check_slot_images(project, "blue", "1.6.7", pull=False)
 
 
@@ -154,5 +154,5 @@ def test_89_a_folder_that_cannot_be_made_is_told(world: World) -> None:
     key_files.place(project.keys_dir, "pin.secret").parent.rmdir()
     key_files.place(project.keys_dir, "pin.secret").parent.write_text("in the way")
     with pytest.raises(Failed, match="could not be written") as caught:
-        up.make_keys(project)
+        folders.make_keys(project)
     assert caught.value.next == "bgctl doctor"

@@ -7,7 +7,8 @@ import pytest
 
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import World
-from toolkit.checks.preflight import Looks, Preflight
+from toolkit.checks.looks import Looks
+from toolkit.checks.preflight import Preflight
 from toolkit.engine import user_session
 
 

@@ -15,7 +15,7 @@ from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL
 
 ENTER, LEAVE, SHOW_CURSOR = "\x1b[?1049h", "\x1b[?1049l", "\x1b[?25h"
-FOOT = "every 1 h"  # the last line of a picture
+FOOT = "every 1 h"  # in the last line of a screen
 
 Monitor = Callable[..., Terminal]
 

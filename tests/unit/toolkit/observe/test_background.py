@@ -11,7 +11,7 @@ from toolkit.observe.background import Answer, Question
 
 
 class Heard:
-    """Waits for the word that an answer has come."""
+    """Waits until it is told that an answer has come."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -26,7 +26,7 @@ class Heard:
 
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
-    """Holds an answer back until it is set; it always is in the end."""
+    """Keeps an answer back until it is set; the fixture sets it in the end."""
     event = threading.Event()
     yield event
     event.set()

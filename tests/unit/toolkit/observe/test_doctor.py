@@ -1,7 +1,6 @@
 """Doctor tells all that is wrong in one run, each with its line and what to write; `up` refuses with it."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,11 @@ from session_api import key_files, keyring
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import config
-from toolkit.checks import machine, preflight
-from toolkit.checks.preflight import Finding, Looks, Preflight
-from toolkit.engine.compose import Compose, ComposeService
+from toolkit.checks.looks import Finding, Looks, Problems
 from toolkit.errors import ALL, Failed, NotYet, Refused, together
 from toolkit.observe.doctor import examine
-from toolkit.release import up
+from toolkit.release import shared_services, up
 from toolkit.terminal.ui import UI
-
-SHORT_TMP = {"tmpfs": ["/tmp:mode=1777,size=64m"]}
 
 
 def edit(path: Path, *changes: tuple[str, str]) -> None:
@@ -120,11 +115,11 @@ def test_up_refuses_with_all_of_it(world: World) -> None:
 
 
 def test_a_look_is_left_out_where_its_ground_is_missing() -> None:
-    def broken() -> preflight.Problems:
+    def broken() -> Problems:
         yield from ()
         raise Refused("no engine", "none answers", "start docker")
 
-    def good() -> preflight.Problems:
+    def good() -> Problems:
         yield from ()
         return "here"
 
@@ -180,89 +175,13 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
         world.api.answers["/api/deployment/active-sessions"] = good
 
     engine.up = mended  # type: ignore[method-assign]
-    up.start_shared(project, "session-api")
+    shared_services.start(project, "session-api")
     assert engine.asked == ["up session-api"]
     engine.up = start  # type: ignore[method-assign]
     refuse(world)
     with pytest.raises(Failed) as caught:
-        up.start_shared(project, "session-api")
+        shared_services.start(project, "session-api")
     assert "./keys/admin:/keys/admin:ro" in str(caught.value)
-
-
-# What is measured.
-
-
-@pytest.mark.threat(97)
-@pytest.mark.parametrize(
-    ("free", "kind"), [(2 << 30, None), ((1 << 30) - 1, NotYet), ((64 << 20) - 1, Failed)]
-)
-def test_97_little_room_is_told_before_it_is_none(free: int, kind: type | None) -> None:
-    assert [type(each) for each in machine.little("images", Path("/var"), free)] == ([kind] if kind else [])
-
-
-@pytest.mark.threat(97)
-def test_97_a_file_system_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "SCARCE", 1 << 62)
-    assert len(list(machine.room({"a": tmp_path, "b": tmp_path, "c": tmp_path / "no"}))) == 1
-
-
-@pytest.mark.threat(55)
-@pytest.mark.parametrize(
-    ("date", "said"),
-    [
-        ("Thu, 15 Jan 2026 10:30:03 GMT", ""),
-        ("Thu, 15 Jan 2026 10:31:00 GMT", "60 s ahead of ours"),
-        ("Thu, 15 Jan 2026 10:29:00 GMT", "60 s behind ours"),
-        ("", ""),
-        ("noon", ""),
-    ],
-)
-def test_55_a_clock_that_is_far_from_ours(date: str, said: str) -> None:
-    now = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
-    found = [str(each) for each in machine.clock("the session API", date, now)]
-    assert bool(found) == bool(said)
-    assert all(said in each for each in found)
-
-
-@pytest.mark.parametrize(
-    ("tmpfs", "size"),
-    [
-        (["/tmp:mode=1777,size=512m"], 512 << 20),
-        (["/run:size=1m", "/tmp:SIZE=2G"], 2 << 30),
-        ("/tmp:size=65536", 65536),
-        (["/tmp:mode=1777"], None),
-        (["/tmp"], None),
-        (None, None),
-    ],
-)
-def test_the_size_of_a_tmpfs(tmpfs: list[str] | str | None, size: int | None) -> None:
-    assert ComposeService(tmpfs=tmpfs).size_of("/tmp") == size
-
-
-@pytest.mark.threat(94)
-@pytest.mark.parametrize("form", ["text", "table"])
-def test_94_selinux_wants_labels(
-    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
-) -> None:
-    enforce = tmp_path / "enforce"
-    enforce.write_text("1")
-    monkeypatch.setattr(machine, "ENFORCE", enforce)
-    project, engine = project_of(world)
-    plain, labelled = f"{world.root}/state", f"{world.root}/keys/pin"
-    volumes: list[Any] = [f"{plain}:/state:ro", f"{labelled}:/keys/pin:ro,z", "data:/data"]
-    if form == "table":
-        volumes = [
-            {"type": "bind", "source": plain, "target": "/state"},
-            {"type": "bind", "source": labelled, "target": "/keys/pin", "bind": {"selinux": "z"}},
-        ]
-    found = Compose({"proxy": ComposeService("x:1", "host", volumes=volumes)})
-    engine.compose = lambda env: found  # type: ignore[method-assign]
-    looks = Looks()
-    looks.take("compose file", Preflight(project, ("1", "1"), ["proxy"])._compose)
-    told = [str(error) for _, error in looks.errors if "SELinux" in str(error)]
-    assert [f"proxy mounts {plain} without a label" in each for each in told] == [True]
-    enforce.write_text("0")
-    assert not machine.enforces_selinux()
 
 
 def test_a_key_beside_the_one_in_force_is_told(world: World) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
-from toolkit.clients.proxy import Activity, Slot
+from toolkit.clients.proxy_status import Activity, Slot
 from toolkit.clients.session_api import Count, Report
 from toolkit.monitor import snapshot
 from toolkit.observe import overview

@@ -17,12 +17,13 @@ from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, RE
 from toolkit.errors import Failed, MovedOn, Refused
 from toolkit.release import canary, deploy, rollback, route
 from toolkit.release.canary import Course
-from toolkit.release.deploy import Plan
+from toolkit.release.deploy import Deploy
+from toolkit.release.deploy_plan import Plan
 from toolkit.release.drain import Watch
-from toolkit.release.remaining import Terms
+from toolkit.release.remaining import DrainTerms
 
 COURSE = Course((5, 25, 50, 100), 0.001, 0.001)
-PLAN = Plan(NEW, Watch(Terms(), interval=0.001), ask=False, course=COURSE)
+PLAN = Plan(NEW, Watch(DrainTerms(), interval=0.001), ask=False, course=COURSE)
 
 
 @pytest.fixture
@@ -50,7 +51,9 @@ def test_a_good_green_gets_share_after_share(world: CanaryWorld, capsys: pytest.
 def test_without_a_canary_all_new_sessions_come_at_once(world: CanaryWorld) -> None:
     for course in (None, Course((100,), 60)):
         world.put("candidate", READY, CANDIDATE)
-        steps = deploy.ahead(project_of(world)[0], Plan(NEW, PLAN.watch, ask=False, course=course))
+        steps = Deploy(
+            project_of(world)[0], Plan(NEW, PLAN.watch, ask=False, course=course)
+        ).up_to_the_switch()
         assert [step.name for step in steps][-2:] == ["up-green", "switch"]
 
 

@@ -12,10 +12,11 @@ from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, proje
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, Reply, World
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.project import Project
-from toolkit.release import deploy
-from toolkit.release.deploy import Plan
+from toolkit.release import deploy, deploy_plan
+from toolkit.release.deploy import Deploy
+from toolkit.release.deploy_plan import Plan
 from toolkit.release.drain import Watch
-from toolkit.release.remaining import Terms
+from toolkit.release.remaining import DrainTerms
 from toolkit.release.steps import Step, walk
 from toolkit.terminal.ui import UI
 
@@ -23,7 +24,7 @@ CANARY = {"version": "1.6.8", "state": "ready", "weight": 10}
 BLUE_90 = {**READY, "weight": 90}
 ON_NEW = {"version": "1.6.8", "state": "ready", "weight": 100}
 
-PLAN = Plan("1.6.8", Watch(Terms(), interval=0.001), ask=False)
+PLAN = Plan("1.6.8", Watch(DrainTerms(), interval=0.001), ask=False)
 IMAGE = "registry.example/shop/frontend:1.6.8"
 
 
@@ -171,8 +172,8 @@ def test_a_slot_that_says_no_version_is_warned_of(resting: World, capsys: pytest
     project, engine = project_of(resting)
     engine.images = {"frontend-green": IMAGE, "frontend-blue": "x:latest"}
     engine.told = False
-    deploy.check(project, project.state(), PLAN)
-    assert deploy.ahead(project, PLAN)
+    deploy_plan.check(project, project.state(), PLAN)
+    assert Deploy(project, PLAN).up_to_the_switch()
     said = capsys.readouterr().err
     assert "frontend-blue is the same on every version: write image: x:${CURRENT_VERSION}" in said
 
@@ -207,7 +208,7 @@ def test_it_waits_without_the_lock(resting: World, sessions: dict[str, int] | No
 def test_the_terms_reach_the_promotion(resting: World) -> None:
     resting.sessions, resting.recent = {"1.6.7": 2}, {}
     project, _ = project_of(resting)
-    deploy.run(project, Plan("1.6.8", Watch(Terms(idle=600), interval=0.001), ask=False))
+    deploy.run(project, Plan("1.6.8", Watch(DrainTerms(idle=600), interval=0.001), ask=False))
     assert released(resting)
 
 
@@ -514,7 +515,7 @@ def test_what_is_taken_back_is_so_in_reverse_and_to_the_end(capsys: pytest.Captu
             if undo_fails:
                 raise Failed("not even that")
 
-        return Step(name, "", do, undo=undo, back=f"{name} is gone")
+        return Step(name=name, what="", do=do, undo=undo, undone=f"{name} is gone")
 
     with pytest.raises(Failed) as caught:
         walk([step("one"), step("two", undo_fails=True), step("three", fails=True)], UI(), take_back=True)

@@ -4,17 +4,17 @@ import subprocess
 
 import pytest
 
-from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of
+from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of, project_on
 from tests.unit.toolkit.support.logging_engine import Logging
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
 from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL, DRAIN, GREEN, World
-from toolkit.cron import tick as auto
+from toolkit.cron import tick
 from toolkit.engine.commands import Commands
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.project import Project
 from toolkit.release import down
-from toolkit.release.remaining import Terms
+from toolkit.release.remaining import DrainTerms
 
 ORDER = ["proxy", "frontend-blue", "frontend-green", "session-api", "db"]
 
@@ -52,8 +52,7 @@ def test_it_may_be_run_again_after_a_crash_anywhere(draining: World, monkeypatch
             down.run(project, yes=True)
             break
         except Killed:
-            again, _ = project_of(draining)
-            again.__dict__["engine"] = engine
+            again = project_on(engine)
             hooked.at = -1
             down.run(again, yes=True)
         assert engine.there == set()
@@ -145,8 +144,8 @@ def test_after_it_drain_auto_starts_nothing_until_up(draining: World) -> None:
     engine.asked.clear()
     draining.green.answers.clear()
     with pytest.raises(NotYet, match="bgctl down"):
-        auto.act(project, Terms.of(project.config.drain))
-    assert auto.run(project, Terms.of(project.config.drain)) == 5, "and cron is told nothing"
+        tick.act(project, DrainTerms.of(project.config.drain))
+    assert tick.run(project, DrainTerms.of(project.config.drain)) == 5, "and cron is told nothing"
     assert engine.asked == []
     engine.there.add("proxy")  # somebody has started it by hand
     assert not down.is_down(project)

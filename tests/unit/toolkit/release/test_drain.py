@@ -17,14 +17,14 @@ from toolkit.clients.session_api import Forecast
 from toolkit.config import Drain
 from toolkit.errors import NotYet, Refused
 from toolkit.release import drain, promote
-from toolkit.release import forecast as outlook
 from toolkit.release.drain import Watch
-from toolkit.release.remaining import Remaining, Terms, remaining
+from toolkit.release.forecast import words
+from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state import transitions
 from toolkit.values import Duration
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-LONG_AGO = Terms(deadline=3600)  # the worlds' switch was in January
+LONG_AGO = DrainTerms(deadline=3600)  # the worlds' switch was in January
 
 
 def draining(world: World) -> None:
@@ -42,7 +42,7 @@ counts = st.none() | st.integers(0, 5)
 def test_54_empty_is_known_to_be_empty(
     sessions: int | None, visitors: int | None, sockets: int | None, wait: bool
 ) -> None:
-    left = Remaining("1.6.7", sessions, visitors, sockets, terms=Terms(visitors=wait))
+    left = Remaining("1.6.7", sessions, visitors, sockets, terms=DrainTerms(visitors=wait))
     awaited = [sessions, sockets] + ([visitors] if wait else [])
     assert left.empty is (awaited == [0] * len(awaited))
     assert left.unknown is (None in awaited)
@@ -55,7 +55,7 @@ def test_54_what_is_unknown_says_why(world: World) -> None:
     draining(world)
     project, _ = project_of(world)
     world.unknown = "proxy web1:8080 has not reported for 14 s"
-    left = drain.look(project, Terms())
+    left = drain.look(project, DrainTerms())
     assert (left.sessions, left.visitors, left.websockets) == (None, None, 0)
     assert (
         str(left)
@@ -67,30 +67,30 @@ def test_54_what_is_unknown_says_why(world: World) -> None:
 def test_54_a_proxy_that_does_not_know_blue_is_no_zero(world: World) -> None:
     draining(world)
     world.control.answers["/status"] = (200, {"workers": [], "workersExpected": 2, "slots": {}})
-    assert drain.look(project_of(world)[0], Terms()).unknown
+    assert drain.look(project_of(world)[0], DrainTerms()).unknown
 
 
 def test_a_flood_of_visitors_leaves_sessions_known(world: World) -> None:
     draining(world)
     world.unknown_visitors = "proxy web1:8080 saw more visitors than it could tell of"
     world.sessions = {"1.6.7": 2, "1.6.8": 1}
-    left = drain.look(project_of(world)[0], Terms())
+    left = drain.look(project_of(world)[0], DrainTerms())
     assert (left.sessions, left.visitors, left.unknown) == (2, None, True)
     assert str(left).endswith(
         f"2 sessions, unknown visitors, 0 requests, 0 WebSockets ({world.unknown_visitors})"
     )
     assert f"visitors are unknown: {world.unknown_visitors}" in world.bgctl("sessions").stdout
     world.sessions = {}
-    assert not drain.look(project_of(world)[0], Terms()).empty
-    assert drain.look(project_of(world)[0], Terms(visitors=False)).empty
+    assert not drain.look(project_of(world)[0], DrainTerms()).empty
+    assert drain.look(project_of(world)[0], DrainTerms(visitors=False)).empty
 
 
 def test_visitors_can_be_left_out(world: World) -> None:
     draining(world)
     world.visitors = {"1.6.7": 4}
     project, _ = project_of(world)
-    assert not drain.look(project, Terms()).empty
-    assert drain.look(project, Terms(visitors=False)).empty
+    assert not drain.look(project, DrainTerms()).empty
+    assert drain.look(project, DrainTerms(visitors=False)).empty
     config = world.root / "bgctl.toml"
     config.write_text(config.read_text().replace("visitors = true", "visitors = false"))
     assert world.bgctl("drain").returncode == 0
@@ -116,7 +116,7 @@ def test_promote_goes_by_what_a_drain_waits_for(world: World) -> None:
     for sessions, visitors, sockets in itertools.product((0, 1), (0, 1), (0, 1)):
         world.sessions, world.visitors = {"1.6.7": sessions}, {"1.6.7": visitors}
         world.open["blue"] = (sockets, sockets)
-        for terms in (Terms(), Terms(visitors=False), Terms(idle=60), LONG_AGO):
+        for terms in (DrainTerms(), DrainTerms(visitors=False), DrainTerms(idle=60), LONG_AGO):
             left = drain.look(project, terms)
             if left.empty or left.overdue:
                 promote.check_empty(project, project.state(), terms)
@@ -127,10 +127,10 @@ def test_promote_goes_by_what_a_drain_waits_for(world: World) -> None:
 
 def test_terms_are_the_configurations_unless_given() -> None:
     usual = Drain(deadline=Duration(86400), idle_timeout=Duration(600), visitors=False)
-    assert Terms.of(usual) == Terms(False, 86400, 600)
-    assert Terms.of(usual, deadline=0, idle=60) == Terms(False, 0, 60)
-    assert Terms.of(usual).options(usual) == ""
-    assert Terms.of(usual, 0, 0.5).options(usual) == " --deadline off --idle-timeout 500ms"
+    assert DrainTerms.of(usual) == DrainTerms(False, 86400, 600)
+    assert DrainTerms.of(usual, deadline=0, idle=60) == DrainTerms(False, 0, 60)
+    assert DrainTerms.of(usual).options(usual) == ""
+    assert DrainTerms.of(usual, 0, 0.5).options(usual) == " --deadline off --idle-timeout 500ms"
 
 
 # The deadline
@@ -152,22 +152,22 @@ SWITCHED = transitions.enable_green(
 )
 def test_the_deadline_counts_from_the_switch_whatever_was_noted_since(later) -> None:
     now = later(NOON + timedelta(hours=5))
-    assert Terms(deadline=3600).ends(now) == NOON + timedelta(hours=1, minutes=1)
+    assert DrainTerms(deadline=3600).ends(now) == NOON + timedelta(hours=1, minutes=1)
 
 
 def test_a_switch_back_and_forth_is_another_switch() -> None:
     again = NOON + timedelta(hours=5)
     now = transitions.enable_green(transitions.disable_green(SWITCHED, again), again)
-    assert Terms(deadline=3600).ends(now) == again + timedelta(hours=1)
+    assert DrainTerms(deadline=3600).ends(now) == again + timedelta(hours=1)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01T00:00:00Z"])
 def test_a_time_that_makes_no_sense_is_never_over(text: str) -> None:
     from msgspec.structs import replace
 
-    assert Terms(deadline=3600).ends(replace(SWITCHED, updated_at=text)) is None
-    assert Terms(deadline=1e12).ends(SWITCHED) is None
-    assert Terms().ends(SWITCHED) is None
+    assert DrainTerms(deadline=3600).ends(replace(SWITCHED, updated_at=text)) is None
+    assert DrainTerms(deadline=1e12).ends(SWITCHED) is None
+    assert DrainTerms().ends(SWITCHED) is None
 
 
 def test_at_the_deadline_who_is_left_moves_on(world: World) -> None:
@@ -202,7 +202,7 @@ def test_before_the_deadline_everyone_is_waited_for(world: World) -> None:
 def test_yes_promotes(world: World) -> None:
     draining(world)
     project, _ = project_of(world)
-    drain.run(project, Watch(Terms()), yes=True)
+    drain.run(project, Watch(DrainTerms()), yes=True)
     assert (world.state["phase"], world.state["slots"]["blue"]["version"]) == ("rest", "1.6.8")
 
 
@@ -212,7 +212,7 @@ def test_the_terms_reach_the_promotion(world: World) -> None:
     project, _ = project_of(world)
     with pytest.raises(promote.NotEmpty):
         promote.run(project)
-    drain.run(project, Watch(Terms(idle=600)), yes=True)
+    drain.run(project, Watch(DrainTerms(idle=600)), yes=True)
     assert world.state["phase"] == "rest"
 
 
@@ -223,7 +223,7 @@ def test_with_somebody_to_ask_it_asks(world: World, monkeypatch: pytest.MonkeyPa
     asked: list[str] = []
     monkeypatch.setattr(type(project.ui), "can_ask", True)
     monkeypatch.setattr(project.ui, "confirm", lambda question: asked.append(question) or answer)
-    drain.run(project, Watch(Terms()))
+    drain.run(project, Watch(DrainTerms()))
     assert asked == ["1.6.7 is empty. Promote 1.6.8 now?"]
     assert world.state["phase"] == ("rest" if answer else "draining")
 
@@ -240,7 +240,7 @@ def test_who_comes_back_before_the_promotion_is_waited_for(world: World) -> None
         return answer()
 
     world.api.answers["/api/deployment/active-sessions"] = report  # type: ignore[assignment]
-    drain.run(project, Watch(Terms(), interval=0.001), yes=True)
+    drain.run(project, Watch(DrainTerms(), interval=0.001), yes=True)
     assert next(looks, "all were used") == "all were used"
     assert world.state["phase"] == "rest"
     assert [line["outcome"] for line in world.history] == ["refused", "done"]
@@ -287,7 +287,7 @@ def test_44_another_bgctl_is_waited_for_before_the_promotion(
         fcntl.flock(directory, fcntl.LOCK_UN)
 
     monkeypatch.setattr(project.ui, "progress", progress)
-    drain.run(project, Watch(Terms(), interval=0.001), yes=True)
+    drain.run(project, Watch(DrainTerms(), interval=0.001), yes=True)
     os.close(directory)
     assert "another bgctl is at work here" in said[0]
     assert world.state["phase"] == "rest"
@@ -297,9 +297,9 @@ def test_what_another_bgctl_has_taken_back_is_not_promoted(world: World) -> None
     world.put("rest", READY, NONE)
     project, _ = project_of(world)
     with pytest.raises(Refused, match=r"moved on: 1\.6\.7 is what everyone has"):
-        drain.finish(project, Watch(Terms()), "1.6.8")
+        drain.finish(project, Watch(DrainTerms()), "1.6.8")
     world.put("rest", {**READY, "version": "1.6.8"}, NONE)
-    drain.finish(project, Watch(Terms()), "1.6.8")
+    drain.finish(project, Watch(DrainTerms()), "1.6.8")
 
 
 def test_another_release_is_not_promoted_in_its_place(world: World) -> None:
@@ -307,7 +307,7 @@ def test_another_release_is_not_promoted_in_its_place(world: World) -> None:
     draining(world)
     project, _ = project_of(world)
     with pytest.raises(Refused, match=r"1\.6\.9 is not promoted: it is 1\.6\.8 that is released now"):
-        drain.finish(project, Watch(Terms()), "1.6.9")
+        drain.finish(project, Watch(DrainTerms()), "1.6.9")
     assert world.state["phase"] == "draining"
 
 
@@ -329,7 +329,7 @@ def test_54_a_proxy_that_cannot_report_makes_the_count_unknown(
     code, document = world._status()
     world.control.answers["/status"] = (code, {**document, "activity": feed})
     project, _ = project_of(world)
-    left = remaining(project, project.state(), Terms())
+    left = remaining(project, project.state(), DrainTerms())
     assert left.unknown
     assert not left.empty
     assert why in str(left)
@@ -339,13 +339,13 @@ def test_it_gives_up_in_time(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2}
     with pytest.raises(NotYet, match=r"not empty yet: 1\.6\.7 still has 2 sessions"):
-        drain.run(project_of(world)[0], Watch(Terms(), interval=0.001, timeout=0.01))
+        drain.run(project_of(world)[0], Watch(DrainTerms(), interval=0.001, timeout=0.01))
 
 
 def test_another_release_is_not_settled(world: World) -> None:
     draining(world)
     project, _ = project_of(world)
-    left = remaining(project, project.state(), Terms())
+    left = remaining(project, project.state(), DrainTerms())
     world.put("candidate", READY, CANDIDATE)
     with pytest.raises(Refused, match="moved on"):
         drain.settle(project, left)
@@ -385,7 +385,7 @@ def clock(minutes: float) -> str:
     ],
 )
 def test_the_forecast_in_words(forecast: Forecast | None, ends: datetime | None, said: str) -> None:
-    assert outlook.words(forecast, ends, NOON) == said
+    assert words(forecast, ends, NOON) == said
 
 
 def on_a_terminal(world: World, *argv: str, typed: str = "") -> tuple[int, str]:

@@ -16,7 +16,7 @@ from toolkit.engine.compose import Compose
 from toolkit.engine.engine import Engine
 from toolkit.errors import Failed, Refused, together
 from toolkit.files import disk
-from toolkit.release import up
+from toolkit.release import shared_services
 
 ROOT = Path(__file__).parents[4]
 CONFIG = parse((ROOT / "bgctl.example.toml").read_text())
@@ -227,7 +227,7 @@ def test_88_the_session_api_gets_the_store_as_plain_compose_gives_it(world: Worl
     project, _ = project_of(world)
     found = Local(world.root).compose(project.compose_env("1.6.7", "1.6.8"))
     assert found.services["session-api"].variable("BGCTL_STORE") == "redis://:s3cret@cache:6379/0"
-    assert up.stores(project, found) == ["cache"]
+    assert shared_services.stores(project, found) == ["cache"]
 
 
 @pytest.mark.threat(88)
@@ -252,8 +252,8 @@ def test_88_a_tag_that_follows_from_the_version_follows_the_release(
 
 
 def test_a_store_that_cannot_be_read_is_left_to_the_session_api() -> None:
-    assert up.host_of("redis://:p[ss@cache") is None
-    assert up.host_of("redis://:pass@cache:6379/0") == "cache"
+    assert shared_services.host_of("redis://:p[ss@cache") is None
+    assert shared_services.host_of("redis://:pass@cache:6379/0") == "cache"
 
 
 @pytest.mark.threat(97)

@@ -7,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.toolkit.support.engines import project_of
+from tests.unit.toolkit.support.engines import all_free, project_of
 from tests.unit.toolkit.support.worlds import BGCTL, Reply, World
 from toolkit import slots
+from toolkit.clock import SYSTEM
 from toolkit.config import parse
 from toolkit.config.engines import EngineKind
 from toolkit.engine import detection, process
@@ -20,12 +22,9 @@ from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.engine import Engine
 from toolkit.errors import Failed, Locked, Refused
-from toolkit.files import engine_file as enginefile
-from toolkit.files import lock
-from toolkit.files import state_file as statefile
-from toolkit.project import Project
-from toolkit.release import promote, rollback, route, up, up_green
-from toolkit.release.remaining import Terms
+from toolkit.files import engine_file, lock, state_file
+from toolkit.release import folders, promote, rollback, route, shared_services, up, up_checks, up_green
+from toolkit.release.remaining import DrainTerms
 from toolkit.release.steps import Step, walk
 from toolkit.rendering import reload
 from toolkit.state import transitions
@@ -138,12 +137,14 @@ def asks(monkeypatch: pytest.MonkeyPatch, root: Path, answering: set[str], name:
     return lambda noted: detection.detect(config, root, noted).name
 
 
-def test_with_nothing_noted_the_first_engine_that_answers(monkeypatch, tmp_path) -> None:
+def test_with_nothing_noted_the_first_engine_that_answers(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     assert asks(monkeypatch, tmp_path, {"docker", "podman"})(None) == "docker"
     assert asks(monkeypatch, tmp_path, {"podman"})(None) == "podman"
 
 
-def test_the_engine_that_has_the_containers_is_not_replaced_while_it_is_silent(monkeypatch, tmp_path) -> None:
+def test_the_engine_that_has_the_containers_is_not_replaced_while_it_is_silent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
     assert asks(monkeypatch, tmp_path, {"docker", "podman"})("podman") == "podman"
     with pytest.raises(Refused, match="docker, on which this project runs, does not answer"):
         asks(monkeypatch, tmp_path, {"podman"})("docker")
@@ -152,13 +153,13 @@ def test_the_engine_that_has_the_containers_is_not_replaced_while_it_is_silent(m
 
 def test_up_notes_the_engine(world: World) -> None:
     project, _ = project_of(world)
-    up.make_folders(project)
-    assert enginefile.read(world.root / "state" / "engine") == "docker"
+    folders.make_folders(project)
+    assert engine_file.read(world.root / "state" / "engine") == "docker"
     (world.root / "state" / "engine").write_text("rkt\n")
-    assert enginefile.read(world.root / "state" / "engine") is None
+    assert engine_file.read(world.root / "state" / "engine") is None
 
 
-def test_an_engine_without_a_compose_command_says_so(monkeypatch, tmp_path) -> None:
+def test_an_engine_without_a_compose_command_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setattr(process, "which", lambda name: None if "compose" in name else f"/bin/{name}")
     monkeypatch.setattr(detection, "answers", lambda *_: False)
     config = parse((Path(__file__).parents[4] / "bgctl.example.toml").read_text())
@@ -182,15 +183,15 @@ def test_a_shared_service_in_trouble_does_not_keep_the_rest_from_coming_back(wor
     engine.there.discard("session-api")  # and somebody else has its port
     assert up.steps(project)
     with pytest.raises(Refused, match="is taken by"):
-        up.start_shared(project, "session-api")
+        shared_services.start(project, "session-api")
 
 
 def test_a_shared_service_that_runs_and_does_not_answer_is_started_anew(world: World) -> None:
     world.put("rest", READY, NONE)
     world.api.answers["/readyz"] = (503, b"")
     project, engine = project_of(world)
-    up.start_shared(project, "session-api")
-    up.start_shared(project, "session-api")
+    shared_services.start(project, "session-api")
+    shared_services.start(project, "session-api")
     assert engine.asked == ["up session-api"]
 
 
@@ -208,7 +209,7 @@ def test_up_loads_again_what_is_not_on_disk_as_it_was_loaded(
 ) -> None:
     world.put("rest", READY, NONE)
     project, engine = project_of(world)
-    up.make_folders(project)
+    folders.make_folders(project)
     loads = []
 
     def hang_up(service: str, _: str) -> None:
@@ -231,9 +232,9 @@ def test_a_new_adoption_goes_on_after_what_the_proxy_has_seen(world: World) -> N
         {"workers": [], "workersExpected": 2, "slots": {}, "generation": 41},
     )
     project, _ = project_of(world)
-    assert up._first_state(project).generation == 42
+    assert up.first_state(project).generation == 42
     world.control.answers["/status"] = (500, b"")
-    assert up._first_state(project).generation == 1
+    assert up.first_state(project).generation == 1
 
 
 # Routing
@@ -299,16 +300,19 @@ def test_another_candidate_is_refused_while_one_is_there(world: World) -> None:
     assert "next: bgctl rollback" in done.stderr
 
 
-def test_an_interrupted_up_green_stops_what_it_has_started(world: World, monkeypatch) -> None:
+def test_an_interrupted_up_green_stops_what_it_has_started(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.put("rest", READY, NONE)
-    project, engine = project_of(world)
+    project, engine = project_of(world, is_free=all_free)
     engine.there.discard("frontend-green")
-    monkeypatch.setattr(slots, "check_port", lambda *_: None)
+    up, world.green.answers["/healthz"] = engine.up, (503, b"")
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*started: Any) -> None:
+        up(*started)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(slots, "prove", interrupt)
+    monkeypatch.setattr(engine, "up", interrupt)
     with pytest.raises(KeyboardInterrupt):
         up_green.run(project, "1.6.8")
     assert engine.asked == ["up frontend-green", "remove frontend-green"]
@@ -339,7 +343,9 @@ def test_requests_that_come_and_go_do_not_keep_a_slot_from_being_empty(world: Wo
     draining(world)
     world.open["blue"] = (3, 0)
     assert world.bgctl("drain").returncode == 0
-    promote.check_empty(project_of(world)[0], statefile.read(world.root / "state" / "state.json"), Terms())
+    promote.check_empty(
+        project_of(world)[0], state_file.read(world.root / "state" / "state.json"), DrainTerms()
+    )
 
 
 # Signals, and output that breaks
@@ -397,18 +403,18 @@ def test_a_change_goes_on_when_its_output_cannot(world: World, output: str) -> N
 @pytest.mark.threat(41)
 def test_41_an_unusable_state_names_the_copy(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    first = transitions.adopt("1.6.7", Project.now())
-    statefile.write(path, first)
+    first = transitions.adopt("1.6.7", SYSTEM.now())
+    state_file.write(path, first)
     path.write_text("{")
     with pytest.raises(Failed) as caught:
-        statefile.read(path)
+        state_file.read(path)
     assert caught.value.next == f"cp {path}.last {path}"
     subprocess.run(caught.value.next, shell=True, check=True)
-    assert statefile.read(path) == first
+    assert state_file.read(path) == first
     (tmp_path / "state.json.last").unlink()
     path.write_text("{")
     with pytest.raises(Failed, match="cannot be used") as caught:
-        statefile.read(path)
+        state_file.read(path)
     assert "bgctl up" in caught.value.next
 
 
@@ -456,7 +462,7 @@ def test_a_dry_run_of_up_pulls_nothing(world: World) -> None:
     project, engine = project_of(world, UI(as_json=True))
     engine.has_image = lambda image: False  # type: ignore[method-assign]
     engine.pull = lambda image: engine.asked.append("pull")  # type: ignore[method-assign]
-    up.check(project, project.state(), pull=False)  # what runs as it should needs no image
+    up_checks.check(project, project.state(), pull=False)  # what runs as it should needs no image
     world.serve(world.blue, "down")
     with pytest.raises(Refused, match="is missing"):
         up.run(project, dry_run=True)
@@ -481,7 +487,13 @@ def test_a_step_that_is_refused_after_others_is_a_failure() -> None:
         return ""
 
     with pytest.raises(Refused):
-        walk([Step("skipped", "", fine, lambda: False), Step("two", "", refuse)], UI())
+        walk(
+            [
+                Step(name="skipped", what="", do=fine, needed=lambda: False),
+                Step(name="two", what="", do=refuse),
+            ],
+            UI(),
+        )
     with pytest.raises(Failed, match="no: why; up to one it is done") as caught:
-        walk([Step("one", "", fine), Step("two", "", refuse)], UI())
+        walk([Step(name="one", what="", do=fine), Step(name="two", what="", do=refuse)], UI())
     assert caught.value.next == "bgctl up, then run the same command again"

@@ -27,7 +27,7 @@ class Runbook:
             if undo_fails:
                 raise Failed("even that")
 
-        return Step(name, f"what {name} does", do, lambda: needed, undo)
+        return Step(name=name, what=f"what {name} does", do=do, needed=lambda: needed, undo=undo)
 
 
 @pytest.fixture

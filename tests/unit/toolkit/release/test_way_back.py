@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.toolkit.support.engines import FakeEngine, Listening, project_of
+from tests.unit.toolkit.support.engines import FakeEngine, Listening, all_free, project_of
 from tests.unit.toolkit.support.worlds import DRAIN, GREEN, NONE, READY, World
 from toolkit.checks import machine
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
-from toolkit.release import rollback, up
+from toolkit.release import rollback, up_checks
 
 
 def faulty(engine: FakeEngine) -> None:
@@ -34,7 +34,7 @@ def after_reboot(world: World) -> tuple[Project, FakeEngine, Listening]:
     """Nothing of this project runs any more."""
     world.put("rest", READY, NONE)
     ui = Listening()
-    project, engine = project_of(world, ui)
+    project, engine = project_of(world, ui, is_free=all_free)
     engine.there.clear()
     world.blue.answers.clear()
     world.green.answers.clear()
@@ -42,32 +42,24 @@ def after_reboot(world: World) -> tuple[Project, FakeEngine, Listening]:
     return project, engine, ui
 
 
-@pytest.fixture
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.slots.check_port", lambda *_: None)
-
-
-@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("env", ["CURRENT_VERSION='1.6.7\n", "", "PLAIN=1\n"])
 def test_a_broken_env_file_does_not_keep_up_from_bringing_back(world: World, env: str) -> None:
     project, _, ui = after_reboot(world)
     (world.root / ".env").write_text(env)
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     assert any(".env" in said for said in ui.warned)
     with pytest.raises(Refused):
-        up.check(project, None, pull=False)
+        up_checks.check(project, None, pull=False)
 
 
-@pytest.mark.usefixtures("quiet")
 def test_another_version_in_the_env_file_is_still_no_release(world: World) -> None:
     project, _, _ = after_reboot(world)
     (world.root / ".env").write_text("CURRENT_VERSION=1.6.9\n")
     with pytest.raises(Refused, match=r"blue serves 1\.6\.7; a new version is a release") as caught:
-        up.check(project, project.state(), pull=False)
+        up_checks.check(project, project.state(), pull=False)
     assert caught.value.next == "bgctl up-green 1.6.9"
 
 
-@pytest.mark.usefixtures("quiet")
 def test_faults_of_releases_do_not_keep_up_from_bringing_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,12 +67,12 @@ def test_faults_of_releases_do_not_keep_up_from_bringing_back(
     faulty(engine)
     full = Failed("3 MiB are free for this project", "it is nearly full", "df -h")
     monkeypatch.setattr(machine, "room", lambda folders: iter([full]))
-    up.check(project, project.state(), pull=False)
+    up_checks.check(project, project.state(), pull=False)
     told = " ".join(ui.warned)
     for said in ("are called web", "is built without a name", "restart: always", "3 MiB are free"):
         assert said in told
     with pytest.raises(Refused):
-        up.check(project, None, pull=False)
+        up_checks.check(project, None, pull=False)
 
 
 def test_a_rollback_goes_by_blue_and_by_nothing_else_of_the_compose_file(

@@ -18,7 +18,7 @@ from testbed import certificates
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit.errors import Refused
-from toolkit.release.up import make_folders
+from toolkit.release.folders import make_folders
 from toolkit.rendering import certificate, reload, tls_files
 
 NOW = datetime.now(UTC)

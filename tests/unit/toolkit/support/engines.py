@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -9,9 +10,11 @@ from tests.unit.toolkit.support.worlds import World
 from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.container import SERVICE, Container, Settings, Status
+from toolkit.engine.engine import Engine
 from toolkit.files import atomic
 from toolkit.project import Project
 from toolkit.terminal.ui import UI
+from toolkit.values import Address
 
 VARIABLES = {"blue": "CURRENT_VERSION", "green": "VERSION"}
 
@@ -141,11 +144,20 @@ class FakeEngine:
         self.asked.append(f"signal {service} {signal}")
 
 
-def project_of(world: World, ui: UI | None = None) -> tuple[Project, FakeEngine]:
-    """The project as the commands see it, on an engine of this kind."""
-    project, engine = Project(world.root, ui or UI(), "test"), FakeEngine(world)
-    project.__dict__["engine"] = engine
-    return project, engine
+def project_on(engine: FakeEngine, ui: UI | None = None, **parts: Any) -> Project:
+    """The project as the commands see it, on this engine. `parts` are other parts to hand in."""
+    return Project(engine.world.root, ui or UI(), "test", engine=cast("Engine", engine), **parts)
+
+
+def project_of(world: World, ui: UI | None = None, **parts: Any) -> tuple[Project, FakeEngine]:
+    """The same on a new engine."""
+    engine = FakeEngine(world)
+    return project_on(engine, ui, **parts), engine
+
+
+def all_free(address: Address) -> bool:
+    """As if nothing listened at any address: the servers of a world are there before their containers."""
+    return True
 
 
 class Listening(UI):

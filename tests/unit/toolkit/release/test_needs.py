@@ -13,11 +13,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.toolkit.support.engines import FakeEngine
+from tests.unit.toolkit.support.engines import FakeEngine, project_on
 from tests.unit.toolkit.support.worlds import CANDIDATE, DRAIN, GREEN, NONE, READY, World
 from toolkit import config, slots
 from toolkit.checks import preflight
-from toolkit.checks.preflight import Looks, Preflight
+from toolkit.checks.looks import Looks
+from toolkit.checks.preflight import Preflight
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
@@ -28,10 +29,9 @@ from toolkit.files import needs_file
 from toolkit.observe.doctor import dependency_problems
 from toolkit.observe.overview import gather
 from toolkit.project import Project
-from toolkit.release import depends, one_shot, promote, rollback, up, up_green
-from toolkit.release.remaining import Terms
+from toolkit.release import needs, one_shot, promote, rollback, up, up_green
+from toolkit.release.remaining import DrainTerms
 from toolkit.rendering import nginx_conf, settings_json
-from toolkit.terminal.ui import UI
 
 # As docker-compose 1.29 and podman-compose are asked: the file is what a newcomer has.
 FILE = """\
@@ -304,9 +304,8 @@ def project_of(world: World, works: bool = False) -> tuple[Project, Needy]:
     path = world.root / "bgctl.toml"
     text = path.read_text().replace('one_shot_timeout = "10m"', 'one_shot_timeout = "50ms"')
     path.write_text(text + WORKER * works)
-    project, engine = Project(world.root, UI(), "test"), Needy(world, works)
-    project.__dict__["engine"] = engine
-    return project, engine
+    engine = Needy(world, works)
+    return project_on(engine), engine
 
 
 def take_back(project: Project, engine: Needy) -> None:
@@ -448,7 +447,7 @@ def test_87_a_rollback_migrates_nothing_and_a_dead_dependency_keeps_nobody(
     project, engine = project_of(world)
     engine.there.discard("frontend-blue")
     world.serve(world.blue, "down")
-    monkeypatch.setattr(depends, "start", _fail)
+    monkeypatch.setattr(needs, "start", _fail)
     rollback.run(project)
     assert world.state["phase"] == "rest"
     assert not [call for call in engine.asked if call.startswith("run")]
@@ -467,7 +466,7 @@ def test_87_a_promotion_does_not_migrate(world: World, monkeypatch: pytest.Monke
     for name, env in (("worker-blue", ("1.6.7", "1.6.8")), ("worker-green", ("1.6.7", "1.6.8"))):
         engine.up(name, project.compose_env(*env))
     engine.asked.clear()
-    promote.run(project, Terms())
+    promote.run(project, DrainTerms())
     assert [call for call in engine.asked if "frontend" not in call] == [
         "up db",
         "remove worker-blue",

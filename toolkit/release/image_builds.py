@@ -1,4 +1,4 @@
-"""Builds images where the compose file says how: a release's, and what is missing when the stack starts."""
+"""Builds images where the compose file says how: for a release, and missing ones when the stack starts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -7,11 +7,11 @@ from toolkit.engine import build_context
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Refused, together
 from toolkit.project import Project
-from toolkit.release import depends, one_shot
+from toolkit.release import needs, one_shot
 
 
 def missing(project: Project, found: Compose, services: Iterable[str]) -> list[str]:
-    """The services whose images are to be built, for they are not here; one of those that share one."""
+    """The services whose images are not here and can be built; of several with the same image only one."""
     wanted: dict[str, str] = {}
     for name in services:
         image = found.image(name)
@@ -27,13 +27,13 @@ def missing(project: Project, found: Compose, services: Iterable[str]) -> list[s
 
 
 def make(project: Project, found: Compose, services: list[str], env: Mapping[str, str]) -> str:
-    """Returns a note. `env` is what `found` was read with."""
+    """Builds the images of these services. Returns a note. `env` is what `found` was read with."""
     project.engine.build(services, env, project.ui.progress)
     return f"built {', '.join(dict.fromkeys(found.image(name) for name in services))}"
 
 
 def provide(project: Project, found: Compose, service: str, env: Mapping[str, str]) -> None:
-    """Gets a service's image that is not here, from wherever it comes. Raises Refused, or Failed."""
+    """Pulls or builds a service's image where it is not here. Raises Refused, or Failed."""
     slots.check_images(project, found, [service], pull=True, env=env, builds=True)
     if wanted := missing(project, found, [service]):
         make(project, found, wanted, env)
@@ -47,13 +47,13 @@ def before_start(
     rest: bool,
     well: Callable[[], set[str]],
 ) -> list[str]:
-    """What is missing of these services, and of what they need, and can be built; not of those that are well.
+    """The services, and those that they need, whose images are missing and can be built before a start.
 
-    `well` is asked only where something is missing: it looks at all that runs. One-shots run at `rest` only:
-    within a release both versions have been at work.
+    Services that are `well` are left out; that is asked only where something is missing, for it looks at all
+    that runs. One-shots run at `rest` only: within a release both versions have been at work.
     """
     there = project.engine.containers()
-    needed = depends.plan(project, found, services)
+    needed = needs.plan(project, found, services)
     lasting = [each.service for each in needed if not each.one_shot and each.service not in there]
     ahead = [each.service for each in needed if each.one_shot] if rest else []
     once = [name for name in ahead if not one_shot.has_run(project, name, version)]
@@ -64,7 +64,7 @@ def before_start(
 
 
 def check_context(project: Project, found: Compose, services: Iterable[str]) -> None:
-    """Raises Refused where a build would take keys along: whoever has the image would have them."""
+    """Raises Refused where a build would take keys along: they would be in the image."""
     if wrong := list(_leaks(project, found, set(services))):
         raise together(wrong)
 
@@ -79,6 +79,6 @@ def _leaks(project: Project, found: Compose, services: set[str]) -> Iterator[Bgc
 
 
 def of_what_is_here(project: Project, found: Compose, services: Iterable[str]) -> str:
-    """What to think of a build of a version that has served already."""
+    """The warning about a build of a version that has served already."""
     images = ", ".join(found.image(name) for name in services)
     return f"{images}: not here any more, and built of the code in {project.root}, whichever version that is"

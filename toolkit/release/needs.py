@@ -1,4 +1,4 @@
-"""Starts what services depend on, before them, and waits as the compose file says."""
+"""Starts the services on which others depend, before them, and waits as the compose file says."""
 
 from collections.abc import Callable, Generator, Iterable
 
@@ -22,9 +22,9 @@ def never() -> bool:
 
 
 def plan(project: Project, found: Compose, services: Iterable[str]) -> list[Dependency]:
-    """What these services need, in order.
+    """The dependencies of these services, in the order in which they start.
 
-    Slots, the proxy and the session API are started in their own way.
+    Slots, the proxy and the session API are left out: each is started by a step of its own.
     """
     api = project.config.sessions.address
     apart = {"proxy", *[name for name, each in project.config.shared.items() if each.address == api]}
@@ -33,7 +33,7 @@ def plan(project: Project, found: Compose, services: Iterable[str]) -> list[Depe
 
 
 def everything(project: Project, found: Compose) -> list[Dependency]:
-    """What anything of this project needs."""
+    """The dependencies of all services of this project."""
     return plan(
         project, found, [*project.config.shared, *[n for slot in SLOTS for n in slots.names(project, slot)]]
     )
@@ -42,13 +42,13 @@ def everything(project: Project, found: Compose) -> list[Dependency]:
 def problems(
     project: Project, found: Compose, services: Iterable[str], version: str, pull: bool, builds: bool = False
 ) -> Problems:
-    """Why what these services need could not be started. `builds`: the caller builds what it can."""
+    """Why dependencies of these services could not start. `builds`: the caller builds missing images."""
     needed = plan(project, found, services)
     wrong = list(dependencies.problems(found, needed, project.compose_files))
     yield from wrong
     if wrong or not needed:
         return ""
-    there, env = project.engine.containers(), project.compose_env(version, version)
+    there, env = project.engine.containers(), project.env_of(version)
     absent = [each.service for each in needed if not each.one_shot and each.service not in there]
     images = [name for name in absent if found.image(name) or not found.services[name].build]
     yield from caught(lambda: slots.check_images(project, found, images, pull, env, builds))
@@ -60,7 +60,7 @@ def problems(
 
 
 def check(project: Project, found: Compose, services: Iterable[str], version: str, pull: bool) -> None:
-    """Raises Refused where what these services need could not be started."""
+    """Raises Refused where a dependency of these services could not be started."""
     if wrong := list(problems(project, found, services, version, pull)):
         raise together(wrong)
 
@@ -68,7 +68,7 @@ def check(project: Project, found: Compose, services: Iterable[str], version: st
 def steps(
     project: Project, found: Compose, services: Iterable[str], version: str, once: Callable[[], bool] = never
 ) -> list[Step]:
-    """One for each that they need; for one-shots only where they may run: before a version starts."""
+    """A step for each dependency. `once` says whether one-shots may run: only before a version starts."""
     return [
         _run_once(project, each, version, once) if each.one_shot else _start(project, each)
         for each in plan(project, found, services)
@@ -77,15 +77,15 @@ def steps(
 
 
 def note(project: Project, found: Compose) -> None:
-    """For `status`, which does not ask the compose command."""
+    """Notes the dependencies for `bgctl status`, which does not ask the compose command."""
     lasting = [each.service for each in everything(project, found) if not each.one_shot]
     needs_file.write(project.needs_path, lasting)
 
 
 def keep(project: Project, slot: str, version: str) -> None:
-    """Starts what a slot needs and is down; what cannot be started is told: people may be served without."""
+    """Starts dependencies of a slot that are down. Only warns of a failure: the app may do without them."""
     try:
-        found = project.engine.compose(slots.env_with(project, slot, version))
+        found = project.engine.compose(project.env_with(slot, version))
         for each in plan(project, found, slots.names(project, slot)):
             if not (each.one_shot or _running(project.engine.containers().get(each.service))):
                 start(project, Dependency(each.service, STARTED, each.wanted_by))
@@ -94,12 +94,11 @@ def keep(project: Project, slot: str, version: str) -> None:
 
 
 def start(project: Project, each: Dependency) -> str:
-    """One that runs is left alone, and one that has stopped keeps its container: its data may be in there."""
+    """Starts one dependency, unless it runs. One that has stopped keeps its container, for the data in it."""
     name = each.service
     there = project.engine.containers().get(name)
     if there is None:
-        blue = project.state().slots.blue.version or ""
-        project.engine.up(name, project.compose_env(blue, blue), project.grace(name))
+        project.engine.up(name, project.blue_env(), project.grace(name))
     elif not _running(there):
         project.engine.start(there)
     if each.condition != HEALTHY:
@@ -134,19 +133,19 @@ def _running(container: Container | None) -> bool:
 
 def _start(project: Project, each: Dependency) -> Step:
     return Step(
-        each.service,
-        f"start {each.service}: {each.wanted_by} needs it",
-        lambda: start(project, each),
-        lambda: not is_ready(project, each),
-        otherwise="healthy already" if each.condition == HEALTHY else "runs already",
+        name=each.service,
+        what=f"start {each.service}: {each.wanted_by} needs it",
+        do=lambda: start(project, each),
+        needed=lambda: not is_ready(project, each),
+        skipped="healthy already" if each.condition == HEALTHY else "runs already",
     )
 
 
 def _run_once(project: Project, each: Dependency, version: str, once: Callable[[], bool]) -> Step:
     return Step(
-        each.service,
-        f"run {each.service} for {version}: {each.wanted_by} waits until it has completed",
-        lambda: one_shot.run(project, each.service, version),
-        lambda: once() and not one_shot.has_run(project, each.service, version),
-        otherwise=f"has run for {version}",
+        name=each.service,
+        what=f"run {each.service} for {version}: {each.wanted_by} waits until it has completed",
+        do=lambda: one_shot.run(project, each.service, version),
+        needed=lambda: once() and not one_shot.has_run(project, each.service, version),
+        skipped=f"has run for {version}",
     )

@@ -1,17 +1,17 @@
 """What is not here and can be built is built: by `up`, before anything starts, and with no key in it."""
 
-import time
-
 import pytest
 
 from tests.unit.toolkit.support.engines import FakeEngine, project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import slots
 from toolkit.checks import preflight
+from toolkit.checks.looks import Looks
+from toolkit.clock import Clock
 from toolkit.engine.compose import ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
-from toolkit.release import builds, up
+from toolkit.release import image_builds, up
 from toolkit.release.images import Images
 from toolkit.release.up import following
 
@@ -80,7 +80,7 @@ def test_95_what_is_shared_is_built_when_its_turn_comes(world: World) -> None:
     world.put("rest", READY, NONE)
     project, engine = project_of(world)
     engine.images, engine.missing, engine.builds = {"session-api": "api:1"}, {"api:1"}, {"session-api"}
-    builds.provide(project, engine.compose({}), "session-api", project.compose_env("1.6.7", "1.6.7"))
+    image_builds.provide(project, engine.compose({}), "session-api", project.compose_env("1.6.7", "1.6.7"))
     assert engine.asked == ["build session-api 1.6.7"]
 
 
@@ -88,7 +88,7 @@ def test_95_what_is_shared_is_built_when_its_turn_comes(world: World) -> None:
 def test_95_doctor_says_that_up_will_build(world: World) -> None:
     world.put("rest", READY, NONE)
     project, _ = built_here(world)
-    looks = preflight.Looks()
+    looks = Looks()
     preflight.Preflight(project, ("1.6.7", "1.6.7"), ["proxy", "frontend-blue"]).take(looks)
     (found,) = [each for each in looks.findings if each.check == "images"]
     assert (found.result, found.seen) == ("ok", "1 images are here; bgctl up builds shop-frontend:1.6.7")
@@ -110,9 +110,9 @@ def test_a_first_build_has_no_keys_to_take_along(world: World) -> None:
     project, engine = built_here(world)
     (world.root / ".dockerignore").unlink()
     with pytest.raises(Refused, match="would hold keys/"):
-        builds.check_context(project, engine.compose({}), ["frontend-blue"])
+        image_builds.check_context(project, engine.compose({}), ["frontend-blue"])
     (project.keys_dir / "admin.key").unlink()
-    builds.check_context(project, engine.compose({}), ["frontend-blue"])
+    image_builds.check_context(project, engine.compose({}), ["frontend-blue"])
 
 
 def test_services_that_share_an_image_are_built_once(world: World) -> None:
@@ -121,7 +121,9 @@ def test_services_that_share_an_image_are_built_once(world: World) -> None:
     engine.services = {"frontend-blue": both, "frontend-green": both}
     engine.missing = {"app:1"}
     found = engine.compose({})
-    assert builds.missing(project, found, ["frontend-blue", "frontend-green", "proxy"]) == ["frontend-blue"]
+    assert image_builds.missing(project, found, ["frontend-blue", "frontend-green", "proxy"]) == [
+        "frontend-blue"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -152,9 +154,8 @@ def test_who_does_not_end_on_sigterm_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.put("rest", READY, NONE)
-    project, engine = project_of(world)
     now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    project, engine = project_of(world, clock=Clock(monotonic=lambda: now[0]))
     monkeypatch.setattr(project, "grace", lambda name: 10.0)
     slots.stop(project, "green")
     assert capsys.readouterr().err == ""

@@ -1,0 +1,88 @@
+"""All of bgctl.toml as one value, and what follows from several of its settings."""
+
+from msgspec import field
+
+from toolkit.config.kinds import HeaderName, HeaderValue
+from toolkit.config.tables import (
+    HEADERS,
+    Canary,
+    Drain,
+    Health,
+    Maintenance,
+    Pin,
+    Preview,
+    ProjectTable,
+    Proxy,
+    Service,
+    Sessions,
+    Table,
+    Tls,
+    Tokens,
+)
+from toolkit.values import SLOTS, Address, Duration
+
+PIN_IDLE = 30 * 60  # seconds, where nothing else says how long
+
+
+class Config(Table, frozen=True):
+    """The whole of bgctl.toml."""
+
+    project: ProjectTable
+    proxy: Proxy = Proxy()
+    tls: Tls = Tls()
+    headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))
+    tokens: Tokens = Tokens()
+    sessions: Sessions = Sessions()
+    pin: Pin = Pin()
+    services: dict[str, Service] = field(default_factory=dict)
+    health: Health = Health()
+    drain: Drain = Drain()
+    maintenance: Maintenance = Maintenance()
+    preview: Preview = Preview()
+    canary: Canary = Canary()
+
+    @property
+    def listeners(self) -> dict[str, Address]:
+        """The addresses at which the proxy listens, by setting."""
+        found = {"proxy.listen": self.proxy.listen, "proxy.control": self.proxy.control}
+        return found | ({"tls.listen": self.tls.listen} if self.tls.on else {})
+
+    @property
+    def pin_idle(self) -> Duration:
+        """How long a pin lasts without a request: a visitor who is counted has to keep the version.
+
+        So it is never less than idle_timeout. Without an idle_timeout, visitors count while their pin lasts.
+        """
+        idle = self.sessions.idle_timeout
+        return Duration(max(self.proxy.pin_idle or idle or PIN_IDLE, idle))
+
+    def is_session_api(self, service: Service) -> bool:
+        return service.address == self.sessions.address
+
+    @property
+    def scheme(self) -> str:
+        """The scheme by which browsers come; without [tls], HTTPS ends in front of the proxy."""
+        return "https" if self.proxy.secure_cookies else "http"
+
+    @property
+    def compose_services(self) -> list[str]:
+        """Every service that the compose file must have by this configuration."""
+        slots = [f"{name}-{slot}" for name in self.slotted for slot in SLOTS]
+        return ["proxy", *self.shared, *slots]
+
+    @property
+    def slotted(self) -> dict[str, Service]:
+        return {name: service for name, service in self.services.items() if service.slotted}
+
+    @property
+    def reached(self) -> dict[str, Service]:
+        """The slotted services that have an address in each slot; the others are workers."""
+        return {name: service for name, service in self.slotted.items() if not service.worker}
+
+    @property
+    def workers(self) -> dict[str, Service]:
+        return {name: service for name, service in self.slotted.items() if service.worker}
+
+    @property
+    def shared(self) -> dict[str, Service]:
+        return {name: service for name, service in self.services.items() if not service.slotted}

@@ -1,0 +1,156 @@
+"""The kinds of values that settings have: each knows what may be written, and an example for messages."""
+
+import ipaddress
+import re
+from typing import Self
+
+from msgspec import Meta
+
+from toolkit.config.engines import NAMES
+from toolkit.values import Duration, Text
+
+
+class DurationOrOff(Duration):
+    """A duration for which "off" may be written, too: 0. No other duration of bgctl.toml may be off."""
+
+
+def Between(least: str, most: str, usual: str) -> Meta:  # noqa: N802  (an annotation, as msgspec's Meta is)
+    """The limits of a duration or a size, both included, and its default, as an operator writes them.
+
+    msgspec checks no limits of kinds that are not its own: rules.py does.
+    """
+    return Meta(extra={"least": least, "most": most, "usual": usual})
+
+
+class Name(Text):
+    kind = "a name: small letters, digits, - and _, a letter or digit first"
+    like, pattern = "shop", re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class FileName(Text):
+    """A name without a folder, because paths in a compose file count from the folder of that file."""
+
+    kind, like, pattern = "the name of a file in this folder", "compose.yaml", re.compile(r"[^/]+")
+
+
+class FilePath(Text):
+    """A path, because compose reckons those in a further compose file from the folder of the first."""
+
+    kind, like, pattern = "the path of a file", "compose.prod.yaml", re.compile(r"[^\0\n]+")
+
+
+class Engine(Text):
+    kind, like = f"an engine (auto, {', '.join(NAMES)})", "auto"
+    pattern = re.compile("|".join(("auto", *NAMES)))
+
+
+class Route(Text):
+    kind = 'a route: it must begin with "/", or with "= /" or "^~ /", and has no blanks or wildcards'
+    like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]{0,200}")
+
+
+class HealthPath(Text):
+    """A path; or "container": what the engine says of it, which is all that a worker can have; or empty."""
+
+    kind, like = 'a path: it must begin with "/", or be "container"', "/healthz"
+    pattern = re.compile(r"/[!-~]*|container")
+
+    @property
+    def by_engine(self) -> bool:
+        """Whether the engine says how the service is."""
+        return self in ("container", "")
+
+
+class Host(Text):
+    """A Host header as browsers send it; empty: what bgctl knows of the host itself."""
+
+    kind, like = "a host, with its port where browsers send one", "shop.example"
+    pattern = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|")
+
+
+class Proof(Text):
+    """Where a slot shows which version it runs: `header:` is followed by the name of a header."""
+
+    kind, like = 'how a version is proven ("image", "json", "header:X-App-Version")', "image"
+    pattern = re.compile(r"image|json|header:[A-Za-z][A-Za-z0-9-]{0,60}")
+
+
+class Path(Text):
+    """A path below the project's folder, without a step up; or empty."""
+
+    kind, like = "a path below this folder", "certs/fullchain.pem"
+    pattern = re.compile(r"(?!/)(?!(.*/)?\.\.?(/|$))[A-Za-z0-9._/-]+|")
+
+
+class Size(Text):
+    kind, like, pattern = "a size", "100m", re.compile(r"[1-9][0-9]{0,8}[kmg]")
+
+    @property
+    def bytes(self) -> int:
+        return int(self[:-1]) << {"k": 10, "m": 20, "g": 30}[self[-1]]
+
+
+class Network(Text):
+    """An address, or a network in CIDR form."""
+
+    kind, like, pattern = "an address or a network", "10.0.0.0/8", re.compile(r"[0-9a-fA-F:.]+(/[0-9]{1,3})?")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError with what to write."""
+        try:
+            return cls(ipaddress.ip_network(super().parse(text)))
+        except ValueError:
+            raise ValueError(f'{text!r} is not {cls.kind}; write one like "{cls.like}"') from None
+
+
+class HeaderName(Text):
+    kind, like, pattern = "the name of a header", "X-Frame-Options", re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
+
+
+class HeaderValue(Text):
+    """What nginx takes between double quotes as it stands; empty: the header is not sent."""
+
+    kind, like = 'the value of a header, without ", $ or \\, and of 4000 characters at most', "SAMEORIGIN"
+    pattern = re.compile(r"[ !#%-\[\]-~]{0,4000}")
+
+
+class Link(Text):
+    kind, like = "the address of a server", "http://127.0.0.1:9090"
+    pattern = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?|")
+
+
+class CookieStem(Text):
+    """What the names of cookies begin with, after `__Host-`."""
+
+    kind = "the beginning of the names of cookies: letters, digits, - and _, a letter first, at most 24"
+    like, pattern = "shop", re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,23}")
+
+
+class ClaimName(Text):
+    kind, like, pattern = "the name of a claim", "deploymentVersion", re.compile(r"[!-~]{1,128}")
+
+
+class Domain(Text):
+    """A name that hosts of one site share, as a registry gives it; empty: each host has its own cookies."""
+
+    kind, like = "a domain in small letters, without a leading dot", "shop.example"
+    pattern = re.compile(
+        r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])|"
+    )
+
+
+class SameSite(Text):
+    kind, like, pattern = "a SameSite of cookies (lax, none)", "lax", re.compile(r"lax|none")
+
+
+class Migrate(Text):
+    kind, like = "when sessions may move (never, idle, navigation)", "never"
+    pattern = re.compile(r"never|idle|navigation")
+
+
+class Origin(Text):
+    """Where browsers come, without a path; empty: as [proxy] and [tls] listen."""
+
+    kind, like = "an address such as a browser shows, without a path", "https://shop.example"
+    pattern = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|")

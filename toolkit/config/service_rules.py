@@ -1,0 +1,127 @@
+"""What is wrong with [services] and its addresses that the kinds of settings alone cannot say."""
+
+import re
+from collections.abc import Iterator
+
+from msgspec.structs import fields
+
+from toolkit.config.configuration import Config
+from toolkit.config.tables import Service
+from toolkit.values import SLOTS
+
+DEFAULTS = {each.name: each.default for each in fields(Service)}
+CHALLENGES = "/.well-known/acme-challenge/"
+Where = tuple[str, ...]
+
+
+def problems(config: Config) -> Iterator[tuple[Where, str]]:
+    """Each as (path of the setting, what is wrong and what to write)."""
+    for name, service in config.services.items():
+        yield from _of_service(name, service)
+    yield from _names_of_slots(config)
+    yield from _locations(config)
+    yield from _duplicates(config)
+
+
+def _of_service(name: str, service: Service) -> Iterator[tuple[Where, str]]:
+    here = ("services", name)
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "proxy":
+        yield here, 'cannot be a service name; use lower-case letters, digits and "-" (and not "proxy")'
+    slots = (service.blue, service.green)
+    if service.worker:
+        yield from _worker_problems(here, service)
+        return
+    yield from _health_problems(here, service)
+    if service.slotted and None in slots:
+        yield here, 'needs blue = "IP:port" and green = "IP:port", or one address = "IP:port"'
+    if not service.slotted and slots != (None, None):
+        yield here, "has address as well as blue or green; keep one address, or the two slots"
+    if not service.timeout:
+        yield (*here, "timeout"), 'cannot be off; write a duration such as "10s"'
+    for key in ("timeout", "connections"):
+        if service.slotted and getattr(service, key) != DEFAULTS[key]:
+            yield (*here, key), "is for a service with one address; remove it"
+    if not service.slotted and service.version != DEFAULTS["version"]:
+        yield (*here, "version"), "is for a service with two slots; remove it"
+    for route in service.routes:
+        if re.match(r"(\S+ )?/_bgctl(/|$)", route):
+            yield (*here, "routes"), f"{route!r} is the proxy's own; remove it"
+        if re.search(r"//|/\.\.?(/|$)", route):
+            yield (
+                (*here, "routes"),
+                f'{route!r} is no path that a request has; write it without "//", "." and ".."',
+            )
+
+
+def _health_problems(here: Where, service: Service) -> Iterator[tuple[Where, str]]:
+    """What is wrong with the health of a service that has an address."""
+    if not service.health:
+        why = 'the path that says how it is, or "container": what the engine says of it'
+        yield here, f'lacks health; add health = "/healthz", {why}'
+    elif service.health.by_engine:
+        if service.version != DEFAULTS["version"]:
+            yield (
+                (*here, "version"),
+                'is read from an answer, and with health = "container" nobody asks; remove it',
+            )
+        if service.health_host:
+            yield (*here, "health_host"), 'is for a health path, and health is "container"; remove it'
+
+
+def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]]:
+    if not worker.health.by_engine:
+        why = "and it has no address"
+        yield (*here, "health"), f'is a path, {why}; write health = "container", or add blue and green'
+    for key in ("timeout", "connections", "mirror", "health_host", "version"):
+        if getattr(worker, key) != DEFAULTS[key]:
+            yield (*here, key), "is for a service with an address; remove it"
+
+
+def _names_of_slots(config: Config) -> Iterator[tuple[Where, str]]:
+    """Shared services that are called as a slot's compose service, or as one of its upstreams in nginx."""
+    ways = (*SLOTS, "blue-alone", "green-alone", "blue-by-green", "green-by-blue")
+    taken = {f"{name}-{way}": name for name in config.slotted for way in ways}
+    for name in config.shared:
+        if name in taken:
+            free = name.replace("-", "")
+            yield ("services", name), f"is the name of a slot of {taken[name]}; write [services.{free}]"
+
+
+def _locations(config: Config) -> Iterator[tuple[Where, str]]:
+    """Routes that nginx would take for one location, though they are written in two ways."""
+    seen: dict[tuple[bool, str], str] = {}
+    if config.tls.acme_webroot and not (config.tls.on and config.tls.redirect):
+        seen[False, CHALLENGES] = "tls.acme_webroot"
+    for name, service in config.services.items():
+        for route in service.routes:
+            location = route.startswith("= "), route.rpartition(" ")[2]
+            where = ("services", name, "routes")
+            if location in seen:
+                other = seen[location]
+                yield where, f"{route!r} is already taken by {other}; each needs its own: remove one"
+            seen[location] = ".".join(where)
+
+
+def _duplicates(config: Config) -> Iterator[tuple[Where, str]]:
+    """Addresses that two settings name."""
+    yield from _wildcards(config)
+    seen: dict[object, str] = {config.proxy.listen: "proxy.listen"}
+    claims: list[tuple[Where, object]] = [(("proxy", "control"), config.proxy.control)]
+    claims += [(("tls", "listen"), config.tls.listen)] if config.tls.on else []
+    for name, service in config.services.items():
+        claims += [(("services", name, key), getattr(service, key)) for key in (*SLOTS, "address")]
+    for where, value in claims:
+        if value is not None and value in seen:
+            yield where, f"{value} is already taken by {seen[value]}; each needs its own"
+        seen[value] = ".".join(where)
+
+
+def _wildcards(config: Config) -> Iterator[tuple[Where, str]]:
+    """Two of the proxy's listeners on one port, of which one takes every address."""
+    by_port: dict[int, str] = {}
+    for name, address in config.listeners.items():
+        other = by_port.setdefault(address.port, name)
+        pair = (address, config.listeners[other])
+        hosts = {each.host for each in pair}
+        if len(hosts) == 2 and any(each.wildcard for each in pair):
+            yield tuple(name.split(".")), f"{address} clashes with {other}; give it another port"

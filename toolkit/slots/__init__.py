@@ -1,0 +1,62 @@
+"""A slot as a whole: all its services start, are proven and stop together.
+
+Blue and green are the two slots. Each has the containers of one version.
+"""
+
+from toolkit.slots.preconditions import (
+    check_images,
+    check_port,
+    check_return,
+    check_slot_images,
+    check_versions,
+)
+from toolkit.slots.services import (
+    addresses,
+    checks,
+    describe,
+    has_sessions,
+    members,
+    names,
+    need_engine,
+    public,
+    workers,
+)
+from toolkit.slots.serving import absent, answers, dead, serves
+from toolkit.slots.starting import prove, prove_by_engine, prove_service, start
+from toolkit.slots.stopping import keep_running, overstayed, stop, wait_empty
+from toolkit.slots.trouble import contradictions, fault, shared_trouble, trouble, troubles, watch_idle
+
+__all__ = [
+    "absent",
+    "addresses",
+    "answers",
+    "check_images",
+    "check_port",
+    "check_return",
+    "check_slot_images",
+    "check_versions",
+    "checks",
+    "contradictions",
+    "dead",
+    "describe",
+    "fault",
+    "has_sessions",
+    "keep_running",
+    "members",
+    "names",
+    "need_engine",
+    "overstayed",
+    "prove",
+    "prove_by_engine",
+    "prove_service",
+    "public",
+    "serves",
+    "shared_trouble",
+    "start",
+    "stop",
+    "trouble",
+    "troubles",
+    "wait_empty",
+    "watch_idle",
+    "workers",
+]

@@ -1,0 +1,65 @@
+"""The compose services of a slot, and the addresses at which they are reached."""
+
+from collections.abc import Iterable
+
+from toolkit.config import Service
+from toolkit.health import check as health_check
+from toolkit.health.check import Check
+from toolkit.project import Project
+from toolkit.state.document import State
+from toolkit.values import Address
+
+
+def names(project: Project, slot: str) -> list[str]:
+    """Every compose service of a slot."""
+    return [f"{name}-{slot}" for name in project.config.slotted]
+
+
+def members(project: Project, slot: str) -> list[tuple[str, Service, Address]]:
+    """(compose service, configuration, address) of each service of a slot that has an address."""
+    return [(f"{name}-{slot}", each, each.at(slot)) for name, each in project.config.reached.items()]
+
+
+def workers(project: Project, slot: str) -> list[str]:
+    """The compose services of a slot that have no address. Only the engine can tell how they are."""
+    return [f"{name}-{slot}" for name in project.config.workers]
+
+
+def checks(project: Project, slot: str) -> list[tuple[str, Check]]:
+    """(compose service, its health check) of each service of a slot that has an address."""
+    return [
+        (f"{name}-{slot}", health_check.of(project.config, name, slot)) for name in project.config.reached
+    ]
+
+
+def addresses(project: Project, slots: Iterable[str]) -> list[tuple[str, Address]]:
+    """(compose service, address) of the proxy, of the shared services, and of the given slots."""
+    found = [("proxy", address) for address in project.config.listeners.values()]
+    found += [(name, each.at("address")) for name, each in project.config.shared.items()]
+    return found + [(name, address) for slot in slots for name, _, address in members(project, slot)]
+
+
+def public(project: Project) -> list[Address]:
+    """The addresses of the proxy to which browsers come."""
+    return [address for name, address in project.config.listeners.items() if name != "proxy.control"]
+
+
+def need_engine(project: Project) -> bool:
+    """Whether the health of some service can be learned from the engine only."""
+    reached = project.config.reached.values()
+    return bool(project.config.workers) or any(service.health.by_engine for service in reached)
+
+
+def has_sessions(now: State) -> bool:
+    """Whether green is in production. A candidate and a preview are not."""
+    return now.slots.green.state != "maint" and now.phase != "preview"
+
+
+def describe(state: State) -> str:
+    """ "blue 1.6.7 drain, green 1.6.8 ready 100" """
+    slots = (("blue", state.slots.blue), ("green", state.slots.green))
+    return ", ".join(
+        f"{name} {slot.version} {slot.state}" + f" {slot.weight}" * bool(slot.weight)
+        for name, slot in slots
+        if slot.version
+    )

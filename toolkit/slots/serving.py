@@ -1,0 +1,84 @@
+"""Whether the containers of a slot serve a version, and whether they are there at all."""
+
+from toolkit.engine import container_health
+from toolkit.engine.compose import Compose
+from toolkit.errors import BgctlError
+from toolkit.health.check import Check
+from toolkit.project import Project
+from toolkit.slots.services import checks, names, workers
+from toolkit.slots.trouble import image_fault, look
+
+TRIES = 3  # One slow answer is no reason to restart what may be serving people.
+
+
+def serves(project: Project, slot: str, version: str) -> bool:
+    """Whether all of a slot serves `version`. A slot that does not gets restarted."""
+    reached = all(answers(project, name, check, version) for name, check in checks(project, slot))
+    if not (reached and workers(project, slot)):
+        return reached
+    try:
+        return not idle_workers(project, slot, compose_file(project, slot, version))
+    except BgctlError:
+        return True  # A silent engine could restart nothing, and must not keep a rollback waiting.
+
+
+def answers(project: Project, name: str, check: Check, version: str | None) -> bool:
+    """Whether a service is healthy and, where `version` is given, is on that version."""
+    return any(look(project, name, check, version) is None for _ in range(TRIES))
+
+
+def to_start(project: Project, slot: str, version: str, found: Compose) -> set[str]:
+    """The services of a slot that do not run `version`. One that has just been started is left to come up."""
+    reached = {
+        name
+        for name, check in checks(project, slot)
+        if not (project.engine.running(name) and _answers_soon(project, name, check, version))
+    }
+    return reached | set(idle_workers(project, slot, found, starting=True))
+
+
+def _answers_soon(project: Project, name: str, check: Check, version: str) -> bool:
+    if check.by_engine and container_health.is_starting(project.engine.look(name)):
+        return image_fault(project, name, check, version) is None
+    return answers(project, name, check, version)
+
+
+def idle_workers(project: Project, slot: str, found: Compose, starting: bool = False) -> list[str]:
+    """The workers of a slot that are not at work with the image that the compose file `found` has for them.
+
+    `starting`: workers that have just been started count as at work.
+    """
+    seen = {name: project.engine.look(name) for name in workers(project, slot)}
+    images = {name: found.image(name) for name in seen if name in found.services}
+    return [
+        name
+        for name, each in seen.items()
+        if each is None
+        or (container_health.fault(each) and not (starting and container_health.is_starting(each)))
+        or not each.runs(images.get(name, ""))
+    ]
+
+
+def compose_file(project: Project, slot: str, version: str) -> Compose:
+    """The compose file with `version` in this slot, for the order of its services and the workers' images.
+
+    It is empty for a slot of one service, which needs neither: reading it takes a second. It is also empty
+    where it cannot be read: a broken compose file must not keep a rollback from a slot that runs.
+    """
+    if len(names(project, slot)) == 1:
+        return Compose({})
+    try:
+        return project.engine.compose(project.env_with(slot, version))
+    except BgctlError:
+        return Compose({})
+
+
+def dead(project: Project, slot: str) -> bool:
+    """Whether some container of a slot does not run, and will not be started by the engine itself."""
+    return any(project.engine.dead(name) for name in names(project, slot))
+
+
+def absent(project: Project, slot: str) -> bool:
+    """Whether no container of this slot is left, running or not."""
+    found = project.engine.containers()
+    return not any(name in found for name in names(project, slot))

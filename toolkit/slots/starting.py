@@ -1,0 +1,78 @@
+"""Starts a slot on a version, in the order of the compose file, and proves each of its services."""
+
+from collections.abc import Iterator
+
+from toolkit.engine import container_health, dependencies
+from toolkit.engine.compose import Compose
+from toolkit.errors import Failed
+from toolkit.health import proof as health_proof
+from toolkit.health.cause import Trouble
+from toolkit.health.check import Check
+from toolkit.health.proof import Unhealthy
+from toolkit.project import Project
+from toolkit.slots.services import checks, names, workers
+from toolkit.slots.serving import compose_file, to_start
+from toolkit.slots.trouble import explained, image_fault
+
+
+def start(project: Project, slot: str, version: str) -> str:
+    """Starts the services of a slot that do not run `version` yet, and proves all. Returns a note."""
+    env, found = project.env_with(slot, version), compose_file(project, slot, version)
+    missing = to_start(project, slot, version, found)
+    for name, waits_for in _in_order(missing, found, names(project, slot)):
+        for other in waits_for:
+            _prove_member(project, slot, other, version)
+        project.engine.up(name, env, project.grace(name))
+    prove(project, slot, version)
+    return f"{slot} is healthy on {version}"
+
+
+def _in_order(missing: set[str], found: Compose, everyone: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each service that is to be started, with the services of its slot that have to be healthy before it."""
+    for name in dependencies.in_order(found, everyone):
+        if name in missing:
+            needs = found.services[name].needs if name in found.services else {}
+            yield name, [each for each in needs if each in everyone and needs[each] == dependencies.HEALTHY]
+
+
+def _prove_member(project: Project, slot: str, name: str, version: str) -> None:
+    for each, check in checks(project, slot):
+        if each == name:
+            return prove_service(project, name, check, version)
+    return prove_by_engine(project, name)
+
+
+def prove(project: Project, slot: str, version: str) -> None:
+    """Proves that all of a slot is healthy and on `version`. Raises Failed with the last log lines."""
+    for name, check in checks(project, slot):
+        prove_service(project, name, check, version)
+    for name in workers(project, slot):
+        prove_by_engine(project, name)
+
+
+def prove_service(project: Project, name: str, check: Check, version: str | None) -> None:
+    """Raises Failed with the likely cause, its remedy, and the container's last log lines."""
+    try:
+        if check.by_engine:
+            prove_by_engine(project, name)
+        else:
+            dead = lambda: project.engine.dead(name)  # noqa: E731
+            health_proof.prove(name, check, version, project.config.health, dead)
+    except Unhealthy as error:
+        found = explained(project, name, check, error.fault) if error.fault else Trouble("")
+        why = f"{error.why}: {found.why}" if found.why else error.why
+        raise Failed(error.what, why, found.next or "bgctl status", project.engine.logs(name)) from None
+    if fault := image_fault(project, name, check, version):
+        told = explained(project, name, check, fault)
+        raise Failed(f"{name} is not healthy", f"{told.seen}: {told.why}", told.next or "bgctl status")
+
+
+def prove_by_engine(project: Project, name: str) -> None:
+    """Proves a service whose health the engine tells: workers, and others where bgctl.toml says so.
+
+    Raises Failed with the container's last log lines.
+    """
+    try:
+        container_health.prove(name, lambda: project.engine.look(name), project.config.health)
+    except Failed as error:
+        raise Failed(error.what, error.why, "bgctl status", project.engine.logs(name)) from None
