@@ -17,7 +17,7 @@ from testbed.project import ROOT, Project
 from .story import FIRST, IDLE, NEXT, OLD, PIN_IDLE, RATE, Story, StoryError
 
 DIRECTORY = ROOT / ".demo"
-NAME = f"bgctl-demo-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"  # this checkout's, and no other's
+NAME = f"bgctl-demo-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"  # each checkout has its own
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     arguments = _arguments()
     console = Console(highlight=False, soft_wrap=True)
     old = Project(DIRECTORY, NAME)
-    old.remove()  # what an earlier demo left running
+    old.remove()  # an earlier demo may still be running
     if arguments.stop:
         console.print("demo: stopped and removed")
         return 0

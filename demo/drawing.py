@@ -29,7 +29,7 @@ Series = tuple[str, list[tuple[float, float]]]  # legend, and (time, value) wher
 
 
 def page(panels: list[dict[str, Any]], answers: dict[int, list[Series]]) -> str:
-    """The whole dashboard; `answers` are what the queries of each panel, by its id, came to."""
+    """The whole dashboard; `answers` has the answers to the queries of each panel, by the panel's id."""
     boxes = [_panel(panel, answers.get(panel["id"], [])) for panel in panels]
     height = max(at["y"] + at["h"] for at in (panel["gridPos"] for panel in panels)) * (ROW + GAP) + GAP
     return f"<!doctype html><style>{STYLE} body {{ height: {height}px }}</style>{''.join(boxes)}"
@@ -48,7 +48,7 @@ def _panel(panel: dict[str, Any], series: list[Series]) -> str:
 
 
 def overridden(panel: dict[str, Any], legend: str) -> dict[str, Any]:
-    """The properties of one series, the last override that matches first."""
+    """The properties of one series; of several overrides that match, the last one wins."""
     found: dict[str, Any] = {}
     for override in panel["fieldConfig"]["overrides"]:
         if re.search(override["matcher"]["options"].strip("/"), legend):
@@ -57,7 +57,7 @@ def overridden(panel: dict[str, Any], legend: str) -> dict[str, Any]:
 
 
 def _colours(panel: dict[str, Any], legends: list[str]) -> Iterator[str]:
-    """Of each series: what is fixed for it, else the next one that is not."""
+    """The colour of each series: the one that is fixed for it, else the next free one."""
     fixed = [overridden(panel, legend).get("color") for legend in legends]
     taken = {FIXED[one["fixedColor"]] for one in fixed if one}
     others = (colour for colour in COLOURS if colour not in taken)
@@ -124,7 +124,7 @@ def _lines(panel: dict[str, Any], series: list[Series], width: int, height: int)
 
 
 def _runs(points: list[tuple[float, float]]) -> list[list[tuple[float, float]]]:
-    """The points, parted where some are missing."""
+    """The points as lines, with a break where some are missing."""
     runs = [points[:1]]
     step = min((after[0] - before[0] for before, after in pairwise(points)), default=0)
     for before, after in pairwise(points):

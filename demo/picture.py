@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _release(project: Project) -> float:
-    """A candidate, a canary and the switch, under load. When it began, in Unix time."""
+    """Run a candidate, a canary and the switch under load. Returns the Unix time at which it began."""
     began = time.time()
     with LoadProcess(project.url, served={OLD, NEW}, rate=80, migrate="navigation") as load:
         for kind in ("cookie", "anonymous", "websocket"):

@@ -14,12 +14,13 @@ from testbed.load import Ledger, LoadProcess, Tally
 from testbed.project import Project
 
 OLD, NEW, NEXT = "1.6.7", "1.6.8", "1.6.9"
-# At first only who has been idle for minutes may move, which here nobody is. But pages are listed from the
-# beginning: nobody moves whose open pages are not all known.
+# At first a session moves only after minutes without a request, which happens to none here. But the proxy
+# lists open pages from the beginning on, and a session moves only if all of its open pages are listed.
 FIRST = "idle"
 IDLE = "5s"  # the idle_timeout that this story needs: a drain waits for visitors until they are idle
-# A pin is renewed when half of its life is over. For 12 s who holds a WebSocket asks for nothing else; for as
-# long as a drain takes to see that they are idle, the regulars pause: that must fit into the other half.
+# A pin is renewed when half of its life is over. A user who holds a WebSocket makes no other request for
+# 12 s, and the regulars pause for as long as a drain needs to see that they are idle: both must fit into the
+# other half.
 PIN_IDLE = 36  # seconds
 RATE = 420.0  # requests a second
 COOKIE_USERS, BEARER_USERS, VISITORS, SOCKETS, TWO_TABS = 60, 20, 40, 50, 10
@@ -28,7 +29,7 @@ CROWD = COOKIE_USERS + BEARER_USERS + VISITORS + SOCKETS + TWO_TABS + STREAMS + 
 NEWCOMERS = 20
 REGULARS = 20  # of each kind: bearer tokens, silent browsers, visitors
 REQUESTS = 20_000
-PAUSE = 0.12  # seconds between two who leave
+PAUSE = 0.12  # seconds between two users who leave
 POLL = 0.2
 CRON = 1.0  # seconds between two looks of an unattended drain; cron's would be a minute
 PATIENCE = 120.0  # seconds until something that must happen has happened
@@ -67,7 +68,7 @@ class Story:
         return tally
 
     def crowd_on_old(self) -> None:
-        """Everyone is on the old version, with every WebSocket and event stream open."""
+        """All users come to the old version, until every WebSocket and event stream is open."""
         self.chapter(f"People are using {OLD}")
         self.load.keep(REGULARS, silence=PIN_IDLE + 1)
         self.load.spawn("cookie", COOKIE_USERS)
@@ -90,7 +91,7 @@ class Story:
         self.say()
 
     def release_new(self) -> None:
-        """Green starts, is proven, and takes new sessions; whoever is on blue stays there."""
+        """Green starts, is proven, and takes new sessions; the sessions on blue stay there."""
         self.chapter(f"{NEW} starts beside it, and is proven before anyone is sent there")
         self.bgctl("up-green", NEW)
         self.chapter(f"New sessions go to {NEW}; every session on {OLD} stays")
@@ -132,7 +133,7 @@ class Story:
         self.say()
 
     def release_next(self) -> None:
-        """A second release. While it drains, a page that is loaded anew is the new version's."""
+        """A second release. While blue drains, a page that is loaded anew comes from the new version."""
         self.chapter(
             f"{NEXT} is next, and this time nobody has to log out: whoever loads a page gets the new one"
         )
@@ -147,7 +148,7 @@ class Story:
         self.say()
 
     def migrate_to_next(self) -> None:
-        """Sessions move as their people browse. API clients load no pages: they come with a new token."""
+        """Sessions move as their users browse. API clients load no pages: they come with a new token."""
         self.load.leave(NEW, PAUSE, kind="bearer", come_back=True)
         self.wait_until_nobody_is_on(NEW)
         self.say()
@@ -164,7 +165,7 @@ class Story:
                     f"{tally.views_to_migrate} of them")  # fmt: skip
 
     def roll_a_mistake_back(self) -> None:
-        """A third release, of the wrong version, taken back while people are on it."""
+        """A third release, of the wrong version, is taken back while users are on it."""
         self.chapter(f"By mistake, {OLD} is released again: a third of the newcomers at first")
         self.bgctl("up-green", OLD)
         self.serve(NEXT, OLD)
@@ -191,19 +192,19 @@ class Story:
         self._switched = time.monotonic()
 
     def serve(self, *versions: str) -> None:
-        """These are served from now on. The judge is told before it is so: the last one left takes over."""
+        """Tell the load which versions are served from now on, before that is so."""
         self._told = set(versions)
         self.load.set_served(self._told)
 
     def settle(self) -> None:
-        """It is so, in every worker. Raises StoryError when the state's slots say otherwise."""
+        """Tell the load that it is so in every worker. Raises StoryError if state.json says otherwise."""
         self.load.settle()
         slots = self.project.state()["slots"].values()
         if (served := {slot["version"] for slot in slots if slot["state"] != "maint"}) != self._told:
             raise StoryError(f"{sorted(served)} are served, and not {sorted(self._told)}")
 
     def call_silent(self, version: str) -> None:
-        """Those come back who have been silent for longer than a pin lives."""
+        """Let the regulars come back that have been silent for longer than a pin lives."""
         with self.console.status("  waiting: a silence that outlasts every pin"):
             self.load.call_silent()
         tally = self.load.snapshot()
@@ -214,7 +215,7 @@ class Story:
 
     @contextmanager
     def falling_silent(self, version: str) -> Iterator[None]:
-        """When all others have left `version`, its regulars pause, and come again when it is being promoted.
+        """When all other users have left `version`, its regulars pause until it is being promoted.
 
         Whoever comes is waited for: a script that asks every second would hold a drain up for ever.
         """
@@ -237,7 +238,7 @@ class Story:
             watcher.join()
 
     def drain_unattended(self) -> None:
-        """What a line in a crontab does. Raises StoryError when that never promotes, or goes wrong."""
+        """Do what cron does. Raises StoryError if that never promotes, or goes wrong."""
         end = time.monotonic() + PATIENCE
         self.read_ledgers()
         while (code := self.run_bgctl("drain", "--auto")) == NOT_YET:
@@ -249,13 +250,13 @@ class Story:
             raise StoryError(f"bgctl drain --auto: exit {code}")
 
     def read_ledgers(self) -> None:
-        """Asks both slots which POSTs they have seen: one of them is about to end, and to forget."""
+        """Ask both slots which POSTs they have seen: one of them is about to end, and its counts with it."""
         ports = self.project.ports
         for slot, port in (("blue", ports.blue), ("green", ports.green)):
             self.ledger.read(f"http://127.0.0.1:{port}", slot)
 
     def wait_until_nobody_is_on(self, version: str) -> None:
-        """Neither a session nor a page that is still open in some tab."""
+        """Whether no session, and no page that is open in a tab, is on that version."""
         self.wait(
             f"nobody left on {version}",
             lambda tally: not tally.sessions.get(version, 0) and not tally.pages.get(version, 0),

@@ -1,4 +1,4 @@
-"""The application: what it is made of, and where each route leads."""
+"""The application: puts its parts together, and says which resource answers which path."""
 
 import os
 import sys
@@ -9,33 +9,34 @@ import falcon
 import msgspec
 from falcon.media import JSONHandler
 
-from session_api import logs, paths, problems, settings, static
-from session_api.admin import LIFE, AdminGuard, AdminLogin
-from session_api.claims import Rules
+from session_api import logs, paths, settings
+from session_api.access.admin import LIFE, AdminGuard, AdminLogin
+from session_api.access.cookies import Cookie, SessionCookie
+from session_api.access.guards import KeyGuard, UserGuard
+from session_api.access.throttle import Throttle
 from session_api.clock import Clock
-from session_api.cookies import Cookie, SessionCookie
-from session_api.counts import Counts
-from session_api.credentials import KeyGuard, UserGuard
+from session_api.counts.counts import Counts
 from session_api.errors import SetupError
-from session_api.keyring import Keyring
-from session_api.metrics import Metrics
-from session_api.middleware import Counting, Limits
-from session_api.overview import Overviews
-from session_api.readiness import Readiness
+from session_api.http import problems, static
+from session_api.http.middleware import Counting, Limits
+from session_api.keys.keyring import Keyring
+from session_api.observe.metrics import Metrics
+from session_api.observe.overview import Overviews
+from session_api.observe.readiness import Readiness
 from session_api.resources.auth import AuthResource
-from session_api.resources.dashboard import PATH, DashboardResource
+from session_api.resources.dashboard import DashboardResource
 from session_api.resources.deployment import DeploymentResource
 from session_api.resources.internal import InternalResource
 from session_api.resources.operations import OperationsResource
-from session_api.sessions import Sessions
+from session_api.sessions.sessions import Sessions
 from session_api.settings import Settings
-from session_api.stores import Store
-from session_api.stores.redis import RedisStore
-from session_api.stores.redis_address import RedisAddress
-from session_api.stores.sqlite import SqliteStore
-from session_api.throttle import Throttle
-from session_api.tokens import Tokens
-from session_api.version import State
+from session_api.state.state import State
+from session_api.stores.redis.address import RedisAddress
+from session_api.stores.redis.store import RedisStore
+from session_api.stores.sqlite.store import SqliteStore
+from session_api.stores.store import Store
+from session_api.tokens.claims import Rules
+from session_api.tokens.tokens import Tokens
 
 App = falcon.App[Any, Any]
 
@@ -69,19 +70,19 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
         app.add_route(paths.OLD[path], auth, suffix=suffix)
 
     deployment = DeploymentResource(sessions, counts, admin, user)
-    app.add_route("/api/deployment/active-sessions", deployment, suffix="active_sessions")
-    app.add_route("/api/deployment/heartbeat", deployment, suffix="heartbeat")
-    app.add_route("/api/deployment/version", deployment, suffix="version")
+    app.add_route(paths.ACTIVE_SESSIONS, deployment, suffix="active_sessions")
+    app.add_route(paths.HEARTBEAT, deployment, suffix="heartbeat")
+    app.add_route(paths.VERSION, deployment, suffix="version")
 
-    app.add_route("/_bgctl/activity", InternalResource(counts, proxy), suffix="activity")
+    app.add_route(paths.ACTIVITY, InternalResource(counts, proxy), suffix="activity")
     admins = Cookie(f"{settings.cookie_stem}_admin", settings.secure_cookies, LIFE)
     login = AdminLogin(lambda: keyring.admin_key, admins, clock)
     overviews, guard = Overviews(counts, state, clock), AdminGuard(admin, login)
     page = DashboardResource(overviews, guard, login, Throttle(clock))
-    app.add_route(PATH, page)
-    app.add_route(f"{PATH}/data", page, suffix="data")
-    app.add_route(f"{PATH}/login", page, suffix="login")
-    app.add_route(f"{PATH}/logout", page, suffix="logout")
+    app.add_route(paths.DASHBOARD, page)
+    app.add_route(paths.DASHBOARD_DATA, page, suffix="data")
+    app.add_route(paths.DASHBOARD_LOGIN, page, suffix="login")
+    app.add_route(paths.DASHBOARD_LOGOUT, page, suffix="logout")
     for url, file in static.resources(settings.cookie_stem).items():
         app.add_route(url, file)
 
@@ -89,10 +90,10 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     running = OperationsResource(Readiness(store, keyring, state), metrics, tokens, names)
     for path in (paths.KEYS, paths.OLD[paths.KEYS]):
         app.add_route(path, running, suffix="keys")
-    app.add_route("/healthz", running, suffix="health")
-    app.add_route("/readyz", running, suffix="readiness")
-    app.add_route("/metrics", running, suffix="metrics")
-    app.add_route("/openapi.json", running, suffix="openapi")
+    app.add_route(paths.HEALTH, running, suffix="health")
+    app.add_route(paths.READINESS, running, suffix="readiness")
+    app.add_route(paths.METRICS, running, suffix="metrics")
+    app.add_route(paths.OPENAPI, running, suffix="openapi")
     return app
 
 

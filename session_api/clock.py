@@ -1,4 +1,4 @@
-"""Time: a clock is a function that returns Unix seconds; what leaves the program is RFC 3339 in UTC."""
+"""Time: inside, a clock returns Unix seconds; in messages, times are RFC 3339 in UTC."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

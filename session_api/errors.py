@@ -1,8 +1,8 @@
-"""Mistakes in what an operator prepared, told so that they can be mended. No imports: bgctl shares this."""
+"""The error for mistakes in what an operator prepared: it says how to mend them. bgctl uses it, too."""
 
 
 class SetupError(Exception):
-    """Something prepared for this program is missing or unsafe: what is wrong, where, and what to do next."""
+    """A file or setting is missing or unsafe: `what` and where, and the `next_step` to take."""
 
     def __init__(self, what: str, next_step: str) -> None:
         super().__init__(f"{what}\n  next: {next_step}")

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, gunicorn's lines too. No token, key or e-mail goes there."""
+"""Logs as JSON on stderr, an object a line, gunicorn's lines too. No token, key or e-mail is logged."""
 
 import logging.config
 from typing import Any

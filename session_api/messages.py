@@ -1,22 +1,22 @@
-"""What goes over the wire, as JSON. A request refuses unknown fields: a misspelt `email` must not vanish."""
+"""The JSON messages. Those of clients refuse unknown fields: a misspelt `email` must not vanish."""
 
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
-from session_api import ids
-from session_api.names import VersionName
+from session_api.version_name import VersionName
 
-# No control characters, nor what turns text around or cannot be seen, nor halves of surrogate pairs.
+# No control characters, no characters that are invisible or reverse text, no halves of surrogate pairs.
 PRINTABLE = (
     r"\A[^\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ud800-\udfff\ufeff\ufff9-\uffff]*\Z"
 )
 MAX_EMAIL = 254
+MAX_USER_NAME = 512  # bytes: four for each of the 128 characters that a log-in may give
 UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PRINTABLE)]
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_EMAIL, pattern=PRINTABLE)]
-UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=ids.LONGEST_USER)]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_USER_NAME)]
 Sid = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{1,128}\Z")]
 Moment = Annotated[float, msgspec.Meta(ge=0, lt=2**53)]  # Unix seconds
 Gone = tuple[Sid, Moment]
@@ -40,9 +40,9 @@ class Gauge(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A session by its names, or a visitor (`user` is null).
+    """A session, or a visitor (`user` is null), and when it was `seen` last.
 
-    `iat` is that of its newest token: 0 if that has none, null if it is not told.
+    `iat` is that of its newest token: 0 if that token has none, null if the proxy does not say.
     """
 
     sid: Sid
@@ -54,10 +54,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """What a proxy saw, by its own clock. `instance` is another one for each start of a proxy.
+    """What a proxy saw, by its own clock. `instance` names it since its start.
 
-    `complete`: of sessions it has nothing left to tell; `visitors_complete`: nor of visitors (null, an older
-    proxy: the same). `gone`: visitors who have logged in, and when; an older proxy does not say when.
+    `complete`: it has no session left to report; `visitors_complete`: nor a visitor (null, from an older
+    proxy: as `complete`). `gone`: visitors who have logged in, and when; an older proxy does not say when.
     """
 
     proxy: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,128}\Z")]
@@ -73,13 +73,13 @@ class Activity(msgspec.Struct, frozen=True):
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """The store's name since it was made: another one than before has forgotten what it was told."""
+    """The name that the store got when it was made: a store with another name has forgotten all reports."""
 
     epoch: str
 
 
 class Token(msgspec.Struct, frozen=True, rename="camel"):
-    """A signed token. `note` says where it is not what was asked for."""
+    """A signed token. `note` explains a version that is not the one asked for."""
 
     token: str
     sid: str
@@ -110,7 +110,7 @@ class UserActivity(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class VersionActivity(msgspec.Struct, frozen=True, rename="camel"):
-    """What is active on one version; null is unknown, or never (`lastActivity`)."""
+    """What is active on one version; null is unknown, or of `lastActivity`: never."""
 
     sessions: int | None
     users: int | None
@@ -120,7 +120,7 @@ class VersionActivity(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Forecast(msgspec.Struct, frozen=True):
-    """When the version that drains is empty: if nobody comes back, at the pace so far, at the very last."""
+    """When the version that drains will be empty, by the three functions of counts.forecast."""
 
     earliest: datetime | None = None
     likely: datetime | None = None
@@ -128,7 +128,7 @@ class Forecast(msgspec.Struct, frozen=True):
 
 
 class ActiveSessions(msgspec.Struct, frozen=True, rename="camel"):
-    """Who is active where. `users` is a page of one version's.
+    """Who is active on which version. `users` is one page of the users of one version.
 
     `unknown` says why counts are null, and `unknown_visitors` why those of visitors alone are.
     """
@@ -166,7 +166,7 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """RFC 9457."""
+    """What went wrong (RFC 9457)."""
 
     type: str
     title: str

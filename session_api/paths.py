@@ -1,8 +1,8 @@
-"""Where the session API's own paths are, and where they were before.
+"""Every path of the session API, and the paths that some of them had before.
 
-The proxy routes /api/deployment/ here and nothing else, unless bgctl.toml says so (decision record 57):
-/api/auth/ may be the app's. What browsers ask for is below it. LOG_IN is not: who asks for tokens has the
-service key, and asks at this port.
+The proxy routes /api/deployment/ here and nothing else, unless bgctl.toml says so (decision record 57): the
+app may have an /api/auth/ of its own. So what browsers ask for is below /api/deployment/. LOG_IN is not: the
+app's backend, which has the service key, asks for tokens at this port.
 """
 
 LOG_IN = "/token"
@@ -11,7 +11,23 @@ LOGOUT = "/api/deployment/logout"
 SESSION = "/api/deployment/session"
 KEYS = "/api/deployment/jwks.json"
 
-# Apps know these still, and so do configurations that route /api/auth/ and the well-known path.
+ACTIVE_SESSIONS = "/api/deployment/active-sessions"
+HEARTBEAT = "/api/deployment/heartbeat"
+VERSION = "/api/deployment/version"
+CLIENT = "/api/deployment/client.mjs"
+
+DASHBOARD = "/api/deployment/dashboard"
+DASHBOARD_DATA = f"{DASHBOARD}/data"
+DASHBOARD_LOGIN = f"{DASHBOARD}/login"
+DASHBOARD_LOGOUT = f"{DASHBOARD}/logout"
+
+ACTIVITY = "/_bgctl/activity"  # for proxies; no app has such a path
+HEALTH = "/healthz"
+READINESS = "/readyz"
+METRICS = "/metrics"
+OPENAPI = "/openapi.json"
+
+# Apps use these still, and so do configurations that route /api/auth/ and the well-known path here.
 OLD = {
     LOG_IN: "/api/auth/token",
     REFRESH: "/api/auth/refresh",

@@ -1,76 +1,32 @@
-"""What the environment configures; `get_app()` alone reads it."""
+"""What the environment configures: a setting is one field of Settings, with its variable and its form."""
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from session_api.claims import OWN_VERSION
 from session_api.errors import SetupError
-from session_api.stores.redis_address import RedisAddress
+from session_api.stores.redis.address import RedisAddress
+from session_api.tokens.claims import OWN_VERSION
 
 T = TypeVar("T")
 LONG = 400 * 86400  # seconds
 STORES = "must be sqlite:///PATH (four slashes for an absolute path) or redis://HOST:PORT/DB"
+PASSWORD_FILE = "BGCTL_STORE_PASSWORD_FILE"  # noqa: S105  # the variable's name; belongs to BGCTL_STORE
 
 
 class SettingsError(SetupError):
     """An environment variable is missing or makes no sense."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Durations are whole seconds; an `idle_timeout` of 0 is off."""
+def _seconds(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"must be whole seconds from {least} to {most}")
+        return int(text)
 
-    issuer: str
-    state: Path = Path("/state/state.json")
-    keys: Path = Path("/keys")
-    store: Path | RedisAddress = Path("/data/sessions.db")
-    token_ttl: int = 7 * 86400
-    idle_timeout: int = 1800
-    leeway: int = 60
-    version_claim: str = OWN_VERSION
-    secure_cookies: bool = True
-    cookie_stem: str = "bg"
-
-
-def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Read BGCTL_*; what is absent or empty has the default. Raises SettingsError naming the variable."""
-
-    def read(name: str, default: T, parse: Callable[[str], T]) -> T:
-        text = environment.get(name, "")
-        try:
-            return parse(text) if text else default
-        except ValueError as error:
-            shown = re.sub(r":.*@", ":***@", text)  # a URL may hold a password
-            raise SettingsError(f"{name}={shown!r}: {error}", f"set {name} in the compose file") from None
-
-    issuer = environment.get("BGCTL_ISSUER", "")
-    if not issuer:
-        raise SettingsError("BGCTL_ISSUER is not set", "set it to the issuer in bgctl.toml: [tokens] issuer")
-    return Settings(
-        issuer=issuer,
-        state=read("BGCTL_STATE", Settings.state, Path),
-        keys=read("BGCTL_KEYS", Settings.keys, Path),
-        store=_with_password(
-            read("BGCTL_STORE", Settings.store, _store), read("BGCTL_STORE_PASSWORD_FILE", None, _first_line)
-        ),
-        token_ttl=read("BGCTL_TOKEN_TTL", Settings.token_ttl, lambda text: _seconds(text, 60, LONG)),
-        idle_timeout=read(
-            "BGCTL_IDLE_TIMEOUT", Settings.idle_timeout, lambda text: _seconds(text, 0, 400 * 86400)
-        ),
-        leeway=read("BGCTL_LEEWAY", Settings.leeway, lambda text: _seconds(text, 0, 3600)),
-        version_claim=read("BGCTL_VERSION_CLAIM", Settings.version_claim, _claim),
-        secure_cookies=read("BGCTL_SECURE_COOKIES", True, _boolean),
-        cookie_stem=read("BGCTL_COOKIE_STEM", Settings.cookie_stem, _stem),
-    )
-
-
-def _seconds(text: str, least: int, most: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-        raise ValueError(f"must be whole seconds from {least} to {most}")
-    return int(text)
+    return parse
 
 
 def _boolean(text: str) -> bool:
@@ -99,9 +55,60 @@ def _store(url: str) -> Path | RedisAddress:
     try:
         return RedisAddress(url)
     except ValueError:
-        raise ValueError(
-            "must be sqlite:///PATH (four slashes for an absolute path) or redis://HOST:PORT/DB"
-        ) from None
+        raise ValueError(STORES) from None
+
+
+def _from(variable: str, parse: Callable[[str], object]) -> dict[str, Any]:
+    """Where a setting comes from, and what reads it: `parse` raises ValueError for nonsense."""
+    return {"variable": variable, "parse": parse}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Durations are whole seconds; an `idle_timeout` of 0 is off."""
+
+    issuer: str = field(metadata=_from("BGCTL_ISSUER", str))
+    state: Path = field(default=Path("/state/state.json"), metadata=_from("BGCTL_STATE", Path))
+    keys: Path = field(default=Path("/keys"), metadata=_from("BGCTL_KEYS", Path))
+    store: Path | RedisAddress = field(
+        default=Path("/data/sessions.db"), metadata=_from("BGCTL_STORE", _store)
+    )
+    token_ttl: int = field(default=7 * 86400, metadata=_from("BGCTL_TOKEN_TTL", _seconds(60, LONG)))
+    idle_timeout: int = field(default=1800, metadata=_from("BGCTL_IDLE_TIMEOUT", _seconds(0, LONG)))
+    leeway: int = field(default=60, metadata=_from("BGCTL_LEEWAY", _seconds(0, 3600)))
+    version_claim: str = field(default=OWN_VERSION, metadata=_from("BGCTL_VERSION_CLAIM", _claim))
+    secure_cookies: bool = field(default=True, metadata=_from("BGCTL_SECURE_COOKIES", _boolean))
+    cookie_stem: str = field(default="bg", metadata=_from("BGCTL_COOKIE_STEM", _stem))
+
+
+def variables() -> list[str]:
+    """The environment variables that are read."""
+    return [each.metadata["variable"] for each in fields(Settings)] + [PASSWORD_FILE]
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the variables; one that is absent or empty has its default. Raises SettingsError naming it."""
+    given = {}
+    for each in fields(Settings):
+        variable = each.metadata["variable"]
+        if text := environment.get(variable, ""):
+            given[each.name] = _parsed(variable, text, each.metadata["parse"])
+    if "issuer" not in given:
+        raise SettingsError("BGCTL_ISSUER is not set", "set it to the issuer in bgctl.toml: [tokens] issuer")
+    settings = Settings(**given)
+    password_file = environment.get(PASSWORD_FILE, "")
+    password = _parsed(PASSWORD_FILE, password_file, _first_line) if password_file else ""
+    if isinstance(settings.store, RedisAddress) and password:
+        return replace(settings, store=replace(settings.store, password=password))
+    return settings
+
+
+def _parsed(variable: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        shown = re.sub(r":.*@", ":***@", text)  # a URL may hold a password
+        raise SettingsError(f"{variable}={shown!r}: {error}", f"set {variable} in the compose file") from None
 
 
 def _first_line(path: str) -> str:
@@ -109,7 +116,3 @@ def _first_line(path: str) -> str:
         return Path(path).read_text().split("\n")[0].rstrip("\r")
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from error
-
-
-def _with_password(store: Path | RedisAddress, password: str | None) -> Path | RedisAddress:
-    return replace(store, password=password) if isinstance(store, RedisAddress) and password else store

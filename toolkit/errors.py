@@ -22,7 +22,7 @@ class BgctlError(Exception):
 
 
 class Failed(BgctlError):  # noqa: N818  (outcomes, named as in the table of exit codes)
-    """Something was tried and did not work; what could be undone has been."""
+    """Something was tried and did not work; as far as possible it has been undone."""
 
 
 class Refused(BgctlError):  # noqa: N818
@@ -32,7 +32,7 @@ class Refused(BgctlError):  # noqa: N818
 
 
 class MovedOn(Refused):
-    """Somebody else has changed the release meanwhile: what is there now is theirs."""
+    """Another command has changed the release meanwhile."""
 
 
 class Locked(BgctlError):  # noqa: N818
@@ -48,7 +48,7 @@ class NotYet(BgctlError):  # noqa: N818
 
 
 def caught(look: Callable[[], object]) -> Iterator[BgctlError]:
-    """What `look` raises, as one more that can be told beside others."""
+    """Yields the error that `look` raises, so that it can be told together with others."""
     try:
         look()
     except BgctlError as error:
@@ -56,7 +56,7 @@ def caught(look: Callable[[], object]) -> Iterator[BgctlError]:
 
 
 def together(found: Sequence[BgctlError]) -> BgctlError:
-    """One to raise for several: the first, and the others below it, each above its own next step.
+    """One error to raise for several: the first, with the others below it, each above its own next step.
 
     A next step that is the same for all is said once, at the end.
     """

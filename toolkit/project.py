@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from session_api import key_files
+from session_api.keys import key_files
 from toolkit import config
 from toolkit.changes import Changes
 from toolkit.clock import SYSTEM, Clock

@@ -24,7 +24,7 @@ def is_rising(shares: Sequence[int]) -> bool:
 
 
 def stamp(now: datetime) -> str:
-    """RFC 3339 in UTC, whole seconds: 2026-01-15T10:30:00Z."""
+    """A time as text: RFC 3339 in UTC, whole seconds, such as 2026-01-15T10:30:00Z."""
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -36,7 +36,7 @@ def is_stamp(text: str | None) -> bool:
 
 
 def moment(text: str) -> datetime:
-    """The time that a stamp says. Raises ValueError."""
+    """The time of a stamp. Raises ValueError for other text."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
@@ -58,7 +58,7 @@ class Duration(float):
 
 
 class Text(str):
-    """A string of one kind, which `pattern` tells from others."""
+    """A string of one kind: all of it has to match `pattern`. `like` is an example, for messages."""
 
     kind: ClassVar[str]
     like: ClassVar[str]

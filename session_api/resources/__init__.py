@@ -1,1 +1,1 @@
-"""HTTP in, HTTP out: a resource has its guard look at the caller, calls what decides, and answers."""
+"""The endpoints: each resource asks its guard, calls what decides, and answers. No logic is here."""

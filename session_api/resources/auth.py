@@ -1,20 +1,20 @@
-"""Tokens, and the sessions they stand for."""
+"""Log-in, refresh, log-out, and the session of a token."""
 
 from collections.abc import Callable
 
 import falcon
 import msgspec
 
-from session_api.claims import TokenError
-from session_api.cookies import SessionCookie
-from session_api.credentials import KeyGuard, UserGuard
+from session_api.access.cookies import SessionCookie
+from session_api.access.guards import KeyGuard, UserGuard
+from session_api.http.routing_headers import routed
 from session_api.messages import Token, TokenRequest
-from session_api.routed import routed
-from session_api.sessions import Sessions
+from session_api.sessions.sessions import Sessions
+from session_api.tokens.claims import TokenError
 
 
 class AuthResource:
-    """The app's backend opens sessions with its key; all else is the user's, with a token."""
+    """The app's backend opens a session with the service key; everything else needs the user's token."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class AuthResource:
         try:
             self._sessions.close(self._user(req))
         except TokenError:
-            self._cookie.clear(resp)  # who wants to be logged out is
+            self._cookie.clear(resp)  # a user who logs out is logged out, also with a dead token
             raise
         self._cookie.clear(resp)
         resp.status = falcon.HTTP_NO_CONTENT

@@ -1,20 +1,20 @@
-"""/api/deployment/dashboard: a page for whoever is on call, behind a log-in with the admin key."""
+"""The dashboard: a page for operators, behind a log-in with the admin key."""
 
 from urllib.parse import parse_qs
 
 import falcon
 import structlog
 
-from session_api import static
-from session_api.admin import AdminGuard, AdminLogin
-from session_api.origin import same_origin
-from session_api.overview import Overviews
-from session_api.resources.deployment import query
-from session_api.throttle import Throttle
+from session_api import paths
+from session_api.access.admin import AdminGuard, AdminLogin
+from session_api.access.origin import same_origin
+from session_api.access.throttle import Throttle
+from session_api.http import static
+from session_api.http.query import query
+from session_api.observe.overview import Overviews
 
 log = structlog.get_logger(__name__)
 
-PATH = "/api/deployment/dashboard"
 FORM = "application/x-www-form-urlencoded"
 WRONG = b"This is not the admin key."
 LATER = b"There were too many wrong keys. Try again in SECONDS seconds."
@@ -42,7 +42,7 @@ HEADERS = {
 
 
 class DashboardResource:
-    """The page holds no data; it fetches `data`, which nobody gets without a log-in."""
+    """The page itself holds no data; it fetches `data`, which needs a log-in."""
 
     def __init__(
         self, overviews: Overviews, guard: AdminGuard, login: AdminLogin, throttle: Throttle
@@ -66,7 +66,7 @@ class DashboardResource:
     def on_post_login(self, req: falcon.Request, resp: falcon.Response) -> None:
         same_origin(req)
         key, client = _key(req), _client(req)
-        if wait := self._throttle.wait(client):  # not even the right key is looked at: a guess would be, too
+        if wait := self._throttle.wait(client):  # no key is looked at, or each early guess would be answered
             resp.status = falcon.HTTP_TOO_MANY_REQUESTS
             resp.set_header("Retry-After", str(wait))
             _send(resp, self._delay.replace(b"SECONDS", str(wait).encode()))
@@ -89,7 +89,7 @@ class DashboardResource:
 
 
 def _key(req: falcon.Request) -> bytes:
-    """What the form has in its one field. Raises HTTPUnsupportedMediaType, HTTPBadRequest."""
+    """The key that the form has in its one field. Raises HTTPUnsupportedMediaType, HTTPBadRequest."""
     if (req.content_type or "").partition(";")[0].strip() != FORM:
         raise falcon.HTTPUnsupportedMediaType(description=f"The log-in is sent as {FORM}.")
     text = req.bounded_stream.read().decode("latin-1")
@@ -101,7 +101,7 @@ def _key(req: falcon.Request) -> bytes:
 
 
 def _client(req: falcon.Request) -> str:
-    """Who asks: the proxy says it, and overwrites what others say. On this host anybody may say anything."""
+    """The address of the client. The proxy sets X-Real-IP; only programs on this host can forge it."""
     return req.get_header("X-Real-IP") or str(req.remote_addr)
 
 
@@ -113,4 +113,4 @@ def _send(resp: falcon.Response, page: bytes) -> None:
 
 def _back(resp: falcon.Response) -> None:
     resp.status = falcon.HTTP_SEE_OTHER
-    resp.location = PATH
+    resp.location = paths.DASHBOARD

@@ -1,30 +1,16 @@
-"""/api/deployment/: which version is current, and who is still on another."""
-
-from typing import Annotated, Any, TypeVar, cast
+"""Which version is current, and who is still active on another one."""
 
 import falcon
-import msgspec
 
-from session_api.counts import Counts, Query
-from session_api.credentials import KeyGuard, UserGuard
-from session_api.names import VersionName
-from session_api.pages import Page
-from session_api.routed import routed
-from session_api.sessions import Sessions
-
-T = TypeVar("T")
-MAX_USERS = 1000
-MAX_IDLE = 400 * 86400  # seconds
-PARAMETERS: dict[str, Any] = {
-    "limit": Annotated[int, msgspec.Meta(ge=0, le=MAX_USERS)],
-    "page": Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]*\Z")],
-    "idle": Annotated[int, msgspec.Meta(ge=0, le=MAX_IDLE)],
-    "version": VersionName,
-}
+from session_api.access.guards import KeyGuard, UserGuard
+from session_api.counts.counts import Counts
+from session_api.http.query import query
+from session_api.http.routing_headers import routed
+from session_api.sessions.sessions import Sessions
 
 
 class DeploymentResource:
-    """What a release waits for is bgctl's to see; a page asks whether to reload."""
+    """bgctl asks for the counts, with the admin key; a page asks whether there is a newer version."""
 
     def __init__(self, sessions: Sessions, counts: Counts, admin: KeyGuard, user: UserGuard) -> None:
         self._sessions = sessions
@@ -41,23 +27,3 @@ class DeploymentResource:
 
     def on_get_version(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.media = self._sessions.newest(routed(req))
-
-
-def query(req: falcon.Request) -> Query:
-    """What is asked for, from the parameters of active-sessions. Raises HTTPInvalidParam."""
-
-    def read(name: str, default: T) -> T:
-        text = req.get_param(name)
-        if text is None:
-            return default
-        try:
-            return cast(T, msgspec.convert(text, PARAMETERS[name], strict=False))
-        except msgspec.ValidationError as error:
-            raise falcon.HTTPInvalidParam(f"{error}.", name) from None
-
-    page = read("page", "")
-    try:
-        cursor = Page.decode(page) if page else None
-    except ValueError:
-        raise falcon.HTTPInvalidParam("It is not a nextPage of an answer.", "page") from None
-    return Query(read("limit", Query.limit), cursor, read("idle", Query.idle), read("version", Query.version))

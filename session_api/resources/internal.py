@@ -1,15 +1,15 @@
-"""/_bgctl/: what proxies say. They let nobody from outside come here, and no app has such a path."""
+"""Takes the reports of proxies. They send them here, and let no request from outside come here."""
 
 import falcon
 import msgspec
 
-from session_api.counts import Counts
-from session_api.credentials import KeyGuard
+from session_api.access.guards import KeyGuard
+from session_api.counts.counts import Counts
 from session_api.messages import Activity
 
 
 class InternalResource:
-    """Only a proxy, by its key."""
+    """For proxies, with the proxy key."""
 
     def __init__(self, counts: Counts, proxy: KeyGuard) -> None:
         self._counts = counts

@@ -1,19 +1,19 @@
-"""For whoever runs this: health, readiness, metrics, keys, and the description of the API."""
+"""Health, readiness, metrics, the public keys, and the description of the API."""
 
 from collections.abc import Mapping
 
 import falcon
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from session_api import openapi
+from session_api.http import openapi
 from session_api.messages import Status
-from session_api.metrics import Metrics
-from session_api.readiness import Readiness
-from session_api.tokens import Tokens
+from session_api.observe.metrics import Metrics
+from session_api.observe.readiness import Readiness
+from session_api.tokens.tokens import Tokens
 
 
 class OperationsResource:
-    """Open to whoever reaches the port; the proxy lets only the key set out."""
+    """Open to every client that reaches the port; from outside, the proxy routes only the key set here."""
 
     def __init__(
         self, readiness: Readiness, metrics: Metrics, tokens: Tokens, cookies: Mapping[str, str]

@@ -1,4 +1,4 @@
-// For the pages of the app: says that somebody is here, and hears whether there is a newer version of the page.
+// For the pages of the app: tells the session API that the page is in use, and learns whether there is a newer version.
 //
 //     <script type="module" src="/api/deployment/client.mjs?banner"></script>             needs nothing else; or
 //     import { watch, reload } from "/api/deployment/client.mjs";  watch({ banner: true });
@@ -24,7 +24,7 @@ export function watch({ banner = false, interval = 60, version = document.docume
     try {
       hear(await ask());
       failures = 0;
-    } catch { // no network, or nobody who answers: nothing that a page could do
+    } catch { // no network, or no answer: there is nothing that a page could do
       due = Date.now() + spread(backedOff(pause, ++failures));
     }
     plan();
@@ -43,7 +43,7 @@ export function watch({ banner = false, interval = 60, version = document.docume
   function plan() {
     clearTimeout(timer);
     if (ended || document.visibilityState !== "visible") return;
-    const wait = Math.min(due - Date.now(), pause * PATIENCE * 2); // a clock that was set back must not silence it
+    const wait = Math.min(due - Date.now(), pause * PATIENCE * 2); // a clock that was set back must not stop the beats
     timer = setTimeout(beat, Math.max(0, wait));
   }
 
@@ -65,7 +65,8 @@ export function reload() {
   location.reload();
 }
 
-// What asks for the newest: as a session, else as a visitor. Who has just been nobody is not asked again each time.
+// Asks for the newest version: as a session, else as a visitor. A page that has just been found to have no session does
+// not ask as a session each time.
 function asker(pause) {
   let refusals = 0, again = 0;
   return async () => {
@@ -106,7 +107,7 @@ function isPostponed(version) {
   try {
     return sessionStorage.getItem(POSTPONED) === version;
   } catch {
-    return false; // the browser keeps nothing for this page
+    return false; // the browser lets this page store nothing
   }
 }
 
@@ -115,7 +116,7 @@ function postpone(version) {
   try {
     sessionStorage.setItem(POSTPONED, version);
   } catch {
-    // then it comes back with the next page
+    // then the banner comes back with the next page
   }
 }
 
@@ -150,11 +151,11 @@ const STYLE = `
   @media print { :host { display: none; } }
 `;
 
-let shown; // the banner's host: a shadow root, so that neither page nor banner dresses the other
+let shown; // the banner's host. Its shadow root keeps the styles of page and banner apart.
 
 function show(version) {
   shown = document.createElement("bgctl-update");
-  const sheet = new CSSStyleSheet(); // which no Content-Security-Policy forbids
+  const sheet = new CSSStyleSheet(); // no Content-Security-Policy forbids this one
   sheet.replaceSync(STYLE);
   const root = shown.attachShadow({ mode: "open" });
   root.adoptedStyleSheets = [sheet];
@@ -162,7 +163,7 @@ function show(version) {
   const buttons = element("div", {}, button("later", "Later", () => postpone(version)), button("now", "Reload", reload));
   root.append(element("section", { "aria-label": "Update" }, text, buttons));
   document.body.append(shown);
-  // A status is read out when it changes, not when it appears.
+  // Screen readers read out a status when it changes, not when it appears.
   setTimeout(() => text.append("A new version of this page is ready."));
 }
 

@@ -1,4 +1,4 @@
-// The dashboard: fetches the data while it is looked at, and never lets old data pass for new.
+// The dashboard: fetches the data while the page is visible, and says when the data is old.
 
 import { fill, h, tick } from "./dom.mjs";
 import { slots } from "./slots.mjs";
@@ -8,11 +8,11 @@ import { duration } from "./words.mjs";
 const DATA = "/api/deployment/dashboard/data";
 const REFRESH = 10_000;
 const TIMEOUT = 8_000;
-const OLD = 25_000; // two refreshes have been missed
-const WINDOW = 60_000; // over which errors are counted
+const OLD = 25_000; // milliseconds: two refreshes have been missed
+const WINDOW = 60_000; // milliseconds over which errors are counted
 
 const part = (id) => document.getElementById(id);
-const pages = [null]; // cursors of the pages of users, the one shown last
+const pages = [null]; // cursors of the pages of users; the last one is shown
 let data, received, failure, timer, samples = [];
 
 const age = () => Math.max(0, Date.now() - received);
@@ -65,7 +65,7 @@ function show() {
   look();
 }
 
-// Every second: how old is this?
+// Every second: shows how old the data is.
 function look() {
   const stale = Boolean(failure) || (data && age() > OLD);
   const state = stale ? "stale" : data ? "live" : "wait";

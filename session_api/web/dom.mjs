@@ -1,8 +1,8 @@
-// Elements. What comes from outside is only ever text: nothing here parses HTML.
+// Makes elements. Data is put in as text only: nothing here parses HTML.
 
 import { clock, full, relative } from "./words.mjs";
 
-/** An element; `--name` among its attributes is a property for the style sheet. What is null is left out. */
+/** An element. An attribute `--name` becomes a property for the style sheet; attributes and children that are null are left out. */
 export function h(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -14,7 +14,7 @@ export function h(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Replaces the content of `target`, unless it is the same: a selection survives, a screen reader stays quiet. */
+/** Replaces the content of `target` unless it is the same: so selections stay, and screen readers stay quiet. */
 export function fill(target, ...children) {
   const next = h("div", {}, children);
   const same = next.childNodes.length === target.childNodes.length
@@ -22,10 +22,10 @@ export function fill(target, ...children) {
   if (!same) target.replaceChildren(...next.childNodes);
 }
 
-/** A moment as the time of day. */
+/** A time as the time of day. */
 export const at = (iso, now) => h("time", { datetime: iso, title: full(iso) }, clock(iso, now));
 
-/** A moment as seen from now; tick() keeps it so. */
+/** A time as seen from now; tick() keeps that up to date. */
 export const ago = (iso, now) => h("time", { datetime: iso, title: full(iso), "data-relative": "" }, relative(iso, now));
 
 export function tick(now) {

@@ -1,4 +1,4 @@
-// How numbers, moments and states are put into words. Pure. null is unknown, and unknown is never 0.
+// Puts numbers, times and states into words. Pure. null is unknown, and unknown is never shown as 0.
 
 const NUMBER = new Intl.NumberFormat("en");
 const HOUR = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -19,14 +19,14 @@ export const number = (value) => NUMBER.format(value);
 export const known = (value) => value !== null && value !== undefined;
 export const full = (iso) => FULL.format(new Date(iso));
 
-/** `1 session`, `2 sessions`, or null if there are none or nobody knows. */
+/** `1 session`, `2 sessions`; null if there are none, or if the number is unknown. */
 export const some = (count, noun) => (count ? `${number(count)} ${noun}${count === 1 ? "" : "s"}` : null);
 
 export function percent(part, whole) {
   const share = (100 * part) / whole;
   if (share > 0 && share < 0.1) return "< 0.1 %";
   const digits = share > 0 && share < 10 ? 1 : 0;
-  // 100 % is all of it: 99.6 % is not.
+  // 100 % must mean all: 99.6 % is not rounded up.
   return `${(share < 100 ? Math.min(share, 99) : share).toFixed(digits).replace(/\.0$/, "")} %`;
 }
 
@@ -51,7 +51,7 @@ export function clock(iso, now) {
   return today ? HOUR.format(moment) : `${DAY.format(moment)}, ${HOUR.format(moment)}`;
 }
 
-/** What goes on, in one sentence. */
+/** The phase of the release, in one sentence. */
 export function sentence({ phase, deployment, slots }, current) {
   const { from, to } = deployment ?? {};
   const canary = Object.values(slots).find((slot) => slot.version === to && slot.state === "ready");
@@ -65,7 +65,7 @@ export function sentence({ phase, deployment, slots }, current) {
   }[phase] ?? "";
 }
 
-/** Errors per request: since the earlier sample, or since the proxies started. null if there is nothing to divide. */
+/** Errors per request: since the earlier sample, or since the proxies started. null if there were no requests. */
 export function errors(gauge, earlier) {
   const recent = earlier && gauge.requests > earlier.requests && gauge.errors >= earlier.errors;
   const requests = gauge.requests - (recent ? earlier.requests : 0);

@@ -174,7 +174,7 @@ class Crowd:
         return self.book.place(head.sid)
 
     def _user(self, number: int) -> str:
-        """The last of every `doubles` is the one before it, once more."""
+        """The user's name; the last of every `doubles` log-ins is the user before it again."""
         again = self._doubles > 1 and number % self._doubles == self._doubles - 1
         return f"crowd-{number - again:05d}"
 

@@ -1,4 +1,4 @@
-"""What a browser sends with each kind of request: Chromium's choice, which test_demo_headers.py compares.
+"""What a browser sends with each kind of request: Chromium's choice, which test_headers.py compares.
 
 A WebSocket's handshake has neither Referer nor Sec-Fetch-*: nothing tells which page it is of.
 """

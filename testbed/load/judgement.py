@@ -31,7 +31,7 @@ class Judge(Protocol):
 
     @property
     def version(self) -> str | None:
-        """The one that answered last."""
+        """The version that answered last."""
 
     def owner(self, asked: Asked) -> str | None:
         """The version that has to answer now; None: any may."""

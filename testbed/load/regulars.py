@@ -40,7 +40,7 @@ class Regular(ApiClient):
 
     @property
     def kept(self) -> bool:
-        """Whether it has come, and every answer so far was by the version that had to give it."""
+        """Whether it has come, and every answer so far was given by its own version."""
         return self.last > 0 and not self.faults
 
     async def arrive(self) -> None:

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from session_api.stores import Report, Seen, Store
-from session_api.stores.redis import RedisStore
-from session_api.stores.redis_address import RedisAddress
-from session_api.stores.sqlite import SqliteStore
+from session_api.stores.records import Report, Seen
+from session_api.stores.redis.address import RedisAddress
+from session_api.stores.redis.store import RedisStore
+from session_api.stores.sqlite.store import SqliteStore
+from session_api.stores.store import Store
 
 IDLE, BATCH, VERSIONS = 1800, 1000, ("1.6.7", "1.6.8")
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_support import ROOT, Caller, Server, write_state
-from browser_support import ARGUMENTS, CHROMIUM, Site, reporting
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from session_api import keyring
+from session_api.keys import signing_keys
+from tests.browser.support.site import ARGUMENTS, CHROMIUM, Site, reporting
+from tests.unit.session_api.support.data import ROOT, write_state
+from tests.unit.session_api.support.server import Caller, Server
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    keyring.create(tmp_path / "keys", "EdDSA")
+    signing_keys.create(tmp_path / "keys", "EdDSA")
     return tmp_path / "keys"
 
 

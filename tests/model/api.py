@@ -4,13 +4,14 @@ from pathlib import Path
 
 from falcon import testing
 
-from session_api import key_files, keyring, sessions
 from session_api.app import create_app
-from session_api.claims import Rules
+from session_api.keys import key_files, keyring
+from session_api.sessions import sessions
 from session_api.settings import Settings
-from session_api.stores.sqlite import SqliteStore
-from session_api.tokens import Tokens
-from session_api.version import State
+from session_api.state.state import State
+from session_api.stores.sqlite.store import SqliteStore
+from session_api.tokens.claims import Rules
+from session_api.tokens.tokens import Tokens
 from tests.model.draws import Draws
 
 LIFE = 7 * 86400  # seconds, of a token

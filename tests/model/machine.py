@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from session_api import key_files, keyring
+from session_api.keys import key_files, signing_keys
 from tests.model import commands
 from tests.model.api import LIFE, Api
 from tests.model.belonging import Belonging, Given, Pin, Shown
@@ -42,7 +42,7 @@ class World:
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="model-", dir=memory if memory.is_dir() else None))
         keys = self.folder / "keys"
-        keyring.create(keys, "HS256", now=NOW - 3000)
+        signing_keys.create(keys, "HS256", now=NOW - 3000)
         self.pin_secret = key_files.find(keys, "pin.secret").read_bytes().strip()
         self.state_file = self.folder / "state.json"
         self.write(transitions.adopt("1.0", _time(NOW)))

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from session_api import key_files
+from session_api.keys import key_files
 from tests.lua.support.luajit import NGINX_STUB, Lua
 from toolkit import config
 from toolkit.rendering import settings_json

@@ -2,20 +2,20 @@
 
 from toolkit.checks.looks import Problems
 from toolkit.errors import BgctlError, Refused
-from toolkit.files import env_file as envfile
+from toolkit.files import env_file
 from toolkit.project import Project
 
 
-def env_file(project: Project) -> Problems:
+def problems(project: Project) -> Problems:
     """Which versions the env file names, and whether they are those that run."""
-    said = yield from readable_env(project)
+    said = yield from readable(project)
     yield from other_version(project)
     return said
 
 
-def readable_env(project: Project) -> Problems:
+def readable(project: Project) -> Problems:
     """Whether the env file can be read, and names a version."""
-    if broken := envfile.problems(project.env_path):
+    if broken := env_file.problems(project.env_path):
         yield from broken[:-1]
         raise broken[-1]  # what needs the file is not looked at then
     values = project.env()

@@ -1,7 +1,7 @@
-"""What in and around a compose file works for plain compose and harms a release: told before any start.
+"""Looks for what works with plain compose and harms a release, in and around a compose file.
 
-Each function gives findings: the place, the reason and the lines to write. `up` refuses what is
-Refused, and warns of what is NotYet.
+Each function yields problems: the place, the reason and the lines to write. `up` refuses a Refused, and warns
+of a NotYet.
 """
 
 import json
@@ -25,7 +25,7 @@ PROFILE = "deployment"
 
 
 def problems(project: Project, found: Compose) -> Iterator[BgctlError]:
-    """All that can be told before the images are here."""
+    """All problems that can be found before the images are here."""
     config, paths = project.config, project.compose_files
     yield from choice(config, project.root, compose_files.choose(config.project, project.root))
     yield from names(config, found, paths)
@@ -62,7 +62,7 @@ def choice(config: Config, root: Path, chosen: Chosen) -> Iterator[BgctlError]:
 
 
 def names(config: Config, found: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
-    """Services of ours with the same container_name: where one runs, the other cannot start."""
+    """Services of the project with the same container_name: while one runs, the other cannot start."""
     called: dict[str, list[str]] = defaultdict(list)
     for name in config.compose_services:
         if name in found.services and (container := found.services[name].container_name):
@@ -91,6 +91,7 @@ def profiles(config: Config, found: Compose, paths: Sequence[Path], env_path: Pa
 
 
 def plain_name(config: Config, root: Path, paths: tuple[Path, ...]) -> Iterator[BgctlError]:
+    """Another project name in bgctl.toml than plain compose would give to this folder."""
     plain, ours = compose_files.plain_name(config.project, root, paths), config.project.name
     if plain != ours:
         why = f"`compose ps` by hand is about {plain}, and `compose up` would start everything a second time"
@@ -99,7 +100,7 @@ def plain_name(config: Config, root: Path, paths: tuple[Path, ...]) -> Iterator[
 
 
 def taken_names(engine: Engine, found: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
-    """A container_name that somebody else's container has."""
+    """A container_name that a container of another project has."""
     for name, service in found.services.items():
         if not (container := service.container_name):
             continue
@@ -113,7 +114,7 @@ def taken_names(engine: Engine, found: Compose, paths: Sequence[Path]) -> Iterat
 
 
 def other_project(project: Project, found: Compose) -> Iterator[BgctlError]:
-    """Containers or volumes of this folder under another project name: ours would begin empty."""
+    """Containers or volumes of this folder under another project name: this project would begin empty."""
     engine, ours = project.engine, str(project.config.project.name)
     theirs: dict[str, list[Container]] = defaultdict(list)
     for each in engine.elsewhere():
@@ -146,7 +147,7 @@ def _other_name(
 
 
 def by_hand(project: Project, env: Mapping[str, str]) -> Iterator[BgctlError]:
-    """What plain `compose up -d` has started anew, or would, for it is not told what bgctl tells compose."""
+    """Services that plain `compose up -d` has changed, or would: it is not told what bgctl tells compose."""
     lasting = [name for name in project.config.compose_services if not name.endswith("-green")]
     there, told = project.engine.containers(), project.engine.told(env)
     settings = {

@@ -1,6 +1,6 @@
 """Looks at the keys of a project."""
 
-from session_api import key_files
+from session_api.keys import key_files
 from toolkit.checks.looks import Problems
 from toolkit.errors import Failed, NotYet
 from toolkit.project import Project
@@ -12,8 +12,8 @@ def exists(project: Project) -> bool:
 
 def problems(project: Project) -> Problems:
     """Whether the keys can be read. A project without keys is no fault: `bgctl up` makes them."""
-    from session_api import keyring
     from session_api.errors import SetupError
+    from session_api.keys import keyring, shared_keys
 
     folder = project.keys_dir
     if not exists(project):
@@ -22,7 +22,7 @@ def problems(project: Project) -> Problems:
         here, there = key_files.place(folder, name), key_files.former_place(folder, name)
         why = f"the key in force is {here.relative_to(project.root)}"
         yield NotYet(f"nobody reads keys/{name}", why, f"mv {there} {here}, or remove it")
-    if wanted := [*keyring.missing(folder), *key_files.unmoved(folder)]:
+    if wanted := [*shared_keys.missing(folder), *key_files.unmoved(folder)]:
         raise NotYet(f"keys are not in place: {', '.join(wanted)}", next="bgctl up")
     try:
         ring = keyring.load(folder)

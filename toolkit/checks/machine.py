@@ -1,4 +1,4 @@
-"""What this machine has to give, whatever a project says: SELinux, room on its disks, its clock."""
+"""Looks at the machine, apart from any project: SELinux, room on its disks, its clock."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from toolkit.errors import BgctlError, Failed, NotYet
 ENFORCE = Path("/sys/fs/selinux/enforce")
 MIB = 1 << 20
 SCARCE, FULL = 1024 * MIB, 64 * MIB  # bytes that are left; a release writes an image, and some small files
-TOLERABLE = 5  # seconds by which clocks may differ before anybody is told
+TOLERABLE = 5  # seconds by which clocks may differ
 
 
 def enforces_selinux() -> bool:
@@ -23,20 +23,20 @@ def enforces_selinux() -> bool:
 
 
 def room(folders: dict[str, Path]) -> Iterator[BgctlError]:
-    """What is full or nearly so, each file system once. `folders` by what they are for."""
+    """Which file systems of `folders` are nearly full, each once. The keys are what the folders are for."""
     seen: set[int] = set()
     for what, folder in folders.items():
         try:
             device, free = folder.stat().st_dev, shutil.disk_usage(folder).free
         except OSError:
-            continue  # of an engine elsewhere, or not ours to look at
+            continue  # a folder of an engine on another machine, or one that we may not look at
         if device not in seen:
             seen.add(device)
             yield from little(what, folder, free)
 
 
 def little(what: str, folder: Path, free: int) -> Iterator[BgctlError]:
-    """Whether `free` bytes are too few."""
+    """A problem where `free` bytes are too few."""
     if free < SCARCE:
         kind = Failed if free < FULL else NotYet
         prune = ", or ".join(f"{name} image prune" for name in NAMES)
@@ -47,7 +47,7 @@ def little(what: str, folder: Path, free: int) -> Iterator[BgctlError]:
 
 
 def clock(whose: str, said: str, now: datetime) -> Iterator[BgctlError]:
-    """Whether another clock, as a Date header says it, is far from ours."""
+    """A problem where another clock, as a Date header says it, differs much from this machine's."""
     try:
         there = parsedate_to_datetime(said)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Other projects on this host whose cookies browsers would take for ours.
+"""Finds other projects on this host whose cookies browsers would mix up with this project's.
 
-They are of one host name, or of one [pin] domain, and the cookies' names are alike. Only those whose proxy
-runs on our engine can be seen: behind one load balancer there may be others elsewhere.
+Such projects have the same host name, or the same [pin] domain, and the same names of cookies. Only projects
+whose proxy runs on the same engine are found: behind one load balancer there may be others elsewhere.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def alike(ours: Config, folders: Iterable[Path]) -> list[Config]:
-    """The projects in `folders` with the host name and the cookies' names of ours."""
+    """The projects in `folders` that have host name and cookies' names in common with `ours`."""
     return [theirs for folder in folders if (theirs := _load(folder)) and _same(ours, theirs)]
 
 
@@ -34,7 +34,7 @@ def _same(ours: Config, theirs: Config) -> bool:
 
 
 def _load(folder: Path) -> Config | None:
-    """None where we may not read it, or where it is no project of ours."""
+    """The configuration of a project; None: it cannot be read, or the folder is no project."""
     try:
         return config.load(folder / "bgctl.toml")
     except (BgctlError, OSError):

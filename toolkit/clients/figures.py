@@ -10,8 +10,8 @@ from msgspec import Struct
 class Figures(Struct, frozen=True):
     """Counts since the proxy started, or over a window. `errors` are 5xx.
 
-    `counts[i]` requests took up to `bounds[i]` seconds and longer than the bound before; the last one of
-    `counts` is for those beyond all bounds. What is no plain request (a WebSocket) is in none of them.
+    `counts[i]` requests took up to `bounds[i]` seconds and longer than the bound before; the last of `counts`
+    has those beyond all bounds. WebSockets are in none of `counts`.
     """
 
     requests: int = 0
@@ -28,7 +28,7 @@ class Figures(Struct, frozen=True):
         return self.errors / self.requests if self.requests else 0.0
 
     def slower(self, bound: float) -> int:
-        """How many took longer than one of the bounds."""
+        """How many requests took longer than `bound`, which is one of the bounds."""
         return sum(
             count for count, most in zip(self.counts, (*self.bounds, inf), strict=False) if most > bound
         )
@@ -41,13 +41,13 @@ class Figures(Struct, frozen=True):
         return next((most for sum_, most in so_far if sum_ >= least), None) if self.timed else None
 
     def since(self, before: Self) -> Self:
-        """What came on top of `before`."""
+        """The counts that were added since `before`."""
         earlier = before.counts or (0,) * len(self.counts)
         counts = tuple(now - then for now, then in zip(self.counts, earlier, strict=True))
         return type(self)(self.requests - before.requests, self.errors - before.errors, self.bounds, counts)
 
     def continues(self, before: Self) -> bool:
-        """Whether this is a later count of the same: nothing has fallen, and the bounds are the same."""
+        """Whether these are later counts of the same proxy: none has fallen, and the bounds are the same."""
         if before.bounds and before.bounds != self.bounds:
             return False
         pairs = [(self.requests, before.requests), (self.errors, before.errors)]

@@ -1,4 +1,4 @@
-"""HTTP to our own parts on this machine: short time-outs, no redirects, no proxies from the environment."""
+"""The HTTP client for bgctl's own parts: short time-outs, no redirects, no proxies of the environment."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """`date`: its own clock, as the server says it (RFC 9110, section 6.6.1); "" where it does not."""
+    """`date` is the server's clock as its Date header has it (RFC 9110, section 6.6.1); "": it has none."""
 
     status: int
     body: bytes
@@ -20,7 +20,7 @@ class Answer:
 
 
 class Unreachable(Failed):
-    """No HTTP answer at all; `why` is one or two words."""
+    """There was no HTTP answer at all; `why` is one or two words."""
 
 
 class Client:

@@ -1,4 +1,4 @@
-"""Who is still active on which version, as the session API counts it. Unknown is None, and never 0."""
+"""Asks the session API how many sessions are active on which version. Unknown is None, and never 0."""
 
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from toolkit.values import Address
 
 
 class Count(Struct, frozen=True, rename="camel"):
-    """One version's: log-ins, the users they belong to, visitors without a log-in, open WebSockets."""
+    """The counts of one version: log-ins, their users, visitors without a log-in, open WebSockets."""
 
     sessions: int | None
     users: int | None
@@ -31,7 +31,8 @@ class User(Struct, frozen=True, rename="camel"):
 class Forecast(Struct, frozen=True, rename="camel"):
     """When the last session of the old version will have ended.
 
-    `earliest`: if nobody comes back; `likely`: at the pace so far; `latest`: when the last token expires.
+    `earliest`: if no session is used again; `likely`: at the pace so far; `latest`: when the last token
+    expires.
     """
 
     earliest: datetime | None = None
@@ -40,7 +41,7 @@ class Forecast(Struct, frozen=True, rename="camel"):
 
 
 class Report(Struct, frozen=True, rename="camel"):
-    """`users` is a page of those on an old version.
+    """The answer to GET /api/deployment/active-sessions. `users` is a page of the users of one version.
 
     `unknown` says why the counts are not known, `unknown_visitors` why those of visitors alone are not.
     """
@@ -56,7 +57,7 @@ class Report(Struct, frozen=True, rename="camel"):
     forecast: Forecast | None = None
 
     def on(self, version: str) -> Count:
-        """A version that nobody was seen on has none, if the counts are known at all."""
+        """The counts of a version: 0 for one that is not in the report, if the counts are known at all."""
         none = None if self.unknown else 0
         visitors = None if self.unknown_visitors else none
         return self.versions.get(version) or Count(none, none, visitors, none)
@@ -70,10 +71,10 @@ class Sessions:
     def report(
         self, idle: float = 0, users: int = 0, page: str | None = None, version: str | None = None
     ) -> Report:
-        """Counts who was active in the last `idle` seconds (0: as configured) and lists up to `users` users.
+        """Counts sessions active in the last `idle` seconds (0: as configured); lists up to `users` users.
 
-        They are those of `version`; None: of the one that drains, else the most used that is not current.
-        Raises Failed when there is no answer; one that says that it does not know is an answer.
+        The users are those of `version`; None: of the version that drains, else of the most used one that is
+        not current. Raises Failed when there is no answer; an answer may say that the counts are unknown.
         """
         query: dict[str, int | str] = {"idle": int(idle)} if idle else {}
         query |= {"limit": users} | ({"page": page} if page else {})
@@ -91,14 +92,14 @@ class Sessions:
         raise Failed("the number of sessions is unknown", problem, "bgctl doctor")
 
     def refuses_us(self) -> bool:
-        """Whether it has another admin key than we do. Silence is no refusal."""
+        """Whether it has another admin key than bgctl. No answer is no refusal."""
         try:
             return self._get("/api/deployment/active-sessions?limit=0").status == 401
         except Failed:
             return False
 
     def clock(self) -> str:
-        """The time that it says it is, as in a Date header; "" where it does not. Raises Failed."""
+        """The session API's clock, as its Date header has it; "": it has none. Raises Failed."""
         return self._client.get("/healthz").date
 
     def _get(self, path: str) -> Answer:
@@ -114,7 +115,7 @@ class Sessions:
         return Failed("the number of sessions is unknown", why, "bgctl up")
 
     def on(self, version: str, idle: float = 0) -> Count:
-        """A version's counts; all unknown when nobody answers."""
+        """A version's counts; all unknown when there is no answer."""
         try:
             return self.report(idle).on(version)
         except Failed:

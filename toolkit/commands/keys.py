@@ -17,7 +17,7 @@ from toolkit.terminal.help_text import Group
 from toolkit.values import stamp
 
 if TYPE_CHECKING:
-    from session_api.keyring import KeyInfo
+    from session_api.keys.listing import KeyInfo
 
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")
 LONGEST_ISSUER = 200
@@ -73,7 +73,7 @@ def init(
     """Make keys/: a signing key, and the keys of proxy, app and bgctl. Replaces nothing.
 
     With --import-secret-file, tokens of the app and ours are signed with one secret."""
-    from session_api import algorithms, keyring
+    from session_api.keys import algorithms, app_keys, signing_keys
 
     project = options.project(app)
     secret = _secret(secret_file)
@@ -85,9 +85,9 @@ def init(
         project.ui.say(f"would make {project.keys_dir} with a key for {alg}; nothing changed")
         return
     with _writing(project, "keys init"):
-        key = keyring.create(project.keys_dir, alg, secret=secret, owner=project.owner)
+        key = signing_keys.create(project.keys_dir, alg, secret=secret, owner=project.owner)
         if short is not None:
-            imported = keyring.trust(
+            imported = app_keys.trust(
                 project.keys_dir, "HS256", short, takes_short=allow_short_secret, owner=project.owner
             )
     project.ui.say(f"{key.kid} ({key.alg}) signs from now on; keep a copy of {project.keys_dir}")
@@ -117,7 +117,7 @@ def import_key(
     """Accept tokens that the app makes itself. The key signs none of ours.
 
     Of a key that is there already, the terms are changed: --issuer, and that the app signs with it."""
-    from session_api import keyring
+    from session_api.keys import app_keys
 
     project = options.project(app)
     if (secret_file is None) == (public_key_file is None):
@@ -131,7 +131,7 @@ def import_key(
         project.ui.say(f"would accept what the app signs with a key for {alg}; nothing changed")
         return
     with _writing(project, "keys import"):
-        key = keyring.trust(
+        key = app_keys.trust(
             *(project.keys_dir, alg, content),
             kid=kid,
             issuer=issuer,
@@ -147,14 +147,14 @@ def import_key(
 @click.pass_obj
 def remove(app: App, kid: str, dry_run: bool) -> None:
     """Accept tokens of an imported key no more."""
-    from session_api import keyring
+    from session_api.keys import app_keys
 
     project = options.project(app)
     if dry_run:
         project.ui.say(f"would remove {kid}; nothing changed")
         return
     with _writing(project, "keys remove"):
-        keyring.remove(project.keys_dir, kid, owner=project.owner)
+        app_keys.remove(project.keys_dir, kid, owner=project.owner)
     project.ui.say(f"{kid} is removed: tokens that are signed with it are not accepted any more")
 
 
@@ -173,16 +173,16 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
     """Sign with a new key; the old one's tokens are accepted for as long as they last ([tokens] longest).
 
     Keys past that are removed."""
-    from session_api import keyring
+    from session_api.keys import listing, signing_keys
 
     project = options.project(app)
     longest = project.config.tokens.longest
     if dry_run:
-        old = next(key for key in keyring.describe(project.keys_dir) if key.state == "signing")
+        old = next(key for key in listing.describe(project.keys_dir) if key.state == "signing")
         project.ui.say(f"would replace {old.kid} ({old.alg}) as the signing key; nothing changed")
         return
     with _writing(project, "keys rotate"):
-        key = keyring.rotate(
+        key = signing_keys.rotate(
             project.keys_dir, alg, secret=_secret(secret_file), owner=project.owner, keep=int(longest)
         )
     accepted = humanize.span(longest)
@@ -199,10 +199,10 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
 @click.pass_obj
 def list_keys(app: App, as_json: bool) -> None:
     """Show every key and until when its tokens are accepted."""
-    from session_api import keyring
+    from session_api.keys import listing
 
     project = options.project(app, as_json)
-    keys = keyring.describe(project.keys_dir)
+    keys = listing.describe(project.keys_dir)
     if as_json:
         project.ui.emit(keys)
         return
@@ -214,22 +214,22 @@ def list_keys(app: App, as_json: bool) -> None:
 
 
 def _say_imported(project: Project, key: "KeyInfo") -> None:
-    from session_api import keyring
-    from session_api.tokens import MAX_TRIED
+    from session_api.keys import listing
+    from session_api.tokens.tokens import MAX_TRIED
 
     of = f" of {key.issuer}" if key.issuer else ""
     also = "" if key.state == "imported" else "; it signs ours, too"
     project.ui.say(f"{key.kid} ({key.alg}): the app's own tokens{of} are accepted{also}")
     if key.short_secret:
         project.ui.warn(WEAK.format(kid=key.kid))
-    good = [each for each in keyring.describe(project.keys_dir) if each.state != "retired"]
+    good = [each for each in listing.describe(project.keys_dir) if each.state != "retired"]
     if sum(each.alg == key.alg for each in good) > MAX_TRIED:
         project.ui.warn(TRIED.format(most=MAX_TRIED, alg=key.alg))
 
 
 def _algorithm(content: bytes, path: Path | None) -> str:
     """What a public key is for."""
-    from session_api import algorithms
+    from session_api.keys import algorithms
 
     reasons = []
     for alg in ALGORITHMS[:3]:

@@ -1,4 +1,4 @@
-"""bgctl.toml: what an operator may write, and a named line for whatever is wrong with it."""
+"""bgctl.toml: what an operator may write in it, and the line of each mistake."""
 
 from toolkit.config.configuration import Config
 from toolkit.config.reading import examine, load, locate, parse

@@ -1,4 +1,4 @@
-"""From the text of bgctl.toml to its tables, with a named line for whatever is wrong."""
+"""Reads the text of bgctl.toml into its tables, and names the line of each mistake."""
 
 import re
 import tomllib
@@ -16,11 +16,11 @@ from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import Duration, Text
 
 T = TypeVar("T")
-NAMELESS = "unnamed"  # the project, so that the rest of a configuration without a name can be looked at
+NAMELESS = "unnamed"  # stands for a missing name, so that the rest of the configuration can be examined
 
 
 def load(path: Path) -> Config:
-    """Raises Refused naming file, line and mend: of the first thing that is wrong, with the others below."""
+    """Raises Refused with file, line and mend of all mistakes, the first one first."""
     return _sound(*examine(path))
 
 
@@ -30,7 +30,7 @@ def parse(text: str, name: str = "bgctl.toml") -> Config:
 
 
 def examine(path: Path) -> tuple[Config | None, list[BgctlError]]:
-    """All that is wrong with it, and the configuration without that; None where nothing is left of it."""
+    """The configuration without its mistakes, and the mistakes; None: nothing is left of it."""
     try:
         return read(path.read_text(encoding="utf-8"), path.name)
     except FileNotFoundError:
@@ -41,7 +41,7 @@ def examine(path: Path) -> tuple[Config | None, list[BgctlError]]:
 
 
 def read(text: str, name: str) -> tuple[Config | None, list[BgctlError]]:
-    """As `examine`, of what is in a file of this name."""
+    """As `examine`, of the text of a file that is called `name`."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -77,7 +77,7 @@ def locate(text: str, path: Where) -> int:
 
 
 class Reading:
-    """Takes tables apart from what is wrong in them, and keeps each such place with what to write there."""
+    """Converts tables, leaves mistakes out of them, and keeps each as (path, what is wrong)."""
 
     def __init__(self) -> None:
         self.wrong: list[tuple[Where, str]] = []
@@ -115,7 +115,7 @@ class Reading:
         )
 
     def _headers(self, raw: dict[str, Any]) -> dict[HeaderName, HeaderValue]:
-        """Names of headers are the same in any letters."""
+        """The default headers and those that are written; names are the same in any letters."""
         pairs = [
             (
                 self._convert(key, HeaderName, ("headers", key)),
@@ -128,7 +128,7 @@ class Reading:
         return {name: value for name, value in HEADERS.items() if name.lower() not in names} | written
 
     def _convert(self, raw: object, kind: type[T], at: Where) -> T | None:
-        """What is left of `raw` without what is wrong in it; None where that is nothing."""
+        """`raw` as `kind`, without its mistakes; None: nothing is left of it."""
         while True:
             try:
                 return msgspec.convert(raw, kind, dec_hook=_decode)
@@ -140,19 +140,19 @@ class Reading:
                     return None
 
     def _is_told(self, where: Where) -> bool:
-        """What only follows from something that is told already would send people to the wrong line."""
+        """Whether a mistake there follows from one that is known: it would lead to the wrong line."""
         return any(where == told[: len(where)] for told, _ in self.wrong)
 
 
 def _routed(service: object, config: Config) -> object:
-    """With the routes of the session API, which need not be written."""
+    """A service, with the routes of the session API if it is that: they need not be written."""
     if isinstance(service, dict) and service.get("address") == str(config.sessions.address):
         return {"routes": list(API_ROUTES), **service}
     return service
 
 
 def _told(error: msgspec.ValidationError) -> tuple[Where, str, Where]:
-    """Where it is, what is wrong, and the name of what is missing there."""
+    """The path of a mistake, what is wrong there, and the name of a setting that is missing there."""
     message, _, inner = str(error).partition(" - at `$")
     where = _split(inner)
     if unknown := re.match(r"Object contains unknown field `(.*)`", message):
@@ -163,7 +163,7 @@ def _told(error: msgspec.ValidationError) -> tuple[Where, str, Where]:
 
 
 def _drop(raw: object, where: Where) -> bool:
-    """Takes the innermost setting out that `where` leads to; False where there is none."""
+    """Removes the innermost setting that `where` leads to; False: there is none."""
     table, last = None, ""
     for key in where:
         if not isinstance(raw, dict) or key not in raw:

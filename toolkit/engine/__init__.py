@@ -1,1 +1,1 @@
-"""docker and podman with their compose: everything that starts other programs."""
+"""Container engines and their compose commands: everything that starts other programs is here."""

@@ -1,4 +1,4 @@
-"""What a build takes along, as .dockerignore has it: keys and sessions must not end up in an image."""
+"""Whether a build sends a project's keys and sessions to the engine: they must not end up in an image."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from toolkit.engine.compose import Compose
 
-OURS = ("keys", "data", "state", "proxy")  # what `bgctl up` makes
+OURS = ("keys", "data", "state", "proxy")  # the folders that `bgctl up` makes
 IGNORED = ".dockerignore"
 
 
 class Exposed(Struct, frozen=True):
-    """A compose service that builds with folders of ours, and how to keep them out."""
+    """A compose service whose build context holds folders of bgctl's, and how to keep them out of it."""
 
     service: str
     context: Path
@@ -37,7 +37,7 @@ class Exposed(Struct, frozen=True):
 
 
 def taken_along(context: Path, root: Path) -> list[str]:
-    """Which of our folders in `root` a build in `context` would send to the engine."""
+    """Which of bgctl's folders in `root` a build in `context` would send to the engine."""
     if not root.resolve().is_relative_to(context.resolve()):
         return []
     below = root.resolve().relative_to(context.resolve())
@@ -46,7 +46,7 @@ def taken_along(context: Path, root: Path) -> list[str]:
 
 
 def exposed(found: Compose, root: Path) -> Iterator[Exposed]:
-    """Each context that has something of ours in it, with the first service that is built there."""
+    """Each build context with folders of bgctl's in it, and the first service that is built there."""
     told = set()
     for service, each in found.services.items():
         context = _context(each.build, root)
@@ -56,7 +56,7 @@ def exposed(found: Compose, root: Path) -> Iterator[Exposed]:
 
 
 def _context(build: object, root: Path) -> Path | None:
-    """None: nothing is built, or from somewhere else, such as a git repository."""
+    """The folder that is built; None: nothing is, or from elsewhere, such as a git repository."""
     text = build.get("context") if isinstance(build, dict) else build
     if not isinstance(text, str) or "://" in text:
         return None
@@ -71,7 +71,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _is_ignored(name: str, lines: list[str]) -> bool:
-    """The last line that says something of it, or of a folder around it, decides."""
+    """Whether .dockerignore leaves a path out: its last line about the path or a folder above it decides."""
     ignored = False
     folders = [name, *map(str, Path(name).parents)][:-1] or [name]
     for line in lines:

@@ -10,9 +10,10 @@ from toolkit.engine.container import FOLDER, ONE_SHOT, PROJECT, SERVICE
 
 @dataclass(frozen=True)
 class Commands:
-    """What would be run. `compose` is the compose command with its own options, as one tuple.
+    """The command lines for one project, each as a list of words.
 
-    `files` make up the compose file, in this order.
+    `binary` is the engine's program. `compose` is the compose command with its options. `files` make up the
+    compose file, in this order.
     """
 
     binary: str
@@ -60,6 +61,7 @@ class Commands:
         return [self.binary, "healthcheck", "run", container]
 
     def ids(self) -> list[str]:
+        """The answer is the ids of this project's containers, as in all commands that look for some."""
         return self.of_project(self.project)
 
     def proxies(self) -> list[str]:
@@ -72,7 +74,7 @@ class Commands:
         return [self.binary, "stop", "-t", str(math.ceil(grace)), container]
 
     def remove(self, container: str, volumes: bool = False) -> list[str]:
-        """`volumes`: with its anonymous ones; those that have a name stay in any case."""
+        """`volumes`: its anonymous volumes are removed too; those that have a name stay in any case."""
         return [self.binary, "rm", "--force", *["--volumes"] * volumes, container]
 
     def kill(self, container: str, signal: str) -> list[str]:
@@ -118,5 +120,5 @@ class Commands:
     def _compose(self) -> list[str]:
         files = [word for name in self.files for word in ("--file", name)]
         env = ["--env-file", self.env_file]
-        # The profile of green; every command names its services, so that it never starts one by itself.
+        # The profile is green's. Every command names its services, so none is started by the profile alone.
         return [*self.compose, "--project-name", self.project, *files, *env, "--profile", "deployment"]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from toolkit.config import ProjectTable
 from toolkit.errors import BgctlError, Refused
-from toolkit.files import env_file as envfile
+from toolkit.files import env_file
 
 # Compose's own order. docker-compose 1.29 has another one, and podman-compose merges all that it finds:
 # every compose command is told the files that were chosen here, so that all of them agree.
@@ -24,13 +24,14 @@ FILE, SEPARATOR, NAME = "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", "COMPOSE_PROJE
 
 
 class Chosen(Struct, frozen=True):
-    """`names` count from the project's folder. `source` says who names them; "": they were found."""
+    """The chosen files, relative to the project's folder. `source` names them; "": they were found."""
 
     names: tuple[str, ...]
     source: str = ""
 
 
 def choose(project: ProjectTable, root: Path) -> Chosen:
+    """The files that bgctl.toml names, else those of COMPOSE_FILE, else those that compose would find."""
     if project.compose_files:
         return Chosen(project.compose_files, "bgctl.toml")
     beside = variables(root / project.env_file)
@@ -56,19 +57,20 @@ def check(names: tuple[str, ...], root: Path) -> None:
 
 
 def present(root: Path, names: tuple[str, ...]) -> list[str]:
+    """Which of these files are there."""
     return [name for name in names if (root / name).is_file()]
 
 
-def variables(env_file: Path) -> dict[str, str]:
-    """Of the env file; nothing where it cannot be read, which is told by those who need it."""
+def variables(path: Path) -> dict[str, str]:
+    """The variables of the env file at `path`; empty where it cannot be read: other looks tell of that."""
     try:
-        return envfile.load(env_file)
+        return env_file.load(path)
     except BgctlError:
         return {}
 
 
 def plain_name(project: ProjectTable, root: Path, paths: tuple[Path, ...]) -> str:
-    """The project name that compose gives to this folder when nobody tells it one."""
+    """The project name that compose gives to this folder by itself."""
     named: Mapping[str, str] = {**variables(root / project.env_file), **os.environ}
     if name := named.get(NAME):
         return name

@@ -14,20 +14,20 @@ COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 
 
 class Checked(Struct, frozen=True):
-    """What one run of a HEALTHCHECK came to."""
+    """The result of one run of a HEALTHCHECK."""
 
     output: str = field(name="Output", default="")
 
 
 class Health(Struct, frozen=True):
-    """What the engine's own checks say: "starting", "healthy", "unhealthy"; "" where podman has none."""
+    """What the engine's own checks say: "starting", "healthy" or "unhealthy"; "": there are none."""
 
     status: str = field(name="Status", default="")
     log: list[Checked] | None = field(name="Log", default=None)
 
 
 class Status(Struct, frozen=True):
-    """A container's State, as `inspect` reports it. podman has called `health` Healthcheck, too."""
+    """A container's State. Some versions of podman call `health` Healthcheck."""
 
     status: str = field(name="Status", default="unknown")
     running: bool = field(name="Running", default=False)
@@ -48,6 +48,8 @@ class HealthCheck(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True):
+    """A container's Config: `env` has entries such as "NAME=value"."""
+
     image: str = field(name="Image", default="")
     labels: dict[str, str] | None = field(name="Labels", default=None)
     env: list[str] | None = field(name="Env", default=None)
@@ -55,8 +57,10 @@ class Settings(Struct, frozen=True):
 
 
 class Mount(Struct, frozen=True):
+    """A mount: its path on the host, and in the container."""
+
     source: str = field(name="Source", default="")
-    place: str = field(name="Destination", default="")
+    target: str = field(name="Destination", default="")
 
 
 class RestartPolicy(Struct, frozen=True):
@@ -68,6 +72,8 @@ class HostSettings(Struct, frozen=True):
 
 
 class Container(Struct, frozen=True):
+    """One container. `id` is the engine's own, `image_id` that of its image."""
+
     id: str = field(name="Id")
     state: Status = field(name="State")
     config: Settings = field(name="Config")
@@ -78,7 +84,7 @@ class Container(Struct, frozen=True):
 
     @property
     def checks(self) -> HealthCheck | None:
-        """Its HEALTHCHECK, from the image or the compose file."""
+        """Its HEALTHCHECK, of the image or the compose file; None: it has none, or it is switched off."""
         found = self.config.healthcheck
         return found if found and found.test and found.test[0] != "NONE" else None
 
@@ -88,7 +94,7 @@ class Container(Struct, frozen=True):
 
     @property
     def one_off(self) -> bool:
-        """Whether `compose run` has started it: no part of what runs for good."""
+        """Whether `compose run` has started it, and not `compose up`."""
         return (self.config.labels or {}).get(ONE_OFF) == "True" or self.value(ONE_SHOT) is not None
 
     @property
@@ -105,20 +111,20 @@ class Container(Struct, frozen=True):
         return (self.config.labels or {}).get(PROJECT, "")
 
     def runs(self, image: str) -> bool:
-        """Whether this is the image that it was started from; podman writes its registry out."""
+        """Whether it was started from this image; podman writes the registry before its name."""
         return not image or self.config.image == image or self.config.image.endswith(f"/{image}")
 
     @property
     def folder(self) -> str:
-        """That of its compose file."""
+        """The folder of its compose file."""
         return (self.config.labels or {}).get(FOLDER, "")
 
     def value(self, name: str) -> str | None:
-        """Of a variable of its environment."""
+        """The value of a variable of its environment; None: it has none of this name."""
         found = [entry for entry in self.config.env or [] if entry.startswith(f"{name}=")]
         return found[0].partition("=")[2] if found else None
 
     def agrees(self, env: Mapping[str, str]) -> bool:
-        """Whether what it has of `env` has the same values."""
+        """Whether the variables of `env` that it has, have the same values in it."""
         own = dict(entry.split("=", 1) for entry in self.config.env or [] if "=" in entry)
         return all(own.get(key, value) == value for key, value in env.items())

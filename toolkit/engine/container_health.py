@@ -1,4 +1,4 @@
-"""Is a container healthy by the engine? By its HEALTHCHECK where it has one, else if it keeps running."""
+"""Whether a container is healthy by the engine: by its HEALTHCHECK, or else because it keeps running."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -8,9 +8,9 @@ from toolkit.engine.container import Container
 from toolkit.errors import Failed
 
 STEADY = 2.0  # seconds for which a container without a HEALTHCHECK has to keep running
-# What the engines take where a HEALTHCHECK does not say.
+# The engines' defaults for a HEALTHCHECK: seconds, seconds and a count.
 EVERY, LIMIT, RETRIES = 30.0, 30.0, 3
-NANO = 1e9
+NANO = 1e9  # nanoseconds in a second
 
 Look = Callable[[], Container | None]
 
@@ -31,7 +31,7 @@ def fault(container: Container | None) -> str | None:
 
 
 def stopped(container: Container) -> str | None:
-    """Why it does not run, or None."""
+    """Why a container does not run, or None."""
     now = container.state
     if now.status == "restarting":
         return f"it dies and is restarted, the last time with exit code {now.exit_code}"
@@ -41,12 +41,12 @@ def stopped(container: Container) -> str | None:
 
 
 def is_starting(container: Container | None) -> bool:
-    """Whether it runs, and its HEALTHCHECK has yet to say how it is."""
+    """Whether a container runs, and its HEALTHCHECK has not had a result yet."""
     return container is not None and container.health.status == "starting" and not stopped(container)
 
 
 def faults(services: Iterable[str], containers: Mapping[str, Container]) -> dict[str, str]:
-    """What of these does not run, or is found unhealthy, and why. One that has just been started has time."""
+    """Why services do not run or are unhealthy, by name; those that are starting are left out."""
     found = {}
     for name in services:
         each = containers.get(name)
@@ -56,14 +56,14 @@ def faults(services: Iterable[str], containers: Mapping[str, Container]) -> dict
 
 
 def hopeless(container: Container | None) -> bool:
-    """Whether it cannot become healthy by itself any more."""
+    """Whether a container cannot become healthy by itself any more."""
     if container is None:
         return True
     return not container.state.running and container.state.status not in ("created", "restarting")
 
 
 def patience(container: Container | None, health: Health) -> float:
-    """Seconds that a start may take: a HEALTHCHECK has its own time until it has an answer."""
+    """Seconds that a start may take: a HEALTHCHECK has times of its own until its first result."""
     if container is None or (check := container.checks) is None:
         return health.timeout
     every, limit = (check.interval / NANO or EVERY), (check.timeout / NANO or LIMIT)

@@ -35,7 +35,7 @@ class Containers:
             Path(mount.source).parent
             for each in others
             for mount in each.mounts or []
-            if mount.place == RENDERED
+            if mount.target == RENDERED
         ]
 
     def _inspect(self, listing: list[str]) -> list[Container]:

@@ -1,4 +1,4 @@
-"""What services need before they start, from the compose file: `depends_on` with its conditions."""
+"""The services that others need before they start: `depends_on` of the compose file, with its conditions."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ STRENGTH = {STARTED: 0, HEALTHY: 1, COMPLETED: 2}
 
 
 class Dependency(Struct, frozen=True):
-    """A service that has to be there before another one; `one_shot`: it has to have ended well."""
+    """A service that another one needs first; `one_shot`: it has to have run and ended with exit code 0."""
 
     service: str
     condition: str
@@ -27,10 +27,11 @@ class Dependency(Struct, frozen=True):
 
 
 def plan(found: Compose, of: Iterable[str], apart: Collection[str], paths: Paths) -> list[Dependency]:
-    """What `of` need, and what that needs, in the order in which it has to be started.
+    """The services that `of` need, directly or not, in the order in which they have to be started.
 
-    `apart` are services that are started in their own way: neither they nor what they need is in it. Of two
-    conditions for one service the stronger one holds. Raises Refused naming `paths` for what is not there.
+    `apart` are services that are started in their own way: neither they nor their needs are in the plan. Of
+    two conditions for one service the stronger one holds. Raises Refused, with the line in one of `paths`,
+    for a service that is not in the compose file.
     """
     needed: dict[str, Dependency] = {}
 
@@ -48,13 +49,13 @@ def plan(found: Compose, of: Iterable[str], apart: Collection[str], paths: Paths
                 needed[service] = Dependency(service, condition, name)
 
     for name in of:
-        if name in found.services:  # where it is not, that is told elsewhere
+        if name in found.services:  # one that is missing is told by compose_fit
             visit(name, (name,))
     return list(needed.values())
 
 
 def problems(found: Compose, needed: Iterable[Dependency], paths: Paths) -> Iterator[BgctlError]:
-    """One-shots that could not run once for each version."""
+    """One-shots that could not run once for each version: they never end, or have no image with a version."""
     for each in needed:
         if not each.one_shot:
             continue
@@ -70,7 +71,7 @@ def problems(found: Compose, needed: Iterable[Dependency], paths: Paths) -> Iter
 
 
 def in_order(found: Compose, names: list[str]) -> list[str]:
-    """The services of a slot: each after those of them that it needs."""
+    """The services of a slot, each after those of the slot that it needs."""
     ordered: dict[str, None] = {}
 
     def visit(name: str, above: tuple[str, ...]) -> None:

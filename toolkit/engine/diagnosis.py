@@ -1,4 +1,7 @@
-"""What the last words of an engine mean: the next command. The words themselves are always passed on."""
+"""What an engine's error output means for an operator: which command to run next.
+
+The output itself is always passed on. The patterns are those of docker, podman and their registries.
+"""
 
 import re
 
@@ -28,15 +31,17 @@ def registry_of(image: str) -> str:
 
 
 def is_full(said: str) -> bool:
+    """Whether an error output speaks of a full disk."""
     return bool(re.search(_FULL, said, re.IGNORECASE))
 
 
 def pruning(engine: str) -> str:
+    """The commands that find and free the space that images take."""
     return f"{engine} system df, then: {engine} image prune"
 
 
 def of_registry(said: str, engine: str, command: str, image: str) -> str:
-    """What to run next after `command` (pull or push) of an image has failed with these words."""
+    """What to run next after `command` (pull or push) of an image has failed with this output."""
     again = f"{engine} {command} {image}"
     host = registry_of(image)
     where = host or "the engine's default registry"
@@ -52,7 +57,7 @@ def of_registry(said: str, engine: str, command: str, image: str) -> str:
 
 
 def of_transfer(error: Failed, engine: str, command: str, image: str) -> Failed:
-    """The same failure with a command to run next, and a full disk named as such."""
+    """A failed pull or push, with a command to run next; a full disk is named as such."""
     what = f"{image} could not be {command}ed"
     # podman warns of each try before the last one.
     said = [line for line in error.why.splitlines() if "level=warning" not in line]
@@ -62,7 +67,7 @@ def of_transfer(error: Failed, engine: str, command: str, image: str) -> Failed:
 
 
 def of_build(error: Failed, detail: str, engine: str, services: str, again: str) -> Failed:
-    """`detail` has the last lines of the build, `again` is the command that shows all of it."""
+    """A failed build. `detail` is its last lines, and `again` the command that shows all of it."""
     full = is_full(f"{error.why}\n{detail}")
     last = error.why.splitlines()[-1] if error.why else error.what
     next = f"{pruning(engine)}; then: {again}" if full else f"mend it, then: {again}"

@@ -1,4 +1,8 @@
-"""How the compose file hands shared keys to containers: by their folders, or file by file, as it once did."""
+"""The mounts by which the compose file hands shared keys to containers: of their folders, or of single files.
+
+Single files are what earlier compose files mount. A file that is replaced is not seen by a container that
+mounts it (docs/decisions/0043).
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,14 +10,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from session_api import key_files
+from session_api.keys import key_files
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_lines import place
 from toolkit.errors import BgctlError, Refused, together
 
 
 class Mount(Struct, frozen=True):
-    """A shared key that a service mounts; `single`: the file itself, which is never seen replaced."""
+    """A shared key that a service mounts; `single`: the file itself, and not its folder."""
 
     service: str
     name: str
@@ -38,7 +42,7 @@ def of(found: Compose, root: Path, keys: Path) -> Iterator[Mount]:
 
 
 def check(mounts: list[Mount], keys: Path, paths: Sequence[Path], moves: bool = False) -> None:
-    """Raises Refused for a mount of what is not there: the engine would make an empty folder in its place."""
+    """Raises Refused for a mount of what does not exist: the engine would make a folder there."""
     if found := list(problems(mounts, keys, paths, moves)):
         raise together(found)
 
@@ -46,7 +50,7 @@ def check(mounts: list[Mount], keys: Path, paths: Sequence[Path], moves: bool = 
 def problems(
     mounts: list[Mount], keys: Path, paths: Sequence[Path], moves: bool = False
 ) -> Iterator[BgctlError]:
-    """Mounts of what is not there. `moves`: keys that have no folder yet are about to get theirs."""
+    """Mounts of what does not exist. `moves`: keys without a folder are about to get theirs."""
     for mount in mounts:
         name = mount.name
         if mount.single and not key_files.former_place(keys, name).is_file():
@@ -56,7 +60,7 @@ def problems(
 
 
 def advice(mounts: list[Mount], paths: Sequence[Path]) -> str:
-    """What to write where files are mounted one by one; "": nothing."""
+    """What to write in the compose file where single files are mounted; "": none are."""
     singles = [mount for mount in mounts if mount.single]
     if not singles:
         return ""

@@ -1,4 +1,4 @@
-"""Is a port free, and who has it?"""
+"""Whether a port of this host is free, and which program has it."""
 
 import socket
 from contextlib import suppress
@@ -11,7 +11,7 @@ UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
 def check_allowed(service: str, address: Address) -> None:
-    """Raises Refused for a port that only root may take: no container of ours runs as root."""
+    """Raises Refused for a port that only root may take, because the proxy does not run as root."""
     first = first_unprivileged()
     if address.port < first:
         setting = f"net.ipv4.ip_unprivileged_port_start={address.port}"
@@ -21,7 +21,7 @@ def check_allowed(service: str, address: Address) -> None:
 
 
 def first_unprivileged() -> int:
-    """Of the host, whose network the proxy uses."""
+    """The first port that a user other than root may take, on this host, whose network the proxy uses."""
     try:
         return int(UNPRIVILEGED.read_text())
     except (OSError, ValueError):
@@ -40,7 +40,7 @@ def is_free(address: Address) -> bool:
 
 
 def holder(address: Address) -> str:
-    """ "nginx (pid 4711)", or "another program" where /proc does not tell us."""
+    """The program that listens there: "nginx (pid 4711)", or "another program" where /proc does not say."""
     inodes = _listening(address.port)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -50,7 +50,7 @@ def holder(address: Address) -> str:
 
 
 def _listening(port: int) -> set[str]:
-    """The sockets that listen on a port, as /proc/PID/fd names them."""
+    """The sockets that listen on a TCP port, as /proc/PID/fd names them."""
     found = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The only place that starts other programs: `sh`, with a time-out, no terminal, and errors in our words."""
+"""The only place that starts other programs: with a time-out, and errors that say what failed."""
 
 import ctypes
 import os
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from toolkit.errors import Failed
 
-# cron's PATH is short; engines live in these.
+# The folders in which engines are installed; cron's PATH lacks some of them.
 _PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
-GRACE = 5.0  # seconds
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL for an operator's own command
 
 
 class Ended(Failed):
@@ -26,19 +26,20 @@ class Ended(Failed):
 
 
 def search_path() -> str:
-    """PATH, then the usual places, then where our own interpreter is (podman-compose is installed there)."""
+    """PATH, the usual folders, and that of our own interpreter, where podman-compose may be installed."""
     here = str(Path(sys.executable).parent)
     return os.pathsep.join(dict.fromkeys([*os.environ.get("PATH", "").split(os.pathsep), *_PATHS, here]))
 
 
 def which(name: str) -> str | None:
+    """The path of a program; None: it is not installed."""
     return shutil.which(name, path=search_path())
 
 
 def attend(argv: Sequence[str], to_stderr: bool = False) -> int:
-    """The exit code of what an operator wants to run, with our terminal; negative: the signal that ended it.
+    """Runs an operator's own command with our terminal, and returns its exit code; negative: a signal's.
 
-    It ends with us: when we are interrupted it gets SIGTERM, and `GRACE` seconds.
+    When bgctl is interrupted, the command gets SIGTERM, and SIGKILL after `GRACE` seconds.
     """
     try:
         process = subprocess.Popen(  # noqa: S603  it is the operator's own command
@@ -67,10 +68,10 @@ def run(
     called: str = "",
     tell: Callable[[str], None] | None = None,
 ) -> str:
-    """Standard output (`both`: followed by standard error).
+    """Runs a program and returns its standard output (`both`: followed by its standard error).
 
-    `called` is what it is in messages. `tell` gets each line of both as it comes; then both are returned.
-    Raises Ended on a non-zero exit, Failed after `timeout` seconds, or when there is no such program.
+    `called` is its name in messages. `tell` gets each line of both outputs as it comes, and both are returned
+    then. Raises Ended on a non-zero exit, Failed after `timeout` seconds, or when there is no such program.
     """
     import sh
 
@@ -111,9 +112,9 @@ def run(
 
 
 def follow(argv: Sequence[str], tell: Callable[[str], None]) -> int:
-    """The exit code of what runs for as long as it likes; `tell` gets each line of what it says.
+    """Runs a program until it ends by itself, and returns its exit code; `tell` gets each line that it says.
 
-    It ends with the thread that follows it.
+    The program is killed when the thread that follows it ends.
     """
     process = subprocess.Popen(  # noqa: S603  one of our engines'
         [which(argv[0]) or argv[0], *argv[1:]],
@@ -135,7 +136,7 @@ def follow(argv: Sequence[str], tell: Callable[[str], None]) -> int:
 
 
 class _Lines:
-    """What a program says, told line by line; sh keeps nothing of what it hands on."""
+    """Collects what a program says and tells it line by line: sh keeps nothing of what it hands on."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
@@ -151,10 +152,13 @@ class _Lines:
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """For kill -9: a compose command that outlives us would race with the next run. Linux only."""
+    """Has the kernel kill a program when bgctl is killed. Linux only.
+
+    A compose command that outlives a bgctl ended by kill -9 would race with the next one.
+    """
     if sys.platform != "linux":
         return None
-    prctl = ctypes.CDLL(None).prctl  # looked up here: after the fork is no time to load anything
+    prctl = ctypes.CDLL(None).prctl  # looked up before the fork: after it, nothing may be loaded
 
     def ask() -> None:
         prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
@@ -164,7 +168,7 @@ def _die_with_parent() -> Callable[[], None] | None:
 
 @contextmanager
 def _time_limit(pid: int, seconds: float) -> Iterator[threading.Event]:
-    """Kills the process when the time is over. sh's own limit costs 0.1 s of polling for each command."""
+    """Kills a process after so many seconds. sh's own limit costs 0.1 s of polling for each command."""
     over = threading.Event()
 
     def strike() -> None:
@@ -172,7 +176,7 @@ def _time_limit(pid: int, seconds: float) -> Iterator[threading.Event]:
         _kill(pid)
 
     timer = threading.Timer(seconds, strike)
-    timer.daemon = True  # whoever asked may have given up and gone; the kernel ends the process then
+    timer.daemon = True  # bgctl may end before the time is over; the kernel kills the process then
     timer.start()
     try:
         yield over
@@ -189,13 +193,13 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def _kill(pid: int) -> None:
-    # The whole session: a compose command has children of its own.
+    """Kills the whole session of a process: a compose command has children of its own."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
 
 def _name(argv: Sequence[str]) -> str:
-    """Enough to know what ran, and nothing that an option may carry."""
+    """The program and its first words, for messages; no options, which may hold secrets."""
     return " ".join([Path(argv[0]).name, *[word for word in argv[1:] if not word.startswith("-")][:2]])
 
 

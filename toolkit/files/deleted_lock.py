@@ -1,7 +1,7 @@
-"""Who still holds a lock file that has been deleted, or moved aside: /proc shows locks and open files.
+"""Whether a process still holds a lock file that has been deleted or moved aside, by /proc.
 
-Anybody may lock what they can open. So only a file below the directory counts that is closed to other users:
-whoever has that open has the right to be there, and no stranger can pass for a bgctl that is at work.
+A process may lock any file that it can open. So a file counts only if it was in the directory and is closed
+to other users: only a process that may act for the project can have that one open.
 """
 
 import os
@@ -20,7 +20,7 @@ def is_held(folder: int) -> bool:
 
 
 def _locking() -> set[int]:
-    """The processes that have an flock on anything."""
+    """The ids of the processes that hold an flock on any file."""
     try:
         lines = (PROC / "locks").read_text().splitlines()
     except OSError:

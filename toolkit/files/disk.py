@@ -1,4 +1,4 @@
-"""What cannot be written, and why: above all a disk that is full, which is named as such."""
+"""The error for a file that cannot be written; a full disk is named as such."""
 
 import errno
 import shlex
@@ -10,7 +10,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def unwritten(path: Path, error: OSError, what: str = "could not be written") -> Failed:
-    """The error to raise. What is there of `path` is asked for its file system."""
+    """The error to raise. `path` need not exist: the nearest folder above it has the file system."""
     if error.errno not in FULL:
         return Failed(f"{path} {what}", str(error), "bgctl doctor")
     there = next((each for each in (path, *path.parents) if each.is_dir()), path.parent)
@@ -19,10 +19,8 @@ def unwritten(path: Path, error: OSError, what: str = "could not be written") ->
 
 
 def room(there: Path) -> str:
-    """How to find what takes the space, and get some back."""
-    from toolkit.config.engines import (
-        NAMES,
-    )  # here, because `bgctl --help` must not load the configuration's room
+    """The commands that find out what takes the space, and free some."""
+    from toolkit.config.engines import NAMES  # `bgctl --help` is to load no configuration
 
     first, *others = NAMES
     found = f"{first} system df, then: {first} image prune (or {' or '.join(others)})"
@@ -30,6 +28,6 @@ def room(there: Path) -> str:
 
 
 def mount_of(there: Path) -> Path:
-    """Where its file system is mounted."""
+    """The mount point of a folder's file system."""
     here = there.resolve()
     return next((each for each in (here, *here.parents) if each.is_mount()), here)

@@ -1,4 +1,4 @@
-"""state/engine: the engine on which this project runs, noted so that no other one takes over by chance."""
+"""state/engine: the engine on which this project runs, noted so that no other engine is used by chance."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from toolkit.files import atomic
 
 
 def read(path: Path) -> str | None:
-    """None: nothing usable has been noted."""
+    """The engine's name; None: nothing usable has been noted."""
     try:
         name = path.read_text().strip()
     except (OSError, UnicodeDecodeError):
@@ -16,6 +16,6 @@ def read(path: Path) -> str | None:
 
 
 def write(path: Path, name: str) -> None:
-    """Writes only what differs. Raises Failed when the disk is full or broken."""
+    """Writes the file only if that changes it. Raises Failed when the disk is full or broken."""
     if read(path) != name:
         atomic.write(path, f"{name}\n".encode())

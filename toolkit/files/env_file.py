@@ -1,7 +1,6 @@
-"""The compose env file: read as compose reads it; only the value of a version is ever changed in it.
+"""The compose env file: read as compose reads it, and changed in nothing but the value of a version.
 
-A statement that one compose command accepts is accepted here. Values never get into a message: they may be
-secrets.
+A statement that any compose command accepts is accepted here. No message has a value: it may be a secret.
 """
 
 import io
@@ -16,7 +15,7 @@ from toolkit.files import atomic
 from toolkit.values import is_version
 
 VERSIONS = ("CURRENT_VERSION", "VERSION")
-MARK = "\ufeff"  # which some editors put before the first line
+MARK = "\ufeff"  # the byte order mark that some editors put before the first line
 _BLANKS = r"[^\S\r\n]*"
 _QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 _HEAD = re.compile(rf"\s*(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+){_BLANKS}=")
@@ -28,7 +27,7 @@ _NAMED = re.compile(rf"\s*(?:export[^\S\r\n]+)?([A-Za-z_][\w.-]*){_BLANKS}[=:]")
 
 
 class Statement(NamedTuple):
-    """`value` is None where only a name stands; it is between `start` and `end`, quotes not counted."""
+    """`value` is None for a name alone. It stands between `start` and `end` of the text, without quotes."""
 
     name: str
     value: str | None
@@ -38,7 +37,7 @@ class Statement(NamedTuple):
 
 
 def parse(text: str, name: str = ".env", known: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What each name stands for. `known` has more names for `${...}`: the environment of this process.
+    """The value of each name. `known` has more names for `${...}`; None: the environment of this process.
 
     Raises Refused naming all lines that are broken.
     """
@@ -60,7 +59,7 @@ def problems(path: Path) -> list[BgctlError]:
 def _judged(
     text: str, name: str, known: Mapping[str, str] | None = None
 ) -> tuple[dict[str, str], list[BgctlError]]:
-    """What it says, and what is broken."""
+    """The values by name, and the broken lines."""
     found, broken = read(text)
     values = resolve(found, known=known)
     counting = {each.name: each.line for each in found if each.value is not None}
@@ -73,7 +72,7 @@ def _judged(
 
 
 def read(text: str) -> tuple[list[Statement], list[tuple[int, str]]]:
-    """The statements; and what is broken, by line."""
+    """The statements, and (line, what is wrong) of the broken lines."""
     from dotenv.parser import parse_stream
 
     found: list[Statement] = []
@@ -95,9 +94,9 @@ def read(text: str) -> tuple[list[Statement], list[tuple[int, str]]]:
 def resolve(
     found: list[Statement], fixed: Mapping[str, str] | None = None, known: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """By name. `${NAME}` is what is said of it above, else by `known`; what `fixed` says always holds.
+    """The values by name. `${NAME}` is the value above it, else that of `known`; `fixed` values always hold.
 
-    A name alone stands for nothing here: compose takes it from its own environment.
+    A name without a value is left out: compose takes it from its own environment.
     """
     from dotenv.variables import parse_variables
 
@@ -113,14 +112,14 @@ def resolve(
 
 
 def derived(text: str, fixed: Mapping[str, str]) -> dict[str, str]:
-    """What means something else once `fixed` is in force, such as TAG=${VERSION}."""
+    """The names whose values change once `fixed` is in force, such as TAG=${VERSION}, with the new values."""
     found, _ = read(text)
     before, after = resolve(found), resolve(found, fixed)
     return {key: value for key, value in after.items() if value != before[key] and key not in fixed}
 
 
 def rewrite(text: str, key: str, version: str) -> str:
-    """`text` with the version that counts replaced, which is the last one; a new key goes to the end."""
+    """`text` with another version. Of several lines for `key` the last counts; a new key goes to the end."""
     found, _ = read(text)
     counting = [each for each in found if each.name == key and each.value is not None]
     if counting:
@@ -132,6 +131,7 @@ def rewrite(text: str, key: str, version: str) -> str:
 
 
 def load(path: Path) -> dict[str, str]:
+    """The values of the file at `path`. Raises Refused as `parse` does."""
     return parse(_text(path), path.name)
 
 
@@ -140,7 +140,7 @@ def load_derived(path: Path, fixed: Mapping[str, str]) -> dict[str, str]:
 
 
 def set_value(path: Path, key: str, version: str) -> None:
-    """Atomic, through a symbolic link too, keeping mode and owner; writes only what differs."""
+    """Replaces the file, in one step, if that changes it. Symbolic links, mode and owner stay."""
     path = path.resolve()
     text = _text(path)
     if parse(text, path.name).get(key) != version:
@@ -168,7 +168,7 @@ def _with_colon(said: str, line: int, offset: int) -> Statement | None:
 
 
 def _span(said: str, after: int) -> tuple[int, int]:
-    """Where the value is, in a statement whose `=` ends at `after`."""
+    """Start and end of the value in a statement whose `=` ends at `after`."""
     match = _VALUE.match(said, after)
     if match is None:
         return after, after

@@ -11,7 +11,10 @@ from toolkit.files import disk
 
 
 class Entry(Struct, frozen=True):
-    """`seconds` is how long it took; `outcome` is done, failed, refused or interrupted."""
+    """One change. `at` is a stamp, `seconds` how long it took; `old` and `new` are versions.
+
+    `outcome` is done, failed, refused or interrupted.
+    """
 
     at: str
     who: str
@@ -38,7 +41,7 @@ def append(path: Path, entry: Entry) -> None:
 
 
 def read(path: Path) -> list[Entry]:
-    """Oldest first; a line that a crash has torn is left out."""
+    """All entries, the oldest first; a line that a crash has torn is left out."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -56,6 +59,6 @@ def _decode(line: bytes) -> Entry | None:
 
 
 def _gap(fd: int) -> bytes:
-    """A newline when the last line was torn, so that ours begins on its own."""
+    """A newline when the last line was torn, so that the new one begins on its own."""
     size = os.fstat(fd).st_size
     return b"\n" if size and os.pread(fd, 1, size - 1) != b"\n" else b""

@@ -1,9 +1,9 @@
-"""One bgctl at a time per project.
+"""The lock of a project: one bgctl at a time changes it.
 
 The lock is a flock on `state/lock`, which only the owner of the state directory and its group may open: other
 users of this machine cannot take it, as they could take one on the directory, which containers have to read.
-It dies with its owner. Deleting it admits nobody (toolkit.files.deleted_lock). `holder.json`
-tells the second one who the first is, and the next one whether the last one came to its end.
+It ends with its process. To delete the file does not release it (toolkit/files/deleted_lock.py).
+`holder.json` says which bgctl has the lock, and whether the last one came to its end.
 """
 
 import fcntl
@@ -27,26 +27,26 @@ from toolkit.values import stamp
 LOCK = "lock"
 HOLDER = "holder.json"
 MODE = 0o660
-POLL = 0.2  # seconds
+POLL = 0.2  # seconds between two tries
 NAMING = 0.2  # seconds for a holder to write its name
 
 
 class Holder(Struct, frozen=True):
-    """Who has the lock, or had it last. `ended` is None until it has come to its end."""
+    """The bgctl that has the lock, or had it last. `since` and `ended` are stamps; None: it has not."""
 
     pid: int
     user: str
     host: str
     command: str
     since: str
-    ended: str | None = ""  # one that an earlier bgctl has written says nothing of its end
+    ended: str | None = ""  # missing in what an earlier bgctl has written: that counts as ended
 
 
 @contextmanager
 def held(directory: Path, command: str, now: datetime, wait: float = 0) -> Iterator[Holder | None]:
-    """Raises Locked when another process holds it: at once, or after `wait` seconds.
+    """Holds the lock. Raises Locked when another process holds it, at once or after `wait` seconds.
 
-    Yields who had it before, if that one ended without a word: it was killed, or the machine stopped.
+    Yields the holder before, if that one did not come to its end: it was killed, or the machine stopped.
     """
     folder = lock = -1
     try:
@@ -70,21 +70,21 @@ def held(directory: Path, command: str, now: datetime, wait: float = 0) -> Itera
 
 
 def whoami() -> str:
-    """The person, also behind sudo."""
+    """The name of the operator, also behind sudo."""
     with suppress(KeyError, OSError):
         return os.environ.get("SUDO_USER") or getpass.getuser()
     return str(os.getuid())
 
 
 def _say(directory: Path, who: Holder) -> None:
-    """For messages only: what cannot be written must not keep a command from its work."""
+    """Writes holder.json, which is for messages only: a command goes on where it cannot be written."""
     path = directory / HOLDER
     try:
         atomic.write(path, msgspec.json.encode(who) + b"\n")
     except atomic.NotSynced:
         pass
     except Failed:
-        with suppress(OSError):  # what it says is not true any more
+        with suppress(OSError):  # the old holder is not the holder any more
             path.unlink(missing_ok=True)
 
 
@@ -117,7 +117,7 @@ def _take(folder: int, directory: Path) -> int:
 
 
 def _open(folder: int) -> int:
-    """The lock file: its owner and group are the directory's, and nobody else may open it."""
+    """Opens the lock file. Its owner and group are the directory's, and other users may not open it."""
     lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
         mine, of = os.fstat(lock), os.fstat(folder)
@@ -132,7 +132,7 @@ def _open(folder: int) -> int:
 
 
 def _holder(directory: Path) -> Holder | None:
-    """Who holds the lock. One that has just begun gets a moment to write its name over the last one's."""
+    """Who holds the lock. A process that has just taken it gets a moment to write its name."""
     who = None
     for _ in SYSTEM.every(0.01, within=NAMING):
         who = _read(directory / HOLDER)

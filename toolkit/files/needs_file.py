@@ -1,4 +1,4 @@
-"""state/needs.json: the services on which the project depends, noted for who only looks."""
+"""state/needs.json: the services on which the project depends, noted for commands that ask no engine."""
 
 from pathlib import Path
 
@@ -16,6 +16,6 @@ def read(path: Path) -> list[str]:
 
 
 def write(path: Path, services: list[str]) -> None:
-    """Writes only what differs. Raises Failed when the disk is full or broken."""
+    """Writes the file only if that changes it. Raises Failed when the disk is full or broken."""
     if read(path) != services:
         atomic.write(path, msgspec.json.encode(services) + b"\n")

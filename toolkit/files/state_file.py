@@ -1,4 +1,4 @@
-"""state/state.json on disk: read strictly, written in one step; state.json.last is a copy to go back to."""
+"""state/state.json on disk, read strictly and written in one step. state.json.last is a copy of it."""
 
 import shlex
 from contextlib import suppress
@@ -24,7 +24,7 @@ def read(path: Path) -> State:
 def write(path: Path, new: State) -> None:
     """Raises Failed with the old file intact, NotSynced with the new one in force.
 
-    What proxies would refuse is a bug here, and not written.
+    A state that proxies would refuse is a bug in bgctl: it is not written, and AssertionError is raised.
     """
     if problem := document.problem_of(new):
         raise AssertionError(problem)
@@ -37,7 +37,7 @@ def write(path: Path, new: State) -> None:
 
 
 def _keep(path: Path, data: bytes) -> None:
-    """A copy of what is in force: an earlier state would take a switch back. Best effort, else none."""
+    """Keeps a copy of the state in force, or none: an earlier state would take a switch back."""
     try:
         atomic.write(path, data)
     except NotSynced:

@@ -1,4 +1,4 @@
-"""What one answer to a health check says. lua/bg/health/verdict.lua says the same of it, word for word."""
+"""Judges one answer to a health check, in the same words as the proxy does (lua/bg/health/verdict.lua)."""
 
 import json
 import re
@@ -11,13 +11,13 @@ from toolkit.values import is_version
 MOST = 65536  # bytes of a body in which a version is looked for
 MAX_DEPTH = 16  # as lua/bg/lib/strict_json.lua has it
 REDIRECTS = (301, 302, 303, 307, 308)
-MAY_PASS = (408, 425, 429)  # refusals that are over when there is less to do
+MAY_PASS = (408, 425, 429)  # refusals that end when the app is less busy
 BOOTING = 404  # what some application servers answer until they have deployed the app
 Kind = Literal["no_answer", "status", "redirect", "body", "version", "image", "name", "engine"]
 
 
 class Answer(Struct, frozen=True):
-    """`told` is the value of the header that should say the version."""
+    """What came back. `told` is the value of the header that should say the version."""
 
     status: int
     location: str | None = None
@@ -36,19 +36,19 @@ class Fault(Struct, frozen=True):
 
     @property
     def lasts(self) -> bool:
-        """Whether an app that runs will not answer otherwise for being waited for."""
+        """Whether an app that runs will go on answering so."""
         if self.kind == "status":
             return 300 <= self.status < 500 and self.status not in MAY_PASS
         return self.kind != "no_answer"
 
     @property
     def patience(self) -> float:
-        """How much longer than usual it is waited for, although it lasts."""
+        """By which factor an answer that lasts is waited out longer than usual."""
         return 3.0 if self.status == BOOTING else 1.0
 
 
 def fault(answer: Answer | Fault, proof: str, wanted: str | None) -> Fault | None:
-    """None for a good one: a 2xx that says `wanted` where `proof` is in the answer."""
+    """What is wrong with an answer; None: it is a 2xx, and says `wanted` where `proof` is in the answer."""
     if isinstance(answer, Fault):
         return answer
     if not 200 <= answer.status < 300:
@@ -65,7 +65,7 @@ def fault(answer: Answer | Fault, proof: str, wanted: str | None) -> Fault | Non
 
 
 def followed(answer: Answer | Fault, path: str, host: str) -> str | None:
-    """Where a redirect leads that only adds or takes away a slash at the end of `path`; else None."""
+    """The target of a redirect that only adds or removes a slash at the end of `path`; else None."""
     if isinstance(answer, Fault) or answer.status not in REDIRECTS:
         return None
     found = re.fullmatch(r"(?:https?://([^/?#]+))?(/[!-~]*)", answer.location or "")
@@ -113,7 +113,7 @@ def _refuse(word: str) -> None:
 
 
 def _check_depth(value: object, left: int) -> None:
-    """Raises ValueError."""
+    """Raises ValueError where arrays and objects are nested more than `left` deep."""
     if isinstance(value, dict | list):
         if not left:
             raise ValueError("too deep")

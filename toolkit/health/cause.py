@@ -16,9 +16,9 @@ LISTENS = "the app has another port in its container than is published, or liste
 
 
 class Trouble(Struct, frozen=True):
-    """`why` is the likely cause, `write` what mends it; each may be empty. `seen` is what was seen.
+    """What was seen, the likely cause and the line to write against it; the last two may be empty.
 
-    `edits`: what there is to write is a line of bgctl.toml.
+    `edits`: that line belongs in bgctl.toml.
     """
 
     seen: str
@@ -28,7 +28,7 @@ class Trouble(Struct, frozen=True):
 
     @property
     def next(self) -> str:
-        """For an error's next step: what is written in bgctl.toml concerns the proxy's own checks as well."""
+        """For an error's next step. A line of bgctl.toml has to reach the proxy, which checks by it too."""
         return f"{self.write}, then: bgctl up" if self.edits else self.write
 
     @property
@@ -40,7 +40,7 @@ class Trouble(Struct, frozen=True):
 
 
 class Cause(Struct, frozen=True):
-    """`line` is to be written at `key` of the service, or of the table `table`; else `write` says all."""
+    """The likely cause: `line` is to be written at `key` of the service, or of `table`; or else `write`."""
 
     why: str
     line: str = ""

@@ -1,5 +1,7 @@
-"""How a service is asked for its health: by the proxy (lua/bg/health/probe.lua) and by bgctl in the same
-words."""
+"""A health check: how a service is asked for its health.
+
+The proxy sends the very same request (lua/bg/health/probe.lua).
+"""
 
 from urllib.parse import urlsplit
 
@@ -10,9 +12,9 @@ from toolkit.values import Address
 
 
 class Check(Struct, frozen=True):
-    """`proof` is where the answer shows its version, "" where it need not. `within` are seconds.
+    """`proof` is where the answer shows its version (`version` in bgctl.toml); "": it need not.
 
-    `by_engine`: the engine says how the service is, and nobody asks the service itself.
+    `within` is the limit in seconds. `by_engine`: the engine says how the service is, and no request is sent.
     """
 
     service: str
@@ -30,7 +32,7 @@ class Check(Struct, frozen=True):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Host and scheme as the proxy passes on a browser's: an app may refuse or redirect all others."""
+        """Host and scheme are those of browsers, as the proxy passes them on: apps may refuse any others."""
         return {
             "Host": self.host,
             "User-Agent": "bgctl-health",
@@ -58,5 +60,5 @@ def of(config: Config, name: str, place: str = "address") -> Check:
 
 
 def known_host(config: Config) -> str:
-    """The Host that browsers send, where bgctl.toml tells: "" otherwise."""
+    """The Host that browsers send; "": bgctl.toml does not say it."""
     return urlsplit(config.preview.url).netloc

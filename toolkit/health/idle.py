@@ -1,4 +1,4 @@
-"""How long a service keeps an idle connection open: it has to be longer than the proxy does."""
+"""Measures how long a service keeps an idle connection open: it has to be longer than the proxy does."""
 
 import re
 import socket
@@ -24,10 +24,10 @@ def closes_after(
     believe: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> float | None:
-    """After how many seconds without a request the service closes a connection; None: not within `limit`.
+    """Seconds after which the service closes an idle connection; None: it does not within `limit` seconds.
 
     None as well where it does not answer, or keeps no connection at all: then the proxy keeps none either.
-    `believe` its word in a Keep-Alive header, which saves waiting. `headers` are those of a check.
+    `believe`: a Keep-Alive header is believed, which saves waiting. `headers` are those of a check.
     """
     try:
         with closing(socket.create_connection((address.host, address.port), ANSWER)) as connection:
@@ -45,7 +45,7 @@ def closes_after(
 
 
 def advice(name: str, closes: float, keeps: Duration) -> str:
-    """What is wrong, and the setting to write."""
+    """What is wrong, and the setting to write, for a service that closes connections too early."""
     seconds = round(closes, 1)
     setting = f'[proxy] upstream_keepalive = "{shorter(closes).nginx}"'
     return (
@@ -55,12 +55,12 @@ def advice(name: str, closes: float, keeps: Duration) -> str:
 
 
 def shorter(closes: float) -> Duration:
-    """A time that is safely below: a second less, or half of it."""
+    """A time that is safely shorter: by a second, or half of it."""
     return Duration(max(0.1, round(closes) - 1.0 if closes >= 1.75 else round(closes / 2, 1)))
 
 
 class Watch:
-    """Looks at several services at once, while something else is done."""
+    """Measures several services at once, in threads, while something else is done."""
 
     def __init__(self, services: Sequence[tuple[str, Check]], keeps: Duration, believe: bool = False) -> None:
         self._keeps = keeps
@@ -108,7 +108,8 @@ def _take_chunks(readline: Callable[[], bytes], read: Callable[[int], bytes]) ->
 
 
 def _persists(head: str) -> bool:
-    """Not where it says so, nor where nothing but its close would end the answer (RFC 9112, section 6.3)."""
+    """Whether the connection stays open after this head: the answer's end is known without a close, and no
+    Connection header announces one (RFC 9112, sections 6.3 and 9.3)."""
     ends = r"(?im)\AHTTP/1\.1 (204|304)\b|^content-length:|^transfer-encoding:.*chunked"
     closes = re.search(r"(?im)^connection:.*\bclose\b", head)
     return head.startswith("HTTP/1.1") and bool(re.search(ends, head)) and not closes

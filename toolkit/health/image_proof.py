@@ -1,7 +1,8 @@
-"""`version = "image"`: a slot is of a version when its container runs the image that the version has.
+"""Proves a slot's version by its container's image, which is what `version = "image"` asks for.
 
-Images are told apart by their tags: a registry that moves makes no other version. Where the engine is silent
-the answer to the health check stands alone, because routing must not wait for an engine.
+A slot is of a version when its container runs the image that the compose file has for that version. Images
+are told apart by their tags alone: the same image in another registry is no other version. Where the engine
+gives no answer, that to the health check stands alone, because routing must not wait for an engine.
 """
 
 import re
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from toolkit.errors import BgctlError
-from toolkit.health import proof as health
+from toolkit.health import proof
 from toolkit.health.answer import Fault
 from toolkit.health.check import Check
 
@@ -34,7 +35,10 @@ def says(image: str, version: str) -> bool:
 
 
 class ImageProof:
-    """`containers()` are by service, `image_of(service, version)` is what the compose file has."""
+    """Asks the engine for containers (`containers()`, by service) and the compose file for images.
+
+    `image_of(service, version)` is the image that the compose file has.
+    """
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class ImageProof:
         self._silent_since: float | None = None
 
     def fault(self, name: str, check: Check, version: str) -> Fault | None:
-        """Why a compose service's container does not prove `version`; None as well where nobody can tell."""
+        """Why the container of a compose service does not prove `version`; None: it does, or is unknown."""
         found = self._ask()
         if found is None:
             return None
@@ -65,10 +69,10 @@ class ImageProof:
         return None if says(wanted, version) else self._by_answer(check, runs, version)
 
     def _by_answer(self, check: Check, image: str, version: str) -> Fault | None:
-        """An image whose name is the same for each version proves none; the app may still say its own."""
+        """For an image whose name is the same for each version: whether the app itself says the version."""
         if check.by_engine:
             return Fault("name", f"runs {image}, and that name does not say {version}")
-        if health.probe(structs.replace(check, proof="json"), version) is None:
+        if proof.probe(structs.replace(check, proof="json"), version) is None:
             return None
         return Fault("name", f"runs {image}, and neither that name nor its answer says {version}")
 
@@ -84,7 +88,7 @@ class ImageProof:
         return found
 
     def _wanted(self, name: str, version: str) -> str | None:
-        """Asked once for each version: it takes the compose command a second."""
+        """The image that the compose file has, asked once for each version: that takes about a second."""
         if (name, version) not in self._known:
             try:
                 self._known[name, version] = self._image_of(name, version)

@@ -1,4 +1,4 @@
-"""Proves that an address is healthy and serves the version that it should: N answers in a row that say so."""
+"""Proves that an address is healthy and serves its version: by several good answers in a row."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,16 +7,15 @@ from msgspec import structs
 from toolkit.clock import SYSTEM
 from toolkit.config import Health
 from toolkit.errors import Failed
-from toolkit.health import answer as health_answer
-from toolkit.health import request as health_request
+from toolkit.health import answer, request
 from toolkit.health.answer import Fault
 from toolkit.health.check import Check
 
-PATIENCE = 5.0  # seconds for an answer that will not change while the app runs
+PATIENCE = 5.0  # seconds for which an answer is waited out that will not change while the app runs
 
 
 class Unhealthy(Failed):
-    """`fault` is what was seen last, None where it was good, and not for long enough."""
+    """`fault` is what was wrong last; None: nothing was, but not for long enough."""
 
     def __init__(self, what: str, why: str, fault: Fault | None) -> None:
         super().__init__(what, why)
@@ -29,17 +28,17 @@ def judge(faults: Sequence[object], passes: int) -> bool:
 
 
 def is_final(fault: Fault, times: int, seconds: float, passes: int) -> bool:
-    """Whether waiting longer is in vain, after the same answer so many times in a row, for so long."""
+    """Whether waiting longer is in vain, after the same answer `times` times in a row in `seconds`."""
     return fault.lasts and times > passes and seconds >= PATIENCE * fault.patience
 
 
 def probe(check: Check, version: str | None) -> Fault | None:
-    """One try: what is wrong, or None."""
-    return health_answer.fault(health_request.ask(check), check.proof, version)
+    """What is wrong with the answer to one check, or None."""
+    return answer.fault(request.ask(check), check.proof, version)
 
 
 def contradiction(check: Check, version: str) -> str | None:
-    """Another version that the answer names as its own, though its proof is elsewhere."""
+    """Another version that the answer names, of a service whose proof is elsewhere; None: it does not."""
     found = probe(structs.replace(check, proof="json"), version)
     return found.version if found and found.version else None
 
@@ -51,7 +50,11 @@ def prove(
     health: Health,
     dead: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """Raises Unhealthy after the time-out, or as soon as an answer is final or `dead` says it is hopeless."""
+    """Waits until `health.passes` answers in a row are good.
+
+    Raises Unhealthy after the time-out, or as soon as an answer is final, or `dead` has a reason why the
+    container will never answer. `name` is what is proven, in messages.
+    """
     faults: list[Fault | None] = []
     times, same_since = 0, 0.0
     for now in SYSTEM.every(health.interval, within=health.timeout):

@@ -1,4 +1,4 @@
-"""One health check on its way: a connection of its own, no redirects, nothing from the environment."""
+"""Sends one health check: on a connection of its own, without redirects or proxies of the environment."""
 
 import io
 import re
@@ -18,10 +18,7 @@ MOST_SENT = 4 * MOST  # bytes of an answer with its head, and with what chunks c
 
 
 class Incoming(io.RawIOBase):
-    """What a socket brings until a moment of time.monotonic, however slowly.
-
-    A time-out of the socket's own begins anew with every byte.
-    """
+    """Reads a socket until a time of time.monotonic(): its own time-out would begin anew with every byte."""
 
     def __init__(self, sock: socket.socket, until: float) -> None:
         self._sock, self._until, self._left = sock, until, MOST_SENT
@@ -30,7 +27,7 @@ class Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Raises TimeoutError, and ValueError where there is no end to it."""
+        """Raises TimeoutError when the time is over, and ValueError after `MOST_SENT` bytes."""
         if (remaining := self._until - time.monotonic()) <= 0:
             raise TimeoutError
         self._sock.settimeout(remaining)
@@ -42,7 +39,7 @@ class Incoming(io.RawIOBase):
 
 
 class Response(HTTPResponse):
-    """One that has to be there in time."""
+    """An answer that has to be complete by `until`."""
 
     def __init__(self, sock: socket.socket, until: float) -> None:
         super().__init__(sock, method="GET")
@@ -78,7 +75,7 @@ def _ask(check: Check, path: str, until: float) -> Answer | Fault:
 
 
 def _read(response: HTTPResponse, proof: str) -> Answer | Fault:
-    """The body only where a version is looked for in it: the page at / may be a large one."""
+    """The body is read only where a version is looked for in it: the page at / may be a large one."""
     body = b""
     if proof == "json" and 200 <= response.status < 300:
         body = response.read(MOST + 1)
@@ -94,6 +91,6 @@ def _told(response: HTTPResponse, proof: str) -> str | None:
 
 
 def _field(response: HTTPResponse, name: str) -> str | None:
-    """The first of this name, and of that its first line."""
+    """The first line of the first header of this name."""
     found: str | None = response.headers.get(name)
     return None if found is None else re.split(r"[\r\n]", found, maxsplit=1)[0].strip(" \t")

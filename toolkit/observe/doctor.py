@@ -36,7 +36,7 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     # This takes seconds, so it runs beside the other looks.
     watch = slots.watch_idle(project, ("blue", "green"), shared=True)
     looks.take("pages", lambda: _page_problems(project))
-    looks.take("env file", lambda: env_versions.env_file(project))
+    looks.take("env file", lambda: env_versions.problems(project))
     looks.take("keys", lambda: key_ring.problems(project))
     looks.take("certificate", lambda: _certificate_problems(project))
     current = env_versions.current(project)

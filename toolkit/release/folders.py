@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from session_api import key_files
+from session_api.keys import key_files
 from toolkit.checks import key_ring
 from toolkit.files import disk, engine_file
 from toolkit.project import Project
@@ -12,10 +12,10 @@ from toolkit.rendering import tls_files
 
 def keys_wanted(project: Project) -> bool:
     """Whether keys are missing, or lie where an earlier bgctl has put them."""
-    from session_api import keyring
+    from session_api.keys import shared_keys
 
     keys = project.keys_dir
-    wanted = keyring.missing(keys) or key_files.unmoved(keys) or key_files.half_moved(keys)
+    wanted = shared_keys.missing(keys) or key_files.unmoved(keys) or key_files.half_moved(keys)
     return not key_ring.exists(project) or bool(wanted)
 
 
@@ -27,14 +27,14 @@ def make_keys(project: Project) -> str:
 
 
 def _make_keys(project: Project) -> str:
-    from session_api import keyring
+    from session_api.keys import shared_keys, signing_keys
 
-    moved = keyring.move(project.keys_dir, owner=project.owner)
+    moved = shared_keys.move(project.keys_dir, owner=project.owner)
     if key_ring.exists(project):
-        made = keyring.complete(project.keys_dir, owner=project.owner)
+        made = shared_keys.complete(project.keys_dir, owner=project.owner)
         parts = [f"{did} {', '.join(names)}" for did, names in (("moved", moved), ("made", made)) if names]
         return f"{'; '.join(parts)} in {project.keys_dir.name}/"
-    key = keyring.create(project.keys_dir, owner=project.owner)
+    key = signing_keys.create(project.keys_dir, owner=project.owner)
     return f"made {key.kid} ({key.alg}) in {project.keys_dir.name}/; keep a copy"
 
 

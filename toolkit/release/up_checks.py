@@ -24,7 +24,7 @@ def check(project: Project, target: State | None, pull: bool) -> Compose:
     Raises Refused with all that is wrong, and nothing changed.
     """
     looks = Looks()
-    looks.take("env file", lambda: env_versions.readable_env(project))
+    looks.take("env file", lambda: env_versions.readable(project))
     looks.take("version", lambda: env_versions.other_version(project))
     looks.take("certificate", lambda: _proxy_files(project))
     if not folders.keys_wanted(project):

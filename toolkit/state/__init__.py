@@ -1,1 +1,1 @@
-"""state.json as values: what it may say, and each step of a release as a function from state to state."""
+"""The state of a release as values: the document state.json, its transitions, its gate and its lineage."""

@@ -27,6 +27,8 @@ class Slot(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Slots(Struct, frozen=True, forbid_unknown_fields=True):
+    """Both slots, also by name: `slots["blue"]`."""
+
     blue: Slot
     green: Slot
 
@@ -35,6 +37,8 @@ class Slots(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Deployment(Struct, frozen=True, forbid_unknown_fields=True):
+    """The release that is under way. `step` is the last step that it took."""
+
     id: str
     old: Version = field(name="from")
     new: Version = field(name="to")
@@ -43,7 +47,7 @@ class Deployment(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What new requests come up against. A pause holds them `until` a time, and then turns them away."""
+    """A closed gate. A pause lets new requests wait `until` a time, and turns them away after it."""
 
     mode: Literal["pause", "maintenance"]
     since: str
@@ -51,9 +55,10 @@ class Gate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class State(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`updated_at` is when the release last moved: while it drains, when it was switched. No `gate`: open.
+    """All that routing needs. Without a `gate`, all requests pass.
 
-    `lineage` says where the sessions of versions went that are not served any more, the oldest entry first.
+    `updated_at` is the stamp of the release's last step; while it drains, of the switch. `lineage` says which
+    versions have the sessions of versions that are not served any more, the oldest entry first.
     """
 
     schema: Literal[1, 2]

@@ -1,7 +1,7 @@
-"""Where the sessions of a version went when it was taken out of service: the lineage in state.json.
+"""The lineage in state.json: which version has the sessions of a version that was taken out of service.
 
-A token says the version of its log-in for days, and meanwhile that version may be promoted away, taken back,
-and come again under the same name. An entry says which version has what `old` had until then.
+A token names the version of its log-in for days. Meanwhile that version may be promoted away, rolled back,
+and come again under the same name. Each entry says which version has another one's sessions from then on.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from toolkit.values import VERSION, is_stamp, moment, stamp
 Version = Annotated[str, Meta(pattern=rf"\A{VERSION.pattern}\Z")]
 
 SHORT = 64  # entries: up to here nothing is left out that is not too old
-CLOCKS = timedelta(hours=1)  # by which those who issue tokens and this machine may differ
+CLOCKS = timedelta(hours=1)  # by how much the clocks of token issuers and of this machine may differ
 LONG = 512  # entries: about 60 KB of state.json, which every worker reads
 
 
@@ -32,7 +32,7 @@ Lineage = tuple[Entry, ...]
 
 
 def problem_of(lineage: Sequence[Entry], generation: int) -> str | None:
-    """`generation` is that of the state in which it stands."""
+    """What is wrong with a lineage in the state of this generation; None: nothing."""
     last = 1
     for entry in lineage:
         if not last <= entry.generation <= generation:
@@ -54,16 +54,16 @@ def follow(lineage: Sequence[Entry], version: str, generation: int = 0) -> str:
 
 
 def extend(lineage: Lineage, gone: str, heir: str, generation: int, now: datetime) -> Lineage:
-    """With an entry that says: from `generation` on, `heir` has what `gone` had."""
+    """The lineage with one entry more: from `generation` on, `heir` has the sessions of `gone`."""
     return (*lineage, Entry(gone, heir, generation, stamp(now)))
 
 
 def shorten(lineage: Lineage, now: datetime, longest: float) -> Lineage:
-    """Without what is older than any token (`longest`: the longest life of one, in seconds).
+    """The lineage without entries that are older than any token (`longest`: a token's life, in seconds).
 
-    Beyond SHORT entries, those that change nothing any more go too, the oldest first. An entry changes
-    nothing where its two versions end up as one by the entries after it; that stays so, because whatever
-    comes later moves both alike. Beyond LONG, the oldest go.
+    Beyond SHORT entries, those that change nothing any more are removed too, the oldest first. An entry
+    changes nothing where the entries after it lead its two versions to the same one; that stays so, because
+    later entries move both alike. Beyond LONG entries, the oldest are removed.
     """
     oldest = now - timedelta(seconds=longest) - CLOCKS
     kept = [entry for entry in lineage if moment(entry.at) >= oldest]

@@ -27,13 +27,13 @@ from toolkit.values import is_version, stamp
 
 
 def adopt(version: str, now: datetime, after: int = 0) -> State:
-    """The first state: what runs today is blue. `after` is the last generation that a proxy has seen."""
+    """The first state: the version that runs today is blue. `after`: the last generation a proxy has seen."""
     check_version(version)
     return State(SCHEMA, after + 1, stamp(now), "rest", None, Slots(ready(version), maint(None)))
 
 
 def candidate(state: State, version: str, now: datetime) -> State:
-    """Green runs and is healthy, and nobody is sent there yet."""
+    """Green runs and is healthy; no session is sent to it yet."""
     check_version(version)
     _require(state, ("rest", "candidate", "preview"), "a release is under way", "bgctl rollback")
     blue = serving_version(state, "blue")
@@ -51,7 +51,10 @@ def candidate(state: State, version: str, now: datetime) -> State:
 
 
 def preview(state: State, now: datetime) -> State:
-    """Green serves its own sessions: who has been shown the way. Later on it does so anyway."""
+    """Green serves its own sessions: those of people who have opened the preview's link.
+
+    In a later phase green serves sessions anyway, and nothing changes.
+    """
     release = _release(state)
     if state.phase in ("canary", "draining"):
         return state
@@ -60,7 +63,7 @@ def preview(state: State, now: datetime) -> State:
 
 
 def canary(state: State, percent: int, now: datetime) -> State:
-    """`percent` of new sessions go to green: 0 takes it out of routing, 100 is enable-green."""
+    """Green gets `percent` of the new sessions: 0 takes it out of routing, 100 is enable-green."""
     if percent in (0, 100):
         return enable_green(state, now) if percent else disable_green(state, now)
     release = _routable(state)
@@ -69,26 +72,26 @@ def canary(state: State, percent: int, now: datetime) -> State:
 
 
 def enable_green(state: State, now: datetime) -> State:
-    """New sessions get green; blue keeps its own."""
+    """All new sessions go to green; blue keeps its own."""
     release = _routable(state)
     step = release.step if state.slots.blue.state == "drain" else "drain"
     return _next(state, now, "draining", _at(release, step), drain(release.old), ready(release.new))
 
 
 def disable_green(state: State, now: datetime) -> State:
-    """Everyone on blue; green stays up as the candidate."""
+    """All sessions are blue's; green stays up as the candidate."""
     release = _routable(state)
     return _next(state, now, "candidate", _at(release, "candidate"), ready(release.old), maint(release.new))
 
 
 def disable_blue(state: State, now: datetime) -> State:
-    """Everyone on green, whatever sessions blue still has."""
+    """All sessions are green's, those that blue still has too."""
     release = _routable(state)
     return _next(state, now, "draining", _at(release, "disable-blue"), maint(release.old), ready(release.new))
 
 
 def drained(state: State, now: datetime) -> State:
-    """Notes that blue has been found empty; changes no routing, and keeps the time of the switch."""
+    """Notes that blue has been found empty; routing and the time of the switch stay."""
     release = _release(state)
     _require(state, ("draining",), "nothing is draining", "bgctl route enable-green")
     noted = _next(state, now, state.phase, _at(release, "drained"), state.slots.blue, state.slots.green)
@@ -96,14 +99,14 @@ def drained(state: State, now: datetime) -> State:
 
 
 def retire_blue(state: State, now: datetime) -> State:
-    """Blue is about to be stopped: green serves everyone."""
+    """Blue is about to be stopped: green serves all sessions."""
     release = _release(state)
     blue = maint(state.slots.blue.version)
     return _next(state, now, "promoting", _at(release, "retire-blue"), blue, ready(release.new))
 
 
 def hold_green(state: State, now: datetime) -> State:
-    """A promotion is being taken back: green serves everyone until blue is on the old version again."""
+    """A promotion is taken back: green serves all sessions until blue is on the old version again."""
     release = _release(state)
     blue = maint(state.slots.blue.version)
     return _next(state, now, "promoting", _at(release, "rollback"), blue, ready(release.new))
@@ -115,7 +118,7 @@ def going_back(state: State) -> bool:
 
 
 def blue_on_new(state: State, now: datetime) -> State:
-    """Blue runs the new version too, takes over, and green finishes what it has."""
+    """Blue runs the new version too and takes new sessions; green finishes the requests that it has."""
     release = _release(state)
     _require(state, ("promoting",), "blue has not been retired", "bgctl promote")
     return _next(state, now, "promoting", _at(release, "serve-blue"), ready(release.new), drain(release.new))
@@ -129,19 +132,19 @@ def retire_green(state: State, now: datetime) -> State:
 
 
 def back_to_blue(state: State, now: datetime) -> State:
-    """Rollback, in one write: blue serves the old version to everyone again."""
+    """Rollback, in one write: blue serves the old version to all sessions again."""
     release = _release(state)
     return _next(state, now, "candidate", _at(release, "rollback"), ready(release.old), maint(release.new))
 
 
 def rest(state: State, now: datetime) -> State:
-    """The release is over: blue stays on what it serves, green is gone."""
+    """The release is over: blue keeps its version, and green has none."""
     _require(state, ("candidate", "promoting", "rest"), "both slots are in service", "bgctl status")
     return _next(state, now, "rest", None, ready(serving_version(state, "blue")), maint(None))
 
 
 def pause(state: State, until: datetime, now: datetime) -> State:
-    """New requests are held, at most until then; once more: until another time."""
+    """New requests wait, at most `until` a time; a pause that is on gets the new time."""
     if state.gate and state.gate.mode == "maintenance":
         raise Refused("maintenance is on", "nobody is there to be held", "bgctl maintenance off")
     since = state.gate.since if state.gate else stamp(now)
@@ -156,7 +159,7 @@ def resume(state: State) -> State:
 
 
 def begin_maintenance(state: State, now: datetime) -> State:
-    """A page for everybody; a pause becomes that."""
+    """New requests get the maintenance page; a pause becomes maintenance."""
     if state.gate and state.gate.mode == "maintenance":
         return state
     return _gated(state, Gate("maintenance", stamp(now)))
@@ -169,6 +172,7 @@ def end_maintenance(state: State) -> State:
 
 
 def serving_version(state: State, slot: str) -> str:
+    """The version of a slot. Raises Refused where it has none."""
     version = state.slots[slot].version
     if version is None:
         raise Refused(f"{slot} has no version", "it is not part of this release", "bgctl status")
@@ -176,6 +180,7 @@ def serving_version(state: State, slot: str) -> str:
 
 
 def check_version(version: str) -> None:
+    """Raises Refused for text that is no version."""
     if not is_version(version):
         why = "letters, digits and . _ + -, at most 64, a letter or digit first"
         raise Refused(f"{version!r} is not a version", why, "bgctl up-green VERSION")
@@ -208,7 +213,7 @@ def _at(release: Deployment, step: str) -> Deployment:
 
 
 def _gated(state: State, gate: Gate | None) -> State:
-    """No step of the release: `updated_at` stays."""
+    """The state with another gate. That is no step of the release, so `updated_at` stays."""
     changed = replace(state, gate=gate)
     return state if changed == state else replace(changed, generation=state.generation + 1)
 
@@ -229,7 +234,7 @@ def _next(
 
 
 def _lineage(before: State, after: State, generation: int, now: datetime) -> Lineage:
-    """Sessions of a version that is taken out of service go to the one that takes new ones then."""
+    """Sessions of a version that is taken out of service go to the version that takes new sessions."""
     heir = _takes_new(after)
     grown = before.lineage
     for version in sorted(_served(before) - _served(after)):

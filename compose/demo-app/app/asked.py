@@ -55,7 +55,7 @@ def key_of(request: web.Request) -> str:
 
 
 def number_of(text: str) -> int:
-    """Raise HTTPBadRequest when it is none."""
+    """A number from a query. Raise HTTPBadRequest when the text is none."""
     if not NUMBER.fullmatch(text):
         raise web.HTTPBadRequest(reason="Not a number")
     return int(text)

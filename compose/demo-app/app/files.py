@@ -1,4 +1,4 @@
-"""Large bodies: files that are generated anew each time, and the digest of one that is sent here."""
+"""Large bodies: files that are generated for each request, and the digest of a body that was sent."""
 
 from __future__ import annotations
 

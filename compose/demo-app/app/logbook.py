@@ -1,4 +1,4 @@
-"""The ship's log: what has happened aboard this process, newest last. It ends with the process."""
+"""The ship's log: what has happened in this process, newest last. It ends with the process."""
 
 from __future__ import annotations
 

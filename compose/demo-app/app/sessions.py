@@ -76,7 +76,7 @@ class SessionApi:
         return response.headers.get("Set-Cookie")
 
     async def owner(self, token: str) -> str | None:
-        """The user of a token, for display only. None when nobody, or when the API has never said.
+        """The user of a token, for display only. None if it has none, or if the API has not answered yet.
 
         A page must not fail because the session API is down: the last answer stands until there is a new one.
         """

@@ -1,6 +1,6 @@
 -- How versions, users and sessions are named, and the keys under which their activity is kept. The session API names
--- users and sessions by the same rules (session_api/ids.py): otherwise a session that was signed there and is seen
--- here would count as two.
+-- users and sessions by the same rules (session_api/sessions/names.py): otherwise a session that was signed there and
+-- is seen here would count as two.
 
 local base64url = require("bg.lib.base64url")
 local crypto = require("bg.lib.crypto")

@@ -1,5 +1,5 @@
 -- What the claims of a token say, and what is wrong with them. Libraries write claims in different ways (numbers for
--- ids, fractions in times, null for what is absent); session_api/claims.py reads them by the same rules.
+-- ids, fractions in times, null for what is absent); session_api/tokens/claims.py reads them by the same rules.
 
 local names = require("bg.lib.names")
 local strict_json = require("bg.lib.strict_json")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from session_api.middleware import LARGER
+from session_api.http.middleware import LARGER
 from tests.e2e.support.workbench import Workbench, workbench
 
 ROW = "seen.put({key = names.key(%r, %r), version = %r, seen = %f, exp = 99, iat = 0, user = %r}, 60, 10)"

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from session_api import algorithms
+from session_api.keys import algorithms
 
 PEM, DER = Encoding.PEM, Encoding.DER
 SPKI = PublicFormat.SubjectPublicKeyInfo

@@ -6,12 +6,12 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from api_support import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_api.lineage import Entry, follow
+from session_api.state.lineage import Handover, follow
 from tests.lua.support.luajit import plain
+from tests.unit.session_api.support.data import NOW
 
 VERSIONS = ["1.6.7", "1.6.8", "1.6.9", "1.7.0"]
 names = st.sampled_from(VERSIONS)
@@ -81,7 +81,7 @@ def test_64_proxy_and_session_api_follow_a_session_alike(
     if generation is not None:
         who[b"generation"] = generation
     entries = [
-        Entry(each["from"], each["to"], each["generation"], datetime.fromisoformat(each["at"]))
+        Handover(each["from"], each["to"], each["generation"], datetime.fromisoformat(each["at"]))
         for each in lineage
     ]
     found = now(lua, table, who)

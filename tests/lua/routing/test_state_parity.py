@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from session_api.errors import SetupError
-from session_api.version import State as ApiState
+from session_api.state.state import State as ApiState
 from tests.lua.support.luajit import plain
 from toolkit.state import document as bgctl
 from toolkit.values import stamp

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hmac
 
-from api_support import HandClock, b64
-
-from session_api import ids, keyring
-from session_api.claims import Rules, TokenError
-from session_api.tokens import Tokens
+from session_api.keys import keyring
+from session_api.sessions import names
+from session_api.tokens.claims import Rules, TokenError
+from session_api.tokens.tokens import Tokens
 from tests.lua.support.luajit import plain
+from tests.unit.session_api.support.data import HandClock, b64
 
 LIFE = 604800  # seconds, the longest life of a token
 
@@ -59,8 +59,8 @@ class Both:
             known = self.tokens.verify(token)
         except TokenError as error:
             return error.reason
-        user = ids.user(known.user_id) if known.user_id else None
-        name = ids.session(known.sid, user or "", foreign=known.foreign)
+        user = names.user(known.user_id) if known.user_id else None
+        name = names.session(known.sid, user or "", foreign=known.foreign)
         return known.version, name, user, known.generation, known.issued_at
 
 

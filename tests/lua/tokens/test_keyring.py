@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_api import keyring
+from session_api.keys import app_keys, keyring, signing_keys
+from session_api.keys.document import KeyringError
 
 NOW = 1_800_000_000
 
@@ -21,19 +22,19 @@ def load(lua, directory):
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256", "HS256"])
 def test_every_kind_of_key_is_read(lua, tmp_path, algorithm):
-    made = keyring.create(tmp_path / "keys", algorithm, now=NOW)
+    made = signing_keys.create(tmp_path / "keys", algorithm, now=NOW)
     keys = load(lua, tmp_path / "keys")
     assert keys[made.kid.encode()][b"alg"] == algorithm.encode()
 
 
 @pytest.mark.threat(19)
 def test_19_both_keys_are_good_for_the_window_and_the_old_one_is_gone_after_it(lua, tmp_path):
-    old = keyring.create(tmp_path / "keys", now=NOW)
-    new = keyring.rotate(tmp_path / "keys", now=NOW)
+    old = signing_keys.create(tmp_path / "keys", now=NOW)
+    new = signing_keys.rotate(tmp_path / "keys", now=NOW)
     keys = load(lua, tmp_path / "keys")
     assert keys[old.kid.encode()][b"retire_at"] == NOW + 7 * 86400
     assert keys[new.kid.encode()][b"retire_at"] is None
-    keyring.prune(tmp_path / "keys", now=NOW + 7 * 86400)
+    signing_keys.prune(tmp_path / "keys", now=NOW + 7 * 86400)
     assert load(lua, tmp_path / "keys")[old.kid.encode()] is None
 
 
@@ -50,8 +51,8 @@ def test_moments_are_pythons_moments(lua, tmp_path_factory, when):
 def test_an_entry_says_whose_tokens_it_is_for(lua, tmp_path):
     """Both programs read the same; an entry that says nothing is our own, as it always was."""
     directory = tmp_path / "keys"
-    keyring.create(directory, "HS256", secret=b"a" * 32, now=NOW)
-    keyring.trust(directory, "HS256", b"short", issuer="shop", takes_short=True, kid="app-1", now=NOW)
+    signing_keys.create(directory, "HS256", secret=b"a" * 32, now=NOW)
+    app_keys.trust(directory, "HS256", b"short", issuer="shop", takes_short=True, kid="app-1", now=NOW)
     path = directory / "verify" / "keyring.json"
     document = json.loads(path.read_text())
     own = {"kid": "k-old", "alg": "HS256", "file": "old.secret", "createdAt": "2026-01-15T10:30:00Z"}
@@ -100,7 +101,7 @@ APPS = {"kid": "app", "alg": "HS256", "file": "app.secret", "createdAt": "2026-0
 )
 def test_09_both_programs_take_the_same_entries(lua, tmp_path, entry, secret, is_good):
     directory = tmp_path / "keys"
-    keyring.create(directory, now=NOW)
+    signing_keys.create(directory, now=NOW)
     path = directory / "verify" / "keyring.json"
     document = json.loads(path.read_text())
     document["keys"].append(APPS | entry)
@@ -110,7 +111,7 @@ def test_09_both_programs_take_the_same_entries(lua, tmp_path, entry, secret, is
     said = load(lua, directory)
     try:
         keyring.load(directory)
-    except keyring.KeyringError:
+    except KeyringError:
         assert (isinstance(said, tuple), is_good) == (True, False)
     else:
         assert (isinstance(said, tuple), is_good) == (False, True)
@@ -161,7 +162,7 @@ changes = st.fixed_dictionaries({}, optional={name: st.sampled_from(each) for na
 @given(changes, st.sampled_from([b"x" * 40, b"x" * 7, b"", b"\n"]))
 def test_9_both_programs_take_the_same_entries(lua, tmp_path_factory, change, secret):
     directory = tmp_path_factory.mktemp("ring") / "keys"
-    ours = keyring.create(directory, now=NOW)
+    ours = signing_keys.create(directory, now=NOW)
     path = directory / "verify" / "keyring.json"
     ring = json.loads(path.read_bytes())
     ring["keys"].append(
@@ -173,7 +174,7 @@ def test_9_both_programs_take_the_same_entries(lua, tmp_path_factory, change, se
     (directory / "verify" / "x.secret").chmod(0o640)
     try:
         found = keyring.load(directory).keys
-    except keyring.KeyringError:
+    except KeyringError:
         found = None
     keys = load(lua, directory)
     if found is None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
-from api_support import NOW, Api, HandClock, write_state
 
-from session_api import keyring
 from session_api.app import create_app
+from session_api.keys import app_keys, keyring, listing, signing_keys
 from session_api.settings import Settings
-from session_api.stores.sqlite import SqliteStore
-from session_api.version import State
+from session_api.state.state import State
+from session_api.stores.sqlite.store import SqliteStore
 from tests.lua.support.both import Both, jws
 from tests.lua.support.luajit import plain
 from tests.lua.support.proxy import Proxy, slot
+from tests.unit.session_api.support.api import Api
+from tests.unit.session_api.support.data import NOW, HandClock, write_state
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "tokens" / "claims.json").read_text())
 SECRET = CASES["secret"].encode()
@@ -45,10 +47,10 @@ class Project:
     def __init__(self, folder: Path, imported: str, version_claim: str = "deploymentVersion") -> None:
         self.folder, self.keys, self.clock = folder, folder / "keys", HandClock()
         if imported == "to sign with":
-            keyring.create(self.keys, "HS256", now=NOW - 60, secret=SECRET)
+            signing_keys.create(self.keys, "HS256", now=NOW - 60, secret=SECRET)
         else:
-            keyring.create(self.keys, now=NOW - 60)
-            keyring.trust(self.keys, "HS256", SECRET, now=NOW - 60)
+            signing_keys.create(self.keys, now=NOW - 60)
+            app_keys.trust(self.keys, "HS256", SECRET, now=NOW - 60)
         self.proxy = Proxy(folder, keys_dir=str(self.keys / "verify"), version_claim=version_claim)
         slots = {"blue": slot("1.6.7", "drain"), "green": slot("1.6.8", "ready", 100)}
         self.proxy.configure({"schema": 1, "generation": 1, "phase": "draining", "slots": slots}, "never")
@@ -105,7 +107,7 @@ def project(tmp_path):
 @pytest.mark.parametrize("case", CASES["cases"], ids=[case["name"] for case in CASES["cases"]])
 def test_a_case_has_its_verdict_in_both_programs(project, case, imported):
     here = project(imported, **case.get("config", {}))
-    claims = {name: value(said, NOW) for name, said in case["claims"].items()}
+    claims: dict[str, Any] = {name: value(said, NOW) for name, said in case["claims"].items()}
     token = jws(SECRET, case["header"], claims)
     version, rule, who = here.route(token)
     if case["verdict"].startswith("refused: "):
@@ -192,12 +194,12 @@ def test_a_log_out_by_the_apps_token_ends_no_session_of_ours(project):
 def test_keys_of_the_apps_are_not_shown_as_ours(project):
     """Whoever believes what we sign (/.well-known/jwks.json) would believe the app's for ours."""
     here = project()
-    apps = keyring.create(here.folder / "apps", "RS256", now=NOW)
+    apps = signing_keys.create(here.folder / "apps", "RS256", now=NOW)
     pem = (here.folder / "apps" / "verify" / f"{apps.kid}.pem").read_bytes()
     ours = here.api.get("/.well-known/jwks.json").json
     marks = keyring.Keyring(here.keys).marks()
-    keyring.trust(here.keys, "RS256", pem, now=NOW)
-    assert keyring.describe(here.keys)[0].alg == "RS256"
+    app_keys.trust(here.keys, "RS256", pem, now=NOW)
+    assert listing.describe(here.keys)[0].alg == "RS256"
     assert here.api.get("/.well-known/jwks.json").json == ours
     assert keyring.Keyring(here.keys).marks() == marks, "nor do two projects with one app become one"
 
@@ -205,10 +207,10 @@ def test_keys_of_the_apps_are_not_shown_as_ours(project):
 @pytest.mark.threat(18)
 def test_18_each_key_has_its_own_issuer(lua, tmp_path):
     keys = tmp_path / "keys"
-    keyring.create(keys, now=NOW)
-    keyring.trust(keys, "HS256", b"of anybody" * 4, now=NOW)
-    keyring.trust(keys, "HS256", b"of the shop" * 4, issuer="shop", now=NOW)
-    keyring.rotate(keys, "HS256", secret=b"of both, that is" * 2, now=NOW)
+    signing_keys.create(keys, now=NOW)
+    app_keys.trust(keys, "HS256", b"of anybody" * 4, now=NOW)
+    app_keys.trust(keys, "HS256", b"of the shop" * 4, issuer="shop", now=NOW)
+    signing_keys.rotate(keys, "HS256", secret=b"of both, that is" * 2, now=NOW)
     both = Both(lua, keys)
     claims = {"sub": "u", "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 60}
     verdicts: dict[bytes, list[object]] = {}
@@ -231,7 +233,7 @@ def test_18_each_key_has_its_own_issuer(lua, tmp_path):
 def test_18_an_old_ring_goes_on_as_it_was(lua, tmp_path):
     """An imported secret of an entry that does not say so needs [tokens] issuer, as ever."""
     keys = tmp_path / "keys"
-    keyring.create(keys, "HS256", secret=SECRET, now=NOW)
+    signing_keys.create(keys, "HS256", secret=SECRET, now=NOW)
     path = keys / "verify" / "keyring.json"
     path.write_text(path.read_text().replace('"both"', '"us"'))
     both = Both(lua, keys)
@@ -266,8 +268,8 @@ def test_18_an_old_ring_goes_on_as_it_was(lua, tmp_path):
     ],
 )
 def test_the_claim_of_the_version(lua, tmp_path, name, claims, verdict):
-    keyring.create(tmp_path / "keys", now=NOW)
-    keyring.trust(tmp_path / "keys", "HS256", SECRET, now=NOW)
+    signing_keys.create(tmp_path / "keys", now=NOW)
+    app_keys.trust(tmp_path / "keys", "HS256", SECRET, now=NOW)
     both = Both(lua, tmp_path / "keys", name)
     token = jws(SECRET, {"alg": "HS256"}, {"sub": "u", "exp": NOW + 60, **claims})
     said = both.proxy(token)
@@ -309,8 +311,8 @@ def test_the_claim_of_the_version(lua, tmp_path, name, claims, verdict):
     ],
 )
 def test_all_that_is_wrong_is_told_at_once(lua, tmp_path, header, claims, why):
-    keyring.create(tmp_path / "keys", now=NOW)
-    keyring.trust(tmp_path / "keys", "HS256", SECRET, now=NOW)
+    signing_keys.create(tmp_path / "keys", now=NOW)
+    app_keys.trust(tmp_path / "keys", "HS256", SECRET, now=NOW)
     both = Both(lua, tmp_path / "keys")
     token = jws(SECRET, header, claims)
     assert both.why(token)[: len(why)] == why

@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from api_support import ALGORITHMS, NOW, Forge, claims
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from session_api import ids, keyring
-from session_api.claims import Rules
-from session_api.tokens import Tokens
+from session_api.keys import app_keys, keyring, signing_keys
+from session_api.sessions import names
+from session_api.tokens.claims import Rules
+from session_api.tokens.tokens import Tokens
 from tests.lua.support.both import LIFE, Both, jws
 from tests.lua.support.luajit import plain
+from tests.unit.session_api.support.data import ALGORITHMS, NOW, claims
+from tests.unit.session_api.support.forge import Forge
 
 VALUES = [
     *("null", "true", "false", "0", "-1", "1", "-0", "01", "1.", "1,", " 1 ", "\x0b1", "1E2", "1e-2", "0x10"),
@@ -98,10 +100,10 @@ changes = st.lists(st.tuples(st.sampled_from(NAMES), st.none() | st.sampled_from
 def both(lua, tmp_path_factory):
     """(forge, proxy, api): what makes tokens, and what each says."""
     directory = tmp_path_factory.mktemp("parity") / "keys"
-    keyring.create(directory, ALGORITHMS[0], now=NOW - 3000)
+    signing_keys.create(directory, ALGORITHMS[0], now=NOW - 3000)
     for algorithm in ALGORITHMS[1:]:
-        keyring.rotate(directory, algorithm, now=NOW - 2000)
-    keyring.trust(directory, "HS256", SECRET, kid="app", now=NOW - 1000)
+        signing_keys.rotate(directory, algorithm, now=NOW - 2000)
+    app_keys.trust(directory, "HS256", SECRET, kid="app", now=NOW - 1000)
     two = Both(lua, directory)
     forge = Forge(directory)
     forge.keys["HS256"] = next(
@@ -227,8 +229,8 @@ def test_one_name_for_every_kind_of_id(both, foreign, body):
 def two(lua, tmp_path_factory):
     """Both, over a ring that believes the app's secret."""
     directory = tmp_path_factory.mktemp("places") / "keys"
-    keyring.create(directory, now=NOW - 3000)
-    keyring.trust(directory, "HS256", SECRET, kid="app", now=NOW - 1000)
+    signing_keys.create(directory, now=NOW - 3000)
+    app_keys.trust(directory, "HS256", SECRET, kid="app", now=NOW - 1000)
     return Both(lua, directory)
 
 
@@ -272,26 +274,26 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 def test_77_one_name_for_one_session_in_both_programs(lua, sid, user):
     module = lua.module("lib.names")
     name = module[b"user"](user.encode())
-    assert plain(name) == ids.user(user)
+    assert plain(name) == names.user(user)
     session = plain(module[b"session"](sid.encode(), name))
-    assert session == ids.session(sid, ids.user(user))
-    assert ids.RANDOM.fullmatch(session), "it fits wherever a session id of ours does"
+    assert session == names.session(sid, names.user(user))
+    assert names.RANDOM.fullmatch(session), "it fits wherever a session id of ours does"
 
 
 @pytest.mark.threat(77)
 def test_77_what_a_log_in_may_give_is_its_own_name(lua):
     for user in ("ж" * 79, "\U0001f600" * 128, "u" * 512):
-        assert plain(lua.module("lib.names")[b"user"](user.encode())) == ids.user(user) == user
+        assert plain(lua.module("lib.names")[b"user"](user.encode())) == names.user(user) == user
     for longer in ("ж" * 257, "u" * 513, "a\nb"):
-        assert ids.user(longer).startswith("sha256-")
+        assert names.user(longer).startswith("sha256-")
 
 
 @pytest.mark.threat(79)
 @settings(max_examples=300)
 @given(texts, texts, texts)
 def test_79_one_sid_of_two_users_is_two_sessions(sid, one, other):
-    same = ids.RANDOM.fullmatch(sid) or ids.user(one) == ids.user(other)
-    assert (ids.session(sid, ids.user(one)) == ids.session(sid, ids.user(other))) == bool(same)
+    same = names.RANDOM.fullmatch(sid) or names.user(one) == names.user(other)
+    assert (names.session(sid, names.user(one)) == names.session(sid, names.user(other))) == bool(same)
 
 
 @settings(max_examples=300)
@@ -299,5 +301,5 @@ def test_79_one_sid_of_two_users_is_two_sessions(sid, one, other):
 def test_no_token_of_the_apps_has_the_name_of_a_session_of_ours(lua, sid, user):
     """A log-out with one of the app's tokens ends a session of the app's, whatever `sid` it names."""
     name = plain(lua.module("lib.names")[b"session"](sid.encode(), user.encode(), True))
-    assert name == ids.session(sid, user, foreign=True)
+    assert name == names.session(sid, user, foreign=True)
     assert name != sid

@@ -1,25 +1,28 @@
 """What the session API's tests share: real keys, a real state file, a clock that is turned by hand."""
 
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from api_support import ALGORITHMS, NOW, ROOT, Api, Forge, HandClock, RedisServer, Server, write_state
 
-from session_api import algorithms, keyring
 from session_api.app import create_app
-from session_api.claims import Rules
+from session_api.keys import algorithms, keyring, signing_keys
 from session_api.settings import Settings
-from session_api.stores import Store
-from session_api.stores.redis import RedisStore
-from session_api.stores.sqlite import SqliteStore
-from session_api.tokens import Tokens
-from session_api.version import State
+from session_api.state.state import State
+from session_api.stores.redis.store import RedisStore
+from session_api.stores.sqlite.store import SqliteStore
+from session_api.stores.store import Store
+from session_api.tokens.claims import Rules
+from session_api.tokens.tokens import Tokens
+from tests.unit.session_api.support.api import Api
+from tests.unit.session_api.support.data import ALGORITHMS, NOW, HandClock, write_release
+from tests.unit.session_api.support.forge import Forge
+from tests.unit.session_api.support.redis_server import RedisServer
+from tests.unit.session_api.support.server import Folder, Server
 
 
 @pytest.fixture
@@ -39,9 +42,9 @@ def _keys_are_parsed_once() -> Iterator[None]:
 def all_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A keys/ directory with a verifying key of each algorithm; not to be changed."""
     directory = tmp_path_factory.mktemp("keys") / "keys"
-    keyring.create(directory, ALGORITHMS[0], now=NOW - 3000)
+    signing_keys.create(directory, ALGORITHMS[0], now=NOW - 3000)
     for alg in ALGORITHMS[1:]:
-        keyring.rotate(directory, alg, now=NOW - 2000)
+        signing_keys.rotate(directory, alg, now=NOW - 2000)
     return directory
 
 
@@ -55,7 +58,7 @@ def keys(all_keys: Path, tmp_path: Path) -> Path:
 def state_file(tmp_path: Path) -> Path:
     """A release under way: 1.6.7 is draining, new sessions get 1.6.8."""
     path = tmp_path / "state.json"
-    write_state(path, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100))
+    write_release(path)
     return path
 
 
@@ -124,24 +127,8 @@ def api(make_api: Any) -> Api:
 
 
 @pytest.fixture
-def serve(keys: Path, state_file: Path, tmp_path: Path) -> Iterator[Any]:
-    """A function that starts a server over the same keys, state and database."""
-    started: list[Server] = []
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "BGCTL_ISSUER": "bgctl",
-        "BGCTL_KEYS": str(keys),
-        "BGCTL_STATE": str(state_file),
-        "BGCTL_STORE": f"sqlite:///{tmp_path / 'sessions.db'}",
-    }
-
-    def start(**changes: str) -> Server:
-        # A directory each: what a killed server counted is not the next one's.
-        metrics = tmp_path / f"metrics-{len(started)}"
-        metrics.mkdir()
-        started.append(Server(environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} | changes))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.stop()
+def serve(keys: Path, state_file: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """A function that starts a server; all of them share the fixtures' keys, state and database."""
+    folder = Folder(tmp_path)
+    yield folder.serve
+    folder.stop()

@@ -13,7 +13,7 @@ RISKS = st.sampled_from([0.2, 0.05, 0.001, 1e-6])
 
 
 @st.composite
-def counts(draw, most=10**9):
+def counts(draw: st.DrawFn, most: int = 10**9) -> tuple[int, int]:
     of = draw(st.integers(1, most))
     return draw(st.integers(0, of)), of
 

@@ -200,7 +200,7 @@ def test_46_ctrl_c_while_draining_is_130_and_changes_nothing(world: World) -> No
     draining(world)
     world.sessions = {"1.6.7": 2}
     before = world.state
-    command = [BGCTL, "--project", world.root, "drain"]
+    command = [str(BGCTL), "--project", str(world.root), "drain"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     assert "1.6.7 still has 2 sessions" in process.stdout.readline()
@@ -343,23 +343,23 @@ def test_explain_with_nothing_to_explain(world: World) -> None:
 
 
 def test_keys_are_listed(world: World) -> None:
-    from session_api import keyring
+    from session_api.keys import signing_keys
 
-    keyring.create(world.root / "keys", "ES256")
+    signing_keys.create(world.root / "keys", "ES256")
     assert "ES256" in world.bgctl("keys", "list").stdout
     assert json.loads(world.bgctl("keys", "list", "--json").stdout)[0]["state"] == "signing"
 
 
 @pytest.mark.threat(19)
 def test_19_a_replaced_key_is_believed_for_as_long_as_its_tokens_last(world: World) -> None:
-    from session_api import keyring
+    from session_api.keys import listing, signing_keys
 
     rest(world)
     settings = world.root / "bgctl.toml"
     settings.write_text(settings.read_text().replace('longest = "7d"', 'longest = "2d"'))
-    old = keyring.create(world.root / "keys")
+    old = signing_keys.create(world.root / "keys")
     assert "tokens of the one before are accepted for 2 d" in world.bgctl("keys", "rotate").stdout
-    (retired,) = [key for key in keyring.describe(world.root / "keys") if key.kid == old.kid]
+    (retired,) = [key for key in listing.describe(world.root / "keys") if key.kid == old.kid]
     assert retired.retire_at is not None
     assert 0 <= 2 * 86400 - (retired.retire_at.timestamp() - time.time()) < 60
 

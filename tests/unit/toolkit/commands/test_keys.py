@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from session_api import keyring
+from session_api.keys import keyring, listing, signing_keys
 from tests.unit.toolkit.support.worlds import World
 
 
@@ -37,7 +37,7 @@ def secret(tmp_path: Path) -> Path:
 
 
 def test_an_imported_secret_is_believed_and_signs_nothing_of_ours(world: World, secret: Path) -> None:
-    own = keyring.create(world.root / "keys")
+    own = signing_keys.create(world.root / "keys")
     assert "the app's own tokens are accepted" in said(world, "import", "--secret-file", str(secret))
     shown = json.loads(world.bgctl("keys", "list", "--json").stdout)
     (imported,) = [key for key in shown if key["state"] == "imported"]
@@ -50,7 +50,7 @@ def test_an_imported_secret_is_believed_and_signs_nothing_of_ours(world: World, 
 
 
 def test_importing_again_changes_the_terms_alone(world: World, secret: Path) -> None:
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     said(world, "import", "--secret-file", str(secret), "--kid", "shop")
     assert ring(world)["shop"] == ring(world)["shop"] | {"signedBy": "app"}
     assert "tokens of shop.example are" in said(
@@ -65,9 +65,9 @@ def test_a_secret_that_signs_ours_goes_on_signing(world: World, secret: Path) ->
     said(world, "init", "--import-secret-file", str(secret))
     path = world.root / "keys" / "verify" / "keyring.json"
     path.write_text(path.read_text().replace('"both"', '"us"'))
-    (before,) = keyring.describe(world.root / "keys")
+    (before,) = listing.describe(world.root / "keys")
     assert "it signs ours, too" in said(world, "import", "--secret-file", str(secret))
-    (after,) = keyring.describe(world.root / "keys")
+    (after,) = listing.describe(world.root / "keys")
     assert (before.state, after.state, after.kid, after.signed_by) == (
         "signing",
         "signing",
@@ -85,7 +85,7 @@ def test_09_a_short_secret_is_taken_when_asked_for_and_never_signs(world: World,
     assert "keys import" in refused
     told = said(world, "init", "--import-secret-file", str(short), "--allow-short-secret")
     assert "can be guessed" in told
-    states = {key.alg: (key.state, key.short_secret) for key in keyring.describe(world.root / "keys")}
+    states = {key.alg: (key.state, key.short_secret) for key in listing.describe(world.root / "keys")}
     assert states == {"EdDSA": ("signing", False), "HS256": ("imported", True)}
     other = tmp_path / "other"
     other.write_bytes(b"o" * 31)
@@ -112,7 +112,7 @@ def test_09_a_short_secret_is_taken_when_asked_for_and_never_signs(world: World,
 def test_a_public_key_is_imported_for_what_it_is(
     world: World, tmp_path: Path, private: Any, alg: str | None
 ) -> None:
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     path = tmp_path / "key.pem"
     spki = serialization.PublicFormat.SubjectPublicKeyInfo
     path.write_bytes(private.public_key().public_bytes(serialization.Encoding.PEM, spki))
@@ -127,14 +127,14 @@ def test_a_public_key_is_imported_for_what_it_is(
 
 
 def test_a_private_key_is_not_imported(world: World, tmp_path: Path) -> None:
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     path = next((world.root / "keys" / "signing").glob("*.pem"))
     for option in ("--public-key-file", "--secret-file"):
         said(world, "import", option, str(path), code=3)
 
 
 def test_a_removed_key_is_gone_and_ours_are_not_removed(world: World, secret: Path) -> None:
-    own = keyring.create(world.root / "keys")
+    own = signing_keys.create(world.root / "keys")
     said(world, "import", "--secret-file", str(secret), "--kid", "shop")
     file = world.root / "keys" / "verify" / ring(world)["shop"]["file"]
     assert "would remove" in said(world, "remove", "shop", "--dry-run")
@@ -153,21 +153,21 @@ def test_a_removed_key_is_gone_and_ours_are_not_removed(world: World, secret: Pa
     ],
 )
 def test_what_import_is_not_told_is_a_mistake_of_usage(world: World, secret: Path, argv: list[str]) -> None:
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     said(world, "import", *(str(secret) if each == "SECRET" else each for each in argv), code=2)
 
 
 @pytest.mark.threat(4)
 @pytest.mark.parametrize("kid", ["../x", "", "a b", "k" * 65, "-x"])
 def test_04_a_kid_is_a_name(world: World, secret: Path, kid: str) -> None:
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     said(world, "import", "--secret-file", str(secret), f"--kid={kid}", code=3)
-    assert len(keyring.describe(world.root / "keys")) == 1
+    assert len(listing.describe(world.root / "keys")) == 1
     assert not list((world.root / "keys" / "verify").glob("*.secret")), "nothing is left behind"
 
 
 def test_more_keys_than_are_tried_is_said(world: World, tmp_path: Path) -> None:
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     path = tmp_path / "secret"
     for number in range(5):
         path.write_bytes(b"%d" % number * 40)
@@ -177,7 +177,7 @@ def test_more_keys_than_are_tried_is_said(world: World, tmp_path: Path) -> None:
 
 @pytest.mark.threat(19)
 def test_19_a_rotation_leaves_imported_keys_as_they_are(world: World, secret: Path) -> None:
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     said(world, "import", "--secret-file", str(secret), "--kid", "shop", "--issuer", "s")
     before = ring(world)["shop"]
     said(world, "rotate")

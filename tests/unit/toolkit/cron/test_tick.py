@@ -53,7 +53,7 @@ def draining(world: World) -> None:
 
 
 @pytest.mark.threat(48)
-def test_48_what_is_empty_is_promoted(world: World, project: Project, said) -> None:
+def test_48_what_is_empty_is_promoted(world: World, project: Project, said: Callable[[], str]) -> None:
     draining(world)
     assert tick.run(project, DrainTerms()) == 0
     assert (world.state["phase"], world.state["slots"]["blue"]["version"]) == ("rest", "1.6.8")
@@ -158,7 +158,7 @@ def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
     [("rest", READY, NONE), ("candidate", READY, CANDIDATE), ("canary", BLUE_90, CANARY)],
 )
 def test_48_with_nothing_to_drain_it_is_silent(
-    world: World, project: Project, said, phase, blue, green
+    world: World, project: Project, said: Callable[[], str], phase, blue, green
 ) -> None:
     world.put(phase, blue, green)
     before = world.state
@@ -166,7 +166,7 @@ def test_48_with_nothing_to_drain_it_is_silent(
 
 
 @pytest.mark.threat(44)
-def test_44_another_bgctl_is_left_alone(world: World, project: Project, said) -> None:
+def test_44_another_bgctl_is_left_alone(world: World, project: Project, said: Callable[[], str]) -> None:
     draining(world)
     before = world.state
     directory = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
@@ -179,7 +179,7 @@ def test_44_another_bgctl_is_left_alone(world: World, project: Project, said) ->
 
 @pytest.mark.threat(48)
 def test_48_a_release_taken_back_this_very_moment_is_no_trouble(
-    world: World, project: Project, said, monkeypatch: pytest.MonkeyPatch
+    world: World, project: Project, said: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draining(world)
 
@@ -206,7 +206,9 @@ def later(project: Project, seconds: float) -> None:
 
 
 @pytest.mark.threat(54)
-def test_54_an_unknown_count_is_told_when_it_stays_so(world: World, project: Project, said) -> None:
+def test_54_an_unknown_count_is_told_when_it_stays_so(
+    world: World, project: Project, said: Callable[[], str]
+) -> None:
     draining(world)
     world.sessions = None
     assert (tick.run(project, DrainTerms()), said()) == (5, "")
@@ -245,7 +247,9 @@ def test_a_promotion_that_fails_is_told_at_once_and_then_once_an_hour(
     assert world.state["phase"] == "rest"
 
 
-def test_a_precondition_that_is_not_met_is_told_at_once(world: World, project: Project, said) -> None:
+def test_a_precondition_that_is_not_met_is_told_at_once(
+    world: World, project: Project, said: Callable[[], str]
+) -> None:
     draining(world)
     world.serve(world.green, "0.0.0")
     assert tick.run(project, DrainTerms()) == Refused.code
@@ -411,7 +415,7 @@ CAUSE = (
 
 
 @pytest.mark.threat(80)
-def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) -> None:
+def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said: Callable[[], str]) -> None:
     draining(world)
     world.sessions = {"1.6.7": 1}
     project, engine = project_of(world)
@@ -428,7 +432,7 @@ def test_80_a_green_that_is_gone_in_a_drain_is_brought_back(world: World, said) 
 
 
 @pytest.mark.threat(80)
-def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said) -> None:
+def test_80_a_green_that_is_down_is_said_at_once_and_once(world: World, said: Callable[[], str]) -> None:
     """It runs, and does not answer: whether a restart mends that, somebody has to see."""
     draining(world)
     world.sessions = {"1.6.7": 1}

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.config import Config, parse
-from toolkit.engine import compose_files
-from toolkit.engine import process as runner
+from toolkit.engine import compose_files, process
 from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_forms import seconds
@@ -189,5 +188,5 @@ def test_90_a_grace_in_every_form(written: object, expected: float | None) -> No
 @pytest.mark.parametrize("command", ["docker-compose", "podman-compose"])
 def test_90_a_grace_as_compose_commands_print_it(tmp_path: Path, written: str, command: str) -> None:
     (tmp_path / "compose.yaml").write_text(f"services: {{a: {{image: x, stop_grace_period: {written}}}}}\n")
-    said = runner.run([command, "config"], cwd=tmp_path)
+    said = process.run([command, "config"], cwd=tmp_path)
     assert Compose.parse(said).services["a"].grace == 90

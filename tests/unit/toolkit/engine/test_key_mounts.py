@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from session_api import key_files, keyring
+from session_api.keys import key_files, signing_keys
 from tests.unit.toolkit.support.engines import FakeEngine, project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, ROOT, World
 from toolkit import slots
@@ -48,7 +48,7 @@ def mounts(found: Compose, root: Path) -> list[Mount]:
 
 
 def put_former(keys: Path) -> None:
-    keyring.create(keys)
+    signing_keys.create(keys)
     for name in key_files.NAMES:
         key_files.place(keys, name).rename(key_files.former_place(keys, name))
 
@@ -83,7 +83,7 @@ PATH = ROOT / "compose" / "compose.yaml"
 
 @pytest.mark.threat(89)
 def test_89_a_single_file_that_is_not_there_is_refused_with_what_to_write(tmp_path: Path) -> None:
-    keyring.create(tmp_path / "keys")
+    signing_keys.create(tmp_path / "keys")
     with pytest.raises(Refused) as caught:
         key_mounts.check(mounts(compose(tmp_path, True), tmp_path), tmp_path / "keys", [PATH], moves=True)
     line = next(n for n, text in enumerate(PATH.read_text().splitlines(), 1) if text.strip() == "volumes:")

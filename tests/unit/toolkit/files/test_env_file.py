@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import yaml
 
 from toolkit.errors import Refused
-from toolkit.files import env_file as envfile
+from toolkit.files import env_file
 
 ROOT = Path(__file__).parents[4]
 CASES = sorted((ROOT / "tests" / "cases" / "env").glob("*.env"))
@@ -30,30 +30,30 @@ def env_files(draw: st.DrawFn) -> str:
     lines = []
     names = [
         *draw(st.lists(KEYS, max_size=5)),
-        *draw(st.lists(st.sampled_from(envfile.VERSIONS), max_size=3)),
+        *draw(st.lists(st.sampled_from(env_file.VERSIONS), max_size=3)),
     ]
     for key in draw(st.permutations(names)):
-        value = draw(VERSIONS if key in envfile.VERSIONS else PLAIN)
+        value = draw(VERSIONS if key in env_file.VERSIONS else PLAIN)
         forms = [value, f'"{value}"', f"'{value}'"]
-        if key not in envfile.VERSIONS:
+        if key not in env_file.VERSIONS:
             forms.append(f'"{value}\nVERSION=9.9.9\n{value}"')
         export = draw(st.sampled_from(["", "export ", "  "]))
         quoted = draw(st.sampled_from(forms))
         lines.append(f"{export}{key}{draw(BLANKS)}={draw(BLANKS)}{quoted}{draw(COMMENTS)}")
         lines += draw(st.sampled_from([[], [""], ["# A=1"], ["   "], ["BARE"], ["export BARE"]]))
     newline = draw(st.sampled_from(["\n", "\r\n"]))
-    mark = draw(st.sampled_from(["", envfile.MARK]))
+    mark = draw(st.sampled_from(["", env_file.MARK]))
     return mark + newline.join(lines).replace("\n", newline) + draw(st.sampled_from(["", newline]))
 
 
 @pytest.mark.threat(88)
-@given(env_files(), st.sampled_from(envfile.VERSIONS), VERSIONS)
+@given(env_files(), st.sampled_from(env_file.VERSIONS), VERSIONS)
 def test_88_rewriting_changes_the_version_that_counts_and_nothing_else(
     text: str, key: str, version: str
 ) -> None:
-    before = envfile.parse(text, known={})
-    rewritten = envfile.rewrite(text, key, version)
-    assert envfile.parse(rewritten, known={}) == {**before, key: version}
+    before = env_file.parse(text, known={})
+    rewritten = env_file.rewrite(text, key, version)
+    assert env_file.parse(rewritten, known={}) == {**before, key: version}
     if key not in before:
         assert rewritten.startswith(text)
     elif rewritten != text:
@@ -83,7 +83,7 @@ def compose_reads(text: str, names: list[str], folder: Path) -> dict[str, str]:
 
 def names_of(text: str) -> list[str]:
     """Those that a compose file can ask for."""
-    found, _ = envfile.read(text)
+    found, _ = env_file.read(text)
     return [each for each in dict.fromkeys(one.name for one in found) if each.isidentifier()]
 
 
@@ -118,8 +118,8 @@ R=${Q}
 def test_88_a_file_that_compose_accepts_is_read_as_it_reads_it(path: Path, tmp_path: Path) -> None:
     text = path.read_bytes().decode()
     names = names_of(text)
-    for each in (text, envfile.rewrite(text, "VERSION", "1.6.9")):
-        read = {name: value for name, value in envfile.parse(each).items() if name in names}
+    for each in (text, env_file.rewrite(text, "VERSION", "1.6.9")):
+        read = {name: value for name, value in env_file.parse(each).items() if name in names}
         found = compose_reads(each, names, tmp_path)
         assert {**read, "DEBUG": found.get("DEBUG", "")} == {**found, "DEBUG": found.get("DEBUG", "")}
 
@@ -129,7 +129,7 @@ def test_88_a_file_that_compose_accepts_is_read_as_it_reads_it(path: Path, tmp_p
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_88_odd_values_are_read_as_compose_reads_them(tmp_path: Path, newline: str) -> None:
     text = ODD.replace("\n", newline)
-    assert envfile.parse(text) == compose_reads(text, names_of(text), tmp_path)
+    assert env_file.parse(text) == compose_reads(text, names_of(text), tmp_path)
 
 
 @pytest.mark.threat(88)
@@ -138,11 +138,11 @@ def test_88_only_the_version_changes_byte_for_byte(path: Path, tmp_path: Path) -
     copy = tmp_path / ".env"
     before = path.read_bytes()
     copy.write_bytes(before)
-    envfile.set_value(copy, "VERSION", "1.6.9")
+    env_file.set_value(copy, "VERSION", "1.6.9")
     head, old, tail = before.rpartition(b"1.6.8")
     assert old
     assert copy.read_bytes() == head + b"1.6.9" + tail
-    envfile.set_value(copy, "CURRENT_VERSION", "1.6.8")
+    env_file.set_value(copy, "CURRENT_VERSION", "1.6.8")
     first, _, rest = (head + b"1.6.9" + tail).partition(b"1.6.7")
     assert copy.read_bytes() == first + b"1.6.8" + rest
 
@@ -150,20 +150,20 @@ def test_88_only_the_version_changes_byte_for_byte(path: Path, tmp_path: Path) -
 @pytest.mark.threat(88)
 def test_88_what_follows_from_a_version_follows_a_new_one() -> None:
     text = "VERSION=1.6.8\nTAG=v${VERSION}\nFULL=${TAG}-x\nOTHER=${HOME}\nPLAIN=1.6.8\n"
-    assert envfile.derived(text, {"VERSION": "1.6.9"}) == {"TAG": "v1.6.9", "FULL": "v1.6.9-x"}
+    assert env_file.derived(text, {"VERSION": "1.6.9"}) == {"TAG": "v1.6.9", "FULL": "v1.6.9-x"}
 
 
 @pytest.mark.threat(88)
 def test_88_the_last_of_two_counts_and_is_changed() -> None:
     text = "VERSION=1\nA=2\nVERSION=3 # this one\n"
-    assert envfile.parse(text)["VERSION"] == "3"
-    assert envfile.rewrite(text, "VERSION", "4") == "VERSION=1\nA=2\nVERSION=4 # this one\n"
+    assert env_file.parse(text)["VERSION"] == "3"
+    assert env_file.rewrite(text, "VERSION", "4") == "VERSION=1\nA=2\nVERSION=4 # this one\n"
 
 
 @pytest.mark.threat(88)
 def test_88_a_colon_is_read_as_docker_compose_reads_it() -> None:
-    assert envfile.parse("VERSION: 1.6.8 # so\nA: 'b'\n") == {"VERSION": "1.6.8", "A": "b"}
-    assert envfile.rewrite("VERSION: '1.6.8' # so\n", "VERSION", "1.6.9") == "VERSION: '1.6.9' # so\n"
+    assert env_file.parse("VERSION: 1.6.8 # so\nA: 'b'\n") == {"VERSION": "1.6.8", "A": "b"}
+    assert env_file.rewrite("VERSION: '1.6.8' # so\n", "VERSION", "1.6.9") == "VERSION: '1.6.9' # so\n"
 
 
 @pytest.mark.threat(88)
@@ -181,14 +181,14 @@ def test_88_a_colon_is_read_as_docker_compose_reads_it() -> None:
 )
 def test_88_no_value_gets_into_a_message(text: str) -> None:
     with pytest.raises(Refused) as caught:
-        envfile.parse(f"CURRENT_VERSION=1.6.7\n{text}\n")
+        env_file.parse(f"CURRENT_VERSION=1.6.7\n{text}\n")
     assert "s3cret" not in f"{caught.value} {caught.value.next} {caught.value.detail}"
     assert str(caught.value).startswith(".env:2: ")
 
 
 def test_every_broken_line_is_named_at_once() -> None:
     with pytest.raises(Refused) as caught:
-        envfile.parse("VERSION=a!\nA='b\nfine=1\nnot fine\n")
+        env_file.parse("VERSION=a!\nA='b\nfine=1\nnot fine\n")
     places = (".env:1: VERSION is", ".env:2: the quotes of A", ".env:4: it is not KEY=VALUE")
     said = f"{caught.value}\n{caught.value.detail}"
     assert sorted(said.index(place) for place in places) == [said.index(place) for place in places]
@@ -205,7 +205,7 @@ def test_every_broken_line_is_named_at_once() -> None:
     ],
 )
 def test_a_rewrite_keeps_blanks_and_comments(before: str, value: str, after: str) -> None:
-    assert envfile.rewrite(before, "VERSION", value) == after
+    assert env_file.rewrite(before, "VERSION", value) == after
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_rewrite_keeps_blanks_and_comments(before: str, value: str, after: str
     ],
 )
 def test_values_as_compose_reads_them(text: str, value: str) -> None:
-    assert envfile.parse(text) == {"A": value}
+    assert env_file.parse(text) == {"A": value}
 
 
 @pytest.mark.threat(50)
@@ -242,13 +242,13 @@ def test_values_as_compose_reads_them(text: str, value: str) -> None:
 )
 def test_50_a_mistake_is_named_with_its_line(text: str, said: str) -> None:
     with pytest.raises(Refused, match=said):
-        envfile.parse(text)
+        env_file.parse(text)
 
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(Refused):
-        envfile.parse(text)
+        env_file.parse(text)
 
 
 def test_the_file_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_the_file_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
     real.write_text("VERSION=1.6.8   # next\n")
     real.chmod(0o600)
     link.symlink_to(real)
-    envfile.set_value(link, "VERSION", "1.6.9")
+    env_file.set_value(link, "VERSION", "1.6.9")
     assert link.is_symlink()
     assert real.read_text() == "VERSION=1.6.9   # next\n"
     assert stat.S_IMODE(real.stat().st_mode) == 0o600
@@ -266,7 +266,7 @@ def test_a_value_that_is_there_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("VERSION=1.6.8\n")
     before = path.stat()
-    envfile.set_value(path, "VERSION", "1.6.8")
+    env_file.set_value(path, "VERSION", "1.6.8")
     assert path.stat().st_ino == before.st_ino
 
 
@@ -279,7 +279,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, said:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(Refused, match=said):
-        envfile.load(path)
+        env_file.load(path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
@@ -287,5 +287,5 @@ def test_the_file_keeps_its_owner(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.touch()
     os.chown(path, 1234, 1234)
-    envfile.set_value(path, "VERSION", "1.6.9")
+    env_file.set_value(path, "VERSION", "1.6.9")
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)

@@ -18,9 +18,7 @@ from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import CANDIDATE, READY, World
 from toolkit import cli
 from toolkit.errors import Failed, Refused
-from toolkit.files import atomic, history
-from toolkit.files import env_file as envfile
-from toolkit.files import state_file as statefile
+from toolkit.files import atomic, env_file, history, state_file
 from toolkit.release import route
 from toolkit.state import document, transitions
 
@@ -61,16 +59,16 @@ def fill(place: Path) -> None:
 
 def test_a_state_is_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
-    statefile.write(path, FIRST)
-    statefile.write(path, SECOND)
-    assert statefile.read(path) == SECOND
+    state_file.write(path, FIRST)
+    state_file.write(path, SECOND)
+    assert state_file.read(path) == SECOND
     assert sorted(each.name for each in tmp_path.iterdir()) == ["state.json", "state.json.last"]
     assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_no_state_is_refused_with_the_next_command(tmp_path: Path) -> None:
     with pytest.raises(Refused) as caught:
-        statefile.read(tmp_path / "state.json")
+        state_file.read(tmp_path / "state.json")
     assert caught.value.next == "bgctl up"
 
 
@@ -82,28 +80,28 @@ def test_41_a_broken_state_is_an_error_and_not_a_guess(tmp_path: Path, content: 
     path = tmp_path / "state.json"
     path.write_bytes(content)
     with pytest.raises(Failed, match="cannot be used"):
-        statefile.read(path)
+        state_file.read(path)
 
 
 def test_a_state_that_proxies_would_refuse_is_never_written(tmp_path: Path) -> None:
     nobody = replace(FIRST, slots=document.Slots(document.maint("1.6.7"), document.maint(None)))
     with pytest.raises(AssertionError):
-        statefile.write(tmp_path / "state.json", nobody)
+        state_file.write(tmp_path / "state.json", nobody)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.threat(38, 43)
 def test_38_43_a_full_disk_leaves_the_old_state(small_disk: Path) -> None:
     path = small_disk / "state.json"
-    statefile.write(path, FIRST)
+    state_file.write(path, FIRST)
     fill(small_disk)
     with pytest.raises(Failed, match="No space left"):
-        statefile.write(path, SECOND)
-    assert statefile.read(path) == FIRST
+        state_file.write(path, SECOND)
+    assert state_file.read(path) == FIRST
     assert sorted(each.name for each in small_disk.iterdir()) == ["filler", "state.json", "state.json.last"]
     (small_disk / "filler").unlink()
-    statefile.write(path, SECOND)
-    assert statefile.read(path) == SECOND
+    state_file.write(path, SECOND)
+    assert state_file.read(path) == SECOND
 
 
 @pytest.mark.threat(97)
@@ -114,7 +112,7 @@ def test_97_an_env_file_on_a_full_disk_stays_as_it_is(small_disk: Path) -> None:
     with pytest.raises(
         Failed, match=f"the disk is full: No space left on device below {small_disk}"
     ) as caught:
-        envfile.set_value(path, "VERSION", "1.6.9")
+        env_file.set_value(path, "VERSION", "1.6.9")
     assert "docker system df, then: docker image prune" in caught.value.next
     assert path.read_text() == "VERSION=1.6.8\n"
 
@@ -171,10 +169,10 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_43_what_is_in_force_is_not_called_unwritten(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     with pytest.raises(atomic.NotSynced, match="is written, but its folder could not be synced") as caught:
-        statefile.write(path, FIRST)
+        state_file.write(path, FIRST)
     assert "it holds now" in str(caught.value)
-    assert statefile.read(path) == FIRST
-    assert statefile.read(tmp_path / "state.json.last") == FIRST
+    assert state_file.read(path) == FIRST
+    assert state_file.read(tmp_path / "state.json.last") == FIRST
 
 
 @pytest.mark.threat(43)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from session_api import key_files, keyring
+from session_api.keys import key_files, shared_keys, signing_keys
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import config
@@ -47,7 +47,7 @@ def test_ten_mistakes_are_ten_findings_of_one_run(world: World) -> None:
         ("  frontend-green:", "  frontend-gren:"),
         ("  session-api:", "  session_api:"),
     )
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     (world.root / "keys" / "admin.key").unlink()
     (world.root / "keys" / "admin.key").write_text("b" * 40)
     found = [each for each in doctor(world) if each["result"] in ("fail", "warn")]
@@ -165,7 +165,7 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
     world.put("rest", READY, NONE)
     project, engine = project_of(world)
     world.api.answers["/readyz"] = (200, b"")
-    keyring.create(world.root / "keys")
+    signing_keys.create(world.root / "keys")
     good = world.api.answers["/api/deployment/active-sessions"]
     refuse(world)
     start = engine.up
@@ -187,9 +187,9 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
 def test_a_key_beside_the_one_in_force_is_told(world: World) -> None:
     keys = world.root / "keys"
     (keys / "admin.key").unlink()
-    keyring.create(keys)
+    signing_keys.create(keys)
     assert key_files.ignored(keys) == []
-    keyring.move(keys)
+    shared_keys.move(keys)
     (keys / "admin.key").symlink_to("admin/admin.key")
     assert key_files.ignored(keys) == []
     (keys / "admin.key").unlink()

@@ -256,7 +256,7 @@ def test_46_interrupted_it_keeps_its_share_and_goes_on_from_there(world: CanaryW
     world.rate = 0
     world.put("canary", {**READY, "weight": 75}, {"version": NEW, "state": "ready", "weight": 25}, "canary")
     before = world.state
-    command = [BGCTL, "--project", world.root, "deploy", NEW, "--yes", "-s", "--canary", "5,25,50"]
+    command = [str(BGCTL), "--project", str(world.root), "deploy", NEW, "--yes", "-s", "--canary", "5,25,50"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     while "25 %: green no requests" not in process.stdout.readline():

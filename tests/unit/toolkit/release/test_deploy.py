@@ -33,7 +33,8 @@ class Answering(UI):
 
     def __init__(self, answer: bool | None) -> None:
         super().__init__()
-        self.answer, self.asked = answer, []
+        self.answer = answer
+        self.asked: list[str] = []
 
     @property
     def can_ask(self) -> bool:
@@ -478,7 +479,7 @@ def test_46_ctrl_c_while_it_drains_says_how_to_go_on(resting: World) -> None:
     resting.put("draining", DRAIN, GREEN, "drain")
     resting.sessions = {"1.6.7": 2}
     before = resting.state
-    command = [BGCTL, "--project", resting.root, "deploy", "1.6.8", "--yes"]
+    command = [str(BGCTL), "--project", str(resting.root), "deploy", "1.6.8", "--yes"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     while "1.6.7 still has 2 sessions" not in process.stdout.readline():

@@ -249,7 +249,7 @@ def test_who_comes_back_before_the_promotion_is_waited_for(world: World) -> None
 def test_the_lock_is_free_while_it_waits(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 2}
-    command = [BGCTL, "--project", world.root, "drain", "--interval", "10ms"]
+    command = [str(BGCTL), "--project", str(world.root), "drain", "--interval", "10ms"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     process.stdout.readline()

@@ -123,7 +123,9 @@ def test_a_rollback_at_rest_stops_a_green_that_was_left_behind(
 # The engine
 
 
-def asks(monkeypatch: pytest.MonkeyPatch, root: Path, answering: set[str], name: str = "auto"):
+def asks(
+    monkeypatch: pytest.MonkeyPatch, root: Path, answering: set[str], name: str = "auto"
+) -> Callable[[str | None], str]:
     config = parse(
         (Path(__file__).parents[4] / "bgctl.example.toml").read_text().replace('"auto"', f'"{name}"')
     )
@@ -131,19 +133,21 @@ def asks(monkeypatch: pytest.MonkeyPatch, root: Path, answering: set[str], name:
     def ask(kind: EngineKind, *_: object) -> object:
         if kind.name not in answering:
             return "does not answer (Cannot connect)"
-        return Engine(Commands(kind.name, (), "", "", ""), root)
+        return Engine(Commands(kind.name, (), "", (), ""), root)
 
     monkeypatch.setattr(detection, "ask", ask)
     return lambda noted: detection.detect(config, root, noted).name
 
 
-def test_with_nothing_noted_the_first_engine_that_answers(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_with_nothing_noted_the_first_engine_that_answers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert asks(monkeypatch, tmp_path, {"docker", "podman"})(None) == "docker"
     assert asks(monkeypatch, tmp_path, {"podman"})(None) == "podman"
 
 
 def test_the_engine_that_has_the_containers_is_not_replaced_while_it_is_silent(
-    monkeypatch: pytest.MonkeyPatch, tmp_path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert asks(monkeypatch, tmp_path, {"docker", "podman"})("podman") == "podman"
     with pytest.raises(Refused, match="docker, on which this project runs, does not answer"):
@@ -159,7 +163,7 @@ def test_up_notes_the_engine(world: World) -> None:
     assert engine_file.read(world.root / "state" / "engine") is None
 
 
-def test_an_engine_without_a_compose_command_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_an_engine_without_a_compose_command_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(process, "which", lambda name: None if "compose" in name else f"/bin/{name}")
     monkeypatch.setattr(detection, "answers", lambda *_: False)
     config = parse((Path(__file__).parents[4] / "bgctl.example.toml").read_text())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from session_api import keyring
+from session_api.keys import signing_keys
 from tests.unit.toolkit.support.release_worlds import ReleaseWorld
 from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL
@@ -27,7 +27,7 @@ def eventful(release: ReleaseWorld) -> ReleaseWorld:
     history.write_text(history.read_text().replace("not every worker has it", WHY))
     release.people[3] = ("user3", "somebody-with-a-long-name@mail.department.example.org", 97)
     release.blue.answers["/healthz"] = (503, b"the database is not there")
-    keyring.create(release.root / "keys", "ES256")
+    signing_keys.create(release.root / "keys", "ES256")
     return release
 
 

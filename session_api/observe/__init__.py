@@ -1,0 +1,1 @@
+"""What operators look at: metrics, readiness, and the document behind the dashboard."""

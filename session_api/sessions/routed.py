@@ -1,0 +1,10 @@
+"""To which version the proxy has sent a request."""
+
+from typing import NamedTuple
+
+
+class Routed(NamedTuple):
+    """`generation` is that of the state by which the proxy decided, None where no header says it."""
+
+    version: str
+    generation: int | None = None

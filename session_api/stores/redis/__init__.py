@@ -1,0 +1,1 @@
+"""Sessions in Redis or Valkey: each operation is one script below scripts/."""

@@ -1,0 +1,2 @@
+-- Marks activity, and extends a session.
+return resume()

@@ -1,0 +1,1 @@
+"""The demo app behind a proxy that can misbehave, and a load on it."""
