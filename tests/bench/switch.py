@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import requests
 
 from testbed.project import Project
-from toolkit.files import state_file as statefile
+from toolkit.files import state_file
 from toolkit.state import transitions
 
 SWITCHES = 200
@@ -33,10 +33,10 @@ def report(times: list[float]) -> str:
 
 def _switch(project: Project, control: requests.Session) -> float:
     path = project.directory / "state" / "state.json"
-    before = statefile.read(path)
+    before = state_file.read(path)
     turn = transitions.disable_green if before.phase == "draining" else transitions.enable_green
     after = turn(before, datetime.now(UTC))
-    statefile.write(path, after)
+    state_file.write(path, after)
     renamed = time.monotonic()
     while time.monotonic() < renamed + PATIENCE:
         status = control.get(f"{project.control_url}/status", timeout=PATIENCE).json()

@@ -18,7 +18,7 @@ from tests.model.belonging import Belonging, Given, Pin, Shown
 from tests.model.clients import Asking, Client, Kept, Request
 from tests.model.commands import Transition
 from tests.model.proxy import Answer, Proxy
-from toolkit.release import preview_link as link
+from toolkit.release import preview_link
 from toolkit.state import document, lineage, transitions
 from toolkit.state.document import State
 
@@ -268,7 +268,7 @@ class Machine(RuleBasedStateMachine):
         now = self.state
         if now.deployment and now.slots.green.state != "maint":
             shown = (now.deployment.new, now.generation)
-            text = link.mint(self.world.pin_secret, *shown, _time(self.now), PREVIEW_LIFE)
+            text = preview_link.mint(self.world.pin_secret, *shown, _time(self.now), PREVIEW_LIFE)
             client.preview = Kept(text, Given(now.deployment.new, self.now + PREVIEW_LIFE))
             self.belonging.show(client.preview.given)
 

@@ -18,10 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.lua.support.luajit import NGINX_STUB, Lua, plain
-from toolkit.health import answer as health_answer
-from toolkit.health import proof as health
-from toolkit.health.answer import Answer
+from toolkit.health.answer import Answer, followed
 from toolkit.health.check import Check
+from toolkit.health.proof import probe
 from toolkit.values import Address
 
 WANTED, OTHER = "1.6.8", "1.6.7"
@@ -177,7 +176,7 @@ def of_proxy(lua: Lua, check: Check) -> tuple[str, str | None]:
 
 
 def of_bgctl(check: Check) -> tuple[str, str | None]:
-    found = health.probe(check, WANTED)
+    found = probe(check, WANTED)
     if found is None or found.kind == "no_answer":
         return ("no_answer" if found else "good"), None
     return {"redirect": "status"}.get(found.kind, found.kind), found.seen
@@ -285,7 +284,7 @@ def test_both_follow_the_same_redirects(lua: Lua, path: str, location: str, stat
     found = lua.module("health.verdict")[b"followed"](
         lua.runtime.table_from({b"status": status, b"head": head}), path.encode(), HOST.encode()
     )
-    assert (found and plain(found)) == health_answer.followed(Answer(status, location), path, HOST)
+    assert (found and plain(found)) == followed(Answer(status, location), path, HOST)
 
 
 @pytest.mark.threat(63)

@@ -12,7 +12,7 @@ import pytest
 from tests.lua.support.luajit import plain
 from tests.lua.support.proxy import NOW, STATES, Proxy, token
 from toolkit import config
-from toolkit.release import preview_link as link
+from toolkit.release import preview_link
 from toolkit.rendering import settings_json
 
 OLD, NEW = "1.6.7", "1.6.8"
@@ -295,7 +295,7 @@ def test_74_what_bgctl_renders_names_the_cookies(lua, tmp_path, secure, pin, pre
     settings = plain(lua.module("lib.settings")[b"load"](str(tmp_path / "settings.json").encode()))
     assert settings["pin_cookie"] == f"{prefix}bg_pin="
     assert settings["page_cookie"] == f"{prefix}bg_page="
-    assert settings["preview_cookie"] == f"{prefix}bg_preview=" == f"{link.stem(written)}_preview="
+    assert settings["preview_cookie"] == f"{prefix}bg_preview=" == f"{preview_link.stem(written)}_preview="
     assert settings.get("pin_jar") == ((pin and f"{written.pin.same_site}/{written.pin.domain}") or None)
     assert settings["key_headers"] == {1: {"name": "authorization", "variable": "http_authorization"}}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.lua.support.luajit import plain
 from toolkit.errors import Refused
-from toolkit.release import preview_link as link
+from toolkit.release import preview_link
 
 NOW = 1_800_000_000
 SECRET = b"s" * 43
@@ -30,7 +30,7 @@ def verify(lua, token, kid, issuer, now=NOW):
 
 
 def mint(version="1.6.8", life=60.0):
-    return link.mint(SECRET, version, 7, datetime.fromtimestamp(NOW, UTC), life)
+    return preview_link.mint(SECRET, version, 7, datetime.fromtimestamp(NOW, UTC), life)
 
 
 def test_what_bgctl_mints_the_proxy_believes(lua):
@@ -55,7 +55,7 @@ def test_bgctl_and_proxy_agree_on_what_is_a_path_and_it_leads_here(lua, text):
     text = f"/{text}" if len(text) % 2 else text
     is_path = lua.module("tokens.preview_link")[b"is_path"](text.encode())
     try:
-        link.check_path(text)
+        preview_link.check_path(text)
     except Refused:
         assert not is_path
         return

@@ -14,7 +14,7 @@ from toolkit import config, slots
 from toolkit.engine import container_health
 from toolkit.engine.container import Checked, Container, Health, HealthCheck, Status
 from toolkit.errors import Failed, Refused
-from toolkit.health import check as health_check
+from toolkit.health import check
 from toolkit.project import Project
 from toolkit.release import rollback, up_green
 from toolkit.rendering import settings_json
@@ -76,8 +76,8 @@ def checked_project(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Proj
 def test_the_engine_can_say_how_any_service_is() -> None:
     shared = ('health = "/readyz"', 'health = "container"')
     found = config.parse(replaced(EXAMPLE, *BY_ENGINE, shared))
-    assert health_check.of(found, "frontend", "blue").by_engine
-    assert health_check.of(found, "session-api").by_engine
+    assert check.of(found, "frontend", "blue").by_engine
+    assert check.of(found, "session-api").by_engine
     assert settings_json.peers(found) == []
     assert msgspec.json.decode(settings_json.render(found))["peers"] == []
 
