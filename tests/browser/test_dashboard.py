@@ -127,7 +127,8 @@ def test_a_release_at_a_glance(
 
 def test_forecast_gauges_and_history(page: Page, site: Site, caller: Caller, draining: Path) -> None:
     user_on(site, caller, "u1", "1.6.7")
-    line = {"at": ago(minutes=5), "who": "deploy", "command": "route", "what": "new sessions get 1.6.8"}
+    line: dict[str, Any] = {"at": ago(minutes=5), "who": "deploy", "command": "route"}
+    line |= {"what": "new sessions get 1.6.8"}
     line |= {"outcome": "failed", "why": "worker 7", "seconds": 2.1, "from": "1.6.7", "to": "1.6.8"}
     draining.with_name("history.jsonl").write_text(json.dumps(line) + '\n{"torn')
     change(

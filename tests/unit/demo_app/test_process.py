@@ -92,7 +92,7 @@ def test_sigterm_closes_websockets_with_1012_and_lets_an_open_request_end() -> N
             async with http.get(base + "/healthz") as response:
                 assert response.status == 200  # so the server has read what was sent before it
             process.send_signal(signal.SIGTERM)
-            codes = []
+            codes: list[int] = []
             for websocket in sockets:
                 message = await websocket.receive(timeout=30)
                 assert message.type is WSMsgType.CLOSE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from demo import drawing
@@ -26,7 +28,7 @@ def legend(form: str, slot: str) -> str:
 @pytest.mark.parametrize(
     ("panel", "form"), OF_SLOTS, ids=[f"{panel['title']}: {form}" for panel, form in OF_SLOTS]
 )
-def test_a_series_of_a_slot_has_its_colour(panel: dict, form: str, slot: str) -> None:
+def test_a_series_of_a_slot_has_its_colour(panel: dict[str, Any], form: str, slot: str) -> None:
     fixed = drawing.overridden(panel, legend(form, slot))["color"]
     assert fixed == {"mode": "fixed", "fixedColor": slot}
 

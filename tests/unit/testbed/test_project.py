@@ -6,6 +6,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,21 +15,21 @@ import requests
 from testbed.ports import Ports
 from testbed.project import ROOT, Project
 from toolkit import config
-from toolkit.files import env_file as envfile
+from toolkit.files import env_file
 
 
-def project(folder: Path, **settings: object) -> Project:
-    return Project(folder, "shop", ports=Ports(), **settings).create()  # type: ignore[arg-type]
+def project(folder: Path, **settings: Any) -> Project:
+    return Project(folder, "shop", ports=Ports(), **settings).create()
 
 
 def test_settings_reach_the_configuration(tmp_path: Path) -> None:
     one = project(tmp_path, idle_timeout="5s", migrate="navigation", deadline="24h", visitors=False)
     read = config.load(tmp_path / "bgctl.toml")
-    assert (read.sessions.idle_timeout, read.drain.migrate) == (5, "navigation")
-    assert (read.drain.deadline, read.drain.visitors) == (86400, False)
+    assert (read.sessions.idle_timeout, read.drain.migrate) == (5.0, "navigation")
+    assert (read.drain.deadline, read.drain.visitors) == (86400.0, False)
     one.configure(migrate="never", deadline="off", visitors=True)
     read = config.load(tmp_path / "bgctl.toml")
-    assert (read.drain.migrate, read.drain.deadline, read.drain.visitors) == ("never", 0, True)
+    assert (read.drain.migrate, read.drain.deadline, read.drain.visitors) == ("never", 0.0, True)
     with pytest.raises(AttributeError, match="no such setting"):
         one.configure(migrates="never")
 
@@ -47,7 +48,7 @@ def test_unchanged_settings_are_the_products_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("store", ["", "redis://127.0.0.1:6379/0"])
 def test_a_store_is_named_in_the_env_file(tmp_path: Path, store: str) -> None:
     project(tmp_path, store=store)
-    assert envfile.load(tmp_path / ".env").get("BGCTL_STORE", "") == store
+    assert env_file.load(tmp_path / ".env").get("BGCTL_STORE", "") == store
 
 
 def test_census_asks_with_the_admin_key(tmp_path: Path) -> None:

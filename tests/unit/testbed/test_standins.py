@@ -23,7 +23,8 @@ class Shelf(Engine):
 
     def __init__(self, images: dict[str, str | None], registry: Sequence[str] = ()) -> None:
         super().__init__("docker")
-        self.shelf, self.registry, self.pulled = images, registry, []
+        self.shelf, self.registry = images, registry
+        self.pulled: list[str] = []
 
     def id(self, image: str) -> str | None:
         return f"id of {image}" if image in self.shelf else None

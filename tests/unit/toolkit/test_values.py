@@ -15,7 +15,7 @@ def test_duration_is_a_number_and_a_unit(number: int, unit: str) -> None:
 
 
 def test_off_is_zero() -> None:
-    assert Duration.parse("off") == 0
+    assert Duration.parse("off") == 0.0
 
 
 @pytest.mark.parametrize(

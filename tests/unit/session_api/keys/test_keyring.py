@@ -70,6 +70,7 @@ def test_a_bad_change_leaves_the_last_good_keys_in_use(new_keys: Path) -> None:
     for bad in ("", "{", "null", good[:-10], good.replace('"schema": 1', '"schema": 2')):
         path.write_text(bad)
         assert keys.find("k-20270115-1", NOW), bad
+        assert keys.error is not None
         assert "keyring.json" in keys.error.what
     path.unlink()
     assert keys.signer(NOW).kid == "k-20270115-1"

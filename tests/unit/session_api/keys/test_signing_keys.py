@@ -44,7 +44,9 @@ def test_every_algorithm_can_be_created_and_loaded(tmp_path: Path, alg: str) -> 
 def test_an_existing_secret_is_taken_over_without_its_line_end(tmp_path: Path) -> None:
     secret = b"an existing JWT_SECRET of the app, long enough"
     info = signing_keys.create(tmp_path / "keys", "HS256", now=NOW, secret=secret + b"\r\n")
-    assert Keyring(tmp_path / "keys").find(info.kid, NOW).public == secret
+    key = Keyring(tmp_path / "keys").find(info.kid, NOW)
+    assert key is not None
+    assert key.public == secret
 
 
 def test_create_never_replaces_a_keyring(new_keys: Path) -> None:
@@ -80,6 +82,7 @@ def test_rotate_keeps_the_old_key_for_the_window(new_keys: Path) -> None:
         ("k-20270115-2", "signing"),
         ("k-20270115-1", "verifying"),
     ]
+    assert infos[1].retire_at is not None
     assert infos[1].retire_at.timestamp() == NOW + 100 + KEEP
 
 

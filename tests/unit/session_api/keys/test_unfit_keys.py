@@ -2,6 +2,7 @@
 
 from base64 import encodebytes
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
@@ -111,7 +112,7 @@ def test_a_missing_file(new_keys: Path, name: str) -> None:
     ],
     ids=str,
 )
-def test_entries_that_make_no_sense(new_keys: Path, change: dict) -> None:
+def test_entries_that_make_no_sense(new_keys: Path, change: dict[str, Any]) -> None:
     edit(new_keys, lambda text: text["keys"][0].update(change))
     assert "keyring.json" in refusal(new_keys)
 

@@ -20,7 +20,7 @@ def log_in(api: Api, version: str, generation: str | None = None) -> dict[str, A
     headers |= {"X-Deployment-Generation": generation} if generation else {}
     result = api.client.simulate_post("/token", json={"userId": "u1"}, headers=headers)
     assert result.status_code == 201, result.text
-    return result.json  # type: ignore[no-any-return]
+    return result.json
 
 
 def said(tokens: Any, answer: dict[str, Any]) -> tuple[str, int | None]:

@@ -77,17 +77,17 @@ class Model:
                 last_activity=max(before.last_activity, asked.last_activity),
                 expires_at=max(before.expires_at, asked.expires_at),
             )
-        gone = self.over | self.ended
-        was_live = before is not None and not (kept is self.sessions and asked.sid in gone)
-        if before and was_live and before.version != after.version:
-            self.depart(before, asked.last_activity)
+        is_over = kept is self.sessions and asked.sid in self.over | self.ended
+        live = None if is_over else before
+        if live and live.version != after.version:
+            self.depart(live, asked.last_activity)
         kept[asked.sid] = after
         if kept is self.sessions:
             self.over.discard(asked.sid)
             self.ended.discard(asked.sid)
             self.issued[asked.sid] = max(self.issued.get(asked.sid, 0), asked.issued_at)
         after = kept[asked.sid] = replace(after, issued_at=0, good_until=0)
-        if after.email and not (was_live and replace(after, expires_at=0) == replace(before, expires_at=0)):
+        if after.email and not (live and replace(after, expires_at=0) == replace(live, expires_at=0)):
             self.emails[after.user_id] = after.email
         return after
 
@@ -247,8 +247,10 @@ class StoreMachine(RuleBasedStateMachine):
     def note(self, rows: list[Any], gone: list[Gone], again: bool) -> None:
         now = self.model.now
         seen = tuple(
-            Seen(*who, age, now + life, 0 if token is None else now - token if token >= 0 else -1)
-            for *who, age, life, token in rows
+            Seen(
+                sid, user, version, age, now + life, 0 if token is None else now - token if token >= 0 else -1
+            )
+            for sid, user, version, age, life, token in rows
         )
         report = Report("web1:8080", seen=seen, gone=tuple(gone))
         self.store.note(report)

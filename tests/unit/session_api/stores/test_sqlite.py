@@ -15,8 +15,8 @@ import pytest
 from session_api.stores.records import Census, Report, Seen, VersionCount
 from session_api.stores.sqlite import statements
 from session_api.stores.sqlite import store as sqlite_module
-from session_api.stores.sqlite.store import PURGE_AFTER, SqliteStore
-from session_api.stores.store import StoreBusyError, StoreError
+from session_api.stores.sqlite.store import SqliteStore
+from session_api.stores.store import PURGE_AFTER, StoreBusyError, StoreError
 from tests.unit.session_api.support.data import NOW, ROOT, HandClock, session
 
 

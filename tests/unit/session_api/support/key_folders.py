@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from session_api.keys import key_files
 
 
-def listed(directory: Path) -> dict:
+def listed(directory: Path) -> dict[str, Any]:
     return json.loads((directory / "verify" / "keyring.json").read_text())
 
 

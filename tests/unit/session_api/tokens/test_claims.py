@@ -56,6 +56,8 @@ NOT_VERSIONS = [
     "-1",
 ]
 NOT_VERSIONS += ["\uff11.6.7", "1\u20246\u20247", "../1.6.7", "1.6.7;", "v" * 65, ".", "1 6"]
+NO_USERS: list[Any] = [True, False, 1.5, 2.0**53, [], {}, ["u1"]]
+NO_SESSIONS: list[Any] = [True, -0.5, 1e300, [], {}, ["s"]]
 
 
 @pytest.mark.threat(14)
@@ -75,8 +77,8 @@ def test_14_no_version(tokens: Tokens, forge: Forge) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        *({"userId": value} for value in (True, False, 1.5, 2.0**53, [], {}, ["u1"])),
-        *({"sid": value} for value in (True, -0.5, 1e300, [], {}, ["s"])),
+        *({"userId": value} for value in NO_USERS),
+        *({"sid": value} for value in NO_SESSIONS),
         *({"userId": None, "user_id": []}, {"userId": "", "sub": {}}, {"sid": None, "jti": []}),
         {"sid": "", "userId": None, "sub": None},
     ],

@@ -4,11 +4,11 @@ import hmac
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_api.keys.algorithms import SECP256R1, EllipticCurvePublicKey
 from session_api.tokens.tokens import Tokens
 from tests.unit.session_api.support.data import ALGORITHMS, b64, claims
 from tests.unit.session_api.support.forge import Forge, reason, unb64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_version_retired_while_a_request_is_under_way_is_no_flip(service_key: 
             await play.requests(10)
             play.release()
 
-            async def retire_now(request: web.Request, version: str) -> None:
+            async def retire_now(request: web.Request, version: str) -> str | None:
                 if OLD in play.proxy.backends:
                     play.retire()
                     return NEW
@@ -311,7 +312,7 @@ def test_gap_is_the_longest_time_between_successes_and_ends_with_the_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(tally.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     recorder = Recorder()
     recorder.begin()
     now = 130.0  # before the first success there is nothing to lose

@@ -32,9 +32,9 @@ def key_file(folder: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def listening(app: web.Application, **options: float) -> AsyncIterator[str]:
+async def listening(app: web.Application, shutdown_timeout: float = 60) -> AsyncIterator[str]:
     """Serve on a free port; yield the base URL."""
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, **options)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=shutdown_timeout)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -8,22 +8,33 @@ from tests.bench.traffic import BOUNDS, Kind, traffic
 from toolkit.canary.verdict import CRITERIA, Comparison, Verdict, comparisons, judge
 from toolkit.clients.figures import Figures
 from toolkit.config import Canary
+from toolkit.config.kinds import DurationOrOff
 
 TERMS = Canary()
 ALONE = Canary(together=1)
-SLOW = Canary(max_p99=1.0)  # type: ignore[arg-type]
+SLOW = Canary(max_p99=DurationOrOff(1))
 
 
 def timed(*counts: int) -> Figures:
     return Figures(sum(counts), 0, BOUNDS, (*counts, *[0] * (len(BOUNDS) + 1 - len(counts))))
 
 
-def step(*args: object, terms: Canary = TERMS, least: int = 0) -> Verdict:
+def step(
+    seed: int,
+    blue: Kind,
+    green: Kind,
+    share: int,
+    look: int,
+    looks: int,
+    *,
+    terms: Canary = TERMS,
+    least: int = 0,
+) -> Verdict:
     """How a step ends, when `least` requests of green are its pause."""
     verdict = Verdict("not yet")
-    for blue, green in traffic(*args):  # type: ignore[arg-type]
-        verdict = judge(blue, green, terms)
-        if verdict.word == "bad" or (verdict.word == "good" and green.requests >= least):
+    for of_blue, of_green in traffic(seed, blue, green, share, look, looks):
+        verdict = judge(of_blue, of_green, terms)
+        if verdict.word == "bad" or (verdict.word == "good" and of_green.requests >= least):
             break
     return verdict
 
@@ -97,7 +108,7 @@ def test_false_alarms_are_rarer_than_promised(failing: float) -> None:
     alarms = sum(
         any(
             judge(blue, green, terms).word == "bad"
-            for blue, green in traffic(seed, *[Kind(failing)] * 2, 20, 60, 15)
+            for blue, green in traffic(seed, Kind(failing), Kind(failing), 20, 60, 15)
         )
         for seed in range(2000)
     )

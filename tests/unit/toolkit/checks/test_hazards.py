@@ -276,7 +276,7 @@ def test_90_the_grace_of_a_service_is_its_own_or_else_the_drains(world: World) -
     engine.services["frontend-green"] = service(stop_grace_period="1m30s")
     engine.services["proxy"] = service(stop_grace_period="30s")
     assert project.grace("frontend-green") == 90
-    assert project.grace("frontend-blue") == project.config.drain.stop_grace == 10
+    assert project.grace("frontend-blue") == project.config.drain.stop_grace == 10.0
 
 
 @pytest.mark.threat(90)

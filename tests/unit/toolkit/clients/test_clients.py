@@ -3,27 +3,27 @@
 import itertools
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.toolkit.support.worlds import Web
+from tests.unit.toolkit.support.worlds import Reply, Web
 from toolkit.clients import proxy
-from toolkit.clients import session_api as sessions
 from toolkit.clients.http import Unreachable
 from toolkit.clients.proxy import Proxy
 from toolkit.clients.proxy_status import Slot
-from toolkit.clients.session_api import Sessions
+from toolkit.clients.session_api import Count, Sessions
 from toolkit.config import Drain, Health
 from toolkit.engine import ports
 from toolkit.errors import Failed
-from toolkit.health import proof as health
+from toolkit.health import proof
 from toolkit.health.check import Check
 from toolkit.values import Address, Duration
 
 QUICK = Health(passes=3, interval=Duration(0.001), timeout=Duration(0.2))
-GOOD = (200, {"status": "ok", "version": "1.6.8"})
+GOOD: Reply = (200, {"status": "ok", "version": "1.6.8"})
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_35_healthy_is_so_many_good_answers_in_a_row_at_the_end(
     faults: list[str | None], passes: int
 ) -> None:
     streak = len(list(itertools.takewhile(lambda fault: fault is None, reversed(faults))))
-    assert health.judge(faults, passes) is (streak >= passes)
+    assert proof.judge(faults, passes) is (streak >= passes)
 
 
 def check_of(address: str, path: str = "/healthz") -> Check:
@@ -49,9 +49,9 @@ def check_of(address: str, path: str = "/healthz") -> Check:
 
 def test_prove_asks_until_it_has_seen_enough(web: Callable[[], Web]) -> None:
     app = web()
-    replies = itertools.chain([(503, b""), GOOD, GOOD, (500, b"")], itertools.repeat(GOOD))
+    replies: Iterator[Reply] = itertools.chain([(503, b""), GOOD, GOOD, (500, b"")], itertools.repeat(GOOD))
     app.answers["/healthz"] = lambda: next(replies)
-    health.prove("green", check_of(app.address), "1.6.8", Health(interval=Duration(0.001)))
+    proof.prove("green", check_of(app.address), "1.6.8", Health(interval=Duration(0.001)))
     assert len(app.requests) == 7
 
 
@@ -60,14 +60,14 @@ def test_36_prove_says_what_answered_instead(web: Callable[[], Web]) -> None:
     app = web()
     app.answers["/healthz"] = (200, {"version": "0.0.0"})
     with pytest.raises(Failed, match=r"answered 0\.0\.0, wanted 1\.6\.8, after 0\.2 s"):
-        health.prove("green", check_of(app.address), "1.6.8", QUICK)
+        proof.prove("green", check_of(app.address), "1.6.8", QUICK)
 
 
 @pytest.mark.threat(35)
 def test_35_prove_ends_when_there_is_no_hope(nobody: Address) -> None:
     patient = Health(timeout=Duration(3600))
     with pytest.raises(Failed, match="its container exited with code 70"):
-        health.prove("green", check_of(nobody), "1.6.8", patient, lambda: "its container exited with code 70")
+        proof.prove("green", check_of(nobody), "1.6.8", patient, lambda: "its container exited with code 70")
 
 
 def test_proxies_from_the_environment_are_not_asked(
@@ -76,10 +76,10 @@ def test_proxies_from_the_environment_are_not_asked(
     app = web()
     app.answers["/healthz"] = GOOD
     monkeypatch.setenv("http_proxy", nobody.url)
-    assert health.probe(check_of(app.address), "1.6.8") is None
+    assert proof.probe(check_of(app.address), "1.6.8") is None
 
 
-def status(*generations: int, **changes: object) -> tuple[int, dict[str, object]]:
+def status(*generations: int, **changes: object) -> tuple[int, dict[str, Any]]:
     workers = [{"pid": pid, "generation": generation} for pid, generation in enumerate(generations)]
     slots = {"green": {"version": "1.6.8", "open": 0, "websockets": 0}}
     return 200, {"schema": 1, "workers": workers, "workersExpected": 2, "slots": slots, **changes}
@@ -112,7 +112,7 @@ def test_a_worker_that_is_leaving_is_not_waited_for(web: Callable[[], Web]) -> N
         ((200, b"<html>"), "not bgctl's proxy"),
     ],
 )
-def test_what_keeps_a_proxy_from_applying_is_said(web: Callable[[], Web], reply: object, said: str) -> None:
+def test_what_keeps_a_proxy_from_applying_is_said(web: Callable[[], Web], reply: Reply, said: str) -> None:
     control = web()
     control.answers["/status"] = reply
     with pytest.raises(Failed, match=said):
@@ -124,7 +124,7 @@ def test_a_proxy_that_died_is_not_waited_for(nobody: Address) -> None:
         Proxy(nobody).wait_applied(7, within=3600, dead=lambda: "its container exited with code 1")
 
 
-def slot(open: int, websockets: int, generation: int = 7) -> tuple[int, dict[str, object]]:
+def slot(open: int, websockets: int, generation: int = 7) -> tuple[int, dict[str, Any]]:
     return status(generation, generation, slots={"green": {"open": open, "websockets": websockets}})
 
 
@@ -197,18 +197,18 @@ def test_54_a_count_that_cannot_be_had_is_unknown_and_never_0(
     api = web()
     api.answers["/api/deployment/active-sessions"] = reply
     client = Sessions(Address(api.address), admin_key)
-    assert client.on("1.6.7") == sessions.Count(None, None)
+    assert client.on("1.6.7") == Count(None, None)
     with pytest.raises(Failed, match="unknown"):
         client.report()
 
 
 @pytest.mark.threat(54)
 def test_54_nobody_to_ask_is_unknown(nobody: Address, admin_key) -> None:
-    client = sessions.Sessions(nobody, admin_key)
-    assert client.on("1.6.7") == sessions.Count(None, None)
+    client = Sessions(nobody, admin_key)
+    assert client.on("1.6.7") == Count(None, None)
     with pytest.raises(Unreachable, match="connection refused"):
         client.report()
-    assert sessions.Sessions(nobody, admin_key.with_name("none")).on("1.6.7").sessions is None
+    assert Sessions(nobody, admin_key.with_name("none")).on("1.6.7").sessions is None
 
 
 @pytest.mark.threat(34)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -250,8 +251,8 @@ def test_promote_is_refused_while_blue_has_somebody(world: World) -> None:
 @pytest.mark.threat(45)
 def test_45_a_rollback_with_nothing_to_roll_back_is_no_error(world: World) -> None:
     rest(world)
-    line = {"at": "x", "who": "x", "command": "x", "what": "promote", "from": "1.6.6", "to": "1.6.7"}
-    line |= {"generation": 1, "seconds": 1.0, "outcome": "done", "why": ""}
+    line: dict[str, Any] = {"at": "x", "who": "x", "command": "x", "what": "promote"}
+    line |= {"from": "1.6.6", "to": "1.6.7", "generation": 1, "seconds": 1.0, "outcome": "done", "why": ""}
     (world.root / "state" / "history.jsonl").write_text(json.dumps(line) + "\n")
     assert "bgctl up-green 1.6.6" in refused(world, "rollback", code=0)
 

@@ -12,7 +12,7 @@ from session_api.keys import keyring, listing, signing_keys
 from tests.unit.toolkit.support.worlds import World
 
 
-def ring(world: World) -> dict[str, dict[str, Any]]:
+def ring(world: World) -> dict[str, Any]:
     document = json.loads((world.root / "keys" / "verify" / "keyring.json").read_text())
     return {key["kid"]: key for key in document["keys"]} | {"sign": document["sign"]}
 

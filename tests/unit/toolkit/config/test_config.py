@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit import config
+from toolkit.config.kinds import Name
 from toolkit.errors import Refused
 
 EXAMPLE = (Path(__file__).parents[4] / "bgctl.example.toml").read_text()
@@ -24,7 +25,7 @@ def line_of(text: str, part: str) -> int:
 
 def test_example_is_valid_and_its_settings_are_the_defaults() -> None:
     example = config.parse(EXAMPLE)
-    bare = config.Config(project=config.ProjectTable(name="shop"), services=example.services)
+    bare = config.Config(project=config.ProjectTable(name=Name("shop")), services=example.services)
     assert example == bare
 
 

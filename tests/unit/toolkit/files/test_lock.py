@@ -150,8 +150,8 @@ def open_directory() -> Iterator[Path]:
 
 def as_stranger(path: Path, kind: str) -> subprocess.Popen[str]:
     argv = [sys.executable, "-c", TAKE, str(path), kind]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(argv, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(argv, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 @pytest.mark.threat(84)

@@ -9,15 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.toolkit.support.engines import project_of
-from tests.unit.toolkit.support.worlds import NONE, READY, Web, World
+from tests.unit.toolkit.support.worlds import NONE, READY, Reply, Web, World
 from toolkit import config, slots
 from toolkit.config import Health
 from toolkit.engine.container import Container, Settings, Status
 from toolkit.errors import Failed, Refused
-from toolkit.health import cause as health_cause
-from toolkit.health import check as health_check
-from toolkit.health import image_proof
-from toolkit.health import proof as health
+from toolkit.health import cause, check, image_proof, proof
 from toolkit.health.answer import Fault
 from toolkit.health.check import Check
 from toolkit.health.image_proof import ImageProof
@@ -144,18 +141,16 @@ def test_status_doctor_and_the_monitor_say_the_same_cause(framework: World) -> N
 
     project, _ = project_of(framework)
     found = Sources(project).wait()
-    cause = 'health_host = "shop.example"'
+    mend = 'health_host = "shop.example"'
     said = list(status.remarks(overview(project, found), project.now()))
-    assert any(
-        "blue is down: frontend-blue: answered status 400 (" in line and cause in line for line in said
-    )
+    assert any("blue is down: frontend-blue: answered status 400 (" in line and mend in line for line in said)
     alarms = list(snapshot.alarms(snapshot.take(project, found, project.now())))
     assert any(
-        "blue is not healthy: frontend-blue: answered status 400" in line and cause in line for line in alarms
+        "blue is not healthy: frontend-blue: answered status 400" in line and mend in line for line in alarms
     )
     told = next(each for each in doctor.health_problems(project) if "frontend-blue" in str(each))
     assert "frontend-blue: answered status 400: the app may not take" in str(told)
-    assert cause in told.next
+    assert mend in told.next
 
 
 def test_it_is_plain_http_that_browsers_use_where_cookies_are_not_secure(framework: World) -> None:
@@ -167,7 +162,10 @@ def test_it_is_plain_http_that_browsers_use_where_cookies_are_not_secure(framewo
 
 
 CHECK = Check("frontend", Address("127.0.0.1:8081"), "/health", "127.0.0.1:8081", "https", "json")
-TO = "redirect", "answered status 301, to X", 301
+
+
+def redirected(to: str) -> Fault:
+    return Fault("redirect", "answered status 301, to X", 301, to)
 
 
 @pytest.mark.parametrize(
@@ -181,12 +179,12 @@ TO = "redirect", "answered status 301, to X", 301
         (Fault("status", "", 405), "does not answer a GET", 'health = "/…"'),
         (Fault("status", "", 503), "its log says more", ""),
         (
-            Fault(*TO, "https://www.shop.example/health"),
+            redirected("https://www.shop.example/health"),
             "asked as www.shop.example",
             'health_host = "www.shop.example"',
         ),
-        (Fault(*TO, "https://127.0.0.1:8081/health"), "does not believe it", "SECURE_PROXY_SSL_HEADER"),
-        (Fault(*TO, "/login?next=/health"), "wants a log-in", 'health = "/login"'),
+        (redirected("https://127.0.0.1:8081/health"), "does not believe it", "SECURE_PROXY_SSL_HEADER"),
+        (redirected("/login?next=/health"), "wants a log-in", 'health = "/login"'),
         (Fault("body", ""), "does not say its version in its answer", 'version = "image"'),
         (Fault("version", ""), "does not say its version in its answer", 'version = "image"'),
         (Fault("version", "", version=OLD), "another version than its name", "build it anew"),
@@ -203,7 +201,7 @@ def test_each_failure_names_its_likely_cause_and_the_line(
 ) -> None:
     path = tmp_path / "bgctl.toml"
     path.write_text(EXAMPLE)
-    found = health_cause.of(fault, CHECK, config.parse(EXAMPLE), path)
+    found = cause.of(fault, CHECK, config.parse(EXAMPLE), path)
     assert why in found.why
     assert write in found.write
     if found.edits:
@@ -214,8 +212,8 @@ def test_each_failure_names_its_likely_cause_and_the_line(
 
 def test_a_host_of_ones_own_that_is_refused_is_not_recommended_again(tmp_path: Path) -> None:
     found = as_written(health_host='"shop.example"')
-    told = health_cause.of(
-        Fault("status", "", 400), health_check.of(found, "frontend", "blue"), found, tmp_path / "bgctl.toml"
+    told = cause.of(
+        Fault("status", "", 400), check.of(found, "frontend", "blue"), found, tmp_path / "bgctl.toml"
     )
     assert 'write health_host = "…"' in told.write
 
@@ -232,13 +230,13 @@ def test_where_nothing_runs_that_is_the_cause(world: World) -> None:
 
 
 def proven(app: Web, times: Health = FAST) -> None:
-    check = Check("frontend", Address(app.address), "/healthz", app.address, "https", "json")
-    health.prove("frontend-green", check, NEW, times)
+    one = Check("frontend", Address(app.address), "/healthz", app.address, "https", "json")
+    proof.prove("frontend-green", one, NEW, times)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "PATIENCE", 0.01)
+    monkeypatch.setattr(proof, "PATIENCE", 0.01)
 
 
 @pytest.mark.parametrize(
@@ -254,10 +252,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 @pytest.mark.usefixtures("impatient")
-def test_an_answer_that_lasts_is_not_waited_for(web: Callable[[], Web], reply: object, seen: str) -> None:
+def test_an_answer_that_lasts_is_not_waited_for(web: Callable[[], Web], reply: Reply, seen: str) -> None:
     """The time-out is 20 s here: it takes a moment, and more than one answer."""
     app = web()
-    app.answers["/healthz"] = reply  # type: ignore[assignment]
+    app.answers["/healthz"] = reply
     with pytest.raises(Failed, match=rf"{seen}, \d+ times in a row in 0 s, which waiting does not change"):
         proven(app)
     assert len(app.requests) > FAST.passes
@@ -275,8 +273,10 @@ def test_what_may_pass_is_waited_for(web: Callable[[], Web], status: int) -> Non
 
 def test_an_app_that_answers_404_until_it_has_started_up_is_healthy_then(web: Callable[[], Web]) -> None:
     app = web()
-    good = (200, {"version": NEW})
-    replies = itertools.chain([(404, b"")] * 3, [(503, b"")], [(404, b"")] * 3, itertools.repeat(good))
+    good: Reply = (200, {"version": NEW})
+    replies: Iterator[Reply] = itertools.chain(
+        [(404, b"")] * 3, [(503, b"")], [(404, b"")] * 3, itertools.repeat(good)
+    )
     app.answers["/healthz"] = lambda: next(replies)
     proven(app)
     assert len(app.requests) == 9
@@ -293,13 +293,13 @@ def test_an_app_that_answers_404_until_it_has_started_up_is_healthy_then(web: Ca
         (Fault("status", "", 503), 999, 999, False),
         (Fault("no_answer", "connection refused"), 999, 999, False),
         (Fault("version", "", version=OLD), 4, 5, True),
-        (Fault(*TO, "https://a/"), 4, 5, True),
+        (redirected("https://a/"), 4, 5, True),
     ],
 )
 def test_how_long_the_same_answer_is_waited_for(
     fault: Fault, times: int, seconds: float, final: bool
 ) -> None:
-    assert health.is_final(fault, times, seconds, passes=3) is final
+    assert proof.is_final(fault, times, seconds, passes=3) is final
 
 
 @pytest.mark.usefixtures("impatient")
@@ -326,7 +326,7 @@ def running(**images: str) -> dict[str, Container]:
     }
 
 
-def proof(image: str, wanted: str = "", asked: list[str] | None = None) -> ImageProof:
+def proof_of(image: str, wanted: str = "", asked: list[str] | None = None) -> ImageProof:
     def image_of(name: str, version: str) -> str:
         (asked if asked is not None else []).append(name)
         return wanted.replace("VERSION", version)
@@ -351,17 +351,17 @@ def proof(image: str, wanted: str = "", asked: list[str] | None = None) -> Image
     ],
 )
 def test_36_a_version_is_the_image_that_its_container_runs(runs: str, compose: str, seen: str | None) -> None:
-    found = proof(runs, compose).fault("frontend-green", CHECK, NEW)
+    found = proof_of(runs, compose).fault("frontend-green", CHECK, NEW)
     assert (found and found.seen) == seen
 
 
 def test_an_image_called_the_same_for_each_version_leaves_it_to_the_answer(web: Callable[[], Web]) -> None:
     app = web()
-    check = Check("frontend", Address(app.address), "/healthz", app.address, "https", "image")
+    one = Check("frontend", Address(app.address), "/healthz", app.address, "https", "image")
     app.answers["/healthz"] = (200, {"version": NEW})
-    assert proof("shop:latest", "shop:latest").fault("frontend-green", check, NEW) is None
+    assert proof_of("shop:latest", "shop:latest").fault("frontend-green", one, NEW) is None
     app.answers["/healthz"] = (200, {"version": OLD})
-    assert proof("shop:latest", "shop:latest").fault("frontend-green", check, NEW)
+    assert proof_of("shop:latest", "shop:latest").fault("frontend-green", one, NEW)
 
 
 @pytest.mark.threat(36)
@@ -390,7 +390,7 @@ def test_39_a_silent_engine_is_not_asked_again_and_takes_nobody_out(monkeypatch:
 
 def test_the_compose_file_is_read_once_for_a_version() -> None:
     asked: list[str] = []
-    one = proof(f"shop:v{NEW}", "shop:vVERSION", asked)
+    one = proof_of(f"shop:v{NEW}", "shop:vVERSION", asked)
     assert [one.fault("frontend-green", CHECK, NEW) for _ in range(3)] == [None] * 3
     assert asked == ["frontend-green"]
 
@@ -466,16 +466,16 @@ def test_a_proxy_that_asks_by_older_settings_is_told_before_a_release(by_image: 
     ],
 )
 def test_a_check_comes_as_browsers_do(lines: dict[str, str], host: str, scheme: str) -> None:
-    check = health_check.of(as_written(**lines), "frontend", "blue")
-    assert (check.host, check.scheme) == (host, scheme)
-    assert (check.headers["Host"], check.headers["X-Forwarded-Proto"]) == (host, scheme)
+    found = check.of(as_written(**lines), "frontend", "blue")
+    assert (found.host, found.scheme) == (host, scheme)
+    assert (found.headers["Host"], found.headers["X-Forwarded-Proto"]) == (host, scheme)
 
 
 def test_the_image_is_the_default_and_a_shared_service_has_no_version() -> None:
     text = EXAMPLE.replace('version = "json"', "mirror = 0", 1).replace("mirror = 0  ", "# ", 1)
     found = config.parse(text)
     assert found.services["frontend"].version == "image"
-    assert health_check.of(found, "session-api").proof == ""
+    assert check.of(found, "session-api").proof == ""
 
 
 @pytest.mark.threat(50)

@@ -136,7 +136,7 @@ def test_a_line_without_a_time_is_the_engines_own() -> None:
 
 
 def test_what_the_engine_is_asked() -> None:
-    commands = Commands("docker", ("docker", "compose"), "shop", "compose.yaml", ".env")
+    commands = Commands("docker", ("docker", "compose"), "shop", ("compose.yaml",), ".env")
     assert commands.logs("abc", 5, "--timestamps") == ["docker", "logs", "--tail", "5", "--timestamps", "abc"]
     assert commands.logs("abc", None) == ["docker", "logs", "abc"]
 

@@ -49,7 +49,7 @@ def test_54_progress_is_a_share_or_unknown(
 ) -> None:
     report = Report(NEW, {OLD: Count(a, a, b), NEW: Count(c, c, d)})
     share = migrated(report, RELEASE)
-    if None in (a, b, c, d) or a == b == c == d == 0:
+    if a is None or b is None or c is None or d is None or a == b == c == d == 0:
         assert share is None
     else:
         assert share == (c + d) / (a + b + c + d)

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,7 @@ from tests.unit.toolkit.support.canary_worlds import NEW, OLD, CanaryWorld
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, READY, Reply, Web
 from toolkit.errors import Failed, MovedOn, Refused
+from toolkit.project import Project
 from toolkit.release import canary, deploy, rollback, route
 from toolkit.release.canary import Course
 from toolkit.release.deploy import Deploy
@@ -232,15 +234,17 @@ def test_it_waits_for_the_lock_to_take_back(world: CanaryWorld) -> None:
     lock = os.open(world.root / "state" / "lock", os.O_RDWR | os.O_CREAT, 0o660)
     tries = iter(range(1000))
 
-    class Busy(type(project_of(world)[0])):  # type: ignore[misc]
-        def change(self, what: str, dry_run: bool = False, wait: float = 0):  # type: ignore[no-untyped-def]
+    class Busy(Project):
+        @contextmanager
+        def change(self, what: str, dry_run: bool = False, wait: float = 0) -> Iterator[None]:
             if what == "canary 5":
                 at = next(tries)
                 if at == 0:
                     fcntl.flock(lock, fcntl.LOCK_EX)
                 if at == 3:
                     fcntl.flock(lock, fcntl.LOCK_UN)
-            return super().change(what, dry_run, wait)
+            with super().change(what, dry_run, wait):
+                yield
 
     project = project_of(world)[0]
     project.__class__ = Busy

@@ -163,7 +163,7 @@ def test_with_nothing_there_there_is_nothing_to_ask_or_to_stop(draining: World) 
 
 
 def test_what_the_compose_command_is_asked() -> None:
-    commands = Commands("docker", ("docker", "compose"), "shop", "compose.yaml", ".env")
+    commands = Commands("docker", ("docker", "compose"), "shop", ("compose.yaml",), ".env")
     assert commands.down()[-3:] == ["--profile", "deployment", "down"]
     assert "--volumes" not in commands.down()
 

@@ -15,13 +15,13 @@ from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, World
 from toolkit.clients.session_api import Forecast
 from toolkit.config import Drain
+from toolkit.config.kinds import DurationOrOff
 from toolkit.errors import NotYet, Refused
 from toolkit.release import drain, promote
 from toolkit.release.drain import Watch
 from toolkit.release.forecast import words
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state import transitions
-from toolkit.values import Duration
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 LONG_AGO = DrainTerms(deadline=3600)  # the worlds' switch was in January
@@ -126,7 +126,7 @@ def test_promote_goes_by_what_a_drain_waits_for(world: World) -> None:
 
 
 def test_terms_are_the_configurations_unless_given() -> None:
-    usual = Drain(deadline=Duration(86400), idle_timeout=Duration(600), visitors=False)
+    usual = Drain(deadline=DurationOrOff(86400), idle_timeout=DurationOrOff(600), visitors=False)
     assert DrainTerms.of(usual) == DrainTerms(False, 86400, 600)
     assert DrainTerms.of(usual, deadline=0, idle=60) == DrainTerms(False, 0, 60)
     assert DrainTerms.of(usual).options(usual) == ""
@@ -221,8 +221,13 @@ def test_with_somebody_to_ask_it_asks(world: World, monkeypatch: pytest.MonkeyPa
     draining(world)
     project, _ = project_of(world)
     asked: list[str] = []
+
+    def confirm(question: str) -> bool:
+        asked.append(question)
+        return answer
+
     monkeypatch.setattr(type(project.ui), "can_ask", True)
-    monkeypatch.setattr(project.ui, "confirm", lambda question: asked.append(question) or answer)
+    monkeypatch.setattr(project.ui, "confirm", confirm)
     drain.run(project, Watch(DrainTerms()))
     assert asked == ["1.6.7 is empty. Promote 1.6.8 now?"]
     assert world.state["phase"] == ("rest" if answer else "draining")
@@ -327,6 +332,7 @@ def test_54_a_proxy_that_cannot_report_makes_the_count_unknown(
     draining(world)
     world.sessions = {"1.6.7": 0}
     code, document = world._status()
+    assert isinstance(document, dict)
     world.control.answers["/status"] = (code, {**document, "activity": feed})
     project, _ = project_of(world)
     left = remaining(project, project.state(), DrainTerms())

@@ -280,7 +280,8 @@ class Needy(FakeEngine):
         assert (env["VERSION"], env["CURRENT_VERSION"]) == (version, version)
         self.asked.append(f"run {service} {version}")
         status = "running" if self.hangs else "exited"
-        marked = {"env": [f"{ONE_SHOT}={version}"], "digest": self.digest, "id": f"{service}-{version}"}
+        marked: dict[str, Any] = {"env": [f"{ONE_SHOT}={version}"], "digest": self.digest}
+        marked["id"] = f"{service}-{version}"
         self.found.append(container(service, status, self.exit_code, **marked))
 
     def one_shots(self, service: str) -> list[Container]:

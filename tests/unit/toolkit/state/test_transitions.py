@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from toolkit.errors import Refused
 from toolkit.state import document, transitions
@@ -184,12 +185,8 @@ def test_the_gate_is_closed_and_opened_and_the_release_does_not_move() -> None:
     assert maintained.gate == document.Gate("maintenance", "2026-01-15T10:30:30Z")
     assert transitions.end_maintenance(maintained).gate is None
     opened = transitions.resume(PAUSED)
-    assert opened == document.State(**{**_fields(DRAINING), "generation": DRAINING.generation + 2})
+    assert opened == replace(DRAINING, generation=DRAINING.generation + 2)
     assert b"gate" not in document.encode(opened)
-
-
-def _fields(of: State) -> dict[str, object]:
-    return {name: getattr(of, name) for name in of.__struct_fields__}
 
 
 @pytest.mark.parametrize(
@@ -284,6 +281,7 @@ class Release(RuleBasedStateMachine):
     def roll_back(self) -> None:
         """From any moment of a release, two writes lead to rest on the old version."""
         self.move(transitions.back_to_blue)
+        assert self.seen.deployment is not None
         old = self.seen.deployment.old
         self.move(transitions.rest)
         assert (self.state.phase, self.state.slots.blue) == ("rest", ready(old))

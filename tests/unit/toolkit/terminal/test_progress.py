@@ -9,7 +9,8 @@ from toolkit.terminal import progress
 
 
 def test_lines_come_when_there_is_news_and_not_too_often() -> None:
-    now, said = [0.0], []
+    now = [0.0]
+    said: list[str] = []
     lines = progress.Lines(said.append, lambda: now[0])
     for second, text in enumerate(["a", "b", *["c"] * 40, "d"]):
         now[0] = float(second)
