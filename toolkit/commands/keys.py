@@ -191,10 +191,7 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
     )
 
 
-@command.command(
-    "list",
-    examples={"bgctl keys list": ""},
-)
+@command.command("list", examples={"bgctl keys list": ""})
 @options.json_option
 @click.pass_obj
 def list_keys(app: App, as_json: bool) -> None:
