@@ -14,7 +14,8 @@ from testbed.load import LoadError, LoadProcess, Tally
 from testbed.ports import Ports
 from testbed.project import ROOT, Project
 
-from .story import FIRST, IDLE, NEXT, OLD, PIN_IDLE, RATE, Story, StoryError
+from .stage import PIN_IDLE, StoryError
+from .story import FIRST, IDLE, NEXT, OLD, RATE, Story
 
 DIRECTORY = ROOT / ".demo"
 NAME = f"bgctl-demo-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"  # each checkout has its own

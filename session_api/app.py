@@ -59,7 +59,18 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     app.resp_options.media_handlers = falcon.media.Handlers({falcon.MEDIA_JSON: json})
     problems.install(app, metrics.store_failed)
 
-    auth = AuthResource(sessions, service, user, cookie, metrics.issued)
+    _add_sessions(app, AuthResource(sessions, service, user, cookie, metrics.issued))
+    _add_counts(app, DeploymentResource(sessions, counts, admin, user), InternalResource(counts, proxy))
+    admins = Cookie(f"{settings.cookie_stem}_admin", settings.secure_cookies, LIFE)
+    login = AdminLogin(lambda: keyring.admin_key, admins, clock)
+    overviews, guard = Overviews(counts, state, clock), AdminGuard(admin, login)
+    _add_dashboard(app, DashboardResource(overviews, guard, login, Throttle(clock)), settings.cookie_stem)
+    names = {"sessionCookie": cookie.name, "adminCookie": admins.name}
+    _add_operations(app, OperationsResource(Readiness(store, keyring, state), metrics, tokens, names))
+    return app
+
+
+def _add_sessions(app: App, auth: AuthResource) -> None:
     for path, suffix in (
         (paths.LOG_IN, "token"),
         (paths.REFRESH, "refresh"),
@@ -69,32 +80,30 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
         app.add_route(path, auth, suffix=suffix)
         app.add_route(paths.OLD[path], auth, suffix=suffix)
 
-    deployment = DeploymentResource(sessions, counts, admin, user)
+
+def _add_counts(app: App, deployment: DeploymentResource, internal: InternalResource) -> None:
     app.add_route(paths.ACTIVE_SESSIONS, deployment, suffix="active_sessions")
     app.add_route(paths.HEARTBEAT, deployment, suffix="heartbeat")
     app.add_route(paths.VERSION, deployment, suffix="version")
+    app.add_route(paths.ACTIVITY, internal, suffix="activity")
 
-    app.add_route(paths.ACTIVITY, InternalResource(counts, proxy), suffix="activity")
-    admins = Cookie(f"{settings.cookie_stem}_admin", settings.secure_cookies, LIFE)
-    login = AdminLogin(lambda: keyring.admin_key, admins, clock)
-    overviews, guard = Overviews(counts, state, clock), AdminGuard(admin, login)
-    page = DashboardResource(overviews, guard, login, Throttle(clock))
+
+def _add_dashboard(app: App, page: DashboardResource, cookie_stem: str) -> None:
     app.add_route(paths.DASHBOARD, page)
     app.add_route(paths.DASHBOARD_DATA, page, suffix="data")
     app.add_route(paths.DASHBOARD_LOGIN, page, suffix="login")
     app.add_route(paths.DASHBOARD_LOGOUT, page, suffix="logout")
-    for url, file in static.resources(settings.cookie_stem).items():
+    for url, file in static.resources(cookie_stem).items():
         app.add_route(url, file)
 
-    names = {"sessionCookie": cookie.name, "adminCookie": admins.name}
-    running = OperationsResource(Readiness(store, keyring, state), metrics, tokens, names)
+
+def _add_operations(app: App, operations: OperationsResource) -> None:
     for path in (paths.KEYS, paths.OLD[paths.KEYS]):
-        app.add_route(path, running, suffix="keys")
-    app.add_route(paths.HEALTH, running, suffix="health")
-    app.add_route(paths.READINESS, running, suffix="readiness")
-    app.add_route(paths.METRICS, running, suffix="metrics")
-    app.add_route(paths.OPENAPI, running, suffix="openapi")
-    return app
+        app.add_route(path, operations, suffix="keys")
+    app.add_route(paths.HEALTH, operations, suffix="health")
+    app.add_route(paths.READINESS, operations, suffix="readiness")
+    app.add_route(paths.METRICS, operations, suffix="metrics")
+    app.add_route(paths.OPENAPI, operations, suffix="openapi")
 
 
 def get_app() -> App:

@@ -73,6 +73,19 @@ def public_key(alg: str, content: bytes, *, takes_short: bool = False) -> Public
     return fit
 
 
+def of_public_key(content: bytes) -> str:
+    """The algorithm that a public key in PEM is for. Raises ValueError saying why it is for none."""
+    reasons = []
+    for alg in ALGORITHMS[:3]:
+        try:
+            public_key(alg, content)
+        except ValueError as error:
+            reasons.append(str(error))
+        else:
+            return alg
+    raise ValueError(next((reason for reason in reasons if "is not a key for" not in reason), reasons[0]))
+
+
 def private_key(alg: str, content: bytes) -> PrivateKey:
     """The half of a key that signs, from a file's content. Raises ValueError if it is unfit for `alg`."""
     if alg == "HS256":

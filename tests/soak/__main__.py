@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from demo.story import PIN_IDLE
+from demo.stage import PIN_IDLE
 from testbed.project import Project, name_of_its_own
 
 from .promises import promises

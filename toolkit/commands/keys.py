@@ -191,10 +191,7 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
     )
 
 
-@command.command(
-    "list",
-    examples={"bgctl keys list": ""},
-)
+@command.command("list", examples={"bgctl keys list": ""})
 @options.json_option
 @click.pass_obj
 def list_keys(app: App, as_json: bool) -> None:
@@ -231,18 +228,11 @@ def _algorithm(content: bytes, path: Path | None) -> str:
     """What a public key is for."""
     from session_api.keys import algorithms
 
-    reasons = []
-    for alg in ALGORITHMS[:3]:
-        try:
-            algorithms.public_key(alg, content)
-        except ValueError as error:
-            reasons.append(str(error))
-        else:
-            return alg
-    why = next((reason for reason in reasons if "is not a key for" not in reason), reasons[0])
-    raise Refused(
-        f"{path} {why}", "a public key for EdDSA, ES256 or RS256 is needed", "bgctl keys import --help"
-    )
+    try:
+        return algorithms.of_public_key(content)
+    except ValueError as error:
+        why = "a public key for EdDSA, ES256 or RS256 is needed"
+        raise Refused(f"{path} {error}", why, "bgctl keys import --help") from None
 
 
 def _secret(path: Path | None) -> bytes | None:
@@ -251,7 +241,7 @@ def _secret(path: Path | None) -> bytes | None:
 
 @contextmanager
 def _writing(project: Project, what: str) -> Iterator[None]:
-    """Under the lock and in the history; a broken disk told in our humanize."""
+    """Under the lock and in the history; a broken disk is told in our words."""
     with project.change(what):
         try:
             yield

@@ -134,7 +134,8 @@ class Compose(Struct, frozen=True):
                 told = [_plain(line) for line in told]
             return replace(service, image=_plain(service.image), environment=told)
 
-        return Compose({name: plain(service) for name, service in self.services.items()})
+        services = {name: plain(service) for name, service in self.services.items()}
+        return replace(self, services=services)
 
     @property
     def graces(self) -> dict[str, float]:

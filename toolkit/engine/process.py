@@ -11,8 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolkit.errors import Failed
+
+if TYPE_CHECKING:
+    from sh import RunningCommand
 
 # The folders in which engines are installed; cron's PATH lacks some of them.
 _PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -75,24 +79,8 @@ def run(
     """
     import sh
 
-    program = which(argv[0])
-    if program is None:
-        raise Failed(f"{argv[0]} was not found", "it is not installed, or not on the PATH", "bgctl doctor")
     lines = _Lines(tell) if tell else None
-    process = sh.Command(program)(
-        *argv[1:],
-        _bg=True,
-        _bg_exc=False,
-        _new_session=True,
-        _tty_out=False,
-        _truncate_exc=False,
-        _decode_errors="replace",
-        _env=_environment(env or {}),
-        _preexec_fn=_die_with_parent(),
-        _cwd=str(cwd) if cwd else None,
-        _out=lines,
-        _err_to_out=lines is not None,
-    )
+    process = _started(argv, env or {}, cwd, lines)
     try:
         with _time_limit(process.pid, timeout) as over:
             process.wait()
@@ -109,6 +97,31 @@ def run(
         return lines.text.decode()
     text: str = process.stdout.decode(errors="replace")
     return text + process.stderr.decode(errors="replace") if both else text
+
+
+def _started(
+    argv: Sequence[str], env: Mapping[str, str], cwd: Path | None, lines: "_Lines | None"
+) -> "RunningCommand":
+    """The program, running in a session of its own. Raises Failed when there is none of this name."""
+    import sh
+
+    program = which(argv[0])
+    if program is None:
+        raise Failed(f"{argv[0]} was not found", "it is not installed, or not on the PATH", "bgctl doctor")
+    return sh.Command(program)(
+        *argv[1:],
+        _bg=True,
+        _bg_exc=False,
+        _new_session=True,
+        _tty_out=False,
+        _truncate_exc=False,
+        _decode_errors="replace",
+        _env=_environment(env),
+        _preexec_fn=_die_with_parent(),
+        _cwd=str(cwd) if cwd else None,
+        _out=lines,
+        _err_to_out=lines is not None,
+    )
 
 
 def follow(argv: Sequence[str], tell: Callable[[str], None]) -> int:

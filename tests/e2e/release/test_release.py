@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from demo.story import FIRST, IDLE, NEW, NEXT, OLD, PIN_IDLE, RATE, Story
+from demo.stage import PIN_IDLE
+from demo.story import FIRST, IDLE, NEW, NEXT, OLD, RATE, Story
 from testbed.load import LoadProcess
 from tests.e2e.support.stacks import Stack, running
 

@@ -19,3 +19,12 @@ def test_what_is_built_says_so(entry: str, built: bool) -> None:
 def test_50_what_compose_prints_may_make_no_sense(text: str) -> None:
     with pytest.raises(Failed, match="not understood"):
         Compose.parse(text)
+
+
+@pytest.mark.threat(92)
+def test_92_undoubled_dollars_leave_the_rest_as_it_is() -> None:
+    """Volumes, too: by their names doctor finds data that a project has under another name."""
+    found = Compose.parse('services: {web: {image: "shop:$$1"}}\nvolumes: {pgdata: {}}')
+    plain = found.with_single_dollars()
+    assert plain.image("web") == "shop:$1"
+    assert set(plain.volumes or {}) == {"pgdata"}
