@@ -1,4 +1,4 @@
-"""bgctl completion"""
+"""`bgctl completion`: prints the script that completes commands in a shell."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""bgctl cron"""
+"""`bgctl cron`: prints what drains every minute and starts the stack at boot."""
 
 import os
 import shutil

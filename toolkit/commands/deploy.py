@@ -1,4 +1,4 @@
-"""bgctl deploy"""
+"""`bgctl deploy`: releases VERSION from beginning to end."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""doctor"""
+"""`bgctl doctor`: checks everything that a release needs."""
 
 from __future__ import annotations
 

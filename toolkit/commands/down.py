@@ -1,4 +1,4 @@
-"""bgctl down"""
+"""`bgctl down`: stops the stack; data, keys and state are kept."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""bgctl drain"""
+"""`bgctl drain`: waits until the old version is empty."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""bgctl explain"""
+"""`bgctl explain`: shows which slot a token or a request gets, and why."""
 
 import sys
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""bgctl history"""
+"""`bgctl history`: shows who changed what, and when."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""bgctl keys"""
+"""`bgctl keys`: makes, rotates and lists signing keys; imports the app's own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""bgctl logs"""
+"""`bgctl logs`: shows the last log lines of a slot, a service or all."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""bgctl maintenance"""
+"""`bgctl maintenance`: shows everybody a page, but for the addresses that are allowed."""
 
 import click
 

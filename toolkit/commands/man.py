@@ -1,4 +1,4 @@
-"""bgctl man"""
+"""`bgctl man`: prints the manual page."""
 
 from typing import cast
 

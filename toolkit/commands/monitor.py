@@ -1,4 +1,4 @@
-"""bgctl monitor"""
+"""`bgctl monitor`: watches a release: slots, sessions, who is left, what is wrong."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""bgctl pause"""
+"""`bgctl pause`: holds new requests for a moment, for as long as a command runs."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""bgctl preview"""
+"""`bgctl preview`: prints a link that shows the new version before others get it."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""bgctl promote"""
+"""`bgctl promote`: makes the new version the stable one."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""bgctl reload"""
+"""`bgctl reload`: gives the proxy a changed configuration or certificate."""
 
 import click
 

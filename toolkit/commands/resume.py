@@ -1,4 +1,4 @@
-"""bgctl resume"""
+"""`bgctl resume`: lets the held requests through."""
 
 import click
 

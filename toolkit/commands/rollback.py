@@ -1,4 +1,4 @@
-"""bgctl rollback"""
+"""`bgctl rollback`: sends everyone back to the old version."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""bgctl route"""
+"""`bgctl route`: sends new sessions to blue, to green, or to both."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""bgctl sessions"""
+"""`bgctl sessions`: shows how many sessions each version has."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""bgctl status"""
+"""`bgctl status`: shows slots, sessions and what the proxy has applied."""
 
 from collections.abc import Iterator
 from datetime import datetime

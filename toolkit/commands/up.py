@@ -1,4 +1,4 @@
-"""bgctl up"""
+"""`bgctl up`: starts the stack, or brings it back as the state says."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""bgctl up-green"""
+"""`bgctl up-green`: starts the new version beside the old one."""
 
 import click
 

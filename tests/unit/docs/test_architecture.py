@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
-ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
-PAGES = {"docs/architecture.md": ARCHITECTURE, "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text()}
+from tests.unit.support import plan
+from tests.unit.support.packages import ROOT
+
+PAGES = {"docs/architecture.md": plan.TEXT, "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text()}
 PATH = re.compile(r"[\w.][\w./-]*")
 PROJECTS = ("state", "keys", "data", "proxy")  # folders of a project that is released, not of this one
 UNTRACKED = (".venv", ".cache", "__pycache__")
@@ -41,10 +39,6 @@ def rooms(parent: str) -> set[str]:
     return {each.name for each in folders if each.is_dir() and each.name not in UNTRACKED}
 
 
-def section(title: str) -> str:
-    return ARCHITECTURE.partition(f"\n### {title}\n")[2].partition("\n#")[0]
-
-
 @pytest.mark.parametrize(("page", "path"), sorted(named()))
 def test_a_path_that_a_page_names_is_there(page: str, path: str) -> None:
     assert (ROOT / path).exists(), f"{page} names {path}"
@@ -52,46 +46,21 @@ def test_a_path_that_a_page_names_is_there(page: str, path: str) -> None:
 
 @pytest.mark.parametrize("parent", ["toolkit/", "lua/bg/", "session_api/"])
 def test_every_room_is_named_and_no_other(parent: str) -> None:
-    told = re.findall(r"`(\w+)/`", "".join(re.findall(r"^\| (`[^|]+) \|", section(parent), re.M)))
+    told = plan.folders(parent)
     assert sorted(told) == sorted(rooms(parent) - {"web"}), "`web/` is no room: it is what browsers get"
-
-
-def imports(package: str) -> Iterator[tuple[Path, str]]:
-    """Each import of one room by a module of another, wherever in the module it stands."""
-    for path in (ROOT / package).rglob("*.py"):
-        room = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = (
-                [each.name for each in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
-            )
-            if isinstance(node, ast.ImportFrom):
-                names = [f"{node.module}.{name}" for name in names]
-            for name in names:
-                first, _, rest = name.partition(".")
-                if first == package and rest.split(".")[0] not in (room, "__version__"):
-                    yield path, rest.split(".")[0]
-
-
-@pytest.mark.parametrize("package", ["toolkit", "session_api"])
-def test_the_plan_has_each_room_below_those_that_it_uses(package: str) -> None:
-    order = re.findall(r"`(\w+)/?`", "".join(re.findall(r"^\| (`[^|]+) \|", section(f"{package}/"), re.M)))
-    for path, used in imports(package):
-        user = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
-        assert used in order, f"{path} uses {used}, which the plan does not name"
-        assert order.index(used) < order.index(user), f"{path} must not use {used}"
 
 
 @pytest.mark.parametrize(
     ("parent", "suffix"), [("toolkit/", ".py"), ("lua/bg/", ".lua"), ("session_api/", ".py")]
 )
 def test_what_stands_outside_of_all_rooms_is_named(parent: str, suffix: str) -> None:
-    told = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`[^|]+) \|", section(parent), re.M))))
+    told = set(plan.order(parent))
     files = {path.stem for path in (ROOT / parent).glob(f"*{suffix}")} - {"__init__"}
     assert files <= told
 
 
 def test_every_folder_is_named() -> None:
-    told = set(re.findall(r"^\| `([\w/]+)/` \|", ARCHITECTURE, re.M))
+    told = set(re.findall(r"^\| `([\w/]+)/` \|", plan.TEXT, re.M))
     folders = {path.parent.name for path in ROOT.glob("*/*") if path.is_file()}
     ours = {name for name in folders if not name.startswith(".")} - {"docs", "locks", "__pycache__"}
     assert {each.partition("/")[0] for each in told} >= ours - {*PROJECTS}

@@ -1,0 +1,1 @@
+"""What tests of the whole source share: its packages, and the plan that docs/architecture.md has of them."""
