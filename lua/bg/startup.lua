@@ -35,6 +35,7 @@ local FORGET_SECONDS = 60
 local BODIES_SECONDS = 1
 
 local checks_seconds -- between two rounds of health checks
+local woken_for -- the routing table for which requests at the gate were last woken
 
 local _M = {}
 
@@ -53,7 +54,9 @@ local function every(seconds, work)
 end
 
 local function sync()
-    if router.state_file:poll() or exiting() then
+    router.state_file:poll()
+    if router.routing() ~= woken_for or exiting() then -- a request may have read the state first (routing.router)
+        woken_for = router.routing()
         queue.wake()
     end
     checks.sync()

@@ -6,8 +6,8 @@ from math import ceil
 from typing import NoReturn
 
 from toolkit import slots
-from toolkit.canary import criteria
-from toolkit.canary.criteria import Variables
+from toolkit.canary import own_criteria
+from toolkit.canary.own_criteria import Variables
 from toolkit.canary.window import Window
 from toolkit.clients.proxy import reachable
 from toolkit.errors import BgctlError, Failed, Locked
@@ -104,14 +104,14 @@ class CanaryStep:
 
     def ask_prometheus(self, found: Findings) -> None:
         try:
-            found.bad = criteria.ask_prometheus(self.project, self.variables)
+            found.bad = own_criteria.ask_prometheus(self.project, self.variables)
         except Failed as error:
             found.missing.append(str(error))
 
     def ask_command(self, found: Findings) -> None:
         """Runs the operator's command once, when all else is good."""
         if found.good:
-            found.bad = criteria.run_command(self.project, self.variables, self.patience)
+            found.bad = own_criteria.run_command(self.project, self.variables, self.patience)
 
     def ask_patience(self, found: Findings) -> None:
         if found.missing and self.project.clock.monotonic() >= self.start + self.patience:

@@ -20,9 +20,13 @@ local routing_table = require("bg.routing.routing_table")
 local rules = require("bg.routing.rules")
 local signed_cookies = require("bg.tokens.signed_cookies")
 
+local max = math.max
+
 local PREVIEW, PAGE, MOVED, TOKEN = reasons.PREVIEW, reasons.PAGE, reasons.MOVED, reasons.TOKEN
 local CREDENTIAL, NEW, RETIRED, MIGRATED = reasons.CREDENTIAL, reasons.NEW, reasons.RETIRED, reasons.MIGRATED
 local SID_BYTES = 16
+
+local sought = 0 -- the highest generation for which the state was read out of turn
 
 -- The decision about the request at hand, one table for all requests: nothing that is decided here yields.
 local at_hand = { pin_claims = {} }
@@ -70,6 +74,36 @@ local function choose(decision, routing, request, now)
     decision.slot, decision.reason, decision.identity = slot, reason, identity
 end
 
+-- What the request shows of itself, as far as it verifies.
+local function read_credentials(decision, routing, request, cookies, now, quietly)
+    decision.token, decision.in_cookie = credentials.session(request.authorization(), cookies, now, quietly)
+    decision.pin = signed_cookies.pin(cookies, now, quietly)
+    decision.preview = signed_cookies.preview(cookies, now, quietly)
+    decision.posted = routing.is_split and signed_cookies.posted(cookies, now, quietly) or nil
+end
+
+-- Whether an identity was made, or last seen, with a newer state than this worker has read.
+local function is_ahead(identity, routing)
+    local generation = identity and identity.generation
+    return generation and generation > routing.generation and generation > sought
+end
+
+-- Every worker reads the state for itself, every 50 ms. In between, a session may come here that has got its version
+-- from a worker which has read more: to this one it is a version that no slot serves. Then the file is read at once.
+-- Once for a generation: where an older state was put back in place, it does not have that one yet.
+local function catch_up(decision, routing, request, cookies, now)
+    local identity, pin = decision.identity, decision.pin
+    if not (is_ahead(identity, routing) or is_ahead(pin, routing)) then
+        return routing
+    end
+    sought = max(identity.generation or 0, pin and pin.generation or 0)
+    _M.state_file:poll()
+    routing = _M.routing()
+    read_credentials(decision, routing, request, cookies, now, true)
+    choose(decision, routing, request, now)
+    return routing
+end
+
 -- A preview leaves a browser as it was: it gets no pin, and its session does not move. But a tab may show what it loads
 -- here for longer, so that this goes onto the list that the browser has, or will have.
 local function decide_preview(decision, is_slotted)
@@ -106,14 +140,6 @@ local function decide_page(decision, routing, request, now, is_slotted)
     decision.life = may_pin and pinning.life(decision, now) or nil
 end
 
--- What the request shows of itself, as far as it verifies.
-local function read_credentials(decision, routing, request, cookies, now, quietly)
-    decision.token, decision.in_cookie = credentials.session(request.authorization(), cookies, now, quietly)
-    decision.pin = signed_cookies.pin(cookies, now, quietly)
-    decision.preview = signed_cookies.preview(cookies, now, quietly)
-    decision.posted = routing.is_split and signed_cookies.posted(cookies, now, quietly) or nil
-end
-
 --- Fills `decision` (a table with a table `pin_claims` in it) with what is decided for a request at `now` (seconds);
 -- returns nil while no state has been read yet. Nothing else changes; `quietly`: not even refused tokens are counted.
 -- `is_slotted`: the slot really serves this request, so that a page may come from it. Fields: `slot`
@@ -134,6 +160,7 @@ function _M.decide(decision, request, now, is_slotted, quietly)
     decision.page, decision.list, decision.life, decision.is_script = nil, nil, nil, false
     decision.login_life, decision.page_life = nil, nil
     choose(decision, routing, request, now)
+    routing = catch_up(decision, routing, request, cookies, now)
     if decision.reason == PREVIEW then
         decide_preview(decision, is_slotted)
         return decision

@@ -1,0 +1,68 @@
+"""A worker that has not read the newest state yet moves nobody whose version another worker has given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.lua.routing.test_pins import FETCH, LOAD, NEW, OLD, ask, session, switch
+from tests.lua.support.luajit import plain
+from tests.lua.support.proxy import STATES, Proxy
+
+ENDED = [{"from": NEW, "to": OLD, "generation": 4, "at": "2026-01-15T10:30:00Z"}]
+
+
+@pytest.fixture
+def behind(tmp_path: Path) -> Proxy:
+    """Green has been taken out of service and come again; this worker has not read of the latter."""
+    proxy = Proxy(tmp_path)
+    switch(proxy, "rest", generation=4, lineage=ENDED)
+    write(proxy, "canary", 5)
+    return proxy
+
+
+def write(proxy: Proxy, name: str, generation: int) -> None:
+    phase, blue, green = STATES[name]
+    slots = {"blue": blue, "green": green}
+    document = {"schema": 2, "generation": generation, "phase": phase, "slots": slots, "lineage": ENDED}
+    proxy.state_file.write_text(json.dumps(document))
+
+
+def generation(proxy: Proxy) -> object:
+    return plain(proxy.router[b"routing"]()[b"generation"])
+
+
+@pytest.mark.threat(61)
+def test_61_a_token_of_a_newer_state_stays_on_its_version(behind: Proxy) -> None:
+    given = ask(behind, FETCH, cookies=session(deploymentVersion=NEW, deploymentGeneration=5))
+    assert (given.version, given.rule) == (NEW, "token")
+
+
+def test_a_bearer_token_too(behind: Proxy) -> None:
+    text = session(deploymentVersion=NEW, deploymentGeneration=5).partition("=")[2]
+    assert ask(behind, {"authorization": f"Bearer {text}"}).version == NEW
+
+
+def test_a_visitors_pin_too(behind: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Proxy(tmp_path / "other")
+    switch(other, "given up", generation=5)
+    pin = ask(other, LOAD).pin
+    assert ask(behind, FETCH, cookies=pin).version == NEW
+
+
+def test_a_token_of_a_state_that_has_been_read_reads_nothing(behind: Proxy) -> None:
+    assert ask(behind, FETCH, cookies=session(deploymentVersion=NEW, deploymentGeneration=3)).version == OLD
+    assert generation(behind) == 4
+
+
+def test_a_generation_that_is_not_there_is_looked_for_once(behind: Proxy) -> None:
+    """As after a state from a copy: a token of every session would read the file with each request."""
+    ahead = session(deploymentVersion=OLD, deploymentGeneration=9)
+    assert ask(behind, FETCH, cookies=ahead).version == OLD
+    assert generation(behind) == 5
+    write(behind, "draining", 6)
+    assert ask(behind, FETCH, cookies=ahead).version == OLD
+    assert generation(behind) == 5
