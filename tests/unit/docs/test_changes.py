@@ -37,6 +37,8 @@ STEM = r'(?:"|\bbg|\}|stem\})_'
         ("toolkit/release/preview_link.py", {"preview"}),
         ("compose/demo-app/app/settings.py", {"session"}),
         ("testbed/load/user.py", {"session"}),
+        ("testbed/load/crowd.py", {"session", "pin"}),
+        ("testbed/load/regulars.py", {"pin"}),
     ],
 )
 def test_a_cookie_has_one_name_everywhere(path: str, endings: set[str]) -> None:
