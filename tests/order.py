@@ -15,7 +15,7 @@ APART = frozenset(
     {"test_canary", "test_counts", "test_crash", "test_deploy", "test_mends", "test_soak", "test_streams"}
 )
 
-# By what they take, the longest first: the beginning of `file::test` below tests/e2e, or of another folder.
+# By what they take, the longest first: the beginning of `file::test` below one of FOLDERS.
 LONGEST_FIRST = (
     "test_release::",
     "test_activity::",
@@ -44,14 +44,20 @@ FOLDERS = ("e2e", "browser", "model")  # real stacks and browsers, and then the 
 def group(item: pytest.Item) -> str | None:
     """The name of the tests that run in one process, one after the other; None: it may run in any."""
     file = item.path.stem
-    return None if file in APART else f"{item.path.parent.name}.{file}"
+    return None if file in APART and _folder(item) == "e2e" else f"{item.path.parent.name}.{file}"
 
 
 def rank(item: pytest.Item) -> tuple[int, int]:
     """For sorting: what begins first has the lowest."""
-    name = f"{item.path.stem}::{item.name}"
+    name, folder = f"{item.path.stem}::{item.name}", _folder(item)
+    if folder not in FOLDERS:
+        return 1, len(FOLDERS)
     for place, beginning in enumerate(LONGEST_FIRST):
         if name.startswith(beginning):
             return 0, place
-    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-    return 1, FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
+    return 1, FOLDERS.index(folder)
+
+
+def _folder(item: pytest.Item) -> str:
+    """The folder directly below tests/."""
+    return item.path.relative_to(item.config.rootpath / "tests").parts[0]
