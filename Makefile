@@ -40,9 +40,9 @@ test: lint setup  ## Lint, then every test, on both engines
 	@$(STAGE) "project bases" setup/standins docker
 	@BGCTL_MODEL_SEQUENCES=600 $(STAGE) tests $(TOGETHER) tests $(OTHERS)
 
-unit:  ## What needs no engine: single modules, in Python and in Lua
+unit:  ## Single modules, in Python and in Lua: no engine, and no program that runs for real
 	@setup/venv
-	@$(PYTEST) -n 2 tests/unit tests/lua
+	@$(PYTEST) -n 2 -m "not whole" tests/unit tests/lua
 
 e2e:  ## Real stacks on docker (ONLY=failover: those whose names have that)
 	@$(NEED) && setup/testtools && setup/standins docker

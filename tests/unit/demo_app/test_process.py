@@ -17,6 +17,8 @@ import pytest
 import requests
 from aiohttp import ClientSession, WSCloseCode, WSMsgType
 
+pytestmark = pytest.mark.whole
+
 APP = Path(__file__).resolve().parents[3] / "compose" / "demo-app"
 
 

@@ -24,6 +24,8 @@ from tests.unit.session_api.support.data import write_release
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.session_api.support.server import Caller, Folder, Server
 
+pytestmark = pytest.mark.whole
+
 
 def census(server: Server, keys: Path) -> dict[str, Any]:
     with closing(Caller(server.url, keys)) as caller:

@@ -16,6 +16,8 @@ from testbed.load import Load, headers
 from tests.unit.testbed.support.play import OLD, run, until
 from tests.unit.testbed.support.stage import Stage, stage_of
 
+pytestmark = pytest.mark.whole
+
 CHROMIUM = Path("/usr/bin/chromium")
 # Of the connection, of the client's own make, or the same for all requests that a browser sends.
 OURS = re.compile(

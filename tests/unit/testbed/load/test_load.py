@@ -14,6 +14,8 @@ from testbed.load.tally import Recorder
 from tests.unit.testbed.support.play import NEW, OLD, playing, run, until
 from tests.unit.testbed.support.stage import Stage, stage_of
 
+pytestmark = pytest.mark.whole
+
 
 def test_a_release_without_fault_is_clean(service_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "LIFE", (0.0, 0.1))

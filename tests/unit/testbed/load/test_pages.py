@@ -15,6 +15,8 @@ from testbed.load.judgement import Navigation, Page, Session, Verdict
 from testbed.load.serving import Asked, Place, Serving
 from tests.unit.testbed.support.play import NEW, OLD, Play, playing, run, until
 
+pytestmark = pytest.mark.whole
+
 NEXT = "1.6.9"
 RIGHT, MOVED, MIGRATED, FLIPPED = Verdict.RIGHT, Verdict.MOVED, Verdict.MIGRATED, Verdict.FLIPPED
 BOTH = {OLD, NEW}

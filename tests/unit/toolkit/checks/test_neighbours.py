@@ -11,6 +11,8 @@ from tests.unit.toolkit.support.worlds import ROOT, World
 from toolkit import config
 from toolkit.checks import neighbours
 
+pytestmark = pytest.mark.whole
+
 EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
 ENGINE = """#!/bin/sh
 [ "$1" = info ] && echo '[]' && exit

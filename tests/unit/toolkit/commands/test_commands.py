@@ -13,6 +13,8 @@ import pytest
 
 from tests.unit.toolkit.support.worlds import BGCTL, World
 
+pytestmark = pytest.mark.whole
+
 READY = {"version": "1.6.7", "state": "ready", "weight": 100}
 DRAIN = {"version": "1.6.7", "state": "drain", "weight": 0}
 OUT = {"version": "1.6.7", "state": "maint", "weight": 0}

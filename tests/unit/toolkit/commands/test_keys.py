@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from session_api.keys import keyring, listing, signing_keys
 from tests.unit.toolkit.support.worlds import World
 
+pytestmark = pytest.mark.whole
+
 
 def ring(world: World) -> dict[str, Any]:
     document = json.loads((world.root / "keys" / "verify" / "keyring.json").read_text())

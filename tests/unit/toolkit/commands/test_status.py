@@ -9,6 +9,8 @@ import pytest
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
 from tests.unit.toolkit.support.worlds import Reply
 
+pytestmark = pytest.mark.whole
+
 HEAD = ["version", "sessions", "users", "visitors", "WebSockets", "last", "activity"]
 ADDRESS = "@example.org"
 

@@ -15,6 +15,8 @@ from msgspec import yaml
 from toolkit.errors import Refused
 from toolkit.files import env_file
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[4]
 CASES = sorted((ROOT / "tests" / "cases" / "env").glob("*.env"))
 COMPOSE = shutil.which("docker-compose")

@@ -14,6 +14,8 @@ from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
 from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL
 
+pytestmark = pytest.mark.whole
+
 ENTER, LEAVE, SHOW_CURSOR = "\x1b[?1049h", "\x1b[?1049l", "\x1b[?25h"
 FOOT = "every 1 h"  # in the last line of a screen
 

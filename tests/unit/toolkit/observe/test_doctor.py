@@ -16,6 +16,8 @@ from toolkit.observe.doctor import examine
 from toolkit.release import shared_services, up
 from toolkit.terminal.ui import UI
 
+pytestmark = pytest.mark.whole
+
 
 def edit(path: Path, *changes: tuple[str, str]) -> None:
     text = path.read_text()

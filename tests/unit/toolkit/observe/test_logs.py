@@ -13,7 +13,7 @@ from tests.unit.toolkit.support.worlds import BGCTL
 from toolkit.engine.commands import Commands
 from toolkit.observe.logs import Line
 
-pytestmark = pytest.mark.timeout(60)  # whoever waits for a line that does not come
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(60)]  # a line that is waited for may not come
 
 
 @pytest.fixture

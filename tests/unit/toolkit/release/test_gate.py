@@ -12,6 +12,8 @@ from toolkit.rendering import nginx_conf
 from toolkit.state import gate
 from toolkit.state.document import Gate
 
+pytestmark = pytest.mark.whole
+
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
 

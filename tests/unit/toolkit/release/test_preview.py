@@ -9,6 +9,8 @@ from tests.unit.toolkit.support.worlds import CANDIDATE, DRAIN, GREEN, NONE, REA
 from toolkit import config
 from toolkit.config import public_url
 
+pytestmark = pytest.mark.whole
+
 SHOWN = {"version": "1.6.8", "state": "drain", "weight": 0}
 
 

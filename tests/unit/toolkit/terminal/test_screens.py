@@ -13,6 +13,8 @@ from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL
 from toolkit.terminal import table
 
+pytestmark = pytest.mark.whole
+
 CODES = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
 WHY = "not every worker has it: the proxy on web1.example.org has not answered for 14 s, asked three times"
 # SGR codes that are hard to read on one background or the other: white and black, yellow, and dark blue.
