@@ -40,7 +40,7 @@ test: lint setup  ## Lint, then every test, on both engines
 	@$(STAGE) "project bases" setup/standins docker
 	@BGCTL_MODEL_SEQUENCES=600 $(STAGE) tests $(TOGETHER) tests $(OTHERS)
 
-unit:  ## Single modules, in Python and in Lua: no engine, and no program that runs for real
+unit:  ## Single modules, in Python and in Lua: no engine, no program and no whole command
 	@setup/venv
 	@$(PYTEST) -n 2 -m "not whole" tests/unit tests/lua
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.lua.support.luajit import plain
 from tests.lua.support.proxy import NOW, ROUTES, STATES, VERSIONS, Proxy, token
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Proxy:

@@ -20,6 +20,8 @@ from tests.lua.support.luajit import plain
 from tests.unit.session_api.support.data import ALGORITHMS, NOW, claims
 from tests.unit.session_api.support.forge import Forge
 
+pytestmark = pytest.mark.whole
+
 VALUES = [
     *("null", "true", "false", "0", "-1", "1", "-0", "01", "1.", "1,", " 1 ", "\x0b1", "1E2", "1e-2", "0x10"),
     *(

@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+pytestmark = pytest.mark.whole
+
 MONITORING = Path(__file__).parents[3] / "compose" / "monitoring"
 RULES = msgspec.yaml.decode((MONITORING / "alerts.yml").read_bytes())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]

@@ -18,6 +18,8 @@ from session_api.stores.store import GONE_SLACK
 from tests.unit.session_api.support.data import HandClock, session
 from tests.unit.session_api.support.redis_server import RedisServer
 
+pytestmark = pytest.mark.whole
+
 IDLE = 300
 VERSIONS = ("1.6.7", "1.6.8")
 

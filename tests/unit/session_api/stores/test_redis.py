@@ -19,6 +19,8 @@ from tests.unit.session_api.support.data import NOW, HandClock, session
 from tests.unit.session_api.support.redis_server import RedisServer, free_port
 from tests.unit.session_api.support.server import eventually
 
+pytestmark = pytest.mark.whole
+
 EVERYTHING = ("add", "find", "resume", "end", "census", "note", "users", "outlook", "now")
 
 

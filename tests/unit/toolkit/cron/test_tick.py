@@ -25,6 +25,8 @@ from toolkit.release import deploy, drain, preview, rollback, route
 from toolkit.release.deploy_plan import Plan
 from toolkit.release.remaining import DrainTerms
 
+pytestmark = pytest.mark.whole
+
 CANARY = {"version": "1.6.8", "state": "ready", "weight": 10}
 BLUE_90 = {**READY, "weight": 90}
 

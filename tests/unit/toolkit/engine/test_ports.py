@@ -9,6 +9,8 @@ from toolkit.engine import ports
 from toolkit.errors import Refused
 from toolkit.values import Address
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

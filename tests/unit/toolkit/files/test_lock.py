@@ -15,6 +15,8 @@ import pytest
 from toolkit.errors import Failed, Locked
 from toolkit.files import lock
 
+pytestmark = pytest.mark.whole
+
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 HOLD = """
 import sys

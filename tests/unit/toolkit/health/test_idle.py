@@ -13,6 +13,8 @@ from toolkit.health import idle
 from toolkit.release import up_green
 from toolkit.values import Address, Duration
 
+pytestmark = pytest.mark.whole
+
 OK = b'{"version": "1.6.8"}'
 Start = Callable[..., Address]
 

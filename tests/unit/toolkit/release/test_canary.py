@@ -24,6 +24,8 @@ from toolkit.release.deploy_plan import Plan
 from toolkit.release.drain import Watch
 from toolkit.release.remaining import DrainTerms
 
+pytestmark = pytest.mark.whole
+
 COURSE = Course((5, 25, 50, 100), 0.001, 0.001)
 PLAN = Plan(NEW, Watch(DrainTerms(), interval=0.001), ask=False, course=COURSE)
 

@@ -20,6 +20,8 @@ from toolkit.release.remaining import DrainTerms
 from toolkit.release.steps import Step, walk
 from toolkit.terminal.ui import UI
 
+pytestmark = pytest.mark.whole
+
 CANARY = {"version": "1.6.8", "state": "ready", "weight": 10}
 BLUE_90 = {**READY, "weight": 90}
 ON_NEW = {"version": "1.6.8", "state": "ready", "weight": 100}

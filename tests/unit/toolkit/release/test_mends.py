@@ -30,6 +30,8 @@ from toolkit.rendering import reload
 from toolkit.state import transitions
 from toolkit.terminal.ui import UI
 
+pytestmark = pytest.mark.whole
+
 READY = {"version": "1.6.7", "state": "ready", "weight": 100}
 DRAIN = {"version": "1.6.7", "state": "drain", "weight": 0}
 NONE = {"version": None, "state": "maint", "weight": 0}

@@ -21,6 +21,8 @@ from toolkit.errors import Refused
 from toolkit.release.folders import make_folders
 from toolkit.rendering import certificate, reload, tls_files
 
+pytestmark = pytest.mark.whole
+
 NOW = datetime.now(UTC)
 AUTHORITY = trustme.CA()
 MIDDLE = AUTHORITY.create_child_ca()
