@@ -1,7 +1,6 @@
 """The signing keys: made, rotated, pruned and listed."""
 
 import os
-import stat
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from session_api.keys.keyring import Keyring
 from session_api.keys.signing_keys import KEEP
 from tests.unit.session_api.support.data import ALGORITHMS, NOW
 from tests.unit.session_api.support.key_folders import files, listed
+from tests.unit.support import broken_disk
 
 
 def test_create_writes_the_documented_files(new_keys: Path) -> None:
@@ -132,14 +132,7 @@ def test_43_a_folder_that_cannot_be_synced_ends_no_rotation(
     new_keys: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What is renamed is in force: half a rotation would be worse than one that a power cut could undo."""
-    sync = os.fsync
-
-    def refuse(fd: int) -> None:
-        if stat.S_ISDIR(os.fstat(fd).st_mode):
-            raise OSError(5, "Input/output error")
-        sync(fd)
-
-    monkeypatch.setattr(os, "fsync", refuse)
+    broken_disk.refuse_folders(monkeypatch)
     assert signing_keys.rotate(new_keys, now=NOW).kid == listed(new_keys)["sign"] == "k-20270115-2"
     assert "keyring.json is written, but its folder could not be synced" in caplog.text
 

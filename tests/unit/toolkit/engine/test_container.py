@@ -1,19 +1,8 @@
 """How `inspect` is read."""
 
-import msgspec
 import pytest
 
-from toolkit.engine.container import Container
-
-
-def container(status: str, running: bool, env: list[str] | None = None) -> Container:
-    document = {
-        "Id": "a1",
-        "State": {"Status": status, "Running": running, "ExitCode": 137, "OOMKilled": True},
-        "Config": {"Image": "x:1", "Env": env, "Labels": {"com.docker.compose.service": "frontend-green"}},
-        "HostConfig": {"NetworkMode": "host"},
-    }
-    return msgspec.json.decode(msgspec.json.encode(document), type=Container)
+from tests.unit.toolkit.support.containers import container
 
 
 def test_a_container_as_inspect_has_it() -> None:

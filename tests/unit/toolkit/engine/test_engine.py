@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from tests.unit.toolkit.support.containers import container
 from toolkit.engine.commands import Commands
 from toolkit.engine.container import Container
 from toolkit.engine.engine import Engine, container_user
@@ -24,16 +24,6 @@ DOCKER = Commands("docker", ("docker-compose",), "shop", ("compose.yaml",), ".en
 )
 def test_who_the_containers_run_as(rootless: bool, uid: int, gid: int, expected: str) -> None:
     assert container_user(rootless, uid, gid) == expected
-
-
-def container(status: str, running: bool, env: list[str] | None = None) -> Container:
-    document = {
-        "Id": "a1",
-        "State": {"Status": status, "Running": running, "ExitCode": 137, "OOMKilled": True},
-        "Config": {"Image": "x:1", "Env": env, "Labels": {"com.docker.compose.service": "frontend-green"}},
-        "HostConfig": {"NetworkMode": "host"},
-    }
-    return msgspec.json.decode(msgspec.json.encode(document), type=Container)
 
 
 class Answers(Engine):

@@ -2,8 +2,6 @@
 
 import errno
 import json
-import os
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from tests.unit.support import broken_disk
 from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import CANDIDATE, READY, World
 from toolkit import cli
@@ -154,14 +153,7 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 @pytest.fixture
 def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk on which no folder can be synced."""
-    sync = os.fsync
-
-    def refuse(fd: int) -> None:
-        if stat.S_ISDIR(os.fstat(fd).st_mode):
-            raise OSError(5, "Input/output error")
-        sync(fd)
-
-    monkeypatch.setattr(os, "fsync", refuse)
+    broken_disk.refuse_folders(monkeypatch)
 
 
 @pytest.mark.threat(43)
