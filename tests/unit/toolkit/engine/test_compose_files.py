@@ -143,6 +143,7 @@ def test_a_line_is_of_the_file_that_prevails(tmp_path: Path) -> None:
     assert place(paths, "data") == "compose.yaml:1", "no service at all"
 
 
+@pytest.mark.whole  # the engine is asked who runs its containers, so it has to be there
 def test_the_compose_command_merges_what_was_chosen(tmp_path: Path) -> None:
     """The real one, as the engine asks it."""
     two(tmp_path)
