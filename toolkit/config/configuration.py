@@ -68,7 +68,7 @@ class Config(Table, frozen=True):
     def compose_services(self) -> list[str]:
         """Every service that the compose file must have by this configuration."""
         slots = [f"{name}-{slot}" for name in self.slotted for slot in SLOTS]
-        return ["proxy", *self.shared, *slots]
+        return [str(self.proxy.service), *self.shared, *slots]
 
     @property
     def slotted(self) -> dict[str, Service]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.config.engines import ENGINES, ComposeKind, EngineKind
-from toolkit.engine.container import FOLDER, ONE_SHOT, PROJECT, SERVICE
+from toolkit.engine.container import FOLDER, ONE_SHOT, PROJECT, RENDERED
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Commands:
         return self.of_project(self.project)
 
     def proxies(self) -> list[str]:
-        return [self.binary, "ps", "--quiet", "--filter", f"label={SERVICE}=proxy"]
+        """The answer is the ids of all proxies on this engine, by what was rendered for each."""
+        return [self.binary, "ps", "--quiet", "--filter", f"volume={RENDERED}"]
 
     def inspect(self, *ids: str) -> list[str]:
         return [self.binary, "inspect", *ids]

@@ -27,7 +27,10 @@ def plan(project: Project, found: Compose, services: Iterable[str]) -> list[Depe
     Slots, the proxy and the session API are left out: each is started by a step of its own.
     """
     api = project.config.sessions.address
-    apart = {"proxy", *[name for name, each in project.config.shared.items() if each.address == api]}
+    apart = {
+        project.proxy_service,
+        *[name for name, each in project.config.shared.items() if each.address == api],
+    }
     apart |= {name for slot in SLOTS for name in slots.names(project, slot)}
     return dependencies.plan(found, services, apart, project.compose_files)
 
