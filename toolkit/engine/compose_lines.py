@@ -18,8 +18,8 @@ def names(paths: Sequence[Path]) -> str:
 def place(paths: Sequence[Path], service: str, key: str = "") -> str:
     """ "compose.yaml:12", where a service has this key; the last of several files prevails, as for compose.
 
-    Where none has the key it is the service's own line, in the first file that has the service. A derived slot
-    (toolkit/engine/derivation.py) stands where its service does.
+    Where none has the key it is the service's own line, in the first file that has the service. A derived
+    slot (toolkit/engine/derivation.py) stands where its service does.
     """
     names = [service, *[service.removesuffix(f"-{slot}") for slot in SLOTS if service.endswith(f"-{slot}")]]
     seen = next((found for name in names if (found := _seen(paths, name))), [])

@@ -22,6 +22,7 @@ Document = dict[str, Any]  # a compose file, or one of its services
 OWN = ("container_name", "ports", "profiles", "scale", "restart")
 SHARED = ("network_mode", "ipc", "pid")  # "service:NAME" in these is another service's
 FOREVER = "unless-stopped"
+PROFILE = "deployment"  # green's, as in a pair that is written by hand
 
 
 def singles(document: Document, config: Config) -> list[str]:
@@ -84,6 +85,8 @@ class Derivation:
         base = {key: value for key, value in given.items() if key not in OWN}
         base["image"] = f"{self._images[name]}:{self._versions[slot]}"
         base["restart"] = self._restart[slot]
+        if slot == "green":
+            base["profiles"] = [PROFILE]
         _tell_version(base, self._versions[slot])
         if deploy := _without(base.get("deploy"), "replicas", "mode", "restart_policy"):
             base["deploy"] = deploy
