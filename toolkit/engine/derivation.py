@@ -209,7 +209,7 @@ def _tell_version(service: Document, version: str) -> None:
 
 
 def _pairs(environment: object) -> dict[str, object]:
-    """An environment by name, whichever form it has; a bare name is None: its value is the compose command's."""
+    """An environment by name, in either form; a bare name is None: its value is the compose command's."""
     if isinstance(environment, list):
         split = [str(line).partition("=") for line in environment]
         return {name: value if equals else None for name, equals, value in split}

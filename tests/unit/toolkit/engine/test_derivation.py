@@ -118,7 +118,7 @@ def test_who_takes_the_env_file_as_its_environment_reads_its_own_version(tmp_pat
 
 def test_a_one_shot_is_of_the_version_where_it_is_built_or_is_the_apps_image(tmp_path):
     waits = {"condition": "service_completed_successfully"}
-    services = {
+    services: Document = {
         "web": {"build": {"context": "."}, "depends_on": {"migrate": waits, "seed": waits, "flyway": waits}},
         "migrate": {"build": {"context": "."}, "command": "migrate"},
         "seed": {"build": {"context": "./seed"}},
