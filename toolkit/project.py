@@ -123,11 +123,6 @@ class Project:
 
         return Sessions(self.config.sessions.address, self.secret_path("admin.key"))
 
-    @property
-    def proxy_service(self) -> str:
-        """The proxy's compose service."""
-        return str(self.config.proxy.service)
-
     def now(self) -> datetime:
         return self.clock.now()
 

@@ -103,7 +103,7 @@ class Preflight:
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """Whether a body of max_body fits: one client may have half of /tmp (docs/decisions/0037)."""
         project, wanted = self.project, self.project.config.proxy.max_body
-        name = project.proxy_service
+        name = project.config.proxy_service
         size = found.services[name].size_of("/tmp") if name in found.services else None  # noqa: S108
         if size is not None and size < 2 * wanted.bytes:
             have = f"the proxy's /tmp has {size >> 20} MiB, and one client may have half of that"
@@ -159,4 +159,4 @@ class Preflight:
 
 def all_services(project: Project) -> list[str]:
     """Every compose service that a project needs at rest: green is left out."""
-    return [project.proxy_service, *project.config.shared, *slots.names(project, "blue")]
+    return [project.config.proxy_service, *project.config.shared, *slots.names(project, "blue")]

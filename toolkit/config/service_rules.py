@@ -86,7 +86,7 @@ def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]
 
 def _names_of_the_proxy(config: Config) -> Iterator[tuple[Where, str]]:
     """Services that are called as the proxy's compose service, or as a slot's that it would be taken for."""
-    ours = config.proxy.service
+    ours = config.proxy_service
     if ours in config.services:
         yield (
             ("services", ours),

@@ -1,7 +1,7 @@
 """The engine's and compose's command lines. They are only built here: `process` runs them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit.config.engines import ENGINES, ComposeKind, EngineKind
@@ -21,6 +21,11 @@ class Commands:
     project: str
     files: tuple[str, ...]
     env_file: str
+
+    @property
+    def piped(self) -> "Commands":
+        """The same for a compose file that the compose command reads from its standard input."""
+        return replace(self, files=("-",))
 
     @property
     def kind(self) -> EngineKind:

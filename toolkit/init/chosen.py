@@ -14,7 +14,6 @@ from toolkit.init.questions import Asker
 from toolkit.init.roles import Roles
 from toolkit.init.surroundings import Surroundings
 
-OURS = "session-api"  # the compose service that has no other name
 ALONE = "the one app here with a published port"
 
 
@@ -51,10 +50,6 @@ def _check_all(around: Surroundings) -> None:
         what = f"{around.files} has the pair {names[0]}-blue and {names[0]}-green already"
         why = "bgctl init is for services that are there once: bgctl makes the pair itself"
         raise Refused(what, why, "write bgctl.toml by hand: bgctl.example.toml explains every setting")
-    if OURS in around.found.services:
-        where = compose_lines.place(around.paths, OURS)
-        why = "bgctl adds a service of this name, which counts sessions"
-        raise Refused(f"{where}: there is a service {OURS}", why, "give it another name, then: bgctl init")
 
 
 def _web(around: Surroundings, kinds: Roles, given: Given, ask: Asker) -> tuple[str, str]:

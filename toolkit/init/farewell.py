@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from toolkit.engine import ports
+from toolkit.engine import compose_forms, ports
 from toolkit.engine.compose import ComposeService
 from toolkit.errors import caught
 from toolkit.init import guesses
@@ -57,7 +57,7 @@ def _tag(service: ComposeService, plan: Plan, around: Surroundings) -> Iterator[
     if service.build or not image or image.endswith(":") or guesses.tag_of(image) == version:
         return
     engine = around.engine.name
-    named = f"{guesses.repository(image)}:{version}"
+    named = f"{compose_forms.repository(image)}:{version}"
     yield f"{engine} tag {image} {named}   (a slot's image has its version as its tag)"
 
 

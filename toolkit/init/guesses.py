@@ -110,7 +110,7 @@ def version(image: str, described: str) -> Guess[str]:
     """The version that runs today. `described` is what git calls the checkout; "": nothing."""
     if (tag := tag_of(image)) and tag != "latest" and is_version(tag):
         return Guess(tag, f"the tag of {image}")
-    if is_version(described):
+    if is_version(described) and "+" not in described:  # which no tag of an image may have
         return Guess(described, "from git describe")
     return Guess("1", "nothing says which version this is")
 
@@ -119,9 +119,3 @@ def tag_of(image: str) -> str:
     """The tag in an image's name; "": it has none."""
     head, colon, tag = image.partition("@")[0].rpartition(":")
     return tag if colon and head and "/" not in tag else ""
-
-
-def repository(image: str) -> str:
-    """An image's name without tag and digest."""
-    name = image.partition("@")[0]
-    return name.removesuffix(f":{tag_of(image)}")

@@ -48,7 +48,8 @@ class Slotted(Struct, frozen=True):
 class Plan(Struct, frozen=True):
     """All of bgctl.toml. `services` begin with the one that people use.
 
-    `https`: browsers come by HTTPS. Where a value is empty, bgctl.toml does not have it.
+    `https`: browsers come by HTTPS. `proxy` and `session_api` are what bgctl's own services are called.
+    Where a value is empty, bgctl.toml does not have it.
     """
 
     name: Guess[str]
@@ -61,6 +62,7 @@ class Plan(Struct, frozen=True):
     health_host: Guess[str] | None = None
     https: bool = False
     proxy: str = "proxy"
+    session_api: str = "session-api"
     compose_files: Guess[tuple[str, ...]] | None = None
     engine: str = ""
 

@@ -11,6 +11,7 @@ from toolkit.engine import compose_files
 from toolkit.engine.compose import ComposeService
 from toolkit.engine.compose_forms import Binding
 from toolkit.engine.images import ImageConfig
+from toolkit.engine.own_services import PROXY, SESSION_API
 from toolkit.errors import Refused
 from toolkit.init import addresses, guesses
 from toolkit.init.addresses import Addresses
@@ -83,7 +84,8 @@ class Planner:
             domain,
             host,
             bool(domain) or self._https,
-            "bgctl-proxy" if "proxy" in self._services else "proxy",
+            self._own_name(PROXY),
+            self._own_name(SESSION_API),
             self._compose_files(),
             self._given.engine,
         )
@@ -199,6 +201,10 @@ class Planner:
         if self._given.version:
             return Guess(self._given.version, TOLD)
         return guesses.version(self._services[self._chosen.web].image, described)
+
+    def _own_name(self, name: str) -> str:
+        """What one of bgctl's own services is called: people's own services keep their names."""
+        return f"bgctl-{name}" if name in self._services else name
 
     def _compose_files(self) -> Guess[tuple[str, ...]] | None:
         """Where plain compose would take other files, or its commands differ in which they take."""

@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-from toolkit.engine.compose import Compose, ComposeService
-from toolkit.engine.dependencies import COMPLETED
+from toolkit.engine.compose import COMPLETED, Compose, ComposeService
 from toolkit.values import SLOTS
 
 # Images by the last part of their name, without the tag.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from toolkit.engine.own_services import PROXY
 from toolkit.init.addresses import CONTROL, SESSIONS
 from toolkit.init.plan import Plan, Slotted
 
@@ -56,7 +57,7 @@ def _project(plan: Plan) -> Iterator[Line]:
 def _proxy(plan: Plan) -> Iterator[Line]:
     yield "[proxy]", ""
     yield _set("listen", plan.listen.value), plan.listen.source
-    if plan.proxy != "proxy":
+    if plan.proxy != PROXY:
         yield _set("service", plan.proxy), "bgctl's own proxy: your compose files have a service `proxy`"
     if plan.control != CONTROL:
         yield _set("control", plan.control), f"bgctl asks the proxy here; {CONTROL.port} is taken"
@@ -70,8 +71,7 @@ def _proxy(plan: Plan) -> Iterator[Line]:
 
 def _sessions(plan: Plan) -> Iterator[Line]:
     yield "[sessions]", ""
-    why = f"{SESSIONS.port} is taken; the env file has it too: SESSION_API_PORT"
-    yield _set("address", plan.sessions), why
+    yield _set("address", plan.sessions), f"bgctl asks the session API here; {SESSIONS.port} is taken"
 
 
 def _service(service: Slotted, plan: Plan) -> Iterator[Line]:
@@ -98,7 +98,7 @@ def _replicas(service: Slotted) -> Iterator[Line]:
 
 
 def _session_api(plan: Plan) -> Iterator[Line]:
-    yield "[services.session-api]", "bgctl's own; of its paths, browsers need those below /api/deployment/"
+    yield f"[services.{plan.session_api}]", "bgctl's own; browsers need of it what is below /api/deployment/"
     yield _set("address", plan.sessions), ""
     yield _set("health", "/readyz"), ""
 

@@ -8,7 +8,6 @@ from toolkit.config import Config
 from toolkit.errors import BgctlError, Refused
 from toolkit.files.env_file import VERSIONS
 from toolkit.init import additions, git, text
-from toolkit.init.addresses import SESSIONS
 from toolkit.init.files import Change
 from toolkit.init.plan import Plan
 from toolkit.init.surroundings import ENV, Surroundings
@@ -39,10 +38,7 @@ def changes(plan: Plan, around: Surroundings) -> list[Change]:
 
 def _changes(plan: Plan, around: Surroundings) -> Iterator[Change]:
     root = around.root
-    wanted = dict.fromkeys(VERSIONS, plan.version.value)
-    if plan.sessions != SESSIONS:
-        wanted["SESSION_API_PORT"] = str(plan.sessions.port)
-    if change := additions.env(root / ENV, wanted):
+    if change := additions.env(root / ENV, dict.fromkeys(VERSIONS, plan.version.value)):
         yield change
     yield from additions.dockerignore(around.found, root)
     ignored = git.ignored(root)

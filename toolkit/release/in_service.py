@@ -41,6 +41,6 @@ def services(project: Project, target: State | None) -> list[str]:
     if target is None:
         return preflight.all_services(project)
     return [
-        project.proxy_service,
+        project.config.proxy_service,
         *[name for slot in in_service(target) for name in slots.names(project, slot)],
     ]

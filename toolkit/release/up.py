@@ -136,7 +136,7 @@ def start_slot(project: Project, slot: str, version: str) -> Step:
 def start_proxy(project: Project) -> str:
     """Reloads a proxy that runs and answers. One that does not answer may be dying of what it has loaded."""
     files = reload.wanted_or_stored(project)
-    name = project.proxy_service
+    name = project.config.proxy_service
     if project.engine.running(name) and reachable(project.proxy, tries=3):
         return reload.apply(project, files)
     reload.store(project, files)
@@ -146,7 +146,7 @@ def start_proxy(project: Project) -> str:
 
 
 def await_routing(project: Project) -> str:
-    now, name = project.state(), project.proxy_service
+    now, name = project.state(), project.config.proxy_service
     try:
         project.proxy.wait_applied(now.generation, START, lambda: project.engine.dead(name))
     except Failed as error:

@@ -222,7 +222,6 @@ WEB = "services:\n  web:\n    build: .\n    ports: ['18000:8000']\n"
         (WEB + "    env_file: [gone.env]\n", "", [], ["gone.env"]),
         (WEB, "", ["--service", "wbe"], ["there is no service wbe in compose.yaml", "there are: web"]),
         (WEB, "", ["--compose-file", "gone.yaml"], ["gone.yaml does not exist", "--compose-file names it"]),
-        (WEB + "  session-api: {image: x}\n", "", [], ["compose.yaml:5: there is a service session-api"]),
     ],
 )
 def test_what_is_refused_says_why_and_writes_nothing(

@@ -106,12 +106,6 @@ def test_a_worker_that_cannot_be_called_so_is_left_alone(tmp_path: Path) -> None
             "remove it there",
         ),
         (
-            "services:\n  session-api: {build: ., ports: ['80:80']}\n",
-            Given(),
-            "compose.yaml:2: there is a service session-api",
-            "give it another name",
-        ),
-        (
             "services: {web-blue: {image: a}, web-green: {image: a}}",
             Given(),
             "has the pair web-blue and web-green already",

@@ -120,21 +120,9 @@ def test_where_people_reach_a_port_today(entry: str, listen: str | None) -> None
         ("shop/web:latest", "v9", "v9"),
         ("shop/web:", "", "1"),
         ("", "release/1", "1"),
+        ("", "1.0+2", "1"),
         ("", "", "1"),
     ],
 )
 def test_the_version_that_runs_today(name: str, described: str, version: str) -> None:
     assert guesses.version(name, described).value == version
-
-
-@pytest.mark.parametrize(
-    ("name", "repository"),
-    [
-        ("shop/web:1", "shop/web"),
-        ("shop/web:", "shop/web"),
-        ("registry.example:5000/web", "registry.example:5000/web"),
-        ("registry.example:5000/web:1@sha256:00", "registry.example:5000/web"),
-    ],
-)
-def test_an_image_without_its_tag(name: str, repository: str) -> None:
-    assert guesses.repository(name) == repository

@@ -145,9 +145,10 @@ def test_what_is_published_nowhere_gets_a_free_port(tmp_path: Path) -> None:
     assert Planned(around(tmp_path, text), taken={8081}).plan.listen.value == "127.0.0.1:8082"
 
 
-def test_the_users_own_proxy_keeps_its_name(tmp_path: Path) -> None:
-    text = "services: {web: {build: ., ports: ['80:80']}, proxy: {image: squid}}"
-    assert Planned(around(tmp_path, text)).plan.proxy == "bgctl-proxy"
+def test_the_users_own_services_keep_their_names(tmp_path: Path) -> None:
+    text = "services: {web: {build: ., ports: ['80:80']}, proxy: {image: squid}, session-api: {image: x}}"
+    plan = Planned(around(tmp_path, text)).plan
+    assert (plan.proxy, plan.session_api) == ("bgctl-proxy", "bgctl-session-api")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ blue = "127.0.0.1:8081"           # free ports of this machine, one for each slo
 green = "127.0.0.1:8082"
 health = "/health"                # it answered with a 2xx here when bgctl init asked
 
-[services.session-api]            # bgctl's own; of its paths, browsers need those below /api/deployment/
+[services.session-api]            # bgctl's own; browsers need of it what is below /api/deployment/
 address = "127.0.0.1:8090"
 health = "/readyz"
 """
@@ -41,6 +41,7 @@ services:
   jobs_1: {build: .}
   api: {build: ./api, ports: ['81:81'], healthcheck: {test: check.sh}}
   proxy: {image: squid}
+  session-api: {image: mine}
 """
 
 
@@ -70,7 +71,7 @@ def test_bgctl_takes_all_that_can_be_in_it(tmp_path: Path) -> None:
     assert (web.port, web.blue, web.green) == (8000, "127.0.0.1:8082", "127.0.0.1:8083")
     assert (web.health_host, api.routes, api.health) == ("shop.example", ("/api/", "= /in"), "container")
     assert jobs.worker
-    assert read.is_session_api(read.services["session-api"])
+    assert read.is_session_api(read.services["bgctl-session-api"])
 
 
 def test_with_a_domain_browsers_come_by_https(tmp_path: Path) -> None:
