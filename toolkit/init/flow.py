@@ -4,11 +4,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from toolkit import config
+from toolkit.checks import neighbours
+from toolkit.config import Config
+from toolkit.config.tables import Proxy
 from toolkit.engine import build_context, ports
-from toolkit.errors import Refused
-from toolkit.init import chosen, farewell, git, guesses, probe, surroundings, writing
+from toolkit.errors import Failed, Refused
+from toolkit.init import chosen, farewell, git, guesses, probe, surroundings, text, writing
 from toolkit.init.files import Change
+from toolkit.init.guesses import Guess
 from toolkit.init.plan import Given, Plan
 from toolkit.init.planning import Planner, Seeing
 from toolkit.init.questions import Asker
@@ -16,6 +22,9 @@ from toolkit.init.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from toolkit.terminal.ui import UI
+
+
+STEM = 24  # letters of a cookie's name: [proxy] cookie_stem
 
 
 class Done(Struct, frozen=True):
@@ -40,8 +49,34 @@ def run(root: Path, given: Given, ask: Asker, force: bool) -> Done:
     seeing = Seeing(lambda name: engine.image_config(name) or guesses.NONE, probe.look, ports.is_free)
     planner = Planner(around, given, chosen.choose(around, given, ask), ask, seeing)
     plan = planner.plan(git.described(root), before)
+    plan = _apart(plan, around, before)
     changes = writing.changes(plan, around)
-    return Done(around, plan, changes, [*planner.notes, *_folders(around)])
+    return Done(around, plan, changes, [*planner.notes, *_folders(around), *_taken(plan, around)])
+
+
+def _apart(plan: Plan, around: Surroundings, before: Config | None) -> Plan:
+    """With cookies of its own where another project of this host has the same; those that are there stay."""
+    if before:
+        known, usual = str(before.proxy.cookie_stem), str(Proxy().cookie_stem)
+        return plan if known == usual else replace(plan, cookie_stem=Guess(known, "as it was"))
+    try:
+        theirs = neighbours.alike(config.parse(text.of(plan)), around.engine.neighbours())
+    except Failed:
+        return plan  # the engine does not say
+    if not theirs:
+        return plan
+    why = f"project {theirs[0].project.name} has cookies called bg_... on the same host name"
+    return replace(plan, cookie_stem=Guess(f"bg-{plan.name.value}"[:STEM], why))
+
+
+def _taken(plan: Plan, around: Surroundings) -> list[str]:
+    """Somebody else at the address that bgctl's proxy is to have."""
+    listen = plan.listen.value
+    ours = any(around.running(name) for name in around.found.services)
+    if ours or ports.is_free(listen):
+        return []
+    mend = "end that before bgctl up, or: bgctl init --listen IP:PORT"
+    return [f"{listen} is taken by {ports.holder(listen)}; {mend}"]
 
 
 def _folders(around: Surroundings) -> list[str]:

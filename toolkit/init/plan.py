@@ -65,6 +65,7 @@ class Plan(Struct, frozen=True):
     session_api: str = "session-api"
     compose_files: Guess[tuple[str, ...]] | None = None
     engine: str = ""
+    cookie_stem: Guess[str] | None = None
 
     @property
     def web(self) -> Slotted:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from msgspec import Struct
 
@@ -62,33 +63,39 @@ class Planner:
         health = {name: self._health(name, ports[name].value, said) for name in routes}
         listen = self._listen(ports[web].value)
         places = self._addresses(list(routes), listen.value, before)
-        services = [
+        reached = [
             Slotted(
                 name,
                 self._chosen.source if name == web else "its paths are released together with the others",
-                tuple(map(str, routes[name])),
-                ports[name],
-                health[name],
-                places.slots[name],
-                self._services[name].replicas,
+                routes=tuple(map(str, routes[name])),
+                port=ports[name],
+                health=health[name],
+                addresses=places.slots[name],
+                replicas=self._services[name].replicas,
             )
             for name in routes
         ]
         return Plan(
-            self._around.name,
-            [*services, *self._workers()],
-            listen,
-            places.control,
-            places.sessions,
-            self._version(described),
-            domain,
-            host,
-            bool(domain) or self._https,
-            self._own_name(PROXY),
-            self._own_name(SESSION_API),
-            self._compose_files(),
-            self._given.engine,
+            name=self._around.name,
+            services=[*reached, *self._workers()],
+            listen=listen,
+            control=places.control,
+            sessions=places.sessions,
+            version=self._version(described),
+            domain=domain,
+            health_host=host,
+            https=bool(domain) or self._https,
+            **self._of_the_project(),
         )
+
+    def _of_the_project(self) -> dict[str, Any]:
+        """What is the same whichever services are slotted."""
+        return {
+            "proxy": self._own_name(PROXY),
+            "session_api": self._own_name(SESSION_API),
+            "compose_files": self._compose_files(),
+            "engine": self._given.engine,
+        }
 
     def _workers(self) -> Iterator[Slotted]:
         for name in self._chosen.workers:

@@ -61,6 +61,8 @@ def _proxy(plan: Plan) -> Iterator[Line]:
         yield _set("service", plan.proxy), "bgctl's own proxy: your compose files have a service `proxy`"
     if plan.control != CONTROL:
         yield _set("control", plan.control), f"bgctl asks the proxy here; {CONTROL.port} is taken"
+    if plan.cookie_stem:
+        yield _set("cookie_stem", plan.cookie_stem.value), plan.cookie_stem.source
     if not plan.https:
         why = "browsers come by plain HTTP; remove this line when they come by HTTPS"
         yield "secure_cookies = false", why
