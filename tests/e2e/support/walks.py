@@ -1,12 +1,14 @@
 """An ordinary project, taken from plain compose to its third version as its people would do it.
 
-tests/cases/projects has it as it was, tests/cases/walks what its people add; docs/first-hour.md tells it in
-words.
+tests/cases/projects has it as it was, tests/cases/walks the files of its further versions. Nothing of it is
+edited for bgctl: `bgctl init` writes what is needed. docs/adopt.md tells it in words.
 """
 
 from __future__ import annotations
 
 import fcntl
+import itertools
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,7 +26,6 @@ from tests.e2e.support.stacks import Stack, eventually
 from tests.e2e.support.walkers import Crowd
 
 CASES = ROOT / "tests" / "cases"
-OURS = ROOT / "compose" / "bgctl.yaml"
 COMPOSE_FILE = "docker-compose.yml"
 IDLE = "3s"  # a drain does not wait for whoever has been silent for longer
 USERS = 6
@@ -76,20 +77,30 @@ class Walk(Stack):
         except requests.ConnectionError:
             return False
 
-    def add_bgctl(self) -> None:
-        """The files that README's "Your own stack" asks for; nothing that was there is changed but .env."""
-        given = CASES / "walks" / self.kind
-        for path in (OURS, given / "slots.yaml"):
-            text = path.read_text().replace(f"image: {self.kind}:", f"image: {self.name}:")
-            (self.directory / path.name).write_text(labelled(text))
-        settings = (given / "bgctl.toml").read_text()
-        assert f'name = "{self.kind}"' in settings
-        own_name = settings.replace(f'name = "{self.kind}"', f'name = "{self.name}"')
-        (self.directory / "bgctl.toml").write_text(own_name)
+    def adopt(self, version: str, *options: str) -> None:
+        """`bgctl init`, while the app runs, as its people type it; then bgctl takes the place of services."""
+        listen = ("--listen", f"127.0.0.1:{self.public}")
+        said = self.bgctl("init", "--version", version, *listen, *options)
+        (stop,) = re.findall(r"(?:next:|^ +) docker-compose (stop [\w -]+\w)", said.stdout + said.stderr)
         with (self.directory / ".env").open("a") as env:
-            env.write((given / "more.env").read_text() + CHECKOUT)
-        if (given / ".dockerignore").exists():
-            shutil.copy(given / ".dockerignore", self.directory)
+            env.write(CHECKOUT)
+        self._take_own_ports()
+        self.compose(*stop.split())
+
+    def _take_own_ports(self) -> None:
+        """Ports of this run, for those that `init` has found free may be found by another run as well."""
+        path, free = self.directory / "bgctl.toml", itertools.count(self.ports.control + 1)
+        api, control = (f"127.0.0.1:{port}" for port in (self.ports.api, self.ports.control))
+        text = re.sub(
+            r'(?m)^(blue|green) = "127\.0\.0\.1:\d+"',
+            lambda found: f'{found[1]} = "127.0.0.1:{next(free)}"',
+            path.read_text(),
+        )
+        text = re.sub(r'(?m)^address = "127\.0\.0\.1:\d+"', f'address = "{api}"', text)
+        if "[sessions]" not in text:
+            text += f'\n[sessions]\naddress = "{api}"\n'
+        text = re.sub(r"(?m)^control = .*\n", "", text)
+        path.write_text(text.replace("[proxy]", f'[proxy]\ncontrol = "{control}"'))
 
     def edit(self, file: str, old: str, new: str) -> None:
         """A line of the app, as its developer changes it."""
