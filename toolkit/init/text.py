@@ -79,7 +79,7 @@ def _sessions(plan: Plan) -> Iterator[Line]:
 def _service(service: Slotted, plan: Plan) -> Iterator[Line]:
     yield f"[services.{service.name}]", service.source
     if service.port is None or service.health is None or service.addresses is None:
-        yield "routes = []", "it answers no requests: it starts and stops with its slot"
+        yield "routes = []", "no requests from outside: it starts and stops with its slot"
         yield _set("health", "container"), "what the engine says of it"
         yield from _replicas(service)
         return
