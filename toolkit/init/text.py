@@ -9,7 +9,7 @@ from toolkit.init.plan import Plan, Slotted
 
 COLUMN = 34  # of the comments
 HEAD = """\
-# Written by `bgctl init`. What is not here has its default: bgctl.example.toml explains every setting.
+# Written by `bgctl init`. What is not here has its default: `bgctl init --example` explains every setting.
 """
 TLS = """\
 # [tls]                           # for HTTPS in bgctl's proxy: remove the first "# " of these lines

@@ -245,6 +245,11 @@ def test_what_is_refused_says_why_and_writes_nothing(
     assert contents(root) == before
 
 
+def test_the_example_is_printed_in_any_folder(tmp_path: Path) -> None:
+    done = init(tmp_path / "gone", "--example")
+    assert (done.returncode, done.stdout) == (0, (ROOT / "bgctl.example.toml").read_text())
+
+
 def test_no_compose_file(tmp_path: Path) -> None:
     done = init(tmp_path)
     assert (done.returncode, list(tmp_path.iterdir())) == (3, [])
