@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+_HERE = Path(__file__).resolve().parent
+_SHARE = _HERE / "share"  # where pyproject.toml has a wheel keep them
+CHECKOUT = None if _SHARE.exists() else _HERE.parent  # the folder of the checkout; None: bgctl is installed
+
 
 def shipped(*parts: str) -> Path:
     """The path of a file or folder, such as `shipped("nginx", "pages")`."""
-    here = Path(__file__).parent
-    installed = here.joinpath("share", *parts)
-    return installed if installed.exists() else here.parent.joinpath(*parts)
+    installed = _SHARE.joinpath(*parts)
+    return installed if installed.exists() else _HERE.parent.joinpath(*parts)
