@@ -7,7 +7,9 @@ from toolkit.images import bases, catalogue, make, shell
 from toolkit.images.catalogue import Image
 from toolkit.images.engine import Engine
 from toolkit.release.steps import Step, walk
-from toolkit.terminal.ui import UI
+from toolkit.terminal.ui import UI, printable
+
+WIDTH = 70  # letters of a line that a command has printed: more would not fit beside the bar
 
 
 class Course:
@@ -26,7 +28,9 @@ class Course:
             yield shell.Report(tell)
             return
         with ui.progress_bar("done") as show:
-            yield shell.Report(tell, lambda said: show(self._done / self._parts, self._now, said))
+            yield shell.Report(
+                tell, lambda said: show(self._done / self._parts, self._now, printable(said)[:WIDTH])
+            )
 
     def counted(self, do: Callable[[], str]) -> str:
         note = do()
