@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.images import bases, places
-from toolkit.images.catalogue import PYTHON_BASE, REDIS_BASE, SHARED, Base, Image
+from toolkit.images.catalogue import PYTHON_BASE, REDIS_BASE, Base, Image
 from toolkit.images.context import lay_out, lock_file, site, sources_of, wheels
 from toolkit.images.digest import digest
 from toolkit.images.engine import Engine
 from toolkit.images.shell import Report, answer, run
-from toolkit.shipped import shipped
+from toolkit.shipped import SHARED, shipped
 
 STANDIN = "bgctl.standin"  # every image that is built from a stand-in has this label too
 FOLDER = "tests/standins"

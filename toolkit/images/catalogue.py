@@ -1,17 +1,19 @@
 """The images of the stack, and what goes into each."""
 
-import os
 import re
 from dataclasses import dataclass, field
 
-SHARED = "localhost/bgctl"  # bases are the same for every checkout
-PREFIX = f"localhost/{os.environ.get('BGCTL_IMAGES', 'bgctl')}"  # two checkouts at work need two names
+from toolkit.shipped import PREFIX, SHARED
+
 PYTHON = "3.13"  # in both Python bases
 
 
 @dataclass(frozen=True)
 class Base:
-    """A base image: the official one, and the Debian packages that can take its place."""
+    """A base image: the official one, and the Debian packages that can take its place.
+
+    It has the same name for every bgctl of a machine.
+    """
 
     name: str
     upstream: str

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from toolkit.engine import diagnosis
 from toolkit.errors import Failed
 from toolkit.images import bases
-from toolkit.images.catalogue import PREFIX, Image
+from toolkit.images.catalogue import Image
 from toolkit.images.context import lay_out, sources_of
 from toolkit.images.digest import digest
 from toolkit.images.engine import BASE_LABEL, Engine
+from toolkit.shipped import PREFIX
 
 
 def make(engine: Engine, images: Sequence[Image]) -> list[Image]:

@@ -24,7 +24,9 @@ class StackImages:
         stores = shared_services.stores(project, found)
         services = [
             name
-            for name in dict.fromkeys(["proxy", *project.config.shared, *stores, *needed])
+            for name in dict.fromkeys(
+                [project.config.proxy_service, *project.config.shared, *stores, *needed]
+            )
             if name in found.services
         ]
         self.services = {name: image for name in services if (image := found.image(name)) in catalogue.NAMES}
@@ -51,7 +53,7 @@ class StackImages:
         """Says which services run an image from before: `up` leaves alone what runs."""
         if old := self.outrun():
             runs = "runs" if len(old) == 1 else "run"
-            away = "; people are not served meanwhile" if "proxy" in old else ""
+            away = "; people are not served meanwhile" if self._project.config.proxy_service in old else ""
             stop = f"{self._project.engine.name} stop {' '.join(each.id[:12] for each in old.values())}"
             what = f"{' and '.join(old)} {runs} an image from before"
             self._project.ui.warn(
