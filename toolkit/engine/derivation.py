@@ -202,11 +202,18 @@ class Derivation:
 
 def _tell_version(service: Document, version: str) -> None:
     """Has a service that takes the env file as its environment read its own version there."""
-    told = service.get("environment") or {}
-    pairs = dict(told) if isinstance(told, dict) else dict(str(line).partition("=")[::2] for line in told)
+    pairs = _pairs(service.get("environment"))
     ours = VERSIONS if service.get("env_file") else [name for name in VERSIONS if name in pairs]
     if ours:
         service["environment"] = pairs | dict.fromkeys(ours, version)
+
+
+def _pairs(environment: object) -> dict[str, object]:
+    """An environment by name, in either form; a bare name is None: its value is the compose command's."""
+    if isinstance(environment, list):
+        split = [str(line).partition("=") for line in environment]
+        return {name: value if equals else None for name, equals, value in split}
+    return dict(environment) if isinstance(environment, dict) else {}
 
 
 def _network(slot: str) -> str:
