@@ -96,6 +96,7 @@ class Terminal:
     cls=Command,
     examples={
         "bgctl init --dry-run": "what it would write, as a diff",
+        "bgctl init --example": "every setting, explained",
         "bgctl init --domain shop.example": "browsers come by HTTPS",
         "bgctl init --service web --also api=/api/": "two services, released together",
         "bgctl init --port 8000 --health /health": "what it cannot see by itself",
@@ -115,15 +116,23 @@ class Terminal:
 @click.option("--compose-file", "files", multiple=True, metavar="FILE", help="Instead of compose's choice.")
 @click.option("--engine", type=click.Choice(("docker", "podman")), help="Instead of the first that answers.")
 @click.option("--force", is_flag=True, help="Replace bgctl.toml; the old one stays as bgctl.toml.old.")
+@click.option("--example", is_flag=True, help="Print a bgctl.toml with every setting explained; only that.")
 @options.dry_run_option
 @click.pass_obj
-def command(app: App, /, files: tuple[str, ...], force: bool, dry_run: bool, **said: object) -> None:
+def command(
+    app: App, /, files: tuple[str, ...], force: bool, example: bool, dry_run: bool, **said: object
+) -> None:
     """Write the bgctl.toml of a compose project.
 
     It asks the compose command what is here, guesses, and on a terminal asks for what it cannot see; each
     answer is an option, too. Compose files are only read. The env file, .dockerignore and .gitignore get
     lines at their ends. Nothing is written where something is refused.
     """
+    from toolkit.shipped import shipped
+
+    if example:
+        click.echo(shipped("bgctl.example.toml").read_text(), nl=False)
+        return
     from toolkit.init import files as init_files
     from toolkit.init import flow
     from toolkit.init.questions import Nobody

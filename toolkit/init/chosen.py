@@ -49,7 +49,7 @@ def _check_all(around: Surroundings) -> None:
     if names := roles.pairs(around.found):
         what = f"{around.files} has the pair {names[0]}-blue and {names[0]}-green already"
         why = "bgctl init is for services that are there once: bgctl makes the pair itself"
-        raise Refused(what, why, "write bgctl.toml by hand: bgctl.example.toml explains every setting")
+        raise Refused(what, why, "write bgctl.toml by hand: bgctl init --example explains every setting")
 
 
 def _web(around: Surroundings, kinds: Roles, given: Given, ask: Asker) -> tuple[str, str]:

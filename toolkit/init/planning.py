@@ -99,7 +99,7 @@ class Planner:
 
     def _workers(self) -> Iterator[Slotted]:
         for name in self._chosen.workers:
-            why = f"runs the code of {self._chosen.web}, and has no port: a worker"
+            why = f"runs the code of {self._chosen.web}, and publishes no port"
             yield Slotted(name, why, replicas=self._services[name].replicas)
 
     def _domain(self) -> str:

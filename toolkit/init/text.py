@@ -9,7 +9,7 @@ from toolkit.init.plan import Plan, Slotted
 
 COLUMN = 34  # of the comments
 HEAD = """\
-# Written by `bgctl init`. What is not here has its default: bgctl.example.toml explains every setting.
+# Written by `bgctl init`. What is not here has its default: `bgctl init --example` explains every setting.
 """
 TLS = """\
 # [tls]                           # for HTTPS in bgctl's proxy: remove the first "# " of these lines
@@ -79,7 +79,7 @@ def _sessions(plan: Plan) -> Iterator[Line]:
 def _service(service: Slotted, plan: Plan) -> Iterator[Line]:
     yield f"[services.{service.name}]", service.source
     if service.port is None or service.health is None or service.addresses is None:
-        yield "routes = []", "it answers no requests: it starts and stops with its slot"
+        yield "routes = []", "no requests from outside: it starts and stops with its slot"
         yield _set("health", "container"), "what the engine says of it"
         yield from _replicas(service)
         return

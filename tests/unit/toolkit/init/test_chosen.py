@@ -109,7 +109,7 @@ def test_a_worker_that_cannot_be_called_so_is_left_alone(tmp_path: Path) -> None
             "services: {web-blue: {image: a}, web-green: {image: a}}",
             Given(),
             "has the pair web-blue and web-green already",
-            "bgctl.example.toml",
+            "bgctl init --example",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from toolkit.init.probe import Seen
 from toolkit.values import Address
 
 FLASKSHOP = """\
-# Written by `bgctl init`. What is not here has its default: bgctl.example.toml explains every setting.
+# Written by `bgctl init`. What is not here has its default: `bgctl init --example` explains every setting.
 
 [project]
 name = "shop"                     # what plain compose calls this project
