@@ -24,6 +24,7 @@ from testbed.ports import Ports
 from testbed.project import IMAGES, ROOT, name_of_its_own
 from tests.e2e.support.stacks import Stack, eventually
 from tests.e2e.support.walkers import Crowd
+from tests.e2e.support.wheels import BIN, Installed
 
 CASES = ROOT / "tests" / "cases"
 COMPOSE_FILE = "docker-compose.yml"
@@ -39,18 +40,22 @@ BGCTL_SESSION_API_IMAGE=localhost/{IMAGES}/session-api:dev
 
 
 class Walk(Stack):
-    """`kind`: the project's name among the cases. `public`: where people come, before bgctl and with it."""
+    """`kind`: the project's name among the cases. `public`: where people come, before bgctl and with it.
+
+    `installed` is bgctl from its wheel; None: that of the checkout.
+    """
 
     kind: str
     public: int
     plain: bytes  # the compose file, as it was before bgctl came
+    installed: Installed | None = None
 
     @classmethod
-    def of(cls, folder: Path, kind: str, public: int) -> Walk:
+    def of(cls, folder: Path, kind: str, public: int, engine: str) -> Walk:
         """The project's folder as its people have it, before anything of bgctl."""
         name = name_of_its_own(kind)
         ports = Ports(proxy=public, blue=public + 1, green=public + 2, api=public + 3, control=public + 4)
-        walk = cls(folder / name, name, ports=ports)
+        walk = cls(folder / name, name, engine, ports=ports)
         walk.kind, walk.public = kind, public
         shutil.copytree(CASES / "projects" / kind, walk.directory)
         plain = walk.directory / COMPOSE_FILE
@@ -58,9 +63,20 @@ class Walk(Stack):
         walk.plain = plain.read_bytes()
         return walk
 
+    @property
+    def program(self) -> Path:
+        return self.installed.program if self.installed else super().program
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.installed.environment if self.installed else super().environment
+
     def compose(self, *arguments: str) -> str:
         """Plain compose, in the project's folder, as its people use it."""
-        command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+        if self.engine == "podman":
+            command = [str(BIN / "podman-compose")]
+        else:
+            command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
         done = subprocess.run(
             [*command, *arguments],
             cwd=self.directory,
@@ -80,8 +96,8 @@ class Walk(Stack):
     def adopt(self, version: str, *options: str) -> None:
         """`bgctl init`, while the app runs, as its people type it; then bgctl takes the place of services."""
         listen = ("--listen", f"127.0.0.1:{self.public}")
-        said = self.bgctl("init", "--version", version, *listen, *options)
-        (stop,) = re.findall(r"(?:next:|^ +) docker-compose (stop [\w -]+\w)", said.stdout + said.stderr)
+        said = self.bgctl("init", "--engine", self.engine, "--version", version, *listen, *options)
+        (stop,) = re.findall(r"next: \S+compose(?: --\S+)* (stop [\w -]+\w)", said.stdout + said.stderr)
         with (self.directory / ".env").open("a") as env:
             env.write(CHECKOUT)
         self._take_own_ports()
@@ -164,14 +180,18 @@ class Walk(Stack):
 
 
 @contextmanager
-def walking(folder: Path, kind: str, public: int) -> Iterator[Walk]:
+def walking(
+    folder: Path, kind: str, public: int, engine: str = "docker", installed: Installed | None = None
+) -> Iterator[Walk]:
     """One at a time on a machine: the project's own compose file names its containers and ports."""
     import docker
 
     with (Path(tempfile.gettempdir()) / f"bgctl-walk-{kind}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        walk = Walk.of(folder, kind, public)
-        walk.client = docker.from_env()
+        walk = Walk.of(folder, kind, public, engine)
+        walk.installed = installed
+        if engine == "docker":
+            walk.client = docker.from_env()
         try:
             yield walk
             walk.assert_clean_log()

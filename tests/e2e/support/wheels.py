@@ -24,16 +24,31 @@ class Installed:
     prefix: str
 
     @classmethod
-    def below(cls, folder: Path) -> Self:
-        """Builds the wheel and installs it, with the versions of locks/dev.txt, below `folder`."""
+    def below(cls, folder: Path, *beside: str, prefix: str = "") -> Self:
+        """Builds the wheel and installs it below `folder`, with the versions of locks/dev.txt.
+
+        `beside` are packages that are installed with it. `prefix` "": one of its own.
+        """
         _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist"), cwd=ROOT)
         (wheel,) = (folder / "dist").glob("bgctl-*.whl")
         uv, python = str(BIN / "uv"), str(folder / "venv" / "bin" / "python")
         _run(uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv"), cwd=folder)
         constraints = str(ROOT / "locks" / "dev.txt")
-        _run(uv, "pip", "install", "--quiet", "--python", python, "-c", constraints, str(wheel), cwd=folder)
+        _run(
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            python,
+            "-c",
+            constraints,
+            str(wheel),
+            *beside,
+            cwd=folder,
+        )
         (folder / "empty").mkdir()
-        return cls(folder, f"wheel-{uuid4().hex[:8]}")
+        return cls(folder, prefix or f"wheel-{uuid4().hex[:8]}")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -47,10 +62,14 @@ class Installed:
     def image(self, part: str) -> str:
         return f"localhost/{self.prefix}/{part}:dev"
 
+    @property
+    def program(self) -> Path:
+        return self.folder / "venv" / "bin" / "bgctl"
+
     def bgctl(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Runs it in an empty folder, or in `cwd`."""
         return subprocess.run(
-            [str(self.folder / "venv" / "bin" / "bgctl"), *arguments],
+            [str(self.program), *arguments],
             cwd=cwd or self.folder / "empty",
             env=self.environment,
             stdin=subprocess.DEVNULL,
