@@ -130,7 +130,10 @@ def _duplicates(config: Config) -> Iterator[tuple[Where, str]]:
 
 
 def _replicas(config: Config, seen: dict[object, str]) -> Iterator[tuple[Where, str]]:
-    """Replicas beyond the first that have no port, or whose address is one of those `seen`, by setting."""
+    """Replicas beyond the first that have no port, or whose address is one of those `seen`, by setting.
+
+    Where two rows of replicas overlap, one of them has the other one's first address.
+    """
     for name, service in config.reached.items():
         for slot in SLOTS:
             first: Address | None = getattr(service, slot)
@@ -145,7 +148,6 @@ def _replicas(config: Config, seen: dict[object, str]) -> Iterator[tuple[Where, 
                 if value in seen:
                     mend = f"write addresses that leave room for {service.replicas} ports"
                     yield where, f"has replica {number} at {value}, which {seen[value]} has taken; {mend}"
-                seen[value] = f"replica {number} of {'.'.join(where)}"
 
 
 def _wildcards(config: Config) -> Iterator[tuple[Where, str]]:
