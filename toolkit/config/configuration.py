@@ -62,6 +62,11 @@ class Config(Table, frozen=True):
         return service.address == self.sessions.address
 
     @property
+    def proxy_service(self) -> str:
+        """The proxy's compose service."""
+        return str(self.proxy.service)
+
+    @property
     def scheme(self) -> str:
         """The scheme by which browsers come; without [tls], HTTPS ends in front of the proxy."""
         return "https" if self.proxy.secure_cookies else "http"
@@ -70,7 +75,7 @@ class Config(Table, frozen=True):
     def compose_services(self) -> list[str]:
         """Every service that the compose file must have by this configuration."""
         slots = [member.compose for name in self.slotted for member in self.pair(name)]
-        return ["proxy", *self.shared, *slots]
+        return [self.proxy_service, *self.shared, *slots]
 
     def members(self, slot: str) -> list[Member]:
         """Every container of a slot."""

@@ -41,7 +41,7 @@ def ask(kind: EngineKind, config: Config, root: Path) -> Engine | str:
     if kind.needs_user_session:
         user_session.find(os.getuid())
     try:
-        engine = Engine(_commands(kind, config, root), root, config.placed)
+        engine = Engine(_commands(kind, config, root), root, config.placed, config=config)
         engine.rootless  # noqa: B018  (asking is the test)
     except Refused as error:
         return f"{error.what.removeprefix(kind.name).strip()}: {error.why}"

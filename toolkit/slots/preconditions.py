@@ -118,7 +118,7 @@ def _missing(
 
 def check_port(project: Project, service: str, address: Address) -> None:
     """Raises Refused when another program than this service listens there, or the service may not."""
-    if service == "proxy" and not project.engine.running(service):
+    if service == project.config.proxy_service and not project.engine.running(service):
         ports.check_allowed(service, address)
     if not project.is_free(address) and not project.engine.running(service):
         mend = "stop that, or name another port in bgctl.toml and the compose file"
