@@ -10,6 +10,7 @@ from tests.unit.toolkit.support.replicas import ReplicatedEngine, names, project
 from tests.unit.toolkit.support.worlds import DRAIN, GREEN, NONE, READY, Web, World
 from toolkit import slots
 from toolkit.checks import hazards
+from toolkit.commands import status as status_command
 from toolkit.engine.compose import ComposeService
 from toolkit.engine.container import SERVICE, Container, Settings, Status
 from toolkit.errors import Failed, Refused
@@ -102,11 +103,17 @@ def test_status_says_how_many_are_up(
     assert isinstance(document, dict)
     document["slots"]["blue"]["health"] = {"up": True, "since": 1.0, "why": None, "passed": [down]}
     world.control.answers["/status"] = (code, document)
-    view = overview.gather(project).slots["blue"]
+    whole = overview.gather(project)
+    view = whole.slots["blue"]
     assert (view.health, view.container) == ("2 of 3 up", "2 of 3 running")
     assert view.replicas_passed_over == {"frontend-blue-3": "timeout"}
     assert not view.is_down
     assert (view.advice or "").startswith("frontend-blue-3: ")
+    said = list(status_command.remarks(whole, project.now()))
+    assert any(line.startswith("blue has 2 of 3 up (frontend-blue-3: ") for line in said)
+    webs["frontend-blue-3"].answers["/healthz"] = (200, {"version": OLD})
+    said = list(status_command.remarks(overview.gather(project), project.now()))
+    assert "the proxy passes over frontend-blue-3 (timeout); next: bgctl up" in said
 
 
 def test_a_slot_that_is_named_has_the_lines_of_all(made: tuple[Project, ReplicatedEngine]) -> None:
