@@ -22,6 +22,7 @@ Document = dict[str, Any]  # a compose file, or one of its services
 OWN = ("container_name", "ports", "profiles", "scale", "restart")
 SHARED = ("network_mode", "ipc", "pid")  # "service:NAME" in these is another service's
 FOREVER = "unless-stopped"
+PROFILE = "deployment"  # green's, as in a pair that is written by hand
 
 
 def singles(document: Document, config: Config) -> list[str]:
@@ -84,6 +85,8 @@ class Derivation:
         base = {key: value for key, value in given.items() if key not in OWN}
         base["image"] = f"{self._images[name]}:{self._versions[slot]}"
         base["restart"] = self._restart[slot]
+        if slot == "green":
+            base["profiles"] = [PROFILE]
         _tell_version(base, self._versions[slot])
         if deploy := _without(base.get("deploy"), "replicas", "mode", "restart_policy"):
             base["deploy"] = deploy
@@ -200,11 +203,18 @@ class Derivation:
 
 def _tell_version(service: Document, version: str) -> None:
     """Has a service that takes the env file as its environment read its own version there."""
-    told = service.get("environment") or {}
-    pairs = dict(told) if isinstance(told, dict) else dict(str(line).partition("=")[::2] for line in told)
+    pairs = _pairs(service.get("environment"))
     ours = VERSIONS if service.get("env_file") else [name for name in VERSIONS if name in pairs]
     if ours:
         service["environment"] = pairs | dict.fromkeys(ours, version)
+
+
+def _pairs(environment: object) -> dict[str, object]:
+    """An environment by name, in either form; a bare name is None: its value is the compose command's."""
+    if isinstance(environment, list):
+        split = [str(line).partition("=") for line in environment]
+        return {name: value if equals else None for name, equals, value in split}
+    return dict(environment) if isinstance(environment, dict) else {}
 
 
 def _network(slot: str) -> str:
