@@ -1,8 +1,8 @@
 """Resolves `extends` where a compose command prints it as it is written, as podman-compose does.
 
-A service that a pair is derived from has to be whole, because the one that it extends may be a pair too, and is
-then not in the document any more. The rules of merging are compose's: mappings are merged by key, lists are
-joined, and all else is the extending service's.
+A service that a pair is derived from has to be whole, because the one that it extends may be a pair too, and
+is then not in the document any more. The rules of merging are compose's: mappings are merged by key, lists
+are joined, and all else is the extending service's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ OVER = ("command", "entrypoint", "test")  # lists that replace and are not joine
 
 
 def resolved(services: Mapping[str, Document], paths: Sequence[Path]) -> dict[str, Document]:
-    """The services with all that they extend. Raises Refused for one that extends another file's, or itself."""
+    """The services with all that they extend. Raises Refused for what is in another file, or is a circle."""
     return {name: _whole(services, name, (), paths) for name in services}
 
 

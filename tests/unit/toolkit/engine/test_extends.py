@@ -43,5 +43,5 @@ def test_mappings_are_merged_lists_joined_and_commands_replaced():
     [{"file": "common.yaml", "service": "base"}, {"service": "nobody"}, {"service": "web"}],
 )
 def test_what_is_not_there_is_refused_with_its_line(told):
-    with pytest.raises(Refused, match="compose.yaml:3: web extends"):
+    with pytest.raises(Refused, match=r"compose\.yaml:3: web extends"):
         extends.resolved({"web": {"extends": told}, "base": {}}, FILE)
