@@ -27,9 +27,14 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _duplicates(config)
 
 
+def is_name(name: str) -> bool:
+    """Whether a service may be called so."""
+    return bool(re.fullmatch(r"[a-z][a-z0-9_-]{0,40}", name))
+
+
 def _of_service(name: str, service: Service) -> Iterator[tuple[Where, str]]:
     here = ("services", name)
-    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,40}", name):
+    if not is_name(name):
         yield here, 'cannot be a service name; use lower-case letters, digits, "-" and "_"'
     slots = (service.blue, service.green)
     if service.worker:

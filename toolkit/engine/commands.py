@@ -105,6 +105,9 @@ class Commands:
     def image_volumes(self, name: str) -> list[str]:
         return [self.binary, "image", "inspect", "--format", "{{json .Config.Volumes}}", name]
 
+    def image_config(self, name: str) -> list[str]:
+        return [self.binary, "image", "inspect", "--format", "{{json .Config}}", name]
+
     def of_folder(self, root: Path) -> list[str]:
         return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={FOLDER}={root}"]
 

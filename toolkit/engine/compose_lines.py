@@ -30,6 +30,22 @@ def place(paths: Sequence[Path], service: str, key: str = "") -> str:
     return f"{seen[0][0].name}:{seen[0][1]['']}" if seen else f"{paths[0].name}:1"
 
 
+def services(paths: Sequence[Path]) -> list[str]:
+    """The services in the order in which people have written them: compose commands sort them."""
+    keys = (found for path in paths for found in _keys(path))
+    return list(dict.fromkeys(own for depth, parents, own in keys if depth and parents == ("services",)))
+
+
+def with_key(paths: Sequence[Path], key: str) -> list[str]:
+    """The services that have this key, such as `profiles`: `config` need not print all of them."""
+    found: dict[str, None] = {}
+    for path in paths:
+        for depth, parents, own in _keys(path):
+            if depth == 2 and parents[0] == "services" and own == key:
+                found[parents[1]] = None
+    return list(found)
+
+
 def _seen(paths: Sequence[Path], service: str) -> list[tuple[Path, dict[str, int]]]:
     return [(path, lines) for path in paths if (lines := _lines_of(path, service))]
 

@@ -3,14 +3,23 @@
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from toolkit.engine import diagnosis, process
 from toolkit.engine.commands import Commands
+from toolkit.engine.container import HealthCheck
 from toolkit.errors import Failed
 
 LOOK = 20.0  # seconds
 PULL = 600.0  # seconds
 PUSH = 3600.0  # seconds
+
+
+class ImageConfig(Struct, frozen=True):
+    """What an image says of its containers: `ports` are its EXPOSE lines, such as "8000/tcp"."""
+
+    ports: dict[str, Any] | None = field(name="ExposedPorts", default=None)
+    healthcheck: HealthCheck | None = field(name="Healthcheck", default=None)
 
 
 class Images:
@@ -35,6 +44,15 @@ class Images:
         except Failed:
             return set()
         return set(msgspec.json.decode(text, type=dict[str, Any] | None) or {})
+
+    def image_config(self, image: str) -> ImageConfig | None:
+        """What an image says of its containers; None: it is not here."""
+        try:
+            return msgspec.json.decode(
+                process.run(self.commands.image_config(image), timeout=LOOK), type=ImageConfig
+            )
+        except (Failed, msgspec.MsgspecError):
+            return None
 
     def pull(self, image: str) -> None:
         try:

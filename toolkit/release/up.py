@@ -6,10 +6,10 @@ from toolkit.config import SLOTS, public_url
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.project import Project
-from toolkit.release import down, folders, image_builds, needs, shared_services
-from toolkit.release.in_service import in_service, open_slots, unproven, versions
+from toolkit.release import down, folders, image_builds, needs, shared_services, stack_images
+from toolkit.release.in_service import in_service, open_slots, services, unproven, versions
 from toolkit.release.steps import Step, walk
-from toolkit.release.up_checks import check, to_build
+from toolkit.release.up_checks import check, to_build, well
 from toolkit.rendering import reload
 from toolkit.state import gate, transitions
 from toolkit.state.document import State
@@ -37,6 +37,7 @@ def steps(project: Project, pull: bool = True) -> list[Step]:
     found = check(project, target, pull)
     target = target or first_state(project)
     return [
+        *own_images(project, target, found),
         *build(project, target, found),
         *prepare(project, target, found),
         *start_slots(project, target, found, in_service(target)),
@@ -62,6 +63,12 @@ def first_state(project: Project) -> State:
     running = reachable(project.proxy)
     version = project.env()["CURRENT_VERSION"]
     return transitions.adopt(version, project.now(), after=(running and running.generation) or 0)
+
+
+def own_images(project: Project, target: State, found: Compose) -> list[Step]:
+    """Makes bgctl's own images where they are missing or were made by another bgctl."""
+    start = target if project.adopted else None
+    return stack_images.steps(project, found, lambda: {*services(project, start)} - well(project, start))
 
 
 def build(project: Project, target: State, found: Compose) -> list[Step]:
