@@ -21,7 +21,8 @@ def place(paths: Sequence[Path], service: str, key: str = "") -> str:
     Where none has the key it is the service's own line, in the first file that has the service. A derived
     slot (toolkit/engine/derivation.py) stands where its service does.
     """
-    names = [service, *[service.removesuffix(f"-{slot}") for slot in SLOTS if service.endswith(f"-{slot}")]]
+    derived = re.fullmatch(rf"(.+)-({'|'.join(SLOTS)})(-[0-9]+)?", service)
+    names = [service, *([derived[1]] if derived else [])]
     seen = next((found for name in names if (found := _seen(paths, name))), [])
     for path, lines in reversed(seen):
         if key and key in lines:

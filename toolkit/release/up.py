@@ -2,7 +2,7 @@
 
 from toolkit import slots
 from toolkit.clients.proxy import reachable
-from toolkit.config import public_url
+from toolkit.config import SLOTS, public_url
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.project import Project
@@ -51,6 +51,7 @@ def steps(project: Project, pull: bool = True) -> list[Step]:
             what="wait until every worker routes by the state",
             do=lambda: await_routing(project),
         ),
+        *stop_surplus(project),
         *shared_services.steps(project, found, target.slots.blue.version or ""),
         *start_slots(project, target, found, unproven(target)),
     ]
@@ -150,6 +151,19 @@ def start_proxy(project: Project) -> str:
     project.engine.up(name, project.blue_env(), project.grace(name))
     reload.mark_loaded(project, files)
     return f"listens on {' and '.join(slots.public(project))}"
+
+
+def stop_surplus(project: Project) -> list[Step]:
+    """Stops replicas that bgctl.toml does not have any more, once the proxy does not know them any more."""
+    more = [name for slot in SLOTS for name in slots.surplus(project, slot)]
+    if not more:
+        return []
+
+    def stop() -> str:
+        slots.remove(project, more)
+        return f"{', '.join(more)} stopped"
+
+    return [Step(name="surplus", what="stop replicas that bgctl.toml has no more", do=stop)]
 
 
 def await_routing(project: Project) -> str:

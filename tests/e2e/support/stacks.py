@@ -111,6 +111,17 @@ class Stack(Project):
         assert answer.headers["X-Deployment-Version"] == version
         return version
 
+    def wait_looked(self) -> None:
+        """Until every worker knows what one of them knows: it is in shared memory, read with each tick."""
+        known = time.time()
+
+        def looked() -> bool:
+            asked = time.time()
+            live = [worker for worker in self.proxy_status()["workers"] if not worker["exiting"]]
+            return all(asked - worker["stateAge"] > known for worker in live)
+
+        eventually(looked, "every worker has looked")
+
     def wait_unlocked(self) -> None:
         """Until no bgctl is in the middle of a change: one that waits for people holds no lock."""
         holder = self.directory / "state" / "holder.json"
