@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct, field
 
 from toolkit.engine import diagnosis, process
+from toolkit.engine.asking import Asking
 from toolkit.engine.commands import Commands
 from toolkit.engine.container import HealthCheck
 from toolkit.errors import Failed
@@ -22,7 +23,7 @@ class ImageConfig(Struct, frozen=True):
     healthcheck: HealthCheck | None = field(name="Healthcheck", default=None)
 
 
-class Images:
+class Images(Asking):
     """A look finds nothing when the engine fails, hangs or is absent; `pull` and `push` raise Failed then."""
 
     commands: Commands
@@ -32,25 +33,25 @@ class Images:
 
     def image_id(self, image: str) -> str:
         """The id of the image that has this name now; "": none is here."""
-        try:
-            return process.run(self.commands.image(image), timeout=LOOK).strip()
-        except Failed:
-            return ""
+        return self._look_at(image)[0]
 
     def image_volumes(self, image: str) -> set[str]:
         """The paths at which an image says that data is kept (VOLUME); empty for one that is not here."""
+        _, volumes = self._look_at(image)
+        return set(msgspec.json.decode(volumes or "null", type=dict[str, Any] | None) or {})
+
+    def _look_at(self, image: str) -> tuple[str, str]:
+        """Its id, and its volumes as JSON; both are empty for one that is not here."""
         try:
-            text = process.run(self.commands.image_volumes(image), timeout=LOOK)
+            id, _, volumes = self._ask(self.commands.image(image), LOOK).strip().partition(" ")
         except Failed:
-            return set()
-        return set(msgspec.json.decode(text, type=dict[str, Any] | None) or {})
+            return "", ""
+        return id, volumes
 
     def image_config(self, image: str) -> ImageConfig | None:
         """What an image says of its containers; None: it is not here."""
         try:
-            return msgspec.json.decode(
-                process.run(self.commands.image_config(image), timeout=LOOK), type=ImageConfig
-            )
+            return msgspec.json.decode(self._ask(self.commands.image_config(image), LOOK), type=ImageConfig)
         except (Failed, msgspec.MsgspecError):
             return None
 

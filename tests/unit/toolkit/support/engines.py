@@ -1,6 +1,7 @@
 """An engine without containers: it notes what is asked of it, and what it starts answers as it should."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +39,9 @@ class FakeEngine:
         self.graces: dict[str, float] = {}  # by service: what it was last given to stop in
         self.services: dict[str, ComposeService] = {}  # by name, where one is more than an image
         self.runs: dict[str, str] = {}  # by service: the image it runs, where that is not the compose file's
+
+    def still(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def one_shots(self, service: str) -> list[Container]:
         return []
