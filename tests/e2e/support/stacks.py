@@ -26,11 +26,15 @@ PATIENCE = 30.0  # seconds until something that must happen has happened
 
 
 def eventually(reached: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Polls until `reached()` is true. Fails naming `what` when it never is."""
-    end = time.monotonic() + patience
+    """Polls until `reached()` is true. Fails naming `what` when it never is.
+
+    It asks less and less often: what takes long is not noticed late by that, and each question costs.
+    """
+    began = time.monotonic()
     while not reached():
-        assert time.monotonic() < end, f"waited {patience:g} s in vain: {what}"
-        time.sleep(0.02)
+        waited = time.monotonic() - began
+        assert waited < patience, f"waited {patience:g} s in vain: {what}"
+        time.sleep(min(0.1, 0.02 + waited / 50))
 
 
 class Browser(requests.Session):
