@@ -10,6 +10,7 @@ from toolkit.slots.preconditions import (
     check_slot_images,
     check_versions,
 )
+from toolkit.slots.proven import is_kept
 from toolkit.slots.services import (
     addresses,
     checks,
@@ -41,6 +42,7 @@ __all__ = [
     "describe",
     "fault",
     "has_sessions",
+    "is_kept",
     "keep_running",
     "members",
     "names",
