@@ -12,6 +12,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from testbed import monitoring
+from testbed.chromium import PROGRAM
 from testbed.load import LoadProcess
 from testbed.monitoring import Prometheus
 from testbed.project import Project, name_of_its_own
@@ -21,7 +22,6 @@ from .drawing import Series
 
 OLD, NEW = "1.6.7", "1.6.8"
 PHASE_SECONDS = 20
-CHROMIUM = "/usr/bin/chromium"
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def _show(server: Prometheus, began: float, out: Path) -> None:
     answers = {panel["id"]: _answers(server, panel, began) for panel in monitoring.panels()}
     text = drawing.page(monitoring.dashboard()["panels"], answers)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1416, "height": 900})
         page.set_content(text)
         page.screenshot(path=out, full_page=True)

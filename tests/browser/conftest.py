@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from session_api.keys import signing_keys
-from tests.browser.support.site import ARGUMENTS, CHROMIUM, Site, reporting
+from testbed.chromium import PROGRAM
+from tests.browser.support.site import ARGUMENTS, Site, reporting
 from tests.unit.session_api.support.data import ROOT, write_state
 from tests.unit.session_api.support.server import Caller, Server
 
@@ -17,7 +18,7 @@ from tests.unit.session_api.support.server import Caller, Server
 def browser() -> Iterator[Browser]:
     """One for each module, not longer: its event loop runs in this thread, where other tests start theirs."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
         yield chromium
         chromium.close()
 

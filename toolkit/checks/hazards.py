@@ -157,7 +157,7 @@ def by_hand(project: Project, env: Mapping[str, str]) -> Iterator[BgctlError]:
         why = "they are not those of bgctl.toml: it has changed, or plain compose has started it"
         yield NotYet(f"{', '.join(changed)} runs with other settings", why, "bgctl up")
     ours, plain = project.engine.rendered(env), project.engine.rendered(None)
-    if different := [name for name in lasting if ours.get(name) != plain.get(name)]:
+    if different := [name for name in lasting if name in plain and ours.get(name) != plain[name]]:
         text = "".join(path.read_text() for path in project.compose_files if path.is_file())
         known = compose_files.variables(project.env_path)
         lines = " ".join(

@@ -103,11 +103,12 @@ class Preflight:
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """Whether a body of max_body fits: one client may have half of /tmp (docs/decisions/0037)."""
         project, wanted = self.project, self.project.config.proxy.max_body
-        size = found.services["proxy"].size_of("/tmp") if "proxy" in found.services else None  # noqa: S108
+        name = project.config.proxy_service
+        size = found.services[name].size_of("/tmp") if name in found.services else None  # noqa: S108
         if size is not None and size < 2 * wanted.bytes:
             have = f"the proxy's /tmp has {size >> 20} MiB, and one client may have half of that"
             mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller [proxy] max_body'
-            where = place(project.compose_files, "proxy", "tmpfs")
+            where = place(project.compose_files, name, "tmpfs")
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
 
     def _taken_along(self, found: Compose) -> Iterator[BgctlError]:
@@ -158,4 +159,4 @@ class Preflight:
 
 def all_services(project: Project) -> list[str]:
     """Every compose service that a project needs at rest: green is left out."""
-    return ["proxy", *project.config.shared, *slots.names(project, "blue")]
+    return [project.config.proxy_service, *project.config.shared, *slots.names(project, "blue")]

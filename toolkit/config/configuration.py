@@ -60,6 +60,11 @@ class Config(Table, frozen=True):
         return service.address == self.sessions.address
 
     @property
+    def proxy_service(self) -> str:
+        """The proxy's compose service."""
+        return str(self.proxy.service)
+
+    @property
     def scheme(self) -> str:
         """The scheme by which browsers come; without [tls], HTTPS ends in front of the proxy."""
         return "https" if self.proxy.secure_cookies else "http"
@@ -68,7 +73,7 @@ class Config(Table, frozen=True):
     def compose_services(self) -> list[str]:
         """Every service that the compose file must have by this configuration."""
         slots = [f"{name}-{slot}" for name in self.slotted for slot in SLOTS]
-        return ["proxy", *self.shared, *slots]
+        return [self.proxy_service, *self.shared, *slots]
 
     @property
     def slotted(self) -> dict[str, Service]:

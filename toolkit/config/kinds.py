@@ -27,6 +27,11 @@ class Name(Text):
     like, pattern = "shop", re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
+class ServiceName(Text):
+    kind = "the name of a compose service: letters, digits, -, _ and ., a letter or digit first"
+    like, pattern = "proxy", re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
 class FileName(Text):
     """A name without a folder, because paths in a compose file count from the folder of that file."""
 

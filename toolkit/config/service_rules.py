@@ -18,6 +18,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     """Each as (path of the setting, what is wrong and what to write)."""
     for name, service in config.services.items():
         yield from _of_service(name, service)
+    yield from _names_of_the_proxy(config)
     yield from _names_of_slots(config)
     yield from _locations(config)
     yield from _duplicates(config)
@@ -25,8 +26,8 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
 
 def _of_service(name: str, service: Service) -> Iterator[tuple[Where, str]]:
     here = ("services", name)
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "proxy":
-        yield here, 'cannot be a service name; use lower-case letters, digits and "-" (and not "proxy")'
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,40}", name):
+        yield here, 'cannot be a service name; use lower-case letters, digits, "-" and "_"'
     slots = (service.blue, service.green)
     if service.worker:
         yield from _worker_problems(here, service)
@@ -41,8 +42,9 @@ def _of_service(name: str, service: Service) -> Iterator[tuple[Where, str]]:
     for key in ("timeout", "connections"):
         if service.slotted and getattr(service, key) != DEFAULTS[key]:
             yield (*here, key), "is for a service with one address; remove it"
-    if not service.slotted and service.version != DEFAULTS["version"]:
-        yield (*here, "version"), "is for a service with two slots; remove it"
+    for key in ("version", "port"):
+        if not service.slotted and getattr(service, key) != DEFAULTS[key]:
+            yield (*here, key), "is for a service with two slots; remove it"
     for route in service.routes:
         if re.match(r"(\S+ )?/_bgctl(/|$)", route):
             yield (*here, "routes"), f"{route!r} is the proxy's own; remove it"
@@ -72,9 +74,21 @@ def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]
     if not worker.health.by_engine:
         why = "and it has no address"
         yield (*here, "health"), f'is a path, {why}; write health = "container", or add blue and green'
-    for key in ("timeout", "connections", "mirror", "health_host", "version"):
+    for key in ("timeout", "connections", "mirror", "health_host", "version", "port"):
         if getattr(worker, key) != DEFAULTS[key]:
             yield (*here, key), "is for a service with an address; remove it"
+
+
+def _names_of_the_proxy(config: Config) -> Iterator[tuple[Where, str]]:
+    """Services that are called as the proxy's compose service, or as a slot's that it would be taken for."""
+    ours = config.proxy_service
+    if ours in config.services:
+        yield (
+            ("services", ours),
+            'is the name of the proxy; write another one in [proxy]: service = "bgctl-proxy"',
+        )
+    if ours in config.compose_services[1:]:
+        yield ("proxy", "service"), f'{ours!r} is the name of a slot; write service = "bgctl-proxy"'
 
 
 def _names_of_slots(config: Config) -> Iterator[tuple[Where, str]]:

@@ -29,6 +29,7 @@ from toolkit.config.kinds import (
     Proof,
     Route,
     SameSite,
+    ServiceName,
     Size,
 )
 from toolkit.values import Address, Duration
@@ -63,12 +64,13 @@ HEADERS = {
 
 
 class Proxy(Table, frozen=True):
-    """The proxy's listeners, time-outs and limits.
+    """The proxy's listeners, time-outs and limits. `service` is its compose service.
 
     `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-For is
     believed. `pin_idle` is as it is written; what holds is Config.pin_idle.
     """
 
+    service: ServiceName = ServiceName("proxy")
     listen: Address = Address("127.0.0.1:8080")
     control: Address = Address("127.0.0.1:9180")
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
@@ -148,12 +150,16 @@ class Service(Table, frozen=True):
     for a slotted one; `health_host` is the Host of its checks. The session API (the shared service at
     [sessions] address) need not have `routes`. A worker has neither routes nor addresses: it is started and
     stopped with its slot.
+
+    `port` is where a slotted service listens in its container. bgctl publishes it at `blue` and `green` where
+    the compose file has one service and no pair (toolkit/engine/derivation.py). 0: there is a pair.
     """
 
     routes: tuple[Route, ...]
     health: HealthPath = HealthPath("")
     health_host: Host = Host("")
     version: Proof = Proof("image")
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
     blue: Address | None = None
     green: Address | None = None
     address: Address | None = None

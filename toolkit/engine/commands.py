@@ -1,11 +1,11 @@
 """The engine's and compose's command lines. They are only built here: `process` runs them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit.config.engines import ENGINES, ComposeKind, EngineKind
-from toolkit.engine.container import FOLDER, ONE_SHOT, PROJECT, SERVICE
+from toolkit.engine.container import FOLDER, ONE_SHOT, PROJECT, RENDERED
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Commands:
     project: str
     files: tuple[str, ...]
     env_file: str
+
+    @property
+    def piped(self) -> "Commands":
+        """The same for a compose file that the compose command reads from its standard input."""
+        return replace(self, files=("-",))
 
     @property
     def kind(self) -> EngineKind:
@@ -65,7 +70,8 @@ class Commands:
         return self.of_project(self.project)
 
     def proxies(self) -> list[str]:
-        return [self.binary, "ps", "--quiet", "--filter", f"label={SERVICE}=proxy"]
+        """The answer is the ids of all proxies on this engine, by what was rendered for each."""
+        return [self.binary, "ps", "--quiet", "--filter", f"volume={RENDERED}"]
 
     def inspect(self, *ids: str) -> list[str]:
         return [self.binary, "inspect", *ids]

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from toolkit.engine import compose_forms
 from toolkit.errors import Failed
 
-STARTED = "service_started"  # what depends_on waits for, where it does not say
+# What depends_on waits for; the first where it does not say.
+STARTED, HEALTHY, COMPLETED = "service_started", "service_healthy", "service_completed_successfully"
 
 
 class ComposeService(Struct, frozen=True):

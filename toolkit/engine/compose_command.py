@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from toolkit.config import Config
 from toolkit.engine import compose_files, diagnosis, process
 from toolkit.engine.commands import Commands
+from toolkit.engine.derived_file import DerivedFile
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import env_file
 from toolkit.files.env_file import VERSIONS
@@ -28,10 +30,12 @@ Answer = str | Refused
 class ComposeCommand:
     """`env` is in each method what the command is told over the env file, as `with_derived` completes it."""
 
-    def __init__(self, commands: Commands, root: Path) -> None:
+    def __init__(self, commands: Commands, root: Path, config: Config | None = None) -> None:
+        """`config`: its services that the compose file has once are derived into pairs; None: none are."""
         self._commands = commands
         self._root = root
         self._answers: dict[object, tuple[float, Answer]] = {}  # by what was asked: when, and the answer
+        self._derived = DerivedFile(config, commands, root, self._plain) if config else None
 
     def with_derived(self, env: Mapping[str, str]) -> dict[str, str]:
         """`env`, and what the env file derives from it, such as TAG=${VERSION}.
@@ -48,7 +52,12 @@ class ComposeCommand:
         return {**{name: value for name, value in found.items() if name not in os.environ}, **env}
 
     def config(self, env: Mapping[str, str]) -> str:
-        """What `config` prints: the compose files as it understands them. Raises Refused in its own words.
+        """The compose files as the command understands them, and what is derived. Raises Refused."""
+        derived = self._derived.text(env) if self._derived else None
+        return derived or self._plain(env)
+
+    def _plain(self, env: Mapping[str, str]) -> str:
+        """What `config` prints of the user's files.
 
         One bgctl command asks for the same many times, and each answer takes up to a second: it is kept.
         """
@@ -64,14 +73,30 @@ class ComposeCommand:
 
     def run(
         self,
-        argv: Sequence[str],
+        words: Callable[[Commands], list[str]],
         env: Mapping[str, str],
         timeout: float = START,
         tell: Callable[[str], None] | None = None,
     ) -> str:
-        """Its complaints may quote values of the env file: those are put into names again."""
+        """Runs the command line that `words` makes; derived pairs go to its standard input.
+
+        So what their secrets are is on no disk. Complaints of the command may quote values of the env file:
+        those are put into names again.
+        """
+        fed = self._derived.fed(env) if self._derived else None
+        commands = self._commands.piped if fed else self._commands
+        return self._said(words(commands), env, timeout, tell, fed)
+
+    def _said(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        timeout: float,
+        tell: Callable[[str], None] | None = None,
+        fed: str | None = None,
+    ) -> str:
         try:
-            return process.run(argv, timeout=timeout, env=env, cwd=self._root, tell=tell)
+            return process.run(argv, timeout=timeout, env=env, cwd=self._root, tell=tell, told=fed)
         except Failed as error:
             why = self._without_secrets(error.why)
             raise type(error)(error.what, why, error.next, error.detail) from None
@@ -91,7 +116,7 @@ class ComposeCommand:
                 tell(self._without_secrets(line.strip()))
 
         try:
-            self.run(self._commands.build(*services), env, BUILD, hear)
+            self.run(lambda commands: commands.build(*services), env, BUILD, hear)
         except Failed as error:
             detail = self._without_secrets("\n".join(line for line in said[-DETAIL:] if line.strip()))
             again, engine = self.build_by_hand(services, env), self._commands.binary
@@ -99,12 +124,14 @@ class ComposeCommand:
 
     def build_by_hand(self, services: Sequence[str], env: Mapping[str, str]) -> str:
         """The command that an operator would type for a build."""
+        if self._derived and (line := self._derived.build_by_hand(services, env)):
+            return line
         versions = [f"{name}={env[name]}" for name in VERSIONS if env.get(name)]
         return shlex.join([*versions, *self._commands.build(*services)])
 
     def _ask_config(self, env: Mapping[str, str]) -> Answer:
         try:
-            return self.run(self._commands.config(), env, CONFIG)
+            return self._said(self._commands.config(), env, CONFIG)
         except process.Ended as error:
             files = ", ".join(Path(file).name for file in self._commands.files)
             what = f"{self._commands.compose_kind.name} refuses {files}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from toolkit.config import Config
 from toolkit.config.tables import Tokens
+from toolkit.engine import compose_forms
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_lines import names, place
 from toolkit.errors import BgctlError, NotYet, Refused, together
@@ -79,19 +80,16 @@ def alike(
         found = compose.services.get(service)
         if found and found.image and not found.mentions(versions[SLOTS.index(slot)]):
             where = f"{place(paths, service, 'image')}: {service} is the same on every version"
-            why, next = f"write image: {_untagged(found.image)}:${{{VARIABLES[slot]}}}", _edit(paths)
+            why, next = (
+                f"write image: {compose_forms.repository(found.image)}:${{{VARIABLES[slot]}}}",
+                _edit(paths),
+            )
             yield (Refused if not serving or found.mentions(serving) else NotYet)(where, why, next)
 
 
 def _slotted(config: Config) -> list[tuple[str, str, str]]:
     """(name, slot, compose service) of each slotted service."""
     return [(name, slot, f"{name}-{slot}") for name in config.slotted for slot in SLOTS]
-
-
-def _untagged(image: str) -> str:
-    name = image.partition("@")[0]
-    head, colon, tag = name.rpartition(":")
-    return head if colon and "/" not in tag else name
 
 
 def _shorter_lives(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:

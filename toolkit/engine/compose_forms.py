@@ -9,6 +9,27 @@ DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}  # in seconds
 
 
+def repository(image: str) -> str:
+    """The name of an image without its tag or digest."""
+    name = image.partition("@")[0]
+    head, colon, tag = name.rpartition(":")
+    return head if colon and "/" not in tag else name
+
+
+def targets(ports: Sequence[object]) -> list[int]:
+    """The TCP ports in the container, in the order in which they are written."""
+    found: list[int] = []
+    for port in ports:
+        if isinstance(port, dict):
+            target, protocol = str(port.get("target") or ""), port.get("protocol")
+        else:
+            mapping, _, protocol = str(port).partition("/")
+            target = mapping.rpartition(":")[2]
+        if (protocol or "tcp") == "tcp":
+            found += _range(target)
+    return found
+
+
 def mounted(volume: object) -> str | None:
     """The path on the host, or the name of the volume; None for one without a name."""
     if isinstance(volume, dict):

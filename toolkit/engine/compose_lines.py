@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from toolkit.values import SLOTS
+
 
 def names(paths: Sequence[Path]) -> str:
     """The compose files, for messages about all of them."""
@@ -16,13 +18,19 @@ def names(paths: Sequence[Path]) -> str:
 def place(paths: Sequence[Path], service: str, key: str = "") -> str:
     """ "compose.yaml:12", where a service has this key; the last of several files prevails, as for compose.
 
-    Where none has the key it is the service's own line, in the first file that has the service.
+    Where none has the key it is the service's own line, in the first file that has the service. A derived
+    slot (toolkit/engine/derivation.py) stands where its service does.
     """
-    seen = [(path, lines) for path in paths if (lines := _lines_of(path, service))]
+    names = [service, *[service.removesuffix(f"-{slot}") for slot in SLOTS if service.endswith(f"-{slot}")]]
+    seen = next((found for name in names if (found := _seen(paths, name))), [])
     for path, lines in reversed(seen):
         if key and key in lines:
             return f"{path.name}:{lines[key]}"
     return f"{seen[0][0].name}:{seen[0][1]['']}" if seen else f"{paths[0].name}:1"
+
+
+def _seen(paths: Sequence[Path], service: str) -> list[tuple[Path, dict[str, int]]]:
+    return [(path, lines) for path in paths if (lines := _lines_of(path, service))]
 
 
 def _lines_of(path: Path, service: str) -> dict[str, int]:

@@ -10,6 +10,7 @@ SERVICE = "com.docker.compose.service"
 ONE_OFF = "com.docker.compose.oneoff"  # "True" for what `compose run` has started
 FOLDER = "com.docker.compose.project.working_dir"
 ONE_SHOT = "BGCTL_VERSION"  # in the environment of a one-shot's container: the version for which it runs
+RENDERED = "/etc/bgctl"  # where a proxy finds what was rendered for it: the folder proxy/ of its project
 COMES_BACK = "unless-stopped"  # the restart policy of what serves people
 
 

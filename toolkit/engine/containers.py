@@ -7,10 +7,8 @@ import msgspec
 
 from toolkit.engine import process
 from toolkit.engine.commands import Commands
-from toolkit.engine.container import ONE_SHOT, Container
+from toolkit.engine.container import ONE_SHOT, RENDERED, Container
 from toolkit.errors import Failed
-
-RENDERED = "/etc/bgctl"  # where a proxy finds what was rendered for it: the folder proxy/ of its project
 
 
 class Containers:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit.engine.compose import STARTED, Compose
+from toolkit.engine.compose import COMPLETED, HEALTHY, STARTED, Compose
 from toolkit.engine.compose_lines import place
 from toolkit.errors import BgctlError, Refused
 
-HEALTHY, COMPLETED = "service_healthy", "service_completed_successfully"
 Paths = Sequence[Path]
 STRENGTH = {STARTED: 0, HEALTHY: 1, COMPLETED: 2}
 

@@ -43,7 +43,7 @@ def ask(kind: EngineKind, config: Config, root: Path) -> Engine | str:
         user_session.find(os.getuid())
     try:
         slotted = [f"{name}-{slot}" for name in config.slotted for slot in SLOTS]
-        engine = Engine(_commands(kind, config, root), root, slotted)
+        engine = Engine(_commands(kind, config, root), root, slotted, config=config)
         engine.rootless  # noqa: B018  (asking is the test)
     except Refused as error:
         return f"{error.what.removeprefix(kind.name).strip()}: {error.why}"

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from toolkit.config import Config
 from toolkit.config.engines import EngineKind
 from toolkit.engine import process
 from toolkit.engine.commands import Commands
@@ -38,15 +39,20 @@ class Engine(Containers, Images):
     """Every method raises Failed when the engine fails, hangs or is absent."""
 
     def __init__(
-        self, commands: Commands, root: Path, slotted: Iterable[str] = (), patience: float = 30
+        self,
+        commands: Commands,
+        root: Path,
+        slotted: Iterable[str] = (),
+        patience: float = 30,
+        config: Config | None = None,
     ) -> None:
-        """`slotted`: the compose services that are slots.
+        """`slotted`: the compose services that are slots. `config`: what pairs are derived from.
 
         `patience`: seconds for each command that looks for containers.
         """
         super().__init__(commands, root, patience)
         self.slotted = frozenset(slotted)
-        self._compose = ComposeCommand(commands, root)
+        self._compose = ComposeCommand(commands, root, config)
 
     @property
     def name(self) -> str:
@@ -112,7 +118,7 @@ class Engine(Containers, Images):
         told = self.told(env)
         self._compose.config(told)
         self.remove(service, grace)
-        self._compose.run(self.commands.up(service), told)
+        self._compose.run(lambda commands: commands.up(service), told)
 
     def start(self, container: Container) -> None:
         """Starts a container that is there and does not run, with all that it had."""
@@ -120,8 +126,7 @@ class Engine(Containers, Images):
 
     def run_once(self, service: str, version: str, env: Mapping[str, str]) -> None:
         """Starts a container of the service beside all others, and does not wait for its end."""
-        command = self.commands.run_once(service, version)
-        self._compose.run(command, self.told(env))
+        self._compose.run(lambda commands: commands.run_once(service, version), self.told(env))
 
     def remove_one(self, container: Container, grace: float = 10, volumes: bool = False) -> None:
         """Stops this container (SIGTERM, then `grace` seconds) and removes it."""
@@ -141,7 +146,7 @@ class Engine(Containers, Images):
 
     def down(self, env: Mapping[str, str]) -> None:
         """Removes the project's networks, and the containers that are left of it; volumes stay."""
-        self._compose.run(self.commands.down(), self.told(env))
+        self._compose.run(Commands.down, self.told(env))
 
     @cached_property
     def changes_restart(self) -> bool:

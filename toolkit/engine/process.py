@@ -71,16 +71,18 @@ def run(
     both: bool = False,
     called: str = "",
     tell: Callable[[str], None] | None = None,
+    told: str | None = None,
 ) -> str:
     """Runs a program and returns its standard output (`both`: followed by its standard error).
 
     `called` is its name in messages. `tell` gets each line of both outputs as it comes, and both are returned
-    then. Raises Ended on a non-zero exit, Failed after `timeout` seconds, or when there is no such program.
+    then. `told` is its standard input. Raises Ended on a non-zero exit, Failed after `timeout` seconds, or
+    when there is no such program.
     """
     import sh
 
     lines = _Lines(tell) if tell else None
-    process = _started(argv, env or {}, cwd, lines)
+    process = _started(argv, env or {}, cwd, lines, told)
     try:
         with _time_limit(process.pid, timeout) as over:
             process.wait()
@@ -100,7 +102,11 @@ def run(
 
 
 def _started(
-    argv: Sequence[str], env: Mapping[str, str], cwd: Path | None, lines: "_Lines | None"
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path | None,
+    lines: "_Lines | None",
+    told: str | None,
 ) -> "RunningCommand":
     """The program, running in a session of its own. Raises Failed when there is none of this name."""
     import sh
@@ -119,6 +125,7 @@ def _started(
         _env=_environment(env),
         _preexec_fn=_die_with_parent(),
         _cwd=str(cwd) if cwd else None,
+        _in=told,
         _out=lines,
         _err_to_out=lines is not None,
     )

@@ -38,7 +38,7 @@ def steps(project: Project) -> list[Step]:
             do=lambda: note(project),
             needed=lambda: bool(there(project)),
         ),
-        _stop(project, "proxy", project.config.drain.request_deadline),
+        _stop(project, project.config.proxy_service, project.config.drain.request_deadline),
         *[_stop_slot(project, slot) for slot in SLOTS],
         *[_stop(project, name, project.grace(name)) for name in stopped_last],
         Step(name="networks", what="remove the networks", do=lambda: remove_networks(project, env)),
@@ -116,7 +116,9 @@ def forget(project: Project) -> None:
 
 def is_down(project: Project) -> bool:
     """Whether `bgctl down` has stopped the stack, and it was not started again without bgctl."""
-    return (project.state_dir / NOTE).exists() and "proxy" not in project.engine.containers()
+    return (
+        project.state_dir / NOTE
+    ).exists() and project.config.proxy_service not in project.engine.containers()
 
 
 def environment(project: Project) -> dict[str, str]:
@@ -129,7 +131,7 @@ def environment(project: Project) -> dict[str, str]:
 def others(project: Project) -> list[str]:
     """The other services that run, such as monitoring, the last one started first: it may need the others."""
     ours = {
-        "proxy",
+        project.config.proxy_service,
         *project.config.shared,
         *[name for slot in SLOTS for name in slots.names(project, slot)],
     }

@@ -40,4 +40,7 @@ def services(project: Project, target: State | None) -> list[str]:
     """The services that have to be able to start. Shared services must not keep the others from it."""
     if target is None:
         return preflight.all_services(project)
-    return ["proxy", *[name for slot in in_service(target) for name in slots.names(project, slot)]]
+    return [
+        project.config.proxy_service,
+        *[name for slot in in_service(target) for name in slots.names(project, slot)],
+    ]

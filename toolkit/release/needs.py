@@ -5,9 +5,9 @@ from collections.abc import Callable, Generator, Iterable
 from toolkit import slots
 from toolkit.config import SLOTS
 from toolkit.engine import container_health, dependencies
-from toolkit.engine.compose import STARTED, Compose
+from toolkit.engine.compose import HEALTHY, STARTED, Compose
 from toolkit.engine.container import Container
-from toolkit.engine.dependencies import HEALTHY, Dependency
+from toolkit.engine.dependencies import Dependency
 from toolkit.errors import AGAIN, BgctlError, Failed, Refused, caught, together
 from toolkit.files import needs_file
 from toolkit.project import Project
@@ -27,7 +27,10 @@ def plan(project: Project, found: Compose, services: Iterable[str]) -> list[Depe
     Slots, the proxy and the session API are left out: each is started by a step of its own.
     """
     api = project.config.sessions.address
-    apart = {"proxy", *[name for name, each in project.config.shared.items() if each.address == api]}
+    apart = {
+        project.config.proxy_service,
+        *[name for name, each in project.config.shared.items() if each.address == api],
+    }
     apart |= {name for slot in SLOTS for name in slots.names(project, slot)}
     return dependencies.plan(found, services, apart, project.compose_files)
 

@@ -150,20 +150,21 @@ def start_as_proven(project: Project, slot: str, version: str, generation: int) 
 def start_proxy(project: Project) -> str:
     """Reloads a proxy that runs and answers. One that does not answer may be dying of what it has loaded."""
     files = reload.wanted_or_stored(project)
-    if project.engine.running("proxy") and reachable(project.proxy, tries=3):
+    name = project.config.proxy_service
+    if project.engine.running(name) and reachable(project.proxy, tries=3):
         return reload.apply(project, files)
     reload.store(project, files)
-    project.engine.up("proxy", project.blue_env(), project.grace("proxy"))
+    project.engine.up(name, project.blue_env(), project.grace(name))
     reload.mark_loaded(project, files)
     return f"listens on {' and '.join(slots.public(project))}"
 
 
 def await_routing(project: Project) -> str:
-    now = project.state()
+    now, name = project.state(), project.config.proxy_service
     try:
-        project.proxy.wait_applied(now.generation, START, lambda: project.engine.dead("proxy"))
+        project.proxy.wait_applied(now.generation, START, lambda: project.engine.dead(name))
     except Failed as error:
-        raise Failed(error.what, error.why, error.next, project.engine.logs("proxy")) from None
+        raise Failed(error.what, error.why, error.next, project.engine.logs(name)) from None
     if now.gate:
         project.ui.warn(f"{gate.describe(now.gate, project.now())}; next: {gate.opener(now.gate)}")
     return f"generation {now.generation}: {slots.describe(now)}"

@@ -48,7 +48,7 @@ def check(project: Project, target: State | None, pull: bool) -> Compose:
 def _proxy_files(project: Project) -> Problems:
     """What is wrong with the proxy's certificate, pages and listeners."""
     yield from caught(lambda: reload.wanted_or_stored(project))
-    if project.adopted and project.engine.running("proxy"):
+    if project.adopted and project.engine.running(project.config.proxy_service):
         yield from caught(lambda: reload.check_listeners(project))
     return ""
 
@@ -77,7 +77,8 @@ def well(project: Project, target: State | None) -> set[str]:
     """The services that run as they should. They are left alone, even where their images have gone."""
     if target is None:
         return set()
-    running = {"proxy"} if project.engine.running("proxy") and reachable(project.proxy, tries=3) else set()
+    proxy = project.config.proxy_service
+    running = {proxy} if project.engine.running(proxy) and reachable(project.proxy, tries=3) else set()
     found = in_service(target).items()
     serving = [slot for slot, version in found if slots.serves(project, slot, version)]
     return running.union(*(slots.names(project, slot) for slot in serving))

@@ -128,8 +128,12 @@ def _missing(
 
 def check_port(project: Project, service: str, address: Address) -> None:
     """Raises Refused when another program than this service listens there, or the service may not."""
-    if service == "proxy" and not project.engine.running(service):
+    if service == project.config.proxy_service and not project.engine.running(service):
         ports.check_allowed(service, address)
     if not project.is_free(address) and not project.engine.running(service):
         mend = "stop that, or name another port in bgctl.toml and the compose file"
+        if plain := [name for name in project.config.slotted if project.engine.running(name)]:
+            # Plain compose has started the service of which bgctl makes the pair.
+            stop = f"{project.engine.compose_command} stop {' '.join(plain)}"
+            mend = f"{stop}   (bgctl takes its place); else {mend}"
         raise Refused(f"{address} is taken by {ports.holder(address)}", f"{service} needs it", mend)

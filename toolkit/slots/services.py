@@ -34,7 +34,7 @@ def checks(project: Project, slot: str) -> list[tuple[str, Check]]:
 
 def addresses(project: Project, slots: Iterable[str]) -> list[tuple[str, Address]]:
     """(compose service, address) of the proxy, of the shared services, and of the given slots."""
-    found = [("proxy", address) for address in project.config.listeners.values()]
+    found = [(project.config.proxy_service, address) for address in project.config.listeners.values()]
     found += [(name, each.at("address")) for name, each in project.config.shared.items()]
     return found + [(name, address) for slot in slots for name, _, address in members(project, slot)]
 

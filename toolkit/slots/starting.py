@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from toolkit.engine import container_health, dependencies
-from toolkit.engine.compose import Compose
+from toolkit.engine.compose import HEALTHY, Compose
 from toolkit.errors import Failed
 from toolkit.health import proof as health_proof
 from toolkit.health.cause import Trouble
@@ -47,7 +47,7 @@ def _in_order(missing: set[str], found: Compose, everyone: list[str]) -> Iterato
     for name in dependencies.in_order(found, everyone):
         if name in missing:
             needs = found.services[name].needs if name in found.services else {}
-            yield name, [each for each in needs if each in everyone and needs[each] == dependencies.HEALTHY]
+            yield name, [each for each in needs if each in everyone and needs[each] == HEALTHY]
 
 
 def _prove_member(project: Project, slot: str, name: str, version: str) -> None:

@@ -12,13 +12,13 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Page, async_playwright
 
+from testbed.chromium import CHROMIUM, PROGRAM
 from testbed.load import Load, headers
 from tests.unit.testbed.support.play import OLD, run, until
 from tests.unit.testbed.support.stage import Stage, stage_of
 
 pytestmark = pytest.mark.whole
 
-CHROMIUM = Path("/usr/bin/chromium")
 # Of the connection, of the client's own make, or the same for all requests that a browser sends.
 OURS = re.compile(
     r"host|connection|cookie|content-length|accept-encoding|accept-language|user-agent|sec-ch-.*|sec-websocket-.*"
@@ -50,7 +50,7 @@ class Listener:
 @asynccontextmanager
 async def chromium(stage: Stage) -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
         try:
             yield await browser.new_page(base_url=stage.url, locale="en-US")
         finally:
@@ -111,7 +111,7 @@ KINDS = {
 }
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs Debian's chromium")
 def test_users_send_what_chromium_sends(service_key: Path) -> None:
     async def scenario() -> None:
         async with stage_of(service_key, OLD) as stage:

@@ -215,7 +215,7 @@ def test_a_header_is_the_same_in_any_letters() -> None:
             "[services.session-api]",
             "as well as",
         ),
-        ("[services.frontend]", "[services.proxy]", "[services.proxy]", "cannot be a service name"),
+        ("[services.frontend]", "[services.proxy]", "[services.proxy]", "is the name of the proxy"),
         (
             "[services.session-api]",
             "[services.frontend-blue]",

@@ -409,7 +409,8 @@ def test_81_the_crontab_line_for_boot_asks_until_the_engine_is_there(tmp_path: P
 
 # Green, which serves people
 
-LINE = (ROOT / "bgctl.example.toml").read_text().splitlines().index("[services.frontend]") + 5
+EXAMPLE = (ROOT / "bgctl.example.toml").read_text().partition('health = "/healthz"')[0]
+LINE = EXAMPLE.count("\n") + 1
 CAUSE = (
     f"the app has no /healthz; bgctl.toml:{LINE} [services.frontend]: "
     'write health = "/…" with a path that it has'

@@ -21,7 +21,7 @@ from toolkit.checks.looks import Looks
 from toolkit.checks.preflight import Preflight
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.commands import Commands
-from toolkit.engine.compose import Compose, ComposeService
+from toolkit.engine.compose import COMPLETED, Compose, ComposeService
 from toolkit.engine.container import ONE_SHOT, Container
 from toolkit.engine.dependencies import Dependency
 from toolkit.errors import BgctlError, Failed, Refused
@@ -115,7 +115,7 @@ def test_a_service_that_is_not_there_is_named_unless_it_is_optional() -> None:
     ],
 )
 def test_a_one_shot_that_could_not_run_once_is_refused(service: dict[str, Any], complaint: str) -> None:
-    once = Dependency("migrate", dependencies.COMPLETED, "web")
+    once = Dependency("migrate", COMPLETED, "web")
     (found,) = dependencies.problems(compose(migrate=service), [once], PATHS)
     assert complaint in str(found)
     assert found.next.startswith("write ")
