@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from toolkit.config import Config
-from toolkit.engine import compose_files, derivation, own_services
+from toolkit.engine import compose_files, derivation, extends, own_services
 from toolkit.engine.commands import Commands
 from toolkit.errors import Failed
 from toolkit.files.env_file import VERSIONS
@@ -80,6 +80,7 @@ class DerivedFile:
             return None
         made = found["green"]
         if pairs:
+            found = {slot: _whole(each, paths) for slot, each in found.items()}
             restart = env.get("BGCTL_GREEN_RESTART", NO_RESTART)
             made = derivation.Derivation(self._config, found, _versions(env), restart, paths).document()
         values = {**compose_files.variables(self._root / self._commands.env_file), **os.environ, **env}
@@ -92,6 +93,10 @@ class DerivedFile:
 
 def _versions(env: Mapping[str, str]) -> dict[str, str]:
     return {slot: env[name] for slot, name in zip(SLOTS, VERSIONS, strict=True)}
+
+
+def _whole(document: Document, paths: Sequence[Path]) -> Document:
+    return {**document, "services": extends.resolved(document["services"], paths)}
 
 
 def _read(text: str) -> Document:

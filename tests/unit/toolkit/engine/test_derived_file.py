@@ -29,6 +29,14 @@ health = "/readyz"
 [sessions]
 address = "127.0.0.1:8091"
 """
+API = """
+[services.api]
+port = 9000
+routes = ["/api/"]
+blue = "127.0.0.1:8181"
+green = "127.0.0.1:8183"
+health = "/health"
+"""
 COMPOSE = """
 services:
   web:
@@ -130,6 +138,26 @@ def test_the_session_api_is_where_the_app_is(tmp_path):
     document = json.loads(derived_of(found).text(found.told(ROUND)) or "")
     assert document["services"]["session-api"]["networks"] == ["default", "inner"]
     assert set(document["networks"]) == {"default", "inner"}
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("engine", BOTH)
+def test_a_service_may_extend_one_that_becomes_a_pair(tmp_path, engine):
+    alone = COMPOSE.replace(
+        "    depends_on: [db]\n", ""
+    )  # docker-compose 1.29 extends no service that has it
+    compose = alone + "  api:\n    extends: {service: web}\n    command: api\n    environment: {ROLE: api}\n"
+    found = engine_of(tmp_path, engine, compose)
+    (tmp_path / "bgctl.toml").write_text(TOML.replace("ENGINE", engine) + API)
+    seen = detection.detect(config.load(tmp_path / "bgctl.toml"), tmp_path).compose(ROUND)
+    assert set(found.compose(ROUND).services) > {"web-blue", "web-green"}
+    api = seen.services["api-green"]
+    assert (api.image, api.variable("ROLE"), api.variable("RELEASE")) == (
+        "shop-web:1.6.8",
+        "api",
+        "shop 1.6.8",
+    )
+    assert api.published == {"127.0.0.1:8183"}
 
 
 @pytest.mark.whole
