@@ -99,7 +99,9 @@ class Shop:
     def furnish(self) -> None:
         """After `create`: compose.override.yaml has the builds, and the env file the registry."""
         (self.directory / "app").mkdir()
-        (self.directory / "app" / "Dockerfile").write_text(DOCKERFILE)
+        # Two registries of two processes have no image in common: one that is removed here is gone then.
+        own = f"LABEL registry={self.registry.host}\n"
+        (self.directory / "app" / "Dockerfile").write_text(DOCKERFILE + own)
         (self.directory / "compose.override.yaml").write_text(BUILT)
         env = self.directory / ".env"
         text = env.read_text().replace("REGISTRY_URL=localhost", f"REGISTRY_URL={self.registry.host}")
@@ -152,10 +154,7 @@ class ShopStack(Shop, Stack):
 
     def remove(self) -> None:
         super().remove()
-        names = "{{.Repository}}:{{.Tag}}"
-        ours = self.engine_says("image", "ls", "--format", names, f"{self.registry.host}/shop/demo-app")
-        if named := [name for name in ours.split() if not name.endswith("<none>")]:
-            self.engine_says("rmi", *named)
+        remove_images(self, self.registry)
 
 
 class ShopOnPodman(Shop, Project):
@@ -170,6 +169,11 @@ class ShopOnPodman(Shop, Project):
 
     def remove(self) -> None:
         super().remove()
-        ours = f"{self.registry.host}/shop/demo-app"
-        if ids := set(self.engine_says("image", "ls", "--quiet", "--no-trunc", ours).split()):
-            self.engine_says("rmi", "--force", *ids)
+        remove_images(self, self.registry)
+
+
+def remove_images(project: Project, registry: Registry) -> None:
+    """Those that only have a digest for a name, too."""
+    ours = f"{registry.host}/shop/demo-app"
+    if ids := set(project.engine_says("image", "ls", "--quiet", "--no-trunc", ours).split()):
+        project.engine_says("rmi", "--force", *ids)
