@@ -3,6 +3,7 @@
 .PHONY: help demo demo-stop setup test unit e2e faults walk bench soak lint format lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
+unexport PYTHONDONTWRITEBYTECODE  # each start of bgctl would compile all of it, which tests do a thousand times
 
 PYTHON  := .venv/bin/python
 STAGE   := setup/stage

@@ -164,10 +164,19 @@ class Project:
         document: dict[str, Any] = answer.json()
         return document
 
+    @property
+    def program(self) -> Path:
+        return BGCTL
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of bgctl, when it is run to its end."""
+        return {**os.environ, "NO_COLOR": "1"}
+
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Starts bgctl and does not wait for it; `options` are Popen's."""
         return subprocess.Popen(
-            [str(BGCTL), "--project", str(self.directory), *arguments],
+            [str(self.program), "--project", str(self.directory), *arguments],
             stdin=subprocess.DEVNULL,
             text=True,
             **options,
@@ -178,12 +187,12 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """Runs bgctl to its end. Raises with its output if it does not exit with `code` (None: with any)."""
         done = subprocess.run(
-            [str(BGCTL), "--project", str(self.directory), *arguments],
+            [str(self.program), "--project", str(self.directory), *arguments],
             input=stdin,
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
-            env={**os.environ, "NO_COLOR": "1"},
+            env=self.environment,
         )
         if code is not None and done.returncode != code:
             said = f"{done.stdout}{done.stderr}"

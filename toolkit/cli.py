@@ -44,6 +44,8 @@ SECTIONS = {
         "maintenance": "Show everybody a page, but for the addresses that are allowed.",
     },
     "Set up": {
+        "init": "Write the bgctl.toml of a compose project.",
+        "images": "Make the images of proxy and session API.",
         "doctor": "Check everything that a release needs.",
         "keys": "Make, rotate and list signing keys; import the app's own.",
         "cron": "Print what drains every minute and starts the stack at boot.",

@@ -35,3 +35,19 @@ class Clock:
 
 
 SYSTEM = Clock()
+
+
+def at_most_every(
+    seconds: float, ask: Callable[[], str | None], clock: Clock = SYSTEM
+) -> Callable[[], str | None]:
+    """A question that costs, for a loop which looks more often: in between its answer is None."""
+    last = -inf
+
+    def answer() -> str | None:
+        nonlocal last
+        if clock.monotonic() - last < seconds:
+            return None
+        last = clock.monotonic()
+        return ask()
+
+    return answer

@@ -204,7 +204,7 @@ class Project:
 
     def image_of(self, service: str, version: str) -> str:
         """The image that the compose file has for a slot's service on `version`."""
-        return self.compose(self.env_with(service.rpartition("-")[2], version)).image(service)
+        return self.compose(self.env_with(self.config.placed[service].slot, version)).image(service)
 
     def compose(self, env: dict[str, str]) -> "Compose":
         """The compose file. Raises Refused when it does not fit bgctl.toml."""

@@ -103,6 +103,10 @@ class Address(Text):
     def url(self) -> str:
         return f"http://{self}"
 
+    def after(self, ports: int) -> Self:
+        """The same host, so many ports further on."""
+        return type(self)(f"{self.rpartition(':')[0]}:{self.port + ports}")
+
     @property
     def wildcard(self) -> bool:
         return ipaddress.ip_address(self.host).is_unspecified

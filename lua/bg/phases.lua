@@ -12,6 +12,7 @@ local mirror = require("bg.routing.mirror")
 local outcome = require("bg.figures.outcome")
 local queue = require("bg.gate.queue")
 local reasons = require("bg.lib.reasons")
+local replicas = require("bg.routing.replicas")
 local recorder = require("bg.activity.recorder")
 local request = require("bg.routing.request")
 local router = require("bg.routing.router")
@@ -162,6 +163,11 @@ function _M.body()
     if refused then
         return error_page.send(refused)
     end
+end
+
+--- balancer_by_lua of a service with replicas: names the one that is asked (routing.replicas).
+function _M.balance(service, own, other)
+    replicas.balance(service, own, other)
 end
 
 -- Waits at the gate until it opens, and then has the request routed by `enter`; or turns the request away.

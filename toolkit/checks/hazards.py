@@ -20,6 +20,7 @@ from toolkit.engine.container import Container
 from toolkit.engine.engine import Engine
 from toolkit.errors import BgctlError, NotYet, Refused
 from toolkit.project import Project
+from toolkit.values import SLOTS
 
 PROFILE = "deployment"
 
@@ -77,8 +78,7 @@ def names(config: Config, found: Compose, paths: Sequence[Path]) -> Iterator[Bgc
 
 def profiles(config: Config, found: Compose, paths: Sequence[Path], env_path: Path) -> Iterator[BgctlError]:
     """A green that plain `compose up -d` would start."""
-    for name in config.slotted:
-        green = f"{name}-green"
+    for green in [member.compose for member in config.members("green")]:
         if green in found.services and PROFILE not in (found.services[green].profiles or []):
             what = f"{place(paths, green, 'profiles')}: {green} is not in the profile {PROFILE}"
             why = "plain `compose up -d` would start it, in a release or not"
@@ -148,7 +148,8 @@ def _other_name(
 
 def by_hand(project: Project, env: Mapping[str, str]) -> Iterator[BgctlError]:
     """Services that plain `compose up -d` has changed, or would: it is not told what bgctl tells compose."""
-    lasting = [name for name in project.config.compose_services if not name.endswith("-green")]
+    greens = {member.compose for member in project.config.members("green")}
+    lasting = [name for name in project.config.compose_services if name not in greens]
     there, told = project.engine.containers(), project.engine.told(env)
     settings = {
         name: value for name, value in env.items() if name.startswith("BGCTL_")
@@ -182,6 +183,8 @@ def lost_data(
     """Where an image keeps data (VOLUME) and nothing is mounted: each new container begins with nothing."""
     for name in services:
         service = found.services[name]
+        if name in engine.slotted and not name.endswith(SLOTS):
+            continue  # a further replica: what is told of the first holds for it
         for target in sorted(engine.image_volumes(service.image) - service.mount_points):
             slot = name in engine.slotted
             volume = _volume_name(name.removesuffix("-blue").removesuffix("-green"), target)

@@ -10,6 +10,9 @@ from toolkit.engine import build_context, compose_fit, key_mounts, ports, user_s
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_lines import place
 from toolkit.errors import BgctlError, NotYet, caught
+from toolkit.images import catalogue, make
+from toolkit.images import engine as image_engine
+from toolkit.images.shell import Report, ignore
 from toolkit.project import Project
 from toolkit.values import SLOTS
 
@@ -134,8 +137,19 @@ class Preflight:
         there = [name for name in self.services if name in found.services]
         yield from hazards.lost_data(self.project.engine, found, there, self.project.compose_files)
         absent = [image for image in images if image and not self.project.engine.has_image(image)]
+        if self.probe:
+            yield from self._of_another(set(images))
         here_now = f"{len(images) - len(absent)} images are here"
         return f"{here_now}; bgctl up builds {', '.join(absent)}" if absent else here_now
+
+    def _of_another(self, names: set[str]) -> Iterator[BgctlError]:
+        """Those of bgctl's own images that another version of it has made."""
+        engine = image_engine.Engine(self.project.engine.name, Report(ignore))
+        for image in catalogue.IMAGES:
+            here = image.name in names and engine.id(image.name)
+            if here and not make.is_of_us(engine, image):
+                why = "it was made by another bgctl, and what this one renders may not fit it"
+                yield NotYet(f"{image.name} is of other sources", why, "bgctl up")
 
     def _check_image(self, found: Compose, service: str) -> None:
         slots.check_images(self.project, found, [service], self.pull, self._env, builds=True)

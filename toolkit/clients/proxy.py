@@ -8,7 +8,7 @@ import msgspec
 from toolkit.clients.explanation import Explanation
 from toolkit.clients.http import Client, Unreachable
 from toolkit.clients.proxy_status import Slot, Status
-from toolkit.clock import SYSTEM
+from toolkit.clock import SYSTEM, at_most_every
 from toolkit.config import Drain
 from toolkit.errors import BgctlError, Failed
 from toolkit.explain.request import Request
@@ -16,6 +16,7 @@ from toolkit.values import Address
 
 POLL = 0.02  # seconds between two looks; workers read the state every 0.05 s
 LOOK = 0.1  # seconds between two looks at what a slot has open
+DEAD = 1.0  # seconds between two looks at whether a proxy that does not answer is dead
 APPLY = 10.0  # seconds for every worker to apply a generation
 
 
@@ -66,7 +67,7 @@ class Proxy:
         Raises Failed after `within` seconds, or as soon as the proxy gives no answer and `dead` has a reason
         why it never will.
         """
-        seen = ""
+        seen, dead = "", at_most_every(DEAD, dead or (lambda: None))
         for _ in SYSTEM.every(POLL, within=within):
             try:
                 status = self.status()
@@ -77,7 +78,7 @@ class Proxy:
                 )
             except Unreachable as error:
                 seen = f"no answer: {error.why}"
-                if dead and (reason := dead()):
+                if reason := dead():
                     raise Failed(f"the proxy did not {what}", reason, "bgctl doctor") from None
         raise Failed(f"the proxy did not {what} within {within:g} s", seen, "bgctl doctor")
 

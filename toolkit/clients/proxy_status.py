@@ -17,12 +17,20 @@ class Worker(Struct, frozen=True):
     exiting: bool = False
 
 
+class PassedOver(Struct, frozen=True):
+    """A replica that gets no requests, because it is down."""
+
+    address: str
+    why: str
+
+
 class PeerHealth(Struct, frozen=True):
     """What the proxy's own health checks say of a slot; `up` None: nothing yet. `since` is Unix time."""
 
     up: bool | None = None
     since: float | None = None
     why: str | None = None
+    passed: list[PassedOver] = []
 
 
 class Gate(Struct, frozen=True):

@@ -90,6 +90,10 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
             yield f"the proxy finds {name} down: {slot.passed_over}{because(slot)}; next: bgctl up"
         elif slot.is_down:
             yield f"{name} is down: {slot.health}{because(slot)}; next: bgctl up"
+        elif slot.serves_partly:
+            yield f"{name} has {slot.health}{because(slot)}; next: bgctl up"
+        elif slot.replicas_passed_over:
+            yield f"the proxy passes over {replicas(slot)}; next: bgctl up"
     for name, why in view.needs.items():
         yield f"{name} does not do its work: {why}; next: bgctl up"
     if view.deployment and view.proxy and view.proxy.mirror:
@@ -106,6 +110,11 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
 def because(slot: "SlotView") -> str:
     """The likely cause, and what to write."""
     return f" ({slot.advice})" if slot.advice else ""
+
+
+def replicas(slot: "SlotView") -> str:
+    """Those that the proxy finds down, each with why."""
+    return ", ".join(f"{name} ({why})" for name, why in slot.replicas_passed_over.items())
 
 
 def mirror_line(mirror: "Mirror") -> str:

@@ -2,7 +2,9 @@
 
 from msgspec import field
 
+from toolkit.config import members
 from toolkit.config.kinds import HeaderName, HeaderValue
+from toolkit.config.members import Member
 from toolkit.config.tables import (
     HEADERS,
     Canary,
@@ -72,8 +74,21 @@ class Config(Table, frozen=True):
     @property
     def compose_services(self) -> list[str]:
         """Every service that the compose file must have by this configuration."""
-        slots = [f"{name}-{slot}" for name in self.slotted for slot in SLOTS]
+        slots = [member.compose for name in self.slotted for member in self.pair(name)]
         return [self.proxy_service, *self.shared, *slots]
+
+    def members(self, slot: str) -> list[Member]:
+        """Every container of a slot."""
+        return members.of(self.services, slot)
+
+    def pair(self, name: str) -> list[Member]:
+        """The containers of a slotted service in both slots, blue's first."""
+        return [member for slot in SLOTS for member in members.of({name: self.services[name]}, slot)]
+
+    @property
+    def placed(self) -> dict[str, Member]:
+        """The containers of both slots, by compose service."""
+        return {member.compose: member for slot in SLOTS for member in self.members(slot)}
 
     @property
     def slotted(self) -> dict[str, Service]:

@@ -7,8 +7,10 @@ from msgspec.structs import fields
 
 from toolkit.config.configuration import Config
 from toolkit.config.tables import Service
-from toolkit.values import SLOTS
+from toolkit.values import SLOTS, Address
 
+MOST = 64  # containers of one slot: the proxy asks each of them for its health, in a timer of its own
+LAST_PORT = 65535
 DEFAULTS = {each.name: each.default for each in fields(Service)}
 CHALLENGES = "/.well-known/acme-challenge/"
 Where = tuple[str, ...]
@@ -18,15 +20,21 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     """Each as (path of the setting, what is wrong and what to write)."""
     for name, service in config.services.items():
         yield from _of_service(name, service)
+    yield from _too_many(config)
     yield from _names_of_the_proxy(config)
     yield from _names_of_slots(config)
     yield from _locations(config)
     yield from _duplicates(config)
 
 
+def is_name(name: str) -> bool:
+    """Whether a service may be called so."""
+    return bool(re.fullmatch(r"[a-z][a-z0-9_-]{0,40}", name))
+
+
 def _of_service(name: str, service: Service) -> Iterator[tuple[Where, str]]:
     here = ("services", name)
-    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,40}", name):
+    if not is_name(name):
         yield here, 'cannot be a service name; use lower-case letters, digits, "-" and "_"'
     slots = (service.blue, service.green)
     if service.worker:
@@ -39,6 +47,8 @@ def _of_service(name: str, service: Service) -> Iterator[tuple[Where, str]]:
         yield here, "has address as well as blue or green; keep one address, or the two slots"
     if not service.timeout:
         yield (*here, "timeout"), 'cannot be off; write a duration such as "10s"'
+    if not service.slotted and service.replicas != 1:
+        yield (*here, "replicas"), "is for a service with two slots; remove it"
     for key in ("timeout", "connections"):
         if service.slotted and getattr(service, key) != DEFAULTS[key]:
             yield (*here, key), "is for a service with one address; remove it"
@@ -79,6 +89,12 @@ def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]
             yield (*here, key), "is for a service with an address; remove it"
 
 
+def _too_many(config: Config) -> Iterator[tuple[Where, str]]:
+    count = len(config.members("blue"))
+    if count > MOST:
+        yield ("services",), f"has {count} containers for each slot, and {MOST} are the most; lower replicas"
+
+
 def _names_of_the_proxy(config: Config) -> Iterator[tuple[Where, str]]:
     """Services that are called as the proxy's compose service, or as a slot's that it would be taken for."""
     ours = config.proxy_service
@@ -93,8 +109,9 @@ def _names_of_the_proxy(config: Config) -> Iterator[tuple[Where, str]]:
 
 def _names_of_slots(config: Config) -> Iterator[tuple[Where, str]]:
     """Shared services that are called as a slot's compose service, or as one of its upstreams in nginx."""
-    ways = (*SLOTS, "blue-alone", "green-alone", "blue-by-green", "green-by-blue")
+    ways = ("blue-alone", "green-alone", "blue-by-green", "green-by-blue")
     taken = {f"{name}-{way}": name for name in config.slotted for way in ways}
+    taken |= {member.compose: name for name in config.slotted for member in config.pair(name)}
     for name in config.shared:
         if name in taken:
             free = name.replace("-", "")
@@ -128,6 +145,28 @@ def _duplicates(config: Config) -> Iterator[tuple[Where, str]]:
         if value is not None and value in seen:
             yield where, f"{value} is already taken by {seen[value]}; each needs its own"
         seen[value] = ".".join(where)
+    yield from _replicas(config, seen)
+
+
+def _replicas(config: Config, seen: dict[object, str]) -> Iterator[tuple[Where, str]]:
+    """Replicas beyond the first that have no port, or whose address is one of those `seen`, by setting.
+
+    Where two rows of replicas overlap, one of them has the other one's first address.
+    """
+    for name, service in config.reached.items():
+        for slot in SLOTS:
+            first: Address | None = getattr(service, slot)
+            where = ("services", name, slot)
+            if first is None:
+                continue  # which is told of the service
+            if first.port + service.replicas - 1 > LAST_PORT:
+                yield where, f"leaves no ports for {service.replicas} replicas; begin at a lower one"
+                continue
+            for number in range(2, service.replicas + 1):
+                value = first.after(number - 1)
+                if value in seen:
+                    mend = f"write addresses that leave room for {service.replicas} ports"
+                    yield where, f"has replica {number} at {value}, which {seen[value]} has taken; {mend}"
 
 
 def _wildcards(config: Config) -> Iterator[tuple[Where, str]]:

@@ -100,13 +100,14 @@ class Commands:
         return [self.binary, "exec", container, *argv]
 
     def image(self, name: str) -> list[str]:
-        return [self.binary, "image", "inspect", "--format", "{{.Id}}", name]
+        """The answer is its id and, after a space, the places where it keeps data (VOLUME), as JSON."""
+        return [self.binary, "image", "inspect", "--format", "{{.Id}} {{json .Config.Volumes}}", name]
 
     def image_facts(self, name: str) -> list[str]:
         return [self.binary, "image", "inspect", name]
 
-    def image_volumes(self, name: str) -> list[str]:
-        return [self.binary, "image", "inspect", "--format", "{{json .Config.Volumes}}", name]
+    def image_config(self, name: str) -> list[str]:
+        return [self.binary, "image", "inspect", "--format", "{{json .Config}}", name]
 
     def of_folder(self, root: Path) -> list[str]:
         return [self.binary, "ps", "--all", "--quiet", "--filter", f"label={FOLDER}={root}"]

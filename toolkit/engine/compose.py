@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.engine import compose_forms
+from toolkit.engine.compose_forms import Binding
 from toolkit.errors import Failed
 
 # What depends_on waits for; the first where it does not say.
@@ -26,7 +27,7 @@ class ComposeService(Struct, frozen=True):
     command: Any = None
     entrypoint: Any = None
     labels: Any = None
-    restart: str | None = None
+    restart: str | bool | None = None  # False is a bare `no`, which podman-compose passes on
     depends_on: dict[str, Any] | list[str] | None = None
     links: list[str] | None = None
     volumes_from: list[str] | None = None
@@ -34,6 +35,11 @@ class ComposeService(Struct, frozen=True):
     container_name: str | None = None
     profiles: list[str] | None = None
     stop_grace_period: Any = None
+    env_file: Any = None  # docker's commands print its variables as `environment` instead
+    expose: list[Any] | None = None
+    healthcheck: dict[str, Any] | None = None
+    deploy: dict[str, Any] | None = None
+    scale: Any = None
 
     def mentions(self, version: str) -> bool:
         """Whether the version stands in any of these keys: then each version has another container."""
@@ -100,6 +106,38 @@ class ComposeService(Struct, frozen=True):
     @property
     def published(self) -> set[str]:
         return {address for port in self.ports for address in compose_forms.published(port)}
+
+    @property
+    def env_files(self) -> list[str]:
+        """The env files that have to be there when it starts."""
+        said = self.env_file if isinstance(self.env_file, list) else [self.env_file]
+        tables = [each if isinstance(each, dict) else {"path": each} for each in said if each]
+        return [str(each.get("path")) for each in tables if each.get("required", True)]
+
+    @property
+    def bindings(self) -> list[Binding]:
+        """Its TCP ports that the host publishes, each with its number in the container."""
+        return [each for port in self.ports for each in compose_forms.bindings(port)]
+
+    @property
+    def exposed(self) -> list[int]:
+        """The TCP ports that it opens to other containers only."""
+        return [each.target for port in self.expose or [] for each in compose_forms.bindings(port)]
+
+    @property
+    def replicas(self) -> int:
+        """How many containers of it plain compose starts."""
+        said = self.scale or (self.deploy or {}).get("replicas") or 1
+        return int(said) if str(said).isdigit() else 1
+
+    @property
+    def health_test(self) -> str | None:
+        """The command of its healthcheck, in one line; "": it is switched off; None: it does not say."""
+        said = self.healthcheck or {}
+        test = said.get("test")
+        if said.get("disable") or test in ("NONE", ["NONE"]):
+            return ""
+        return " ".join(map(str, test)) if isinstance(test, list) else test
 
     @property
     def grace(self) -> float | None:

@@ -44,6 +44,7 @@ def misfits(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlErr
 def unready(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlError]:
     """What keeps a release from beginning; a version that has served people comes back all the same."""
     yield from _unnamed(config, compose, paths)
+    yield from _unlike(config, compose, paths)
     yield from _other_claims(config, compose, paths)
 
 
@@ -62,6 +63,17 @@ def _unnamed(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterato
             where = f"{place(paths, service, 'build')}: {service} is built without a name"
             why = f"write image: {config.project.name}-{name}:${{{VARIABLES[slot]}}}"
             yield Refused(where, why, _edit(paths))
+
+
+def _unlike(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
+    """A replica with another image than the first one: it would be another app, and is not built."""
+    for name in config.slotted:
+        for each in config.pair(name):
+            found, first = (compose.services.get(one) for one in (each.compose, f"{name}-{each.slot}"))
+            if found and first and found.image != first.image:
+                where = f"{place(paths, each.compose, 'image')}: {each.compose} has another image"
+                why = f"it is a replica of {name}-{each.slot}; write the image that this has ({first.image})"
+                yield Refused(where, why, _edit(paths))
 
 
 def alike(
@@ -89,7 +101,7 @@ def alike(
 
 def _slotted(config: Config) -> list[tuple[str, str, str]]:
     """(name, slot, compose service) of each slotted service."""
-    return [(name, slot, f"{name}-{slot}") for name in config.slotted for slot in SLOTS]
+    return [(each.name, each.slot, each.compose) for name in config.slotted for each in config.pair(name)]
 
 
 def _shorter_lives(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
@@ -122,7 +134,7 @@ def _other_claims(config: Config, compose: Compose, paths: Sequence[Path]) -> It
 
 
 def _addresses(config: Config) -> dict[str, str]:
-    slots = {f"{name}-{slot}": each.at(slot) for name, each in config.reached.items() for slot in SLOTS}
+    slots = {each.compose: each.address for name in config.reached for each in config.pair(name)}
     return {**{name: each.at("address") for name, each in config.shared.items()}, **slots}
 
 

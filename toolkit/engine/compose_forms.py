@@ -2,8 +2,9 @@
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}  # in seconds
@@ -18,16 +19,7 @@ def repository(image: str) -> str:
 
 def targets(ports: Sequence[object]) -> list[int]:
     """The TCP ports in the container, in the order in which they are written."""
-    found: list[int] = []
-    for port in ports:
-        if isinstance(port, dict):
-            target, protocol = str(port.get("target") or ""), port.get("protocol")
-        else:
-            mapping, _, protocol = str(port).partition("/")
-            target = mapping.rpartition(":")[2]
-        if (protocol or "tcp") == "tcp":
-            found += _range(target)
-    return found
+    return [each.target for port in ports for each in bindings(port)]
 
 
 def mounted(volume: object) -> str | None:
@@ -70,6 +62,34 @@ def published(port: object) -> set[str]:
     return {
         address for each in hosts for number in _range(str(ports or "")) if (address := _at(each, number))
     }
+
+
+class Binding(NamedTuple):
+    """One TCP port of a container: its number there, and where the host publishes it.
+
+    `host` "": every address. `published` 0: a random port, or one that the engine takes from a range.
+    """
+
+    host: str
+    published: int
+    target: int
+
+
+def bindings(port: object) -> Iterator[Binding]:
+    """The TCP ports of one entry of `ports`, in every form: a number, a text, a range, a table."""
+    if isinstance(port, dict):
+        host, ports, target = port.get("host_ip"), port.get("published"), port.get("target")
+        protocol = port.get("protocol")
+    else:
+        mapping, _, protocol = str(port).partition("/")
+        rest, _, target = mapping.rpartition(":")
+        host, _, ports = rest.rpartition(":")
+    if (protocol or "tcp") != "tcp":
+        return
+    inside, outside = _range(str(target or "")), _range(str(ports or ""))
+    for place, number in enumerate(inside):
+        there = outside[place] if len(outside) == len(inside) else 0
+        yield Binding(str(host or "").strip("[]"), there, number)
 
 
 def _range(ports: str) -> Sequence[int]:

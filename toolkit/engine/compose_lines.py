@@ -21,12 +21,29 @@ def place(paths: Sequence[Path], service: str, key: str = "") -> str:
     Where none has the key it is the service's own line, in the first file that has the service. A derived
     slot (toolkit/engine/derivation.py) stands where its service does.
     """
-    names = [service, *[service.removesuffix(f"-{slot}") for slot in SLOTS if service.endswith(f"-{slot}")]]
+    derived = re.fullmatch(rf"(.+)-({'|'.join(SLOTS)})(-[0-9]+)?", service)
+    names = [service, *([derived[1]] if derived else [])]
     seen = next((found for name in names if (found := _seen(paths, name))), [])
     for path, lines in reversed(seen):
         if key and key in lines:
             return f"{path.name}:{lines[key]}"
     return f"{seen[0][0].name}:{seen[0][1]['']}" if seen else f"{paths[0].name}:1"
+
+
+def services(paths: Sequence[Path]) -> list[str]:
+    """The services in the order in which people have written them: compose commands sort them."""
+    keys = (found for path in paths for found in _keys(path))
+    return list(dict.fromkeys(own for depth, parents, own in keys if depth and parents == ("services",)))
+
+
+def with_key(paths: Sequence[Path], key: str) -> list[str]:
+    """The services that have this key, such as `profiles`: `config` need not print all of them."""
+    found: dict[str, None] = {}
+    for path in paths:
+        for depth, parents, own in _keys(path):
+            if depth == 2 and parents[0] == "services" and own == key:
+                found[parents[1]] = None
+    return list(found)
 
 
 def _seen(paths: Sequence[Path], service: str) -> list[tuple[Path, dict[str, int]]]:

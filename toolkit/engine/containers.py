@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.engine import process
+from toolkit.engine.asking import Asking
 from toolkit.engine.commands import Commands
 from toolkit.engine.container import ONE_SHOT, RENDERED, Container
 from toolkit.errors import Failed
 
 
-class Containers:
+class Containers(Asking):
     """Every method raises Failed when the engine fails, hangs or is absent."""
 
     def __init__(self, commands: Commands, root: Path, patience: float) -> None:
@@ -37,10 +37,10 @@ class Containers:
         ]
 
     def _inspect(self, listing: list[str]) -> list[Container]:
-        ids = process.run(listing, timeout=self.patience).split()
+        ids = self._ask(listing, self.patience).split()
         if not ids:
             return []
-        found = process.run(self.commands.inspect(*ids), timeout=self.patience)
+        found = self._ask(self.commands.inspect(*ids), self.patience)
         return msgspec.json.decode(found, type=list[Container])
 
     def elsewhere(self) -> list[Container]:
@@ -57,7 +57,7 @@ class Containers:
 
     def volumes(self) -> set[str]:
         """The names of all volumes on this engine."""
-        return set(process.run(self.commands.volumes(), timeout=self.patience).split())
+        return set(self._ask(self.commands.volumes(), self.patience).split())
 
     def containers(self) -> dict[str, Container]:
         """This project's by service, without those of `compose run`; of several a running one."""

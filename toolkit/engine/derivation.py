@@ -15,7 +15,7 @@ from toolkit.engine.compose import COMPLETED
 from toolkit.engine.compose_lines import names, place
 from toolkit.errors import Refused
 from toolkit.files.env_file import VERSIONS
-from toolkit.values import SLOTS, Address
+from toolkit.values import SLOTS
 
 Document = dict[str, Any]  # a compose file, or one of its services
 # What a slot has of its own: with the service's own name or ports, blue and green could not run side by side.
@@ -79,7 +79,7 @@ class Derivation:
         return len(self._names) > 1
 
     def _slot(self, name: str, slot: str) -> Iterator[tuple[str, Document]]:
-        """The compose services of one slot of a service."""
+        """The compose services of one slot of a service: one, or one for each of its replicas."""
         service: Service = self._config.slotted[name]
         given = self._found[slot]["services"][name]
         base = {key: value for key, value in given.items() if key not in OWN}
@@ -96,9 +96,10 @@ class Derivation:
         if self._apart and "network_mode" not in base:
             own = {_network(slot): {"aliases": [name]}}
             base["networks"] = {**_networks(base.get("networks")), **own}
-        address: Address | None = None if service.worker else service.at(slot)
-        ports = {"ports": [f"{address}:{service.port}"]} if address else {}
-        yield f"{name}-{slot}", {**base, **ports}
+        for each in self._config.pair(name):
+            if each.slot == slot:
+                ports = {} if service.worker else {"ports": [f"{each.address}:{service.port}"]}
+                yield each.compose, {**base, **ports}
 
     def _beside(self, name: str, given: Document) -> Document:
         """A service outside the slots: what it says of a single service has nothing to refer to any more."""

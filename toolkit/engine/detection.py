@@ -10,7 +10,6 @@ from toolkit.engine import compose_files, process, user_session
 from toolkit.engine.commands import Commands
 from toolkit.engine.engine import Engine
 from toolkit.errors import Failed, Refused
-from toolkit.values import SLOTS
 
 ANSWER = 20  # seconds for a compose command to say its version
 
@@ -42,8 +41,7 @@ def ask(kind: EngineKind, config: Config, root: Path) -> Engine | str:
     if kind.needs_user_session:
         user_session.find(os.getuid())
     try:
-        slotted = [f"{name}-{slot}" for name in config.slotted for slot in SLOTS]
-        engine = Engine(_commands(kind, config, root), root, slotted, config=config)
+        engine = Engine(_commands(kind, config, root), root, config.placed, config=config)
         engine.rootless  # noqa: B018  (asking is the test)
     except Refused as error:
         return f"{error.what.removeprefix(kind.name).strip()}: {error.why}"

@@ -113,11 +113,12 @@ class Engine(Containers, Images):
         """Starts a service anew.
 
         The old container is removed first, because docker-compose 1.29 cannot recreate one on newer engines;
-        but only once the compose file has been found to be good.
+        but only once the compose file has been found to be good. Where there is none, `up` itself says so.
         """
         told = self.told(env)
-        self._compose.config(told)
-        self.remove(service, grace)
+        if old := self._of(service):
+            self._compose.config(told)
+            self._remove(old, grace)
         self._compose.run(lambda commands: commands.up(service), told)
 
     def start(self, container: Container) -> None:
@@ -140,9 +141,14 @@ class Engine(Containers, Images):
         A slot's anonymous volumes are removed too: nothing would use them again, and each release leaves
         some. The anonymous volumes of other services stay on the disk.
         """
-        for each in self.all():
-            if each.service == service:
-                self.remove_one(each, grace, service in self.slotted)
+        self._remove(self._of(service), grace)
+
+    def _of(self, service: str) -> list[Container]:
+        return [each for each in self.all() if each.service == service]
+
+    def _remove(self, containers: Iterable[Container], grace: float) -> None:
+        for each in containers:
+            self.remove_one(each, grace, each.service in self.slotted)
 
     def down(self, env: Mapping[str, str]) -> None:
         """Removes the project's networks, and the containers that are left of it; volumes stay."""

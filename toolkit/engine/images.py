@@ -10,7 +10,9 @@ from msgspec import Struct, field
 
 from toolkit.config.engines import ENGINES
 from toolkit.engine import diagnosis, process
+from toolkit.engine.asking import Asking
 from toolkit.engine.commands import Commands
+from toolkit.engine.container import HealthCheck
 from toolkit.errors import Failed
 
 LOOK = 20.0  # seconds
@@ -41,7 +43,14 @@ def plain_id(image_id: str) -> str:
     return image_id.removeprefix("sha256:")
 
 
-class Images:
+class ImageConfig(Struct, frozen=True):
+    """What an image says of its containers: `ports` are its EXPOSE lines, such as "8000/tcp"."""
+
+    ports: dict[str, Any] | None = field(name="ExposedPorts", default=None)
+    healthcheck: HealthCheck | None = field(name="Healthcheck", default=None)
+
+
+class Images(Asking):
     """A look finds nothing when the engine fails, hangs or is absent; a change raises Failed then."""
 
     commands: Commands
@@ -51,10 +60,7 @@ class Images:
 
     def image_id(self, image: str) -> str:
         """The id of the image that has this name now; "": none is here."""
-        try:
-            return process.run(self.commands.image(image), timeout=LOOK).strip()
-        except Failed:
-            return ""
+        return self._look_at(image)[0]
 
     def image_facts(self, image: str) -> ImageFacts | None:
         """The image of this name, id or digest; None: it is not here."""
@@ -66,11 +72,23 @@ class Images:
 
     def image_volumes(self, image: str) -> set[str]:
         """The paths at which an image says that data is kept (VOLUME); empty for one that is not here."""
+        _, volumes = self._look_at(image)
+        return set(msgspec.json.decode(volumes or "null", type=dict[str, Any] | None) or {})
+
+    def _look_at(self, image: str) -> tuple[str, str]:
+        """Its id, and its volumes as JSON; both are empty for one that is not here."""
         try:
-            text = process.run(self.commands.image_volumes(image), timeout=LOOK)
+            id, _, volumes = self._ask(self.commands.image(image), LOOK).strip().partition(" ")
         except Failed:
-            return set()
-        return set(msgspec.json.decode(text, type=dict[str, Any] | None) or {})
+            return "", ""
+        return id, volumes
+
+    def image_config(self, image: str) -> ImageConfig | None:
+        """What an image says of its containers; None: it is not here."""
+        try:
+            return msgspec.json.decode(self._ask(self.commands.image_config(image), LOOK), type=ImageConfig)
+        except (Failed, msgspec.MsgspecError):
+            return None
 
     def image_users(self, image_id: str) -> list[str]:
         """The names of all containers that were started from an image. Raises Failed."""

@@ -12,7 +12,7 @@ from toolkit.engine import compose_forms
 from toolkit.engine.compose_lines import place
 from toolkit.engine.container import RENDERED
 from toolkit.errors import Refused
-from toolkit.shipped import shipped
+from toolkit.shipped import PREFIX, SHARED, shipped
 from toolkit.values import Address
 
 Document = dict[str, Any]
@@ -74,7 +74,8 @@ def _is_ours(service: Document) -> bool:
 
 def _read(values: Mapping[str, str]) -> Document:
     """The services of compose/bgctl.yaml, with each ${NAME:-default} replaced as compose replaces it."""
-    found = msgspec.yaml.decode(shipped("compose", "bgctl.yaml").read_bytes(), type=Document)
+    text = shipped("compose", "bgctl.yaml").read_text().replace(f"{SHARED}/", f"{PREFIX}/")
+    found = msgspec.yaml.decode(text, type=Document)
     services: Document = _replaced(found["services"], values)
     return services
 

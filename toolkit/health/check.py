@@ -43,10 +43,10 @@ class Check(Struct, frozen=True):
         }
 
 
-def of(config: Config, name: str, place: str = "address") -> Check:
-    """The check of service `name` at its `place`: blue, green or address."""
+def of(config: Config, name: str, place: str = "address", number: int = 1) -> Check:
+    """The check of service `name` at its `place`: blue, green or address; in a slot, of this replica."""
     service = config.services[name]
-    address = service.at(place)
+    address = service.at(place, number)
     return Check(
         name,
         address,

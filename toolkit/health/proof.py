@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from toolkit.clock import SYSTEM
+from toolkit.clock import SYSTEM, at_most_every
 from toolkit.config import Health
 from toolkit.errors import Failed
 from toolkit.health import answer, request
 from toolkit.health.answer import Fault
 from toolkit.health.check import Check
 
+DEAD = 1.0  # seconds between two looks at whether a container that does not answer is dead
 PATIENCE = 5.0  # seconds for which an answer is waited out that will not change while the app runs
 
 
@@ -57,6 +58,7 @@ def prove(
     """
     faults: list[Fault | None] = []
     times, same_since = 0, 0.0
+    dead = at_most_every(DEAD, dead)
     for now in SYSTEM.every(health.interval, within=health.timeout):
         fault = probe(check, version)
         times, same_since = (times + 1, same_since) if faults and faults[-1] == fault else (1, now)

@@ -5,17 +5,19 @@ from pathlib import Path
 
 from toolkit.images.catalogue import Image
 from toolkit.images.pull import pull
-from toolkit.images.shell import answer, run, say
+from toolkit.images.shell import Report, answer, run
 
-LABEL = "bgctl.source"
+LABEL = "bgctl.source"  # the hash of what bgctl has put into an image
+BASE_LABEL = "bgctl.base"  # the id of the base on which it did so
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Engine:
     """One engine's images. A registry that does not answer is asked only once."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, report: Report) -> None:
         self.name = name
+        self.report = report
         self._registry_answers = True
 
     def answers(self) -> bool:
@@ -23,17 +25,17 @@ class Engine:
         return answer([self.name, "info"]) is not None
 
     def run(self, *args: str) -> None:
-        """Run a command of the engine; SetupError when it fails."""
-        run([self.name, *args])
+        """Run a command of the engine. Raises Failed when it fails."""
+        run([self.name, *args], self.report)
 
     def id(self, image: str) -> str | None:
         """The image's id, or None when there is no such image."""
         return answer([self.name, "image", "inspect", "--format", "{{.Id}}", image])
 
-    def label(self, image: str) -> str | None:
-        """The hash of what the image was made from; empty or None when that is not known."""
+    def label(self, image: str, name: str = LABEL) -> str | None:
+        """The hash of what the image was made from, or another label; empty or None when it has none."""
         return answer(
-            [self.name, "image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', image]
+            [self.name, "image", "inspect", "--format", f'{{{{index .Config.Labels "{name}"}}}}', image]
         )
 
     def images(self, prefix: str) -> list[str]:
@@ -56,12 +58,13 @@ class Engine:
         args = {"BASE": image.base.name, **image.args}
         flags = [f"--build-arg={key}={value}" for key, value in args.items()]
         flags += [f"--label={label}" for label in labels]
-        flags += [f"--label={LABEL}={source}", f"--tag={image.name}", f"--file={context / image.dockerfile}"]
+        flags += [f"--label={LABEL}={source}", f"--label={BASE_LABEL}={self.id(image.base.name)}"]
+        flags += [f"--tag={image.name}", f"--file={context / image.dockerfile}"]
         self.run("build", *flags, str(context))
 
     def pull(self, image: str) -> bool:
         """Pull an image. False when it cannot be had."""
         if self._registry_answers:
-            say(f"asking the registry for {image}")
-            self._registry_answers = pull([self.name, "pull", image])
+            self.report.tell(f"asking the registry for {image}")
+            self._registry_answers = pull([self.name, "pull", image], self.report)
         return self._registry_answers

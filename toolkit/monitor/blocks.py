@@ -155,7 +155,8 @@ def _condition(slot: SlotView, width: int, glyphs: Glyphs) -> Text:
     container = slot.container or "container unknown"
     if slot.version is None:
         return clip("nothing runs" if slot.container == "none" else container, width, glyphs, QUIET)
-    health = {"healthy": "healthy", None: "health unknown"}.get(slot.health, "not healthy")
+    wrong = slot.health if slot.serves_partly and slot.health else "not healthy"
+    health = {"healthy": "healthy", None: "health unknown"}.get(slot.health, wrong)
     good = slot.health == "healthy"
     return clip(Text.assemble(printable(container), ", ", (health, "" if good else BAD)), width, glyphs)
 

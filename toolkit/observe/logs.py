@@ -43,13 +43,24 @@ Tell = Callable[[Line], None]
 def services(project: Project, name: str | None) -> list[str]:
     """The compose services that `name` means: a service, both slots of one, or all services of a slot.
 
+    A slot of a service ("web-blue") has all its replicas there; one of the others is named ("web-blue-2").
+
     Raises Refused, with the names that there are.
     """
-    known = list(dict.fromkeys([*project.config.compose_services, *_running(project.engine)]))
+    config = project.config
+    known = list(dict.fromkeys([*config.compose_services, *_running(project.engine)]))
+    pairs = {each: config.pair(each) for each in config.slotted}
+    replicas = {
+        f"{each}-{slot}": [member.compose for member in pair if member.slot == slot]
+        for each, pair in pairs.items()
+        for slot in SLOTS
+    }
+    if name in replicas:
+        return replicas[name]
     if name is None or name in known:
         return known if name is None else [name]
     meant = {slot: slots.names(project, slot) for slot in SLOTS}
-    meant |= {each: [f"{each}-{slot}" for slot in SLOTS] for each in project.config.slotted}
+    meant |= {each: [member.compose for member in pair] for each, pair in pairs.items()}
     if name in meant:
         return meant[name]
     names = [*meant, *known]

@@ -1,10 +1,10 @@
 """What `bgctl status` and `bgctl monitor` show. What no source could say is unknown: None."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from msgspec import Struct
 
-from toolkit import slots
 from toolkit.clients import proxy_status
 from toolkit.clients.session_api import Count, Forecast, Report
 from toolkit.config import SLOTS
@@ -23,7 +23,8 @@ class SlotView(Struct, frozen=True, rename="camel"):
     those of its version. `open` is the number of requests in flight and of open WebSockets. `error_rate` is
     the share of answers with a status of 5xx: since the last look, or else since the proxy started; None if
     there were none at all. `passed_over` says why the proxy's own checks find the slot down; None: they do
-    not.
+    not. `replicas_passed_over` has the replicas that they find down, each with why. `serves_partly`: some of
+    its replicas are up, and `health` says how many.
     """
 
     version: str | None
@@ -39,11 +40,14 @@ class SlotView(Struct, frozen=True, rename="camel"):
     error_rate: float | None
     passed_over: str | None = None
     advice: str | None = None
+    replicas_passed_over: dict[str, str] = {}
+    serves_partly: bool = False
 
     @property
     def is_down(self) -> bool:
         """Whether it should serve people and does not."""
-        return self.state in ("ready", "drain") and self.health not in (None, "healthy")
+        wrong = self.health not in (None, "healthy") and not self.serves_partly
+        return self.state in ("ready", "drain") and wrong
 
     @property
     def open_requests(self) -> int | None:
@@ -164,6 +168,8 @@ def _slot(project: Project, name: str, found: Found) -> SlotView:
         error_rate=error_rate(seen, before) if seen else None,
         passed_over=seen.health.why if seen and seen.health.up is False else None,
         advice=(health.advice or None) if health else None,
+        replicas_passed_over=_passed_over(project, seen) if seen else {},
+        serves_partly=health.serves_partly if health else False,
     )
 
 
@@ -176,8 +182,25 @@ def _needs(project: Project, containers: Containers | None) -> dict[str, str]:
 def _container(project: Project, slot: str, containers: Containers | None) -> str | None:
     if containers is None:
         return None
-    members = [containers.get(name) for name in slots.names(project, slot)]
-    return ", ".join(each.state.status if each else "none" for each in members)
+    by_service: dict[str, list[str]] = defaultdict(list)
+    for member in project.config.members(slot):
+        found = containers.get(member.compose)
+        by_service[member.name].append(found.state.status if found else "none")
+    return ", ".join(map(_of_replicas, by_service.values()))
+
+
+def _of_replicas(words: list[str]) -> str:
+    """ "running", or where replicas differ "2 of 3 running"."""
+    if len(set(words)) == 1:
+        return words[0]
+    return f"{words.count('running')} of {len(words)} running"
+
+
+def _passed_over(project: Project, seen: proxy_status.Slot) -> dict[str, str]:
+    """The replicas that the proxy finds down, by compose service, each with why."""
+    reached = [each for each in project.config.placed.values() if not each.service.worker]
+    called = {str(each.address): each.compose for each in reached}
+    return {called.get(each.address, each.address): each.why for each in seen.health.passed}
 
 
 def _proxy(seen: proxy_status.Status | None) -> ProxyView | None:

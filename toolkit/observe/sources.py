@@ -30,11 +30,13 @@ Containers = dict[str, Container]  # by the name of the service
 class Health(Struct, frozen=True):
     """How a slot is. `word` is "healthy", what is wrong, or "" where nothing is to run in it.
 
-    `advice` is the likely cause of what is wrong, and what to write.
+    `advice` is the likely cause of what is wrong, and what to write. `serves_partly`: some of its replicas
+    are up, and `word` says how many.
     """
 
     word: str
     advice: str = ""
+    serves_partly: bool = False
 
 
 class Found(Struct, frozen=True):
@@ -116,5 +118,9 @@ def _health(project: Project, slot: str) -> Health:
     version = project.state().slots[slot].version
     if not version:
         return Health("")
-    found = slots.trouble(project, slot, version)
-    return Health(found.seen, found.advice) if found else Health("healthy")
+    found = slots.standing(project, slot, version)
+    if found.trouble is None:
+        return Health("healthy")
+    if found.partly:
+        return Health(found.partly, str(found.trouble), serves_partly=True)
+    return Health(found.trouble.seen, found.trouble.advice)

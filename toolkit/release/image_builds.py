@@ -34,7 +34,8 @@ def make(project: Project, found: Compose, services: list[str], env: Mapping[str
 
 def provide(project: Project, found: Compose, service: str, env: Mapping[str, str]) -> None:
     """Pulls or builds a service's image where it is not here. Raises Refused, or Failed."""
-    slots.check_images(project, found, [service], pull=True, env=env, builds=True)
+    builds = bool(found.services[service].build)  # one of bgctl's own has been made, or was warned of
+    slots.check_images(project, found, [service], pull=True, env=env, builds=builds)
     if wanted := missing(project, found, [service]):
         make(project, found, wanted, env)
 

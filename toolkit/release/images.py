@@ -80,9 +80,9 @@ class Images:
     @cached_property
     def _services(self) -> list[str]:
         """The services of green, and the one-shots before them; of several with the same image only one."""
-        green = slots.names(self._project, "green")
+        green = slots.first_names(self._project, "green")
         taken = {self._compose.image(name) for name in green}
-        needed = needs.plan(self._project, self._compose, green)
+        needed = needs.plan(self._project, self._compose, slots.names(self._project, "green"))
         once = [each.service for each in needed if each.one_shot]
         return [*green, *[name for name in once if self._compose.image(name) not in taken]]
 

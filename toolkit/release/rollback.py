@@ -107,7 +107,14 @@ def start(project: Project, slot: str, version: str) -> str:
 
 
 def start_blue(project: Project, old: str) -> str:
-    note = start(project, "blue", old)
+    try:
+        note = start(project, "blue", old)
+    except Failed as error:
+        partly = slots.standing(project, "blue", old).partly
+        if not partly:
+            raise
+        project.ui.warn(error.line)  # a replica that does not come up must not keep a rollback from its work
+        note = f"blue serves {old}, with {partly}"
     # Plain compose must not put blue back on the new version. A broken env file does not stop the rollback
     # here: the last step tells it.
     with suppress(BgctlError):

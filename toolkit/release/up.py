@@ -2,14 +2,22 @@
 
 from toolkit import slots
 from toolkit.clients.proxy import reachable
-from toolkit.config import public_url
+from toolkit.config import SLOTS, public_url
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.project import Project
-from toolkit.release import down, folders, image_builds, needs, proof_record, shared_services
-from toolkit.release.in_service import in_service, open_slots, unproven, versions
+from toolkit.release import (
+    down,
+    folders,
+    image_builds,
+    needs,
+    proof_record,
+    shared_services,
+    stack_images,
+)
+from toolkit.release.in_service import in_service, open_slots, services, unproven, versions
 from toolkit.release.steps import Step, walk
-from toolkit.release.up_checks import check, to_build
+from toolkit.release.up_checks import check, to_build, well
 from toolkit.rendering import reload
 from toolkit.slots import proven
 from toolkit.state import gate, transitions
@@ -38,6 +46,7 @@ def steps(project: Project, pull: bool = True) -> list[Step]:
     found = check(project, target, pull)
     target = target or first_state(project)
     return [
+        *own_images(project, target, found),
         *build(project, target, found),
         *prepare(project, target, found),
         *start_slots(project, target, found, in_service(target)),
@@ -51,6 +60,7 @@ def steps(project: Project, pull: bool = True) -> list[Step]:
             what="wait until every worker routes by the state",
             do=lambda: await_routing(project),
         ),
+        *stop_surplus(project),
         *shared_services.steps(project, found, target.slots.blue.version or ""),
         *start_slots(project, target, found, unproven(target)),
     ]
@@ -62,6 +72,12 @@ def first_state(project: Project) -> State:
     running = reachable(project.proxy)
     version = project.env()["CURRENT_VERSION"]
     return transitions.adopt(version, project.now(), after=(running and running.generation) or 0)
+
+
+def own_images(project: Project, target: State, found: Compose) -> list[Step]:
+    """Makes bgctl's own images where they are missing or were made by another bgctl."""
+    start = target if project.adopted else None
+    return stack_images.steps(project, found, lambda: {*services(project, start)} - well(project, start))
 
 
 def build(project: Project, target: State, found: Compose) -> list[Step]:
@@ -157,6 +173,19 @@ def start_proxy(project: Project) -> str:
     project.engine.up(name, project.blue_env(), project.grace(name))
     reload.mark_loaded(project, files)
     return f"listens on {' and '.join(slots.public(project))}"
+
+
+def stop_surplus(project: Project) -> list[Step]:
+    """Stops replicas that bgctl.toml does not have any more, once the proxy does not know them any more."""
+    more = [name for slot in SLOTS for name in slots.surplus(project, slot)]
+    if not more:
+        return []
+
+    def stop() -> str:
+        slots.remove(project, more)
+        return f"{', '.join(more)} stopped"
+
+    return [Step(name="surplus", what="stop replicas that bgctl.toml has no more", do=stop)]
 
 
 def await_routing(project: Project) -> str:

@@ -24,6 +24,20 @@ def check(project: Project, target: State | None, pull: bool) -> Compose:
     Raises Refused with all that is wrong, and nothing changed.
     """
     looks = Looks()
+    with project.engine.still():
+        wanted = _take(looks, project, target, pull)
+    lenient = () if target is None else LENIENT
+    faults = [error for name, error in looks.errors if is_fault(error) and name not in lenient]
+    if faults:
+        raise together(faults)
+    found = wanted.compose  # Before the warnings: it may be refused only now.
+    for _, error in looks.errors:
+        project.ui.warn(error.line)
+    return found
+
+
+def _take(looks: Looks, project: Project, target: State | None, pull: bool) -> Preflight:
+    """Takes the looks. The result has the compose file, which they have read."""
     looks.take("env file", lambda: env_versions.readable(project))
     looks.take("version", lambda: env_versions.other_version(project))
     looks.take("certificate", lambda: _proxy_files(project))
@@ -35,14 +49,7 @@ def check(project: Project, target: State | None, pull: bool) -> Compose:
     looks.take("dependencies", lambda: _dependencies(project, target, wanted), WITH_COMPOSE)
     if target is None:
         looks.take("images", lambda: _context(project, wanted.compose), WITH_COMPOSE)
-    lenient = () if target is None else LENIENT
-    faults = [error for name, error in looks.errors if is_fault(error) and name not in lenient]
-    if faults:
-        raise together(faults)
-    found = wanted.compose  # Before the warnings: it may be refused only now.
-    for _, error in looks.errors:
-        project.ui.warn(error.line)
-    return found
+    return wanted
 
 
 def _proxy_files(project: Project) -> Problems:

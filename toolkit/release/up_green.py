@@ -69,6 +69,12 @@ def check_serving(project: Project, now: State, version: str) -> None:
 def check(project: Project, now: State, version: str, pull: bool, anew: bool = False) -> Compose:
     """Returns the compose file. Raises Refused with nothing changed."""
     check_ground(project, now)
+    with project.engine.still():
+        return check_start(project, version, pull, anew)
+
+
+def check_start(project: Project, version: str, pull: bool, anew: bool = False) -> Compose:
+    """As `check`, of what green is made of and depends on."""
     found = slots.check_slot_images(project, "green", version, pull, anew)
     green, paths = slots.names(project, "green"), project.compose_files
     for clash in hazards.names(project.config, found, paths):

@@ -37,6 +37,7 @@ def _routing(config: Config) -> dict[str, object]:
         # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
         "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
         "services": _services(config),
+        "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [
             re.escape(locations.path_of(route))
             for service in config.services.values()
@@ -58,12 +59,20 @@ def _services(config: Config) -> list[dict[str, object]]:
             "slotted": service.slotted,
             "guarded": config.is_session_api(service),
             **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},
+            "replicas": _replicas(config, name) if service.replicas > 1 else [],
             "timeout": service.timeout.nginx,
             "connect": min(service.timeout, config.proxy.connect_timeout).nginx,
         }
         for name, service in config.services.items()
         if not service.worker
     ]
+
+
+def _replicas(config: Config, name: str) -> list[tuple[str, Address, str]]:
+    """(slot, address, the same as a pattern) of each container of a service that has several in a slot."""
+    if not config.services[name].slotted:
+        return []
+    return [(each.slot, each.address, re.escape(each.address)) for each in config.pair(name)]
 
 
 def _edge(config: Config, pem: str) -> dict[str, object]:

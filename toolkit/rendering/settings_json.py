@@ -66,6 +66,7 @@ def _routing(config: Config) -> dict[str, object]:
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
         "drain_deadline": int(config.drain.deadline),
+        "replicas": replicas(config),
         "mirrors": {
             name: {"address": str(service.at("green")), "share": service.mirror}
             for name, service in config.reached.items()
@@ -94,8 +95,18 @@ def _limits(config: Config) -> dict[str, object]:
 
 def peers(config: Config) -> list[dict[str, str]]:
     """What the proxy checks the health of, and how: as bgctl does, save that it cannot ask an engine."""
-    checks = [(slot, health_check.of(config, name, slot)) for name in config.reached for slot in SLOTS]
+    everyone = [each for name in config.reached for each in config.pair(name)]
+    checks = [(each.slot, health_check.of(config, each.name, each.slot, each.number)) for each in everyone]
     return [_peer(slot, check) for slot, check in checks if not check.by_engine]
+
+
+def replicas(config: Config) -> dict[str, dict[str, list[str]]]:
+    """The addresses of the services that have several containers in a slot: service, slot, addresses."""
+    several = [name for name, service in config.reached.items() if service.replicas > 1]
+    return {
+        name: {slot: [str(each.address) for each in config.pair(name) if each.slot == slot] for slot in SLOTS}
+        for name in several
+    }
 
 
 def _peer(slot: str, check: Check) -> dict[str, str]:

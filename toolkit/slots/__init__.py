@@ -15,6 +15,7 @@ from toolkit.slots.services import (
     addresses,
     checks,
     describe,
+    first_names,
     has_sessions,
     members,
     names,
@@ -23,8 +24,9 @@ from toolkit.slots.services import (
     workers,
 )
 from toolkit.slots.serving import absent, answers, dead, serves
+from toolkit.slots.standing import standing
 from toolkit.slots.starting import prove, prove_by_engine, prove_service, start
-from toolkit.slots.stopping import keep_running, overstayed, stop, wait_empty
+from toolkit.slots.stopping import keep_running, overstayed, remove, stop, surplus, wait_empty
 from toolkit.slots.trouble import contradictions, fault, shared_trouble, trouble, troubles, watch_idle
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "dead",
     "describe",
     "fault",
+    "first_names",
     "has_sessions",
     "is_kept",
     "keep_running",
@@ -52,10 +55,13 @@ __all__ = [
     "prove_by_engine",
     "prove_service",
     "public",
+    "remove",
     "serves",
     "shared_trouble",
+    "standing",
     "start",
     "stop",
+    "surplus",
     "trouble",
     "troubles",
     "wait_empty",

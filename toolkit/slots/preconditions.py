@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from toolkit.engine import compose_fit, diagnosis, key_mounts, ports
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed, Refused, together
+from toolkit.images import catalogue
 from toolkit.project import Project
 from toolkit.slots import proven
 from toolkit.slots.services import names
@@ -81,8 +82,9 @@ def check_images(
     """Raises Refused naming every image that is not here and cannot be pulled, with the engine's diagnosis.
 
     `env` is the environment with which `found` was read. An image without a name is made by the compose
-    command itself. `builds`: the caller builds the images that have a build: in the compose file. Where an
-    image was proven under a name, that image will do, unless the version is to be proven `anew`.
+    command itself. `builds`: the caller makes bgctl's own images, and builds those that have a build: in
+    the compose file. Where an image was proven under a name, that image will do, unless the version is to be
+    proven `anew`.
     """
     missing: dict[str, tuple[str, str]] = {}
     for service in services:
@@ -109,8 +111,13 @@ def _missing(
     if builds and has_build and not (pull and registry):
         return None
     by_hand = env is not None and has_build
-    if image.startswith("localhost/") and not by_hand:  # built by setup/images: no registry has it
-        return f"{service} needs it", f"setup/images {project.engine.name}   (in a checkout)"
+    if image.startswith("localhost/") and not by_hand:  # no registry has it
+        if builds and image in catalogue.NAMES:
+            return None
+        if mend := catalogue.command_for(image):
+            return f"{service} needs it", mend
+        why = f"{service} needs it, and no registry has what begins with localhost/"
+        return why, f"{project.engine.name} build --tag {image} FOLDER"
     why, next = f"{service} needs it", f"{project.engine.name} pull {image}"
     if pull and not image.startswith("localhost/"):
         try:

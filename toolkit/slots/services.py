@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from toolkit.config import Service
+from toolkit.config.members import Member
 from toolkit.health import check as health_check
 from toolkit.health.check import Check
 from toolkit.project import Project
@@ -12,24 +13,41 @@ from toolkit.values import Address
 
 def names(project: Project, slot: str) -> list[str]:
     """Every compose service of a slot."""
-    return [f"{name}-{slot}" for name in project.config.slotted]
+    return [member.compose for member in project.config.members(slot)]
+
+
+def first_names(project: Project, slot: str) -> list[str]:
+    """Of `names` one for each service: its replicas have the same image."""
+    return [member.compose for member in project.config.members(slot) if member.number == 1]
 
 
 def members(project: Project, slot: str) -> list[tuple[str, Service, Address]]:
     """(compose service, configuration, address) of each service of a slot that has an address."""
-    return [(f"{name}-{slot}", each, each.at(slot)) for name, each in project.config.reached.items()]
+    return [(each.compose, each.service, each.address) for each in _reached(project, slot)]
 
 
 def workers(project: Project, slot: str) -> list[str]:
     """The compose services of a slot that have no address. Only the engine can tell how they are."""
-    return [f"{name}-{slot}" for name in project.config.workers]
+    return [each.compose for each in project.config.members(slot) if each.service.worker]
 
 
 def checks(project: Project, slot: str) -> list[tuple[str, Check]]:
     """(compose service, its health check) of each service of a slot that has an address."""
     return [
-        (f"{name}-{slot}", health_check.of(project.config, name, slot)) for name in project.config.reached
+        (each.compose, health_check.of(project.config, each.name, slot, each.number))
+        for each in _reached(project, slot)
     ]
+
+
+def first_checks(project: Project, slot: str) -> list[tuple[str, Check]]:
+    """Of `checks` one for each service: what its image does, all its replicas do."""
+    firsts = first_names(project, slot)
+    return [(name, check) for name, check in checks(project, slot) if name in firsts]
+
+
+def _reached(project: Project, slot: str) -> list[Member]:
+    """The containers of a slot that have an address."""
+    return [each for each in project.config.members(slot) if not each.service.worker]
 
 
 def addresses(project: Project, slots: Iterable[str]) -> list[tuple[str, Address]]:

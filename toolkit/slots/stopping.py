@@ -1,9 +1,16 @@
 """Waits until a slot is empty, stops it, and tells the engine whether to restart green."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
+from toolkit.health.image_proof import tag
 from toolkit.project import Project
-from toolkit.slots.services import has_sessions, names
+from toolkit.slots.services import first_names, has_sessions, names
 from toolkit.state.document import State
+
+AT_ONCE = 8  # containers that are stopped together
 
 
 def wait_empty(project: Project, slot: str) -> str:
@@ -18,12 +25,49 @@ def wait_empty(project: Project, slot: str) -> str:
 
 def stop(project: Project, slot: str) -> str:
     """Sends SIGTERM, waits for the grace period, then removes the containers. Nothing to stop is fine."""
-    for name in names(project, slot):
-        grace, start = project.grace(name), project.clock.monotonic()
-        project.engine.remove(name, grace)
-        if project.clock.monotonic() - start >= grace > 0:
-            project.ui.warn(overstayed(name, grace))
+    more = surplus(project, slot)
+    members = project.config.members(slot)
+    for service in project.config.slotted:
+        remove(project, [member.compose for member in members if member.name == service])
+    remove(project, more)
     return f"{slot} is stopped"
+
+
+def remove(project: Project, replicas: list[str]) -> None:
+    """Stops and removes these containers, several at once: each may take all of its grace period."""
+    if len(replicas) == 1:
+        _remove(project, replicas[0], project.grace(replicas[0]))
+        return
+    graces = {name: project.grace(name) for name in replicas}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda name: _remove(project, name, graces[name]), replicas))
+
+
+def _remove(project: Project, name: str, grace: float) -> None:
+    start = project.clock.monotonic()
+    project.engine.remove(name, grace)
+    if project.clock.monotonic() - start >= grace > 0:
+        project.ui.warn(overstayed(name, grace))
+
+
+def surplus(project: Project, slot: str) -> list[str]:
+    """The replicas that are left of a time when bgctl.toml had more of them.
+
+    They are told by their names and images: a service that is only called so is somebody else's.
+    """
+    there, wanted = project.engine.containers(), project.config.compose_services
+    return [
+        name
+        for first in first_names(project, slot)
+        for name in sorted(there.keys() - set(wanted))
+        if re.fullmatch(rf"{re.escape(first)}-[0-9]+", name)
+        and first in there
+        and _untagged(there[name]) == _untagged(there[first])
+    ]
+
+
+def _untagged(container: Container) -> str:
+    return container.config.image.removesuffix(f":{tag(container.config.image)}")
 
 
 def overstayed(name: str, grace: float) -> str:

@@ -15,7 +15,7 @@ from toolkit.health.answer import Fault
 from toolkit.health.cause import Trouble
 from toolkit.health.check import Check
 from toolkit.project import Project
-from toolkit.slots.services import checks, workers
+from toolkit.slots.services import checks, first_checks, workers
 from toolkit.state.document import State
 
 
@@ -101,7 +101,7 @@ def _not_running(project: Project, name: str) -> str | None:
 
 def contradictions(project: Project, slot: str, version: str) -> list[str]:
     """A warning for each service whose image proves `version` while its health path names another one."""
-    asked = [(name, check) for name, check in checks(project, slot) if not check.by_engine]
+    asked = [(name, check) for name, check in first_checks(project, slot) if not check.by_engine]
     by_image = [(name, check) for name, check in asked if check.proof == "image"]
     found = [(name, health_proof.contradiction(check, version)) for name, check in by_image]
     return [
@@ -116,7 +116,7 @@ def watch_idle(
     project: Project, slots: Iterable[str], shared: bool = False, believe: bool = False
 ) -> idle.Watch:
     """Begins to measure how long the services of these slots, and shared ones, keep idle connections."""
-    services = [each for slot in slots for each in checks(project, slot)]
+    services = [each for slot in slots for each in first_checks(project, slot)]
     if shared:
         services += [(name, health_check.of(project.config, name)) for name in project.config.shared]
     return idle.Watch(services, project.config.proxy.upstream_keepalive, believe)

@@ -45,13 +45,15 @@ local function worker_rows(list)
     return rows
 end
 
--- What is known of a slot's health; null where it is not known, since JSON has no nil.
+-- What is known of a slot's health; null where it is not known, since JSON has no nil. `passed` is there where replicas
+-- are passed over.
 local function health_row(name)
     local known = checks.of(name)
     return {
         up = known.up == nil and cjson.null or known.up,
         since = known.since or cjson.null,
         why = known.why or cjson.null,
+        passed = known.passed and known.passed[1] and known.passed or nil,
     }
 end
 

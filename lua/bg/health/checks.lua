@@ -31,22 +31,29 @@ end
 local dict = ngx.shared.bg_health
 local settings
 local current -- function: the routing table in force (routing.routing_table), or nil
-local peers = { blue = {}, green = {} } -- slot -> its peers, as the settings have them
+local groups = { blue = {}, green = {} } -- slot -> the peers of each of its services, as the settings have them
 local summaries = { blue = {}, green = {} } -- slot -> what this worker last read of it
 
--- `up`: slot -> true, false, or nil while that is not known.
-local _M = { up = {} }
+-- `up`: slot -> true, false, or nil while that is not known. `down`: address of a peer -> true, where it is down.
+local _M = { up = {}, down = {} }
 
 --- Begins with these settings (lib.settings). `routing()` gives the routing table in force, or nil.
 function _M.init(given, routing)
     settings, current = given, routing
+    local known = {}
     for _, peer in ipairs(settings.peers) do
-        table.insert(peers[peer.slot], peer)
+        local name = peer.slot .. " " .. peer.service
+        if not known[name] then
+            known[name] = {}
+            table.insert(groups[peer.slot], known[name])
+        end
+        table.insert(known[name], peer)
+        peer.group = known[name]
     end
 end
 
 local function key_of(peer)
-    return peer.slot .. " " .. peer.service
+    return peer.slot .. " " .. peer.address
 end
 
 local function read(peer)
@@ -82,10 +89,11 @@ end
 
 -- Logs that a peer has gone down, or has come up again.
 local function tell(peer, was, now)
+    local what = (#peer.group > 1 and "a replica of " or "") .. peer.slot
     if now.up == false and was.up ~= false then
-        ngx.log(ngx.WARN, peer.slot, " is down: ", peer.service, " at ", peer.address, ": ", now.why)
+        ngx.log(ngx.WARN, what, " is down: ", peer.service, " at ", peer.address, ": ", now.why)
     elseif now.up and was.up == false then
-        ngx.log(ngx.WARN, peer.slot, " is up again: ", peer.service, " at ", peer.address)
+        ngx.log(ngx.WARN, what, " is up again: ", peer.service, " at ", peer.address)
     end
 end
 
@@ -146,20 +154,39 @@ function _M.hurry()
     end
 end
 
--- What is known of a slot, `{up, since, why}`: it is down with any of its peers, and up when all of them are. Empty
--- where it has no peers, or where that is not known.
-local function summary(name)
-    local all = peers[name][1] and { up = true, since = 0 } or {}
-    for _, peer in ipairs(peers[name]) do
+-- What is known of the peers of one service in a slot, `{up, since, why}` (health.verdict). Adds those that are down to
+-- `passed`, where they are replicas.
+local function of_group(group, passed)
+    local records = {}
+    for i, peer in ipairs(group) do
         local record = known(peer)
-        if record.up == false then
-            return { up = false, since = record.since, why = peer.service .. ": " .. record.why }
-        elseif not record.up then
-            all = {}
-        elseif all.up then
-            all.since = max(all.since, record.since)
+        records[i] = record
+        _M.down[peer.address] = record.up == false or nil
+        if record.up == false and #group > 1 then
+            passed[#passed + 1] = { address = peer.address, why = record.why }
         end
     end
+    return verdict.together(records)
+end
+
+-- What is known of a slot, `{up, since, why, passed}`: it is down with any of its services, and up when all of them
+-- are. Empty where it has no peers, or where that is not known, but for `passed`: the replicas that are down, a list of
+-- `{address, why}`.
+local function summary(name)
+    local passed = {}
+    local all = groups[name][1] and { up = true, since = 0 } or {}
+    for _, group in ipairs(groups[name]) do
+        local found = of_group(group, passed)
+        if found.up == false and all.up ~= false then
+            local several = #group > 1 and "all " .. #group .. " replicas, the last of them: " or ""
+            all = { up = false, since = found.since, why = group[1].service .. ": " .. several .. found.why }
+        elseif found.up == nil and all.up then
+            all = {}
+        elseif all.up then
+            all.since = max(all.since, found.since)
+        end
+    end
+    all.passed = passed
     return all
 end
 
@@ -171,7 +198,8 @@ function _M.sync()
     end
 end
 
---- What is known of a slot, for the control listener: `{up, since, why}`, each nil where it is not known.
+--- What is known of a slot, for the control listener: `{up, since, why}`, each nil where it is not known, and `passed`,
+-- the replicas that are down, each `{address, why}`.
 function _M.of(name)
     return summaries[name]
 end

@@ -88,4 +88,19 @@ function _M.judge(record, version, fault, fails, now)
     return { up = false, since = now, bad = bad, version = version, why = fault }
 end
 
+--- What the records of all replicas of one service come to, `{up, since, why}`: it is up for as long as one of them has
+-- been, and down since the last of them is. Empty while that is not known.
+function _M.together(records)
+    local up, down, is_unknown
+    for _, record in ipairs(records) do
+        if record.up and not (up and up.since <= record.since) then
+            up = record
+        elseif record.up == false and not (down and down.since >= record.since) then
+            down = record
+        end
+        is_unknown = is_unknown or record.up == nil
+    end
+    return up or not is_unknown and down or {}
+end
+
 return _M

@@ -4,6 +4,7 @@
 
 local figures = require("bg.figures.figures")
 local http = require("bg.lib.http")
+local replicas = require("bg.routing.replicas")
 
 local ngx = ngx
 local remove = table.remove
@@ -174,7 +175,8 @@ function _M.offer(service, slot, routing, var)
     if not text then
         return figures.mirrored(green, "dropped")
     end
-    queue[#queue + 1] = { address = to.address, text = text, slot = green }
+    local address = replicas.address(service, "green") or to.address
+    queue[#queue + 1] = { address = address, text = text, slot = green }
     start()
 end
 

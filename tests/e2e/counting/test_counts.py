@@ -17,14 +17,16 @@ from testbed.load.truth import Count
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
 
 IDLE = 600  # seconds, longer than a test
-SESSIONS, VISITORS = 5000, 200
-MOVING = 12.0  # seconds of log-ins, log-outs and requests
 PATIENCE = 90.0
 
 STORES = {"sqlite": "", "redis": "redis://redis:6379/0"}
+FORMS = ["short", pytest.param("long", marks=pytest.mark.faults)]
+# How many sessions and visitors there are, and the seconds of log-ins, log-outs and requests. The short form
+# is twice what goes into one report (BATCH in lua/bg/activity/reporter.lua).
+SIZES = {"short": (2000, 80, 6.0), "long": (5000, 200, 12.0)}
 # How many sessions there are when session API and store are killed, and the idle time in seconds: longer than
 # all of them take to make a request. The proxy's memory has to reach back for as long.
-LOST = {"short": (1000, 25), "long": (SESSIONS, 60)}
+LOST = {"short": (1000, 25), "long": (5000, 60)}
 
 pytestmark = pytest.mark.timeout(900)  # minutes of load; a slow machine may take its time
 
@@ -101,27 +103,30 @@ async def stir(crowd: Crowd, seconds: float) -> None:
         await asyncio.sleep(0.2)  # between two bursts, not for anything to happen
 
 
-async def fill(stack: Stack, crowd: Crowd, sessions: int = SESSIONS) -> None:
+async def fill(stack: Stack, crowd: Crowd, sessions: int, visitors: int) -> None:
     await crowd.log_in(sessions // 2)
     await asyncio.to_thread(stack.bgctl, "route", "enable-green")
     await crowd.log_in(sessions // 2)
-    await crowd.visit(VISITORS)
+    await crowd.visit(visitors)
     await crowd.touch(sessions)
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_five_thousand_sessions_are_counted_exactly(store, tmp_path):
+@pytest.mark.parametrize("form", FORMS)
+def test_thousands_of_sessions_are_counted_exactly(store, form, tmp_path):
+    sessions, visitors, moving = SIZES[form]
+
     async def scenario(site: Stack) -> None:
         async with Crowd(site.url, idle=IDLE) as crowd:
-            await fill(site, crowd)
+            await fill(site, crowd, sessions, visitors)
             await agree(site, crowd)
             truth = crowd.truth()
-            assert (truth[OLD].sessions, truth[NEW].sessions) == (SESSIONS // 2, SESSIONS // 2)
-            assert truth[NEW].visitors == VISITORS
+            assert (truth[OLD].sessions, truth[NEW].sessions) == (sessions // 2, sessions // 2)
+            assert truth[NEW].visitors == visitors
 
             done = asyncio.Event()
             watching = asyncio.create_task(watch(site, crowd, done))
-            await stir(crowd, MOVING)
+            await stir(crowd, moving)
             done.set()
             behind = await watching
             print(f"\ncount behind the truth by {behind:.2f} s at most, while moving ({store})")
@@ -133,7 +138,7 @@ def test_five_thousand_sessions_are_counted_exactly(store, tmp_path):
 
 @pytest.mark.threat(51, 52, 54)
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("form", ["short", pytest.param("long", marks=pytest.mark.faults)])
+@pytest.mark.parametrize("form", FORMS)
 def test_51_52_54_the_count_is_exact_again_after_session_api_and_store_were_killed(store, form, tmp_path):
     """Requests go on meanwhile; log-ins and log-outs were acknowledged before."""
     sessions, idle = LOST[form]
@@ -141,7 +146,7 @@ def test_51_52_54_the_count_is_exact_again_after_session_api_and_store_were_kill
 
     async def scenario(site: Stack) -> None:
         async with Crowd(site.url, idle=idle) as crowd:
-            await fill(site, crowd, sessions)
+            await fill(site, crowd, sessions, visitors=200)
             # An emptied store is known again once the proxy's memory reaches back a whole window.
             while time.time() - proxy_since(site) < idle + 5:
                 await crowd.trickle(200, 2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,18 +89,6 @@ def is_down(stack, slot):
     return health(stack, slot)["up"] is False
 
 
-def every_worker_has_looked(stack):
-    """What one of them knows lies in shared memory: the others read it with their next tick."""
-    known = time.time()
-
-    def looked():
-        asked = time.time()
-        live = [worker for worker in stack.proxy_status()["workers"] if not worker["exiting"]]
-        return all(asked - worker["stateAge"] > known for worker in live)
-
-    eventually(looked, "every worker has looked")
-
-
 def told(stack):
     return sum("blue is down" in line or "blue is up again" in line for line in stack.error_log())
 
@@ -126,7 +113,7 @@ def test_31_a_frozen_slot_is_passed_over_also_for_a_post_and_takes_its_sessions_
     blue.pause()
     try:
         eventually(lambda: is_down(pair, "blue"), "the proxy has noticed")
-        every_worker_has_looked(pair)
+        pair.wait_looked()
         assert health(pair, "blue")["why"] == "frontend: timeout"
         # Nothing waits for read_timeout, a minute here: `version_of` gives up after 10 s.
         assert [pair.version_of(old_visitor) for _ in range(5)] == [NEW] * 5
@@ -150,7 +137,7 @@ def test_36_another_version_on_the_port_is_down(pair, old_visitor):
     App.version = "9.9.9"
     with in_blues_place(pair):
         eventually(lambda: "9.9.9" in (health(pair, "blue")["why"] or ""), "the proxy has noticed")
-        every_worker_has_looked(pair)
+        pair.wait_looked()
         assert health(pair, "blue")["why"] == f"frontend: answered 9.9.9, wanted {OLD}"
         assert pair.version_of(old_visitor) == NEW
         assert 'bgctl_health_checks_total{slot="blue",outcome="version"}' in metrics(pair)

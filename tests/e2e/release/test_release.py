@@ -13,6 +13,8 @@ from demo.story import FIRST, IDLE, NEW, NEXT, OLD, RATE, Story
 from testbed.load import LoadProcess
 from tests.e2e.support.stacks import Stack, running
 
+PACE = RATE / 2  # requests a second: half of the demo's, for other tests run beside this one
+
 pytestmark = pytest.mark.timeout(900)  # minutes of load; a slow machine may take its time
 
 
@@ -24,7 +26,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 def test_two_releases_and_a_rollback_that_nobody_notices(stack):
     """Zero failed, zero flipped, no WebSocket cut, no POST done twice; nothing at all in the error log."""
-    with LoadProcess(stack.url, served={OLD}, rate=RATE) as load:
+    with LoadProcess(stack.url, served={OLD}, rate=PACE) as load:
         tally = Story(stack, load, Console(force_terminal=False)).tell()
     assert (tally.failed, tally.flipped, tally.websockets_cut, tally.doubled_posts) == (0, 0, 0, 0), tally
     assert tally.clean

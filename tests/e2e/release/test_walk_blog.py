@@ -65,8 +65,7 @@ def test_87_blog_goes_through_two_releases_that_nobody_notices(tmp_path):
         walk.compose("exec", "-T", "web", "python3", "manage.py", "shell", "-c", make_user)
         blog.post("A post of the time before")
 
-        walk.compose("rm", "--stop", "--force", "web", "worker")
-        walk.add_bgctl()
+        walk.adopt("1", "--domain", "blog.example")
         walk.bgctl("up")
 
         with Crowd(walk.url, "1", Reader, USERS) as crowd:

@@ -1,28 +1,35 @@
-"""A small shop in Flask through two releases: the session is in a cookie, carts are in Redis."""
+"""A small shop in Flask through two releases: the session is in a cookie, carts are in Redis.
+
+This walk begins with the wheel, in an environment without a checkout, and is made on both engines.
+"""
 
 from __future__ import annotations
 
 import pytest
 import requests
 
+from testbed.project import IMAGES
 from tests.e2e.support.stacks import eventually
 from tests.e2e.support.walkers import Crowd, Shopper
 from tests.e2e.support.walks import USERS, finish, walking
+from tests.e2e.support.wheels import Installed
+from toolkit.config.engines import NAMES
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.threat(88)
-def test_88_flaskshop_goes_through_two_releases_that_nobody_notices(tmp_path):
-    with walking(tmp_path, "flaskshop", 18000) as walk:
+@pytest.mark.parametrize("engine", [pytest.param(name, marks=getattr(pytest.mark, name)) for name in NAMES])
+def test_88_flaskshop_goes_through_two_releases_that_nobody_notices(tmp_path, engine):
+    installed = Installed.below(tmp_path, *["podman-compose"] * (engine == "podman"), prefix=IMAGES)
+    with walking(tmp_path, "flaskshop", 18000, engine, installed) as walk:
         walk.compose("up", "-d")
         eventually(lambda: walk.answers("/health"), "the shop is open")
         early = requests.Session()
         early.post(f"{walk.url}/login", data={"user": "early"}, timeout=10).raise_for_status()
         early.post(f"{walk.url}/cart", data={"item": "a lamp"}, timeout=10).raise_for_status()
 
-        walk.compose("rm", "--stop", "--force", "web")
-        walk.add_bgctl()
+        walk.adopt("1")
         walk.bgctl("up")
         assert "a lamp" in early.get(walk.url, timeout=10).text, "the volume is the one from before"
 

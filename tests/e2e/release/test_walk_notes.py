@@ -16,8 +16,7 @@ def test_notes_goes_through_two_releases_that_nobody_notices(tmp_path):
     with walking(tmp_path, "notes", 18100) as walk:
         walk.compose("up", "-d")
         eventually(lambda: walk.answers("/health"), "the app answers")
-        walk.compose("rm", "--stop", "--force", "api")
-        walk.add_bgctl()
+        walk.adopt("1.0.0")
         (walk.directory / "jwt.secret").write_text("my-super-secret-jwt-key")
         secret = ("--import-secret-file", str(walk.directory / "jwt.secret"))
         walk.bgctl("keys", "init", *secret, "--allow-short-secret")

@@ -26,11 +26,15 @@ PATIENCE = 30.0  # seconds until something that must happen has happened
 
 
 def eventually(reached: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Polls until `reached()` is true. Fails naming `what` when it never is."""
-    end = time.monotonic() + patience
+    """Polls until `reached()` is true. Fails naming `what` when it never is.
+
+    It asks less and less often: what takes long is not noticed late by that, and each question costs.
+    """
+    began = time.monotonic()
     while not reached():
-        assert time.monotonic() < end, f"waited {patience:g} s in vain: {what}"
-        time.sleep(0.02)
+        waited = time.monotonic() - began
+        assert waited < patience, f"waited {patience:g} s in vain: {what}"
+        time.sleep(min(0.1, 0.02 + waited / 50))
 
 
 class Browser(requests.Session):
@@ -110,6 +114,17 @@ class Stack(Project):
         version: str = answer.json()["version"]
         assert answer.headers["X-Deployment-Version"] == version
         return version
+
+    def wait_looked(self) -> None:
+        """Until every worker knows what one of them knows: it is in shared memory, read with each tick."""
+        known = time.time()
+
+        def looked() -> bool:
+            asked = time.time()
+            live = [worker for worker in self.proxy_status()["workers"] if not worker["exiting"]]
+            return all(asked - worker["stateAge"] > known for worker in live)
+
+        eventually(looked, "every worker has looked")
 
     def wait_unlocked(self) -> None:
         """Until no bgctl is in the middle of a change: one that waits for people holds no lock."""

@@ -202,6 +202,21 @@ class Reader(User):
         self.ask("GET", "/", f"Hello {self.user}")
 
 
+class Pair(User):
+    """A visitor of a page that asks a second service, which has to be of the same version."""
+
+    own_words = re.compile(r"^web v(\S+),")
+    _agree = re.compile(r"web v(\S+), api v\1")
+
+    def log_in(self) -> None:
+        self.use()
+
+    def use(self) -> None:
+        text = self.ask("GET", "/", "api v")
+        if text and not self._agree.fullmatch(text):
+            self._fail("GET", "/", f"two versions in one answer: {text}")
+
+
 class NoteTaker(User):
     """A script that uses notes: a bearer token of the app's own making, and no cookies.
 

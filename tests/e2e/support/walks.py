@@ -1,12 +1,14 @@
 """An ordinary project, taken from plain compose to its third version as its people would do it.
 
-tests/cases/projects has it as it was, tests/cases/walks what its people add; docs/first-hour.md tells it in
-words.
+tests/cases/projects has it as it was, tests/cases/walks the files of its further versions. Nothing of it is
+edited for bgctl: `bgctl init` writes what is needed. docs/adopt.md tells it in words.
 """
 
 from __future__ import annotations
 
 import fcntl
+import itertools
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,9 +24,9 @@ from testbed.ports import Ports
 from testbed.project import IMAGES, ROOT, name_of_its_own
 from tests.e2e.support.stacks import Stack, eventually
 from tests.e2e.support.walkers import Crowd
+from tests.e2e.support.wheels import BIN, Installed
 
 CASES = ROOT / "tests" / "cases"
-OURS = ROOT / "compose" / "bgctl.yaml"
 COMPOSE_FILE = "docker-compose.yml"
 IDLE = "3s"  # a drain does not wait for whoever has been silent for longer
 USERS = 6
@@ -38,18 +40,22 @@ BGCTL_SESSION_API_IMAGE=localhost/{IMAGES}/session-api:dev
 
 
 class Walk(Stack):
-    """`kind`: the project's name among the cases. `public`: where people come, before bgctl and with it."""
+    """`kind`: the project's name among the cases. `public`: where people come, before bgctl and with it.
+
+    `installed` is bgctl from its wheel; None: that of the checkout.
+    """
 
     kind: str
     public: int
     plain: bytes  # the compose file, as it was before bgctl came
+    installed: Installed | None = None
 
     @classmethod
-    def of(cls, folder: Path, kind: str, public: int) -> Walk:
+    def of(cls, folder: Path, kind: str, public: int, engine: str) -> Walk:
         """The project's folder as its people have it, before anything of bgctl."""
         name = name_of_its_own(kind)
         ports = Ports(proxy=public, blue=public + 1, green=public + 2, api=public + 3, control=public + 4)
-        walk = cls(folder / name, name, ports=ports)
+        walk = cls(folder / name, name, engine, ports=ports)
         walk.kind, walk.public = kind, public
         shutil.copytree(CASES / "projects" / kind, walk.directory)
         plain = walk.directory / COMPOSE_FILE
@@ -57,9 +63,20 @@ class Walk(Stack):
         walk.plain = plain.read_bytes()
         return walk
 
+    @property
+    def program(self) -> Path:
+        return self.installed.program if self.installed else super().program
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.installed.environment if self.installed else super().environment
+
     def compose(self, *arguments: str) -> str:
         """Plain compose, in the project's folder, as its people use it."""
-        command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+        if self.engine == "podman":
+            command = [str(BIN / "podman-compose")]
+        else:
+            command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
         done = subprocess.run(
             [*command, *arguments],
             cwd=self.directory,
@@ -76,20 +93,30 @@ class Walk(Stack):
         except requests.ConnectionError:
             return False
 
-    def add_bgctl(self) -> None:
-        """The files that README's "Your own stack" asks for; nothing that was there is changed but .env."""
-        given = CASES / "walks" / self.kind
-        for path in (OURS, given / "slots.yaml"):
-            text = path.read_text().replace(f"image: {self.kind}:", f"image: {self.name}:")
-            (self.directory / path.name).write_text(labelled(text))
-        settings = (given / "bgctl.toml").read_text()
-        assert f'name = "{self.kind}"' in settings
-        own_name = settings.replace(f'name = "{self.kind}"', f'name = "{self.name}"')
-        (self.directory / "bgctl.toml").write_text(own_name)
+    def adopt(self, version: str, *options: str) -> None:
+        """`bgctl init`, while the app runs, as its people type it; then bgctl takes the place of services."""
+        listen = ("--listen", f"127.0.0.1:{self.public}")
+        said = self.bgctl("init", "--engine", self.engine, "--version", version, *listen, *options)
+        (stop,) = re.findall(r"next: \S+compose(?: --\S+)* (stop [\w -]+\w)", said.stdout + said.stderr)
         with (self.directory / ".env").open("a") as env:
-            env.write((given / "more.env").read_text() + CHECKOUT)
-        if (given / ".dockerignore").exists():
-            shutil.copy(given / ".dockerignore", self.directory)
+            env.write(CHECKOUT)
+        self._take_own_ports()
+        self.compose(*stop.split())
+
+    def _take_own_ports(self) -> None:
+        """Ports of this run, for those that `init` has found free may be found by another run as well."""
+        path, free = self.directory / "bgctl.toml", itertools.count(self.ports.control + 1)
+        api, control = (f"127.0.0.1:{port}" for port in (self.ports.api, self.ports.control))
+        text = re.sub(
+            r'(?m)^(blue|green) = "127\.0\.0\.1:\d+"',
+            lambda found: f'{found[1]} = "127.0.0.1:{next(free)}"',
+            path.read_text(),
+        )
+        text = re.sub(r'(?m)^address = "127\.0\.0\.1:\d+"', f'address = "{api}"', text)
+        if "[sessions]" not in text:
+            text += f'\n[sessions]\naddress = "{api}"\n'
+        text = re.sub(r"(?m)^control = .*\n", "", text)
+        path.write_text(text.replace("[proxy]", f'[proxy]\ncontrol = "{control}"'))
 
     def edit(self, file: str, old: str, new: str) -> None:
         """A line of the app, as its developer changes it."""
@@ -153,14 +180,18 @@ class Walk(Stack):
 
 
 @contextmanager
-def walking(folder: Path, kind: str, public: int) -> Iterator[Walk]:
+def walking(
+    folder: Path, kind: str, public: int, engine: str = "docker", installed: Installed | None = None
+) -> Iterator[Walk]:
     """One at a time on a machine: the project's own compose file names its containers and ports."""
     import docker
 
     with (Path(tempfile.gettempdir()) / f"bgctl-walk-{kind}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        walk = Walk.of(folder, kind, public)
-        walk.client = docker.from_env()
+        walk = Walk.of(folder, kind, public, engine)
+        walk.installed = installed
+        if engine == "docker":
+            walk.client = docker.from_env()
         try:
             yield walk
             walk.assert_clean_log()

@@ -49,6 +49,7 @@ package.preload["resty.lrucache"] = function()
     end }
 end
 package.preload["ngx.semaphore"] = function() return { new = function() return {} end } end
+package.preload["ngx.balancer"] = function() return {} end
 package.preload["cjson.safe"] = function() return { null = {} } end
 
 ngx = { -- luacheck: globals ngx

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.images.shell import ROOT
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:

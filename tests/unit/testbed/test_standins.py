@@ -12,24 +12,25 @@ from testbed.images.standins import Standin
 from toolkit.images import bases
 from toolkit.images.catalogue import PYTHON_BASE, Image
 from toolkit.images.context import pip_download
-from toolkit.images.engine import Engine
-from toolkit.images.shell import ROOT
+from toolkit.images.engine import LABEL, Engine
+from toolkit.images.shell import Report, ignore
 
-OFFICIAL = PYTHON_BASE.upstream
+ROOT = Path(__file__).resolve().parents[3]
+OFFICIAL = "python:3.13-slim"  # as ordinary projects name it
 
 
 class Shelf(Engine):
     """An engine with these images: by name, the label that says what ours are made from."""
 
     def __init__(self, images: dict[str, str | None], registry: Sequence[str] = ()) -> None:
-        super().__init__("docker")
+        super().__init__("docker", Report(ignore))
         self.shelf, self.registry = images, registry
         self.pulled: list[str] = []
 
     def id(self, image: str) -> str | None:
         return f"id of {image}" if image in self.shelf else None
 
-    def label(self, image: str) -> str | None:
+    def label(self, image: str, name: str = LABEL) -> str | None:
         return self.shelf.get(image)
 
     def pull(self, image: str) -> bool:
@@ -68,9 +69,13 @@ def test_a_stand_in_is_looked_after_without_asking_a_registry() -> None:
 
 def test_a_stand_in_is_no_base_of_ours() -> None:
     """It is built from that base: a new recipe would else find it, and take it for the official image."""
-    shelf = Shelf({OFFICIAL: "made from this", PYTHON_BASE.name: "an old recipe"})
+    shelf = Shelf({PYTHON_BASE.upstream: "made from this", PYTHON_BASE.name: "an old recipe"})
     assert not bases.tag_upstream(shelf, PYTHON_BASE)
-    assert bases.tag_upstream(Shelf({OFFICIAL: None}), PYTHON_BASE)
+    assert bases.tag_upstream(Shelf({PYTHON_BASE.upstream: None}), PYTHON_BASE)
+
+
+def test_a_base_is_the_official_image_that_ordinary_projects_name() -> None:
+    assert PYTHON_BASE.upstream == f"docker.io/library/{OFFICIAL}"
 
 
 def test_every_base_of_the_ordinary_projects_has_one() -> None:
@@ -92,5 +97,5 @@ def test_a_dockerfile_takes_every_argument_that_it_is_given(image: Image) -> Non
 
 def test_wheels_for_a_wheelhouse_are_the_same_as_for_a_folder() -> None:
     command = pip_download("projects", Path("/there"))
-    assert command[1:6] == ["-m", "pip", "download", "--require-hashes", "--no-deps"]
+    assert command[:3] == ["download", "--require-hashes", "--no-deps"]
     assert {"--python-version=3.13", "--only-binary=:all:", "--dest=/there"} < set(command)

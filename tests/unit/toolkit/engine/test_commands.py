@@ -49,7 +49,7 @@ OPTIONS = "--project-name shop --file compose.yaml --env-file .env --profile dep
         (PODMAN.kill("a1", "HUP"), "podman kill --signal HUP a1"),
         (PODMAN.logs("a1", 20), "podman logs --tail 20 a1"),
         (DOCKER.exec("a1", "/opt/bgctl/proxy", "-t"), "docker exec a1 /opt/bgctl/proxy -t"),
-        (DOCKER.image("x:1"), "docker image inspect --format {{.Id}} x:1"),
+        (DOCKER.image("x:1"), "docker image inspect --format {{.Id}} {{json .Config.Volumes}} x:1"),
         (DOCKER.pull("x:1"), "docker pull x:1"),
         (DOCKER.info(), "docker info --format {{json .SecurityOptions}}"),
         (PODMAN.info(), "podman info --format {{.Host.Security.Rootless}}"),

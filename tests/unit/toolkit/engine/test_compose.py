@@ -28,3 +28,32 @@ def test_92_undoubled_dollars_leave_the_rest_as_it_is() -> None:
     plain = found.with_single_dollars()
     assert plain.image("web") == "shop:$1"
     assert set(plain.volumes or {}) == {"pgdata"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "replicas"),
+    [
+        ("image: x", 1),
+        ("image: x, deploy: {replicas: 3}", 3),
+        ("image: x, scale: 2", 2),
+        ("image: x, deploy: {resources: {}}", 1),
+        ("image: x, deploy: {replicas: some}", 1),
+    ],
+)
+def test_how_many_containers_plain_compose_starts(entry: str, replicas: int) -> None:
+    assert Compose.parse(f"services: {{a: {{{entry}}}}}").services["a"].replicas == replicas
+
+
+@pytest.mark.parametrize(
+    ("check", "test"),
+    [
+        ("{test: [CMD, a, b]}", "CMD a b"),
+        ("{test: a b}", "a b"),
+        ("{test: [NONE]}", ""),
+        ("{disable: true}", ""),
+        ("{interval: 1s}", None),
+    ],
+)
+def test_the_command_of_a_healthcheck(check: str, test: str | None) -> None:
+    found = Compose.parse(f"services: {{a: {{image: x, healthcheck: {check}}}}}")
+    assert found.services["a"].health_test == test

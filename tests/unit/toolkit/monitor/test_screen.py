@@ -23,7 +23,8 @@ NOW = datetime(2026, 1, 14, 13, 45, tzinfo=UTC)
 FORECAST = Forecast(*(NOW + timedelta(minutes=n) for n in (5, 35, 6 * 1440 + 120)))
 BLUE = SlotView("1.6.7", "drain", 0, "running", "healthy", 34, 30, 12, 7, 4, 0.0)
 GREEN = SlotView("1.6.8", "ready", 100, "running", "healthy", 1067, 900, 30, 21, 11, 0.0125)
-NOBODY = SlotView(None, "maint", 0, "none", *[None] * 7)
+NOBODY = SlotView(None, "maint", 0, "none", None, None, None, None, None, None, None)
+NOTHING_KNOWN = SlotView(None, None, None, None, None, None, None, None, None, None, None)
 RELEASE = Deployment("20260114-104500", "1.6.7", "1.6.8", "2026-01-14T10:45:00Z", "drain")
 
 
@@ -71,7 +72,7 @@ STATELESS = replace(
     phase=None,
     generation=None,
     deployment=None,
-    slots={"blue": SlotView(*[None] * 11), "green": SlotView(*[None] * 11)},
+    slots={"blue": NOTHING_KNOWN, "green": NOTHING_KNOWN},
     history=None,
     users=None,
 )

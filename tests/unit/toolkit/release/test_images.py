@@ -147,7 +147,8 @@ def test_95_every_image_that_is_missing_is_named_with_the_reason(world: World) -
     assert "r.example/proxy:1 could not be pulled: no such host" in caught.value.why
     build = "VERSION=1.6.8 docker-compose build frontend-blue"
     assert (
-        caught.value.next == f"see whether r.example answers; setup/images docker   (in a checkout); {build}"
+        caught.value.next
+        == f"see whether r.example answers; docker build --tag localhost/api:1 FOLDER; {build}"
     )
 
 

@@ -23,6 +23,7 @@ from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.engine import Engine
 from toolkit.errors import Failed, Locked, Refused
 from toolkit.files import engine_file, lock, state_file
+from toolkit.images import catalogue
 from toolkit.release import folders, promote, rollback, route, shared_services, up, up_checks, up_green
 from toolkit.release.remaining import DrainTerms
 from toolkit.release.steps import Step, walk
@@ -448,7 +449,10 @@ def test_sessions_with_the_api_down_says_what_starts_it(world: World) -> None:
 @pytest.mark.parametrize(
     ("image", "next"),
     [
-        ("localhost/bgctl/demo-app:9", "setup/images docker"),
+        (catalogue.PROXY.name, "bgctl images"),
+        (catalogue.REDIS.name, "bgctl images --redis"),
+        ("localhost/other/session-api:dev", "BGCTL_IMAGES=other bgctl images"),
+        ("localhost/shop/app:9", "docker build --tag localhost/shop/app:9 FOLDER"),
         ("registry.example/app:9", "docker pull registry"),
     ],
 )

@@ -39,8 +39,9 @@ ACCEPTED = [
         TLS | MORE,
         TLS | MORE | {"redirect = true": "redirect = false"},
         {"compress = true": "compress = false"},
+        {"replicas = 1 ": "replicas = 2 "},
     ],
-    ids=["plain", "tls", "everything", "no-redirect", "no-compression"],
+    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "replicas"],
 )
 def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
     text = EXAMPLE

@@ -65,6 +65,7 @@ def test_settings() -> None:
         "version": __version__,
         "drain_deadline": 0,
         "mirrors": {},
+        "replicas": {},
     }
 
 

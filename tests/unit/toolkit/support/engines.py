@@ -1,6 +1,7 @@
 """An engine without containers: it notes what is asked of it, and what it starts answers as it should."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,6 +44,9 @@ class FakeEngine:
         self.digests: dict[str, str] = {}  # by digest: the id of the image that a registry has under it
         self.started: dict[str, str] = {}  # by service: the id of the image from which it was started
         self.runs: dict[str, str] = {}  # by service: the image it runs, where that is not the compose file's
+
+    def still(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def one_shots(self, service: str) -> list[Container]:
         return []

@@ -24,12 +24,15 @@ GREEN = {"version": "1.6.8", "state": "ready", "weight": 100}
 
 
 class Web:
-    """An HTTP server on a port of its own. `answers` maps a path to a reply, or to a function giving one."""
+    """An HTTP server on a port of its own, or on `port`; OSError: that is taken.
 
-    def __init__(self) -> None:
+    `answers` maps a path to a reply, or to a function giving one.
+    """
+
+    def __init__(self, port: int = 0) -> None:
         self.answers: dict[str, Reply | Callable[[], Reply]] = {}
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 

@@ -1,0 +1,103 @@
+-- Names the replica that a request is sent to, where a slot has several containers of a service. They take turns; one
+-- that is known to be down, or that has failed this very request, comes after all others, and so does the other slot.
+-- nginx does the rest: connections, time-outs, and whether a failed request may be sent again.
+
+local balancer = require("ngx.balancer")
+local checks = require("bg.health.checks")
+
+local ngx = ngx
+local format, match = string.format, string.match
+local pairs = pairs
+
+local services = {} -- name -> slot -> its replicas, `{address, host, port}`, with whose turn it is in `turn`
+
+local _M = {}
+
+local function ring_of(addresses)
+    local ring = { turn = 0 }
+    for i, address in ipairs(addresses) do
+        local host, port = match(address, "^(.*):(%d+)$")
+        ring[i] = { address = address, host = host, port = tonumber(port) }
+    end
+    return ring
+end
+
+--- Begins with these settings (lib.settings).
+function _M.init(settings)
+    for name, slots in pairs(settings.replicas) do
+        services[name] = { blue = ring_of(slots.blue), green = ring_of(slots.green) }
+    end
+end
+
+-- The first replica of a ring, from its turn on, that was not `tried` (address -> true) and is not `down` (the same);
+-- then it is the turn of the one after it. Otherwise nil, and the first that was not tried.
+local function next_of(ring, tried, down)
+    local spare
+    for i = 0, #ring - 1 do
+        local at = (ring.turn + i) % #ring + 1
+        local replica = ring[at]
+        if not tried[replica.address] then
+            if not down[replica.address] then
+                ring.turn = at % #ring
+                return replica
+            end
+            spare = spare or replica
+        end
+    end
+    return nil, spare
+end
+
+--- The replica to ask next, `{address, host, port}`: of the ring `own`, then of `other` (nil where there is none to
+-- fall back on), those that are up; then those that are down. nil where all were tried.
+function _M.choose(own, other, tried, down)
+    local replica, spare = next_of(own, tried, down)
+    local others_spare
+    if not replica and other then
+        replica, others_spare = next_of(other, tried, down)
+    end
+    return replica or spare or others_spare
+end
+
+local NONE = {} -- nothing was tried yet
+
+-- What this request has tried, after a failure. The health of the one that failed is looked at anew.
+local function note_failure(ctx)
+    local failed = ctx.replica.address
+    if not checks.down[failed] then
+        checks.hurry()
+    end
+    ctx.tried = ctx.tried or {}
+    ctx.tried[failed] = true
+    return ctx.tried
+end
+
+--- balancer_by_lua of a service with replicas: nginx asks the replica that this names. `own` is the slot that is asked
+-- first, `other` the one after it, nil where there is none to fall back on.
+function _M.balance(service, own, other)
+    local rings, ctx = services[service], ngx.ctx
+    local ring, others = rings[own], other and rings[other]
+    local tried = ctx.replica and note_failure(ctx) or NONE
+    local replica = _M.choose(ring, others, tried, checks.down)
+    if not replica then -- only connections that were kept open have failed so far: nginx does not count those
+        ctx.tried = nil
+        replica = _M.choose(ring, others, NONE, checks.down)
+    elseif tried == NONE then
+        balancer.set_more_tries(#ring + (others and #others or 0) - 1)
+    end
+    ctx.replica = replica
+    local ok, err = balancer.set_current_peer(replica.host, replica.port)
+    if not ok then
+        ngx.log(ngx.ERR, format("cannot name %s to nginx: %s", replica.address, err))
+    end
+end
+
+--- The address of a replica of this slot that is not known to be down, for a copy of a request; nil where the service
+-- has no replicas.
+function _M.address(service, slot)
+    local rings = services[service]
+    if rings then
+        return _M.choose(rings[slot], nil, NONE, checks.down).address
+    end
+end
+
+return _M
