@@ -1,9 +1,12 @@
 """What git says of a project's folder: which version its code is."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from toolkit.engine import process
 from toolkit.engine.process import Ended
+from toolkit.errors import Failed
 
 LOOK = 20.0  # seconds
 PLAIN = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}  # its words in English, and nothing written
@@ -25,6 +28,27 @@ def describe(root: Path) -> str | None:
         if NO_REPOSITORY in error.why:
             return None
         raise
+
+
+def described(root: Path) -> str:
+    """As `describe`, for a guess: "" where git has nothing to say, is absent or fails."""
+    with suppress(Failed):
+        return describe(root) or ""
+    return ""
+
+
+def ignored(root: Path, names: Sequence[str]) -> set[str] | None:
+    """Which of these folders git leaves out already; None: nothing here is for git."""
+    try:
+        place(root)
+    except Failed:
+        mine = root / ".gitignore"  # a copy of a checkout: its keys could be committed where it came from
+        return {line.strip("/ ") for line in mine.read_text().splitlines()} if mine.is_file() else None
+    with suppress(Failed):  # it fails where none is ignored
+        return {
+            line.strip("/") for line in _git(root, "check-ignore", *(f"{name}/" for name in names)).split()
+        }
+    return set()
 
 
 def changed(root: Path) -> list[str]:
