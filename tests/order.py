@@ -24,6 +24,7 @@ LONGEST_FIRST = (
     "test_migration::",
     "test_soak::",
     "test_walk_blog::",
+    "test_walk_pair::",
     "test_preview::",
     "test_gate::",
     "test_lineage::",
