@@ -43,7 +43,9 @@ def ignored(root: Path, names: Sequence[str]) -> set[str] | None:
         place(root)
     except Failed:
         mine = root / ".gitignore"  # a copy of a checkout: its keys could be committed where it came from
-        return {line.strip("/ ") for line in mine.read_text().splitlines()} if mine.is_file() else None
+        if not mine.is_file():
+            return None
+        return {line.strip("/ ") for line in mine.read_text("utf-8", "replace").splitlines()}
     with suppress(Failed):  # it fails where none is ignored
         return {
             line.strip("/") for line in _git(root, "check-ignore", *(f"{name}/" for name in names)).split()
