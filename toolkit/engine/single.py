@@ -22,12 +22,8 @@ def check(name: str, service: Document, settings: Service, paths: Sequence[Path]
         guess = next(iter(compose_forms.targets(service.get("ports") or [])), 8000)
         raise Refused(where, why, f"write port = {guess} there, or the port on which it listens")
     mode = str(service.get("network_mode") or "")
-    if not settings.worker and mode == "host":
-        where = f"{place(paths, name, 'network_mode')}: {name} is on the host's network"
-        raise Refused(where, "two versions of it cannot have its port there", f"remove that; {edit}")
-    if not settings.worker and (mode == "none" or mode.startswith(("service:", "container:"))):
+    if not settings.worker and (why := unreachable(mode)):
         where = f"{place(paths, name, 'network_mode')}: {name} has network_mode: {mode}"
-        why = "such a container has no port of its own, and each slot needs one"
         raise Refused(where, why, f"remove that; {edit}")
     if service.get("mac_address"):
         where = f"{place(paths, name, 'mac_address')}: {name} has a fixed mac_address"
@@ -37,6 +33,15 @@ def check(name: str, service: Document, settings: Service, paths: Sequence[Path]
             where = f"{place(paths, name, 'networks')}: {name} has a fixed address in {network}"
             why = f"blue and green cannot both have the {fixed[0]}"
             raise Refused(where, why, f"remove it, and call {name} by its name; {edit}")
+
+
+def unreachable(mode: str) -> str:
+    """Why each of two containers cannot have its own port with this network_mode; "": it can."""
+    if mode == "host":
+        return "two versions of it would listen at one port of this host"
+    if mode == "none" or mode.startswith(("service:", "container:")):
+        return "such a container has no port of its own, and each slot needs one"
+    return ""
 
 
 def check_free(name: str, pair: Iterable[str], services: Container[str], paths: Sequence[Path]) -> None:

@@ -246,7 +246,7 @@ def test_a_pair_that_is_written_down_stays_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("web", "told"),
     [
-        ({"image": "web", "network_mode": "host"}, "compose.yaml:2: web is on the host's network"),
+        ({"image": "web", "network_mode": "host"}, "compose.yaml:2: web has network_mode: host"),
         (
             {"image": "web", "networks": {"front": {"ipv4_address": "10.0.0.9"}}},
             "compose.yaml:2: web has a fixed address in front",
