@@ -26,6 +26,16 @@ def host(found: Config) -> str:
     return LOOPBACK[0] if name in LOOPBACK else name
 
 
+def ports(folders: Iterable[Path]) -> set[int]:
+    """The ports of this host that the projects in `folders` have, or will have in their next release."""
+    found: set[int] = set()
+    for theirs in filter(None, map(_load, folders)):
+        single = [*theirs.listeners.values(), *(each.at("address") for each in theirs.shared.values())]
+        slots = [each.address for name in theirs.reached for each in theirs.pair(name)]
+        found.update(each.port for each in (*single, *slots))
+    return found
+
+
 def _same(ours: Config, theirs: Config) -> bool:
     one, other = ours.proxy, theirs.proxy
     names = (one.cookie_stem, one.secure_cookies) == (other.cookie_stem, other.secure_cookies)

@@ -157,9 +157,13 @@ class Preflight:
     def _ports(self) -> Problems:
         project = self.project
         wanted = slots.addresses(project, SLOTS)
+        later = slots.names(project, "green") if self.probe else []
         for service, address in wanted:
             if service in self.services:
                 yield from caught(lambda n=service, a=address: slots.check_port(project, n, a))  # type: ignore[misc]
+            elif service in later:
+                for error in caught(lambda n=service, a=address: slots.check_port(project, n, a)):  # type: ignore[misc]
+                    yield NotYet(error.what, f"{error.why} in the next release", error.next)
         free = sum(ports.is_free(address) for _, address in wanted)
         return f"{free} free, {len(wanted) - free} held by this project"
 

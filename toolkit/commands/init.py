@@ -51,12 +51,14 @@ def _version(text: str) -> str:
 
 
 def _also(text: str) -> tuple[str, tuple[Route, ...]]:
-    """A click type: "api=/api/", or "api=/api/,= /login"."""
+    """A click type: "api=/api/", or "api=/api/,= /login"; "api" alone has no paths."""
     from toolkit.config.kinds import Route
 
-    name, _, routes = text.partition("=")
+    name, given, routes = text.partition("=")
+    if name and not given:
+        return name, ()
     if not (name and routes):
-        raise click.BadParameter(f"{text!r} is not NAME=/PATH/; write one like api=/api/")
+        raise click.BadParameter(f"{text!r} is not NAME=/PATH/; write one like api=/api/, or api")
     return name, tuple(_parsed(Route.parse, route.strip()) for route in routes.split(","))
 
 
@@ -106,12 +108,16 @@ class Terminal:
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=None, help="Where it listens in its container."
 )
-@click.option("--health", type=_health, help='A path that answers with a 2xx, or "container".')
-@click.option("--domain", type=_host, help='What browsers show, by HTTPS; "": none yet.')
-@click.option("--listen", type=_address, help="Where bgctl's proxy listens: IP:PORT.")
-@click.option("--version", type=_version, help="The version that runs today.")
+@click.option("--health", type=_health, metavar="PATH", help='It answers with a 2xx; or "container".')
+@click.option("--domain", type=_host, metavar="NAME", help='What browsers show, by HTTPS; "": none yet.')
+@click.option("--listen", type=_address, metavar="IP:PORT", help="Where bgctl's proxy listens.")
+@click.option("--version", type=_version, metavar="VERSION", help="The version that runs today.")
 @click.option(
-    "--also", type=_also, multiple=True, metavar="NAME=/PATH/", help="Another service, with its paths."
+    "--also",
+    type=_also,
+    multiple=True,
+    metavar="NAME[=/PATH/]",
+    help="Another service, with its paths; without: one that only the others ask.",
 )
 @click.option("--compose-file", "files", multiple=True, metavar="FILE", help="Instead of compose's choice.")
 @click.option("--engine", type=click.Choice(("docker", "podman")), help="Instead of the first that answers.")

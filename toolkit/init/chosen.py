@@ -1,6 +1,6 @@
 """Which services are slotted: the one that people use, others with paths of their own, and workers."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
@@ -18,13 +18,17 @@ ALONE = "the one app here with a published port"
 
 
 class Chosen(Struct, frozen=True):
-    """`web` is the service that people use, and `source` why; `also` has the routes of others."""
+    """`web` is the service that people use, and `source` why; `also` has the routes of others.
+
+    `inside` are those that come along without routes: only other services ask them.
+    """
 
     web: str
     source: str
     also: dict[str, tuple[Route, ...]]
     workers: list[str]
     notes: list[str]
+    inside: list[str] = []
 
 
 def choose(around: Surroundings, given: Given, ask: Asker) -> Chosen:
@@ -34,15 +38,26 @@ def choose(around: Surroundings, given: Given, ask: Asker) -> Chosen:
     web, source = _web(around, kinds, given, ask)
     _check_slotted(around, web)
     notes: list[str] = []
-    also = dict(_also(around, kinds, web, given, ask, notes))
-    found = [name for each in (web, *also) for name in roles.workers(around.found, each, kinds)]
-    workers = [name for name in dict.fromkeys(found) if name not in also]
+    along = dict(_also(around, kinds, web, given, ask, notes))
+    found = [name for each in (web, *along) for name in roles.workers(around.found, each, kinds)]
+    workers = [name for name in dict.fromkeys(found) if name not in along]
     for name in [name for name in workers if not is_name(name)]:
         workers.remove(name)
         notes.append(
             f"{name} runs the code of {web}, and stays as it is: a worker has small letters in its name"
         )
-    return Chosen(web, source, also, workers, notes)
+    notes += _left_behind(around, kinds, (web, *along, *found))
+    also = {name: routes for name, routes in along.items() if routes}
+    return Chosen(web, source, also, workers, notes, [name for name in along if name not in also])
+
+
+def _left_behind(around: Surroundings, kinds: Roles, slotted: Collection[str]) -> Iterator[str]:
+    """What is built here, has no port and does not run the code of a slot: no release would update it."""
+    for name in kinds.apps:
+        service = around.found.services[name]
+        if service.build and not service.bindings and name not in slotted:
+            more = f"to release it with the others: bgctl init --force --also {name}"
+            yield f"{name} is built here and stays as it is: bgctl deploy does not update it; {more}"
 
 
 def _check_all(around: Surroundings) -> None:
@@ -133,7 +148,7 @@ def _also(
             _check_slotted(around, name)
             yield name, routes
         elif not ask.can_ask:
-            more = f"to release both together: bgctl init --service {web} --also {name}=/{name}/"
+            more = f"to release both together: bgctl init --force --service {web} --also {name}=/{name}/"
             notes.append(f"{name} stays as it is, at its own port; {more}")
 
 

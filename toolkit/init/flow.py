@@ -1,5 +1,6 @@
 """`bgctl init` from its beginning to its end: look, choose, plan, show; only the caller writes."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from toolkit.init.plan import Given, Plan
 from toolkit.init.planning import Planner, Seeing
 from toolkit.init.questions import Asker
 from toolkit.init.surroundings import Surroundings
+from toolkit.values import Address
 
 if TYPE_CHECKING:
     from toolkit.terminal.ui import UI
@@ -46,7 +48,8 @@ def run(root: Path, given: Given, ask: Asker, force: bool) -> Done:
     before = writing.before(root, force)
     around = surroundings.look(root, given)
     engine = around.engine
-    seeing = Seeing(lambda name: engine.image_config(name) or guesses.NONE, probe.look, ports.is_free)
+    is_free = _unclaimed(around)
+    seeing = Seeing(lambda name: engine.image_config(name) or guesses.NONE, probe.look, is_free)
     planner = Planner(around, given, chosen.choose(around, given, ask), ask, seeing)
     plan = planner.plan(git.described(root), before)
     plan = _apart(plan, around, before)
@@ -69,13 +72,22 @@ def _apart(plan: Plan, around: Surroundings, before: Config | None) -> Plan:
     return replace(plan, cookie_stem=Guess(f"bg-{plan.name.value}"[:STEM], why))
 
 
+def _unclaimed(around: Surroundings) -> Callable[[Address], bool]:
+    """Whether a port is free, and stays free: that of another project's green is in use only at times."""
+    try:
+        theirs = neighbours.ports(around.engine.neighbours())
+    except Failed:
+        theirs = set()  # the engine does not say
+    return lambda address: address.port not in theirs and ports.is_free(address)
+
+
 def _taken(plan: Plan, around: Surroundings) -> list[str]:
     """Somebody else at the address that bgctl's proxy is to have."""
     listen = plan.listen.value
     ours = any(around.running(name) for name in around.found.services)
     if ours or ports.is_free(listen):
         return []
-    mend = "end that before bgctl up, or: bgctl init --listen IP:PORT"
+    mend = "end that before bgctl up, or: bgctl init --force --listen IP:PORT"
     return [f"{listen} is taken by {ports.holder(listen)}; {mend}"]
 
 

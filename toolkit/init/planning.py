@@ -101,6 +101,9 @@ class Planner:
         for name in self._chosen.workers:
             why = f"runs the code of {self._chosen.web}, and publishes no port"
             yield Slotted(name, why, replicas=self._services[name].replicas)
+        for name in self._chosen.inside:
+            why = "only the other services ask it"
+            yield Slotted(name, why, replicas=self._services[name].replicas)
 
     def _domain(self) -> str:
         if self._given.domain is not None:
@@ -160,7 +163,7 @@ class Planner:
             question = f"Which path of {name} answers with a 2xx while it is well?"
             return Guess(str(self._ask.text(question, HealthPath.parse, "/")), TOLD)
         self.notes.append(
-            f"the health path of {name} is not known, and / is a guess: bgctl init --health PATH"
+            f"the health path of {name} is not known, and / is a guess: bgctl init --force --health PATH"
         )
         return Guess("/", "a guess: write a path that answers with a 2xx while it is well")
 
@@ -171,7 +174,7 @@ class Planner:
         seen = self._seeing.health(guesses.binding(service, port), host)
         self._https = self._https or (seen.https and name == self._chosen.web)
         if seen.refused >= 400 and not host:
-            more = "it may insist on a host name: bgctl init --domain NAME"
+            more = "it may insist on a host name: bgctl init --force --domain NAME"
             self.notes.append(f"{name} answers {seen.refused} to all that bgctl init asks; {more}")
         return seen
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from toolkit.errors import Locked, NotYet, Refused
 from toolkit.project import Project
 from toolkit.release import forecast, promote, route
-from toolkit.release.moved_on import moved_on
+from toolkit.release.moved_on import moved_on, over
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state import transitions
 from toolkit.state.document import Deployment, State
@@ -54,8 +54,8 @@ def wait(project: Project, watch: Watch) -> Remaining | None:
             now = project.state()
             if gone_on(now, release.new):
                 break
-            if _release(now).new != release.new:
-                raise moved_on(now)
+            if now.phase != "draining" or _release(now).new != release.new:
+                raise over(now, release)
             left = remaining(project, now, watch.terms)
             if left.empty or left.overdue:
                 return left

@@ -3,7 +3,7 @@
 from toolkit import slots
 from toolkit.errors import MovedOn
 from toolkit.project import Project
-from toolkit.state.document import State
+from toolkit.state.document import Deployment, State
 
 
 def moved_on(now: State) -> MovedOn:
@@ -12,6 +12,15 @@ def moved_on(now: State) -> MovedOn:
     if now.deployment:
         why = f"it is {now.deployment.new} that is released now, in phase {now.phase}: {slots.describe(now)}"
     return MovedOn("the release has moved on", why, "bgctl status")
+
+
+def over(now: State, release: Deployment) -> MovedOn:
+    """What a wait raises whose release no longer drains; mostly somebody has taken it back."""
+    same = now.deployment is None or now.deployment.new == release.new
+    if same and now.phase in ("candidate", "rest") and now.slots.blue.version == release.old:
+        why = f"another bgctl did that while this one waited, and new sessions get {release.old} again"
+        return MovedOn(f"the release of {release.new} was taken back", why, "bgctl history")
+    return moved_on(now)
 
 
 def check_release(project: Project, version: str) -> None:

@@ -138,7 +138,7 @@ def check_port(project: Project, service: str, address: Address) -> None:
     if service == project.config.proxy_service and not project.engine.running(service):
         ports.check_allowed(service, address)
     if not project.is_free(address) and not project.engine.running(service):
-        mend = "stop that, or name another port in bgctl.toml and the compose file"
+        mend = "stop that, or name another port in bgctl.toml (and in the compose file, if that has it)"
         if plain := [name for name in project.config.slotted if project.engine.running(name)]:
             # Plain compose has started the service of which bgctl makes the pair.
             stop = f"{project.engine.compose_command} stop {' '.join(plain)}"

@@ -52,6 +52,16 @@ def test_whose_cookies_are_alike(tmp_path: Path, settings: dict[str, str], alike
     assert [each.project.name for each in found] == (["blog"] if alike else [])
 
 
+def test_the_ports_of_others_are_known_while_nobody_listens(tmp_path: Path) -> None:
+    text = EXAMPLE.replace("replicas = 1", "replicas = 2")
+    folder = tmp_path / "blog"
+    folder.mkdir()
+    (folder / "bgctl.toml").write_text(text)
+    found = neighbours.ports([folder, tmp_path / "nowhere"])
+    assert {8080, 9180, 8081, 8082, 8083, 8084, 8090} <= found
+    assert neighbours.ports([]) == set()
+
+
 @pytest.mark.threat(74)
 def test_74_projects_of_one_domain_have_each_others_pins(tmp_path: Path) -> None:
     """On hosts of their own: a pin of the one is overwritten by the other, which cannot verify it."""

@@ -282,7 +282,7 @@ def test_no_engine(tmp_path: Path) -> None:
         ["--listen", "8080"],
         ["--domain", "http://shop.example"],
         ["--version", "a b"],
-        ["--also", "api"],
+        ["--also", "api="],
         ["--also", "api=login"],
         ["--engine", "lxc"],
     ],

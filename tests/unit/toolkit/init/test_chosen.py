@@ -45,7 +45,7 @@ def test_of_two_none_is_chosen_where_nobody_can_be_asked(tmp_path: Path) -> None
 def test_of_two_one_is_named_and_the_other_noted(tmp_path: Path) -> None:
     found = choose(tmp_path, TWO, Given(service="api"))
     assert (found.web, found.also) == ("api", {})
-    assert "bgctl init --service api --also web=/web/" in found.notes[0]
+    assert "bgctl init --force --service api --also web=/web/" in found.notes[0]
     found = choose(tmp_path, TWO, Given(service="web", also={"api": ROUTES}))
     assert (found.also, found.notes) == ({"api": ROUTES}, [])
 
@@ -54,6 +54,15 @@ def test_workers_of_each(tmp_path: Path) -> None:
     text = TWO + "  jobs: {build: ./web}\n  mails: {build: ./api}\n  cron: {build: ./cron}\n"
     assert choose(tmp_path, text, Given(service="web")).workers == ["jobs"]
     assert choose(tmp_path, text, Given(service="web", also={"api": ROUTES})).workers == ["jobs", "mails"]
+
+
+def test_one_that_only_the_others_ask(tmp_path: Path) -> None:
+    text = "services: {web: {build: ., ports: ['80:80']}, api: {build: ./api}, tool: {image: tool}}"
+    (note,) = choose(tmp_path, text).notes
+    assert "bgctl deploy does not update it" in note
+    assert "bgctl init --force --also api" in note
+    found = choose(tmp_path, text, Given(also={"api": ()}))
+    assert (found.also, found.inside, found.workers, found.notes) == ({}, ["api"], [], [])
 
 
 def test_a_worker_that_cannot_be_called_so_is_left_alone(tmp_path: Path) -> None:

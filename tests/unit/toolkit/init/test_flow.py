@@ -52,6 +52,19 @@ def test_two_projects_of_one_host_name_have_cookies_of_their_own(tmp_path: Path)
     assert written(plan, None, other, root=tmp_path).proxy.cookie_stem == "bg", "another host name"
 
 
+def test_the_port_of_anothers_green_is_not_free(tmp_path: Path) -> None:
+    """Nobody listens there between two releases of the other project."""
+    plan = Planned(around(tmp_path, WEB)).plan
+    assert plan.web.addresses
+    other = tmp_path / "other"
+    other.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        green = Address(f"127.0.0.1:{server.getsockname()[1]}")
+    (other / "bgctl.toml").write_text(text.of(plan).replace(plan.web.addresses[1], green))
+    assert not flow._unclaimed(beside(tmp_path, other))(green)
+    assert flow._unclaimed(beside(tmp_path))(green), "the engine is silent"
+
+
 def test_cookies_that_browsers_have_keep_their_names(tmp_path: Path) -> None:
     plan = Planned(around(tmp_path, WEB)).plan
     before = config.parse(text.of(plan).replace("[proxy]\n", '[proxy]\ncookie_stem = "mine"\n'))
@@ -64,7 +77,7 @@ def test_somebody_elses_listener_is_told(tmp_path: Path) -> None:
         plan = Planned(around(tmp_path, WEB), Given(listen=address)).plan
         (note,) = flow._taken(plan, around(tmp_path, WEB))
         assert f"{address} is taken by" in note
-        assert "bgctl init --listen IP:PORT" in note
+        assert "bgctl init --force --listen IP:PORT" in note
         assert flow._taken(plan, around(tmp_path, WEB, running=["web"])) == [], "that is the app as it runs"
     assert flow._taken(plan, around(tmp_path, WEB)) == []
 
