@@ -31,9 +31,9 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 	done
 
 # More processes than cores: end-to-end tests mostly wait. tests/order.py says which tests go together.
-PYTEST   = $(PYTHON) -m pytest --dist loadgroup --no-loadscope-reorder
+PYTEST   = $(PYTHON) -m pytest --dist loadscope --no-loadscope-reorder
 TOGETHER = $(PYTEST) -n 3 -m "not faults"
-OTHERS   = --ignore tests/e2e/release/test_walk_flaskshop.py --ignore tests/e2e/release/test_walk_notes.py
+OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py)
 NEED     = setup/venv && setup/engine docker && setup/images docker
 
 test: lint setup  ## Lint, then every test, on both engines
@@ -54,8 +54,11 @@ faults:  ## The longest walks through faults at their full length, of which `mak
 	@$(PYTEST) -n 2 -m faults tests/e2e
 	@$(PYTEST) tests/model/test_model_sequences.py
 
-walk:  ## Three ordinary projects through two releases each, under load
-	@$(NEED) && setup/standins docker
+walk:  ## Ordinary projects through two releases each, under load, from the wheel
+	@setup/venv
+	@for engine in $(ENGINES); do \
+	    setup/engine "$$engine" && setup/images "$$engine" && setup/standins "$$engine" || exit 1; \
+	done
 	@$(PYTEST) -n 2 -rP tests/e2e/release/test_walk_*.py
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx

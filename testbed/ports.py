@@ -22,10 +22,10 @@ class Ports:
     tls: int = 8443
 
     @classmethod
-    def free(cls) -> Self:
-        """Ports that are free now."""
-        candidates = random.sample(PORTS, 200)
-        return cls(*[port for port in candidates if _is_free(port)][: len(fields(cls))])
+    def free(cls, replicas: int = 1) -> Self:
+        """Ports that are free now, each with free ones after it for so many replicas."""
+        rows = [range(first, first + replicas) for first in random.sample(PORTS[::replicas], 200)]
+        return cls(*[row.start for row in rows if all(map(_is_free, row))][: len(fields(cls))])
 
     def all_free(self) -> bool:
         return all(map(_is_free, astuple(self)))

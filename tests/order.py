@@ -1,4 +1,4 @@
-"""Which tests go to one process together, and which begin first (`--dist loadgroup` of pytest-xdist).
+"""Which tests go to one process together, and which begin first (`--dist loadscope` of pytest-xdist).
 
 The processes are more than the cores, because end-to-end tests mostly wait: for an idle time to pass, for
 a slot to drain, for a container to stop. What takes longest begins first, so that no process is left with
@@ -6,6 +6,8 @@ it at the end; and what makes much load has something between it that waits.
 """
 
 from __future__ import annotations
+
+from pathlib import PurePath
 
 import pytest
 
@@ -24,6 +26,7 @@ LONGEST_FIRST = (
     "test_migration::",
     "test_soak::",
     "test_walk_blog::",
+    "test_walk_pair::",
     "test_preview::",
     "test_gate::",
     "test_lineage::",
@@ -41,10 +44,11 @@ LONGEST_FIRST = (
 FOLDERS = ("e2e", "browser", "model")  # real stacks and browsers, and then the rest
 
 
-def group(item: pytest.Item) -> str | None:
-    """The name of the tests that run in one process, one after the other; None: it may run in any."""
-    file = item.path.stem
-    return None if file in APART and _folder(item) == "e2e" else f"{item.path.parent.name}.{file}"
+def group(test: str) -> str:
+    """What is the same for tests that run in one process, one after the other: `test` is a pytest node id."""
+    file = test.partition("::")[0]
+    apart = file.startswith("tests/e2e/") and PurePath(file).stem in APART
+    return test if apart else file
 
 
 def rank(item: pytest.Item) -> tuple[int, int]:

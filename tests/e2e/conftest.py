@@ -19,11 +19,16 @@ if any(Path("/usr/lib").glob("python3*/distutils/spawn.py")):
     os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib")
 
 
+PROCESSES = 5  # at the most, for as many have ports of their own
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_ports(worker_id: str) -> None:
     """What one process of the tests has found free, another one must not take before it is listened on."""
     if worker_id != "master":
-        ports.PORTS = ports.PORTS[int(worker_id.removeprefix("gw")) % 4 :: 4]
+        share = len(ports.PORTS) // PROCESSES
+        first = int(worker_id.removeprefix("gw")) % PROCESSES * share
+        ports.PORTS = ports.PORTS[first : first + share]
 
 
 @pytest.fixture(scope="session")

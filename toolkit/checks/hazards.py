@@ -159,7 +159,7 @@ def by_hand(project: Project, env: Mapping[str, str]) -> Iterator[BgctlError]:
         yield NotYet(f"{', '.join(changed)} runs with other settings", why, "bgctl up")
     ours, plain = project.engine.rendered(env), project.engine.rendered(None)
     if different := [name for name in lasting if name in plain and ours.get(name) != plain[name]]:
-        text = "".join(path.read_text() for path in project.compose_files if path.is_file())
+        text = "".join(path.read_text("utf-8", "replace") for path in project.compose_files if path.is_file())
         known = compose_files.variables(project.env_path)
         lines = " ".join(
             f"{name}={value}" for name, value in told.items() if _matters(text, name, value, known)

@@ -12,6 +12,7 @@ from toolkit.terminal.help_text import Command
     cls=Command,
     examples={
         "bgctl deploy 1.6.8": "asks before the old version is stopped",
+        "bgctl deploy": "the version that git describe says",
         "bgctl deploy 1.6.8 --yes": "asks nothing: for CI",
         "bgctl deploy 1.6.8 --canary 5,25,50,100": "in shares that are judged",
     },
@@ -53,12 +54,13 @@ def command(
 
     Builds what the compose file has a build: for, pushes it where its name begins with a registry, starts
     green and proves it, sends new sessions there, with --canary in shares that are judged, waits until the
-    old version is empty, asks, and promotes. VERSION is the env file's VERSION unless given.
+    old version is empty, asks, and promotes. Without VERSION it goes on with the release that is under way,
+    or takes what git describe says of the project's folder; in no repository, the env file's VERSION.
 
     What fails up to the switch is undone. Run again after an interruption, it goes on from where the release
     is. While it waits, other commands work: bgctl rollback takes it back.
     """
-    from toolkit.release import deploy, drain, up_green
+    from toolkit.release import deploy, drain, next_version
     from toolkit.release.deploy_plan import Plan
 
     if push and skip_build:
@@ -66,6 +68,7 @@ def command(
     project = options.project(app, as_json)
     watch = drain.Watch(options.terms(project, deadline, idle_timeout), interval or 2.0)
     course = options.course(project, shares, pause, watch.interval)
-    plan = Plan(version or up_green.from_env(project), watch, not (yes or auto), not skip_build, course, push)
+    version = version or next_version.find(project)
+    plan = Plan(version, watch, not (yes or auto), not skip_build, course, push)
     deploy.run(project, plan, dry_run)
     options.show_state(project, as_json, dry_run)

@@ -137,7 +137,7 @@ def command(
     from toolkit.shipped import shipped
 
     if example:
-        click.echo(shipped("bgctl.example.toml").read_text(), nl=False)
+        click.echo(shipped("bgctl.example.toml").read_text("utf-8"), nl=False)
         return
     from toolkit.init import files as init_files
     from toolkit.init import flow

@@ -50,6 +50,8 @@ class EngineKind(Struct, frozen=True):
     runs_healthchecks: bool
     # Whether every version of it can change the restart policy of a container; else its help text is asked.
     changes_restart: bool
+    # Whether it notes the digest under which a registry has what it has pushed; podman is asked for it.
+    notes_pushed_digest: bool
     # Whether a rootless one needs its user's runtime folder (toolkit/engine/user_session.py).
     needs_user_session: bool
     units: tuple[str, ...]  # systemd's, that have started before containers run
@@ -75,6 +77,7 @@ _DOCKER = EngineKind(
     storage_format="{{.DockerRootDir}}",
     runs_healthchecks=True,
     changes_restart=True,
+    notes_pushed_digest=True,
     needs_user_session=False,
     units=("docker.service",),
 )
@@ -88,6 +91,7 @@ _PODMAN = EngineKind(
     storage_format="{{.Store.GraphRoot}}",
     runs_healthchecks=False,
     changes_restart=False,  # since 5.1
+    notes_pushed_digest=False,
     needs_user_session=True,
     units=("podman.service", "podman-restart.service"),
 )

@@ -65,9 +65,10 @@ def _context(build: object, root: Path) -> Path | None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text().splitlines() if line.strip() and line[0] != "#"]
+        lines = path.read_text("utf-8", "replace").splitlines()
     except OSError:
         return []
+    return [line.strip() for line in lines if line.strip() and line[0] != "#"]
 
 
 def _is_ignored(name: str, lines: list[str]) -> bool:

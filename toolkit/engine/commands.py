@@ -103,6 +103,9 @@ class Commands:
         """The answer is its id and, after a space, the places where it keeps data (VOLUME), as JSON."""
         return [self.binary, "image", "inspect", "--format", "{{.Id}} {{json .Config.Volumes}}", name]
 
+    def image_facts(self, name: str) -> list[str]:
+        return [self.binary, "image", "inspect", name]
+
     def image_config(self, name: str) -> list[str]:
         return [self.binary, "image", "inspect", "--format", "{{json .Config}}", name]
 
@@ -121,8 +124,25 @@ class Commands:
     def pull(self, name: str) -> list[str]:
         return [self.binary, "pull", name]
 
-    def push(self, name: str) -> list[str]:
-        return [self.binary, "push", name]
+    def push(self, name: str, digest_file: Path | None = None) -> list[str]:
+        """`digest_file` gets the digest that it has in its registry, where the engine notes none itself."""
+        told = ["--digestfile", str(digest_file)] if digest_file else []
+        return [self.binary, "push", *told, name]
+
+    def tag(self, image: str, name: str) -> list[str]:
+        return [self.binary, "tag", image, name]
+
+    def remove_image(self, name: str) -> list[str]:
+        """The name goes; the image itself goes with its last name only."""
+        return [self.binary, "rmi", name]
+
+    def users(self, image: str) -> list[str]:
+        """The answer is the names of all containers on this engine that were started from an image."""
+        return [self.binary, "ps", "--all", "--filter", f"ancestor={image}", "--format", "{{.Names}}"]
+
+    def disk_use(self) -> list[str]:
+        """The answer has a line for each kind of thing, such as "Images", with what all of them take."""
+        return [self.binary, "system", "df", "--format", "{{.Type}}\t{{.Size}}"]
 
     def _compose(self) -> list[str]:
         files = [word for name in self.files for word in ("--file", name)]

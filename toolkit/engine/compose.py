@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.engine import compose_forms
+from toolkit.engine import compose_forms, yaml_text
 from toolkit.engine.compose_forms import Binding
 from toolkit.errors import Failed
 
@@ -155,7 +155,7 @@ class Compose(Struct, frozen=True):
     def parse(cls, text: str) -> "Compose":
         """From what the `config` command prints."""
         try:
-            return msgspec.yaml.decode(text, type=cls)
+            return msgspec.convert(yaml_text.read(text, doubled=False), cls)
         except msgspec.MsgspecError as error:
             raise Failed("the compose file was not understood", str(error), "bgctl doctor") from None
 

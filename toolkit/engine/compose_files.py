@@ -51,6 +51,9 @@ def check(names: tuple[str, ...], root: Path) -> None:
                 raise Refused(f"there is no compose file in {root}", "bgctl starts what it describes", mend)
             mend = "write it, or name others in bgctl.toml: [project] compose_file"
             raise Refused(f"{name} does not exist in {root}", "it is part of the compose file", mend)
+        if not os.access(root / name, os.R_OK, effective_ids=True):
+            who = f"it is not for user {os.geteuid()} to read"
+            raise Refused(f"{name} cannot be read in {root}", who, f"ls -l {root / name}")
     if (root / names[0]).parent.resolve() != root.resolve():
         why = "compose reckons all paths from the folder of the first file, and bgctl from that of bgctl.toml"
         raise Refused(f"{names[0]} lies in another folder", why, "move bgctl.toml beside it")
@@ -75,6 +78,7 @@ def plain_name(project: ProjectTable, root: Path, paths: tuple[Path, ...]) -> st
     if name := named.get(NAME):
         return name
     for path in reversed(paths):
-        if path.is_file() and (match := re.search(r"(?m)^name:\s*[\"']?([a-z0-9][\w-]*)", path.read_text())):
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        if match := re.search(r"(?m)^name:\s*[\"']?([a-z0-9][\w-]*)", text):
             return match[1]
     return re.sub(r"[^a-z0-9_-]", "", root.name.lower()).lstrip("_-")

@@ -9,6 +9,8 @@ from typing import NamedTuple
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}  # in seconds
 
+LAST = 65535  # compose commands print a port above it, too, and the engine refuses it
+
 
 def repository(image: str) -> str:
     """The name of an image without its tag or digest."""
@@ -94,7 +96,8 @@ def bindings(port: object) -> Iterator[Binding]:
 
 def _range(ports: str) -> Sequence[int]:
     match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", ports)
-    return range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+    last = int(match[2] or match[1]) if match else 0
+    return range(int(match[1]), last + 1) if match and last <= LAST else ()
 
 
 def _at(host: str, port: int) -> str | None:

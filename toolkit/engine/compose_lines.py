@@ -65,7 +65,7 @@ def _lines_of(path: Path, service: str) -> dict[str, int]:
 def _keys(path: Path) -> Iterator[tuple[int, tuple[str, ...], str]]:
     """For each line its depth, the keys above it and its own; a line without a key has the depth 0."""
     above: list[tuple[int, str]] = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text("utf-8", "replace").splitlines():
         if match := re.match(r"( *)[\"']?([^\s\"'#:\[\]{},-][^\s\"':]*)[\"']?\s*:(\s|$)", line):
             indent = len(match[1])
             above = [each for each in above if each[0] < indent]

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.config import Config, Service
-from toolkit.engine import compose_forms
+from toolkit.engine import compose_forms, single
 from toolkit.engine.compose import COMPLETED
-from toolkit.engine.compose_lines import names, place
-from toolkit.errors import Refused
+from toolkit.engine.single import networks as _networks
 from toolkit.files.env_file import VERSIONS
 from toolkit.values import SLOTS
 
@@ -57,16 +56,19 @@ class Derivation:
         self._paths = paths
         self._names = singles(found["green"], config)
         self._images = self._repositories()
+        self._gone = self._names_gone()
 
     def document(self) -> Document:
         """The compose file with the pairs. Raises Refused for a service that cannot run twice at a time."""
         made = dict(self._found["green"])
         kept = {name: each for name, each in made["services"].items() if name not in self._names}
-        services = {name: self._beside(name, each) for name, each in kept.items() if not self._attached(each)}
+        services = {name: self._beside(name, each) for name, each in kept.items() if name not in self._gone}
         for name in self._names:
-            self._check(name)
-            for slot in SLOTS:
-                services |= dict(self._slot(name, slot))
+            settings = self._config.slotted[name]
+            single.check(name, self._services[name], settings, self._paths)
+            pairs = {each: its for slot in SLOTS for each, its in self._slot(name, slot)}
+            single.check_free(name, pairs, self._services, self._paths)
+            services |= pairs
         made["services"] = services
         if self._apart:
             ours: Document = {_network(slot): {} for slot in SLOTS}
@@ -93,13 +95,27 @@ class Derivation:
         else:
             base.pop("deploy", None)
         self._rename(base, lambda other: f"{other}-{slot}" if other in self._names else other)
-        if self._apart and "network_mode" not in base:
-            own = {_network(slot): {"aliases": [name]}}
-            base["networks"] = {**_networks(base.get("networks")), **own}
+        self._connect(name, slot, base, given)
         for each in self._config.pair(name):
             if each.slot == slot:
                 ports = {} if service.worker else {"ports": [f"{each.address}:{service.port}"]}
                 yield each.compose, {**base, **ports}
+
+    def _connect(self, name: str, slot: str, service: Document, given: Document) -> None:
+        """Leaves a slot the names that its service has in networks in the network of the slot alone.
+
+        In a network of both, such a name would take people to either slot.
+        """
+        told, others = service.get("networks"), _networks(service.get("networks"))
+        aliases = [alias for how in others.values() for alias in (how or {}).get("aliases") or ()]
+        if aliases:
+            others = {network: _without(how, "aliases") or None for network, how in others.items()}
+        if self._apart and "network_mode" not in service:
+            ours = [name, *filter(None, [given.get("container_name")]), *aliases]
+            own = {"aliases": list(dict.fromkeys(ours))}
+            service["networks"] = {**others, _network(slot): own}
+        elif aliases and isinstance(told, dict):
+            service["networks"] = others
 
     def _beside(self, name: str, given: Document) -> Document:
         """A service outside the slots: what it says of a single service has nothing to refer to any more."""
@@ -107,20 +123,23 @@ class Derivation:
         if name in self._images:
             made["image"] = f"{self._images[name]}:{self._versions['green']}"
             _tell_version(made, self._versions["green"])
-        gone = {*self._names, *[other for other, each in self._services.items() if self._attached(each)]}
         for key in ("depends_on", "links"):
             told = made.get(key)
             if isinstance(told, dict):
-                made[key] = {other: how for other, how in told.items() if other not in gone}
+                made[key] = {other: how for other, how in told.items() if other not in self._gone}
             elif told:
-                made[key] = [other for other in told if str(other).partition(":")[0] not in gone]
+                made[key] = [other for other in told if str(other).partition(":")[0] not in self._gone]
         return made
 
-    def _attached(self, given: Document) -> bool:
-        """Whether a service lives in the container of one that is a pair here: it cannot live in both."""
-        told = [str(given.get(key) or "") for key in SHARED]
-        told += [f"service:{other}" for other in given.get("volumes_from") or []]
-        return any(text.removeprefix("service:").partition(":")[0] in self._names for text in told if text)
+    def _names_gone(self) -> set[str]:
+        """The single services, and those that live in the container of one: they cannot live in both slots.
+
+        What lives in the container of such a service goes as well.
+        """
+        gone = set(self._names)
+        while more := {name for name, each in self._services.items() if _hosts(each) & gone} - gone:
+            gone |= more
+        return gone
 
     def _rename(self, service: Document, named: Callable[[str], str]) -> None:
         """Has what one slotted service says of another mean the one of its own slot."""
@@ -180,26 +199,6 @@ class Derivation:
         found: Document = self._found["green"]["services"]
         return found
 
-    def _check(self, name: str) -> None:
-        """Raises Refused for a service of which there cannot be two, with the line and what to write."""
-        service, settings = self._services[name], self._config.slotted[name]
-        edit = f"edit {names(self._paths)}, then run the same command again"
-        if not settings.worker and not settings.port:
-            where = f"bgctl.toml has no port in [services.{name}]"
-            why = (
-                f"{place(self._paths, name)} has {name} once, and bgctl has to know where it listens in there"
-            )
-            guess = next(iter(compose_forms.targets(service.get("ports") or [])), 8000)
-            raise Refused(where, why, f"write port = {guess} there, or the port on which it listens")
-        if not settings.worker and str(service.get("network_mode")) == "host":
-            where = f"{place(self._paths, name, 'network_mode')}: {name} is on the host's network"
-            raise Refused(where, "two versions of it cannot have its port there", f"remove that; {edit}")
-        for network, how in _networks(service.get("networks")).items():
-            if fixed := {"ipv4_address", "ipv6_address"} & set(how or {}):
-                where = f"{place(self._paths, name, 'networks')}: {name} has a fixed address in {network}"
-                why = f"blue and green cannot both have the {min(fixed)}"
-                raise Refused(where, why, f"remove it, and call {name} by its name; {edit}")
-
 
 def _tell_version(service: Document, version: str) -> None:
     """Has a service that takes the env file as its environment read its own version there."""
@@ -221,11 +220,11 @@ def _network(slot: str) -> str:
     return f"bgctl-{slot}"
 
 
-def _networks(told: object) -> Document:
-    """A service's networks, with what it says of each; one that names none has the default."""
-    if isinstance(told, dict):
-        return dict(told)
-    return dict.fromkeys(told) if isinstance(told, list) and told else {"default": None}
+def _hosts(service: Document) -> set[str]:
+    """The services in whose container a service lives, or whose volumes it has."""
+    kinds = [str(service.get(key) or "").partition(":") for key in SHARED]
+    told = {other for kind, _, other in kinds if kind == "service"}
+    return told | {str(other).partition(":")[0] for other in service.get("volumes_from") or []}
 
 
 def _without(table: object, *keys: str) -> Document:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from toolkit.config import Config
-from toolkit.engine import compose_files, derivation, extends, own_services
+from toolkit.engine import compose_files, derivation, extends, own_services, yaml_text
 from toolkit.engine.commands import Commands
 from toolkit.errors import Failed
 from toolkit.files.env_file import VERSIONS
@@ -72,7 +72,8 @@ class DerivedFile:
         return shlex.join([self._commands.binary, "build", "--tag", service["image"], *files, context])
 
     def _derive(self, env: Mapping[str, str], answers: Mapping[str, str]) -> str | None:
-        found = {slot: _read(answer) for slot, answer in answers.items()}
+        doubled = self._commands.compose_kind.doubles_dollars
+        found = {slot: _read(answer, doubled) for slot, answer in answers.items()}
         paths = [self._root / name for name in self._commands.files]
         pairs = derivation.singles(found["green"], self._config)
         ours = own_services.missing(found["green"], self._config, paths)
@@ -84,11 +85,11 @@ class DerivedFile:
             restart = env.get("BGCTL_GREEN_RESTART", NO_RESTART)
             made = derivation.Derivation(self._config, found, _versions(env), restart, paths).document()
         values = {**compose_files.variables(self._root / self._commands.env_file), **os.environ, **env}
-        if self._commands.compose_kind.doubles_dollars:
+        if doubled:
             values = {name: value.replace("$", "$$") for name, value in values.items()}
         apps = own_services.networks(found["green"], self._config)
         made = own_services.add(made, ours, self._config.sessions.address, values, apps)
-        return msgspec.json.encode(made).decode()
+        return yaml_text.of(made)
 
 
 def _versions(env: Mapping[str, str]) -> dict[str, str]:
@@ -99,9 +100,9 @@ def _whole(document: Document, paths: Sequence[Path]) -> Document:
     return {**document, "services": extends.resolved(document["services"], paths)}
 
 
-def _read(text: str) -> Document:
+def _read(text: str, doubled: bool) -> Document:
     try:
-        found: Document = msgspec.yaml.decode(text, type=Document)
+        found: Document = yaml_text.read(text, doubled)
     except msgspec.MsgspecError as error:
         raise Failed("the compose file was not understood", str(error), "bgctl doctor") from None
     return {**found, "services": found.get("services") or {}}

@@ -74,7 +74,7 @@ def _is_ours(service: Document) -> bool:
 
 def _read(values: Mapping[str, str]) -> Document:
     """The services of compose/bgctl.yaml, with each ${NAME:-default} replaced as compose replaces it."""
-    text = shipped("compose", "bgctl.yaml").read_text().replace(f"{SHARED}/", f"{PREFIX}/")
+    text = shipped("compose", "bgctl.yaml").read_text("utf-8").replace(f"{SHARED}/", f"{PREFIX}/")
     found = msgspec.yaml.decode(text, type=Document)
     services: Document = _replaced(found["services"], values)
     return services

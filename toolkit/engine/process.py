@@ -125,7 +125,7 @@ def _started(
         _env=_environment(env),
         _preexec_fn=_die_with_parent(),
         _cwd=str(cwd) if cwd else None,
-        _in=told,
+        _in=told.encode() if told is not None else None,
         _out=lines,
         _err_to_out=lines is not None,
     )

@@ -75,7 +75,7 @@ def _open_log() -> Iterator[int]:
 
 
 def record(text: str) -> None:
-    with places.log().open("a") as log:
+    with places.log().open("a", encoding="utf-8", errors="replace") as log:
         log.write(text)
 
 

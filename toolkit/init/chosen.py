@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from toolkit.config.kinds import Route
 from toolkit.config.service_rules import is_name
-from toolkit.engine import compose_lines
+from toolkit.engine import compose_lines, single
 from toolkit.errors import Refused
 from toolkit.init import roles
 from toolkit.init.plan import Given
@@ -125,10 +125,10 @@ def _check_slotted(around: Surroundings, name: str) -> None:
     if not is_name(name):
         why = 'a slotted service has small letters, digits, "-" and "_" in its name'
         raise Refused(f"{where}: {name}", why, "give it another name there, then: bgctl init")
-    if around.found.services[name].network_mode == "host":
+    mode = around.found.services[name].network_mode or ""
+    if why := single.unreachable(mode):
         where = compose_lines.place(around.paths, name, "network_mode")
-        why = "two versions of it would listen at one port of this host"
-        raise Refused(f"{where}: {name} has network_mode: host", why, "remove it there, then: bgctl init")
+        raise Refused(f"{where}: {name} has network_mode: {mode}", why, "remove it there, then: bgctl init")
 
 
 def _also(

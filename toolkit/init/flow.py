@@ -11,9 +11,9 @@ from toolkit import config
 from toolkit.checks import neighbours
 from toolkit.config import Config
 from toolkit.config.tables import Proxy
-from toolkit.engine import build_context, ports
+from toolkit.engine import build_context, git, ports
 from toolkit.errors import Failed, Refused
-from toolkit.init import chosen, farewell, git, guesses, probe, surroundings, text, writing
+from toolkit.init import chosen, farewell, guesses, probe, surroundings, text, writing
 from toolkit.init.files import Change
 from toolkit.init.guesses import Guess
 from toolkit.init.plan import Given, Plan

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from toolkit import config
 from toolkit.config import Config
+from toolkit.engine import git
+from toolkit.engine.build_context import OURS
 from toolkit.errors import BgctlError, Refused
 from toolkit.files.env_file import VERSIONS
-from toolkit.init import additions, git, text
+from toolkit.init import additions, text
 from toolkit.init.files import Change
 from toolkit.init.plan import Plan
 from toolkit.init.surroundings import ENV, Surroundings
@@ -41,7 +43,7 @@ def _changes(plan: Plan, around: Surroundings) -> Iterator[Change]:
     if change := additions.env(root / ENV, dict.fromkeys(VERSIONS, plan.version.value)):
         yield change
     yield from additions.dockerignore(around.found, root)
-    ignored = git.ignored(root)
+    ignored = git.ignored(root, OURS)
     if ignored is not None and (change := additions.gitignore(root, ignored)):
         yield change
     written = text.of(plan)

@@ -8,7 +8,7 @@ are on green.
 from toolkit import slots
 from toolkit.errors import Failed, MovedOn, NotYet
 from toolkit.project import Project
-from toolkit.release import canary, drain, images, preview, rollback, route, up_green
+from toolkit.release import canary, drain, images, older_images, preview, rollback, route, up_green
 from toolkit.release.deploy_plan import UNUSED, Plan, at_rest_on, check, check_asking
 from toolkit.release.moved_on import check_release, moved_on
 from toolkit.release.steps import Step, show_plan, walk
@@ -42,7 +42,7 @@ class Deploy:
 
     def up_to_the_switch(self) -> list[Step]:
         """The images are built, or pulled, first; they stay, whatever happens."""
-        get_images = images.steps(self.project, self.plan)
+        get_images = (older_images if self.plan.back else images).steps(self.project, self.plan)
         return [*get_images, self.start_green(), *self.check_green(), *self.canary(), self.switch()]
 
     def after_the_switch(self) -> list[Step]:
@@ -67,7 +67,7 @@ class Deploy:
         )
 
     def _start_green(self) -> str:
-        up_green.run(self.project, self.version)
+        up_green.run(self.project, self.version, back=self.plan.back)
         return f"green runs {self.version}, and nobody is sent there yet"
 
     def _green_wanted(self) -> bool:
@@ -105,7 +105,7 @@ class Deploy:
         except MovedOn:
             raise
         except Failed as error:
-            next = f"mend it, then: bgctl deploy {self.version}"
+            next = f"mend it, then: {self.plan.command}"
             raise Failed(error.what, "nobody was sent there", next, error.detail) from None
 
     # Give green growing shares of new sessions, where a canary is wanted, and judge each.
@@ -179,7 +179,7 @@ class Deploy:
     def _ask(self) -> str:
         if not self.project.ui.confirm(f"Promote {self.version} now?"):
             why = f"you said no; {self.version} has new sessions, and can stay so"
-            raise NotYet("not promoted", why, f"bgctl deploy {self.version}, or: bgctl rollback")
+            raise NotYet("not promoted", why, f"{self.plan.command}, or: bgctl rollback")
         return "yes"
 
     def _over(self) -> bool:

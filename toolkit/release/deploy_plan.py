@@ -18,6 +18,7 @@ class Plan:
     """`ask` whether to promote; `build` what can be built; `course` is that of the canary, if there is one.
 
     `push` says whether what is built goes to a registry; None: where the image's name begins with one.
+    `back`: an older version comes back on the images with which it was proven, and nothing is migrated.
     """
 
     version: str
@@ -26,13 +27,19 @@ class Plan:
     build: bool = True
     course: Course | None = None
     push: bool | None = None
+    back: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command line that goes on with it."""
+        return f"bgctl {'rollback --to' if self.back else 'deploy'} {self.version}"
 
 
 def check_asking(project: Project, plan: Plan) -> None:
     """Raises Refused where the operator is to be asked and cannot be."""
     if plan.ask and not project.ui.can_ask:
         why = "it asks before the old version is stopped, and there is no terminal"
-        raise Refused("nobody can be asked", why, f"bgctl deploy {plan.version} --yes")
+        raise Refused("nobody can be asked", why, f"{plan.command} --yes")
 
 
 def check(project: Project, now: State, plan: Plan) -> None:

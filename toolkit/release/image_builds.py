@@ -20,7 +20,7 @@ def missing(project: Project, found: Compose, services: Iterable[str]) -> list[s
             image
             and image not in wanted
             and found.services[name].build
-            and not project.engine.has_image(image)
+            and not (project.engine.has_image(image) or slots.is_kept(project, image))
         ):
             wanted[image] = name
     return list(wanted.values())

@@ -119,7 +119,7 @@ class Images:
     def to_pull(self) -> list[str]:
         """The images that are neither built nor here."""
         others = [name for name in self._services if name not in self.buildable]
-        return [image for image in self._names(others) if not self._project.engine.has_image(image)]
+        return [image for image in self._names(others) if not self._is_here(image)]
 
     def build(self) -> str:
         """Returns a note, as `push` and `pull` do."""
@@ -143,8 +143,18 @@ class Images:
     def pull(self) -> str:
         """Raises Refused for an image that cannot be had."""
         images = self.to_pull
-        slots.check_images(self._project, self._compose, self._services, pull=True, env=self._env)
+        found, services = self._compose, self._services
+        slots.check_images(self._project, found, services, pull=True, env=self._env, anew=self._anew)
         return f"pulled {', '.join(images)}"
+
+    @property
+    def _anew(self) -> bool:
+        """Whether the version is to be proven with what its images' names mean today."""
+        return self._project.state().phase == "rest"
+
+    def _is_here(self, image: str) -> bool:
+        kept = not self._anew and slots.is_kept(self._project, image)
+        return kept or self._project.engine.has_image(image)
 
     @property
     def _built(self) -> list[str]:

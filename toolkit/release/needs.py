@@ -150,5 +150,5 @@ def _run_once(project: Project, each: Dependency, version: str, once: Callable[[
         what=f"run {each.service} for {version}: {each.wanted_by} waits until it has completed",
         do=lambda: one_shot.run(project, each.service, version),
         needed=lambda: once() and not one_shot.has_run(project, each.service, version),
-        skipped=f"has run for {version}",
+        skipped=one_shot.why_not(project, version),
     )

@@ -7,6 +7,7 @@ its image.
 from toolkit.engine.container import ONE_SHOT, Container
 from toolkit.errors import AGAIN, Failed
 from toolkit.project import Project
+from toolkit.slots import proven
 
 
 def image_of(project: Project, service: str, version: str) -> str:
@@ -15,12 +16,30 @@ def image_of(project: Project, service: str, version: str) -> str:
 
 
 def has_run(project: Project, service: str, version: str) -> bool:
-    """Whether it has ended well for this version, with the image that has this name today."""
+    """Whether it has ended well for this version, with the image that has this name today.
+
+    For a version that was brought back it counts as run: newer ones have been at work on the data since.
+    """
+    if returned(project, version):
+        return True
     ended = [each for each in _of(project, service, version) if _ended(each) and not each.state.exit_code]
     if not ended:
         return False
     image = project.engine.image_id(image_of(project, service, version))
     return not image or any(_digest(each.image_id) == _digest(image) for each in ended)
+
+
+def returned(project: Project, version: str) -> bool:
+    """Whether `bgctl rollback --to` has brought this version back."""
+    last = proven.known(project).of(version)
+    return last is not None and last.returned
+
+
+def why_not(project: Project, version: str) -> str:
+    """The line in place of a one-shot that `has_run`."""
+    if returned(project, version):
+        return f"not run: {version} is brought back, and lives with the data as newer versions left it"
+    return f"has run for {version}"
 
 
 def run(project: Project, service: str, version: str) -> str:

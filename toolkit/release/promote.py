@@ -8,9 +8,10 @@ from toolkit import slots
 from toolkit.engine.compose import Compose
 from toolkit.errors import MovedOn, Refused
 from toolkit.project import Project
-from toolkit.release import needs, route
+from toolkit.release import needs, proof_record, route
 from toolkit.release.remaining import DrainTerms, remaining
 from toolkit.release.steps import Step, walk
+from toolkit.slots import proven
 from toolkit.state import transitions
 from toolkit.state.document import Deployment, State
 
@@ -39,6 +40,7 @@ def steps(project: Project, release: Deployment, terms: DrainTerms, found: Compo
     """The runbook. One-shots, such as migrations, have run for the new version before green was started."""
     old, new = release.old, release.new
     return [
+        *proof_record.hold(project, found, slots.names(project, "blue"), new),
         *needs.steps(project, found, slots.names(project, "blue"), new),
         Step(
             name="retire-blue",
@@ -99,7 +101,11 @@ def check(project: Project, now: State, terms: DrainTerms) -> tuple[Deployment, 
     serving = "blue" if taken_over_by(now) else "green"
     if problem := slots.fault(project, serving, release.new):
         raise Refused(f"{serving} is not healthy", problem, "bgctl up, or: bgctl rollback")
-    return release, slots.check_slot_images(project, "blue", release.new, pull=False)
+    found = slots.check_slot_images(project, "blue", release.new, pull=False)
+    if now.phase == "draining":
+        again = f"bgctl rollback, then: bgctl deploy {release.new}"
+        proven.check(project, found, slots.names(project, "blue"), release.new, again)
+    return release, found
 
 
 def check_direction(now: State) -> None:

@@ -20,7 +20,8 @@ def run(project: Project, wait: bool = True, dry_run: bool = False) -> None:
         if now.deployment is None:
             stop_stray_green(project, dry_run)
             project.ui.say(f"nothing to roll back: {now.slots.blue.version} is at rest")
-            project.ui.say(f"for an older version: bgctl up-green {_version_before(project) or 'VERSION'}")
+            before = version_before(project) or "VERSION"
+            project.ui.say(f"for an older version: bgctl rollback --to {before}")
             return
         check_env(project)
         if not slots.serves(project, "blue", now.deployment.old):
@@ -69,7 +70,7 @@ def stop_stray_green(project: Project, dry_run: bool) -> None:
         project.ui.say(f"green {'would be' if dry_run else 'is'} stopped: it was no part of a release")
 
 
-def _version_before(project: Project) -> str | None:
+def version_before(project: Project) -> str | None:
     """The version that the last promotion replaced."""
     entries = reversed(history.read(project.history_path))
     return next((entry.old for entry in entries if entry.what == "promote" and entry.outcome == "done"), None)

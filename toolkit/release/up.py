@@ -6,11 +6,20 @@ from toolkit.config import SLOTS, public_url
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.project import Project
-from toolkit.release import down, folders, image_builds, needs, shared_services, stack_images
+from toolkit.release import (
+    down,
+    folders,
+    image_builds,
+    needs,
+    proof_record,
+    shared_services,
+    stack_images,
+)
 from toolkit.release.in_service import in_service, open_slots, services, unproven, versions
 from toolkit.release.steps import Step, walk
 from toolkit.release.up_checks import check, to_build, well
 from toolkit.rendering import reload
+from toolkit.slots import proven
 from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
@@ -128,17 +137,30 @@ def start_slots(project: Project, target: State, found: Compose, wanted: dict[st
         return target.phase == "rest" and not (project.adopted and slots.serves(project, "blue", blue))
 
     first = needs.steps(project, found, services, blue, once=blue_starts_at_rest)
-    return [*first, *[start_slot(project, slot, version) for slot, version in wanted.items()]]
+    begun = target.generation
+    return [*first, *[start_slot(project, slot, version, begun) for slot, version in wanted.items()]]
 
 
-def start_slot(project: Project, slot: str, version: str) -> Step:
+def start_slot(project: Project, slot: str, version: str, generation: int) -> Step:
     def start() -> str:
-        note = slots.start(project, slot, version)
+        note = start_as_proven(project, slot, version, generation)
         if slot == "green":
             slots.keep_running(project, project.state())
         return note
 
     return Step(name=f"start-{slot}", what=f"start {slot} on {version}", do=start)
+
+
+def start_as_proven(project: Project, slot: str, version: str, generation: int) -> str:
+    """Where the proven image is gone for good, it starts on what has its name: people must come back."""
+    try:
+        note = slots.start(project, slot, version)
+    except (proven.Gone, proven.OtherImage) as error:
+        project.ui.warn(f"{error}; {slot} starts on what has that name now")
+        note = slots.start(project, slot, version, anew=True)
+        proof_record.note(project, slot, version, generation)
+    proof_record.note_first(project, slot, version, generation)
+    return note
 
 
 def start_proxy(project: Project) -> str:

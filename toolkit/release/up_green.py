@@ -5,37 +5,45 @@ from toolkit.checks import hazards
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Refused
 from toolkit.project import Project
-from toolkit.release import needs
+from toolkit.release import needs, proof_record
 from toolkit.release.steps import Step, always, walk
 from toolkit.rendering import reload
 from toolkit.state import transitions
 from toolkit.state.document import State
 
 
-def run(project: Project, version: str | None, dry_run: bool = False) -> None:
+def run(project: Project, version: str | None, dry_run: bool = False, back: bool = False) -> None:
+    """`back`: an older version is brought back. It starts on the images with which it was proven then."""
     version = version or from_env(project)
     with project.change(f"up-green {version}", dry_run):
         now = project.state()
         check_serving(project, now, version)
         target = transitions.candidate(now, version, project.now())
-        found = check(project, now, version, pull=not dry_run)
+        anew = now.phase == "rest" and not back
+        found = check(project, now, version, not dry_run, anew)
         if not dry_run:
             needs.note(project, found)
+            if now.phase == "rest":
+                proof_record.mark(project, version, returned=back)
         if target == now and not dry_run and not slots.fault(project, "green", version):
             project.set_env("VERSION", version)
             project.ui.say(f"green runs {version} already and is healthy")
             return
-        walk(steps(project, target, version, found), project.ui, dry_run)
+        walk(steps(project, target, version, found, anew), project.ui, dry_run)
 
 
-def steps(project: Project, target: State, version: str, found: Compose) -> list[Step]:
+def steps(project: Project, target: State, version: str, found: Compose, anew: bool) -> list[Step]:
     """The runbook: what green depends on is started, and data is migrated, before green itself."""
+    green = slots.names(project, "green")
+    others = found.services.keys() - set(slots.names(project, "blue"))  # one-shots among them
+    held = [] if anew else proof_record.hold(project, found, sorted(others), version)
     return [
-        *needs.steps(project, found, slots.names(project, "green"), version, once=always),
+        *held,
+        *needs.steps(project, found, green, version, once=always),
         Step(
             name="start-green",
             what=f"start green on {version} and prove it",
-            do=lambda: start(project, version),
+            do=lambda: start(project, version, anew),
             undo=lambda: slots.stop(project, "green"),
         ),
         Step(name="record", what="note the candidate", do=lambda: record(project, target, version)),
@@ -58,16 +66,16 @@ def check_serving(project: Project, now: State, version: str) -> None:
         raise Refused(f"green serves {version} already, and is down", problem, "bgctl up")
 
 
-def check(project: Project, now: State, version: str, pull: bool) -> Compose:
+def check(project: Project, now: State, version: str, pull: bool, anew: bool = False) -> Compose:
     """Returns the compose file. Raises Refused with nothing changed."""
     check_ground(project, now)
     with project.engine.still():
-        return check_start(project, version, pull)
+        return check_start(project, version, pull, anew)
 
 
-def check_start(project: Project, version: str, pull: bool) -> Compose:
+def check_start(project: Project, version: str, pull: bool, anew: bool = False) -> Compose:
     """As `check`, of what green is made of and depends on."""
-    found = slots.check_slot_images(project, "green", version, pull)
+    found = slots.check_slot_images(project, "green", version, pull, anew)
     green, paths = slots.names(project, "green"), project.compose_files
     for clash in hazards.names(project.config, found, paths):
         raise clash
@@ -92,9 +100,9 @@ def check_ground(project: Project, now: State) -> None:
         slots.check_port(project, name, address)
 
 
-def start(project: Project, version: str) -> str:
+def start(project: Project, version: str, anew: bool = False) -> str:
     """Also warns of oddities that do not stop a release, such as idle connections that close too early."""
-    note = slots.start(project, "green", version)
+    note = slots.start(project, "green", version, anew)
     watch = slots.watch_idle(project, ["green"], believe=True)
     for advice in [*slots.contradictions(project, "green", version), *watch.wait()]:
         project.ui.warn(advice)
@@ -102,6 +110,7 @@ def start(project: Project, version: str) -> str:
 
 
 def record(project: Project, target: State, version: str) -> str:
+    proof_record.note(project, "green", version, target.generation)
     # The env file first: if this is cut short, `bgctl up-green` without a version goes on with the same one.
     project.set_env("VERSION", version)
     project.save(target)

@@ -10,6 +10,7 @@ from toolkit.slots.preconditions import (
     check_slot_images,
     check_versions,
 )
+from toolkit.slots.proven import is_kept
 from toolkit.slots.services import (
     addresses,
     checks,
@@ -44,6 +45,7 @@ __all__ = [
     "fault",
     "first_names",
     "has_sessions",
+    "is_kept",
     "keep_running",
     "members",
     "names",

@@ -7,26 +7,28 @@ from toolkit.engine.compose import Compose
 from toolkit.errors import Failed, Refused, together
 from toolkit.images import catalogue
 from toolkit.project import Project
+from toolkit.slots import proven
 from toolkit.slots.services import names
 from toolkit.values import Address
 
 
-def check_slot_images(project: Project, slot: str, version: str, pull: bool) -> Compose:
+def check_slot_images(project: Project, slot: str, version: str, pull: bool, anew: bool = False) -> Compose:
     """Returns the compose file. Raises Refused unless a slot could be started on `version`.
 
-    For green both slots are read on `version`: the promotion will start blue on it.
+    For green both slots are read on `version`: the promotion will start blue on it. `anew`: the version is to
+    be proven with what its images' names mean today.
     """
     services = names(project, slot)
     env = project.env_of(version) if slot == "green" else project.env_with(slot, version)
     found = project.compose(env)
     if slot == "green":
         check_versions(project, found, version)
-    _check_start(project, found, services, pull, env)
+    _check_start(project, found, services, pull, env, anew)
     return found
 
 
 def check_return(project: Project, slot: str, version: str, pull: bool) -> None:
-    """Raises Refused unless a slot could be started on `version` again.
+    """Raises Refused unless a slot could be started again on `version`, as it was proven.
 
     Other problems of the compose file are only warned of: they must not keep a rollback from its work.
     """
@@ -37,16 +39,22 @@ def check_return(project: Project, slot: str, version: str, pull: bool) -> None:
     for error in compose_fit.problems(project.config, found, *project.compose_files):
         project.ui.warn(error.line)
     _check_start(project, found, services, pull, env)
+    proven.check(project, found, services, version, "bgctl status, or, to stay on the new one: bgctl promote")
 
 
 def _check_start(
-    project: Project, found: Compose, services: list[str], pull: bool, env: Mapping[str, str]
+    project: Project,
+    found: Compose,
+    services: list[str],
+    pull: bool,
+    env: Mapping[str, str],
+    anew: bool = False,
 ) -> None:
     mounts = [
         mount for mount in key_mounts.of(found, project.root, project.keys_dir) if mount.service in services
     ]
     key_mounts.check(mounts, project.keys_dir, project.compose_files)
-    check_images(project, found, services, pull, env)
+    check_images(project, found, services, pull, env, anew=anew)
 
 
 def check_versions(project: Project, found: Compose, version: str) -> None:
@@ -69,21 +77,23 @@ def check_images(
     pull: bool,
     env: Mapping[str, str] | None = None,
     builds: bool = False,
+    anew: bool = False,
 ) -> None:
     """Raises Refused naming every image that is not here and cannot be pulled, with the engine's diagnosis.
 
     `env` is the environment with which `found` was read. An image without a name is made by the compose
     command itself. `builds`: the caller makes bgctl's own images, and builds those that have a build: in
-    the compose file.
+    the compose file. Where an image was proven under a name, that image will do, unless the version is to be
+    proven `anew`.
     """
     missing: dict[str, tuple[str, str]] = {}
     for service in services:
         image = found.image(service)
-        if (
-            image
-            and image not in missing
-            and (trouble := _missing(project, found, service, pull, env, builds))
-        ):
+        if not image or image in missing or project.engine.has_image(image):
+            continue
+        if not anew and (proven.is_kept(project, image) or (pull and proven.fetch(project, image))):
+            continue
+        if trouble := _missing(project, found, service, pull, env, builds):
             missing[image] = trouble
     if missing:
         names = list(missing)
@@ -95,10 +105,10 @@ def check_images(
 def _missing(
     project: Project, found: Compose, service: str, pull: bool, env: Mapping[str, str] | None, builds: bool
 ) -> tuple[str, str] | None:
-    """Why an image cannot be had, and the command to run next; None where it can."""
+    """Why an image that is not here cannot be had, and the command to run next; None where it can."""
     image = found.image(service)
     has_build, registry = bool(found.services[service].build), diagnosis.registry_of(image)
-    if project.engine.has_image(image) or (builds and has_build and not (pull and registry)):
+    if builds and has_build and not (pull and registry):
         return None
     by_hand = env is not None and has_build
     if image.startswith("localhost/") and not by_hand:  # no registry has it

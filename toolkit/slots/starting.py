@@ -1,6 +1,6 @@
 """Starts a slot on a version, in the order of the compose file, and proves each of its services."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.compose import HEALTHY, Compose
@@ -10,21 +10,36 @@ from toolkit.health.cause import Trouble
 from toolkit.health.check import Check
 from toolkit.health.proof import Unhealthy
 from toolkit.project import Project
+from toolkit.slots import proven
 from toolkit.slots.services import checks, names, workers
 from toolkit.slots.serving import compose_file, to_start
 from toolkit.slots.trouble import explained, image_fault
 
 
-def start(project: Project, slot: str, version: str) -> str:
-    """Starts the services of a slot that do not run `version` yet, and proves all. Returns a note."""
+def start(project: Project, slot: str, version: str, anew: bool = False) -> str:
+    """Starts the services of a slot that do not run `version` yet, and proves all. Returns a note.
+
+    They start on the images with which the version was proven, unless it is to be proven `anew`. Raises
+    Refused, with nothing changed, where these are gone.
+    """
     env, found = project.env_with(slot, version), compose_file(project, slot, version)
     missing = to_start(project, slot, version, found)
+    held = [] if anew else _hold(project, missing, version, env)
     for name, waits_for in _in_order(missing, found, names(project, slot)):
         for other in waits_for:
             _prove_member(project, slot, other, version)
         project.engine.up(name, env, project.grace(name))
+    if not anew:
+        proven.verify(project, missing, version)
     prove(project, slot, version)
-    return f"{slot} is healthy on {version}"
+    return "; ".join([f"{slot} is healthy on {version}", *held])
+
+
+def _hold(project: Project, services: set[str], version: str, env: Mapping[str, str]) -> list[str]:
+    """Reads the compose file only where something starts, and is known of its images: it takes a second."""
+    if not (services and proven.known(project).of(version)):
+        return []
+    return proven.hold(project, project.engine.compose(env), sorted(services), version)
 
 
 def _in_order(missing: set[str], found: Compose, everyone: list[str]) -> Iterator[tuple[str, list[str]]]:

@@ -45,6 +45,15 @@ def short(seconds: float) -> str:
     return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
 
 
+def size(amount: float) -> str:
+    """Bytes as engines tell them: "120 MB", "1.2 GB"."""
+    for unit in ("B", "kB", "MB"):
+        if amount < 999.5:
+            return f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
 def percent(share: float, digits: int = 0) -> str:
     """ "68 %". Only all is "100 %", and only nothing is "0 %": 0.999 is "99 %", and 0.003 is "< 1 %"."""
     least = 10.0**-digits

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,15 +21,6 @@ TOLD = r"(blue|green) is (down|up again): frontend at "
 PROBED = r"recv\(\) failed|context: ngx\.timer"
 COMPOSE = (Path(__file__).parents[3] / "compose" / "compose.yaml").read_text()
 REPLICAS = 3
-
-
-def roomy_ports() -> Ports:
-    """Ports of which those of blue and green have free ones after them."""
-    while True:
-        blue, green = random.sample(range(30000, 32000, REPLICAS), 2)  # where no other project has its own
-        rows = [range(first, first + REPLICAS) for first in (blue, green)]
-        if all(replace(Ports(), blue=port).all_free() for row in rows for port in row):
-            return replace(Ports.free(), blue=blue, green=green)
 
 
 class Several(Stack):
@@ -61,7 +50,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         **{"read_timeout": "2s", "health_check": "500ms", "check_timeout": "1s"},
         "idle_timeout": "5s",  # who came in one test is not waited for in the next
     }
-    with running(folder, Several, ports=roomy_ports(), **settings) as one:
+    with running(folder, Several, ports=Ports.free(REPLICAS), **settings) as one:
         one.expected += [FAILED, TOLD, PROBED]
         yield one
 

@@ -256,7 +256,7 @@ def test_45_a_rollback_with_nothing_to_roll_back_is_no_error(world: World) -> No
     line: dict[str, Any] = {"at": "x", "who": "x", "command": "x", "what": "promote"}
     line |= {"from": "1.6.6", "to": "1.6.7", "generation": 1, "seconds": 1.0, "outcome": "done", "why": ""}
     (world.root / "state" / "history.jsonl").write_text(json.dumps(line) + "\n")
-    assert "bgctl up-green 1.6.6" in refused(world, "rollback", code=0)
+    assert "bgctl rollback --to 1.6.6" in refused(world, "rollback", code=0)
 
 
 def test_sessions(world: World) -> None:

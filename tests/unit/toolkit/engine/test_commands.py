@@ -1,5 +1,7 @@
 """Whole commands, as they would be run."""
 
+from pathlib import Path
+
 import pytest
 
 from toolkit.engine.commands import Commands
@@ -31,6 +33,11 @@ OPTIONS = "--project-name shop --file compose.yaml --env-file .env --profile dep
         (DOCKER.build("a-green", "b-green"), f"docker-compose {OPTIONS} build a-green b-green"),
         (PLUGIN.build("a-green"), f"docker compose {OPTIONS} build a-green"),
         (PODMAN.push("x:1"), "podman push x:1"),
+        (PODMAN.push("x:1", Path("/d")), "podman push --digestfile /d x:1"),
+        (DOCKER.tag("ab12", "x:1"), "docker tag ab12 x:1"),
+        (DOCKER.remove_image("x:1"), "docker rmi x:1"),
+        (DOCKER.image_facts("x:1"), "docker image inspect x:1"),
+        (DOCKER.users("ab12"), "docker ps --all --filter ancestor=ab12 --format {{.Names}}"),
         (DOCKER.config(), f"docker-compose {OPTIONS} config"),
         (DOCKER.ids(), "docker ps --all --quiet --filter label=com.docker.compose.project=shop"),
         (PODMAN.ids(), "podman ps --all --quiet --filter label=com.docker.compose.project=shop"),

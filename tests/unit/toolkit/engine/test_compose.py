@@ -57,3 +57,9 @@ def test_how_many_containers_plain_compose_starts(entry: str, replicas: int) -> 
 def test_the_command_of_a_healthcheck(check: str, test: str | None) -> None:
     found = Compose.parse(f"services: {{a: {{image: x, healthcheck: {check}}}}}")
     assert found.services["a"].health_test == test
+
+
+def test_a_name_that_yaml_takes_for_something_else_is_a_name():
+    """NO and ON are truth values in YAML 1.1, which both compose commands of Python read."""
+    found = Compose.parse("services: {web: {image: a, environment: {NO: x, 1: y}, labels: {ON: 1}}}")
+    assert found.services["web"].environment == {"False": "x", "1": "y"}

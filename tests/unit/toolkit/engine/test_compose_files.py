@@ -1,5 +1,7 @@
 """Several compose files: which ones, in which order, and where in them something is written."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from toolkit.engine.compose_lines import place
 from toolkit.engine.engine import Engine
 from toolkit.errors import Refused
 
+NOBODY = 65534
 ROOT = Path(__file__).parents[4]
 EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
 
@@ -191,3 +194,26 @@ def test_90_a_grace_as_compose_commands_print_it(tmp_path: Path, written: str, c
     (tmp_path / "compose.yaml").write_text(f"services: {{a: {{image: x, stop_grace_period: {written}}}}}\n")
     said = process.run([command, "config"], cwd=tmp_path)
     assert Compose.parse(said).services["a"].grace == 90
+
+
+def test_a_file_that_is_no_utf_8_is_the_compose_commands_to_refuse(tmp_path):
+    """Somebody's editor has written it in Latin-1; only names and lines are looked for here."""
+    path = tmp_path / "compose.yaml"
+    path.write_bytes(b"name: shop  # f\xfcr alle\nservices:\n  web:\n    image: web\n")
+    assert compose_files.plain_name(config().project, tmp_path, (path,)) == "shop"
+    assert place([path], "web", "image") == "compose.yaml:4"
+
+
+def test_a_file_that_is_not_for_this_user_is_refused():
+    with tempfile.TemporaryDirectory() as name:
+        root, user = Path(name), os.geteuid()
+        root.chmod(0o755)
+        (root / "compose.yaml").touch(0)
+        if user == 0:
+            os.seteuid(NOBODY)  # root may read all
+        try:
+            with pytest.raises(Refused, match=r"compose.yaml cannot be read in") as refused:
+                compose_files.check(("compose.yaml",), root)
+        finally:
+            os.seteuid(user)
+    assert refused.value.next == f"ls -l {root / 'compose.yaml'}"

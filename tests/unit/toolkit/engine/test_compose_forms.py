@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.engine.compose_forms import published
+from toolkit.engine.compose_forms import bindings, published
 
 ANY = {"0.0.0.0:8081", "[::]:8081"}
 
@@ -42,3 +42,9 @@ ANY = {"0.0.0.0:8081", "[::]:8081"}
 )
 def test_93_published_ports(port: object, expected: set[str]) -> None:
     assert published(port) == expected
+
+
+def test_a_port_that_there_cannot_be_is_none():
+    """podman-compose and docker-compose print it as it is written."""
+    assert published("99999:80") == set()
+    assert [each.published for each in bindings("99999:80")] == [0]

@@ -181,6 +181,54 @@ def test_who_is_outside_the_slots_refers_to_none(tmp_path):
     assert made["cron"]["depends_on"] == {"db": {}}
 
 
+def test_what_lives_in_a_sidecar_of_a_pair_goes_with_it(tmp_path):
+    services = {
+        "web": {"image": "web"},
+        "sidecar": {"image": "x", "network_mode": "service:web"},
+        "exporter": {"image": "x", "pid": "service:sidecar"},
+        "backup": {"image": "x", "volumes_from": ["exporter"]},
+        "cron": {"image": "x", "depends_on": ["backup"]},
+    }
+    made = derive(tmp_path, services)["services"]
+    assert set(made) == {"web-blue", "web-green", "cron"}
+    assert made["cron"]["depends_on"] == []
+
+
+def test_a_container_or_a_mode_is_no_service_with_the_same_name(tmp_path):
+    toml = TOML.replace("services.web", "services.host")
+    found = {"services": {"host": {"image": "a"}, "agent": {"image": "b", "pid": "host"}}}
+    pair = {"blue": found, "green": found}
+    made = Derivation(settings(tmp_path, toml), pair, VERSIONS, "no", [tmp_path / "compose.yaml"]).document()
+    assert made["services"]["agent"] == {"image": "b", "pid": "host"}
+
+
+def test_a_name_of_the_services_own_choice_is_found_in_its_slot_alone(tmp_path):
+    """In a network of both slots it would take who calls it to a candidate that nobody has proven."""
+    services = {
+        "web": {"image": "web", "networks": {"default": {"aliases": ["shop.local"], "priority": 5}}},
+        "api": {"image": "api", "container_name": "shop_api", "networks": {"back": {"aliases": ["backend"]}}},
+    }
+    made = derive(tmp_path, services, API)["services"]
+    ours = {"aliases": ["web", "shop.local"]}
+    assert made["web-green"]["networks"] == {"default": {"priority": 5}, "bgctl-green": ours}
+    assert made["api-blue"]["networks"] == {
+        "back": None,
+        "bgctl-blue": {"aliases": ["api", "shop_api", "backend"]},
+    }
+    alone = derive(tmp_path, {"web": services["web"]})["services"]
+    assert alone["web-green"]["networks"] == {"default": {"priority": 5}}
+
+
+def test_a_service_of_the_users_with_the_name_of_a_slot_is_not_lost(tmp_path):
+    more = TOML.replace("8083", "8085").replace("port = 8000", "port = 8000\nreplicas = 2")
+    found = {"services": {"web": {"image": "web"}, "web-blue-2": {"image": "mine"}}}
+    (tmp_path / "compose.yaml").write_text("services:\n  web:\n  web-blue-2:\n")
+    pair = {"blue": found, "green": found}
+    made = Derivation(settings(tmp_path, more), pair, VERSIONS, "no", [tmp_path / "compose.yaml"])
+    with pytest.raises(Refused, match=r"compose.yaml:3: web-blue-2 is a service of yours"):
+        made.document()
+
+
 def test_how_many_there_are_is_not_the_files_to_say(tmp_path):
     deploy = {"replicas": 3, "mode": "replicated", "resources": {"limits": {"cpus": "1"}}}
     made = derive(tmp_path, {"web": {"image": "web", "deploy": deploy}})["services"]
@@ -198,10 +246,16 @@ def test_a_pair_that_is_written_down_stays_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("web", "told"),
     [
-        ({"image": "web", "network_mode": "host"}, "compose.yaml:2: web is on the host's network"),
+        ({"image": "web", "network_mode": "host"}, "compose.yaml:2: web has network_mode: host"),
         (
             {"image": "web", "networks": {"front": {"ipv4_address": "10.0.0.9"}}},
             "compose.yaml:2: web has a fixed address in front",
+        ),
+        ({"image": "web", "mac_address": "02:42:ac:11:65:43"}, "compose.yaml:2: web has a fixed mac_address"),
+        ({"image": "web", "network_mode": "none"}, "compose.yaml:2: web has network_mode: none"),
+        (
+            {"image": "web", "network_mode": "service:vpn"},
+            "compose.yaml:2: web has network_mode: service:vpn",
         ),
     ],
 )

@@ -1,34 +1,15 @@
 """What the compose command is told in place of the user's files, and what it makes of it."""
 
 import json
-import shutil
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from tests.unit.toolkit.support.derived import BOTH, COMPOSE, ROUND, TOML, derived_of, engine_of
 from toolkit import config
 from toolkit.engine import detection, process
-from toolkit.engine.derived_file import DerivedFile
-from toolkit.engine.engine import Engine
 from toolkit.errors import Refused
 
-TOML = """
-[project]
-name = "shop"
-engine = "ENGINE"
-[services.web]
-port = 8000
-routes = ["/"]
-blue = "127.0.0.1:8081"
-green = "127.0.0.1:8083"
-health = "/health"
-[services.session-api]
-address = "127.0.0.1:8091"
-health = "/readyz"
-[sessions]
-address = "127.0.0.1:8091"
-"""
 API = """
 [services.api]
 port = 9000
@@ -37,40 +18,6 @@ blue = "127.0.0.1:8181"
 green = "127.0.0.1:8183"
 health = "/health"
 """
-COMPOSE = """
-services:
-  web:
-    build: .
-    env_file: .env
-    environment:
-      LITERAL: a$$b
-      RELEASE: shop ${VERSION}
-    ports: ["8000:8000"]
-    depends_on: [db]
-  db:
-    image: postgres:17
-    environment: {PASSWORD: "${PASSWORD}"}
-"""
-ENV = "PASSWORD='pa$word'\nCURRENT_VERSION=1\nVERSION=1\n"
-ROUND = {"CURRENT_VERSION": "1.6.7", "VERSION": "1.6.8"}
-BOTH = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)]
-
-
-def engine_of(folder: Path, engine: str, compose: str = COMPOSE) -> Engine:
-    if not shutil.which(engine):
-        pytest.skip(f"{engine} is not installed")
-    for name, text in (
-        ("bgctl.toml", TOML.replace("ENGINE", engine)),
-        ("compose.yaml", compose),
-        (".env", ENV),
-    ):
-        (folder / name).write_text(text)
-    return detection.detect(config.load(folder / "bgctl.toml"), folder)
-
-
-def derived_of(engine: Engine) -> DerivedFile:
-    assert engine._compose._derived
-    return engine._compose._derived
 
 
 @pytest.mark.whole

@@ -115,6 +115,12 @@ def test_a_worker_that_cannot_be_called_so_is_left_alone(tmp_path: Path) -> None
             "remove it there",
         ),
         (
+            "services:\n  web:\n    build: .\n    network_mode: service:vpn\n  vpn: {image: vpn}\n",
+            Given(service="web"),
+            "compose.yaml:4: web has network_mode: service:vpn",
+            "remove it there",
+        ),
+        (
             "services: {web-blue: {image: a}, web-green: {image: a}}",
             Given(),
             "has the pair web-blue and web-green already",

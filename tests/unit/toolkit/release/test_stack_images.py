@@ -46,7 +46,7 @@ def named(world: World) -> tuple[Project, FakeEngine]:
     """A project whose compose file names proxy and session API as the shipped one does."""
     project, engine = project_of(world, is_free=all_free)
     engine.images = {"proxy": PROXY.name, "session-api": API.name}
-    engine.image_id = lambda image: ""  # type: ignore[attr-defined]  # as of every container here
+    engine.image_id = lambda image: ""  # type: ignore[method-assign]  # as of every container here
     return project, engine
 
 
@@ -145,7 +145,7 @@ def test_what_runs_on_an_image_from_before_is_named_with_the_command(
 ) -> None:
     project, engine = started
     make.make(shelf, [PROXY, API])
-    engine.image_id = lambda image: "new" if image == API.name else ""  # type: ignore[attr-defined]
+    engine.image_id = lambda image: "new" if image == API.name else ""  # type: ignore[method-assign]
     up.steps(project)
     said = capsys.readouterr().err
     assert "session-api runs an image from before, until stopped once; next, in a quiet minute:" in said

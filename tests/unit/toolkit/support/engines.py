@@ -12,11 +12,13 @@ from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.container import SERVICE, Container, Settings, Status
 from toolkit.engine.engine import Engine
+from toolkit.engine.images import ImageFacts
 from toolkit.files import atomic
 from toolkit.project import Project
 from toolkit.terminal.ui import UI
 from toolkit.values import Address
 
+ID = 64  # digits of an image's id
 VARIABLES = {"blue": "CURRENT_VERSION", "green": "VERSION"}
 
 
@@ -38,6 +40,9 @@ class FakeEngine:
         self.comes_back: dict[str, bool] = {}  # by service: what was last said of it
         self.graces: dict[str, float] = {}  # by service: what it was last given to stop in
         self.services: dict[str, ComposeService] = {}  # by name, where one is more than an image
+        self.ids: dict[str, str] = {}  # by name: the id of the image that has it, where ids matter
+        self.digests: dict[str, str] = {}  # by digest: the id of the image that a registry has under it
+        self.started: dict[str, str] = {}  # by service: the id of the image from which it was started
         self.runs: dict[str, str] = {}  # by service: the image it runs, where that is not the compose file's
 
     def still(self) -> AbstractContextManager[None]:
@@ -54,7 +59,8 @@ class FakeEngine:
 
     def _container(self, name: str) -> Container:
         image = self.runs.get(name) or self.images.get(name, "x:1")
-        return Container(name, Status("running", True), Settings(image, {SERVICE: name}))
+        image_id = self.started.get(name, "")
+        return Container(name, Status("running", True), Settings(image, {SERVICE: name}), image_id=image_id)
 
     def all(self) -> list[Container]:
         return [self._container(name) for name in sorted(self.there)]
@@ -88,7 +94,34 @@ class FakeEngine:
         return ComposeService(self.images.get(name, "x:1"), "host", build=build, environment=environment)
 
     def has_image(self, image: str) -> bool:
-        return image not in self.missing
+        """An id is here while some name has it."""
+        named = len(image) != ID or image in self.ids.values()
+        return named and image not in self.missing
+
+    def image_facts(self, image: str) -> ImageFacts | None:
+        """By name, id or digest."""
+        image_id = self.ids.get(image) or next((each for each in self.ids.values() if each == image), "")
+        digests = [digest for digest, each in self.digests.items() if each == image_id]
+        return ImageFacts(image_id, digests=digests) if image_id else None
+
+    def image_id(self, image: str) -> str:
+        return self.ids.get(image, "")
+
+    def image_users(self, image_id: str) -> list[str]:
+        return [name for name in sorted(self.there) if self.started.get(name) == image_id]
+
+    def images_size(self) -> float | None:
+        return None
+
+    def tag(self, image: str, name: str) -> None:
+        self.asked.append(f"tag {image} {name}")
+        self.ids[name] = self.digests.get(image, image)
+        self.missing.discard(name)
+
+    def remove_image(self, name: str) -> None:
+        self.asked.append(f"rmi {name}")
+        self.ids.pop(name)
+        self.missing.add(name)
 
     def pull(self, image: str) -> None:
         self.asked.append(f"pull {image}")
@@ -126,6 +159,7 @@ class FakeEngine:
         self.asked.append(f"up {service}")
         self.there.add(service)
         self.runs.pop(service, None)
+        self.started[service] = self.ids.get(self._service(service, env).image, "")
         if service == "frontend-blue":
             self.open_then.append(self.world.open["blue"])
             self.world.serve(self.world.blue, env["CURRENT_VERSION"])

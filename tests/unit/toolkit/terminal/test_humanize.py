@@ -178,3 +178,10 @@ EARLIEST, LIKELY, LATEST = (NOW + timedelta(minutes=n) for n in (5, 35, 6 * 1440
 )
 def test_forecast(found: Forecast | None, said: str) -> None:
     assert humanize.forecast(found, NOW, UTC) == said
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"), [(0, "0 B"), (999, "999 B"), (12_345, "12 kB"), (94e6, "94 MB"), (1.26e9, "1.3 GB")]
+)
+def test_sizes(amount: float, said: str) -> None:
+    assert humanize.size(amount) == said
