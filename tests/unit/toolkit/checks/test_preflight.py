@@ -27,4 +27,4 @@ def test_doctor_sees_that_the_next_release_would_find_its_port_taken(world: Worl
     assert result == "warn"
     assert "frontend-green needs it in the next release" in seen
     assert [result for result, _ in ports_of(world, there=True, probe=True)] == ["ok"]
-    assert [result for result, _ in ports_of(world, there=False, probe=False)] == ["ok"], "up starts blue only"
+    assert [result for result, _ in ports_of(world, there=False, probe=False)] == ["ok"], "blue only"
