@@ -6,10 +6,11 @@ image that is there, or can be pulled, is left as it is.
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.errors import Failed
 from toolkit.images import bases, places
 from toolkit.images.catalogue import PYTHON_BASE, REDIS_BASE, Base, Image
 from toolkit.images.context import lay_out, lock_file, site, sources_of, wheels
@@ -88,10 +89,25 @@ def remove(engine: Engine) -> None:
     """Remove the stand-ins, and what has been built from them."""
     found = False
     while ids := engine.descended(STANDIN):  # one by one: with an image go those below it that have no name
-        engine.run("rmi", "--force", ids[0])
+        _remove_one(engine, ids)
         found = True
     if found:
         engine.report.tell(f"images with stand-ins as their base removed from {engine.name}")
+
+
+def _remove_one(engine: Engine, ids: Sequence[str]) -> None:
+    """Removes one of these images. Raises Failed where none can be removed.
+
+    One from which others were built has to wait for them, and their times of creation do not tell which.
+    """
+    for each in ids:
+        try:
+            engine.run("rmi", "--force", each)
+        except Failed:
+            if each == ids[-1]:
+                raise
+        else:
+            return
 
 
 def bring_wheels(context: Path, report: Report) -> None:

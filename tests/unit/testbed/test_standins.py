@@ -9,6 +9,7 @@ import pytest
 
 from testbed.images import standins
 from testbed.images.standins import Standin
+from toolkit.errors import Failed
 from toolkit.images import bases
 from toolkit.images.catalogue import PYTHON_BASE, Image
 from toolkit.images.context import pip_download
@@ -99,3 +100,34 @@ def test_wheels_for_a_wheelhouse_are_the_same_as_for_a_folder() -> None:
     command = pip_download("projects", Path("/there"))
     assert command[:3] == ["download", "--require-hashes", "--no-deps"]
     assert {"--python-version=3.13", "--only-binary=:all:", "--dest=/there"} < set(command)
+
+
+class Family(Engine):
+    """An engine with an image and one that was built from it, listed in this order."""
+
+    def __init__(self) -> None:
+        super().__init__("docker", Report(ignore))
+        self.there = ["parent", "child"]
+        self.in_use = False
+
+    def descended(self, label: str) -> list[str]:
+        return list(self.there)
+
+    def run(self, *args: str) -> None:
+        each = args[-1]
+        if self.in_use or (each == "parent" and "child" in self.there):
+            raise Failed("docker rmi failed", "image has dependent child images")
+        self.there.remove(each)
+
+
+def test_an_image_from_which_others_were_built_goes_after_them() -> None:
+    family = Family()
+    standins.remove(family)
+    assert family.there == []
+
+
+def test_what_cannot_be_removed_is_an_error_and_no_endless_loop() -> None:
+    family = Family()
+    family.in_use = True
+    with pytest.raises(Failed, match="docker rmi failed"):
+        standins.remove(family)
