@@ -32,7 +32,7 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 
 # More processes than cores: end-to-end tests mostly wait. tests/order.py says which tests go together.
 PYTEST   = $(PYTHON) -m pytest --dist loadscope --no-loadscope-reorder
-TOGETHER = $(PYTEST) -n 3 -m "not faults"
+TOGETHER = $(PYTEST) -n 4 -m "not faults"
 OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py)
 NEED     = setup/venv && setup/engine docker && setup/images docker
 
