@@ -13,6 +13,7 @@ from pathlib import Path
 
 from toolkit.config import Config
 from toolkit.engine import compose_files
+from toolkit.engine.commands import PROFILE
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_files import Chosen
 from toolkit.engine.compose_lines import place
@@ -21,8 +22,6 @@ from toolkit.engine.engine import Engine
 from toolkit.errors import BgctlError, NotYet, Refused
 from toolkit.project import Project
 from toolkit.values import SLOTS
-
-PROFILE = "deployment"
 
 
 def problems(project: Project, found: Compose) -> Iterator[BgctlError]:

@@ -7,6 +7,8 @@ from pathlib import Path
 from toolkit.config.engines import ENGINES, ComposeKind, EngineKind
 from toolkit.engine.container import FOLDER, ONE_SHOT, PROJECT, RENDERED
 
+PROFILE = "deployment"  # green's: plain compose does not start it
+
 
 @dataclass(frozen=True)
 class Commands:
@@ -148,4 +150,4 @@ class Commands:
         files = [word for name in self.files for word in ("--file", name)]
         env = ["--env-file", self.env_file]
         # The profile is green's. Every command names its services, so none is started by the profile alone.
-        return [*self.compose, "--project-name", self.project, *files, *env, "--profile", "deployment"]
+        return [*self.compose, "--project-name", self.project, *files, *env, "--profile", PROFILE]

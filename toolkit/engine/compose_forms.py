@@ -13,10 +13,9 @@ LAST = 65535  # compose commands print a port above it, too, and the engine refu
 
 
 def repository(image: str) -> str:
-    """The name of an image without its tag or digest."""
-    name = image.partition("@")[0]
-    head, colon, tag = name.rpartition(":")
-    return head if colon and "/" not in tag else name
+    """A name without tag and digest: "localhost:5000/shop" of "localhost:5000/shop:1.6.8"."""
+    folder, slash, name = image.partition("@")[0].rpartition("/")
+    return f"{folder}{slash}{name.partition(':')[0]}"
 
 
 def targets(ports: Sequence[object]) -> list[int]:

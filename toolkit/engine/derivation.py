@@ -11,7 +11,9 @@ from typing import Any
 
 from toolkit.config import Config, Service
 from toolkit.engine import compose_forms, single
+from toolkit.engine.commands import PROFILE
 from toolkit.engine.compose import COMPLETED
+from toolkit.engine.container import COMES_BACK
 from toolkit.engine.single import networks as _networks
 from toolkit.files.env_file import VERSIONS
 from toolkit.values import SLOTS
@@ -20,8 +22,6 @@ Document = dict[str, Any]  # a compose file, or one of its services
 # What a slot has of its own: with the service's own name or ports, blue and green could not run side by side.
 OWN = ("container_name", "ports", "profiles", "scale", "restart")
 SHARED = ("network_mode", "ipc", "pid")  # "service:NAME" in these is another service's
-FOREVER = "unless-stopped"
-PROFILE = "deployment"  # green's, as in a pair that is written by hand
 
 
 def singles(document: Document, config: Config) -> list[str]:
@@ -52,7 +52,7 @@ class Derivation:
         self._config = config
         self._found = found
         self._versions = versions
-        self._restart = {"blue": FOREVER, "green": green_restart}
+        self._restart = {"blue": COMES_BACK, "green": green_restart}
         self._paths = paths
         self._names = singles(found["green"], config)
         self._images = self._repositories()

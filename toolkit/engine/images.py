@@ -12,6 +12,7 @@ from toolkit.config.engines import ENGINES
 from toolkit.engine import diagnosis, process
 from toolkit.engine.asking import Asking
 from toolkit.engine.commands import Commands
+from toolkit.engine.compose_forms import repository
 from toolkit.engine.container import HealthCheck
 from toolkit.errors import Failed
 
@@ -133,12 +134,6 @@ class Images(Asking):
             process.run(self.commands.push(image, file), timeout=PUSH)
             digest = file.read_text().strip()
         process.run(self.commands.pull(f"{repository(image)}@{digest}"), timeout=PULL)
-
-
-def repository(image: str) -> str:
-    """A name without tag and digest: "localhost:5000/shop" of "localhost:5000/shop:1.6.8"."""
-    folder, slash, name = image.partition("@")[0].rpartition("/")
-    return f"{folder}{slash}{name.partition(':')[0]}"
 
 
 def digests_of(name: str, facts: ImageFacts) -> list[str]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from toolkit.engine.images import ImageFacts, digests_of, plain_id, repository, size_of
+from toolkit.engine.compose_forms import repository
+from toolkit.engine.images import ImageFacts, digests_of, plain_id, size_of
 
 ID = "80b927e9dc1fdf34a48b6665c65f035e894b25e376af1e1a341bd1ced604d3d3"
 
