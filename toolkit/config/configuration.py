@@ -3,22 +3,19 @@
 from msgspec import field
 
 from toolkit.config import members
+from toolkit.config.edge_tables import HEADERS, Pin, Proxy, Tls
 from toolkit.config.kinds import HeaderName, HeaderValue
 from toolkit.config.members import Member
+from toolkit.config.service_table import Service
+from toolkit.config.table import Table
 from toolkit.config.tables import (
-    HEADERS,
     Canary,
     Drain,
     Health,
     Maintenance,
-    Pin,
     Preview,
     ProjectTable,
-    Proxy,
-    Service,
     Sessions,
-    Table,
-    Tls,
     Tokens,
 )
 from toolkit.values import SLOTS, Address, Duration

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from toolkit.config.tables import Service
+from toolkit.config.service_table import Service
 from toolkit.values import Address
 
 

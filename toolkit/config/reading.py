@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from toolkit.config.configuration import Config
+from toolkit.config.edge_tables import HEADERS
 from toolkit.config.kinds import HeaderName, HeaderValue
 from toolkit.config.rules import problems
-from toolkit.config.service_rules import Where
-from toolkit.config.tables import API_ROUTES, HEADERS, Service
+from toolkit.config.service_table import API_ROUTES, Service
+from toolkit.config.table import Where
 from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import Duration, Text
 

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from msgspec.structs import fields
 
 from toolkit.config.configuration import Config
-from toolkit.config.tables import Service
-from toolkit.values import SLOTS, Address
+from toolkit.config.service_table import Service
+from toolkit.config.table import Where
 
 MOST = 64  # containers of one slot: the proxy asks each of them for its health, in a timer of its own
-LAST_PORT = 65535
 DEFAULTS = {each.name: each.default for each in fields(Service)}
 CHALLENGES = "/.well-known/acme-challenge/"
-Where = tuple[str, ...]
 
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
@@ -24,7 +22,6 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _names_of_the_proxy(config)
     yield from _names_of_slots(config)
     yield from _locations(config)
-    yield from _duplicates(config)
 
 
 def is_name(name: str) -> bool:
@@ -131,50 +128,3 @@ def _locations(config: Config) -> Iterator[tuple[Where, str]]:
                 other = seen[location]
                 yield where, f"{route!r} is already taken by {other}; each needs its own: remove one"
             seen[location] = ".".join(where)
-
-
-def _duplicates(config: Config) -> Iterator[tuple[Where, str]]:
-    """Addresses that two settings name."""
-    yield from _wildcards(config)
-    seen: dict[object, str] = {config.proxy.listen: "proxy.listen"}
-    claims: list[tuple[Where, object]] = [(("proxy", "control"), config.proxy.control)]
-    claims += [(("tls", "listen"), config.tls.listen)] if config.tls.on else []
-    for name, service in config.services.items():
-        claims += [(("services", name, key), getattr(service, key)) for key in (*SLOTS, "address")]
-    for where, value in claims:
-        if value is not None and value in seen:
-            yield where, f"{value} is already taken by {seen[value]}; each needs its own"
-        seen[value] = ".".join(where)
-    yield from _replicas(config, seen)
-
-
-def _replicas(config: Config, seen: dict[object, str]) -> Iterator[tuple[Where, str]]:
-    """Replicas beyond the first that have no port, or whose address is one of those `seen`, by setting.
-
-    Where two rows of replicas overlap, one of them has the other one's first address.
-    """
-    for name, service in config.reached.items():
-        for slot in SLOTS:
-            first: Address | None = getattr(service, slot)
-            where = ("services", name, slot)
-            if first is None:
-                continue  # which is told of the service
-            if first.port + service.replicas - 1 > LAST_PORT:
-                yield where, f"leaves no ports for {service.replicas} replicas; begin at a lower one"
-                continue
-            for number in range(2, service.replicas + 1):
-                value = first.after(number - 1)
-                if value in seen:
-                    mend = f"write addresses that leave room for {service.replicas} ports"
-                    yield where, f"has replica {number} at {value}, which {seen[value]} has taken; {mend}"
-
-
-def _wildcards(config: Config) -> Iterator[tuple[Where, str]]:
-    """Two of the proxy's listeners on one port, of which one takes every address."""
-    by_port: dict[int, str] = {}
-    for name, address in config.listeners.items():
-        other = by_port.setdefault(address.port, name)
-        pair = (address, config.listeners[other])
-        hosts = {each.host for each in pair}
-        if len(hosts) == 2 and any(each.wildcard for each in pair):
-            yield tuple(name.split(".")), f"{address} clashes with {other}; give it another port"

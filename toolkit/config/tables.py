@@ -1,44 +1,30 @@
 """The tables of bgctl.toml: every setting with its kind, its limits and its default.
 
-This is the one place where a setting is added; tests/unit/toolkit/config/test_settings.py names what else
-has to know of it. What several settings must have in common is in rules.py and service_rules.py.
+Here are those of a release. edge_tables.py has what faces browsers, and service_table.py [services]. These
+are the places where a setting is added; tests/unit/toolkit/config/test_settings.py names what else has to
+know of it. What several settings must have in common is in the modules whose names end in rules.py.
 """
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from toolkit.config.kinds import (
     Between,
     ClaimName,
-    CookieStem,
-    Domain,
     DurationOrOff,
     Engine,
     FileName,
     HeaderName,
-    HeaderValue,
-    HealthPath,
-    Host,
     Link,
     Migrate,
     Name,
     Network,
     Origin,
     Path,
-    Proof,
-    Route,
-    SameSite,
-    ServiceName,
-    Size,
 )
+from toolkit.config.table import Table
 from toolkit.values import Address, Duration
-
-API_ROUTES = ("/api/deployment/",)  # of the session API, where bgctl.toml names none
-
-
-class Table(Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of bgctl.toml: what is written in it and is no field is an error."""
 
 
 class ProjectTable(Table, frozen=True):
@@ -54,61 +40,6 @@ class ProjectTable(Table, frozen=True):
         """Those that are written down; none: plain compose's choice."""
         named = self.compose_file
         return ((named,) if named else ()) if isinstance(named, str) else named
-
-
-HEADERS = {
-    HeaderName("X-Content-Type-Options"): HeaderValue("nosniff"),
-    HeaderName("X-Frame-Options"): HeaderValue("SAMEORIGIN"),
-    HeaderName("Referrer-Policy"): HeaderValue("strict-origin-when-cross-origin"),
-}
-
-
-class Proxy(Table, frozen=True):
-    """The proxy's listeners, time-outs and limits. `service` is its compose service.
-
-    `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-For is
-    believed. `pin_idle` is as it is written; what holds is Config.pin_idle.
-    """
-
-    service: ServiceName = ServiceName("proxy")
-    listen: Address = Address("127.0.0.1:8080")
-    control: Address = Address("127.0.0.1:9180")
-    workers: Annotated[int, Meta(ge=1, le=64)] = 2
-    secure_cookies: bool = True
-    cookie_stem: CookieStem = CookieStem("bg")
-    pin_idle: DurationOrOff = DurationOrOff(0)
-    read_timeout: Duration = Duration(60)
-    connect_timeout: Duration = Duration(2)
-    upstream_keepalive: Duration = Duration(4)
-    client_timeout: Duration = Duration(30)
-    max_body: Size = Size("100m")
-    min_rate: Size = Size("32k")
-    header_size: Annotated[Size, Between("4k", "64k", "32k")] = Size("32k")
-    compress: bool = True
-    access_log: bool = False
-    trusted: tuple[Network, ...] = ()
-    unavailable_page: Path = Path("")
-
-
-class Tls(Table, frozen=True):
-    """TLS is on where `certificate` is given. `port` is the one that browsers see; 0: that of `listen`."""
-
-    certificate: Path = Path("")
-    key: Path = Path("")
-    listen: Address = Address("0.0.0.0:443")
-    port: Annotated[int, Meta(ge=0, le=65535)] = 0
-    http3: bool = False
-    redirect: bool = True
-    hsts: DurationOrOff = DurationOrOff(365 * 86400)
-    acme_webroot: Path = Path("")
-
-    @property
-    def on(self) -> bool:
-        return self.certificate != ""
-
-    @property
-    def public_port(self) -> int:
-        return self.port or self.listen.port
 
 
 class Tokens(Table, frozen=True):
@@ -134,54 +65,6 @@ class Sessions(Table, frozen=True):
     address: Address = Address("127.0.0.1:8090")
     idle_timeout: DurationOrOff = DurationOrOff(30 * 60)
     key_headers: tuple[HeaderName, ...] = (HeaderName("authorization"),)
-
-
-class Pin(Table, frozen=True):
-    """The proxy's own cookies. How long a pin lasts is [proxy] pin_idle."""
-
-    domain: Domain = Domain("")
-    same_site: SameSite = SameSite("lax")
-
-
-class Service(Table, frozen=True):
-    """A service of the app: slotted (`blue` and `green`), shared by both versions (`address`), or a worker.
-
-    `timeout` and `connections` are for a shared service; a slotted one has [proxy] read_timeout. `version` is
-    for a slotted one; `health_host` is the Host of its checks. The session API (the shared service at
-    [sessions] address) need not have `routes`. A worker has neither routes nor addresses: it is started and
-    stopped with its slot. Each slot has `replicas` containers of a slotted service or a worker: `blue` and
-    `green` are the addresses of the first, and the others have the ports after it.
-
-    `port` is where a slotted service listens in its container. bgctl publishes it at `blue` and `green` where
-    the compose file has one service and no pair (toolkit/engine/derivation.py). 0: there is a pair.
-    """
-
-    routes: tuple[Route, ...]
-    health: HealthPath = HealthPath("")
-    health_host: Host = Host("")
-    version: Proof = Proof("image")
-    port: Annotated[int, Meta(ge=0, le=65535)] = 0
-    blue: Address | None = None
-    green: Address | None = None
-    address: Address | None = None
-    replicas: Annotated[int, Meta(ge=1, le=32)] = 1
-    mirror: Annotated[int, Meta(ge=0, le=100)] = 0
-    timeout: Duration = Duration(10)
-    connections: Annotated[int, Meta(ge=1, le=2000)] = 250
-
-    @property
-    def slotted(self) -> bool:
-        return self.address is None
-
-    @property
-    def worker(self) -> bool:
-        return not self.routes and (self.address, self.blue, self.green) == (None, None, None)
-
-    def at(self, place: str, number: int = 1) -> Address:
-        """Where it is reached: at its `address`, or in blue or green, the replica of this number there."""
-        found: Address | None = getattr(self, place)
-        assert found is not None, f"{place} was validated"
-        return found.after(number - 1) if number > 1 else found
 
 
 class Health(Table, frozen=True):

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from msgspec import Struct
 
 from toolkit.config import Config
-from toolkit.config.tables import Proxy, Sessions
+from toolkit.config.edge_tables import Proxy
+from toolkit.config.tables import Sessions
 from toolkit.errors import Refused
 from toolkit.values import Address
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from toolkit import config
 from toolkit.checks import neighbours
 from toolkit.config import Config
-from toolkit.config.tables import Proxy
+from toolkit.config.edge_tables import Proxy
 from toolkit.engine import build_context, git, ports
 from toolkit.errors import Failed, Refused
 from toolkit.init import chosen, farewell, guesses, probe, surroundings, text, writing

@@ -4,7 +4,7 @@ import re
 
 from toolkit.config import Config
 from toolkit.config.kinds import Size
-from toolkit.rendering import locations, templates
+from toolkit.rendering import locations, service_values, templates
 from toolkit.values import Address, Duration
 
 CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3 are all good.
@@ -36,7 +36,7 @@ def _routing(config: Config) -> dict[str, object]:
         "cookie_stem": proxy.cookie_stem,
         # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
         "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
-        "services": _services(config),
+        "services": service_values.of(config),
         "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [
             re.escape(locations.path_of(route))
@@ -47,32 +47,6 @@ def _routing(config: Config) -> dict[str, object]:
         "allowed": config.maintenance.allow,
         **{key: getattr(proxy, key).nginx for key in names},
     }
-
-
-def _services(config: Config) -> list[dict[str, object]]:
-    routes = locations.by_service(config)
-    return [
-        {
-            "name": name,
-            "id": name.replace("-", "_"),
-            "routes": routes[name],
-            "slotted": service.slotted,
-            "guarded": config.is_session_api(service),
-            **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},
-            "replicas": _replicas(config, name) if service.replicas > 1 else [],
-            "timeout": service.timeout.nginx,
-            "connect": min(service.timeout, config.proxy.connect_timeout).nginx,
-        }
-        for name, service in config.services.items()
-        if not service.worker
-    ]
-
-
-def _replicas(config: Config, name: str) -> list[tuple[str, Address, str]]:
-    """(slot, address, the same as a pattern) of each container of a service that has several in a slot."""
-    if not config.services[name].slotted:
-        return []
-    return [(each.slot, each.address, re.escape(each.address)) for each in config.pair(name)]
 
 
 def _edge(config: Config, pem: str) -> dict[str, object]:

@@ -1,0 +1,82 @@
+"""What is wrong with the tables for what faces browsers that the kinds of settings alone cannot say."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from toolkit.config.configuration import Config
+from toolkit.config.table import Where
+
+
+def problems(config: Config) -> Iterator[tuple[Where, str]]:
+    """Each as (path of the setting, what is wrong and what to write)."""
+    yield from _tls_problems(config)
+    yield from _pin_problems(config)
+    yield from _header_problems(config)
+    if any(network.endswith("/0") for network in config.proxy.trusted):
+        yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
+
+
+def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    tls = config.tls
+    if tls.on and not tls.key:
+        yield ("tls", "certificate"), 'is without its private key; add key = "certs/privkey.pem"'
+    if tls.key and not tls.on:
+        yield ("tls", "key"), 'is without its certificate; add certificate = "certs/fullchain.pem"'
+    if tls.on and not config.proxy.secure_cookies:
+        yield ("proxy", "secure_cookies"), "is false, and [tls] is on: browsers come by HTTPS; remove it"
+    if tls.http3 and not tls.on:
+        yield ("tls", "http3"), 'needs TLS; add certificate = "certs/fullchain.pem" and its key'
+    if tls.acme_webroot and not re.fullmatch(r"proxy/(?!tls(/|$)).+", tls.acme_webroot):
+        yield ("tls", "acme_webroot"), 'must be below proxy/, which the proxy sees; write "proxy/acme"'
+
+
+# Headers that tell no API client from another: they describe the request or the browser, or are overwritten.
+NO_KEYS = re.compile(
+    r"cookie|host|connection|upgrade|date|content-(length|type|encoding)|transfer-encoding|x-(deployment|forwarded)-.*"
+    r"|forwarded|x-real-ip|accept(-.*)?|user-agent|referer|origin|sec-.*",
+    re.IGNORECASE,
+)
+
+
+def _pin_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    if config.pin.same_site == "none" and not config.proxy.secure_cookies:
+        yield (
+            ("pin", "same_site"),
+            'is "none", which needs HTTPS, and secure_cookies is false; write same_site = "lax"',
+        )
+    host, domain = urlsplit(config.preview.url).hostname, config.pin.domain
+    if host and domain and host != domain and not host.endswith(f".{domain}"):
+        yield ("preview", "url"), f"is outside of [pin] domain: browsers keep cookies of {domain} there alone"
+    seen: set[str] = set()
+    for name in config.sessions.key_headers:
+        if NO_KEYS.fullmatch(name):
+            yield ("sessions", "key_headers"), f'{name} says nothing of who asks; write ["authorization"]'
+        elif name.lower() in seen:
+            yield ("sessions", "key_headers"), f"{name} is there twice; keep one"
+        seen.add(name.lower())
+
+
+# Headers that the proxy sets by another setting, and those that nginx sets anew for each answer.
+OWN_HEADERS = {
+    "strict-transport-security": "is [tls] hsts; remove it here",
+    "alt-svc": "is [tls] http3; remove it here",
+}
+TAKEN_HEADERS = re.compile(
+    r"set-cookie|location|connection|upgrade|transfer-encoding|date|server|content-(length|type|encoding)"
+    r"|x-deployment-.*|retry-after",
+    re.IGNORECASE,
+)
+
+
+def _header_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    seen: set[str] = set()
+    for name in config.headers:
+        lower = name.lower()
+        if lower in OWN_HEADERS:
+            yield ("headers", name), OWN_HEADERS[lower]
+        elif TAKEN_HEADERS.fullmatch(name):
+            yield ("headers", name), "belongs to each answer; remove it"
+        elif lower in seen:
+            yield ("headers", name), "is there twice, in other letters; keep one"
+        seen.add(lower)

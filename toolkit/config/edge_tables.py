@@ -1,0 +1,82 @@
+"""The tables of bgctl.toml for what faces browsers: listeners, TLS, headers, limits, the proxy's cookies."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from toolkit.config.kinds import (
+    Between,
+    CookieStem,
+    Domain,
+    DurationOrOff,
+    HeaderName,
+    HeaderValue,
+    Network,
+    Path,
+    SameSite,
+    ServiceName,
+    Size,
+)
+from toolkit.config.table import Table
+from toolkit.values import Address, Duration
+
+HEADERS = {
+    HeaderName("X-Content-Type-Options"): HeaderValue("nosniff"),
+    HeaderName("X-Frame-Options"): HeaderValue("SAMEORIGIN"),
+    HeaderName("Referrer-Policy"): HeaderValue("strict-origin-when-cross-origin"),
+}
+
+
+class Proxy(Table, frozen=True):
+    """The proxy's listeners, time-outs and limits. `service` is its compose service.
+
+    `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-For is
+    believed. `pin_idle` is as it is written; what holds is Config.pin_idle.
+    """
+
+    service: ServiceName = ServiceName("proxy")
+    listen: Address = Address("127.0.0.1:8080")
+    control: Address = Address("127.0.0.1:9180")
+    workers: Annotated[int, Meta(ge=1, le=64)] = 2
+    secure_cookies: bool = True
+    cookie_stem: CookieStem = CookieStem("bg")
+    pin_idle: DurationOrOff = DurationOrOff(0)
+    read_timeout: Duration = Duration(60)
+    connect_timeout: Duration = Duration(2)
+    upstream_keepalive: Duration = Duration(4)
+    client_timeout: Duration = Duration(30)
+    max_body: Size = Size("100m")
+    min_rate: Size = Size("32k")
+    header_size: Annotated[Size, Between("4k", "64k", "32k")] = Size("32k")
+    compress: bool = True
+    access_log: bool = False
+    trusted: tuple[Network, ...] = ()
+    unavailable_page: Path = Path("")
+
+
+class Tls(Table, frozen=True):
+    """TLS is on where `certificate` is given. `port` is the one that browsers see; 0: that of `listen`."""
+
+    certificate: Path = Path("")
+    key: Path = Path("")
+    listen: Address = Address("0.0.0.0:443")
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    http3: bool = False
+    redirect: bool = True
+    hsts: DurationOrOff = DurationOrOff(365 * 86400)
+    acme_webroot: Path = Path("")
+
+    @property
+    def on(self) -> bool:
+        return self.certificate != ""
+
+    @property
+    def public_port(self) -> int:
+        return self.port or self.listen.port
+
+
+class Pin(Table, frozen=True):
+    """The proxy's own cookies. How long a pin lasts is [proxy] pin_idle."""
+
+    domain: Domain = Domain("")
+    same_site: SameSite = SameSite("lax")

@@ -1,0 +1,57 @@
+"""The table of bgctl.toml for a service of the app: [services.NAME]."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from toolkit.config.kinds import (
+    HealthPath,
+    Host,
+    Proof,
+    Route,
+)
+from toolkit.config.table import Table
+from toolkit.values import Address, Duration
+
+API_ROUTES = ("/api/deployment/",)  # of the session API, where bgctl.toml names none
+
+
+class Service(Table, frozen=True):
+    """A service of the app: slotted (`blue` and `green`), shared by both versions (`address`), or a worker.
+
+    `timeout` and `connections` are for a shared service; a slotted one has [proxy] read_timeout. `version` is
+    for a slotted one; `health_host` is the Host of its checks. The session API (the shared service at
+    [sessions] address) need not have `routes`. A worker has neither routes nor addresses: it is started and
+    stopped with its slot. Each slot has `replicas` containers of a slotted service or a worker: `blue` and
+    `green` are the addresses of the first, and the others have the ports after it.
+
+    `port` is where a slotted service listens in its container. bgctl publishes it at `blue` and `green` where
+    the compose file has one service and no pair (toolkit/engine/derivation.py). 0: there is a pair.
+    """
+
+    routes: tuple[Route, ...]
+    health: HealthPath = HealthPath("")
+    health_host: Host = Host("")
+    version: Proof = Proof("image")
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    blue: Address | None = None
+    green: Address | None = None
+    address: Address | None = None
+    replicas: Annotated[int, Meta(ge=1, le=32)] = 1
+    mirror: Annotated[int, Meta(ge=0, le=100)] = 0
+    timeout: Duration = Duration(10)
+    connections: Annotated[int, Meta(ge=1, le=2000)] = 250
+
+    @property
+    def slotted(self) -> bool:
+        return self.address is None
+
+    @property
+    def worker(self) -> bool:
+        return not self.routes and (self.address, self.blue, self.green) == (None, None, None)
+
+    def at(self, place: str, number: int = 1) -> Address:
+        """Where it is reached: at its `address`, or in blue or green, the replica of this number there."""
+        found: Address | None = getattr(self, place)
+        assert found is not None, f"{place} was validated"
+        return found.after(number - 1) if number > 1 else found

@@ -1,0 +1,34 @@
+"""What the templates of nginx.conf are told of each service."""
+
+import re
+
+from toolkit.config import Config
+from toolkit.rendering import locations
+from toolkit.values import Address
+
+
+def of(config: Config) -> list[dict[str, object]]:
+    """Each service that has an address, as location.conf.j2 and upstreams.conf.j2 take it."""
+    routes = locations.by_service(config)
+    return [
+        {
+            "name": name,
+            "id": name.replace("-", "_"),
+            "routes": routes[name],
+            "slotted": service.slotted,
+            "guarded": config.is_session_api(service),
+            **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},
+            "replicas": _replicas(config, name) if service.replicas > 1 else [],
+            "timeout": service.timeout.nginx,
+            "connect": min(service.timeout, config.proxy.connect_timeout).nginx,
+        }
+        for name, service in config.services.items()
+        if not service.worker
+    ]
+
+
+def _replicas(config: Config, name: str) -> list[tuple[str, Address, str]]:
+    """(slot, address, the same as a pattern) of each container of a service that has several in a slot."""
+    if not config.services[name].slotted:
+        return []
+    return [(each.slot, each.address, re.escape(each.address)) for each in config.pair(name)]
