@@ -1,4 +1,4 @@
-"""Several hosts behind one proxy: which certificate and which app each gets, also by IPv6, and who is refused.
+"""Several hosts behind one proxy: which certificate and app each gets, also by IPv6.
 
 One project is the edge of another, which is on IPv6 throughout: its releases go through unnoticed.
 """
@@ -27,7 +27,7 @@ SHOP = ("shop.test", "*.shop.test")
 
 
 class Edge(Stack):
-    """A project with hosts: its app is at localhost and the hosts of SHOP, and has a neighbour at 127.0.0.1."""
+    """A project with hosts: its app is at localhost and those of SHOP, a neighbour at 127.0.0.1."""
 
     def create(self) -> Self:
         super().create()
@@ -76,8 +76,10 @@ def issue(stack: Stack) -> None:
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
     folder = tmp_path_factory.mktemp("hosts")
     one = started(folder / "behind", Behind, proxy_more={"trusted": ["::1"]})
+    assert isinstance(one, Behind)
     try:
         with running(folder / "edge", Edge, **settings_of_edge(one)) as edge:
+            assert isinstance(edge, Edge)
             one.edge = edge
             yield one
             one.assert_clean_log()
@@ -86,8 +88,6 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
 
 
 def settings_of_edge(neighbour: Stack) -> dict[str, Any]:
-    from testbed.ports import Ports
-
     ports = Ports.free()
     return {
         "ports": ports,
@@ -127,7 +127,7 @@ def names_shown(edge: Edge, host: str) -> set[str]:
     with context.wrap_socket(plain, server_hostname=host) as wrapped:
         found = wrapped.getpeercert()
     assert found
-    return {str(name) for _, name in found["subjectAltName"]}
+    return {str(pair[1]) for pair in found["subjectAltName"]}
 
 
 def status(port: int, request: str) -> int:
@@ -141,7 +141,7 @@ def status(port: int, request: str) -> int:
 def test_each_host_is_shown_its_own_certificate(edge):
     assert names_shown(edge, "localhost") == set(certificates.NAMES)
     assert names_shown(edge, "shop.test") == names_shown(edge, "a.shop.test") == set(SHOP)
-    with pytest.raises(ssl.SSLError, match="(?i)unrecognized.name"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         names_shown(edge, "elsewhere.test")
 
 

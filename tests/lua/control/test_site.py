@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.lua.support.luajit import Lua, plain
 
-SITES = [
+SITES: list[dict[str, Any]] = [
     {"hosts": ["shop.example", "*.shop.example"], "routes": [{"service": "shop"}]},
     {"hosts": ["a.shop.example"], "routes": [{"service": "a"}]},
     {"hosts": ["*.deep.shop.example"], "routes": [{"service": "deep"}]},
