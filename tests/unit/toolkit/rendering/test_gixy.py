@@ -51,10 +51,14 @@ ACCEPTED = [
         TLS | MORE | {"redirect = true": "redirect = false"},
         {"compress = true": "compress = false"},
         {"replicas = 1 ": "replicas = 2 "},
+        {"mirror = 0 ": 'mirror = 5\nbuffering = false\nread_timeout = "10m"\nmax_body = "2g" '},
         HOSTS,
         TLS | MORE | HOSTS,
     ],
-    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "replicas", "hosts", "hosts-tls"],
+    ids=[
+        *("plain", "tls", "everything", "no-redirect", "no-compression", "replicas", "back"),
+        *("hosts", "hosts-tls"),
+    ],
 )
 def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
     text = EXAMPLE
