@@ -15,6 +15,15 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _header_problems(config)
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
+    yield from _proxy_protocol_problems(config)
+
+
+def _proxy_protocol_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    here = ("proxy", "proxy_protocol")
+    if config.proxy.proxy_protocol and not config.proxy.trusted:
+        yield here, 'is without the load balancers that are believed; add trusted = ["10.0.0.0/8"]'
+    if config.proxy.proxy_protocol and config.tls.http3:
+        yield ("tls", "http3"), "comes by UDP, which has no PROXY protocol; write http3 = false"
 
 
 def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:

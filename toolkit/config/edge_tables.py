@@ -13,6 +13,7 @@ from toolkit.config.kinds import (
     HeaderValue,
     Network,
     Path,
+    Rate,
     SameSite,
     ServiceName,
     Size,
@@ -30,8 +31,9 @@ HEADERS = {
 class Proxy(Table, frozen=True):
     """The proxy's listeners, time-outs and limits. `service` is its compose service.
 
-    `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-For is
-    believed. `pin_idle` is as it is written; what holds is Config.pin_idle.
+    `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-* is
+    believed, or with `proxy_protocol` what they say of the client as a connection begins (PROXY protocol,
+    versions 1 and 2). `pin_idle` is as it is written; what holds is Config.pin_idle.
     """
 
     service: ServiceName = ServiceName("proxy")
@@ -51,7 +53,24 @@ class Proxy(Table, frozen=True):
     compress: bool = True
     access_log: bool = False
     trusted: tuple[Network, ...] = ()
+    proxy_protocol: bool = False
     unavailable_page: Path = Path("")
+
+
+class Limits(Table, frozen=True):
+    """What one client may ask of the proxy: an address, or an IPv6 network of 64 bits.
+
+    `burst` is how many requests may come at once beyond the rate; 0 connections: as many as it likes.
+    """
+
+    requests: Rate = Rate("off")
+    burst: Annotated[int, Meta(ge=0, le=100_000)] = 40
+    connections: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    exempt: tuple[Network, ...] = ()
+
+    @property
+    def on(self) -> bool:
+        return self.requests != "off" or self.connections > 0
 
 
 class Tls(Table, frozen=True):

@@ -17,6 +17,8 @@ def doubt(config: Config, url: str) -> str | None:
     """Why browsers may not come to `url`; None: nothing speaks against it."""
     if config.proxy.secure_cookies and url.startswith("http:"):
         return f"browsers are to come by HTTPS (secure_cookies), and {url} is not"
+    if not config.preview.url and config.proxy.proxy_protocol:
+        return f"{url} is where load balancers come: what is sent there begins with the PROXY protocol"
     if not config.preview.url and url == base(config):
         return f"{url} is where the proxy listens: others may know it by another name"
     return None

@@ -28,14 +28,19 @@ def _routing(config: Config) -> dict[str, object]:
     """What stands between the listener and the services."""
     proxy = config.proxy
     names = ("read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
+    # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
+    scheme = "https" if proxy.secure_cookies and not config.tls.on else "$scheme"
+    # Where connections are passed on, as with the PROXY protocol, X-Forwarded-* is the client's own word.
+    believed = bool(proxy.trusted) and not proxy.proxy_protocol
     return {
         "listen": _listen(proxy.listen),
         "control": proxy.control,
         "api": config.sessions.address,
         "workers": proxy.workers,
         "cookie_stem": proxy.cookie_stem,
-        # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
-        "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
+        "scheme": scheme,
+        "believed": believed,
+        "told_scheme": "$bg_scheme" if believed else scheme,
         "services": service_values.of(config),
         "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [
@@ -74,6 +79,25 @@ def _edge(config: Config, pem: str) -> dict[str, object]:
         "compress": proxy.compress,
         "access_log": proxy.access_log,
         "trusted": proxy.trusted,
+        "proxy_protocol": proxy.proxy_protocol,
+        "limits": _limits(config),
+    }
+
+
+def _limits(config: Config) -> dict[str, object]:
+    """The limits for each client; nothing where there are none.
+
+    Load balancers that speak for themselves are exempt: where one does not say who its clients are, they
+    would all be one client.
+    """
+    limits = config.limits
+    if not limits.on:
+        return {}
+    return {
+        "rate": limits.requests.nginx,
+        "burst": limits.burst,
+        "connections": limits.connections,
+        "exempt": (*limits.exempt, *config.proxy.trusted),
     }
 
 

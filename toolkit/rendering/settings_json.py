@@ -90,6 +90,7 @@ def _limits(config: Config) -> dict[str, object]:
         "min_rate": config.proxy.min_rate.bytes,
         "client_timeout": float(config.proxy.client_timeout),
         "header_size": config.proxy.header_size.bytes,
+        "limit_wait": config.limits.requests.wait,
     }
 
 

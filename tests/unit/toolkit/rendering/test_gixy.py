@@ -19,6 +19,8 @@ MORE = {
     'acme_webroot = ""': 'acme_webroot = "proxy/acme"',
     "access_log = false": "access_log = true",
     "trusted = []": 'trusted = ["10.0.0.0/8"]',
+    'requests = "off"': 'requests = "20/s"',
+    "connections = 0 ": "connections = 50 ",
 }
 # Check, what it says (a pattern), and why that is no fault.
 ACCEPTED = [
@@ -39,9 +41,10 @@ ACCEPTED = [
         TLS | MORE,
         TLS | MORE | {"redirect = true": "redirect = false"},
         {"compress = true": "compress = false"},
+        {"trusted = []": 'trusted = ["10.0.0.0/8"]', "proxy_protocol = false": "proxy_protocol = true"},
         {"replicas = 1 ": "replicas = 2 "},
     ],
-    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "replicas"],
+    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "proxy-protocol", "replicas"],
 )
 def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
     text = EXAMPLE

@@ -8,6 +8,8 @@ from tests.unit.toolkit.support.rendered import CONFIG, EXAMPLE, ROOT, WITH_TLS,
 from toolkit import config
 from toolkit.rendering import nginx_conf, render
 
+SHARED = "location /api/deployment/ "  # of a service with one address
+
 
 def test_times_are_nginx_times() -> None:
     text = EXAMPLE.replace('connect_timeout = "2s"', 'connect_timeout = "250ms"').replace('"60s"', '"2m"', 1)
@@ -59,6 +61,52 @@ def test_a_load_balancer_is_believed_and_says_how_browsers_come() -> None:
     assert "set_real_ip_from 10.0.0.0/8;" in conf
     assert "X-Forwarded-Proto $bg_scheme;" in conf
     assert "real_ip" not in rendered(EXAMPLE)
+
+
+BALANCED = ("trusted = []", 'trusted = ["10.0.0.0/8"]')
+
+
+@pytest.mark.parametrize(
+    ("secure", "trusted", "scheme"),
+    [("true", False, ""), ("false", False, "$scheme"), ("true", True, "$bg_scheme")],
+)
+def test_the_port_that_browsers_use_is_in_their_host_or_the_one_of_their_scheme(
+    secure: str, trusted: bool, scheme: str
+) -> None:
+    changes = [("secure_cookies = true", f"secure_cookies = {secure}")] + ([BALANCED] if trusted else [])
+    conf = rendered(EXAMPLE, *changes)
+    assert "$bg_named_port;" in conf
+    assert ("default 443;" in conf) == (not scheme)
+    assert f"map {scheme or 'nothing'} $bg_usual_port" in conf or not scheme
+
+
+def test_with_the_proxy_protocol_nothing_else_is_believed() -> None:
+    conf = rendered(WITH_TLS, BALANCED, ("proxy_protocol = false", "proxy_protocol = true"))
+    assert len(re.findall(r"listen .* proxy_protocol;", conf)) == 2
+    assert "real_ip_header proxy_protocol;" in conf
+    assert "set_real_ip_from 10.0.0.0/8;" in conf
+    assert "x_forwarded" not in conf
+    assert conf.count("error_log stderr crit;") == 2, "of each listener: anybody may send it a broken header"
+
+
+def test_clients_have_limits_where_they_are_set() -> None:
+    limited = [('requests = "off"', 'requests = "300/m"'), ("connections = 0", "connections = 7")]
+    conf = rendered(EXAMPLE, *limited, BALANCED, ("exempt = []", 'exempt = ["192.0.2.0/24"]'))
+    assert "zone=bg_requests:10m rate=300r/m;" in conf
+    slotted, shared = (conf[conf.index(at) :].partition("\n        }\n")[0] for at in ("location / ", SHARED))
+    assert "limit_req zone=bg_requests burst=40 nodelay;" in slotted
+    assert "limit_conn bg_connections 7;" in slotted
+    assert "limit_req zone=bg_requests burst=40 nodelay;" in shared
+    assert "limit_conn bg_connections" not in shared, "it has a limit of its own"
+    assert "192.0.2.0/24 exempt;" in conf
+    assert "10.0.0.0/8 exempt;" in conf, "a load balancer that looks whether we are well"
+    assert "limit_req zone=bg_requests;" in rendered(EXAMPLE, *limited, ("burst = 40", "burst = 0"))
+
+
+def test_without_limits_nothing_is_looked_up() -> None:
+    conf = rendered(EXAMPLE, ("exempt = []", 'exempt = ["192.0.2.0/24"]'))
+    assert "limit_req" not in conf
+    assert "$bg_client" not in conf
 
 
 def test_what_is_named_twice_is_rendered_once() -> None:
