@@ -11,6 +11,7 @@ from toolkit.config.kinds import (
     DurationOrOff,
     HeaderName,
     HeaderValue,
+    LogName,
     Network,
     Path,
     Rate,
@@ -51,10 +52,18 @@ class Proxy(Table, frozen=True):
     min_rate: Size = Size("32k")
     header_size: Annotated[Size, Between("4k", "64k", "32k")] = Size("32k")
     compress: bool = True
-    access_log: bool = False
+    access_log: bool | str = False
+    access_log_file: LogName = LogName("")
+    access_log_size: Size = Size("100m")
+    access_log_keep: Annotated[int, Meta(ge=1, le=1000)] = 5
     trusted: tuple[Network, ...] = ()
     proxy_protocol: bool = False
     unavailable_page: Path = Path("")
+
+    @property
+    def log_form(self) -> str:
+        """The form of the access log's lines; "": there is none."""
+        return "json" if self.access_log is True else self.access_log or ""
 
 
 class Limits(Table, frozen=True):

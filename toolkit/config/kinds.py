@@ -88,6 +88,16 @@ class Path(Text):
     pattern = re.compile(r"(?!/)(?!(.*/)?\.\.?(/|$))[A-Za-z0-9._/-]+|")
 
 
+class LogName(Text):
+    """The name of a log file in proxy/log/; empty: the container's output."""
+
+    kind, like, pattern = (
+        "the name of a log file",
+        "access.log",
+        re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}|"),
+    )
+
+
 class Size(Text):
     kind, like, pattern = "a size", "100m", re.compile(r"[1-9][0-9]{0,8}[kmg]")
 

@@ -15,6 +15,7 @@ CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
+LOG_FOLDER = "/var/log/bgctl"  # in the container: the compose file mounts proxy/log/ there
 HEADER_TIMEOUT = Duration(10)
 BUSY_SIZE = Size("32k")  # proxy_busy_buffers_size: of an answer, what may be on its way to a client
 
@@ -77,7 +78,8 @@ def _edge(config: Config, pem: str) -> dict[str, object]:
         "header_size": proxy.header_size,
         "busy_size": max(proxy.header_size, BUSY_SIZE, key=lambda size: size.bytes),
         "compress": proxy.compress,
-        "access_log": proxy.access_log,
+        "access_log": proxy.log_form,
+        "access_log_to": f"{LOG_FOLDER}/{proxy.access_log_file}" if proxy.access_log_file else "/dev/stdout",
         "trusted": proxy.trusted,
         "proxy_protocol": proxy.proxy_protocol,
         "limits": _limits(config),

@@ -28,7 +28,7 @@ def render(config: Config) -> bytes:
         "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
         "api": str(config.sessions.address),
         "control": str(config.proxy.control),
-        "access_log": config.proxy.access_log,
+        "access_log": config.proxy.log_form == "json",  # the only form that says what routing knows
         **FILES,
         **_sessions(config),
         **_routing(config),

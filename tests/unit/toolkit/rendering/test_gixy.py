@@ -41,10 +41,20 @@ ACCEPTED = [
         TLS | MORE,
         TLS | MORE | {"redirect = true": "redirect = false"},
         {"compress = true": "compress = false"},
+        {"access_log = false": 'access_log = "combined"'},
         {"trusted = []": 'trusted = ["10.0.0.0/8"]', "proxy_protocol = false": "proxy_protocol = true"},
         {"replicas = 1 ": "replicas = 2 "},
     ],
-    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "proxy-protocol", "replicas"],
+    ids=[
+        "plain",
+        "tls",
+        "everything",
+        "no-redirect",
+        "no-compression",
+        "combined",
+        "proxy-protocol",
+        "replicas",
+    ],
 )
 def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
     text = EXAMPLE

@@ -153,14 +153,25 @@ def test_a_challenge_is_served_by_plain_http_with_or_without_tls(tls: bool) -> N
     assert conf.count("root /etc/bgctl/acme;") == 1
 
 
-def test_a_log_line_names_nothing_that_could_be_secret() -> None:
+def test_the_access_log_goes_to_the_output_or_to_a_file() -> None:
     conf = rendered(EXAMPLE, ("access_log = false", "access_log = true"))
-    form = conf[conf.index("log_format") : conf.index("}';", conf.index("log_format"))]
+    assert "access_log /dev/stdout bg_json;" in conf
+    assert conf == rendered(EXAMPLE, ("access_log = false", 'access_log = "json"'))
+    combined = ("access_log = false", 'access_log = "combined"')
+    conf = rendered(WITH_TLS, combined, ('access_log_file = ""', 'access_log_file = "a.log"'))
+    assert conf.count("access_log /var/log/bgctl/a.log bg_combined;") == 2, "of plain HTTP, and of HTTPS"
+
+
+@pytest.mark.parametrize("form", ["json", "combined"])
+def test_a_log_line_names_nothing_that_could_be_secret(form: str) -> None:
+    conf = rendered(EXAMPLE, ("access_log = false", f'access_log = "{form}"'))
+    form = conf[conf.index("log_format") : conf.index("';\n", conf.index("log_format"))]
     for secret in (
         "$request_uri",
         "$args",
         "$http_cookie",
         "$http_authorization",
+        "$remote_user",
         '$request"',
         "$http_referer",
     ):
