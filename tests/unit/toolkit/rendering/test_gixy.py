@@ -22,6 +22,17 @@ MORE = {
     'requests = "off"': 'requests = "20/s"',
     "connections = 0 ": "connections = 50 ",
 }
+HOSTS = {
+    "hosts = []  ": 'hosts = ["shop.example", "*.shop.example"]',
+    '"serve"': '"refuse"',
+    'listen = "0.0.0.0:443"': 'listen = ["0.0.0.0:443", "[::]:443"]',
+    "[headers]": """\
+[neighbours.wiki]
+hosts = ["wiki.example"]
+address = "127.0.0.1:8180"
+
+[headers]""",
+}
 # Check, what it says (a pattern), and why that is no fault.
 ACCEPTED = [
     ("ssrf", r'"\$bg_upstream"', "Lua chooses it: blue, green, or one of these with _alone"),
@@ -44,6 +55,8 @@ ACCEPTED = [
         {"access_log = false": 'access_log = "combined"'},
         {"trusted = []": 'trusted = ["10.0.0.0/8"]', "proxy_protocol = false": "proxy_protocol = true"},
         {"replicas = 1 ": "replicas = 2 "},
+        HOSTS,
+        TLS | MORE | HOSTS,
     ],
     ids=[
         "plain",
@@ -54,6 +67,8 @@ ACCEPTED = [
         "combined",
         "proxy-protocol",
         "replicas",
+        "hosts",
+        "hosts-tls",
     ],
 )
 def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
