@@ -3,7 +3,7 @@
 from msgspec import field
 
 from toolkit.config import members
-from toolkit.config.edge_tables import HEADERS, NamedCertificate, Neighbour, Pin, Proxy, Tls
+from toolkit.config.edge_tables import HEADERS, Limits, NamedCertificate, Neighbour, Pin, Proxy, Tls
 from toolkit.config.kinds import HeaderName, HeaderValue, Size
 from toolkit.config.members import Member
 from toolkit.config.service_table import Service
@@ -29,6 +29,7 @@ class Config(Table, frozen=True):
     project: ProjectTable
     proxy: Proxy = Proxy()
     tls: Tls = Tls()
+    limits: Limits = Limits()
     certificates: dict[str, NamedCertificate] = field(default_factory=dict)
     neighbours: dict[str, Neighbour] = field(default_factory=dict)
     headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))

@@ -4,14 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from toolkit.config.kinds import (
-    HealthPath,
-    Host,
-    HostName,
-    Proof,
-    Route,
-    Size,
-)
+from toolkit.config.edge_kinds import HostName
+from toolkit.config.kinds import HealthPath, Host, Proof, Route, Size
 from toolkit.config.table import Table
 from toolkit.values import Address, Duration
 
