@@ -25,6 +25,7 @@ SECTIONS = {
         "drain": "Wait until the old version is empty.",
         "promote": "Make the new version the stable one.",
         "rollback": "Send everyone back to the old version.",
+        "restart": "Start the running version again, with the settings of today.",
         "prune": "Remove the images of old versions.",
     },
     "Watch": {
