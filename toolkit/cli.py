@@ -36,6 +36,10 @@ SECTIONS = {
         "history": "Show who changed what, and when.",
         "explain": "Show which slot a token or a request gets, and why.",
     },
+    "Reach in": {
+        "exec": "Run a command in a container of a slot or service.",
+        "compose": "Hand a command line to the project's compose command.",
+    },
     "Run": {
         "up": "Start the stack, or bring it back as the state says.",
         "down": "Stop the stack; data, keys and state are kept.",
