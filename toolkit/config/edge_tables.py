@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from toolkit.config.edge_kinds import LogName, Rate
 from toolkit.config.kinds import (
     Between,
     CookieStem,
@@ -13,10 +14,8 @@ from toolkit.config.kinds import (
     HeaderValue,
     HostName,
     Listen,
-    LogName,
     Network,
     Path,
-    Rate,
     SameSite,
     ServiceName,
     Size,
@@ -63,6 +62,7 @@ class Proxy(Table, frozen=True):
     access_log_keep: Annotated[int, Meta(ge=1, le=1000)] = 5
     trusted: tuple[Network, ...] = ()
     proxy_protocol: bool = False
+    include: Path = Path("")
     unavailable_page: Path = Path("")
 
     @property
