@@ -107,12 +107,12 @@ class Preflight:
 
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """Whether a body of max_body fits: one client may have half of /tmp (docs/decisions/0037)."""
-        project, wanted = self.project, self.project.config.proxy.max_body
-        name = project.config.proxy_service
+        project, name = self.project, self.project.config.proxy_service
+        wanted = project.config.largest_kept
         size = found.services[name].size_of("/tmp") if name in found.services else None  # noqa: S108
-        if size is not None and size < 2 * wanted.bytes:
+        if wanted is not None and size is not None and size < 2 * wanted.bytes:
             have = f"the proxy's /tmp has {size >> 20} MiB, and one client may have half of that"
-            mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller [proxy] max_body'
+            mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller max_body'
             where = place(project.compose_files, name, "tmpfs")
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
 

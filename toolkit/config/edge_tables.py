@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from toolkit.config.edge_kinds import LogName, Rate
+from toolkit.config.edge_kinds import HostName, Listen, LogName, Rate, UnknownHosts
 from toolkit.config.kinds import (
     Between,
     CookieStem,
@@ -12,14 +12,11 @@ from toolkit.config.kinds import (
     DurationOrOff,
     HeaderName,
     HeaderValue,
-    HostName,
-    Listen,
     Network,
     Path,
     SameSite,
     ServiceName,
     Size,
-    UnknownHosts,
 )
 from toolkit.config.table import Table
 from toolkit.values import Address, Duration

@@ -7,7 +7,7 @@ from toolkit import slots
 from toolkit.cron import rotation, throttle
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
 from toolkit.project import Project
-from toolkit.release import down, needs, promote
+from toolkit.release import down, needs, promote, restart
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state.document import State
 from toolkit.terminal.ui import UI, BufferedUI
@@ -28,7 +28,7 @@ class Down(NotYet):
 
 
 def run(project: Project, terms: DrainTerms) -> int:
-    """The exit code. Promotes what is empty, or past its deadline, and goes on with a promotion cut short."""
+    """The exit code. Promotes what is empty, or past its deadline; goes on with what was cut short."""
     shown, buffered = project.ui, BufferedUI()
     project.ui = shown if shown.watched else buffered
     keep_log_small(project, shown)
@@ -71,6 +71,10 @@ def act(project: Project, terms: DrainTerms) -> None:
             project.ui.say(f"nothing is draining in phase {now.phase}")
         return
     promote.check_direction(now)
+    if now.deployment and now.deployment.is_restart:
+        restart.check(project, now, now.deployment.new, build=False, pull=True)
+        restart.run(project)  # it was cut short
+        return
     try:
         promote.check(project, now, terms)  # what is refused every minute must not fill the history
         promote.run(project, terms)

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 
 from toolkit.config import Config
-from toolkit.config.kinds import Listen, Size
+from toolkit.config.edge_kinds import Listen
+from toolkit.config.kinds import Size
 from toolkit.rendering import locations, service_values, site_values, templates
 from toolkit.rendering.include_values import Include
 from toolkit.values import Duration

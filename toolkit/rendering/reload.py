@@ -26,7 +26,7 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     seconds for another bgctl.
     """
     files, certificates = wanted(project)
-    if not (project.engine.running("proxy") and reachable(project.proxy, tries=3)):
+    if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
         return None
@@ -61,7 +61,7 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
         secret = re.findall(rf"/({passwords.FOLDER}/[0-9a-f]+)\"", conf)
         names = list(dict.fromkeys([*render.NAMES, *pems, *secret]))
         old = stored(project, names)
-        if len(old) < len(names) or project.engine.running("proxy"):
+        if len(old) < len(names) or project.engine.running(project.config.proxy_service):
             raise
         project.ui.warn(f"{error}; the proxy starts with what it had; next: {error.next or 'bgctl reload'}")
         return old
@@ -110,7 +110,8 @@ def apply(project: Project, files: dict[str, bytes]) -> str:
     except Failed as error:
         store(project, old)
         (project.proxy_dir / LOADED).unlink(missing_ok=True)  # The proxy may still load the new files.
-        raise Failed(error.what, error.why, error.next, project.engine.logs("proxy", 5)) from None
+        lines = project.engine.logs(project.config.proxy_service, 5)
+        raise Failed(error.what, error.why, error.next, lines) from None
     mark_loaded(project, files)
     return "took the new configuration"
 
@@ -126,10 +127,10 @@ def prepare(project: Project, files: dict[str, bytes]) -> None:
 
 def test(project: Project, conf: bytes) -> None:
     """Has nginx test an nginx.conf (`nginx -t`). Raises Refused with what nginx says."""
-    candidate = project.proxy_dir / CANDIDATE
+    candidate, name = project.proxy_dir / CANDIDATE, project.config.proxy_service
     atomic.write(candidate, conf)
     try:
-        project.engine.exec("proxy", "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
+        project.engine.exec(name, "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
     except Failed as error:
         raise _refusal(error.why, conf.decode()) from None
     finally:
@@ -151,15 +152,16 @@ def _refusal(complaint: str, conf: str) -> Refused:
 
 def replace_workers(project: Project) -> None:
     """Sends SIGHUP to nginx, and waits until new workers have replaced all of today's. Raises Failed."""
+    name = project.config.proxy_service
     before = {worker.pid for worker in project.proxy.status().live}
 
     def replaced(status: Status) -> bool:
         pids = {worker.pid for worker in status.live}
         return len(pids) >= status.expected and not pids & before
 
-    project.engine.signal("proxy", "HUP")
+    project.engine.signal(name, "HUP")
     project.proxy.wait_until(
-        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead("proxy")
+        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead(name)
     )
 
 

@@ -6,7 +6,7 @@ import re
 
 from tests.lua.support.luajit import LUA, NGINX_STUB, Lua, plain
 
-CONF = (LUA.parent / "nginx" / "proxy.conf").read_text()
+CONF = (LUA.parent / "nginx" / "forward.conf").read_text()
 OVERWRITTEN = set(re.findall(r"^proxy_set_header (\S+)", CONF, re.MULTILINE))
 
 # A nginx whose timers run when they are told to, and whose connections keep what is sent.
