@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from toolkit.config.acme_table import tls_with
 from toolkit.config.configuration import Config
 from toolkit.config.edge_tables import HEADERS
 from toolkit.config.kinds import HeaderName, HeaderValue
@@ -98,6 +99,7 @@ class Reading:
         }
         config = msgspec.structs.replace(
             config,
+            tls=tls_with(config.tls, config.acme),
             headers=self._headers(headers),
             services={key: each for key, each in found.items() if each},
         )

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from toolkit import config, slots
+from toolkit.acme import standing
 from toolkit.checks import env_versions, hazards, key_ring, machine, neighbours, preflight
 from toolkit.checks.looks import WITH_COMPOSE, Finding, Looks, Problems
 from toolkit.checks.preflight import Preflight
@@ -78,11 +79,12 @@ def _page_problems(project: Project) -> Problems:
 
 
 def _certificate_problems(project: Project) -> Problems:
-    yield from ()
+    if project.config.acme.on:
+        yield from standing.problems(project)
     found = tls_files.wanted(project)
     if found is None:
         return "no TLS here"
-    if found.expires_soon(project.now()):
+    if not project.config.acme.on and found.expires_soon(project.now()):
         why = f"it is good until {found.until:%Y-%m-%d}"
         yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
     if project.adopted and not tls_files.is_installed(project, found):

@@ -12,7 +12,7 @@ from pathlib import Path
 from toolkit.errors import Refused
 from toolkit.files import atomic, disk
 from toolkit.project import Project
-from toolkit.rendering import certificate
+from toolkit.rendering import certificate, stand_in
 from toolkit.rendering.certificate import Certificate
 
 FOLDER = "tls"  # below proxy/
@@ -29,6 +29,8 @@ def wanted(project: Project) -> Certificate | None:
     if not tls.on:
         return None
     source = project.root / tls.certificate
+    if project.config.acme.on and not source.exists():
+        return stand_in.pair(project)
     found = certificate.load(source, project.root / tls.key, project.now())
     try:
         certificate.check_time(source, found, project.now())
