@@ -17,6 +17,7 @@ import trustme
 from testbed.ports import Ports
 
 START_SECONDS = 30.0
+DAYS = 90  # of a certificate's life
 QUICK = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}
 
 
@@ -38,15 +39,25 @@ class Pebble:
         answer.raise_for_status()
         return answer.content
 
-    def lead(self, host: str, address: str) -> None:
-        """From now on `host` has this address, for the authority alone."""
+    @contextmanager
+    def leading(self, host: str, address: str) -> Iterator[None]:
+        """For as long as it is open, `host` has this address, for the authority alone."""
         body = {"host": host, "addresses": [address]}
         requests.post(f"{self.names}/add-a", json=body, timeout=10).raise_for_status()
+        try:
+            yield
+        finally:
+            requests.post(f"{self.names}/clear-a", json={"host": host}, timeout=10).raise_for_status()
 
 
 @contextmanager
-def pebble(folder: Path, http_port: int, **environment: str) -> Iterator[Pebble]:
-    """Runs pebble, which checks hosts at `http_port` of 127.0.0.1: every name leads there."""
+def pebble(
+    folder: Path, http_port: int, refused: tuple[str, ...] = (), **environment: str
+) -> Iterator[Pebble]:
+    """Runs pebble, which checks hosts at `http_port` of 127.0.0.1: every name leads there.
+
+    It rejects the hosts in `refused`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     listen, management, dns, names = astuple(Ports.free())[:4]
     own = _own_certificate(folder)
@@ -59,6 +70,8 @@ def pebble(folder: Path, http_port: int, **environment: str) -> Iterator[Pebble]
         "tlsPort": 1,
         "ocspResponderURL": "",
         "externalAccountBindingRequired": False,
+        "domainBlocklist": list(refused),
+        "certificateValidityPeriod": DAYS * 86400,
     }
     (folder / "pebble.json").write_text(json.dumps({"pebble": config}))
     none = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", ""]

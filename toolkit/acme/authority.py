@@ -179,7 +179,9 @@ class Authority:
             raise Unissued(f"{self.name} answers nothing that is ACME", _reason(error), next) from None
 
     def _denied(self, found: list[Problem]) -> Unissued:
-        error = Unissued(problems.what(self.name), problems.why(found), problems.next_step(found))
+        error = Unissued(
+            problems.what(self.name), problems.why(found), problems.next_step(found, self._acme.hosts)
+        )
         error.retry_after = retry_after(self._retry_after, datetime.now(UTC))
         return error
 

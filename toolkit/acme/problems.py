@@ -52,9 +52,9 @@ def why(problems: Sequence[Problem]) -> str:
     )
 
 
-def next_step(problems: Sequence[Problem]) -> str:
-    """Of the first problem that there is something to do about."""
+def next_step(problems: Sequence[Problem], hosts: Sequence[str]) -> str:
+    """Of the first problem that there is something to do about. `hosts` are those that were asked for."""
     known = next((each for each in problems if each.code in NEXT), None)
     text = NEXT[known.code] if known else LATER
-    host = (known and known.host) or "the host"
+    host = (known and known.host) or (hosts[0] if len(hosts) == 1 else "that host")
     return text.format(host=host, path=PATH, again=AGAIN)

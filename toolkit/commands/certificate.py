@@ -69,7 +69,7 @@ def show(project: Project, as_json: bool) -> None:
     if as_json:
         project.ui.emit(
             {
-                "hosts": list(project.config.acme.hosts),
+                "hosts": [str(host) for host in project.config.acme.hosts],
                 "names": list(held.names) if held else [],
                 "issuer": held.issuer if held else None,
                 "notAfter": stamp(held.until) if held else None,

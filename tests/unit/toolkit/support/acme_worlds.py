@@ -27,13 +27,13 @@ timeout = "{timeout}"
 
 
 class Edge:
-    """The proxy's two public listeners. `broken` makes the next load show what was there before."""
+    """The proxy's two public listeners. `broken`: the next load changes nothing of what is shown."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, port: int) -> None:
         self._proxy, self.broken = root / "proxy", False
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.plain = _server(self._proxy / "acme")
-        self.tls = _server(self._proxy / "acme", self._context)
+        self.plain = _server(port, self._proxy / "acme")
+        self.tls = _server(0, self._proxy / "acme", self._context)
 
     def load(self) -> None:
         named = re.search(r"ssl_certificate /etc/bgctl/(\S+);", (self._proxy / "nginx.conf").read_text())
@@ -55,7 +55,7 @@ class Server(ThreadingHTTPServer):
         """Who hangs up in the middle of a handshake is no failure of a test."""
 
 
-def _server(folder: Path, context: ssl.SSLContext | None = None) -> Server:
+def _server(port: int, folder: Path, context: ssl.SSLContext | None = None) -> Server:
     class Handler(SimpleHTTPRequestHandler):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments, directory=str(folder))
@@ -72,7 +72,7 @@ def _server(folder: Path, context: ssl.SSLContext | None = None) -> Server:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     return server
 
@@ -91,8 +91,9 @@ class EdgeEngine(FakeEngine):
 class AcmeWorld:
     """`project` is new with each look, as in each run of bgctl."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.root, self.edge = world, world.root, Edge(world.root)
+    def __init__(self, world: World, port: int) -> None:
+        """`port` is that of plain HTTP."""
+        self.world, self.root, self.edge = world, world.root, Edge(world.root, port)
         self.engine = EdgeEngine(world)
         self.engine.edge = self.edge
         self.ui = Listening()
