@@ -44,7 +44,8 @@ def wanted(project: Project) -> tuple[dict[str, bytes], Certificate | None]:
     if found is None:
         return render.files(project.config, project.root), None
     name = tls_files.name_of(found)
-    return {name: found.pem, **render.files(project.config, project.root, name)}, found
+    expiries = {found.names[0]: int(found.until.timestamp())} if found.names else {}
+    return {name: found.pem, **render.files(project.config, project.root, name, expiries)}, found
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:

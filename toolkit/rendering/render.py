@@ -1,23 +1,27 @@
 """All that bgctl.toml says about what belongs in proxy/, as files."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from toolkit.config import Config
 from toolkit.rendering import nginx_conf, pages, settings_json
+from toolkit.rendering.settings_json import NO_EXPIRIES
 
 NAMES = ("nginx.conf", "settings.json", pages.NOTICE, *pages.PAGES)
 
 
-def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:
+def files(
+    config: Config, root: Path, pem: str = "", expiries: Mapping[str, int] = NO_EXPIRIES
+) -> dict[str, bytes]:
     """Name to content. Raises Refused if a page that bgctl.toml names cannot be read.
 
     `root` is the project's folder, and `pem` the file below proxy/ with certificate and key, where [tls] is
-    on.
+    on. `expiries`: see settings_json.render.
     """
     return {
         "nginx.conf": nginx_conf.render(config, pem).encode(),
-        "settings.json": settings_json.render(config),
+        "settings.json": settings_json.render(config, expiries),
         pages.NOTICE: pages.notice(),
         **pages.render(config, root),
     }

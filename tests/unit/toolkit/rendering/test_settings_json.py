@@ -66,6 +66,7 @@ def test_settings() -> None:
         "drain_deadline": 0,
         "mirrors": {},
         "replicas": {},
+        "certificates": [],
     }
 
 
