@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from toolkit import __version__
 from toolkit.acme import account, problems
 from toolkit.acme.problems import AGAIN, Problem
+from toolkit.config import acme_hosts
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
 
@@ -180,7 +181,9 @@ class Authority:
 
     def _denied(self, found: list[Problem]) -> Unissued:
         error = Unissued(
-            problems.what(self.name), problems.why(found), problems.next_step(found, self._acme.hosts)
+            problems.what(self.name),
+            problems.why(found),
+            problems.next_step(found, acme_hosts.of(self._project.config)),
         )
         error.retry_after = retry_after(self._retry_after, datetime.now(UTC))
         return error

@@ -4,10 +4,12 @@ import http.client
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import product
 from pathlib import Path
 
 from toolkit.acme import listener
 from toolkit.acme.problems import PATH
+from toolkit.config import acme_hosts
 from toolkit.errors import Refused
 from toolkit.files import atomic
 from toolkit.project import Project
@@ -43,18 +45,18 @@ def sweep(project: Project, thumbprint: str) -> None:
 
 def check(project: Project) -> None:
     """Raises Refused unless the proxy serves challenges of every host: a wrong set-up costs no order."""
-    listen, hosts = project.config.proxy.listen, project.config.acme.hosts
+    config, hosts = project.config, acme_hosts.of(project.config)
     name, text = f"bgctl-{secrets.token_hex(8)}", secrets.token_hex(16).encode()
     with served(project, {name: text}):
-        for host in hosts:
-            if problem := _fault(listen, host, name, text):
+        for host, listen in product(hosts, config.proxy.listen):
+            if problem := _fault(listen, host, name, text, listener.prefix_of(config)):
                 what = f"the proxy does not serve challenges for {host}"
                 raise Refused(what, f"{listen} {problem}", "bgctl up, or: bgctl reload")
 
 
-def _fault(listen: Address, host: str, name: str, text: bytes) -> str | None:
+def _fault(listen: Address, host: str, name: str, text: bytes, prefix: bytes) -> str | None:
     try:
-        status, found = listener.answer(listen, host, f"{PATH}{name}")
+        status, found = listener.answer(listen, host, f"{PATH}{name}", prefix)
     except (OSError, http.client.HTTPException) as error:
         return f"does not answer: {error}"
     if status != 200:

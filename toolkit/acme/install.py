@@ -1,15 +1,17 @@
 """Puts a certificate into service, and makes sure that it is shown; else the one before serves on."""
 
-from collections.abc import Collection
+from itertools import product
 from pathlib import Path
 
 from toolkit.acme import account, listener
 from toolkit.clients.proxy import reachable
+from toolkit.config import Config, acme_hosts, hosts
 from toolkit.config.acme_table import PAIR
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.project import Project
-from toolkit.rendering import certificate, reload, tls_files
+from toolkit.rendering import certificate, certificates, reload, tls_files
 from toolkit.rendering.certificate import Certificate
+from toolkit.values import Address
 
 
 class Unfit(Refused):
@@ -32,7 +34,7 @@ def check(project: Project, path: Path) -> Certificate:
         certificate.check_time(path, found, project.now())
     except Refused as error:
         raise Unfit(error.what, error.why, error.next) from None
-    if missing := set(project.config.acme.hosts) - set(found.names):
+    if missing := set(acme_hosts.of(project.config)) - set(found.names):
         raise Unfit(
             f"{path} is not for {', '.join(sorted(missing))}", f"it is for {found}", "bgctl certificate"
         )
@@ -41,7 +43,7 @@ def check(project: Project, path: Path) -> Certificate:
 
 def in_service(project: Project, found: Certificate) -> bool:
     """Whether the proxy has it, and shows it."""
-    return tls_files.is_installed(project, found) and not unshown(project, found, project.config.acme.hosts)
+    return tls_files.is_installed(project, found) and not unshown(project, found)
 
 
 def put(project: Project, pem: bytes) -> None:
@@ -65,18 +67,28 @@ def put(project: Project, pem: bytes) -> None:
 
 def load(project: Project) -> None:
     """Has the proxy load what is stored, and looks whether it shows it."""
-    files, found = reload.wanted(project)
+    files, loaded = reload.wanted(project)
     reload.check_listeners(project)
     reload.apply(project, files)
-    if found and (host := unshown(project, found, project.config.acme.hosts)):
-        why = f"{project.config.tls.listen} shows another for {host}"
+    if where := unshown(project, loaded[0].found):
+        why = f"another one is shown at {where}"
         raise Failed("the proxy does not show the new certificate", why, "bgctl doctor")
 
 
-def unshown(project: Project, found: Certificate, hosts: Collection[str]) -> str | None:
-    """A host for which the proxy's listener does not show the certificate; None: there is none."""
-    own = own_der(found)
-    return next((host for host in hosts if _shown(project, host) != own), None)
+def unshown(project: Project, found: Certificate) -> str | None:
+    """Where the proxy does not show the certificate, as "ADDRESS for HOST"; None: it does everywhere."""
+    own, config = own_der(found), project.config
+    pairs = product(config.tls.listen, shown_for(config))
+    missing = (f"{listen} for {host}" for listen, host in pairs if _shown(config, listen, host) != own)
+    return next(missing, None)
+
+
+def shown_for(config: Config) -> list[str]:
+    """The hosts of [acme] for which the proxy shows its certificate."""
+    sources = certificates.all_of(config)
+    mine = [each for each in acme_hosts.of(config) if certificates.of_host(sources, each).setting == "tls"]
+    known = set(map(str, hosts.named(config)))
+    return [each for each in mine if each in known or config.proxy.unknown_hosts != "refuse"]
 
 
 def own_der(found: Certificate) -> bytes:
@@ -86,9 +98,9 @@ def own_der(found: Certificate) -> bytes:
     return x509.load_pem_x509_certificates(found.pem)[0].public_bytes(Encoding.DER)
 
 
-def _shown(project: Project, host: str) -> bytes:
+def _shown(config: Config, listen: Address, host: str) -> bytes:
     try:
-        return listener.shown(project.config.tls.listen, host)
+        return listener.shown(listen, host, listener.prefix_of(config))
     except OSError:
         return b""
 

@@ -7,6 +7,7 @@ from toolkit.acme.authority import Authority, Unissued
 from toolkit.acme.install import Unfit
 from toolkit.acme.standing import Standing
 from toolkit.clients.proxy import reachable
+from toolkit.config import acme_hosts
 from toolkit.config.acme_table import PAIR
 from toolkit.errors import NotYet, Refused
 from toolkit.files import lock
@@ -55,7 +56,7 @@ def plan(project: Project, found: Standing, force: bool) -> str | None:
 
 
 def hosts(project: Project) -> str:
-    return ", ".join(project.config.acme.hosts)
+    return ", ".join(acme_hosts.of(project.config))
 
 
 def finish(project: Project, found: Standing) -> str | None:
@@ -97,7 +98,7 @@ def check_way(project: Project, found: Standing, anyway: bool) -> None:
     if anyway:
         return
     passed = found.held.names if found.held else ()
-    for host in project.config.acme.hosts:
+    for host in acme_hosts.of(project.config):
         if doubt := lookup.doubt(host):
             if host not in passed:
                 raise doubt
@@ -134,7 +135,7 @@ def issued(project: Project) -> bytes:
         authority.connect()
     with ui.step("order") as note:
         note(hosts(project))
-        order = authority.order(crypto_util.make_csr(private, list(project.config.acme.hosts)))
+        order = authority.order(crypto_util.make_csr(private, list(acme_hosts.of(project.config))))
         asked = authority.open_challenges(order)
     with ui.step("check") as note, challenge.served(project, dict(map(authority.text, asked.values()))):
         note(f"{authority.name} looks at {', '.join(asked) or 'nothing: it has before'}")

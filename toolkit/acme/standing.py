@@ -8,6 +8,7 @@ from msgspec import Struct
 from toolkit.acme import backoff, due, notes
 from toolkit.acme.due import Held, Verdict
 from toolkit.acme.notes import Notes
+from toolkit.config import acme_hosts
 from toolkit.config.acme_table import PAIR
 from toolkit.errors import BgctlError, NotYet, Refused
 from toolkit.project import Project
@@ -28,10 +29,10 @@ class Standing(Struct, frozen=True):
 
 
 def look(project: Project) -> Standing:
-    acme, now = project.config.acme, project.now()
+    acme, hosts, now = project.config.acme, acme_hosts.of(project.config), project.now()
     found, fault = held(project)
-    told = notes.read(project.state_dir, notes.about(acme.directory, acme.hosts))
-    verdict = due.judge(found, acme.hosts, acme.renew_before, now)
+    told = notes.read(project.state_dir, notes.about(acme.directory, hosts))
+    verdict = due.judge(found, hosts, acme.renew_before, now)
     return Standing(found, fault, verdict, told, backoff.earliest(told, now))
 
 
@@ -50,7 +51,7 @@ def hint(project: Project) -> str | None:
     """What `up` says where browsers are shown a certificate that they do not believe; None: they are not."""
     if not project.config.acme.on or (project.root / PAIR).exists():
         return None
-    hosts = ", ".join(project.config.acme.hosts)
+    hosts = ", ".join(acme_hosts.of(project.config))
     return f"there is no certificate for {hosts} yet, and browsers say so; next: bgctl certificate"
 
 

@@ -63,13 +63,14 @@ def nothing_due(project: Project) -> str:
 
 def show(project: Project, as_json: bool) -> None:
     from toolkit.acme import standing
+    from toolkit.config import acme_hosts
 
     found = standing.look(project)
     held, notes = found.held, found.notes
     if as_json:
         project.ui.emit(
             {
-                "hosts": [str(host) for host in project.config.acme.hosts],
+                "hosts": list(acme_hosts.of(project.config)),
                 "names": list(held.names) if held else [],
                 "issuer": held.issuer if held else None,
                 "notAfter": stamp(held.until) if held else None,

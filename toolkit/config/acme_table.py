@@ -14,8 +14,9 @@ WEBROOT = Path("proxy/acme")
 class Acme(Table, frozen=True):
     """It is on where `agree_tos` is true, which only the operator can say: of the authority's terms.
 
-    `hosts` are the names of the certificate. `timeout` is for each answer of the authority, and `ca_file` has
-    the authority by which a private one proves itself; "": those that this machine trusts.
+    `hosts` are names of the certificate, beside those that services have (acme_hosts.py). `timeout` is for
+    each answer of the authority. `ca_file` has what a private authority's own HTTPS is trusted by; "": what
+    this machine trusts.
     """
 
     hosts: tuple[Domain, ...] = ()

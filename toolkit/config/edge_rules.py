@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from toolkit.config import acme_table
+from toolkit.config import acme_hosts, acme_table
 from toolkit.config.configuration import Config
 from toolkit.config.table import Where
+
+LOG_FORMS = ("", "json", "combined")  # nginx/access_log.conf.j2 has them; "": no log
 
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
@@ -17,6 +19,19 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _header_problems(config)
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
+    yield from _proxy_protocol_problems(config)
+    if config.proxy.log_form not in LOG_FORMS:
+        yield ("proxy", "access_log"), 'is none of its forms; write "json", "combined" or false'
+    if config.proxy.access_log_file and not config.proxy.log_form:
+        yield ("proxy", "access_log_file"), 'is without an access log; add access_log = "json"'
+
+
+def _proxy_protocol_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    here = ("proxy", "proxy_protocol")
+    if config.proxy.proxy_protocol and not config.proxy.trusted:
+        yield here, 'is without the load balancers that are believed; add trusted = ["10.0.0.0/8"]'
+    if config.proxy.proxy_protocol and config.tls.http3:
+        yield ("tls", "http3"), "comes by UDP, which has no PROXY protocol; write http3 = false"
 
 
 def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:
@@ -38,8 +53,8 @@ def _acme_problems(config: Config) -> Iterator[tuple[Where, str]]:
     if acme.hosts and not acme.on:
         why = "is not true: nothing is asked of an authority before you have read its terms"
         yield ("acme", "agree_tos"), f"{why}; read them, then write agree_tos = true"
-    if acme.on and not acme.hosts:
-        yield ("acme", "hosts"), 'names none; write hosts = ["shop.example"]'
+    if acme.on and not acme_hosts.of(config):
+        yield ("acme", "hosts"), 'names none, and no service has any; write hosts = ["shop.example"]'
     if "" in acme.hosts or len(set(acme.hosts)) < len(acme.hosts):
         yield ("acme", "hosts"), "has an empty name, or one twice; remove it"
     if acme.on and tls.certificate != acme_table.PAIR:

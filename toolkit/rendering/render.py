@@ -12,15 +12,19 @@ NAMES = ("nginx.conf", "settings.json", pages.NOTICE, *pages.PAGES)
 
 
 def files(
-    config: Config, root: Path, pem: str = "", expiries: Mapping[str, int] = NO_EXPIRIES
+    config: Config,
+    root: Path,
+    pem: str = "",
+    pems: Mapping[str, str] = {},
+    expiries: Mapping[str, int] = NO_EXPIRIES,
 ) -> dict[str, bytes]:
     """Name to content. Raises Refused if a page that bgctl.toml names cannot be read.
 
-    `root` is the project's folder, and `pem` the file below proxy/ with certificate and key, where [tls] is
-    on. `expiries`: see settings_json.render.
+    `root` is the project's folder. `pem` and `pems` are the files below proxy/ with certificates and keys, as
+    nginx_conf.render takes them. `expiries`: see settings_json.render.
     """
     return {
-        "nginx.conf": nginx_conf.render(config, pem).encode(),
+        "nginx.conf": nginx_conf.render(config, pem, pems).encode(),
         "settings.json": settings_json.render(config, expiries),
         pages.NOTICE: pages.notice(),
         **pages.render(config, root),

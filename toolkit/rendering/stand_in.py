@@ -6,6 +6,7 @@ The proxy must run before the first certificate is there: by plain HTTP it answe
 import re
 from datetime import datetime, timedelta
 
+from toolkit.config import acme_hosts
 from toolkit.errors import Refused
 from toolkit.project import Project
 from toolkit.rendering import certificate
@@ -18,7 +19,7 @@ SHOWN = re.compile(r"ssl_certificate /etc/bgctl/(tls/[^/;]+\.pem);")  # as nginx
 
 def pair(project: Project) -> Certificate:
     """What [tls] shows until [acme] has obtained a certificate. One that was there before [acme] stays."""
-    now, hosts = project.now(), project.config.acme.hosts
+    now, hosts = project.now(), acme_hosts.of(project.config)
     found = shown(project)
     if found and (set(hosts) <= set(found.names) or not is_one(found)) and found.until > now:
         return found

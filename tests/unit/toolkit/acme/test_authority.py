@@ -8,8 +8,8 @@ import pytest
 from testbed import acme_faults
 from testbed.pebble import Pebble
 from testbed.ports import Ports
-from tests.unit.toolkit.support.acme_worlds import HOSTS, AcmeWorld
-from toolkit.acme import listener, obtain, standing
+from tests.unit.toolkit.support.acme_worlds import AcmeWorld
+from toolkit.acme import obtain, standing
 from toolkit.acme.authority import Unissued, retry_after
 from toolkit.errors import NotYet
 
@@ -20,10 +20,10 @@ NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
 def fails(acme: AcmeWorld) -> Unissued:
     """What a run says that fails. What was shown before is shown after it, and no challenge is left."""
-    before = listener.shown(acme.project.config.tls.listen, HOSTS[0])
+    before = acme.shown()
     with pytest.raises(Unissued) as caught:
         obtain.run(acme.project, force=False, anyway=True, dry_run=False)
-    assert listener.shown(acme.project.config.tls.listen, HOSTS[0]) == before
+    assert acme.shown() == before
     assert acme.challenges() == []
     assert standing.look(acme.project).notes.failures == 1
     assert str(caught.value) == standing.look(acme.project).notes.failure

@@ -1,5 +1,6 @@
 """A certificate is obtained of a real authority, and put into service; what serves is never lost."""
 
+import re
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -12,21 +13,18 @@ from testbed.pebble import Pebble
 from tests.unit.toolkit.support.acme_worlds import HOSTS, AcmeWorld
 from tests.unit.toolkit.support.engines import Killed
 from tests.unit.toolkit.support.worlds import BGCTL
-from toolkit.acme import account, authority, challenge, install, listener, obtain, standing
+from toolkit.acme import account, authority, challenge, install, obtain, standing
 from toolkit.acme.authority import Unissued
 from toolkit.clock import Clock, utc_now
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.files import atomic, lock
+from toolkit.rendering import reload
 
 pytestmark = pytest.mark.whole
 
 
 def run(acme: AcmeWorld, force: bool = False, anyway: bool = True) -> str | None:
     return obtain.run(acme.project, force=force, anyway=anyway, dry_run=False)
-
-
-def shown(acme: AcmeWorld) -> bytes:
-    return listener.shown(acme.project.config.tls.listen, HOSTS[0])
 
 
 def own(acme: AcmeWorld) -> bytes:
@@ -39,10 +37,10 @@ def bgctl(acme: AcmeWorld, *argv: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_obtained_and_not_again_before_it_is_due(acme: AcmeWorld) -> None:
-    before = shown(acme)
+    before = acme.shown()
     assert "next: bgctl certificate" in str(standing.hint(acme.project))
     assert str(run(acme)).startswith("shop.example, www.shop.example: in service, it is good until")
-    assert before != shown(acme) == own(acme)
+    assert before != acme.shown() == own(acme)
     assert set(install.check(acme.project, acme.pair).names) == set(HOSTS)
     assert (acme.pair.stat().st_mode & 0o777, acme.pair.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert (acme.pair.parent / "account.key").stat().st_mode & 0o777 == 0o600
@@ -51,7 +49,7 @@ def test_obtained_and_not_again_before_it_is_due(acme: AcmeWorld) -> None:
     first = acme.pair.read_bytes()
     assert run(acme, force=True)
     assert first != acme.pair.read_bytes()
-    assert own(acme) == shown(acme)
+    assert own(acme) == acme.shown()
     assert sorted(path.name for path in acme.pair.parent.glob("*.pem")) == ["certificate.pem"]
     assert [entry["what"] for entry in acme.world.history] == ["certificate", "certificate"]
 
@@ -81,7 +79,7 @@ def test_renewed_when_it_is_due(acme: AcmeWorld) -> None:
     project.clock = later
     assert standing.look(project).verdict.due
     assert obtain.run(project, force=False, anyway=True, dry_run=False)
-    assert first != own(acme) == shown(acme)
+    assert first != own(acme) == acme.shown()
 
 
 def test_the_account_is_registered_once_and_anew_where_it_is_forgotten(acme: AcmeWorld) -> None:
@@ -100,7 +98,7 @@ def test_the_account_is_registered_once_and_anew_where_it_is_forgotten(acme: Acm
 
 
 def test_a_host_that_is_checked_elsewhere_fails_and_waits(acme: AcmeWorld, authority: Pebble) -> None:
-    before = shown(acme)
+    before = acme.shown()
     with (
         authority.leading(HOSTS[1], "127.0.0.9"),
         pytest.raises(Unissued, match=rf"{HOSTS[1]}: .*\(connection\)") as caught,
@@ -108,7 +106,7 @@ def test_a_host_that_is_checked_elsewhere_fails_and_waits(acme: AcmeWorld, autho
         run(acme)
     assert "at port 80: look at its DNS records" in caught.value.next
     assert "it is asked again in " in caught.value.next
-    assert (acme.challenges(), shown(acme)) == ([], before)
+    assert (acme.challenges(), acme.shown()) == ([], before)
     with pytest.raises(NotYet, match=r"only in .*the last try: .*\(connection\)"):
         run(acme)
     quiet = bgctl(acme, "--renew")
@@ -146,10 +144,10 @@ def test_a_new_one_that_is_not_shown_gives_way_to_the_one_before(acme: AcmeWorld
     acme.edge.broken = True
     with pytest.raises(Failed, match="does not show the new certificate"):
         run(acme, force=True)
-    assert (acme.pair.read_bytes(), shown(acme)) == (content, first)
+    assert (acme.pair.read_bytes(), acme.shown()) == (content, first)
     assert install.pending(acme.project).exists()
     assert "what had been obtained is in service" in str(run(acme))
-    assert first != own(acme) == shown(acme)
+    assert first != own(acme) == acme.shown()
     assert not install.pending(acme.project).exists()
 
 
@@ -192,9 +190,9 @@ def test_42_killed_anywhere_the_next_run_ends_with_one_that_is_shown(
         patched.setattr(acme.engine, "exec", counted(acme.engine.exec))
         with pytest.raises(Killed):
             run(acme, force=True)
-    assert shown(acme) in (first, own(acme)), "what was there, or what is stored"
+    assert acme.shown() in (first, own(acme)), "what was there, or what is stored"
     run(acme)
-    assert own(acme) == shown(acme)
+    assert own(acme) == acme.shown()
     assert acme.challenges() == []
 
 
@@ -207,7 +205,7 @@ def test_what_cannot_be_used_is_not_put_into_service(acme: AcmeWorld) -> None:
     acme.pair.write_bytes(b"torn")
     assert "holds no certificate in PEM" in standing.look(acme.project).fault
     assert run(acme)
-    assert own(acme) == shown(acme)
+    assert own(acme) == acme.shown()
 
 
 def test_one_run_at_a_time_and_releases_go_on(acme: AcmeWorld) -> None:
@@ -251,3 +249,31 @@ def test_without_the_extra_the_line_to_type_is_shown(acme: AcmeWorld) -> None:
     done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == 3
     assert "pip install 'bgctl[acme]'" in done.stderr
+
+
+def test_hosts_of_services_are_in_it_and_one_more_makes_it_due(acme: AcmeWorld) -> None:
+    run(acme)
+    path = acme.root / "bgctl.toml"
+    empty = "hosts = []                          # where"
+    path.write_text(path.read_text().replace(empty, 'hosts = ["more.example"]  # where'))
+    with pytest.raises(Refused, match=r"is not for more\.example") as caught:
+        reload.wanted(acme.project)
+    assert caught.value.next == "bgctl certificate"
+    assert standing.look(acme.project).verdict.why == "more.example is not in it"
+    assert run(acme)
+    assert set(install.check(acme.project, acme.pair).names) == {*HOSTS, "more.example"}
+    assert own(acme) == acme.shown()
+
+
+def test_a_certificate_from_before_is_shown_until_there_is_one(acme: AcmeWorld) -> None:
+    issued = trustme.CA().issue_cert("shop.example")
+    pem = issued.private_key_and_cert_chain_pem.bytes()
+    folder = acme.root / "proxy" / "tls"
+    (folder / "from-before.pem").write_bytes(pem)
+    conf = acme.root / "proxy" / "nginx.conf"
+    conf.write_text(re.sub(r"tls/\w+\.pem", "tls/from-before.pem", conf.read_text()))
+    _, loaded = reload.wanted(acme.project)
+    assert loaded[0].found.pem.endswith(issued.cert_chain_pems[0].bytes())
+    acme.start()
+    assert run(acme)
+    assert own(acme) == acme.shown()

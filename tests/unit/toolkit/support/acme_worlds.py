@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from tests.unit.toolkit.support.engines import FakeEngine, Listening, project_on
 from tests.unit.toolkit.support.worlds import NONE, READY, World
+from toolkit.acme import listener
 from toolkit.project import Project
 
 HOSTS = ("shop.example", "www.shop.example")
@@ -131,6 +132,10 @@ class AcmeWorld:
     @property
     def pair(self) -> Path:
         return self.root / "keys" / "acme" / "certificate.pem"
+
+    def shown(self) -> bytes:
+        """The certificate that the proxy shows, in DER."""
+        return listener.shown(self.project.config.tls.listen[0], HOSTS[0], b"")
 
     def challenges(self) -> list[Path]:
         """The files of challenges that are there."""
