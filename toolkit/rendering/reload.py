@@ -10,7 +10,15 @@ from toolkit.engine import ports
 from toolkit.errors import Failed, Refused
 from toolkit.files import atomic
 from toolkit.project import Project
-from toolkit.rendering import include_values, nginx_conf, passwords, render, settings_json, tls_files
+from toolkit.rendering import (
+    certificates,
+    include_values,
+    nginx_conf,
+    passwords,
+    render,
+    settings_json,
+    tls_files,
+)
 from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
@@ -25,13 +33,13 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     Raises Refused, with nothing changed, if the proxy would not take the configuration. Waits at most `wait`
     seconds for another bgctl.
     """
-    files, certificates = wanted(project)
+    files, loaded = wanted(project)
     if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
         return None
     check_listeners(project)
-    tls = "".join(f", certificate of {each.found}" for each in certificates)
+    tls = "".join(f", certificate of {each.found}" for each in loaded)
     if dry_run:
         return f"would test and load the new configuration{tls}"
     with project.change("reload", wait=wait):
@@ -44,7 +52,8 @@ def wanted(project: Project) -> tuple[dict[str, bytes], list[Loaded]]:
     names = {each.source.setting: tls_files.name_of(each.found) for each in loaded}
     pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
     usual = names.pop("tls", "")
-    return {**pems, **render.files(project.config, project.root, usual, names)}, loaded
+    files = render.files(project.config, project.root, usual, names, certificates.expiries(loaded))
+    return {**pems, **files}, loaded
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:
