@@ -15,6 +15,11 @@ CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
+# What Lua writes of a request, as nginx variables that begin with bg_.
+VARIABLES = (
+    *("upstream", "version", "generation", "other_version", "pin", "pin_terms"),
+    *("inflight", "reason", "session"),
+)
 HEADER_TIMEOUT = Duration(10)
 BUSY_SIZE = Size("32k")  # proxy_busy_buffers_size: of an answer, what may be on its way to a client
 
@@ -37,6 +42,9 @@ def _routing(config: Config) -> dict[str, object]:
         # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
         "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
         "services": service_values.of(config),
+        "variables": VARIABLES,
+        "folders": config.folders,
+        "accelerated": any(folder.internal for folder in config.folders),
         "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [
             re.escape(locations.path_of(route))

@@ -27,6 +27,11 @@ ACCEPTED = [
     ("missing_resolver", "proxy_pass", "every upstream is rendered here: no name is looked up"),
     ("default_server_flag", r"listen 0\.0\.0\.0:443", "the second listener is HTTP/3's, by UDP: one server"),
     ("if_is_evil", r"if \(\$bg_body", "it differs from its location by a read of the body (record 37)"),
+    (
+        "try_files_is_evil_too",
+        "try_files",
+        "no open_file_cache: files change, and it would keep those of before",
+    ),
     ("if_is_evil", r"if \(\$bg_upstream", "the gate is closed: tests/e2e shows what comes of it (record 17)"),
 ]
 
@@ -41,8 +46,9 @@ ACCEPTED = [
         {"compress = true": "compress = false"},
         {"replicas = 1 ": "replicas = 2 "},
         {"mirror = 0 ": 'mirror = 5\nbuffering = false\nread_timeout = "10m"\nmax_body = "2g" '},
+        {"mirror = 0 ": 'static = {"/s/" = "s", "/i/" = "image:/i"}\naccel = {"/p/" = "/p"}\nmirror = 0 '},
     ],
-    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "replicas", "back"],
+    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "replicas", "back", "files"],
 )
 def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
     text = EXAMPLE
