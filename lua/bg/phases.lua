@@ -2,6 +2,7 @@
 
 local bodies = require("bg.limits.bodies")
 local checks = require("bg.health.checks")
+local client_limits = require("bg.limits.clients")
 local counters = require("bg.lib.counters")
 local crypto = require("bg.lib.crypto")
 local error_page = require("bg.gate.error_page")
@@ -219,6 +220,7 @@ end
 function _M.log()
     local var, status = ngx.var, ngx.status
     local number, is_refused = number_of(var)
+    is_refused = is_refused or status == 429 and client_limits.refused(var)
     if not number then
         publish_if_leaving()
         return

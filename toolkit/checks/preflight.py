@@ -9,11 +9,12 @@ from toolkit.checks.looks import WITH_COMPOSE, Looks, Problems
 from toolkit.engine import build_context, compose_fit, folder_mounts, key_mounts, ports, user_session
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_lines import place
-from toolkit.errors import BgctlError, NotYet, caught
+from toolkit.errors import BgctlError, NotYet, Refused, caught
 from toolkit.images import catalogue, make
 from toolkit.images import engine as image_engine
 from toolkit.images.shell import Report, ignore
 from toolkit.project import Project
+from toolkit.rendering import nginx_conf
 from toolkit.values import SLOTS
 
 # Versions that stand in a compose file by its variables only, and never because they are written there.
@@ -77,6 +78,7 @@ class Preflight:
             yield NotYet(what, advice, "edit the compose file, then: bgctl up")
         yield from folder_mounts.problems(project.config, found, project.root, project.compose_files)
         yield from self._room_for_bodies(found)
+        yield from self._place_for_log(found)
         yield from self._taken_along(found)
         if machine.enforces_selinux():
             yield from self._labels(found)
@@ -114,6 +116,16 @@ class Preflight:
             mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller max_body'
             where = place(project.compose_files, name, "tmpfs")
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
+
+    def _place_for_log(self, found: Compose) -> Iterator[BgctlError]:
+        """Whether the compose file mounts the folder in which the access log is to be."""
+        config, files = self.project.config, self.project.compose_files
+        proxy = found.services.get(config.proxy_service)
+        if config.proxy.access_log_file and proxy and nginx_conf.LOG_FOLDER not in proxy.mount_points:
+            where = place(files, config.proxy_service, "volumes")
+            what = f"{where}: the proxy has no folder for its access log"
+            why = f'[proxy] access_log_file = "{config.proxy.access_log_file}"'
+            yield Refused(what, why, f'add "./proxy/log:{nginx_conf.LOG_FOLDER}" to its volumes')
 
     def _taken_along(self, found: Compose) -> Iterator[BgctlError]:
         for each in build_context.exposed(found, self.project.root):

@@ -12,9 +12,10 @@ from toolkit.config.table import Where
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
     """Each as (path of the setting, what is wrong and what to write)."""
     taken = {
-        route.rpartition(" ")[2]: f"services.{name}.routes"
+        (route.rpartition(" ")[2], host): f"services.{name}.routes"
         for name, service in config.services.items()
         for route in service.routes
+        for host in service.hosts or (None,)
     }
     known: list[Served] = []
     for each in served_folders.of(config.services):
@@ -27,12 +28,13 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
         except ValueError as error:
             yield where, str(error)
             continue
-        if each.prefix in taken:
-            yield where, f"{each.prefix!r} is already taken by {taken[each.prefix]}; each needs its own"
+        places = [(each.prefix, host) for host in config.services[each.service].hosts or (None,)]
+        for owner in {taken[place]: None for place in places if place in taken}:
+            yield where, f"{each.prefix!r} is already taken by {owner}; each needs its own"
         for other in known:
             if each.service == other.service and _within(each.prefix, other.prefix):
                 yield where, f"{each.prefix!r} and {other.prefix!r} lie one in the other; keep the outer one"
-        taken[each.prefix] = ".".join(where)
+        taken |= dict.fromkeys(places, ".".join(where))
         known.append(each)
 
 

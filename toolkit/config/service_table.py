@@ -4,15 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from toolkit.config.kinds import (
-    Folder,
-    HealthPath,
-    Host,
-    Prefix,
-    Proof,
-    Route,
-    Size,
-)
+from toolkit.config.edge_kinds import HostName
+from toolkit.config.kinds import Folder, HealthPath, Host, Prefix, Proof, Route, Size
 from toolkit.config.table import Table
 from toolkit.values import Address, Duration
 
@@ -32,11 +25,14 @@ class Service(Table, frozen=True):
     service or a worker: `blue` and `green` are the addresses of the first, and the others have the ports
     after it.
 
+    `hosts` are those at which its routes are: none, every host.
+
     `port` is where a slotted service listens in its container. bgctl publishes it at `blue` and `green` where
     the compose file has one service and no pair (toolkit/engine/derivation.py). 0: there is a pair.
     """
 
     routes: tuple[Route, ...]
+    hosts: tuple[HostName, ...] = ()
     health: HealthPath = HealthPath("")
     health_host: Host = Host("")
     version: Proof = Proof("image")

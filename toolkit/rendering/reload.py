@@ -11,7 +11,7 @@ from toolkit.errors import Failed, Refused
 from toolkit.files import atomic
 from toolkit.project import Project
 from toolkit.rendering import render, settings_json, tls_files
-from toolkit.rendering.certificate import Certificate
+from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
 LOADED = ".loaded"  # has the digest of what the running proxy was last told to load
@@ -25,8 +25,8 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     Raises Refused, with nothing changed, if the proxy would not take the configuration. Waits at most `wait`
     seconds for another bgctl.
     """
-    files, certificate = wanted(project)
-    if not (project.engine.running("proxy") and reachable(project.proxy, tries=3)):
+    files, certificates = wanted(project)
+    if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
         return None
@@ -35,20 +35,20 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
         next = "bgctl up   (a new container: nobody is served for some seconds)"
         raise Refused("the proxy's container lacks a folder", why, next)
     check_listeners(project)
-    tls = f", certificate of {certificate}" if certificate else ""
+    tls = "".join(f", certificate of {each.found}" for each in certificates)
     if dry_run:
         return f"would test and load the new configuration{tls}"
     with project.change("reload", wait=wait):
         return f"{apply(project, files)}{tls}"
 
 
-def wanted(project: Project) -> tuple[dict[str, bytes], Certificate | None]:
+def wanted(project: Project) -> tuple[dict[str, bytes], list[Loaded]]:
     """What belongs in proxy/, name to content. Raises Refused if a certificate or a page is no good."""
-    found = tls_files.wanted(project)
-    if found is None:
-        return render.files(project.config, project.root), None
-    name = tls_files.name_of(found)
-    return {name: found.pem, **render.files(project.config, project.root, name)}, found
+    loaded = tls_files.wanted(project)
+    names = {each.source.setting: tls_files.name_of(each.found) for each in loaded}
+    pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
+    usual = names.pop("tls", "")
+    return {**pems, **render.files(project.config, project.root, usual, names)}, loaded
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:
@@ -61,9 +61,10 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
         return wanted(project)[0]
     except Refused as error:
         conf = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
-        names = [*render.NAMES, *re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)[:1]]
+        pems = re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)
+        names = list(dict.fromkeys([*render.NAMES, *pems]))
         old = stored(project, names)
-        if len(old) < len(names) or project.engine.running("proxy"):
+        if len(old) < len(names) or project.engine.running(project.config.proxy_service):
             raise
         project.ui.warn(f"{error}; the proxy starts with what it had; next: {error.next or 'bgctl reload'}")
         return old
@@ -81,10 +82,10 @@ def missing_mounts(project: Project) -> list[str]:
 def check_listeners(project: Project) -> None:
     """Raises Refused if a new address is taken: nginx would go on with its old configuration."""
     now = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
-    for name, address in project.config.listeners.items():
+    for name, address in project.config.listeners:
         if now and not re.search(rf"listen {re.escape(address)}[ ;]", now):
             ports.check_allowed(name, address)
-            if not ports.is_free(address):
+            if not ports.is_free(address, apart=project.config.apart(address)):
                 why = f"{name} in bgctl.toml"
                 raise Refused(f"{address} is taken by {ports.holder(address)}", why, "name another port")
 
@@ -121,7 +122,8 @@ def apply(project: Project, files: dict[str, bytes]) -> str:
     except Failed as error:
         store(project, old)
         (project.proxy_dir / LOADED).unlink(missing_ok=True)  # The proxy may still load the new files.
-        raise Failed(error.what, error.why, error.next, project.engine.logs("proxy", 5)) from None
+        lines = project.engine.logs(project.config.proxy_service, 5)
+        raise Failed(error.what, error.why, error.next, lines) from None
     mark_loaded(project, files)
     return "took the new configuration"
 
@@ -136,10 +138,10 @@ def prepare(project: Project, files: dict[str, bytes]) -> None:
 
 def test(project: Project, conf: bytes) -> None:
     """Has nginx test an nginx.conf (`nginx -t`). Raises Refused with what nginx says."""
-    candidate = project.proxy_dir / CANDIDATE
+    candidate, name = project.proxy_dir / CANDIDATE, project.config.proxy_service
     atomic.write(candidate, conf)
     try:
-        project.engine.exec("proxy", "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
+        project.engine.exec(name, "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
     except Failed as error:
         next = "write http3 = false: this nginx has none" if "http_v3" in error.why else "bgctl doctor"
         raise Refused("the proxy refuses the new configuration", error.why, next) from None
@@ -149,15 +151,16 @@ def test(project: Project, conf: bytes) -> None:
 
 def replace_workers(project: Project) -> None:
     """Sends SIGHUP to nginx, and waits until new workers have replaced all of today's. Raises Failed."""
+    name = project.config.proxy_service
     before = {worker.pid for worker in project.proxy.status().live}
 
     def replaced(status: Status) -> bool:
         pids = {worker.pid for worker in status.live}
         return len(pids) >= status.expected and not pids & before
 
-    project.engine.signal("proxy", "HUP")
+    project.engine.signal(name, "HUP")
     project.proxy.wait_until(
-        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead("proxy")
+        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead(name)
     )
 
 

@@ -19,7 +19,21 @@ MORE = {
     'acme_webroot = ""': 'acme_webroot = "proxy/acme"',
     "access_log = false": "access_log = true",
     "trusted = []": 'trusted = ["10.0.0.0/8"]',
+    'requests = "off"': 'requests = "20/s"',
+    "connections = 0 ": "connections = 50 ",
 }
+HOSTS = {
+    "hosts = []  ": 'hosts = ["shop.example", "*.shop.example"]',
+    '"serve"': '"refuse"',
+    'listen = "0.0.0.0:443"': 'listen = ["0.0.0.0:443", "[::]:443"]',
+    "[headers]": """\
+[neighbours.wiki]
+hosts = ["wiki.example"]
+address = "127.0.0.1:8180"
+
+[headers]""",
+}
+BEHIND = {"trusted = []": 'trusted = ["10.0.0.0/8"]', "proxy_protocol = false": "proxy_protocol = true"}
 # Check, what it says (a pattern), and why that is no fault.
 ACCEPTED = [
     ("ssrf", r'"\$bg_upstream"', "Lua chooses it: blue, green, or one of these with _alone"),
@@ -39,16 +53,27 @@ ACCEPTED = [
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        TLS,
-        TLS | MORE,
-        TLS | MORE | {"redirect = true": "redirect = false"},
-        {"compress = true": "compress = false"},
-        {"replicas = 1 ": "replicas = 2 "},
-        {"mirror = 0 ": 'mirror = 5\nbuffering = false\nread_timeout = "10m"\nmax_body = "2g" '},
-        {"mirror = 0 ": 'static = {"/s/" = "s", "/i/" = "image:/i"}\naccel = {"/p/" = "/p"}\nmirror = 0 '},
+        pytest.param({}, id="plain"),
+        pytest.param(TLS, id="tls"),
+        pytest.param(TLS | MORE, id="everything"),
+        pytest.param(TLS | MORE | {"redirect = true": "redirect = false"}, id="no-redirect"),
+        pytest.param({"compress = true": "compress = false"}, id="no-compression"),
+        pytest.param({"access_log = false": 'access_log = "combined"'}, id="combined"),
+        pytest.param(BEHIND, id="proxy-protocol"),
+        pytest.param({"replicas = 1 ": "replicas = 2 "}, id="replicas"),
+        pytest.param(
+            {"mirror = 0 ": 'mirror = 5\nbuffering = false\nread_timeout = "10m"\nmax_body = "2g" '},
+            id="back",
+        ),
+        pytest.param(
+            {
+                "mirror = 0 ": 'static = {"/s/" = "s", "/i/" = "image:/i"}\naccel = {"/p/" = "p"}\n'
+            },
+            id="files",
+        ),
+        pytest.param(HOSTS, id="hosts"),
+        pytest.param(TLS | MORE | HOSTS, id="hosts-tls"),
     ],
-    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "replicas", "back", "files"],
 )
 def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
     text = EXAMPLE
