@@ -194,9 +194,11 @@ function _M.held_route(most)
     return wait(_M.route, most)
 end
 
---- access_by_lua where slot() has found the gate closed.
+--- access_by_lua where slot() has found the gate closed, and of files, where it may have found it open.
 function _M.held_slot(most)
-    return wait(_M.slot, most)
+    if ngx.var.bg_upstream == "" then
+        return wait(_M.slot, most)
+    end
 end
 
 -- The number of the request at hand among those in flight, and whether it was refused for its body. The number is nil

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from toolkit import slots
 from toolkit.checks import hazards, machine
 from toolkit.checks.looks import WITH_COMPOSE, Looks, Problems
-from toolkit.engine import build_context, compose_fit, key_mounts, ports, user_session
+from toolkit.engine import build_context, compose_fit, folder_mounts, key_mounts, ports, user_session
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_lines import place
 from toolkit.errors import BgctlError, NotYet, Refused, caught
@@ -76,6 +76,7 @@ class Preflight:
         if advice := key_mounts.advice(mounts, project.compose_files):
             what = "a key that is replaced is not noticed before its container is"
             yield NotYet(what, advice, "edit the compose file, then: bgctl up")
+        yield from folder_mounts.problems(project.config, found, project.root, project.compose_files)
         yield from self._room_for_bodies(found)
         yield from self._place_for_log(found)
         yield from self._taken_along(found)

@@ -54,6 +54,38 @@ class Route(Text):
     like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]{0,200}")
 
 
+class Prefix(Text):
+    """What paths begin with: it has a location of its own."""
+
+    kind, like = 'the beginning of paths, with a "/" at both ends', "/static/"
+    pattern = re.compile(r"(?!.*/\.)(?!/_bgctl/)(/[A-Za-z0-9._~+-]{1,100}){1,5}/")
+
+
+class Folder(Text):
+    """A folder of this project or of the host, a volume of the compose file, or one in a slot's image."""
+
+    kind = 'a folder: "media" of this project, "/srv/media", "volume:media", or "image:/app/static"'
+    like = "media"
+    pattern = re.compile(
+        r"(?!(.*/)?\.\.?(/|$))(image:(/[A-Za-z0-9._-]+)+|volume:[A-Za-z0-9][A-Za-z0-9_.-]*|/?[A-Za-z0-9._/-]+)"
+    )
+
+    @property
+    def image(self) -> str:
+        """The path in the image; "": it is shared by all versions."""
+        return self.removeprefix("image:") if self.startswith("image:") else ""
+
+    @property
+    def volume(self) -> str:
+        """The name of the volume; "": it is none."""
+        return self.removeprefix("volume:") if self.startswith("volume:") else ""
+
+    @property
+    def source(self) -> str:
+        """What a compose file mounts; a path of the project is reckoned from its folder."""
+        return self.volume or (self if self.startswith("/") else f"./{self}")
+
+
 class HealthPath(Text):
     """A path; or "container": what the engine says of it, which is all that a worker can have; or empty."""
 

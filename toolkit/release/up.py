@@ -24,6 +24,7 @@ from toolkit.slots import proven
 from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
+LAST_REQUESTS = 3.0  # seconds for a proxy that is replaced to finish what it has open
 START = 20.0  # seconds for a proxy to start and apply the state
 
 
@@ -170,10 +171,14 @@ def start_proxy(project: Project) -> str:
     if hint := standing.hint(project):
         project.ui.warn(hint)
     name = project.config.proxy_service
+    grace = project.grace(name)
     if project.engine.running(name) and reachable(project.proxy, tries=3):
-        return reload.apply(project, files)
+        if not reload.missing_mounts(project):
+            return reload.apply(project, files)
+        grace = LAST_REQUESTS
+        project.ui.warn("the proxy gets a new container, for its new folder: until it is up nobody is served")
     reload.store(project, files)
-    project.engine.up(name, project.blue_env(), project.grace(name))
+    project.engine.up(name, project.blue_env(), grace)
     reload.mark_loaded(project, files)
     return f"listens on {' and '.join(slots.public(project))}"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from toolkit.clients.proxy import reachable
 from toolkit.clients.proxy_status import Status
-from toolkit.engine import ports
+from toolkit.engine import folder_mounts, ports
 from toolkit.errors import Failed, Refused
 from toolkit.files import atomic
 from toolkit.project import Project
@@ -38,6 +38,10 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
         return None
+    if lacking := missing_mounts(project):
+        why = f"it does not mount {', '.join(line.partition(':')[0] for line in lacking)}"
+        next = "bgctl up   (a new container: nobody is served for some seconds)"
+        raise Refused("the proxy's container lacks a folder", why, next)
     check_listeners(project)
     tls = "".join(f", certificate of {each.found}" for each in loaded)
     if dry_run:
@@ -74,6 +78,15 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
             raise
         project.ui.warn(f"{error}; the proxy starts with what it had; next: {error.next or 'bgctl reload'}")
         return old
+
+
+def missing_mounts(project: Project) -> list[str]:
+    """What the proxy's container does not mount and bgctl.toml wants, as lines of a compose file."""
+    if not project.config.folders:
+        return []
+    found = project.engine.look(project.config.proxy_service)
+    targets = {mount.target for mount in (found.mounts or [])} if found else set()
+    return folder_mounts.missing(project.config, targets) if found else []
 
 
 def check_listeners(project: Project) -> None:

@@ -65,7 +65,7 @@ def _routing(config: Config) -> dict[str, object]:
         "routes": [
             {"location": route, "service": name, "slotted": config.services[name].slotted}
             for name, routes in locations.by_service(config).items()
-            for route in routes
+            for route in (*routes, *[f"^~ {prefix}" for prefix in config.services[name].static])
         ],
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
