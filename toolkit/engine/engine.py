@@ -132,8 +132,12 @@ class Engine(Containers, Images):
     def remove_one(self, container: Container, grace: float = 10, volumes: bool = False) -> None:
         """Stops this container (SIGTERM, then `grace` seconds) and removes it."""
         if container.state.running:
-            process.run(self.commands.stop(container.id, grace), timeout=grace + REMOVE)
+            self.stop_one(container, grace)
         process.run(self.commands.remove(container.id, volumes), timeout=REMOVE)
+
+    def stop_one(self, container: Container, grace: float = 10) -> None:
+        """Stops this container (SIGTERM, then `grace` seconds), which stays."""
+        process.run(self.commands.stop(container.id, grace), timeout=grace + REMOVE)
 
     def remove(self, service: str, grace: float) -> None:
         """Stops a service's containers (SIGTERM, then `grace` seconds) and removes them; none is fine.

@@ -8,9 +8,9 @@ from toolkit.clients.proxy import reachable
 from toolkit.clients.proxy_status import Status
 from toolkit.engine import ports
 from toolkit.errors import Failed, Refused
-from toolkit.files import atomic
+from toolkit.files import adoption_file, atomic
 from toolkit.project import Project
-from toolkit.rendering import render, settings_json, tls_files
+from toolkit.rendering import adoption, render, settings_json, tls_files
 from toolkit.rendering.certificate import Certificate
 
 CANDIDATE = "nginx.conf.new"
@@ -26,7 +26,7 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     seconds for another bgctl.
     """
     files, certificate = wanted(project)
-    if not (project.engine.running("proxy") and reachable(project.proxy, tries=3)):
+    if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
         return None
@@ -41,10 +41,10 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
 def wanted(project: Project) -> tuple[dict[str, bytes], Certificate | None]:
     """What belongs in proxy/, name to content. Raises Refused if a certificate or a page is no good."""
     found = tls_files.wanted(project)
-    if found is None:
-        return render.files(project.config, project.root), None
-    name = tls_files.name_of(found)
-    return {name: found.pem, **render.files(project.config, project.root, name)}, found
+    name = tls_files.name_of(found) if found else ""
+    files = render.files(project.config, project.root, name)
+    conf = adoption.moved(files["nginx.conf"].decode(), adoption_file.read(project.state_dir))
+    return {**({name: found.pem} if found else {}), **files, "nginx.conf": conf.encode()}, found
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:
@@ -59,7 +59,7 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
         conf = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
         names = [*render.NAMES, *re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)[:1]]
         old = stored(project, names)
-        if len(old) < len(names) or project.engine.running("proxy"):
+        if len(old) < len(names) or project.engine.running(project.config.proxy_service):
             raise
         project.ui.warn(f"{error}; the proxy starts with what it had; next: {error.next or 'bgctl reload'}")
         return old
@@ -68,7 +68,10 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
 def check_listeners(project: Project) -> None:
     """Raises Refused if a new address is taken: nginx would go on with its old configuration."""
     now = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
+    under_way = adoption_file.read(project.state_dir)
     for name, address in project.config.listeners.items():
+        if under_way and address in under_way.pending:
+            continue
         if now and not re.search(rf"listen {re.escape(address)}[ ;]", now):
             ports.check_allowed(name, address)
             if not ports.is_free(address):
@@ -108,7 +111,9 @@ def apply(project: Project, files: dict[str, bytes]) -> str:
     except Failed as error:
         store(project, old)
         (project.proxy_dir / LOADED).unlink(missing_ok=True)  # The proxy may still load the new files.
-        raise Failed(error.what, error.why, error.next, project.engine.logs("proxy", 5)) from None
+        raise Failed(
+            error.what, error.why, error.next, project.engine.logs(project.config.proxy_service, 5)
+        ) from None
     mark_loaded(project, files)
     return "took the new configuration"
 
@@ -126,7 +131,9 @@ def test(project: Project, conf: bytes) -> None:
     candidate = project.proxy_dir / CANDIDATE
     atomic.write(candidate, conf)
     try:
-        project.engine.exec("proxy", "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
+        project.engine.exec(
+            project.config.proxy_service, "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}"
+        )
     except Failed as error:
         next = "write http3 = false: this nginx has none" if "http_v3" in error.why else "bgctl doctor"
         raise Refused("the proxy refuses the new configuration", error.why, next) from None
@@ -142,9 +149,12 @@ def replace_workers(project: Project) -> None:
         pids = {worker.pid for worker in status.live}
         return len(pids) >= status.expected and not pids & before
 
-    project.engine.signal("proxy", "HUP")
+    project.engine.signal(project.config.proxy_service, "HUP")
     project.proxy.wait_until(
-        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead("proxy")
+        replaced,
+        "load the new configuration",
+        RELOAD_SECONDS,
+        lambda: project.engine.dead(project.config.proxy_service),
     )
 
 
