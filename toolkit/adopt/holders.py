@@ -89,7 +89,7 @@ def _foreign(project: Project, address: Address) -> str:
     return ""
 
 
-def narrower(holder: Holder) -> list[str]:
+def narrower(holder: Holder, public: Sequence[Address]) -> list[str]:
     """Addresses at which a holder is reached, and at which the proxy will not be, in words."""
     there = [each for published in (holder.container.host.ports or {}).values() for each in published or []]
     lost = []
@@ -100,7 +100,9 @@ def narrower(holder: Holder) -> list[str]:
                 f"{holder.name} is reached at every address of this host, port {address.port}, and the proxy "
                 f"only at {address}"
             )
-        elif address.host == "0.0.0.0" and has_ipv6() and any(each.address in ("", "::") for each in same):  # noqa: S104
+        elif address.host != "0.0.0.0" or any(each.host == "::" for each in public):  # noqa: S104
+            continue
+        elif has_ipv6() and any(each.address in ("", "::") for each in same):
             lost.append(
                 f"{holder.name} is reached by IPv6 as well, and the proxy not; write [::]:{address.port}"
             )

@@ -41,11 +41,13 @@ def comment(project: str) -> str:
     return f"bgctl-adopt {project}"
 
 
-def programs(address: Address) -> tuple[str, ...]:
-    """The families of a listener; [::] is every address of both."""
+def programs(address: Address, others: Iterable[str] = ()) -> tuple[str, ...]:
+    """The families of a listener; [::] is every address of both, unless one of IPv4 has its port as well."""
     if ":" not in address.host:
         return (IPV4,)
-    return (IPV4, IPV6) if address.wildcard else (IPV6,)
+    named = [Address(each) for each in others]
+    apart = any(each.port == address.port and ":" not in each.host for each in named)
+    return (IPV4, IPV6) if address.wildcard and not apart else (IPV6,)
 
 
 def rules(temporary: Mapping[str, str], project: str) -> list[Rule]:
@@ -56,7 +58,7 @@ def rules(temporary: Mapping[str, str], project: str) -> list[Rule]:
     found = []
     for public, there in temporary.items():
         wanted, port = Address(public), Address(there).port
-        for program in programs(wanted):
+        for program in programs(wanted, temporary):
             found += list(_rules(program, wanted, port, comment(project)))
     return found
 
@@ -130,7 +132,9 @@ def why_not(temporary: Mapping[str, str], project: str, rootless: bool, look_onl
     if rootless:
         return "a rootless engine's ports are not those of netfilter"
     try:
-        for program in dict.fromkeys(each for public in temporary for each in programs(Address(public))):
+        for program in dict.fromkeys(
+            each for public in temporary for each in programs(Address(public), temporary)
+        ):
             if not process.which(program):
                 return f"{program} is not installed"
             for table, chains in CHAINS.items():

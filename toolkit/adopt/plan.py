@@ -122,7 +122,7 @@ def temporaries(project: Project, taken: Iterable[Address]) -> dict[str, str]:
 
 
 def _own_ports(config: Config) -> Iterator[int]:
-    yield from (address.port for address in config.listeners.values())
+    yield from (address.port for _, address in config.listeners)
     for service in config.services.values():
         yield from (each.port for each in (service.address, service.blue, service.green) if each)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from toolkit import slots
 from toolkit.adopt import holders
 from toolkit.adopt.holders import Holder
 from toolkit.engine.container import Container
@@ -13,7 +14,7 @@ OURS = ("BGCTL_", *VERSIONS)  # what these begin with belongs to a release
 
 def tell_lost(project: Project, holder: Holder) -> None:
     """Warns of addresses that are lost, and of a holder that is no app."""
-    for line in holders.narrower(holder):
+    for line in holders.narrower(holder, slots.public(project)):
         project.ui.warn(line)
     if holder.name not in project.config.slotted:
         why = "what it does beside passing requests on is the proxy's from now on, or is gone"

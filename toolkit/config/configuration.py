@@ -3,7 +3,7 @@
 from msgspec import field
 
 from toolkit.config import members
-from toolkit.config.edge_tables import HEADERS, Pin, Proxy, Tls
+from toolkit.config.edge_tables import HEADERS, NamedCertificate, Neighbour, Pin, Proxy, Tls
 from toolkit.config.kinds import HeaderName, HeaderValue
 from toolkit.config.members import Member
 from toolkit.config.service_table import Service
@@ -29,6 +29,8 @@ class Config(Table, frozen=True):
     project: ProjectTable
     proxy: Proxy = Proxy()
     tls: Tls = Tls()
+    certificates: dict[str, NamedCertificate] = field(default_factory=dict)
+    neighbours: dict[str, Neighbour] = field(default_factory=dict)
     headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))
     tokens: Tokens = Tokens()
     sessions: Sessions = Sessions()
@@ -41,10 +43,16 @@ class Config(Table, frozen=True):
     canary: Canary = Canary()
 
     @property
-    def listeners(self) -> dict[str, Address]:
-        """The addresses at which the proxy listens, by setting."""
-        found = {"proxy.listen": self.proxy.listen, "proxy.control": self.proxy.control}
-        return found | ({"tls.listen": self.tls.listen} if self.tls.on else {})
+    def listeners(self) -> list[tuple[str, Address]]:
+        """(setting, address) of each address at which the proxy listens."""
+        public = [("proxy.listen", each) for each in self.proxy.listen]
+        secure = [("tls.listen", each) for each in self.tls.listen if self.tls.on]
+        return [*public, ("proxy.control", self.proxy.control), *secure]
+
+    def apart(self, address: Address) -> bool:
+        """Whether an address of IPv6 leaves IPv4 to another address of its setting."""
+        settings = (self.proxy.listen, self.tls.listen)
+        return any(address in each and each.apart(address) for each in settings)
 
     @property
     def pin_idle(self) -> Duration:

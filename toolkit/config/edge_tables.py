@@ -11,11 +11,14 @@ from toolkit.config.kinds import (
     DurationOrOff,
     HeaderName,
     HeaderValue,
+    HostName,
+    Listen,
     Network,
     Path,
     SameSite,
     ServiceName,
     Size,
+    UnknownHosts,
 )
 from toolkit.config.table import Table
 from toolkit.values import Address, Duration
@@ -31,11 +34,13 @@ class Proxy(Table, frozen=True):
     """The proxy's listeners, time-outs and limits. `service` is its compose service.
 
     `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-For is
-    believed. `pin_idle` is as it is written; what holds is Config.pin_idle.
+    believed. `pin_idle` is as it is written; what holds is Config.pin_idle. `unknown_hosts`: what becomes of
+    requests for hosts that neither a service nor a certificate nor a neighbour names.
     """
 
     service: ServiceName = ServiceName("proxy")
-    listen: Address = Address("127.0.0.1:8080")
+    listen: Listen = Listen([Address("127.0.0.1:8080")])
+    unknown_hosts: UnknownHosts = UnknownHosts("serve")
     control: Address = Address("127.0.0.1:9180")
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     secure_cookies: bool = True
@@ -59,7 +64,7 @@ class Tls(Table, frozen=True):
 
     certificate: Path = Path("")
     key: Path = Path("")
-    listen: Address = Address("0.0.0.0:443")
+    listen: Listen = Listen([Address("0.0.0.0:443")])
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     http3: bool = False
     redirect: bool = True
@@ -73,6 +78,25 @@ class Tls(Table, frozen=True):
     @property
     def public_port(self) -> int:
         return self.port or self.listen.port
+
+
+class NamedCertificate(Table, frozen=True):
+    """A certificate beside that of [tls], for these hosts: [certificates.NAME]."""
+
+    hosts: tuple[HostName, ...]
+    certificate: Path
+    key: Path
+
+
+class Neighbour(Table, frozen=True):
+    """Another project, for whose hosts this proxy is the edge: [neighbours.NAME]. Its own is at `address`.
+
+    `connections` are the requests that each worker has there at a time, WebSockets among them.
+    """
+
+    hosts: tuple[HostName, ...]
+    address: Address
+    connections: Annotated[int, Meta(ge=1, le=2000)] = 1000
 
 
 class Pin(Table, frozen=True):

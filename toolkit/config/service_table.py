@@ -7,6 +7,7 @@ from msgspec import Meta
 from toolkit.config.kinds import (
     HealthPath,
     Host,
+    HostName,
     Proof,
     Route,
 )
@@ -25,11 +26,14 @@ class Service(Table, frozen=True):
     stopped with its slot. Each slot has `replicas` containers of a slotted service or a worker: `blue` and
     `green` are the addresses of the first, and the others have the ports after it.
 
+    `hosts` are those at which its routes are: none, every host.
+
     `port` is where a slotted service listens in its container. bgctl publishes it at `blue` and `green` where
     the compose file has one service and no pair (toolkit/engine/derivation.py). 0: there is a pair.
     """
 
     routes: tuple[Route, ...]
+    hosts: tuple[HostName, ...] = ()
     health: HealthPath = HealthPath("")
     health_host: Host = Host("")
     version: Proof = Proof("image")

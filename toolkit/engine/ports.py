@@ -28,10 +28,13 @@ def first_unprivileged() -> int:
         return 0
 
 
-def is_free(address: Address) -> bool:
+def is_free(address: Address, apart: bool = False) -> bool:
+    """Whether nothing listens there. `apart`: the same port of IPv4 is a listener of its own."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if apart and family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((address.host, address.port))
         except OSError:

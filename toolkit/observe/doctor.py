@@ -79,15 +79,15 @@ def _page_problems(project: Project) -> Problems:
 
 def _certificate_problems(project: Project) -> Problems:
     yield from ()
-    found = tls_files.wanted(project)
-    if found is None:
-        return "no TLS here"
-    if found.expires_soon(project.now()):
-        why = f"it is good until {found.until:%Y-%m-%d}"
-        yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
-    if project.adopted and not tls_files.is_installed(project, found):
-        yield NotYet("the proxy has another certificate", f"{found} is there to be loaded", "bgctl reload")
-    return str(found)
+    loaded = tls_files.wanted(project)
+    for each in loaded:
+        if each.found.expires_soon(project.now()):
+            why = f"{each.path} is good until {each.not_after:%Y-%m-%d}"
+            yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
+        if project.adopted and not tls_files.is_installed(project, each.found):
+            why = f"{each.path}, {each.found}, is there to be loaded"
+            yield NotYet("the proxy has another certificate", why, "bgctl reload")
+    return "; ".join(str(each.found) for each in loaded) or "no TLS here"
 
 
 def _state_problems(project: Project) -> Problems:

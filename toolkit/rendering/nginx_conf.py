@@ -1,11 +1,12 @@
 """nginx.conf: the values of bgctl.toml that its template is filled with."""
 
 import re
+from collections.abc import Mapping
 
 from toolkit.config import Config
-from toolkit.config.kinds import Size
-from toolkit.rendering import locations, service_values, templates
-from toolkit.values import Address, Duration
+from toolkit.config.kinds import Listen, Size
+from toolkit.rendering import locations, service_values, site_values, templates
+from toolkit.values import Duration
 
 CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3 are all good.
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -19,14 +20,17 @@ HEADER_TIMEOUT = Duration(10)
 BUSY_SIZE = Size("32k")  # proxy_busy_buffers_size: of an answer, what may be on its way to a client
 
 
-def render(config: Config, pem: str = "") -> str:
-    """`pem` is the file below proxy/ with certificate and key, where [tls] is on."""
-    return templates.fill("nginx.conf.j2", **_routing(config), **_edge(config, pem))
+def render(config: Config, pem: str = "", pems: Mapping[str, str] = {}) -> str:
+    """`pem` is the file below proxy/ with certificate and key, where [tls] is on.
+
+    `pems` are those of further certificates, by the table of bgctl.toml that names them.
+    """
+    return templates.fill("nginx.conf.j2", **_routing(config, pems), **_edge(config, pem))
 
 
-def _routing(config: Config) -> dict[str, object]:
+def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
     """What stands between the listener and the services."""
-    proxy = config.proxy
+    proxy, services = config.proxy, service_values.of(config)
     names = ("read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
     return {
         "listen": _listen(proxy.listen),
@@ -36,7 +40,10 @@ def _routing(config: Config) -> dict[str, object]:
         "cookie_stem": proxy.cookie_stem,
         # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
         "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
-        "services": service_values.of(config),
+        "services": services,
+        "sites": site_values.of(config, services, pems),
+        "plain_sites": site_values.plain(config),
+        "neighbours": site_values.neighbours(config),
         "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [
             re.escape(locations.path_of(route))
@@ -77,6 +84,10 @@ def _edge(config: Config, pem: str) -> dict[str, object]:
     }
 
 
-def _listen(address: Address) -> str:
-    """An address as the directive `listen` takes it: [::] is every address of both families."""
-    return f"{address} ipv6only=off" if address.host == "::" else address
+def _listen(addresses: Listen) -> list[dict[str, str]]:
+    """Addresses as the directive `listen` takes them, with what is said of each once only.
+
+    [::] is every address of both families, unless an address of IPv4 with its port is named beside it.
+    """
+    both = {each for each in addresses if each.host == "::" and not addresses.apart(each)}
+    return [{"address": str(each), "once": " ipv6only=off" if each in both else ""} for each in addresses]

@@ -11,7 +11,7 @@ from toolkit.errors import Failed, Refused
 from toolkit.files import adoption_file, atomic
 from toolkit.project import Project
 from toolkit.rendering import adoption, render, settings_json, tls_files
-from toolkit.rendering.certificate import Certificate
+from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
 LOADED = ".loaded"  # has the digest of what the running proxy was last told to load
@@ -25,26 +25,28 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     Raises Refused, with nothing changed, if the proxy would not take the configuration. Waits at most `wait`
     seconds for another bgctl.
     """
-    files, certificate = wanted(project)
+    files, certificates = wanted(project)
     if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
         return None
     check_listeners(project)
-    tls = f", certificate of {certificate}" if certificate else ""
+    tls = "".join(f", certificate of {each.found}" for each in certificates)
     if dry_run:
         return f"would test and load the new configuration{tls}"
     with project.change("reload", wait=wait):
         return f"{apply(project, files)}{tls}"
 
 
-def wanted(project: Project) -> tuple[dict[str, bytes], Certificate | None]:
+def wanted(project: Project) -> tuple[dict[str, bytes], list[Loaded]]:
     """What belongs in proxy/, name to content. Raises Refused if a certificate or a page is no good."""
-    found = tls_files.wanted(project)
-    name = tls_files.name_of(found) if found else ""
-    files = render.files(project.config, project.root, name)
+    loaded = tls_files.wanted(project)
+    names = {each.source.setting: tls_files.name_of(each.found) for each in loaded}
+    pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
+    usual = names.pop("tls", "")
+    files = render.files(project.config, project.root, usual, names)
     conf = adoption.moved(files["nginx.conf"].decode(), adoption_file.read(project.state_dir))
-    return {**({name: found.pem} if found else {}), **files, "nginx.conf": conf.encode()}, found
+    return {**pems, **files, "nginx.conf": conf.encode()}, loaded
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:
@@ -57,7 +59,8 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
         return wanted(project)[0]
     except Refused as error:
         conf = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
-        names = [*render.NAMES, *re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)[:1]]
+        pems = re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)
+        names = list(dict.fromkeys([*render.NAMES, *pems]))
         old = stored(project, names)
         if len(old) < len(names) or project.engine.running(project.config.proxy_service):
             raise
@@ -69,12 +72,12 @@ def check_listeners(project: Project) -> None:
     """Raises Refused if a new address is taken: nginx would go on with its old configuration."""
     now = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
     under_way = adoption_file.read(project.state_dir)
-    for name, address in project.config.listeners.items():
+    for name, address in project.config.listeners:
         if under_way and address in under_way.pending:
             continue
         if now and not re.search(rf"listen {re.escape(address)}[ ;]", now):
             ports.check_allowed(name, address)
-            if not ports.is_free(address):
+            if not ports.is_free(address, apart=project.config.apart(address)):
                 why = f"{name} in bgctl.toml"
                 raise Refused(f"{address} is taken by {ports.holder(address)}", why, "name another port")
 

@@ -3,18 +3,15 @@
 import re
 
 from toolkit.config import Config
-from toolkit.rendering import locations
 from toolkit.values import Address
 
 
 def of(config: Config) -> list[dict[str, object]]:
     """Each service that has an address, as location.conf.j2 and upstreams.conf.j2 take it."""
-    routes = locations.by_service(config)
     return [
         {
             "name": name,
             "id": name.replace("-", "_"),
-            "routes": routes[name],
             "slotted": service.slotted,
             "guarded": config.is_session_api(service),
             **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from toolkit import config
 from toolkit.config.kinds import Name
+from toolkit.config.reading import NAMED
 from toolkit.errors import Refused
 
 EXAMPLE = (Path(__file__).parents[4] / "bgctl.example.toml").read_text()
@@ -31,7 +32,7 @@ def test_example_is_valid_and_its_settings_are_the_defaults() -> None:
 
 def test_example_names_every_setting() -> None:
     for table in msgspec.structs.fields(config.Config):
-        kind = config.Service if table.name == "services" else table.type
+        kind = NAMED[table.name][0] if table.name in NAMED else table.type
         names = (
             config.HEADERS
             if table.name == "headers"

@@ -20,6 +20,17 @@ MORE = {
     "access_log = false": "access_log = true",
     "trusted = []": 'trusted = ["10.0.0.0/8"]',
 }
+HOSTS = {
+    "hosts = []  ": 'hosts = ["shop.example", "*.shop.example"]',
+    '"serve"': '"refuse"',
+    'listen = "0.0.0.0:443"': 'listen = ["0.0.0.0:443", "[::]:443"]',
+    "[headers]": """\
+[neighbours.wiki]
+hosts = ["wiki.example"]
+address = "127.0.0.1:8180"
+
+[headers]""",
+}
 # Check, what it says (a pattern), and why that is no fault.
 ACCEPTED = [
     ("ssrf", r'"\$bg_upstream"', "Lua chooses it: blue, green, or one of these with _alone"),
@@ -40,8 +51,10 @@ ACCEPTED = [
         TLS | MORE | {"redirect = true": "redirect = false"},
         {"compress = true": "compress = false"},
         {"replicas = 1 ": "replicas = 2 "},
+        HOSTS,
+        TLS | MORE | HOSTS,
     ],
-    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "replicas"],
+    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "replicas", "hosts", "hosts-tls"],
 )
 def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
     text = EXAMPLE
