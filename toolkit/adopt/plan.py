@@ -21,7 +21,7 @@ from toolkit.release import needs
 from toolkit.release.in_service import versions
 from toolkit.values import Address
 
-TEMPORARY = range(20000, 32000)  # below the ports that the kernel gives to outgoing connections
+TEMPORARY = range(30000, 32000)  # below the ports that the kernel gives to outgoing connections
 
 
 class Plan(Struct, frozen=True):
@@ -107,7 +107,7 @@ def temporaries(project: Project, taken: Iterable[Address]) -> dict[str, str]:
     made: dict[str, str] = {}
     own = set(_own_ports(project.config))
     for address in taken:
-        first = TEMPORARY.start + address.port % 10000
+        first = TEMPORARY.start + address.port % len(TEMPORARY)
         for port in chain(range(first, TEMPORARY.stop), TEMPORARY):
             there = address.after(port - address.port)
             if port not in own and project.is_free(there):

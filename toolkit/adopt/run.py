@@ -1,6 +1,7 @@
 """`bgctl adopt`: what runs today becomes blue, without a lost request."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import slots
 from toolkit.adopt import back, ending, gap, image_tags, listening, plan, settings
@@ -89,6 +90,8 @@ def prepare(project: Project, planned: Plan, found: Compose, begun: Adoption | N
 
 
 def note(project: Project, planned: Plan, begun: Adoption | None) -> str:
+    if begun and any(each.container.state.running for each in planned.holders):
+        begun = replace(begun, real=False)  # The proxy cannot listen where they do.
     new = begun or Adoption(
         since=stamp(project.now()),
         way=planned.way,

@@ -29,6 +29,7 @@ class Crowd:
     def __init__(self, url: str, served: str, kind: type[User], size: int) -> None:
         self.url, self.kind, self.size = url, kind, size
         self.serving, self.recorder = Serving({served}), Recorder()
+        self.pace = PACE
         self.lock = threading.Lock()  # judgement and tally are made for one thread
         self.users: list[User] = []
         self._number = 0
@@ -100,7 +101,7 @@ class User(threading.Thread):
         with self.http:
             self.log_in()
             self.arrived.set()
-            while not self.leaving.wait(PACE * random.uniform(0.5, 1.5)):
+            while not self.leaving.wait(self.crowd.pace * random.uniform(0.5, 1.5)):
                 self.use()
 
     def log_in(self) -> None:
@@ -123,11 +124,13 @@ class User(threading.Thread):
         headers = {**options.pop("headers", {}), **({"Cookie": kept} if kept else {})}
         options |= {"headers": headers, "timeout": ANSWER_SECONDS, "allow_redirects": False}
         try:
-            answer = self.http.request(method, self.crowd.url + path, **options)
+            answer = self._send(method, path, options)
         except requests.RequestException as error:
             self._fail(method, path, f"{type(error).__name__}: {error}")
             return ""
-        said = [answer.headers.get("X-Deployment-Version", ""), *self.own_words.findall(answer.text)[:1]]
+        # Without bgctl there is no header yet.
+        told = [answer.headers.get("X-Deployment-Version", ""), *self.own_words.findall(answer.text)[:1]]
+        said = [version for version in told if version] or [self.first]
         with self.crowd.lock:
             for version in said:
                 newcomer = self.session.place is None
@@ -146,6 +149,23 @@ class User(threading.Thread):
         with self.crowd.lock:
             self.crowd.recorder.success(said[0])
         return answer.text
+
+    def _send(self, method: str, path: str, options: dict[str, Any]) -> requests.Response:
+        """Sends a second time what met the end of an idle connection, as browsers do (RFC 9112, 9.3.1).
+
+        A connection that was new and failed is a failure.
+        """
+        url = self.crowd.url + path
+        pool = self.http.get_adapter(url).poolmanager.connection_from_url(url)  # type: ignore[attr-defined]
+        opened = pool.num_connections
+        try:
+            return self.http.request(method, url, **options)
+        except requests.ConnectionError:
+            if pool.num_connections != opened:
+                raise
+        with self.crowd.lock:
+            self.crowd.recorder.resent += 1
+        return self.http.request(method, url, **options)
 
     def _fail(self, method: str, path: str, what: str) -> None:
         with self.crowd.lock:
