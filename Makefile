@@ -90,6 +90,7 @@ lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the ne
 	@$(LOCK) --python-version 3.13 --group session-api -o locks/session-api.txt
 	@$(LOCK) --python-version 3.13 --group demo -o locks/demo-app.txt
 	@$(LOCK) --python-version 3.13 --group projects -o locks/projects.txt
+	@$(LOCK) --python-version 3.13 --group recipes -o locks/recipes.txt
 	@$(LOCK) --python-version 3.13 --group node -o locks/node.txt
 
 clean:  ## Remove .venv, caches and this project's images; stop a dockerd that setup started

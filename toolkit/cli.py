@@ -25,6 +25,7 @@ SECTIONS = {
         "drain": "Wait until the old version is empty.",
         "promote": "Make the new version the stable one.",
         "rollback": "Send everyone back to the old version.",
+        "restart": "Start the running version again, with the settings of today.",
         "prune": "Remove the images of old versions.",
     },
     "Watch": {
@@ -34,6 +35,10 @@ SECTIONS = {
         "logs": "Show the last log lines of a slot, a service or all.",
         "history": "Show who changed what, and when.",
         "explain": "Show which slot a token or a request gets, and why.",
+    },
+    "Reach in": {
+        "exec": "Run a command in a container of a slot or service.",
+        "compose": "Hand a command line to the project's compose command.",
     },
     "Run": {
         "up": "Start the stack, or bring it back as the state says.",

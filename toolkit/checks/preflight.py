@@ -10,11 +10,12 @@ from toolkit.checks.looks import WITH_COMPOSE, Looks, Problems
 from toolkit.engine import build_context, compose_fit, key_mounts, ports, user_session
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_lines import place
-from toolkit.errors import BgctlError, NotYet, caught
+from toolkit.errors import BgctlError, NotYet, Refused, caught
 from toolkit.images import catalogue, make
 from toolkit.images import engine as image_engine
 from toolkit.images.shell import Report, ignore
 from toolkit.project import Project
+from toolkit.rendering import nginx_conf
 from toolkit.values import SLOTS
 
 # Versions that stand in a compose file by its variables only, and never because they are written there.
@@ -89,6 +90,7 @@ class Preflight:
             what = "a key that is replaced is not noticed before its container is"
             yield NotYet(what, advice, "edit the compose file, then: bgctl up")
         yield from self._room_for_bodies(found)
+        yield from self._place_for_log(found)
         yield from self._taken_along(found)
         if machine.enforces_selinux():
             yield from self._labels(found)
@@ -118,14 +120,24 @@ class Preflight:
 
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """Whether a body of max_body fits: one client may have half of /tmp (docs/decisions/0037)."""
-        project, wanted = self.project, self.project.config.proxy.max_body
-        name = project.config.proxy_service
+        project, name = self.project, self.project.config.proxy_service
+        wanted = project.config.largest_kept
         size = found.services[name].size_of("/tmp") if name in found.services else None  # noqa: S108
-        if size is not None and size < 2 * wanted.bytes:
+        if wanted is not None and size is not None and size < 2 * wanted.bytes:
             have = f"the proxy's /tmp has {size >> 20} MiB, and one client may have half of that"
-            mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller [proxy] max_body'
+            mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller max_body'
             where = place(project.compose_files, name, "tmpfs")
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
+
+    def _place_for_log(self, found: Compose) -> Iterator[BgctlError]:
+        """Whether the compose file mounts the folder in which the access log is to be."""
+        config, files = self.project.config, self.project.compose_files
+        proxy = found.services.get(config.proxy_service)
+        if config.proxy.access_log_file and proxy and nginx_conf.LOG_FOLDER not in proxy.mount_points:
+            where = place(files, config.proxy_service, "volumes")
+            what = f"{where}: the proxy has no folder for its access log"
+            why = f'[proxy] access_log_file = "{config.proxy.access_log_file}"'
+            yield Refused(what, why, f'add "./proxy/log:{nginx_conf.LOG_FOLDER}" to its volumes')
 
     def _taken_along(self, found: Compose) -> Iterator[BgctlError]:
         for each in build_context.exposed(found, self.project.root):

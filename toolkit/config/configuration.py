@@ -3,8 +3,8 @@
 from msgspec import field
 
 from toolkit.config import members
-from toolkit.config.edge_tables import HEADERS, NamedCertificate, Neighbour, Pin, Proxy, Tls
-from toolkit.config.kinds import HeaderName, HeaderValue
+from toolkit.config.edge_tables import HEADERS, Limits, NamedCertificate, Neighbour, Pin, Proxy, Tls
+from toolkit.config.kinds import HeaderName, HeaderValue, Size
 from toolkit.config.members import Member
 from toolkit.config.service_table import Service
 from toolkit.config.table import Table
@@ -29,6 +29,7 @@ class Config(Table, frozen=True):
     project: ProjectTable
     proxy: Proxy = Proxy()
     tls: Tls = Tls()
+    limits: Limits = Limits()
     certificates: dict[str, NamedCertificate] = field(default_factory=dict)
     neighbours: dict[str, Neighbour] = field(default_factory=dict)
     headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))
@@ -62,6 +63,13 @@ class Config(Table, frozen=True):
         """
         idle = self.sessions.idle_timeout
         return Duration(max(self.proxy.pin_idle or idle or PIN_IDLE, idle))
+
+    @property
+    def largest_kept(self) -> Size | None:
+        """The largest body that waits in the proxy until it is whole; None: all go on as they come."""
+        kept = [each for each in self.services.values() if not each.worker and not each.streams]
+        limits = [each.max_body or self.proxy.max_body for each in kept]
+        return max(limits, key=lambda size: size.bytes, default=None)
 
     def is_session_api(self, service: Service) -> bool:
         return service.address == self.sessions.address

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from toolkit.config.configuration import Config
 from toolkit.config.table import Where
 
+LOG_FORMS = ("", "json", "combined")  # nginx/access_log.conf.j2 has them; "": no log
+
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
     """Each as (path of the setting, what is wrong and what to write)."""
@@ -15,6 +17,19 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _header_problems(config)
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
+    yield from _proxy_protocol_problems(config)
+    if config.proxy.log_form not in LOG_FORMS:
+        yield ("proxy", "access_log"), 'is none of its forms; write "json", "combined" or false'
+    if config.proxy.access_log_file and not config.proxy.log_form:
+        yield ("proxy", "access_log_file"), 'is without an access log; add access_log = "json"'
+
+
+def _proxy_protocol_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    here = ("proxy", "proxy_protocol")
+    if config.proxy.proxy_protocol and not config.proxy.trusted:
+        yield here, 'is without the load balancers that are believed; add trusted = ["10.0.0.0/8"]'
+    if config.proxy.proxy_protocol and config.tls.http3:
+        yield ("tls", "http3"), "comes by UDP, which has no PROXY protocol; write http3 = false"
 
 
 def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:

@@ -8,8 +8,9 @@ from typing import Any, TypeGuard, TypeVar
 import msgspec
 
 from toolkit.config.configuration import Config
+from toolkit.config.edge_kinds import Listen
 from toolkit.config.edge_tables import HEADERS, NamedCertificate, Neighbour
-from toolkit.config.kinds import HeaderName, HeaderValue, Listen
+from toolkit.config.kinds import HeaderName, HeaderValue
 from toolkit.config.rules import problems
 from toolkit.config.service_table import API_ROUTES, Service
 from toolkit.config.table import Where

@@ -114,9 +114,8 @@ def apply(project: Project, files: dict[str, bytes]) -> str:
     except Failed as error:
         store(project, old)
         (project.proxy_dir / LOADED).unlink(missing_ok=True)  # The proxy may still load the new files.
-        raise Failed(
-            error.what, error.why, error.next, project.engine.logs(project.config.proxy_service, 5)
-        ) from None
+        lines = project.engine.logs(project.config.proxy_service, 5)
+        raise Failed(error.what, error.why, error.next, lines) from None
     mark_loaded(project, files)
     return "took the new configuration"
 
@@ -131,12 +130,10 @@ def prepare(project: Project, files: dict[str, bytes]) -> None:
 
 def test(project: Project, conf: bytes) -> None:
     """Has nginx test an nginx.conf (`nginx -t`). Raises Refused with what nginx says."""
-    candidate = project.proxy_dir / CANDIDATE
+    candidate, name = project.proxy_dir / CANDIDATE, project.config.proxy_service
     atomic.write(candidate, conf)
     try:
-        project.engine.exec(
-            project.config.proxy_service, "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}"
-        )
+        project.engine.exec(name, "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
     except Failed as error:
         next = "write http3 = false: this nginx has none" if "http_v3" in error.why else "bgctl doctor"
         raise Refused("the proxy refuses the new configuration", error.why, next) from None
@@ -146,18 +143,16 @@ def test(project: Project, conf: bytes) -> None:
 
 def replace_workers(project: Project) -> None:
     """Sends SIGHUP to nginx, and waits until new workers have replaced all of today's. Raises Failed."""
+    name = project.config.proxy_service
     before = {worker.pid for worker in project.proxy.status().live}
 
     def replaced(status: Status) -> bool:
         pids = {worker.pid for worker in status.live}
         return len(pids) >= status.expected and not pids & before
 
-    project.engine.signal(project.config.proxy_service, "HUP")
+    project.engine.signal(name, "HUP")
     project.proxy.wait_until(
-        replaced,
-        "load the new configuration",
-        RELOAD_SECONDS,
-        lambda: project.engine.dead(project.config.proxy_service),
+        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead(name)
     )
 
 

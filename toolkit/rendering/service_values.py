@@ -18,6 +18,10 @@ def of(config: Config) -> list[dict[str, object]]:
             "replicas": _replicas(config, name) if service.replicas > 1 else [],
             "timeout": service.timeout.nginx,
             "connect": min(service.timeout, config.proxy.connect_timeout).nginx,
+            "read_timeout": service.read_timeout.nginx if service.read_timeout else "",
+            "streams": service.streams,
+            "max_body": service.max_body,
+            "most": service.max_body.bytes if service.max_body else "",
         }
         for name, service in config.services.items()
         if not service.worker

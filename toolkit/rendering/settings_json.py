@@ -28,7 +28,7 @@ def render(config: Config) -> bytes:
         "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
         "api": str(config.sessions.address),
         "control": str(config.proxy.control),
-        "access_log": config.proxy.access_log,
+        "access_log": config.proxy.log_form == "json",  # the only form that says what routing knows
         **FILES,
         **_sessions(config),
         **_routing(config),
@@ -90,6 +90,7 @@ def _limits(config: Config) -> dict[str, object]:
         "min_rate": config.proxy.min_rate.bytes,
         "client_timeout": float(config.proxy.client_timeout),
         "header_size": config.proxy.header_size.bytes,
+        "limit_wait": config.limits.requests.wait,
     }
 
 
