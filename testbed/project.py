@@ -65,6 +65,7 @@ class Project:
     tls: bool = False  # whether it is reached by HTTPS: see `ca`
     proxy_more: dict[str, Any] = field(default_factory=dict)  # more settings of [proxy]
     tls_more: dict[str, Any] = field(default_factory=dict)  # more settings of [tls]
+    limits: dict[str, Any] = field(default_factory=dict)
     pin: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     api_more: dict[str, Any] = field(default_factory=dict)  # more settings of [services.session-api]
@@ -117,6 +118,7 @@ class Project:
         }
         tables = {
             "tls": {**(own if self.tls else {}), **self.tls_more},
+            "limits": self.limits,
             "pin": self.pin,
             "headers": self.headers,
         }

@@ -10,7 +10,15 @@ from toolkit.engine import ports
 from toolkit.errors import Failed, Refused
 from toolkit.files import adoption_file, atomic
 from toolkit.project import Project
-from toolkit.rendering import adoption, render, settings_json, tls_files
+from toolkit.rendering import (
+    adoption,
+    include_values,
+    nginx_conf,
+    passwords,
+    render,
+    settings_json,
+    tls_files,
+)
 from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
@@ -60,7 +68,8 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
     except Refused as error:
         conf = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
         pems = re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)
-        names = list(dict.fromkeys([*render.NAMES, *pems]))
+        secret = re.findall(rf"/({passwords.FOLDER}/[0-9a-f]+)\"", conf)
+        names = list(dict.fromkeys([*render.NAMES, *pems, *secret]))
         old = stored(project, names)
         if len(old) < len(names) or project.engine.running(project.config.proxy_service):
             raise
@@ -124,6 +133,7 @@ def prepare(project: Project, files: dict[str, bytes]) -> None:
     """Writes the files that nginx.conf will name; before it does, they change nothing."""
     tls_files.make_folders(project)
     tls_files.make_quic_key(project)
+    passwords.make_folder(project)
     for name in _pems(files):
         tls_files.write(project, name, files[name])
 
@@ -135,10 +145,22 @@ def test(project: Project, conf: bytes) -> None:
     try:
         project.engine.exec(name, "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
     except Failed as error:
-        next = "write http3 = false: this nginx has none" if "http_v3" in error.why else "bgctl doctor"
-        raise Refused("the proxy refuses the new configuration", error.why, next) from None
+        raise _refusal(error.why, conf.decode()) from None
     finally:
         candidate.unlink(missing_ok=True)
+
+
+def _refusal(complaint: str, conf: str) -> Refused:
+    """What follows from a complaint of `nginx -t`."""
+    what, why = "the proxy refuses the new configuration", complaint
+    if own := include_values.blamed(complaint, conf):
+        return Refused(own[0], f"nginx refuses it: {own[1]}", f"edit {own[0].rpartition(':')[0]}")
+    if "http_v3" in complaint:
+        return Refused(what, why, "write http3 = false: this nginx has none")
+    if f"{nginx_conf.LOG_FOLDER}/" in complaint:
+        mend = f'add "./proxy/log:{nginx_conf.LOG_FOLDER}" to its volumes, then: bgctl down, and bgctl up'
+        return Refused("the proxy has no folder for its access log", complaint.splitlines()[-1], mend)
+    return Refused(what, why, "bgctl doctor")
 
 
 def replace_workers(project: Project) -> None:
@@ -182,8 +204,9 @@ def mark_loaded(project: Project, files: dict[str, bytes]) -> None:
     """Notes that the proxy has loaded `files`. A run that is killed before this loads them again."""
     atomic.write(project.proxy_dir / LOADED, render.digest(files).encode())
     tls_files.prune(project, _pems(files))
+    passwords.prune(project, _pems(files))
 
 
 def _pems(files: dict[str, bytes]) -> set[str]:
-    """The names of files with a certificate and its key."""
+    """The names of files with a certificate and its key, or with passwords."""
     return files.keys() - set(render.NAMES)
