@@ -162,9 +162,7 @@ end
 -- `most` is the limit of its service (limits.bodies).
 function _M.body(most)
     local refused = bodies.take_in(most)
-    if refused then
-        return error_page.send(refused)
-    end
+    return refused and error_page.send(refused)
 end
 
 --- balancer_by_lua of a service with replicas: names the one that is asked (routing.replicas).

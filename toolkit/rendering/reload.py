@@ -8,9 +8,10 @@ from toolkit.clients.proxy import reachable
 from toolkit.clients.proxy_status import Status
 from toolkit.engine import folder_mounts, ports
 from toolkit.errors import Failed, Refused
-from toolkit.files import atomic
+from toolkit.files import adoption_file, atomic
 from toolkit.project import Project
 from toolkit.rendering import (
+    adoption,
     certificates,
     include_values,
     nginx_conf,
@@ -57,7 +58,8 @@ def wanted(project: Project) -> tuple[dict[str, bytes], list[Loaded]]:
     pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
     usual = names.pop("tls", "")
     files = render.files(project.config, project.root, usual, names, certificates.expiries(loaded))
-    return {**pems, **files}, loaded
+    conf = adoption.moved(files["nginx.conf"].decode(), adoption_file.read(project.state_dir))
+    return {**pems, **files, "nginx.conf": conf.encode()}, loaded
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:
@@ -92,7 +94,10 @@ def missing_mounts(project: Project) -> list[str]:
 def check_listeners(project: Project) -> None:
     """Raises Refused if a new address is taken: nginx would go on with its old configuration."""
     now = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
+    under_way = adoption_file.read(project.state_dir)
     for name, address in project.config.listeners:
+        if under_way and address in under_way.pending:
+            continue
         if now and not re.search(rf"listen {re.escape(address)}[ ;]", now):
             ports.check_allowed(name, address)
             if not ports.is_free(address, apart=project.config.apart(address)):
