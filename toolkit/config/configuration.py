@@ -3,6 +3,7 @@
 from msgspec import field
 
 from toolkit.config import members, served_folders
+from toolkit.config.acme_table import Acme
 from toolkit.config.edge_tables import HEADERS, Limits, NamedCertificate, Neighbour, Pin, Proxy, Tls
 from toolkit.config.kinds import HeaderName, HeaderValue, Size
 from toolkit.config.members import Member
@@ -30,6 +31,7 @@ class Config(Table, frozen=True):
     project: ProjectTable
     proxy: Proxy = Proxy()
     tls: Tls = Tls()
+    acme: Acme = Acme()
     limits: Limits = Limits()
     certificates: dict[str, NamedCertificate] = field(default_factory=dict)
     neighbours: dict[str, Neighbour] = field(default_factory=dict)

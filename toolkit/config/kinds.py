@@ -191,3 +191,17 @@ class Origin(Text):
 
     kind, like = "an address such as a browser shows, without a path", "https://shop.example"
     pattern = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|")
+
+
+class Email(Text):
+    """Where the authority writes to; empty: nowhere."""
+
+    kind, like = "an e-mail address", "ops@shop.example"
+    pattern = re.compile(r"[A-Za-z0-9.!#$%&*+/=?^_{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}|")
+
+
+class Directory(Text):
+    """The address of an authority's directory (RFC 8555, section 7.1.1)."""
+
+    kind, like = "the HTTPS address of an ACME directory", "https://acme-v02.api.letsencrypt.org/directory"
+    pattern = re.compile(r"https://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/?=&-]*)?")

@@ -1,6 +1,7 @@
 """`bgctl up`: starts the stack, or brings it back to what the state says, such as after a reboot."""
 
 from toolkit import slots
+from toolkit.acme import standing
 from toolkit.clients.proxy import reachable
 from toolkit.config import SLOTS, public_url
 from toolkit.engine.compose import Compose
@@ -167,6 +168,8 @@ def start_as_proven(project: Project, slot: str, version: str, generation: int) 
 def start_proxy(project: Project) -> str:
     """Reloads a proxy that runs and answers. One that does not answer may be dying of what it has loaded."""
     files = reload.wanted_or_stored(project)
+    if hint := standing.hint(project):
+        project.ui.warn(hint)
     name = project.config.proxy_service
     grace = project.grace(name)
     if project.engine.running(name) and reachable(project.proxy, tries=3):

@@ -10,7 +10,15 @@ from toolkit.engine import folder_mounts, ports
 from toolkit.errors import Failed, Refused
 from toolkit.files import atomic
 from toolkit.project import Project
-from toolkit.rendering import include_values, nginx_conf, passwords, render, settings_json, tls_files
+from toolkit.rendering import (
+    certificates,
+    include_values,
+    nginx_conf,
+    passwords,
+    render,
+    settings_json,
+    tls_files,
+)
 from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
@@ -25,7 +33,7 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     Raises Refused, with nothing changed, if the proxy would not take the configuration. Waits at most `wait`
     seconds for another bgctl.
     """
-    files, certificates = wanted(project)
+    files, loaded = wanted(project)
     if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
@@ -35,7 +43,7 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
         next = "bgctl up   (a new container: nobody is served for some seconds)"
         raise Refused("the proxy's container lacks a folder", why, next)
     check_listeners(project)
-    tls = "".join(f", certificate of {each.found}" for each in certificates)
+    tls = "".join(f", certificate of {each.found}" for each in loaded)
     if dry_run:
         return f"would test and load the new configuration{tls}"
     with project.change("reload", wait=wait):
@@ -48,7 +56,8 @@ def wanted(project: Project) -> tuple[dict[str, bytes], list[Loaded]]:
     names = {each.source.setting: tls_files.name_of(each.found) for each in loaded}
     pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
     usual = names.pop("tls", "")
-    return {**pems, **render.files(project.config, project.root, usual, names)}, loaded
+    files = render.files(project.config, project.root, usual, names, certificates.expiries(loaded))
+    return {**pems, **files}, loaded
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """settings.json: what the proxy's Lua side is told of bgctl.toml. bg.lib.settings reads and checks it."""
 
 import socket
+from collections.abc import Mapping
 
 import msgspec
 
@@ -10,6 +11,7 @@ from toolkit.health import check as health_check
 from toolkit.health.check import Check
 from toolkit.rendering import locations
 
+NO_EXPIRIES: Mapping[str, int] = {}
 FILES = {  # paths in the proxy's container
     "state_file": "/state/state.json",
     "keys_dir": "/keys/verify",
@@ -21,7 +23,8 @@ FILES = {  # paths in the proxy's container
 }
 
 
-def render(config: Config) -> bytes:
+def render(config: Config, expiries: Mapping[str, int] = NO_EXPIRIES) -> bytes:
+    """`expiries` are the last moments (Unix time) of the certificates, each by its first name."""
     values = {
         "schema": 1,
         "version": __version__,
@@ -34,6 +37,7 @@ def render(config: Config) -> bytes:
         **_routing(config),
         **_health(config),
         **_limits(config),
+        "certificates": [{"host": host, "not_after": until} for host, until in expiries.items()],
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
 

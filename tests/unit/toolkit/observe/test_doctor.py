@@ -180,7 +180,7 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
         start(service, env, grace)
         world.api.answers["/api/deployment/active-sessions"] = good
 
-    engine.up = mended  # type: ignore[method-assign]
+    engine.up = mended  # type: ignore[assignment,method-assign]
     shared_services.start(project, "session-api")
     assert engine.asked == ["up session-api"]
     engine.up = start  # type: ignore[method-assign]

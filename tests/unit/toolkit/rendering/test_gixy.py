@@ -23,7 +23,7 @@ MORE = {
     "connections = 0 ": "connections = 50 ",
 }
 HOSTS = {
-    "hosts = []  ": 'hosts = ["shop.example", "*.shop.example"]',
+    "hosts = []                          # where": 'hosts = ["shop.example", "*.shop.example"]  # where',
     '"serve"': '"refuse"',
     'listen = "0.0.0.0:443"': 'listen = ["0.0.0.0:443", "[::]:443"]',
     "[headers]": """\

@@ -67,6 +67,7 @@ def test_settings() -> None:
         "drain_deadline": 0,
         "mirrors": {},
         "replicas": {},
+        "certificates": [],
     }
 
 
