@@ -31,10 +31,8 @@ local STABLE = "blue" -- the slot that serves when nothing is known yet
 local FAULTS = counters.series("bgctl_faults_total")
 local PINS = counters.series("bgctl_pins_total")
 local MIGRATIONS = counters.series("bgctl_migrations_total")
-local TURNED_AWAY = {
-    pause = counters.series("bgctl_turned_away_total", "pause"),
-    maintenance = counters.series("bgctl_turned_away_total", "maintenance"),
-}
+local TURNED_AWAY = { pause = counters.series("bgctl_turned_away_total", "pause") }
+TURNED_AWAY.maintenance = counters.series("bgctl_turned_away_total", "maintenance")
 
 local logs = false -- whether there is an access log
 
