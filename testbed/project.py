@@ -66,6 +66,7 @@ class Project:
     listen: str | list[str] = ""  # "": the proxy's port on 127.0.0.1
     proxy_more: dict[str, Any] = field(default_factory=dict)  # more settings of [proxy]
     tls_more: dict[str, Any] = field(default_factory=dict)  # more settings of [tls]
+    limits: dict[str, Any] = field(default_factory=dict)
     pin: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     frontend_more: dict[str, Any] = field(default_factory=dict)  # more settings of [services.frontend]
@@ -130,6 +131,7 @@ class Project:
         }
         tables = {
             "tls": {**(own if self.tls else {}), **self.tls_more},
+            "limits": self.limits,
             "pin": self.pin,
             "headers": self.headers,
             **self.tables_more,

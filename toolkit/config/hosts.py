@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from toolkit.config.configuration import Config
-from toolkit.config.kinds import HostName
+from toolkit.config.edge_kinds import HostName
 from toolkit.config.service_table import Service
 
 

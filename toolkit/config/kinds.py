@@ -2,13 +2,12 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
 from typing import Self
 
 from msgspec import Meta
 
 from toolkit.config.engines import NAMES
-from toolkit.values import Address, Duration, Text
+from toolkit.values import Duration, Text
 
 
 class DurationOrOff(Duration):
@@ -53,6 +52,38 @@ class Engine(Text):
 class Route(Text):
     kind = 'a route: it must begin with "/", or with "= /" or "^~ /", and has no blanks or wildcards'
     like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]{0,200}")
+
+
+class Prefix(Text):
+    """What paths begin with: it has a location of its own."""
+
+    kind, like = 'the beginning of paths, with a "/" at both ends', "/static/"
+    pattern = re.compile(r"(?!.*/\.)(?!/_bgctl/)(/[A-Za-z0-9._~+-]{1,100}){1,5}/")
+
+
+class Folder(Text):
+    """A folder of this project or of the host, a volume of the compose file, or one in a slot's image."""
+
+    kind = 'a folder: "media" of this project, "/srv/media", "volume:media", or "image:/app/static"'
+    like = "media"
+    pattern = re.compile(
+        r"(?!(.*/)?\.\.?(/|$))(image:(/[A-Za-z0-9._-]+)+|volume:[A-Za-z0-9][A-Za-z0-9_.-]*|/?[A-Za-z0-9._/-]+)"
+    )
+
+    @property
+    def image(self) -> str:
+        """The path in the image; "": it is shared by all versions."""
+        return self.removeprefix("image:") if self.startswith("image:") else ""
+
+    @property
+    def volume(self) -> str:
+        """The name of the volume; "": it is none."""
+        return self.removeprefix("volume:") if self.startswith("volume:") else ""
+
+    @property
+    def source(self) -> str:
+        """What a compose file mounts; a path of the project is reckoned from its folder."""
+        return self.volume or (self if self.startswith("/") else f"./{self}")
 
 
 class HealthPath(Text):
@@ -162,63 +193,15 @@ class Origin(Text):
     pattern = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|")
 
 
-class Listen(tuple[Address, ...]):
-    """The addresses at which the proxy listens: one, or several in a list."""
+class Email(Text):
+    """Where the authority writes to; empty: nowhere."""
 
-    @classmethod
-    def parse(cls, said: str | Iterable[str]) -> Self:
-        """Raises ValueError with what to write."""
-        found = [Address.parse(each) for each in ((said,) if isinstance(said, str) else said)]
-        if not found:
-            raise ValueError('names no address; write one like "0.0.0.0:80", or ["0.0.0.0:80", "[::]:80"]')
-        return cls(found)
-
-    @property
-    def port(self) -> int:
-        """The port that is named where there is room for one: that of the first address."""
-        return self[0].port
-
-    def apart(self, address: Address) -> bool:
-        """Whether an address of IPv6 takes none of IPv4, because one of those is named with its port."""
-        return ":" in address.host and any(
-            ":" not in each.host and each.port == address.port for each in self
-        )
-
-    def __str__(self) -> str:
-        return " and ".join(self)
+    kind, like = "an e-mail address", "ops@shop.example"
+    pattern = re.compile(r"[A-Za-z0-9.!#$%&*+/=?^_{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}|")
 
 
-_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+class Directory(Text):
+    """The address of an authority's directory (RFC 8555, section 7.1.1)."""
 
-
-class HostName(Text):
-    """A host as the proxy compares it: small letters, no port; `*.` stands for anything below a name."""
-
-    kind = "a host: small letters, without a port or a dot at its end, also with *. before it"
-    like, pattern = "shop.example", re.compile(rf"(?=.{{1,253}}$)(\*\.)?{_LABEL}(\.{_LABEL})*")
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Raises ValueError with what to write."""
-        if not text.isascii():
-            raise ValueError(f"{text!r} is not what browsers send; write it in punycode{_punycode(text)}")
-        return super().parse(text)
-
-    @property
-    def wildcard(self) -> bool:
-        return self.startswith("*.")
-
-
-def _punycode(text: str) -> str:
-    """The name in ASCII, for a message; "": Python's codec and today's browsers may differ on its letters."""
-    if re.search("[\u00df\u03c2\u200c\u200d]", text):  # RFC 5895: IDNA 2003 wrote these otherwise
-        return ', "xn--..."'
-    try:
-        return f': "{text.encode("idna").decode()}"'
-    except UnicodeError:
-        return ', "xn--..."'
-
-
-class UnknownHosts(Text):
-    kind, like = "what becomes of hosts that nothing names (serve, refuse)", "serve"
-    pattern = re.compile(r"serve|refuse")
+    kind, like = "the HTTPS address of an ACME directory", "https://acme-v02.api.letsencrypt.org/directory"
+    pattern = re.compile(r"https://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/?=&-]*)?")

@@ -23,7 +23,10 @@ def doubt(config: Config, url: str) -> str | None:
     """Why browsers may not come to `url`; None: nothing speaks against it."""
     if config.proxy.secure_cookies and url.startswith("http:"):
         return f"browsers are to come by HTTPS (secure_cookies), and {url} is not"
-    if not (config.preview.url or hosts.first(config)) and url == base(config):
+    told = config.preview.url or hosts.first(config)
+    if not told and config.proxy.proxy_protocol:
+        return f"{url} is where load balancers come: what is sent there begins with the PROXY protocol"
+    if not told and url == base(config):
         return f"{url} is where the proxy listens: others may know it by another name"
     return None
 

@@ -11,6 +11,11 @@ from toolkit.config.table import Where
 
 MOST = 64  # containers of one slot: the proxy asks each of them for its health, in a timer of its own
 DEFAULTS = {each.name: each.default for each in fields(Service)}
+# What a worker has none of, because no request reaches it.
+OF_REQUESTS = (
+    *("timeout", "connections", "mirror", "health_host", "hosts", "version", "port"),
+    *("read_timeout", "buffering", "max_body"),
+)
 
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
@@ -40,8 +45,11 @@ def _of_service(name: str, service: Service) -> Iterator[tuple[Where, str]]:
         yield here, 'needs blue = "IP:port" and green = "IP:port", or one address = "IP:port"'
     if not service.slotted and slots != (None, None):
         yield here, "has address as well as blue or green; keep one address, or the two slots"
-    if not service.timeout:
-        yield (*here, "timeout"), 'cannot be off; write a duration such as "10s"'
+    for key in ("timeout", "read_timeout"):
+        if getattr(service, key) == 0:
+            yield (*here, key), 'cannot be off; write a duration such as "10s"'
+    if not service.slotted and service.read_timeout:
+        yield (*here, "read_timeout"), "is for a service with two slots; one with an address has timeout"
     if not service.slotted and service.replicas != 1:
         yield (*here, "replicas"), "is for a service with two slots; remove it"
     for key in ("timeout", "connections"):
@@ -79,7 +87,7 @@ def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]
     if not worker.health.by_engine:
         why = "and it has no address"
         yield (*here, "health"), f'is a path, {why}; write health = "container", or add blue and green'
-    for key in ("timeout", "connections", "mirror", "health_host", "hosts", "version", "port"):
+    for key in OF_REQUESTS:
         if getattr(worker, key) != DEFAULTS[key]:
             yield (*here, key), "is for a service with an address; remove it"
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from toolkit import config, slots
+from toolkit.acme import standing
 from toolkit.checks import env_versions, hazards, key_ring, machine, neighbours, preflight
 from toolkit.checks.looks import WITH_COMPOSE, Finding, Looks, Problems
 from toolkit.checks.preflight import Preflight
@@ -18,7 +19,7 @@ from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
 from toolkit.project import Project
 from toolkit.release import needs
-from toolkit.rendering import pages, tls_files
+from toolkit.rendering import include_file, pages, tls_files
 from toolkit.state import gate
 from toolkit.terminal.ui import UI
 
@@ -74,14 +75,18 @@ def _configuration_problems(found: Config | None, wrong: list[BgctlError]) -> Pr
 
 def _page_problems(project: Project) -> Problems:
     yield from pages.missing(project.config, project.root)
-    return "those for 503 and maintenance are here"
+    yield from include_file.problems(project.config, project.root)
+    own = f", and {project.config.proxy.include} is understood" if project.config.proxy.include else ""
+    return f"those for 503 and maintenance are here{own}"
 
 
 def _certificate_problems(project: Project) -> Problems:
-    yield from ()
+    if project.config.acme.on:
+        yield from standing.problems(project)
     loaded = tls_files.wanted(project)
     for each in loaded:
-        if each.found.expires_soon(project.now()):
+        ours = project.config.acme.on and each.source.setting == "tls"
+        if not ours and each.found.expires_soon(project.now()):
             why = f"{each.path} is good until {each.not_after:%Y-%m-%d}"
             yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
         if project.adopted and not tls_files.is_installed(project, each.found):

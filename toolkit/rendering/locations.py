@@ -1,7 +1,7 @@
 """Which locations of nginx lead to which service."""
 
 from toolkit.config import Config, hosts
-from toolkit.config.kinds import HostName
+from toolkit.config.edge_kinds import HostName
 
 
 def path_of(route: str) -> str:

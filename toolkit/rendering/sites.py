@@ -4,7 +4,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.config import Config, hosts
-from toolkit.config.kinds import HostName
+from toolkit.config.edge_kinds import HostName
 from toolkit.rendering import certificates, locations
 
 

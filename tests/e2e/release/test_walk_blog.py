@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
+from tests.e2e.support.patrons import Reader
 from tests.e2e.support.stacks import eventually
-from tests.e2e.support.walkers import Crowd, Reader
+from tests.e2e.support.walkers import Crowd
 from tests.e2e.support.walks import USERS, Walk, finish, walking
 
 pytestmark = pytest.mark.timeout(600)

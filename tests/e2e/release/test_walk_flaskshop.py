@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from testbed.project import IMAGES
+from tests.e2e.support.patrons import Shopper
 from tests.e2e.support.stacks import eventually
-from tests.e2e.support.walkers import Crowd, Shopper
+from tests.e2e.support.walkers import Crowd
 from tests.e2e.support.walks import USERS, finish, walking
 from tests.e2e.support.wheels import Installed
 from toolkit.config.engines import NAMES

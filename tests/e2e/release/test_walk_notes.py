@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import requests
 
+from tests.e2e.support.patrons import NoteTaker
 from tests.e2e.support.stacks import eventually
-from tests.e2e.support.walkers import Crowd, NoteTaker
+from tests.e2e.support.walkers import Crowd
 from tests.e2e.support.walks import USERS, finish, walking
 
 pytestmark = pytest.mark.timeout(600)

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from tests.e2e.support.patrons import Pair
 from tests.e2e.support.stacks import eventually
-from tests.e2e.support.walkers import Crowd, Pair
+from tests.e2e.support.walkers import Crowd
 from tests.e2e.support.walks import USERS, Walk, finish, walking
 
 pytestmark = pytest.mark.timeout(600)

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -45,19 +45,20 @@ class Walk(Stack):
     `installed` is bgctl from its wheel; None: that of the checkout.
     """
 
+    cases = "projects"  # the folder below tests/cases where it is
     kind: str
     public: int
     plain: bytes  # the compose file, as it was before bgctl came
     installed: Installed | None = None
 
     @classmethod
-    def of(cls, folder: Path, kind: str, public: int, engine: str) -> Walk:
+    def of(cls, folder: Path, kind: str, public: int, engine: str) -> Self:
         """The project's folder as its people have it, before anything of bgctl."""
         name = name_of_its_own(kind)
         ports = Ports(proxy=public, blue=public + 1, green=public + 2, api=public + 3, control=public + 4)
         walk = cls(folder / name, name, engine, ports=ports)
         walk.kind, walk.public = kind, public
-        shutil.copytree(CASES / "projects" / kind, walk.directory)
+        shutil.copytree(CASES / cls.cases / kind, walk.directory)
         plain = walk.directory / COMPOSE_FILE
         plain.write_text(labelled(plain.read_text() + NETWORK))
         walk.plain = plain.read_bytes()

@@ -185,6 +185,13 @@ def test_a_project_that_insists_on_a_version(tmp_path: Path, engine: str) -> Non
     assert (root / ".env").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_version_that_is_given_makes_no_service_of_bgctls_own_one_of_the_projects(tmp_path: Path) -> None:
+    root = project(tmp_path, "flaskshop")
+    assert init(root, "--version", "1.2").returncode == 0
+    assert "proxy: your compose files" not in (root / "bgctl.toml").read_text()
+    assert config.load(root / "bgctl.toml").proxy_service == "proxy"
+
+
 def test_compose_files_of_the_environment_are_written_down(tmp_path: Path) -> None:
     root = folder(tmp_path, "services: {web: {build: ., ports: ['18000:8000']}}\n")
     (root / "compose.yaml").rename(root / "other.yaml")

@@ -61,6 +61,7 @@ def test_settings() -> None:
         "min_rate": 32 << 10,
         "client_timeout": 30,
         "header_size": 32 << 10,
+        "limit_wait": 1,
         "notice_page": "/etc/bgctl/notice.html",
         "unavailable_page": "/etc/bgctl/unavailable.html",
         "maintenance_page": "/etc/bgctl/maintenance.html",
@@ -68,6 +69,7 @@ def test_settings() -> None:
         "drain_deadline": 0,
         "mirrors": {},
         "replicas": {},
+        "certificates": [],
     }
 
 

@@ -9,7 +9,10 @@ from tests.unit.toolkit.support.rendered import EXAMPLE, WITH_TLS, rendered
 from toolkit import config
 from toolkit.rendering import nginx_conf, settings_json, sites
 
-HOSTS = ("hosts = []  ", 'hosts = ["shop.example", "www.shop.example"]')
+HOSTS = (
+    "hosts = []                          # where",  # of a service: [acme] has hosts, too
+    'hosts = ["shop.example", "www.shop.example"]  # where',
+)
 REFUSE = ('"serve"', '"refuse"')
 BLOG = """
 [services.blog]
