@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test unit e2e faults walk bench soak lint format lock clean
+.PHONY: help demo demo-stop setup test unit e2e faults walk adoptions bench soak lint format lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE  # each start of bgctl would compile all of it, which tests do a thousand times
@@ -33,7 +33,8 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 # More processes than cores: end-to-end tests mostly wait. tests/order.py says which tests go together.
 PYTEST   = $(PYTHON) -m pytest --dist loadscope --no-loadscope-reorder
 TOGETHER = $(PYTEST) -n 4 -m "not faults"
-OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py)
+OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py) \
+           --ignore tests/e2e/adopt/test_adoptions.py
 NEED     = setup/venv && setup/engine docker && setup/images docker
 
 test: lint setup  ## Lint, then every test, on both engines
@@ -60,6 +61,10 @@ walk:  ## Ordinary projects through two releases each, under load, from the whee
 	    setup/engine "$$engine" && setup/images "$$engine" && setup/standins "$$engine" || exit 1; \
 	done
 	@$(PYTEST) -n 2 -rP tests/e2e/release/test_walk_*.py
+
+adoptions:  ## Ordinary projects adopted under load, again and again, and killed at every step (ROUNDS=20)
+	@$(NEED) && setup/standins docker
+	@ROUNDS=$(or $(ROUNDS),20) $(PYTEST) -rP tests/e2e/adopt/test_adoptions.py
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk

@@ -7,9 +7,9 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, Self
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Self
 
 import docker
 import requests
@@ -31,6 +31,10 @@ networks:
   default: {{{{}}}}
 """
 PATIENCE = 60.0  # seconds
+STEPS = (  # of an adoption, those that each project has
+    *("note", "image", "keys", "folders", "state", "start-blue", "proxy", "routing", "session-api"),
+    *("settings", "redirect", "finish", "stop", "listen", "remove"),
+)
 
 
 class Plain(Stack):
@@ -57,6 +61,19 @@ class Plain(Stack):
         with suppress(requests.ConnectionError):
             return requests.get(f"{self.url}/api/whoami", timeout=5).ok
         return False
+
+    @contextmanager
+    def ill(self) -> Iterator[None]:
+        """By bgctl.toml, whose health path nobody answers."""
+        path = self.directory / "bgctl.toml"
+        good = path.read_text()
+        path.write_text(
+            re.sub(r'"/healthz"', '"/nowhere"', good).replace('timeout = "30s"', 'timeout = "2s"')
+        )
+        try:
+            yield
+        finally:
+            path.write_text(good)
 
     def plain_again(self) -> None:
         """The documented way back, and all of bgctl's own gone: it can be adopted once more."""
@@ -162,18 +179,14 @@ class SlowReader:
         return head.split()[1] == b"200" and length is not None and int(length[1]) == len(body)
 
 
-def redirected() -> list[str]:
-    """The redirects of adoptions that stand on this machine."""
+def redirected(project: str) -> list[str]:
+    """The rules of an adoption of this project that stand on this machine."""
     programs = ("iptables-save", "ip6tables-save")
     done = [subprocess.run([each], capture_output=True, text=True, check=True).stdout for each in programs]
-    return [line for text in done for line in text.splitlines() if "bgctl-adopt" in line]
+    return [line for text in done for line in text.splitlines() if f'"bgctl-adopt {project}"' in line]
 
 
-def always(answers: Callable[[], bool], times: int = 10) -> bool:
-    return all(answers() for _ in range(times))
-
-
-def since(stack: Any, service: str) -> tuple[str, str]:
+def since(stack: Stack, service: str) -> tuple[str, str]:
     """Which container a service has, and since when it runs."""
     found = stack.container(service)
-    return found.id, found.attrs["State"]["StartedAt"]
+    return str(found.id), found.attrs["State"]["StartedAt"]
