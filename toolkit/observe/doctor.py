@@ -40,6 +40,8 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     looks.take("env file", lambda: env_versions.problems(project))
     looks.take("keys", lambda: key_ring.problems(project))
     looks.take("certificate", lambda: _certificate_problems(project))
+    if project.config.neighbours:
+        looks.take("neighbours", lambda: _neighbour_problems(project))
     current = env_versions.current(project)
     versions = (current, _next(project) or current)
     wanted = Preflight(project, versions, preflight.all_services(project), probe=True)
@@ -93,6 +95,19 @@ def _certificate_problems(project: Project) -> Problems:
             why = f"{each.path}, {each.found}, is there to be loaded"
             yield NotYet("the proxy has another certificate", why, "bgctl reload")
     return "; ".join(str(each.found) for each in loaded) or "no TLS here"
+
+
+def _neighbour_problems(project: Project) -> Problems:
+    for name, neighbour in project.config.neighbours.items():
+        if project.is_free(neighbour.address):
+            why = f"nothing listens at {neighbour.address}, [neighbours.{name}] address"
+            yield Failed(f"the neighbour {name} is not there", why, "bgctl up   (in its own folder)")
+    for name, theirs in neighbours.untrusting(project.config, project.engine.neighbours()):
+        host = project.config.neighbours[name].address.host
+        why = f"project {theirs.project.name} does not trust {host}: all its clients would be one"
+        mend = f'write trusted = ["{host}"] into its [proxy], then: bgctl reload   (in its folder)'
+        yield NotYet(f"the neighbour {name} does not believe this proxy", why, mend)
+    return ", ".join(f"{name} at {each.address}" for name, each in project.config.neighbours.items())
 
 
 def _state_problems(project: Project) -> Problems:

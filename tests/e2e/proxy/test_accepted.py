@@ -18,6 +18,7 @@ from toolkit.rendering import render
 
 NUMBER = 60
 PEM = "tls/1.pem"
+PAIR = {"certificate": "a.pem", "key": "b.pem"}
 TRY_ALL = """
 for folder in /tried/*; do
     sed "s#/etc/bgctl/#$folder/#g" $folder/nginx.conf > /tmp/nginx.conf
@@ -48,6 +49,11 @@ class Chance:
             ["/", f"/{parts[0]}", f"/{parts[0]}/", "/" + "/".join(parts)]
         )
 
+    def hosts(self) -> list[str]:
+        label = "".join(self.random.choices("abz09-_", k=self.one([1, 3, 60])))
+        long = ".".join([f"a{label}a"] * self.one([1, 3]))
+        return [self.one(["", "*."]) + each for each in (self.one(["shop.example", "127.0.0.1", "a"]), long)]
+
     def networks(self) -> list[str]:
         known = ["10.0.0.0/8", "10.1.2.3", "::1", "2001:db8::/32", "0.0.0.0/1", "fe80::/10"]
         return self.random.choices(known, k=self.random.randint(0, 4))
@@ -59,7 +65,10 @@ class Chance:
     def proxy(self, tls: bool) -> dict[str, Any]:
         durations = ("pin_idle", "read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
         return {
-            "listen": self.one(["127.0.0.1:8080", "0.0.0.0:8080", "[::]:8080"]),
+            "listen": self.one(
+                ["127.0.0.1:8080", "0.0.0.0:8080", "[::]:8080", ["0.0.0.0:8080", "[::]:8080"]]
+            ),
+            "unknown_hosts": self.one(["serve", "refuse"]),
             "control": self.one(["127.0.0.1:9180", "127.0.0.2:9180"]),
             "workers": self.one([1, 2, 64]),
             "secure_cookies": tls or self.one([True, False]),
@@ -74,9 +83,8 @@ class Chance:
     def tls(self, on: bool) -> dict[str, Any]:
         webroot = {"acme_webroot": self.one(["", "proxy/acme"])}
         more = {
-            "certificate": "a.pem",
-            "key": "b.pem",
-            "listen": self.one(["[::]:8443", "127.0.0.1:8443"]),
+            **PAIR,
+            "listen": self.one(["[::]:8443", "127.0.0.1:8443", ["[::]:8443", "127.0.0.1:8443"]]),
             "port": self.one([0, 443]),
             "redirect": self.one([True, False]),
             "hsts": self.one(["365d", "off"]),
@@ -86,6 +94,7 @@ class Chance:
 
     def service(self) -> dict[str, Any]:
         common = {"routes": [self.route() for _ in range(self.one([1, 1, 3]))], "health": "/h"}
+        common["hosts"] = self.one([[], [], self.hosts()])
         shared = {"address": self.address(), "timeout": self.duration(), "connections": self.one([1, 2000])}
         slotted = {"blue": self.address(), "green": self.address(), "mirror": self.one([0, 5])}
         slotted |= self.one([{}, {"read_timeout": self.duration()}])
@@ -103,6 +112,8 @@ class Chance:
             "tls": self.tls(tls),
             "headers": {name: self.header() for name in headers},
             "maintenance": {"allow": self.networks()},
+            **self.one([{}, {"neighbours.next-door": {"hosts": self.hosts(), "address": self.address()}}]),
+            **self.one([{}, {"certificates.one": {"hosts": self.hosts(), **PAIR}} if tls else {}]),
             **{f"services.{name}": self.service() for name in sorted(names)},
         }
         return "\n".join(f"[{name}]\n{written(table)}" for name, table in tables.items())
@@ -128,7 +139,7 @@ def test_50_nginx_takes_what_bgctl_accepts(tmp_path: Path) -> None:
     for number in range(NUMBER):
         folder = tmp_path / "tried" / str(number)
         (folder / "tls").mkdir(parents=True)
-        files = render.files(accepted(Chance(number)), tmp_path, PEM)
+        files = render.files(accepted(Chance(number)), tmp_path, PEM, {"certificates.one": PEM})
         files |= {PEM: b"".join(pair), "tls/quic.key": bytes(48)}
         for name, content in files.items():
             (folder / name).write_bytes(content)
