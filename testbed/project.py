@@ -65,6 +65,7 @@ class Project:
     tls: bool = False  # whether it is reached by HTTPS: see `ca`
     proxy_more: dict[str, Any] = field(default_factory=dict)  # more settings of [proxy]
     tls_more: dict[str, Any] = field(default_factory=dict)  # more settings of [tls]
+    acme: dict[str, Any] = field(default_factory=dict)  # [acme], which gives [tls] its certificate
     pin: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     api_more: dict[str, Any] = field(default_factory=dict)  # more settings of [services.session-api]
@@ -111,12 +112,12 @@ class Project:
     @property
     def toml_tables(self) -> str:
         own = {
-            "certificate": certificates.CHAIN,
-            "key": certificates.KEY,
+            **({} if self.acme else {"certificate": certificates.CHAIN, "key": certificates.KEY}),
             "listen": f"127.0.0.1:{self.ports.tls}",
         }
         tables = {
             "tls": {**(own if self.tls else {}), **self.tls_more},
+            "acme": self.acme,
             "pin": self.pin,
             "headers": self.headers,
         }
