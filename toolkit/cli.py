@@ -51,6 +51,7 @@ SECTIONS = {
     },
     "Set up": {
         "init": "Write the bgctl.toml of a compose project.",
+        "adopt": "Make blue of what runs, without a lost request.",
         "images": "Make the images of proxy and session API.",
         "doctor": "Check everything that a release needs.",
         "keys": "Make, rotate and list signing keys; import the app's own.",

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from toolkit.config.edge_kinds import HostName, Listen, UnknownHosts
+from toolkit.config.edge_kinds import HostName, Listen, LogName, Rate, UnknownHosts
 from toolkit.config.kinds import (
     Between,
     CookieStem,
@@ -12,10 +12,8 @@ from toolkit.config.kinds import (
     DurationOrOff,
     HeaderName,
     HeaderValue,
-    LogName,
     Network,
     Path,
-    Rate,
     SameSite,
     ServiceName,
     Size,
@@ -61,6 +59,7 @@ class Proxy(Table, frozen=True):
     access_log_keep: Annotated[int, Meta(ge=1, le=1000)] = 5
     trusted: tuple[Network, ...] = ()
     proxy_protocol: bool = False
+    include: Path = Path("")
     unavailable_page: Path = Path("")
 
     @property

@@ -1,7 +1,6 @@
 """The kinds of values that settings have: each knows what may be written, and an example for messages."""
 
 import ipaddress
-import math
 import re
 from typing import Self
 
@@ -55,6 +54,38 @@ class Route(Text):
     like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]{0,200}")
 
 
+class Prefix(Text):
+    """What paths begin with: it has a location of its own."""
+
+    kind, like = 'the beginning of paths, with a "/" at both ends', "/static/"
+    pattern = re.compile(r"(?!.*/\.)(?!/_bgctl/)(/[A-Za-z0-9._~+-]{1,100}){1,5}/")
+
+
+class Folder(Text):
+    """A folder of this project or of the host, a volume of the compose file, or one in a slot's image."""
+
+    kind = 'a folder: "media" of this project, "/srv/media", "volume:media", or "image:/app/static"'
+    like = "media"
+    pattern = re.compile(
+        r"(?!(.*/)?\.\.?(/|$))(image:(/[A-Za-z0-9._-]+)+|volume:[A-Za-z0-9][A-Za-z0-9_.-]*|/?[A-Za-z0-9._/-]+)"
+    )
+
+    @property
+    def image(self) -> str:
+        """The path in the image; "": it is shared by all versions."""
+        return self.removeprefix("image:") if self.startswith("image:") else ""
+
+    @property
+    def volume(self) -> str:
+        """The name of the volume; "": it is none."""
+        return self.removeprefix("volume:") if self.startswith("volume:") else ""
+
+    @property
+    def source(self) -> str:
+        """What a compose file mounts; a path of the project is reckoned from its folder."""
+        return self.volume or (self if self.startswith("/") else f"./{self}")
+
+
 class HealthPath(Text):
     """A path; or "container": what the engine says of it, which is all that a worker can have; or empty."""
 
@@ -88,38 +119,12 @@ class Path(Text):
     pattern = re.compile(r"(?!/)(?!(.*/)?\.\.?(/|$))[A-Za-z0-9._/-]+|")
 
 
-class LogName(Text):
-    """The name of a log file in proxy/log/; empty: the container's output."""
-
-    kind, like, pattern = (
-        "the name of a log file",
-        "access.log",
-        re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}|"),
-    )
-
-
 class Size(Text):
     kind, like, pattern = "a size", "100m", re.compile(r"[1-9][0-9]{0,8}[kmg]")
 
     @property
     def bytes(self) -> int:
         return int(self[:-1]) << {"k": 10, "m": 20, "g": 30}[self[-1]]
-
-
-class Rate(Text):
-    """So many in a second, or in a minute."""
-
-    kind, like, pattern = 'a rate, or "off"', "20/s", re.compile(r"[1-9][0-9]{0,4}/[sm]|off")
-
-    @property
-    def nginx(self) -> str:
-        """As limit_req_zone takes it; "": no limit."""
-        return "" if self == "off" else self.replace("/", "r/")
-
-    @property
-    def wait(self) -> int:
-        """Whole seconds until there is room for one more."""
-        return math.ceil(60 / int(self[:-2])) if self.endswith("/m") else 1
 
 
 class Network(Text):

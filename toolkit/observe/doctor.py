@@ -19,7 +19,7 @@ from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
 from toolkit.project import Project
 from toolkit.release import needs
-from toolkit.rendering import pages, tls_files
+from toolkit.rendering import include_file, pages, tls_files
 from toolkit.state import gate
 from toolkit.terminal.ui import UI
 
@@ -75,7 +75,9 @@ def _configuration_problems(found: Config | None, wrong: list[BgctlError]) -> Pr
 
 def _page_problems(project: Project) -> Problems:
     yield from pages.missing(project.config, project.root)
-    return "those for 503 and maintenance are here"
+    yield from include_file.problems(project.config, project.root)
+    own = f", and {project.config.proxy.include} is understood" if project.config.proxy.include else ""
+    return f"those for 503 and maintenance are here{own}"
 
 
 def _certificate_problems(project: Project) -> Problems:

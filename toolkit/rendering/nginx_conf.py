@@ -7,6 +7,7 @@ from toolkit.config import Config
 from toolkit.config.edge_kinds import Listen
 from toolkit.config.kinds import Size
 from toolkit.rendering import locations, service_values, site_values, templates
+from toolkit.rendering.include_values import Include
 from toolkit.values import Duration
 
 CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3 are all good.
@@ -17,17 +18,26 @@ CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
+# What Lua writes of a request, as nginx variables that begin with bg_.
+VARIABLES = (
+    *("upstream", "version", "generation", "other_version", "pin", "pin_terms"),
+    *("inflight", "reason", "session"),
+)
 LOG_FOLDER = "/var/log/bgctl"  # in the container: the compose file mounts proxy/log/ there
+NO_INCLUDE = Include()
 HEADER_TIMEOUT = Duration(10)
 BUSY_SIZE = Size("32k")  # proxy_busy_buffers_size: of an answer, what may be on its way to a client
 
 
-def render(config: Config, pem: str = "", pems: Mapping[str, str] = {}) -> str:
+def render(
+    config: Config, pem: str = "", pems: Mapping[str, str] = {}, included: Include = NO_INCLUDE
+) -> str:
     """`pem` is the file below proxy/ with certificate and key, where [tls] is on.
 
-    `pems` are those of further certificates, by the table of bgctl.toml that names them.
+    `pems` are those of further certificates, by the table of bgctl.toml that names them. `included` are the
+    operator's own lines.
     """
-    return templates.fill("nginx.conf.j2", **_routing(config, pems), **_edge(config, pem))
+    return templates.fill("nginx.conf.j2", **_routing(config, pems), **_edge(config, pem), included=included)
 
 
 def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
@@ -51,6 +61,9 @@ def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
         "sites": site_values.of(config, services, pems),
         "plain_sites": site_values.plain(config),
         "neighbours": site_values.neighbours(config),
+        "variables": VARIABLES,
+        "folders": config.folders,
+        "accelerated": any(folder.internal for folder in config.folders),
         "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [
             re.escape(locations.path_of(route))

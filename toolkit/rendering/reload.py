@@ -6,11 +6,20 @@ from collections.abc import Iterable
 
 from toolkit.clients.proxy import reachable
 from toolkit.clients.proxy_status import Status
-from toolkit.engine import ports
+from toolkit.engine import folder_mounts, ports
 from toolkit.errors import Failed, Refused
-from toolkit.files import atomic
+from toolkit.files import adoption_file, atomic
 from toolkit.project import Project
-from toolkit.rendering import certificates, render, settings_json, tls_files
+from toolkit.rendering import (
+    adoption,
+    certificates,
+    include_values,
+    nginx_conf,
+    passwords,
+    render,
+    settings_json,
+    tls_files,
+)
 from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
@@ -30,6 +39,10 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
         return None
+    if lacking := missing_mounts(project):
+        why = f"it does not mount {', '.join(line.partition(':')[0] for line in lacking)}"
+        next = "bgctl up   (a new container: nobody is served for some seconds)"
+        raise Refused("the proxy's container lacks a folder", why, next)
     check_listeners(project)
     tls = "".join(f", certificate of {each.found}" for each in loaded)
     if dry_run:
@@ -45,7 +58,8 @@ def wanted(project: Project) -> tuple[dict[str, bytes], list[Loaded]]:
     pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
     usual = names.pop("tls", "")
     files = render.files(project.config, project.root, usual, names, certificates.expiries(loaded))
-    return {**pems, **files}, loaded
+    conf = adoption.moved(files["nginx.conf"].decode(), adoption_file.read(project.state_dir))
+    return {**pems, **files, "nginx.conf": conf.encode()}, loaded
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:
@@ -59,7 +73,8 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
     except Refused as error:
         conf = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
         pems = re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)
-        names = list(dict.fromkeys([*render.NAMES, *pems]))
+        secret = re.findall(rf"/({passwords.FOLDER}/[0-9a-f]+)\"", conf)
+        names = list(dict.fromkeys([*render.NAMES, *pems, *secret]))
         old = stored(project, names)
         if len(old) < len(names) or project.engine.running(project.config.proxy_service):
             raise
@@ -67,10 +82,22 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
         return old
 
 
+def missing_mounts(project: Project) -> list[str]:
+    """What the proxy's container does not mount and bgctl.toml wants, as lines of a compose file."""
+    if not project.config.folders:
+        return []
+    found = project.engine.look(project.config.proxy_service)
+    targets = {mount.target for mount in (found.mounts or [])} if found else set()
+    return folder_mounts.missing(project.config, targets) if found else []
+
+
 def check_listeners(project: Project) -> None:
     """Raises Refused if a new address is taken: nginx would go on with its old configuration."""
     now = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
+    under_way = adoption_file.read(project.state_dir)
     for name, address in project.config.listeners:
+        if under_way and address in under_way.pending:
+            continue
         if now and not re.search(rf"listen {re.escape(address)}[ ;]", now):
             ports.check_allowed(name, address)
             if not ports.is_free(address, apart=project.config.apart(address)):
@@ -120,6 +147,7 @@ def prepare(project: Project, files: dict[str, bytes]) -> None:
     """Writes the files that nginx.conf will name; before it does, they change nothing."""
     tls_files.make_folders(project)
     tls_files.make_quic_key(project)
+    passwords.make_folder(project)
     for name in _pems(files):
         tls_files.write(project, name, files[name])
 
@@ -131,10 +159,22 @@ def test(project: Project, conf: bytes) -> None:
     try:
         project.engine.exec(name, "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
     except Failed as error:
-        next = "write http3 = false: this nginx has none" if "http_v3" in error.why else "bgctl doctor"
-        raise Refused("the proxy refuses the new configuration", error.why, next) from None
+        raise _refusal(error.why, conf.decode()) from None
     finally:
         candidate.unlink(missing_ok=True)
+
+
+def _refusal(complaint: str, conf: str) -> Refused:
+    """What follows from a complaint of `nginx -t`."""
+    what, why = "the proxy refuses the new configuration", complaint
+    if own := include_values.blamed(complaint, conf):
+        return Refused(own[0], f"nginx refuses it: {own[1]}", f"edit {own[0].rpartition(':')[0]}")
+    if "http_v3" in complaint:
+        return Refused(what, why, "write http3 = false: this nginx has none")
+    if f"{nginx_conf.LOG_FOLDER}/" in complaint:
+        mend = f'add "./proxy/log:{nginx_conf.LOG_FOLDER}" to its volumes, then: bgctl down, and bgctl up'
+        return Refused("the proxy has no folder for its access log", complaint.splitlines()[-1], mend)
+    return Refused(what, why, "bgctl doctor")
 
 
 def replace_workers(project: Project) -> None:
@@ -178,8 +218,9 @@ def mark_loaded(project: Project, files: dict[str, bytes]) -> None:
     """Notes that the proxy has loaded `files`. A run that is killed before this loads them again."""
     atomic.write(project.proxy_dir / LOADED, render.digest(files).encode())
     tls_files.prune(project, _pems(files))
+    passwords.prune(project, _pems(files))
 
 
 def _pems(files: dict[str, bytes]) -> set[str]:
-    """The names of files with a certificate and its key."""
+    """The names of files with a certificate and its key, or with passwords."""
     return files.keys() - set(render.NAMES)

@@ -31,14 +31,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A stack that redirects to HTTPS, and an authority that asks its listener of plain HTTP."""
     folder, ports = tmp_path_factory.mktemp("acme"), Ports.free()
     with pebble(folder / "pebble", ports.proxy) as authority:
-        settings = {
+        acme = {
             "hosts": HOSTS,
             "agree_tos": True,
             "directory": authority.directory,
             "ca_file": "authority.pem",
             "timeout": "10s",
         }
-        with running(folder / "project", Shop, tls=True, acme=settings, ports=ports) as stack:
+        tables = {"tls": {"listen": f"127.0.0.1:{ports.tls}"}, "acme": acme}
+        with running(folder / "project", Shop, tls=True, tables_more=tables, ports=ports) as stack:
             assert isinstance(stack, Shop)
             stack.pebble = authority
             (stack.directory / certificates.AUTHORITY).write_bytes(authority.root())
@@ -59,15 +60,16 @@ class Shop(Stack):
     @contextmanager
     def asking(self, directory: str, ca_file: Path | None = None, timeout: str = "1s") -> Iterator[None]:
         """For as long as it is open, bgctl.toml names this authority."""
-        own, trusted = self.acme, (self.directory / "authority.pem").read_bytes()
+        tables, trusted = self.tables_more, (self.directory / "authority.pem").read_bytes()
         if ca_file:
             (self.directory / "authority.pem").write_bytes(ca_file.read_bytes())
-        self.configure(acme={**own, "directory": directory, "timeout": timeout})
+        other = {**tables["acme"], "directory": directory, "timeout": timeout}
+        self.configure(tables_more={**tables, "acme": other})
         try:
             yield
         finally:
             (self.directory / "authority.pem").write_bytes(trusted)
-            self.configure(acme=own)
+            self.configure(tables_more=tables)
 
     def shown(self, host: str = HOSTS[0], trusted: bool = True) -> bytes:
         """The certificate that a new connection is shown, which has to be good where it is `trusted`."""

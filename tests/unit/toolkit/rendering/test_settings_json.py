@@ -39,6 +39,8 @@ def test_settings() -> None:
             {"location": "= /api/deployment", "service": "frontend", "slotted": True},
             {"location": "/api/deployment/", "service": "session-api", "slotted": False},
         ],
+        "sites": [],
+        "unknown_hosts": "serve",
         "access_log": False,
         "peers": [
             {
