@@ -8,9 +8,11 @@ from pathlib import Path
 from session_api.errors import SetupError
 from toolkit.clock import Clock
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
-from toolkit.files import history, lock
+from toolkit.files import adoption_file, history, lock
 from toolkit.state.document import State
 from toolkit.values import stamp
+
+ADOPT = "adopt"  # how a change begins that goes on with an adoption, or takes it back
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,14 @@ class Changes:
     def make(self, what: str, wait: float = 0) -> Iterator[None]:
         """Holds the lock over a change and then adds its line, whatever came of it.
 
-        `wait`: seconds for another bgctl to end. Raises Locked while one is at work.
+        `wait`: seconds for another bgctl to end. Raises Locked while one is at work, and Refused while an
+        adoption is only half done.
         """
         with lock.held(self.state_dir, self.command, self.clock.now(), wait) as killed:
             if killed:
                 self._record_killed(killed)
+            if not what.startswith(ADOPT):
+                adoption_file.check(self.state_dir)
             start, before = self.clock.monotonic(), self.state()
             try:
                 yield

@@ -31,10 +31,8 @@ local STABLE = "blue" -- the slot that serves when nothing is known yet
 local FAULTS = counters.series("bgctl_faults_total")
 local PINS = counters.series("bgctl_pins_total")
 local MIGRATIONS = counters.series("bgctl_migrations_total")
-local TURNED_AWAY = {
-    pause = counters.series("bgctl_turned_away_total", "pause"),
-    maintenance = counters.series("bgctl_turned_away_total", "maintenance"),
-}
+local TURNED_AWAY = { pause = counters.series("bgctl_turned_away_total", "pause") }
+TURNED_AWAY.maintenance = counters.series("bgctl_turned_away_total", "maintenance")
 
 local logs = false -- whether there is an access log
 
@@ -162,9 +160,7 @@ end
 -- `most` is the limit of its service (limits.bodies).
 function _M.body(most)
     local refused = bodies.take_in(most)
-    if refused then
-        return error_page.send(refused)
-    end
+    return refused and error_page.send(refused)
 end
 
 --- balancer_by_lua of a service with replicas: names the one that is asked (routing.replicas).
@@ -194,9 +190,11 @@ function _M.held_route(most)
     return wait(_M.route, most)
 end
 
---- access_by_lua where slot() has found the gate closed.
+--- access_by_lua where slot() has found the gate closed, and of files, where it may have found it open.
 function _M.held_slot(most)
-    return wait(_M.slot, most)
+    if ngx.var.bg_upstream == "" then
+        return wait(_M.slot, most)
+    end
 end
 
 -- The number of the request at hand among those in flight, and whether it was refused for its body. The number is nil

@@ -27,6 +27,9 @@ NOTES = Shelf("projects", ("tests/cases/projects/notes",), UNLOCKED)
 RECIPES = Shelf("recipes", tuple(f"tests/cases/recipes/{name}" for name in ("express", "spa", "nextjs")))
 
 POSTGRES_BASE = Base(f"{SHARED}/base-postgres:dev", "postgres:17", ("postgresql-17", "ca-certificates"))
+PHP = ("apache2", "libapache2-mod-php8.4", "php8.4-cli", "php8.4-sqlite3")
+NGINX_BASE = Base(f"{SHARED}/base-nginx:dev", "nginx:1.28", ("nginx-light", "ca-certificates"))
+PHP_BASE = Base(f"{SHARED}/base-php:dev", "php:8.4-apache", PHP)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,11 @@ def standins() -> list[Standin]:
 
 def for_recipes() -> list[Standin]:
     """What the other recipes are built from, below tests/cases/recipes."""
-    return [node("node:22-trixie-slim", RECIPES)]
+    return [
+        node("node:22-trixie-slim", RECIPES),
+        Standin(_image("nginx:1.28", NGINX_BASE)),
+        Standin(_image("php:8.4-apache", PHP_BASE)),
+    ]
 
 
 def python(official: str, lock: str) -> Standin:

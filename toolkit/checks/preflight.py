@@ -2,11 +2,12 @@
 
 import getpass
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from toolkit import slots
 from toolkit.checks import hazards, machine
 from toolkit.checks.looks import WITH_COMPOSE, Looks, Problems
-from toolkit.engine import build_context, compose_fit, key_mounts, ports, user_session
+from toolkit.engine import build_context, compose_fit, folder_mounts, key_mounts, ports, user_session
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_lines import place
 from toolkit.errors import BgctlError, NotYet, Refused, caught
@@ -21,6 +22,16 @@ from toolkit.values import SLOTS
 PROBES = ("0.0.0-blue", "0.0.0-green")
 
 
+class Given(NamedTuple):
+    """What a caller sees to by itself: the names of images, and addresses that will be free in time."""
+
+    images: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+
+
+NOTHING = Given()
+
+
 class Preflight:
     """The looks at one project, for the compose services that have to be there."""
 
@@ -32,6 +43,7 @@ class Preflight:
         pull: bool = False,
         probe: bool = False,
         spared: Callable[[], set[str]] = set,
+        given: Given = NOTHING,
     ) -> None:
         """`versions` are blue's and green's. `pull`: images that are missing are pulled.
 
@@ -44,6 +56,7 @@ class Preflight:
         self.pull = pull
         self.probe = probe
         self.spared = spared
+        self.given = given
         self._versions = versions
         self._env = project.compose_env(*versions)
         self._found: Compose | None = None
@@ -76,6 +89,7 @@ class Preflight:
         if advice := key_mounts.advice(mounts, project.compose_files):
             what = "a key that is replaced is not noticed before its container is"
             yield NotYet(what, advice, "edit the compose file, then: bgctl up")
+        yield from folder_mounts.problems(project.config, found, project.root, project.compose_files)
         yield from self._room_for_bodies(found)
         yield from self._place_for_log(found)
         yield from self._taken_along(found)
@@ -144,7 +158,7 @@ class Preflight:
         spared = self.spared()
         here = [name for name in self.services if name in found.services and name not in spared]
         images = {found.image(service): service for service in reversed(here)}
-        for service in reversed(images.values()):
+        for service in reversed([each for name, each in images.items() if name not in self.given.images]):
             yield from caught(lambda name=service: self._check_image(found, name))  # type: ignore[misc]
         there = [name for name in self.services if name in found.services]
         yield from hazards.lost_data(self.project.engine, found, there, self.project.compose_files)
@@ -168,7 +182,8 @@ class Preflight:
 
     def _ports(self) -> Problems:
         project = self.project
-        wanted = slots.addresses(project, SLOTS)
+        found = slots.addresses(project, SLOTS)
+        wanted = [(name, address) for name, address in found if address not in self.given.addresses]
         later = slots.names(project, "green") if self.probe else []
         for service, address in wanted:
             if service in self.services:

@@ -2,10 +2,12 @@
 
 from msgspec import field
 
-from toolkit.config import members
+from toolkit.config import members, served_folders
+from toolkit.config.acme_table import Acme
 from toolkit.config.edge_tables import HEADERS, Limits, NamedCertificate, Neighbour, Pin, Proxy, Tls
 from toolkit.config.kinds import HeaderName, HeaderValue, Size
 from toolkit.config.members import Member
+from toolkit.config.served_folders import Served
 from toolkit.config.service_table import Service
 from toolkit.config.table import Table
 from toolkit.config.tables import (
@@ -29,6 +31,7 @@ class Config(Table, frozen=True):
     project: ProjectTable
     proxy: Proxy = Proxy()
     tls: Tls = Tls()
+    acme: Acme = Acme()
     limits: Limits = Limits()
     certificates: dict[str, NamedCertificate] = field(default_factory=dict)
     neighbours: dict[str, Neighbour] = field(default_factory=dict)
@@ -70,6 +73,11 @@ class Config(Table, frozen=True):
         kept = [each for each in self.services.values() if not each.worker and not each.streams]
         limits = [each.max_body or self.proxy.max_body for each in kept]
         return max(limits, key=lambda size: size.bytes, default=None)
+
+    @property
+    def folders(self) -> list[Served]:
+        """The folders whose files the proxy sends itself."""
+        return served_folders.of(self.services)
 
     def is_session_api(self, service: Service) -> bool:
         return service.address == self.sessions.address

@@ -7,6 +7,7 @@ from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 
+from toolkit.config.acme_table import tls_with
 from toolkit.config.configuration import Config
 from toolkit.config.edge_kinds import Listen
 from toolkit.config.edge_tables import HEADERS, NamedCertificate, Neighbour
@@ -102,7 +103,8 @@ class Reading:
         services = named["services"]
         named["services"] = {key: _routed(value, config) for key, value in services.items()}
         found = {table: self._entries(table, entries) for table, entries in named.items()}
-        config = msgspec.structs.replace(config, headers=self._headers(headers), **found)
+        tls = tls_with(config.tls, config.acme)
+        config = msgspec.structs.replace(config, tls=tls, headers=self._headers(headers), **found)
         self.wrong += [each for each in list(problems(config)) if not self._is_told(each[0])]
         return config
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from toolkit.config.edge_kinds import HostName
-from toolkit.config.kinds import HealthPath, Host, Proof, Route, Size
+from toolkit.config.kinds import Folder, HealthPath, Host, Prefix, Proof, Route, Size
 from toolkit.config.table import Table
 from toolkit.values import Address, Duration
 
@@ -17,11 +17,13 @@ class Service(Table, frozen=True):
 
     `timeout` and `connections` are for a shared service; a slotted one has `read_timeout`, else that of
     [proxy]. `max_body` is that of [proxy] where it is not given. Without `buffering` bodies go on as they
-    come, those of requests and of answers. `version` is for a slotted one; `health_host` is the Host of its
-    checks. The session API (the shared service at [sessions] address) need not have `routes`. A worker has
-    neither routes nor addresses: it is started and stopped with its slot. Each slot has `replicas` containers
-    of a slotted service or a worker: `blue` and `green` are the addresses of the first, and the others have
-    the ports after it.
+    come, those of requests and of answers. `static` and `accel` are folders with files that the proxy sends
+    itself, by the beginning of their paths (served_folders.py): for whoever asks, and where the app says
+    X-Accel-Redirect. `version` is for a slotted one; `health_host` is the Host of its checks. The session API
+    (the shared service at [sessions] address) need not have `routes`. A worker has neither routes nor
+    addresses: it is started and stopped with its slot. Each slot has `replicas` containers of a slotted
+    service or a worker: `blue` and `green` are the addresses of the first, and the others have the ports
+    after it.
 
     `hosts` are those at which its routes are: none, every host.
 
@@ -45,6 +47,8 @@ class Service(Table, frozen=True):
     read_timeout: Duration | None = None
     buffering: bool = True
     max_body: Size | None = None
+    static: dict[Prefix, Folder] = field(default_factory=dict)
+    accel: dict[Prefix, Folder] = field(default_factory=dict)
 
     @property
     def slotted(self) -> bool:

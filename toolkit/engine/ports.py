@@ -44,12 +44,20 @@ def is_free(address: Address, apart: bool = False) -> bool:
 
 def holder(address: Address) -> str:
     """The program that listens there: "nginx (pid 4711)", or "another program" where /proc does not say."""
+    with suppress(OSError):
+        if pid := holder_pid(address):
+            return f"{Path(f'/proc/{pid}/comm').read_text().strip()} (pid {pid})"
+    return "another program"
+
+
+def holder_pid(address: Address) -> int | None:
+    """The process that listens there; None where /proc does not say."""
     inodes = _listening(address.port)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if any(str(fd.readlink()) in inodes for fd in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
-    return "another program"
+                return int(process.name)
+    return None
 
 
 def _listening(port: int) -> set[str]:

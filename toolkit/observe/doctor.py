@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from toolkit import config, slots
+from toolkit.acme import standing
 from toolkit.checks import env_versions, hazards, key_ring, machine, neighbours, preflight
 from toolkit.checks.looks import WITH_COMPOSE, Finding, Looks, Problems
 from toolkit.checks.preflight import Preflight
@@ -80,10 +81,12 @@ def _page_problems(project: Project) -> Problems:
 
 
 def _certificate_problems(project: Project) -> Problems:
-    yield from ()
+    if project.config.acme.on:
+        yield from standing.problems(project)
     loaded = tls_files.wanted(project)
     for each in loaded:
-        if each.found.expires_soon(project.now()):
+        ours = project.config.acme.on and each.source.setting == "tls"
+        if not ours and each.found.expires_soon(project.now()):
             why = f"{each.path} is good until {each.not_after:%Y-%m-%d}"
             yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
         if project.adopted and not tls_files.is_installed(project, each.found):

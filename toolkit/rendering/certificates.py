@@ -4,7 +4,7 @@ Whoever asks for certificates, their hosts or their ends goes through this modul
 are to be, by bgctl.toml alone, and `load` reads and checks them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from toolkit.config import Config, hosts
 from toolkit.errors import Refused
 from toolkit.rendering import certificate
 from toolkit.rendering.certificate import Certificate
+
+NONE_GIVEN: Mapping[str, Certificate] = {}
 
 
 class Source(Struct, frozen=True):
@@ -68,25 +70,41 @@ def of_host(sources: Sequence[Source], host: str) -> Source:
     return next(exact, None) or next(wide, None) or sources[0]
 
 
-def load(config: Config, root: Path, now: datetime) -> list[Loaded]:
+def load(
+    config: Config, root: Path, now: datetime, given: Mapping[str, Certificate] = NONE_GIVEN
+) -> list[Loaded]:
     """All of them, read and checked; expired ones too (see certificate.check_time).
 
-    Raises Refused for the first that is no good, or that is not for a host for which it would be shown.
+    `given` are those that have no file yet, by the table that names them. Raises Refused for the first that
+    is no good, or that is not for a host for which it would be shown.
     """
-    sources = all_of(config)
-    loaded = [
-        Loaded(each, certificate.load(root / each.certificate, root / each.key, now)) for each in sources
-    ]
+    loaded = []
+    for each in all_of(config):
+        found = given.get(each.setting) or certificate.load(root / each.certificate, root / each.key, now)
+        loaded.append(Loaded(each, found))
     for one in loaded:
-        shown_for = [str(host) for host in hosts.named(config) if of_host(sources, host) == one.source]
-        _check_hosts(one, dict.fromkeys((*one.source.hosts, *shown_for)))
+        wanted = dict.fromkeys((*one.source.hosts, *shown_for(config, one.source)))
+        _check_hosts(one, wanted, obtained=config.acme.on and one.source.setting == "tls")
     return loaded
 
 
-def _check_hosts(one: Loaded, wanted: Iterable[str]) -> None:
-    """Raises Refused unless the certificate is for all of these hosts."""
+def shown_for(config: Config, source: Source) -> list[str]:
+    """The hosts that bgctl.toml names for which browsers are shown this one."""
+    sources = all_of(config)
+    return [str(host) for host in hosts.named(config) if of_host(sources, host) == source]
+
+
+def expiries(loaded: Iterable[Loaded]) -> dict[str, int]:
+    """The last moment (Unix time) of each, by its first name."""
+    return {each.found.names[0]: int(each.not_after.timestamp()) for each in loaded if each.found.names}
+
+
+def _check_hosts(one: Loaded, wanted: Iterable[str], obtained: bool) -> None:
+    """Raises Refused unless the certificate is for all of these hosts. `obtained`: by [acme]."""
     names = one.found.names
     if missing := [host for host in wanted if not any(hosts.covers(name, host) for name in names)]:
         why = f"[{one.source.setting}] would show it there, and it is for {', '.join(names) or 'no name'}"
+        if obtained and not missing[0].startswith("*."):
+            raise Refused(f"{one.path} is not for {missing[0]}", why, "bgctl certificate")
         mend = f'get one that is, and name it: [certificates.NAME] with hosts = ["{missing[0]}"]'
         raise Refused(f"{one.path} is not for {missing[0]}", why, mend)

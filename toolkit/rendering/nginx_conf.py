@@ -18,6 +18,11 @@ CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
+# What Lua writes of a request, as nginx variables that begin with bg_.
+VARIABLES = (
+    *("upstream", "version", "generation", "other_version", "pin", "pin_terms"),
+    *("inflight", "reason", "session"),
+)
 LOG_FOLDER = "/var/log/bgctl"  # in the container: the compose file mounts proxy/log/ there
 NO_INCLUDE = Include()
 HEADER_TIMEOUT = Duration(10)
@@ -56,6 +61,9 @@ def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
         "sites": site_values.of(config, services, pems),
         "plain_sites": site_values.plain(config),
         "neighbours": site_values.neighbours(config),
+        "variables": VARIABLES,
+        "folders": config.folders,
+        "accelerated": any(folder.internal for folder in config.folders),
         "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [
             re.escape(locations.path_of(route))

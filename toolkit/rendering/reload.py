@@ -6,11 +6,20 @@ from collections.abc import Iterable
 
 from toolkit.clients.proxy import reachable
 from toolkit.clients.proxy_status import Status
-from toolkit.engine import ports
+from toolkit.engine import folder_mounts, ports
 from toolkit.errors import Failed, Refused
-from toolkit.files import atomic
+from toolkit.files import adoption_file, atomic
 from toolkit.project import Project
-from toolkit.rendering import include_values, nginx_conf, passwords, render, settings_json, tls_files
+from toolkit.rendering import (
+    adoption,
+    certificates,
+    include_values,
+    nginx_conf,
+    passwords,
+    render,
+    settings_json,
+    tls_files,
+)
 from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
@@ -25,13 +34,17 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     Raises Refused, with nothing changed, if the proxy would not take the configuration. Waits at most `wait`
     seconds for another bgctl.
     """
-    files, certificates = wanted(project)
+    files, loaded = wanted(project)
     if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
         return None
+    if lacking := missing_mounts(project):
+        why = f"it does not mount {', '.join(line.partition(':')[0] for line in lacking)}"
+        next = "bgctl up   (a new container: nobody is served for some seconds)"
+        raise Refused("the proxy's container lacks a folder", why, next)
     check_listeners(project)
-    tls = "".join(f", certificate of {each.found}" for each in certificates)
+    tls = "".join(f", certificate of {each.found}" for each in loaded)
     if dry_run:
         return f"would test and load the new configuration{tls}"
     with project.change("reload", wait=wait):
@@ -44,7 +57,9 @@ def wanted(project: Project) -> tuple[dict[str, bytes], list[Loaded]]:
     names = {each.source.setting: tls_files.name_of(each.found) for each in loaded}
     pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
     usual = names.pop("tls", "")
-    return {**pems, **render.files(project.config, project.root, usual, names)}, loaded
+    files = render.files(project.config, project.root, usual, names, certificates.expiries(loaded))
+    conf = adoption.moved(files["nginx.conf"].decode(), adoption_file.read(project.state_dir))
+    return {**pems, **files, "nginx.conf": conf.encode()}, loaded
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:
@@ -67,10 +82,22 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
         return old
 
 
+def missing_mounts(project: Project) -> list[str]:
+    """What the proxy's container does not mount and bgctl.toml wants, as lines of a compose file."""
+    if not project.config.folders:
+        return []
+    found = project.engine.look(project.config.proxy_service)
+    targets = {mount.target for mount in (found.mounts or [])} if found else set()
+    return folder_mounts.missing(project.config, targets) if found else []
+
+
 def check_listeners(project: Project) -> None:
     """Raises Refused if a new address is taken: nginx would go on with its old configuration."""
     now = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
+    under_way = adoption_file.read(project.state_dir)
     for name, address in project.config.listeners:
+        if under_way and address in under_way.pending:
+            continue
         if now and not re.search(rf"listen {re.escape(address)}[ ;]", now):
             ports.check_allowed(name, address)
             if not ports.is_free(address, apart=project.config.apart(address)):

@@ -11,7 +11,7 @@ def of(config: Config) -> list[dict[str, object]]:
     return [
         {
             "name": name,
-            "id": name.replace("-", "_"),
+            "id": _id(name),
             "slotted": service.slotted,
             "guarded": config.is_session_api(service),
             **{key: getattr(service, key) for key in ("blue", "green", "address", "mirror", "connections")},
@@ -19,6 +19,8 @@ def of(config: Config) -> list[dict[str, object]]:
             "timeout": service.timeout.nginx,
             "connect": min(service.timeout, config.proxy.connect_timeout).nginx,
             "read_timeout": service.read_timeout.nginx if service.read_timeout else "",
+            "folders": [folder for folder in config.folders if folder.service == name],
+            "accelerated": bool(service.accel),
             "streams": service.streams,
             "max_body": service.max_body,
             "most": service.max_body.bytes if service.max_body else "",
@@ -26,6 +28,11 @@ def of(config: Config) -> list[dict[str, object]]:
         for name, service in config.services.items()
         if not service.worker
     ]
+
+
+def _id(name: str) -> str:
+    """A service's name in names of nginx."""
+    return name.replace("-", "_")
 
 
 def _replicas(config: Config, name: str) -> list[tuple[str, Address, str]]:

@@ -15,12 +15,20 @@ def of(
     """
     by_name = {service["name"]: service for service in services}
     found = sites.of(config)
+    static = {name: service.static for name, service in config.services.items()}
+    here = {site: list(dict.fromkeys(name for name, _ in site.routes)) for site in found}
     return [
         {
             "several": len(found) > 1,
             "first": site is found[0],
             "names": " ".join(site.hosts) or "_",
-            "routes": [(by_name[name], route) for name, route in site.routes],
+            "routes": [
+                *[(by_name[name], route) for name, route in site.routes],
+                *[(by_name[name], f"@bg_app_{by_name[name]['id']}") for name in here[site] if static[name]],
+            ],
+            "folders": [
+                (by_name[each.service], each) for each in config.folders if each.service in here[site]
+            ],
             "neighbour": next((each for each in neighbours(config) if each["name"] == site.neighbour), None),
             "refused": site.refused,
             "pem": pems.get(site.certificate, ""),

@@ -12,7 +12,7 @@ from pathlib import Path
 from toolkit.errors import Refused
 from toolkit.files import atomic, disk
 from toolkit.project import Project
-from toolkit.rendering import certificate, certificates
+from toolkit.rendering import certificate, certificates, stand_in
 from toolkit.rendering.certificate import Certificate
 from toolkit.rendering.certificates import Loaded
 
@@ -26,7 +26,10 @@ def wanted(project: Project) -> list[Loaded]:
     Raises Refused for a pair that must not be installed. One that has expired is good enough if it is
     installed already: a proxy that is started again after a reboot must come back.
     """
-    loaded = certificates.load(project.config, project.root, project.now())
+    config, given = project.config, {}
+    if config.acme.on and not (project.root / config.tls.certificate).exists():
+        given["tls"] = stand_in.pair(project)
+    loaded = certificates.load(config, project.root, project.now(), given)
     for each in loaded:
         try:
             certificate.check_time(project.root / each.path, each.found, project.now())

@@ -66,8 +66,8 @@ def test_87_blog_goes_through_two_releases_that_nobody_notices(tmp_path):
         walk.compose("exec", "-T", "web", "python3", "manage.py", "shell", "-c", make_user)
         blog.post("A post of the time before")
 
-        walk.adopt("1", "--domain", "blog.example")
-        walk.bgctl("up")
+        walk.init("1", "--domain", "blog.example")
+        walk.bgctl("adopt")
 
         with Crowd(walk.url, "1", Reader, USERS) as crowd:
             first = crowd.users[0]

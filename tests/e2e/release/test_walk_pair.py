@@ -26,8 +26,8 @@ def test_calls_inside_the_stack_stay_on_their_version(tmp_path):
     with walking(tmp_path, "pair", 18300) as walk:
         walk.compose("up", "-d")
         eventually(lambda: walk.answers("/"), "the page and what is behind it answer")
-        walk.adopt("1", "--service", "web", "--also", "api=/api/")
-        walk.bgctl("up")
+        walk.init("1", "--service", "web", "--also", "api=/api/")
+        walk.bgctl("adopt")
 
         def while_both_run() -> None:
             old, new = heard(walk, "blue"), heard(walk, "green")

@@ -76,11 +76,16 @@ class Recipe(Walk):
         super()._take_own_ports()
 
     def go_through(
-        self, kind: type[User], develop: Callable[[], None], checks: Callable[[], None] | None = None
+        self,
+        kind: type[User],
+        develop: Callable[[], None],
+        checks: Callable[[], None] | None = None,
+        begun: Callable[[], None] = lambda: None,
     ) -> Crowd:
         """From plain compose to the second version, as the page says, while users are logged in.
 
-        One of them has logged in before bgctl came, and is it still at the end. Returns all who were there.
+        One of them has logged in before bgctl came, and is it still at the end. `begun` is called when bgctl
+        has the first version, `checks` while both run. Returns all who were there.
         """
         assert self.page.options("deploy")[0] == AFTER
         crowd = Crowd(self.url, BEFORE, kind, USERS)
@@ -91,6 +96,7 @@ class Recipe(Walk):
         self.take_over()
         early.come_back()
         early.log_off()
+        begun()
         with crowd:
             develop()
             self.release(crowd, BEFORE, AFTER, checks)

@@ -33,6 +33,7 @@ class Crowd:
     def __init__(self, url: str, served: str, kind: type[User], size: int) -> None:
         self.url, self.kind, self.size = url, kind, size
         self.serving, self.recorder = Serving({served}), Recorder()
+        self.pace = PACE
         self.lock = threading.Lock()  # judgement and tally are made for one thread
         self.users: list[User] = []
         self._number = 0
@@ -104,7 +105,7 @@ class User(threading.Thread):
         with self.http:
             self.log_in()
             self.arrived.set()
-            while not self.leaving.wait(PACE * random.uniform(0.5, 1.5)):
+            while not self.leaving.wait(self.crowd.pace * random.uniform(0.5, 1.5)):
                 self.use()
         self.log_off()
 
@@ -129,11 +130,11 @@ class User(threading.Thread):
         headers = {**options.pop("headers", {}), **self.cookies()}
         options |= {"headers": headers, "timeout": ANSWER_SECONDS, "allow_redirects": False}
         try:
-            answer = self.http.request(method, self.crowd.url + path, **options)
+            answer = self._ask_again(method, path, options)
         except requests.RequestException as error:
             self.fail(method, path, f"{type(error).__name__}: {error}")
             return ""
-        named = self.first if self.crowd.direct else answer.headers.get("X-Deployment-Version", "")
+        named = answer.headers.get("X-Deployment-Version") or (self.first if self.crowd.direct else "")
         said = [named, *self.own_words.findall(answer.text)[:1]]
         self.judge(said, asked, method, path)
         if not 200 <= answer.status_code < 400:
@@ -157,6 +158,23 @@ class User(threading.Thread):
                     self.crowd.recorder.flipped += 1
                     self._note(method, path, f"{self.session.version or self.first} was answered by {said}")
                     break
+
+    def _ask_again(self, method: str, path: str, options: dict[str, Any]) -> requests.Response:
+        """Sends a second time what met the end of an idle connection, as browsers do (RFC 9112, 9.3.1).
+
+        A connection that was new and failed is a failure.
+        """
+        url = self.crowd.url + path
+        pool = self.http.get_adapter(url).poolmanager.connection_from_url(url)  # type: ignore[attr-defined]
+        opened = pool.num_connections
+        try:
+            return self.http.request(method, url, **options)
+        except requests.ConnectionError:
+            if pool.num_connections != opened:
+                raise
+        with self.crowd.lock:
+            self.crowd.recorder.resent += 1
+        return self.http.request(method, url, **options)
 
     def cookies(self) -> dict[str, str]:
         """The header with all cookies, also the secure ones: TLS ends in front of the proxy, not here."""

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,15 +95,20 @@ class Walk(Stack):
         except requests.ConnectionError:
             return False
 
-    def adopt(self, version: str, *options: str) -> None:
-        """`bgctl init`, while the app runs, as its people type it; then bgctl takes the place of services."""
+    def init(self, version: str, *options: str) -> None:
+        """`bgctl init`, while the app runs, as its people type it."""
         listen = ("--listen", f"127.0.0.1:{self.public}")
         said = self.bgctl("init", "--engine", self.engine, "--version", version, *listen, *options)
-        (stop,) = re.findall(r"next: \S+compose(?: --\S+)* (stop [\w -]+\w)", said.stdout + said.stderr)
+        assert "next: bgctl adopt" in said.stdout + said.stderr
         with (self.directory / ".env").open("a") as env:
             env.write(CHECKOUT)
         self._take_own_ports()
-        self.compose(*stop.split())
+
+    def adopt(self, version: str, *options: str) -> None:
+        """As `init`; then what is to become blue stops, for `bgctl up` to start it."""
+        self.init(version, *options)
+        services = tomllib.loads((self.directory / "bgctl.toml").read_text())["services"]
+        self.compose("stop", *[name for name, each in services.items() if "address" not in each])
 
     def _take_own_ports(self) -> None:
         """Ports of this run, for those that `init` has found free may be found by another run as well."""

@@ -34,8 +34,9 @@ key = "d.pem"
 
 def with_hosts(said: str, text: str = EXAMPLE) -> str:
     """The example with these hosts for its frontend."""
-    assert "hosts = []  " in text
-    return text.replace("hosts = []  ", f"hosts = {said}")
+    empty = "hosts = []                          # where"  # of a service: [acme] has hosts, too
+    assert empty in text
+    return text.replace(empty, f"hosts = {said}  # where")
 
 
 def test_which_hosts_there_are_and_what_is_there() -> None:

@@ -22,7 +22,14 @@ EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
 # What acts on settings: all but the modules that say what may be written.
 SAY = (
     *("kinds.py", "edge_kinds.py"),
-    *("rules.py", "edge_rules.py", "service_rules.py", "address_rules.py", "host_rules.py"),
+    *(
+        "rules.py",
+        "edge_rules.py",
+        "service_rules.py",
+        "address_rules.py",
+        "host_rules.py",
+        "folder_rules.py",
+    ),
 )
 ACTING = [
     path for path in (ROOT / "toolkit").rglob("*.py") if path.parent.name != "config" or path.name not in SAY

@@ -157,7 +157,7 @@ def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
     world.serve(world.blue, "1.6.8")
     project, engine = project_of(world)
 
-    def fail(service: str, env: object, grace: float = 10) -> None:
+    def fail(service: str, env: object, grace: float = 10, old: object = None) -> None:
         raise Failed(f"{service} is not healthy")
 
     monkeypatch.setattr(engine, "up", fail)
@@ -255,7 +255,7 @@ def test_a_promotion_that_fails_is_told_at_once_and_then_once_an_hour(
     draining(world)
     project, engine = project_of(world)
 
-    def fail(service: str, env: object, grace: float = 10) -> None:
+    def fail(service: str, env: object, grace: float = 10, old: object = None) -> None:
         raise Failed("frontend-blue is not healthy", "it answers 500", "bgctl status")
 
     monkeypatch.setattr(engine, "up", fail)
@@ -485,7 +485,7 @@ def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
     engine.there.discard("frontend-green")
     world.green.answers.clear()
 
-    def fail(service: str, env: object, grace: float = 10) -> None:
+    def fail(service: str, env: object, grace: float = 10, old: object = None) -> None:
         raise Failed("no space left")
 
     monkeypatch.setattr(engine, "up", fail)

@@ -176,11 +176,11 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
     refuse(world)
     start = engine.up
 
-    def mended(service: str, env: Any, grace: float = 10) -> None:
+    def mended(service: str, env: Any, grace: float = 10, old: Any = None) -> None:
         start(service, env, grace)
         world.api.answers["/api/deployment/active-sessions"] = good
 
-    engine.up = mended  # type: ignore[method-assign]
+    engine.up = mended  # type: ignore[assignment,method-assign]
     shared_services.start(project, "session-api")
     assert engine.asked == ["up session-api"]
     engine.up = start  # type: ignore[method-assign]

@@ -25,7 +25,9 @@ hosts = ["one.blog.example"]
 certificate = "e.pem"
 key = "f.pem"
 """
-FOUND = config.parse(WITH_TLS.replace("hosts = []  ", 'hosts = ["shop.example"]') + MORE)
+FOUND = config.parse(
+    WITH_TLS.replace(f"hosts = []{26 * ' '}# where", 'hosts = ["shop.example"]  # where') + MORE
+)
 
 
 def issue(folder: Path, certificate: str, key: str, *names: str) -> None:

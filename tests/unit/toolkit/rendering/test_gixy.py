@@ -23,7 +23,7 @@ MORE = {
     "connections = 0 ": "connections = 50 ",
 }
 HOSTS = {
-    "hosts = []  ": 'hosts = ["shop.example", "*.shop.example"]',
+    "hosts = []                          # where": 'hosts = ["shop.example", "*.shop.example"]  # where',
     '"serve"': '"refuse"',
     'listen = "0.0.0.0:443"': 'listen = ["0.0.0.0:443", "[::]:443"]',
     "[headers]": """\
@@ -41,6 +41,11 @@ ACCEPTED = [
     ("missing_resolver", "proxy_pass", "every upstream is rendered here: no name is looked up"),
     ("default_server_flag", r"listen 0\.0\.0\.0:443", "the second listener is HTTP/3's, by UDP: one server"),
     ("if_is_evil", r"if \(\$bg_body", "it differs from its location by a read of the body (record 37)"),
+    (
+        "try_files_is_evil_too",
+        "try_files",
+        "no open_file_cache: files change, and it would keep those of before",
+    ),
     ("if_is_evil", r"if \(\$bg_upstream", "the gate is closed: tests/e2e shows what comes of it (record 17)"),
 ]
 
@@ -59,6 +64,10 @@ ACCEPTED = [
         pytest.param(
             {"mirror = 0 ": 'mirror = 5\nbuffering = false\nread_timeout = "10m"\nmax_body = "2g" '},
             id="back",
+        ),
+        pytest.param(
+            {"mirror = 0 ": 'static = {"/s/" = "s", "/i/" = "image:/i"}\naccel = {"/p/" = "p"}\n'},
+            id="files",
         ),
         pytest.param(HOSTS, id="hosts"),
         pytest.param(TLS | MORE | HOSTS, id="hosts-tls"),

@@ -39,6 +39,8 @@ def test_settings() -> None:
             {"location": "= /api/deployment", "service": "frontend", "slotted": True},
             {"location": "/api/deployment/", "service": "session-api", "slotted": False},
         ],
+        "sites": [],
+        "unknown_hosts": "serve",
         "access_log": False,
         "peers": [
             {
@@ -67,6 +69,7 @@ def test_settings() -> None:
         "drain_deadline": 0,
         "mirrors": {},
         "replicas": {},
+        "certificates": [],
     }
 
 

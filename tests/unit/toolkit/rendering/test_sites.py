@@ -1,14 +1,18 @@
 """Sites by host: a server block for each, with its routes and its certificate; without hosts, one as ever."""
 
+import json
 import re
 
 import pytest
 
 from tests.unit.toolkit.support.rendered import EXAMPLE, WITH_TLS, rendered
 from toolkit import config
-from toolkit.rendering import nginx_conf, sites
+from toolkit.rendering import nginx_conf, settings_json, sites
 
-HOSTS = ("hosts = []  ", 'hosts = ["shop.example", "www.shop.example"]')
+HOSTS = (
+    "hosts = []                          # where",  # of a service: [acme] has hosts, too
+    'hosts = ["shop.example", "www.shop.example"]  # where',
+)
 REFUSE = ('"serve"', '"refuse"')
 BLOG = """
 [services.blog]
@@ -110,6 +114,18 @@ def test_unknown_hosts_are_refused_before_a_handshake_and_after(redirect: str) -
     assert conf.count("return 308") == (redirect == "true")
     without = rendered(EXAMPLE, HOSTS, REFUSE)
     assert (without.count("return 421;"), without.count("ssl")) == (1, 0)
+
+
+def test_explain_is_told_what_nginx_is_told() -> None:
+    found = config.parse(EXAMPLE.replace(*HOSTS).replace(*REFUSE) + BLOG + NEIGHBOUR)
+    said = json.loads(settings_json.render(found))
+    assert (said["routes"], said["unknown_hosts"]) == ([], "refuse")
+    blocks = servers(nginx_conf.render(found))
+    assert [" ".join(site["hosts"]) for site in said["sites"]] == [name for name in blocks if name != "_"]
+    for site in said["sites"]:
+        there = [route for route in proxied(blocks[" ".join(site["hosts"])]) if "_bgctl" not in route]
+        assert [route["location"] for route in site["routes"]] == ([] if "neighbour" in site else there)
+    assert [site.get("neighbour") for site in said["sites"]] == [None, None, "wiki"]
 
 
 def test_a_neighbour_gets_its_requests_as_they_are() -> None:

@@ -139,7 +139,6 @@ STORAGES = {
 # TLS ends in front of the app: a proxy says in this header how the browser came.
 SECURE_PROXY_SSL_HEADER = ('HTTP_X_FORWARDED_PROTO', 'https')
 SECURE_SSL_REDIRECT = True
-SECURE_REDIRECT_EXEMPT = [r'^healthz$']
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 CSRF_TRUSTED_ORIGINS = ['https://' + host for host in ALLOWED_HOSTS]
