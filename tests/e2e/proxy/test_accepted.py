@@ -75,8 +75,10 @@ class Chance:
             "max_body": self.one(["1k", "100m", "999999999g"]),
             "header_size": self.one(["4k", "32k", "33k", "64k"]),
             "compress": self.one([True, False]),
-            "access_log": self.one([True, False]),
+            "access_log": self.one([True, False, "combined"]),
             "trusted": self.networks(),
+            "proxy_protocol": self.one([True, False]),
+            "include": self.one(["", "extra.conf"]),
             **{name: self.duration() for name in durations},
         }
 
@@ -110,6 +112,12 @@ class Chance:
             "project": {"name": "shop"},
             "proxy": self.proxy(tls),
             "tls": self.tls(tls),
+            "limits": {
+                "requests": self.one(["off", "1/m", "99999/s"]),
+                "burst": self.one([0, 1, 100_000]),
+                "connections": self.one([0, 1, 100_000]),
+                "exempt": self.networks(),
+            },
             "headers": {name: self.header() for name in headers},
             "maintenance": {"allow": self.networks()},
             **self.one([{}, {"neighbours.next-door": {"hosts": self.hosts(), "address": self.address()}}]),
@@ -117,6 +125,22 @@ class Chance:
             **{f"services.{name}": self.service() for name in sorted(names)},
         }
         return "\n".join(f"[{name}]\n{written(table)}" for name, table in tables.items())
+
+
+# Lines of the operator's own. Arguments that nginx could read otherwise than they were meant are in quotes.
+OWN = """\
+rewrite "^/old/([0-9]{2})\\.html$" /new/$1 permanent;
+location = /own-1 { return 200 "a \\"word\\"; # and } {"; add_header Cache-Control "max-age=60" always; }
+location ^~ /own-2/ { return 301 $scheme://$host$request_uri; }
+location = /own-3 { return 410; default_type text/html; }
+location /own-4/ { auth_basic "Staff # only"; }
+location = /own-5 { auth_basic off; }
+auth_basic "Team \\"A\\"";
+auth_basic_user_file passwords;
+satisfy any;
+allow 10.1.2.3;
+deny all;
+"""
 
 
 def written(table: dict[str, Any]) -> str:
@@ -136,12 +160,15 @@ def test_50_nginx_takes_what_bgctl_accepts(tmp_path: Path) -> None:
     (tmp_path / "certificate").mkdir()
     certificates.make(tmp_path / "certificate")
     pair = [(tmp_path / "certificate" / name).read_bytes() for name in (certificates.CHAIN, certificates.KEY)]
+    (tmp_path / "extra.conf").write_text(OWN)
+    (tmp_path / "passwords").write_text("ada:$apr1$a$b\n")
     for number in range(NUMBER):
         folder = tmp_path / "tried" / str(number)
         (folder / "tls").mkdir(parents=True)
         files = render.files(accepted(Chance(number)), tmp_path, PEM, {"certificates.one": PEM})
         files |= {PEM: b"".join(pair), "tls/quic.key": bytes(48)}
         for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(content)
     mount = f"{tmp_path / 'tried'}:/tried:ro"
     command = ["docker", "run", "--rm", "--user", "0", "--network", "none", "--volume", mount]
