@@ -3,6 +3,7 @@
 from toolkit import slots
 from toolkit.clients.proxy import reachable
 from toolkit.config import SLOTS, public_url
+from toolkit.drift import noting
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.project import Project
@@ -170,7 +171,7 @@ def start_proxy(project: Project) -> str:
     if project.engine.running(name) and reachable(project.proxy, tries=3):
         return reload.apply(project, files)
     reload.store(project, files)
-    project.engine.up(name, project.blue_env(), project.grace(name))
+    noting.up(project, name, project.blue_env())
     reload.mark_loaded(project, files)
     return f"listens on {' and '.join(slots.public(project))}"
 

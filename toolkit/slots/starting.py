@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from toolkit.drift import noting
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.compose import HEALTHY, Compose
 from toolkit.errors import Failed
@@ -28,7 +29,7 @@ def start(project: Project, slot: str, version: str, anew: bool = False) -> str:
     for name, waits_for in _in_order(missing, found, names(project, slot)):
         for other in waits_for:
             _prove_member(project, slot, other, version)
-        project.engine.up(name, env, project.grace(name))
+        noting.up(project, name, env)
     if not anew:
         proven.verify(project, missing, version)
     prove(project, slot, version)
