@@ -18,7 +18,7 @@ from toolkit.engine import container_health
 from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
 from toolkit.project import Project
-from toolkit.release import needs
+from toolkit.release import differences, needs
 from toolkit.rendering import include_file, pages, tls_files
 from toolkit.state import gate
 from toolkit.terminal.ui import UI
@@ -202,6 +202,14 @@ def _by_hand_problems(project: Project) -> Problems:
     return "plain `compose up -d` would leave it all as it is"
 
 
+def _settings_problems(project: Project) -> Problems:
+    """Whether what runs has the settings that the files say."""
+    yield from _started(project)
+    for each in differences.look(project):
+        yield NotYet(each.what, ", ".join(each.settings), each.next)
+    return "what bgctl has started runs as your files say"
+
+
 def _started(project: Project) -> Problems:
     """For looks at what runs: raises NotYet in a project that has never been started."""
     yield from ()
@@ -215,6 +223,7 @@ RUNNING: dict[str, tuple[Callable[[Project], Problems], tuple[str, ...]]] = {
     "state": (_state_problems, ()),
     "gate": (_gate_problems, ("state",)),
     "by hand": (_by_hand_problems, ("state", "engine", "compose file")),
+    "settings": (_settings_problems, ("state", *WITH_COMPOSE)),
     "cookies": (_cookie_problems, ("engine",)),
     "proxy": (_proxy_problems, ("state",)),
     "health": (health_problems, ("state",)),

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from tests.unit.toolkit.support.worlds import World
@@ -84,6 +85,12 @@ class FakeEngine:
     def compose(self, env: Mapping[str, str]) -> Compose:
         names = ("proxy", "session-api", "frontend-blue", "frontend-green")
         return Compose({name: self._service(name, env) for name in names})
+
+    form = "docker-compose"
+
+    def document(self, env: Mapping[str, str]) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.to_builtins(self.compose(env))
+        return found
 
     def _service(self, name: str, env: Mapping[str, str]) -> ComposeService:
         if name in self.services:
