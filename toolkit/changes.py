@@ -10,10 +10,12 @@ from toolkit.clients.look import Look
 from toolkit.clock import Clock
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.figures_taken import Figures
-from toolkit.files import history, lock
+from toolkit.files import adoption_file, history, lock
 from toolkit.state.document import Deployment, State
 from toolkit.terminal.ui import UI
 from toolkit.values import stamp
+
+ADOPT = "adopt"  # how a change begins that goes on with an adoption, or takes it back
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,14 @@ class Changes:
     def make(self, what: str, wait: float = 0) -> Iterator[None]:
         """Holds the lock over a change and then adds its line, whatever came of it.
 
-        `wait`: seconds for another bgctl to end. Raises Locked while one is at work.
+        `wait`: seconds for another bgctl to end. Raises Locked while one is at work, and Refused while an
+        adoption is only half done.
         """
         with lock.held(self.state_dir, self.command, self.clock.now(), wait) as killed:
             if killed:
                 self._record_killed(killed)
+            if not what.startswith(ADOPT):
+                adoption_file.check(self.state_dir)
             made = Made(what, self.state(), self.clock.monotonic(), len(self.ui().taken), self.figures.look())
             try:
                 yield

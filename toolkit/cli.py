@@ -25,6 +25,7 @@ SECTIONS = {
         "drain": "Wait until the old version is empty.",
         "promote": "Make the new version the stable one.",
         "rollback": "Send everyone back to the old version.",
+        "restart": "Start the running version again, with the settings of today.",
         "prune": "Remove the images of old versions.",
     },
     "Watch": {
@@ -44,12 +45,14 @@ SECTIONS = {
         "up": "Start the stack, or bring it back as the state says.",
         "down": "Stop the stack; data, keys and state are kept.",
         "reload": "Give the proxy a changed configuration or certificate.",
+        "certificate": "Obtain and renew certificates by ACME.",
         "pause": "Hold new requests for a moment, for as long as a command runs.",
         "resume": "Let the held requests through.",
         "maintenance": "Show everybody a page, but for the addresses that are allowed.",
     },
     "Set up": {
         "init": "Write the bgctl.toml of a compose project.",
+        "adopt": "Make blue of what runs, without a lost request.",
         "images": "Make the images of proxy and session API.",
         "doctor": "Check everything that a release needs.",
         "keys": "Make, rotate and list signing keys; import the app's own.",

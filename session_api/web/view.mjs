@@ -2,7 +2,7 @@
 
 import { ago, at, h } from "./dom.mjs";
 import { unknown } from "./slots.mjs";
-import { PHASES, duration, known, number, percent, sentence, some } from "./words.mjs";
+import { PHASES, duration, isRestart, known, number, percent, sentence, some } from "./words.mjs";
 
 /** Why counts are unknown, in words; null if they are known. */
 export const reason = (data) => data.unknown ?? data.sessions?.unknown ?? null;
@@ -14,17 +14,18 @@ export function current({ slots, sessions }) {
 
 export function release(data, now) {
   const { phase, deployment, updatedAt } = data;
+  const moves = isRestart(deployment) ? null : deployment;
   return [
     h("div", { class: "what" },
       h("p", { class: "since" },
         h("span", { class: `chip phase ${phase}` }, PHASES[phase] ?? phase),
         updatedAt ? h("span", { class: "muted" }, "changed ", ago(updatedAt, now)) : null,
-        deployment ? h("span", { class: "muted" }, "release began ", at(deployment.startedAt, now)) : null),
-      h("h1", { id: "headline" }, deployment ? versions(data) : current(data)),
+        deployment ? h("span", { class: "muted" }, moves ? "release began " : "restart began ", at(deployment.startedAt, now)) : null),
+      h("h1", { id: "headline" }, moves ? versions(data) : current(data)),
       h("p", { class: "sentence" }, sentence(data, current(data)))),
-    deployment ? left(data) : null,
-    deployment ? progress(data) : null,
-    deployment && !["candidate", "preview"].includes(phase) ? forecast(data, now) : null,
+    moves ? left(data) : null,
+    moves ? progress(data) : null,
+    moves && !["candidate", "preview"].includes(phase) ? forecast(data, now) : null,
   ];
 }
 

@@ -51,6 +51,9 @@ export function clock(iso, now) {
   return today ? HOUR.format(moment) : `${DAY.format(moment)}, ${HOUR.format(moment)}`;
 }
 
+/** Whether a version takes its own place, with other settings: nobody moves. */
+export const isRestart = (deployment) => Boolean(deployment) && deployment.from === deployment.to;
+
 /** The phase of the release, in one sentence. */
 export function sentence({ phase, deployment, slots }, current) {
   const { from, to } = deployment ?? {};
@@ -61,7 +64,7 @@ export function sentence({ phase, deployment, slots }, current) {
     preview: `${to} is up for who has its preview link; ${from} serves everyone else.`,
     canary: `${to} takes ${canary?.weight ?? 0} % of new sessions; all others get ${from}.`,
     draining: `New sessions get ${to}. ${from} keeps its own until it is empty.`,
-    promoting: `${from} gives way: ${to} takes its place.`,
+    promoting: isRestart(deployment) ? `${to} is started again; everybody stays on it.` : `${from} gives way: ${to} takes its place.`,
   }[phase] ?? "";
 }
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from toolkit.errors import Refused
-from toolkit.state import document, transitions
+from toolkit.state import document, restarting, transitions
 from toolkit.state.document import State
 
 Transition = Callable[[State, datetime], State]
@@ -28,6 +28,15 @@ PROMOTION: list[Transition] = [
     transitions.rest,
 ]
 ROLLBACK: list[Transition] = [transitions.hold_green, transitions.back_to_blue, transitions.rest]
+RESTART: list[Transition] = [
+    restarting.serve_green,
+    restarting.retire_blue,
+    restarting.start_blue,
+    restarting.serve_blue,
+    restarting.retire_green,
+    transitions.rest,
+]
+RESTART_BACK: list[Transition] = [restarting.keep_blue, restarting.retire_green, transitions.rest]
 GATES: dict[str, Transition] = {
     "pause": lambda now, at: transitions.pause(now, at + timedelta(seconds=30), at),
     "resume": lambda now, _: transitions.resume(now),
@@ -37,6 +46,7 @@ GATES: dict[str, Transition] = {
 ALL: dict[str, Transition] = {
     **GATES,
     **{each.__name__: each for each in (*PROMOTION, *ROLLBACK)},
+    **{f"restart: {each.__name__}": each for each in (*RESTART, *RESTART_BACK)},
     "enable-green": transitions.enable_green,
     "disable-green": transitions.disable_green,
     "disable-blue": transitions.disable_blue,
@@ -57,7 +67,7 @@ def refusal() -> Iterator[None]:
 
 def next_of_promotion(now: State) -> Transition | None:
     """The write with which `bgctl promote` begins, or goes on; None: there is nothing to promote."""
-    if now.deployment is None or now.phase not in ("draining", "promoting"):
+    if now.deployment is None or now.deployment.is_restart or now.phase not in ("draining", "promoting"):
         return None
     blue, green = now.slots.blue, now.slots.green
     if not (blue.state == "ready" and blue.version == now.deployment.new):
@@ -69,11 +79,29 @@ def next_of_promotion(now: State) -> Transition | None:
 def next_of_rollback(now: State) -> Transition | None:
     if now.deployment is None:
         return None
+    if now.deployment.is_restart:
+        return _next_back(now)
     if now.phase == "promoting" and now.slots.blue.version == now.deployment.new:
         held = now.slots.blue.state == "maint"
         return transitions.back_to_blue if held else transitions.hold_green
     back = now.phase == "candidate" and now.deployment.step == "rollback"
     return transitions.rest if back else transitions.back_to_blue
+
+
+def next_of_restart(now: State) -> Transition | None:
+    """The write with which `bgctl restart` goes on; None: none is under way, or it is being taken back."""
+    release = restarting.under_way(now)
+    if release is None or release.step not in restarting.STEPS:
+        return None
+    return RESTART[restarting.STEPS.index(release.step) + 1]
+
+
+def _next_back(now: State) -> Transition:
+    assert now.deployment is not None
+    kept = now.deployment.step == restarting.BACK or now.slots.green.state == "maint"
+    if not kept:
+        return restarting.keep_blue
+    return restarting.retire_green if now.slots.green.state != "maint" else transitions.rest
 
 
 def of_an_older_bgctl(now: State) -> State:

@@ -141,15 +141,26 @@ class Machine(RuleBasedStateMachine):
         promoting = self.state.phase == "promoting"
         if how == "promote":
             self.finish(commands.next_of_promotion)
+            self.finish(commands.next_of_restart)
         elif how == "rollback":
             self.finish(commands.next_of_rollback)
         elif how.startswith("a step") or promoting:
-            forward = commands.next_of_promotion(self.state)
+            forward = commands.next_of_promotion(self.state) or commands.next_of_restart(self.state)
             back = commands.next_of_rollback(self.state)
             if step := back if how == "a step back" else forward:
                 self.run(step)
         else:
             self.run(commands.ROUTES[how])
+
+    @precondition(lambda self: self.state.phase == "rest")
+    @rule(steps=st.integers(1, len(commands.RESTART)))
+    def restart(self, steps: int) -> None:
+        """The same version again, or the beginning of that: it is served all the time, and nobody moves."""
+        moves, version = list(self.belonging.moves), self.state.slots.blue.version
+        for step in commands.RESTART[:steps]:
+            self.run(step)
+            assert self.belonging.served == self.belonging.open_to_new == {version}
+        assert self.belonging.moves == moves
 
     def finish(self, next_of: Callable[[State], Transition | None]) -> None:
         while step := next_of(self.state):
@@ -158,6 +169,7 @@ class Machine(RuleBasedStateMachine):
     def there_and_back(self, version: str) -> None:
         """That version goes out of service, and comes again beside another one."""
         self.finish(commands.next_of_promotion)
+        self.finish(commands.next_of_restart)
         self.finish(commands.next_of_rollback)
         stable = self.state.slots.blue.version
         self.release(next(each for each in VERSIONS if each not in (stable, version)), "promote")

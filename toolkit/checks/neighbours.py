@@ -30,17 +30,23 @@ def ports(folders: Iterable[Path]) -> set[int]:
     """The ports of this host that the projects in `folders` have, or will have in their next release."""
     found: set[int] = set()
     for theirs in filter(None, map(_load, folders)):
-        single = [*theirs.listeners.values(), *(each.at("address") for each in theirs.shared.values())]
+        listeners = [address for _, address in theirs.listeners]
+        shared = [each.at("address") for each in theirs.shared.values()]
         slots = [each.address for name in theirs.reached for each in theirs.pair(name)]
-        found.update(each.port for each in (*single, *slots))
+        found.update(each.port for each in (*listeners, *shared, *slots))
     return found
 
 
 def _same(ours: Config, theirs: Config) -> bool:
     one, other = ours.proxy, theirs.proxy
     names = (one.cookie_stem, one.secure_cookies) == (other.cookie_stem, other.secure_cookies)
-    near = host(ours) == host(theirs) or (ours.pin.domain and ours.pin.domain == theirs.pin.domain)
+    near = _hosts(ours) & _hosts(theirs) or (ours.pin.domain and ours.pin.domain == theirs.pin.domain)
     return names and ours.project.name != theirs.project.name and bool(near)
+
+
+def _hosts(found: Config) -> set[str]:
+    """All names by which browsers know it: those that its services have, else one."""
+    return {str(name) for each in found.services.values() for name in each.hosts} or {host(found)}
 
 
 def _load(folder: Path) -> Config | None:

@@ -62,7 +62,8 @@ def headline(view: "Overview", now: datetime) -> str:
     about = ""
     if release := view.deployment:
         since = humanize.since(release.started_at, now)
-        about = f": {release.old} -> {release.new}, step {release.step}, {since}"
+        what = f"{release.new} restarts" if release.is_restart else f"{release.old} -> {release.new}"
+        about = f": {what}, step {release.step}, {since}"
     return f"phase {view.phase}{about}; generation {view.generation}"
 
 
@@ -100,7 +101,7 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
         yield mirror_line(view.proxy.mirror)
     if view.deployment and view.migrated is not None:
         yield f"{humanize.percent(view.migrated)} of sessions and visitors are on {view.deployment.new}"
-    if view.deployment and (empty := humanize.forecast(view.forecast, now)):
+    if view.deployment and view.forecast and (empty := humanize.forecast(view.forecast, now)):
         yield f"{view.deployment.old} is empty: {empty}"
     if view.unknown:
         yield f"sessions are unknown: {view.unknown}"

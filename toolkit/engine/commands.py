@@ -136,6 +136,10 @@ class Commands:
     def of_name(self, name: str) -> list[str]:
         return [self.binary, "ps", "--all", "--quiet", "--filter", f"name=^{name}$"]
 
+    def publishers(self, port: int) -> list[str]:
+        """The answer is the names of the containers that publish a port of this host."""
+        return [self.binary, "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"]
+
     def volumes(self) -> list[str]:
         return [self.binary, "volume", "ls", "--quiet"]
 

@@ -29,7 +29,8 @@ def header(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Text]:
     """Phase, release, step and since when; the project and the time at the right."""
     parts = [Text(snapshot.phase or "phase unknown", "bold" if snapshot.phase else BAD)]
     if release := snapshot.deployment:
-        parts.append(Text(f"{release.old} {glyphs.arrow} {release.new}", "bold"))
+        moves = f"{release.old} {glyphs.arrow} {release.new}"
+        parts.append(Text(f"{release.new} restarts" if release.is_restart else moves, "bold"))
         parts.append(Text(f"step {release.step}"))
         parts.append(Text(humanize.since(printable(release.started_at), snapshot.at), QUIET))
     right = Text(f"{snapshot.at.astimezone():%H:%M:%S}", QUIET)
@@ -70,7 +71,7 @@ def slot_card(name: str, snapshot: Snapshot, width: int, glyphs: Glyphs) -> list
 
 def progress(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Text]:
     """What share of sessions and visitors is on the new version, and when the old one will be empty."""
-    if not snapshot.deployment:
+    if not snapshot.deployment or snapshot.deployment.is_restart:
         return []
     share = snapshot.migrated
     said = Text("-", QUIET)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from toolkit import config, slots
+from toolkit.acme import standing
 from toolkit.checks import env_versions, hazards, key_ring, machine, neighbours, preflight
 from toolkit.checks.looks import WITH_COMPOSE, Finding, Looks, Problems
 from toolkit.checks.preflight import Preflight
@@ -18,7 +19,7 @@ from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
 from toolkit.project import Project
 from toolkit.release import needs
-from toolkit.rendering import pages, tls_files
+from toolkit.rendering import include_file, pages, tls_files
 from toolkit.state import gate
 from toolkit.terminal.ui import UI
 
@@ -74,20 +75,24 @@ def _configuration_problems(found: Config | None, wrong: list[BgctlError]) -> Pr
 
 def _page_problems(project: Project) -> Problems:
     yield from pages.missing(project.config, project.root)
-    return "those for 503 and maintenance are here"
+    yield from include_file.problems(project.config, project.root)
+    own = f", and {project.config.proxy.include} is understood" if project.config.proxy.include else ""
+    return f"those for 503 and maintenance are here{own}"
 
 
 def _certificate_problems(project: Project) -> Problems:
-    yield from ()
-    found = tls_files.wanted(project)
-    if found is None:
-        return "no TLS here"
-    if found.expires_soon(project.now()):
-        why = f"it is good until {found.until:%Y-%m-%d}"
-        yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
-    if project.adopted and not tls_files.is_installed(project, found):
-        yield NotYet("the proxy has another certificate", f"{found} is there to be loaded", "bgctl reload")
-    return str(found)
+    if project.config.acme.on:
+        yield from standing.problems(project)
+    loaded = tls_files.wanted(project)
+    for each in loaded:
+        ours = project.config.acme.on and each.source.setting == "tls"
+        if not ours and each.found.expires_soon(project.now()):
+            why = f"{each.path} is good until {each.not_after:%Y-%m-%d}"
+            yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
+        if project.adopted and not tls_files.is_installed(project, each.found):
+            why = f"{each.path}, {each.found}, is there to be loaded"
+            yield NotYet("the proxy has another certificate", why, "bgctl reload")
+    return "; ".join(str(each.found) for each in loaded) or "no TLS here"
 
 
 def _state_problems(project: Project) -> Problems:

@@ -102,14 +102,15 @@ def overview(project: Project, found: Found) -> Overview:
     """What the sources have said, brought together."""
     now, report = found.state.value, found.report.value
     release = now.deployment if now else None
+    moving = release if release and not release.is_restart else None  # a restart moves nobody
     return Overview(
         phase=now.phase if now else None,
         generation=now.generation if now else None,
         deployment=release,
         slots={name: _slot(project, name, found) for name in SLOTS},
         proxy=_proxy(found.proxy.value),
-        migrated=migrated(report, release) if report and release else None,
-        forecast=report.forecast if report else None,
+        migrated=migrated(report, moving) if report and moving else None,
+        forecast=report.forecast if report and (moving or not release) else None,
         unknown=report.unknown if report else None,
         silent=dict(_silent(found)),
         gate=now.gate if now else None,

@@ -7,7 +7,7 @@ from toolkit.project import Project
 from toolkit.release import promote, up_green
 from toolkit.release.canary import Course
 from toolkit.release.drain import Watch
-from toolkit.state import gate, transitions
+from toolkit.state import gate, restarting, transitions
 from toolkit.state.document import State
 
 UNUSED = ("rest", "candidate", "preview")  # phases in which no session has been sent to green
@@ -44,6 +44,7 @@ def check_asking(project: Project, plan: Plan) -> None:
 
 def check(project: Project, now: State, plan: Plan) -> None:
     """Raises Refused with nothing changed, so that a fault known beforehand gives nothing to undo."""
+    restarting.check_none(now)
     release, version = now.deployment, plan.version
     if release and release.new != version:
         what = f"{release.new} is under way (phase {now.phase})"

@@ -12,7 +12,7 @@ from toolkit.release import needs, proof_record, route
 from toolkit.release.remaining import DrainTerms, remaining
 from toolkit.release.steps import Step, walk
 from toolkit.slots import proven
-from toolkit.state import transitions
+from toolkit.state import restarting, transitions
 from toolkit.state.document import Deployment, State
 
 
@@ -92,6 +92,7 @@ def check(project: Project, now: State, terms: DrainTerms) -> tuple[Deployment, 
 
     Raises Refused unless blue is empty, or was given up, and a healthy slot serves the new version.
     """
+    restarting.check_none(now)
     release = now.deployment
     if release is None or now.phase not in ("draining", "promoting"):
         next = "bgctl route enable-green" if release else "bgctl up-green VERSION"

@@ -7,7 +7,7 @@ from toolkit.clients.proxy import reachable
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import history
 from toolkit.project import Project
-from toolkit.release import needs, route
+from toolkit.release import needs, restart_back, route
 from toolkit.release.steps import Step, walk
 from toolkit.state import transitions
 from toolkit.state.document import Deployment
@@ -22,13 +22,16 @@ def run(project: Project, wait: bool = True, dry_run: bool = False) -> None:
             project.ui.say(f"nothing to roll back: {now.slots.blue.version} is at rest")
             before = version_before(project) or "VERSION"
             project.ui.say(f"for an older version: bgctl rollback --to {before}")
-            return
+            return None
+        if now.deployment.is_restart:
+            return restart_back.run(project, wait, dry_run)
         check_env(project)
         if not slots.serves(project, "blue", now.deployment.old):
             slots.check_return(project, "blue", now.deployment.old, pull=not dry_run)
         walk(steps(project, now.deployment, wait), project.ui, dry_run)
     if wait and not dry_run:
         project.ui.say(f"{now.deployment.old} is what everyone has; rest")
+    return None
 
 
 def steps(project: Project, release: Deployment, wait: bool = True) -> list[Step]:

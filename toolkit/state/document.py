@@ -37,13 +37,17 @@ class Slots(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Deployment(Struct, frozen=True, forbid_unknown_fields=True):
-    """The release that is under way. `step` is the last step that it took."""
+    """The release that is under way, or a restart, of a version in place of itself. `step`: its last one."""
 
     id: str
     old: Version = field(name="from")
     new: Version = field(name="to")
     started_at: str = field(name="startedAt")
     step: str
+
+    @property
+    def is_restart(self) -> bool:
+        return self.old == self.new
 
 
 class Gate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -47,7 +47,7 @@ def candidate(state: State, version: str, now: datetime) -> State:
         why = "it makes way for another one when it is rolled back"
         raise Refused(f"{state.deployment.new} is the candidate", why, "bgctl rollback")
     deployment = Deployment(now.strftime("%Y%m%d-%H%M%S"), blue, version, stamp(now), "candidate")
-    return _next(state, now, "candidate", deployment, ready(blue), maint(version))
+    return advance(state, now, "candidate", deployment, ready(blue), maint(version))
 
 
 def preview(state: State, now: datetime) -> State:
@@ -59,7 +59,7 @@ def preview(state: State, now: datetime) -> State:
     if state.phase in ("canary", "draining"):
         return state
     _require(state, ("candidate", "preview"), "everyone gets green already", "bgctl promote")
-    return _next(state, now, "preview", _at(release, "preview"), ready(release.old), drain(release.new))
+    return advance(state, now, "preview", _at(release, "preview"), ready(release.old), drain(release.new))
 
 
 def canary(state: State, percent: int, now: datetime) -> State:
@@ -68,33 +68,35 @@ def canary(state: State, percent: int, now: datetime) -> State:
         return enable_green(state, now) if percent else disable_green(state, now)
     release = _routable(state)
     green = ready(release.new, percent)
-    return _next(state, now, "canary", _at(release, "canary"), ready(release.old, 100 - percent), green)
+    return advance(state, now, "canary", _at(release, "canary"), ready(release.old, 100 - percent), green)
 
 
 def enable_green(state: State, now: datetime) -> State:
     """All new sessions go to green; blue keeps its own."""
     release = _routable(state)
     step = release.step if state.slots.blue.state == "drain" else "drain"
-    return _next(state, now, "draining", _at(release, step), drain(release.old), ready(release.new))
+    return advance(state, now, "draining", _at(release, step), drain(release.old), ready(release.new))
 
 
 def disable_green(state: State, now: datetime) -> State:
     """All sessions are blue's; green stays up as the candidate."""
     release = _routable(state)
-    return _next(state, now, "candidate", _at(release, "candidate"), ready(release.old), maint(release.new))
+    return advance(state, now, "candidate", _at(release, "candidate"), ready(release.old), maint(release.new))
 
 
 def disable_blue(state: State, now: datetime) -> State:
     """All sessions are green's, those that blue still has too."""
     release = _routable(state)
-    return _next(state, now, "draining", _at(release, "disable-blue"), maint(release.old), ready(release.new))
+    return advance(
+        state, now, "draining", _at(release, "disable-blue"), maint(release.old), ready(release.new)
+    )
 
 
 def drained(state: State, now: datetime) -> State:
     """Notes that blue has been found empty; routing and the time of the switch stay."""
     release = _release(state)
     _require(state, ("draining",), "nothing is draining", "bgctl route enable-green")
-    noted = _next(state, now, state.phase, _at(release, "drained"), state.slots.blue, state.slots.green)
+    noted = advance(state, now, state.phase, _at(release, "drained"), state.slots.blue, state.slots.green)
     return noted if noted is state else replace(noted, updated_at=state.updated_at)
 
 
@@ -102,14 +104,14 @@ def retire_blue(state: State, now: datetime) -> State:
     """Blue is about to be stopped: green serves all sessions."""
     release = _release(state)
     blue = maint(state.slots.blue.version)
-    return _next(state, now, "promoting", _at(release, "retire-blue"), blue, ready(release.new))
+    return advance(state, now, "promoting", _at(release, "retire-blue"), blue, ready(release.new))
 
 
 def hold_green(state: State, now: datetime) -> State:
     """A promotion is taken back: green serves all sessions until blue is on the old version again."""
     release = _release(state)
     blue = maint(state.slots.blue.version)
-    return _next(state, now, "promoting", _at(release, "rollback"), blue, ready(release.new))
+    return advance(state, now, "promoting", _at(release, "rollback"), blue, ready(release.new))
 
 
 def going_back(state: State) -> bool:
@@ -121,26 +123,30 @@ def blue_on_new(state: State, now: datetime) -> State:
     """Blue runs the new version too and takes new sessions; green finishes the requests that it has."""
     release = _release(state)
     _require(state, ("promoting",), "blue has not been retired", "bgctl promote")
-    return _next(state, now, "promoting", _at(release, "serve-blue"), ready(release.new), drain(release.new))
+    return advance(
+        state, now, "promoting", _at(release, "serve-blue"), ready(release.new), drain(release.new)
+    )
 
 
 def retire_green(state: State, now: datetime) -> State:
     """The last step before green is stopped at the end of a promotion."""
     release = _release(state)
     _require(state, ("promoting",), "blue does not serve the new version yet", "bgctl promote")
-    return _next(state, now, "promoting", _at(release, "stop-green"), ready(release.new), maint(release.new))
+    return advance(
+        state, now, "promoting", _at(release, "stop-green"), ready(release.new), maint(release.new)
+    )
 
 
 def back_to_blue(state: State, now: datetime) -> State:
     """Rollback, in one write: blue serves the old version to all sessions again."""
     release = _release(state)
-    return _next(state, now, "candidate", _at(release, "rollback"), ready(release.old), maint(release.new))
+    return advance(state, now, "candidate", _at(release, "rollback"), ready(release.old), maint(release.new))
 
 
 def rest(state: State, now: datetime) -> State:
     """The release is over: blue keeps its version, and green has none."""
     _require(state, ("candidate", "promoting", "rest"), "both slots are in service", "bgctl status")
-    return _next(state, now, "rest", None, ready(serving_version(state, "blue")), maint(None))
+    return advance(state, now, "rest", None, ready(serving_version(state, "blue")), maint(None))
 
 
 def pause(state: State, until: datetime, now: datetime) -> State:
@@ -218,9 +224,10 @@ def _gated(state: State, gate: Gate | None) -> State:
     return state if changed == state else replace(changed, generation=state.generation + 1)
 
 
-def _next(
+def advance(
     state: State, now: datetime, phase: Phase, deployment: Deployment | None, blue: Slot, green: Slot
 ) -> State:
+    """The state after a step, with what that does to the lineage."""
     changed = replace(state, phase=phase, deployment=deployment, slots=Slots(blue, green))
     if changed == state:
         return state

@@ -15,7 +15,7 @@ FAULTS = ("", "unhealthy", "wrong-version", "crash-after-healthy", "deaf", "some
 class Settings:
     """`keepalive` and `grace` are seconds; `grace` is what lies between SIGTERM and SIGKILL.
 
-    `fault` makes the app misbehave on purpose, for tests.
+    `fault` makes the app misbehave on purpose, for tests. `feature` is shown to who asks, and does nothing.
     """
 
     version: str
@@ -23,6 +23,7 @@ class Settings:
     keepalive: float = 75.0
     grace: float = 10.0
     fault: str = ""
+    feature: str = ""
     cookie_stem: str = "bg"
     session_api_url: str = "http://session-api:8090"
     service_key_file: Path = Path("/keys/service/service.key")
@@ -57,6 +58,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         keepalive=float(env.get("KEEPALIVE") or 75),
         grace=float(env.get("GRACE") or 10),
         fault=fault,
+        feature=env.get("FEATURE") or "",
         cookie_stem=env.get("COOKIE_STEM") or "bg",
         session_api_url=env.get("SESSION_API_URL") or "http://session-api:8090",
         service_key_file=Path(env.get("SERVICE_KEY_FILE") or "/keys/service/service.key"),

@@ -88,7 +88,9 @@ class Chance:
         common = {"routes": [self.route() for _ in range(self.one([1, 1, 3]))], "health": "/h"}
         shared = {"address": self.address(), "timeout": self.duration(), "connections": self.one([1, 2000])}
         slotted = {"blue": self.address(), "green": self.address(), "mirror": self.one([0, 5])}
-        return common | self.one([shared, slotted])
+        slotted |= self.one([{}, {"read_timeout": self.duration()}])
+        own = self.one([{}, {"buffering": self.one([True, False]), "max_body": self.one(["1k", "2g"])}])
+        return common | own | self.one([shared, slotted])
 
     def text(self) -> str:
         tls = self.one([True, False])

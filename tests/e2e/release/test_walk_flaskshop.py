@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from testbed.project import IMAGES
+from tests.e2e.support.patrons import Shopper
 from tests.e2e.support.stacks import eventually
-from tests.e2e.support.walkers import Crowd, Shopper
+from tests.e2e.support.walkers import Crowd
 from tests.e2e.support.walks import USERS, Walk, finish, walking
 from tests.e2e.support.wheels import Installed
 from toolkit.config.engines import NAMES
@@ -29,8 +30,8 @@ def test_88_flaskshop_goes_through_two_releases_that_nobody_notices(tmp_path, en
         early.post(f"{walk.url}/login", data={"user": "early"}, timeout=10).raise_for_status()
         early.post(f"{walk.url}/cart", data={"item": "a lamp"}, timeout=10).raise_for_status()
 
-        walk.adopt("1")
-        walk.bgctl("up")
+        walk.init("1")
+        walk.bgctl("adopt")
         assert "a lamp" in early.get(walk.url, timeout=10).text, "the volume is the one from before"
 
         with Crowd(walk.url, "1", Shopper, USERS) as crowd:

@@ -101,7 +101,8 @@ def test_log_in_and_out_by_form_and_by_json(service_key: Path) -> None:
                 assert (response.status, response.headers["Location"]) == (303, "/")
                 assert response.headers["Set-Cookie"].startswith("bg_session=")
             async with http.get(whoami, headers=GREEN) as response:
-                assert await response.json() == {"version": "1.6.8", "slot": "green", "user": "Ada"}
+                answer = await response.json()
+            assert answer == {"version": "1.6.8", "slot": "green", "user": "Ada", "feature": ""}
             async with http.post(base + "/logout", allow_redirects=False) as response:
                 assert (response.status, response.headers["Location"]) == (303, "/")
             async with http.get(whoami) as response:

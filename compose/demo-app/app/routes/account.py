@@ -61,5 +61,6 @@ async def whoami(request: web.Request) -> web.Response:
         "version": request.app[SETTINGS].version,
         "slot": slot_of(request),
         "user": await user_of(request),
+        "feature": request.app[SETTINGS].feature,
     }
     return web.json_response(answer, headers=NO_STORE)

@@ -19,7 +19,21 @@ MORE = {
     'acme_webroot = ""': 'acme_webroot = "proxy/acme"',
     "access_log = false": "access_log = true",
     "trusted = []": 'trusted = ["10.0.0.0/8"]',
+    'requests = "off"': 'requests = "20/s"',
+    "connections = 0 ": "connections = 50 ",
 }
+HOSTS = {
+    "hosts = []                          # where": 'hosts = ["shop.example", "*.shop.example"]  # where',
+    '"serve"': '"refuse"',
+    'listen = "0.0.0.0:443"': 'listen = ["0.0.0.0:443", "[::]:443"]',
+    "[headers]": """\
+[neighbours.wiki]
+hosts = ["wiki.example"]
+address = "127.0.0.1:8180"
+
+[headers]""",
+}
+BEHIND = {"trusted = []": 'trusted = ["10.0.0.0/8"]', "proxy_protocol = false": "proxy_protocol = true"}
 # Check, what it says (a pattern), and why that is no fault.
 ACCEPTED = [
     ("ssrf", r'"\$bg_upstream"', "Lua chooses it: blue, green, or one of these with _alone"),
@@ -27,6 +41,11 @@ ACCEPTED = [
     ("missing_resolver", "proxy_pass", "every upstream is rendered here: no name is looked up"),
     ("default_server_flag", r"listen 0\.0\.0\.0:443", "the second listener is HTTP/3's, by UDP: one server"),
     ("if_is_evil", r"if \(\$bg_body", "it differs from its location by a read of the body (record 37)"),
+    (
+        "try_files_is_evil_too",
+        "try_files",
+        "no open_file_cache: files change, and it would keep those of before",
+    ),
     ("if_is_evil", r"if \(\$bg_upstream", "the gate is closed: tests/e2e shows what comes of it (record 17)"),
 ]
 
@@ -34,14 +53,25 @@ ACCEPTED = [
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        TLS,
-        TLS | MORE,
-        TLS | MORE | {"redirect = true": "redirect = false"},
-        {"compress = true": "compress = false"},
-        {"replicas = 1 ": "replicas = 2 "},
+        pytest.param({}, id="plain"),
+        pytest.param(TLS, id="tls"),
+        pytest.param(TLS | MORE, id="everything"),
+        pytest.param(TLS | MORE | {"redirect = true": "redirect = false"}, id="no-redirect"),
+        pytest.param({"compress = true": "compress = false"}, id="no-compression"),
+        pytest.param({"access_log = false": 'access_log = "combined"'}, id="combined"),
+        pytest.param(BEHIND, id="proxy-protocol"),
+        pytest.param({"replicas = 1 ": "replicas = 2 "}, id="replicas"),
+        pytest.param(
+            {"mirror = 0 ": 'mirror = 5\nbuffering = false\nread_timeout = "10m"\nmax_body = "2g" '},
+            id="back",
+        ),
+        pytest.param(
+            {"mirror = 0 ": 'static = {"/s/" = "s", "/i/" = "image:/i"}\naccel = {"/p/" = "p"}\n'},
+            id="files",
+        ),
+        pytest.param(HOSTS, id="hosts"),
+        pytest.param(TLS | MORE | HOSTS, id="hosts-tls"),
     ],
-    ids=["plain", "tls", "everything", "no-redirect", "no-compression", "replicas"],
 )
 def test_every_finding_is_explained(changes: dict[str, str], tmp_path: Path) -> None:
     text = EXAMPLE
