@@ -105,7 +105,7 @@ def _of_release(drafts: Sequence[_Draft], entry: Entry, version: str) -> _Draft 
 def _version(entry: Entry) -> str | None:
     """The version that is released; also of an `up-green` that came to nothing, and so left none."""
     if entry.new:
-        return entry.new
+        return entry.new if entry.new != entry.old else None  # a restart brings no other version
     named = entry.what.removeprefix(UP_GREEN)
     return named if entry.what.startswith(UP_GREEN) and is_version(named) else None
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.toolkit.support.samples import SAMPLES, counted, sampled
-from toolkit.clients.sample import Sample
+from toolkit.clients.figures import Figures
+from toolkit.clients.sample import Counted, Sample
 from toolkit.observe import seen
 from toolkit.observe.seen import Seen
 
@@ -74,7 +75,7 @@ def test_without_samples_nothing_is_known() -> None:
 
 
 def test_beyond_all_bounds_is_told_in_json_too() -> None:
-    slow = sampled(9, seen.Counted("blue", "1.6.7", seen.Figures(3, 0, (0.01,), (0, 3))))
+    slow = sampled(9, Counted("blue", "1.6.7", Figures(3, 0, (0.01,), (0, 3))))
     old = of(sampled(0), slow).versions[0]
     assert (old.p99, old.slow) == (0.01, True)
 
@@ -98,10 +99,9 @@ def test_who_had_no_choice(step: str, moved: int) -> None:
 
 
 def test_a_promotion_that_is_tried_again_moves_nobody_twice() -> None:
-    begin = {"step": "promote", "edge": "begin"}
     found = of(
-        sampled(0, sessions={"1.6.7": 5, "1.6.8": 40}, **begin),
-        sampled(9, sessions={"1.6.7": 4, "1.6.8": 41}, **begin),
+        sampled(0, sessions={"1.6.7": 5, "1.6.8": 40}, step="promote", edge="begin"),
+        sampled(9, sessions={"1.6.7": 4, "1.6.8": 41}, step="promote", edge="begin"),
     )
     assert found.moved_at_once == 5
 

@@ -102,6 +102,11 @@ def test_lines_of_an_older_bgctl_are_put_together_by_their_versions() -> None:
     assert [each.outcome for each in going] == ["released", "under way"]
 
 
+def test_a_restart_of_the_same_version_is_no_release() -> None:
+    found = story.stories([*RELEASED, line(9000, "restart", "interrupted", old="1.6.8", release=OTHER)])
+    assert [(each.new, each.outcome) for each in found] == [("1.6.8", "released"), (None, "interrupted")]
+
+
 def test_a_pause_within_a_release_is_part_of_it() -> None:
     assert [part.what for part in one(RELEASED[0], line(4, "pause"), line(5, "promote")).parts] == [
         "up-green 1.6.8",

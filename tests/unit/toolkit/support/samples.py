@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from toolkit.clients.figures import Figures
 from toolkit.clients.sample import Counted, Sample
 from toolkit.files.history import Entry
@@ -27,20 +29,13 @@ def sampled(seconds: float, *found: Counted, started: float | None = 1.0, **rest
     return Sample(at(seconds), started, found, **rest)  # type: ignore[arg-type]
 
 
-def line(seconds: float, what: str, outcome: str = "done", **rest: object) -> Entry:
+def line(seconds: float, what: str, outcome: str = "done", **rest: str | None) -> Entry:
     """A change that took 2 s and ended so many seconds after the release began."""
-    told: dict[str, object] = {"old": "1.6.7", "new": "1.6.8", "release": ID, "who": "ada", "why": "", **rest}
     steps = (Taken("one", 0.5), Taken("two", 1.5))
-    return Entry(
-        at=at(seconds),
-        command="deploy",
-        what=what,
-        generation=7,
-        seconds=2,
-        outcome=outcome,
-        steps=steps,
-        **told,
-    )  # type: ignore[arg-type]
+    entry = Entry(
+        at(seconds), "ada", "deploy", what, "1.6.7", "1.6.8", 7, 2, outcome, "", release=ID, steps=steps
+    )
+    return replace(entry, **rest)
 
 
 RELEASED = [
