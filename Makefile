@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test unit e2e faults walk bench soak lint format lock clean
+.PHONY: help demo demo-stop setup test unit e2e faults walk adoptions bench soak lint format lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE  # each start of bgctl would compile all of it, which tests do a thousand times
@@ -33,7 +33,8 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 # More processes than cores: end-to-end tests mostly wait. tests/order.py says which tests go together.
 PYTEST   = $(PYTHON) -m pytest --dist loadscope --no-loadscope-reorder
 TOGETHER = $(PYTEST) -n 4 -m "not faults"
-OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py)
+OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py) \
+           --ignore tests/e2e/adopt/test_adoptions.py
 NEED     = setup/venv && setup/engine docker && setup/images docker
 
 test: lint setup  ## Lint, then every test, on both engines
@@ -61,6 +62,10 @@ walk:  ## Ordinary projects through two releases each, under load, from the whee
 	done
 	@$(PYTEST) -n 2 -rP tests/e2e/release/test_walk_*.py
 
+adoptions:  ## Ordinary projects adopted under load, again and again, and killed at every step (ROUNDS=20)
+	@$(NEED) && setup/standins docker
+	@ROUNDS=$(or $(ROUNDS),20) $(PYTEST) -rP tests/e2e/adopt/test_adoptions.py
+
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk
 	@$(PYTHON) -m tests.bench
@@ -85,11 +90,12 @@ format:  ## Put Python code into its form: ruff format, and what ruff can mend
 
 lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the newest)
 	@setup/venv
-	@$(LOCK) --python-version 3.11 pyproject.toml --group session-api --group demo --group certificates --group podman --group test \
+	@$(LOCK) --python-version 3.11 pyproject.toml --extra include --extra acme --group session-api --group demo --group certificates --group podman --group test \
 	    -o locks/dev.txt
 	@$(LOCK) --python-version 3.13 --group session-api -o locks/session-api.txt
 	@$(LOCK) --python-version 3.13 --group demo -o locks/demo-app.txt
 	@$(LOCK) --python-version 3.13 --group projects -o locks/projects.txt
+	@$(LOCK) --python-version 3.13 --group recipes -o locks/recipes.txt
 	@$(LOCK) --python-version 3.13 --group node -o locks/node.txt
 
 clean:  ## Remove .venv, caches and this project's images; stop a dockerd that setup started

@@ -63,10 +63,16 @@ class Project:
     migrate: str = "never"
     migrate_idle: str = "10m"
     tls: bool = False  # whether it is reached by HTTPS: see `ca`
+    listen: str | list[str] = ""  # "": the proxy's port on 127.0.0.1
     proxy_more: dict[str, Any] = field(default_factory=dict)  # more settings of [proxy]
     tls_more: dict[str, Any] = field(default_factory=dict)  # more settings of [tls]
+    limits: dict[str, Any] = field(default_factory=dict)
     pin: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    frontend_more: dict[str, Any] = field(default_factory=dict)  # more settings of [services.frontend]
+    tables_more: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # more tables, such as "neighbours.x"
     api_more: dict[str, Any] = field(default_factory=dict)  # more settings of [services.session-api]
     allow: tuple[str, ...] = ()
     mirror: int = 0
@@ -105,6 +111,14 @@ class Project:
         return _toml(self.proxy_more)
 
     @property
+    def toml_listen(self) -> str:
+        return json.dumps(self.listen or f"127.0.0.1:{self.ports.proxy}")
+
+    @property
+    def toml_frontend(self) -> str:
+        return _toml(self.frontend_more)
+
+    @property
     def toml_api(self) -> str:
         return _toml(self.api_more)
 
@@ -117,8 +131,10 @@ class Project:
         }
         tables = {
             "tls": {**(own if self.tls else {}), **self.tls_more},
+            "limits": self.limits,
             "pin": self.pin,
             "headers": self.headers,
+            **self.tables_more,
         }
         return "".join(f"[{name}]\n{_toml(table)}\n" for name, table in tables.items() if table)
 

@@ -6,7 +6,7 @@ name = "{self.name}"
 engine = "{self.engine}"
 
 [proxy]
-listen = "127.0.0.1:{self.ports.proxy}"
+listen = {self.toml_listen}
 control = "127.0.0.1:{self.ports.control}"
 secure_cookies = {self.toml_tls}
 workers = {self.workers}
@@ -25,6 +25,7 @@ green = "127.0.0.1:{self.ports.green}"
 health = "/healthz"
 version = "json"
 mirror = {self.mirror}
+{self.toml_frontend}
 
 [services.session-api]
 address = "127.0.0.1:{self.ports.api}"

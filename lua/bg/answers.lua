@@ -52,6 +52,8 @@ function _M.unavailable()
     local _, has_body_alone = bodies.leave(var.bg_inflight) -- no more of its body is read
     if REFUSED[status] then
         return error_page.send(REFUSED[status])
+    elseif status == 429 then
+        return error_page.send("limited", router.settings.limit_wait)
     elseif status == 503 then
         return error_page.send("busy", var.bg_retry_after)
     end

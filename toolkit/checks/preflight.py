@@ -2,22 +2,34 @@
 
 import getpass
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from toolkit import slots
 from toolkit.checks import hazards, machine
 from toolkit.checks.looks import WITH_COMPOSE, Looks, Problems
-from toolkit.engine import build_context, compose_fit, key_mounts, ports, user_session
+from toolkit.engine import build_context, compose_fit, folder_mounts, key_mounts, ports, user_session
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_lines import place
-from toolkit.errors import BgctlError, NotYet, caught
+from toolkit.errors import BgctlError, NotYet, Refused, caught
 from toolkit.images import catalogue, make
 from toolkit.images import engine as image_engine
 from toolkit.images.shell import Report, ignore
 from toolkit.project import Project
+from toolkit.rendering import nginx_conf
 from toolkit.values import SLOTS
 
 # Versions that stand in a compose file by its variables only, and never because they are written there.
 PROBES = ("0.0.0-blue", "0.0.0-green")
+
+
+class Given(NamedTuple):
+    """What a caller sees to by itself: the names of images, and addresses that will be free in time."""
+
+    images: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+
+
+NOTHING = Given()
 
 
 class Preflight:
@@ -31,6 +43,7 @@ class Preflight:
         pull: bool = False,
         probe: bool = False,
         spared: Callable[[], set[str]] = set,
+        given: Given = NOTHING,
     ) -> None:
         """`versions` are blue's and green's. `pull`: images that are missing are pulled.
 
@@ -43,6 +56,7 @@ class Preflight:
         self.pull = pull
         self.probe = probe
         self.spared = spared
+        self.given = given
         self._versions = versions
         self._env = project.compose_env(*versions)
         self._found: Compose | None = None
@@ -75,7 +89,9 @@ class Preflight:
         if advice := key_mounts.advice(mounts, project.compose_files):
             what = "a key that is replaced is not noticed before its container is"
             yield NotYet(what, advice, "edit the compose file, then: bgctl up")
+        yield from folder_mounts.problems(project.config, found, project.root, project.compose_files)
         yield from self._room_for_bodies(found)
+        yield from self._place_for_log(found)
         yield from self._taken_along(found)
         if machine.enforces_selinux():
             yield from self._labels(found)
@@ -105,14 +121,24 @@ class Preflight:
 
     def _room_for_bodies(self, found: Compose) -> Iterator[BgctlError]:
         """Whether a body of max_body fits: one client may have half of /tmp (docs/decisions/0037)."""
-        project, wanted = self.project, self.project.config.proxy.max_body
-        name = project.config.proxy_service
+        project, name = self.project, self.project.config.proxy_service
+        wanted = project.config.largest_kept
         size = found.services[name].size_of("/tmp") if name in found.services else None  # noqa: S108
-        if size is not None and size < 2 * wanted.bytes:
+        if wanted is not None and size is not None and size < 2 * wanted.bytes:
             have = f"the proxy's /tmp has {size >> 20} MiB, and one client may have half of that"
-            mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller [proxy] max_body'
+            mend = f'tmpfs: ["/tmp:mode=1777,size={2 * wanted.bytes >> 20}m"], or a smaller max_body'
             where = place(project.compose_files, name, "tmpfs")
             yield NotYet(f"{where}: a body of max_body ({wanted}) finds no room", have, f"write {mend}")
+
+    def _place_for_log(self, found: Compose) -> Iterator[BgctlError]:
+        """Whether the compose file mounts the folder in which the access log is to be."""
+        config, files = self.project.config, self.project.compose_files
+        proxy = found.services.get(config.proxy_service)
+        if config.proxy.access_log_file and proxy and nginx_conf.LOG_FOLDER not in proxy.mount_points:
+            where = place(files, config.proxy_service, "volumes")
+            what = f"{where}: the proxy has no folder for its access log"
+            why = f'[proxy] access_log_file = "{config.proxy.access_log_file}"'
+            yield Refused(what, why, f'add "./proxy/log:{nginx_conf.LOG_FOLDER}" to its volumes')
 
     def _taken_along(self, found: Compose) -> Iterator[BgctlError]:
         for each in build_context.exposed(found, self.project.root):
@@ -132,7 +158,7 @@ class Preflight:
         spared = self.spared()
         here = [name for name in self.services if name in found.services and name not in spared]
         images = {found.image(service): service for service in reversed(here)}
-        for service in reversed(images.values()):
+        for service in reversed([each for name, each in images.items() if name not in self.given.images]):
             yield from caught(lambda name=service: self._check_image(found, name))  # type: ignore[misc]
         there = [name for name in self.services if name in found.services]
         yield from hazards.lost_data(self.project.engine, found, there, self.project.compose_files)
@@ -156,7 +182,8 @@ class Preflight:
 
     def _ports(self) -> Problems:
         project = self.project
-        wanted = slots.addresses(project, SLOTS)
+        found = slots.addresses(project, SLOTS)
+        wanted = [(name, address) for name, address in found if address not in self.given.addresses]
         later = slots.names(project, "green") if self.probe else []
         for service, address in wanted:
             if service in self.services:

@@ -27,7 +27,8 @@ class NewPin(Struct, frozen=True, omit_defaults=True):
 
 class Explanation(Struct, frozen=True):
     """Where a request would go. `slot` and `version` are None where the draw decides; `service` is None where
-    the proxy itself answers."""
+    the proxy itself answers. `host` is the name in bgctl.toml by which the request's host is known. What is
+    for the `neighbour`, or `refused`, is not routed here."""
 
     slot: str | None
     version: str | None
@@ -35,3 +36,6 @@ class Explanation(Struct, frozen=True):
     rules: list[Rule]
     service: str | None = None
     pin: NewPin | None = None
+    host: str | None = None
+    neighbour: str | None = None
+    refused: bool = False

@@ -44,9 +44,17 @@ def command(app: App, url: str, navigate: bool, as_json: bool) -> None:
 
 
 def show(ui: "UI", said: "Explanation") -> None:
+    if said.neighbour:
+        where = f"the proxy of {said.neighbour} ([neighbours.{said.neighbour}])"
+        ui.say(f"-> {where}, which has all of {said.host}")
+        return
+    if said.refused:
+        ui.say("-> a 421: nothing in bgctl.toml names this host, and unknown_hosts refuses such")
+        return
     ui.table(("rule", "outcome", "why"), [(rule.rule, rule.outcome, rule.why) for rule in said.rules])
     place = f"{said.slot} ({said.version})" if said.slot else "blue or green, as its draw will have it"
-    by = f", for {said.service}" if said.service else ""
+    at = f" at {said.host}" if said.host else ""
+    by = f", for {said.service}{at}" if said.service else ""
     ui.say(f"-> {place}: {said.reason}{by}")
     if said.pin:
         left = f", moved on from {said.pin.left}" if said.pin.left else ""

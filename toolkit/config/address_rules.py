@@ -12,11 +12,11 @@ LAST_PORT = 65535
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
     """Each as (path of the setting, what is wrong and what to write)."""
     yield from _wildcards(config)
-    seen: dict[object, str] = {config.proxy.listen: "proxy.listen"}
-    claims: list[tuple[Where, object]] = [(("proxy", "control"), config.proxy.control)]
-    claims += [(("tls", "listen"), config.tls.listen)] if config.tls.on else []
+    seen: dict[object, str] = {}
+    claims: list[tuple[Where, object]] = [(tuple(name.split(".")), each) for name, each in config.listeners]
     for name, service in config.services.items():
         claims += [(("services", name, key), getattr(service, key)) for key in (*SLOTS, "address")]
+    claims += [(("neighbours", name, "address"), each.address) for name, each in config.neighbours.items()]
     for where, value in claims:
         if value is not None and value in seen:
             yield where, f"{value} is already taken by {seen[value]}; each needs its own"
@@ -46,11 +46,16 @@ def _replicas(config: Config, seen: dict[object, str]) -> Iterator[tuple[Where, 
 
 
 def _wildcards(config: Config) -> Iterator[tuple[Where, str]]:
-    """Two of the proxy's listeners on one port, of which one takes every address."""
-    by_port: dict[int, str] = {}
-    for name, address in config.listeners.items():
-        other = by_port.setdefault(address.port, name)
-        pair = (address, config.listeners[other])
-        hosts = {each.host for each in pair}
-        if len(hosts) == 2 and any(each.wildcard for each in pair):
-            yield tuple(name.split(".")), f"{address} clashes with {other}; give it another port"
+    """Two of the proxy's listeners on one port, of which one takes every address.
+
+    Within one setting they may be of both families: then each takes those of its own.
+    """
+    for number, (name, address) in enumerate(config.listeners):
+        for other, before in config.listeners[:number]:
+            pair = (address, before)
+            apart = name == other and (":" in address.host) != (":" in before.host)
+            same = address.port == before.port and address.host != before.host
+            if same and not apart and any(each.wildcard for each in pair):
+                mend = "give it another port" if name != other else "keep one"
+                yield tuple(name.split(".")), f"{address} clashes with {other}; {mend}"
+                break

@@ -2,10 +2,12 @@
 
 from msgspec import field
 
-from toolkit.config import members
-from toolkit.config.edge_tables import HEADERS, Pin, Proxy, Tls
-from toolkit.config.kinds import HeaderName, HeaderValue
+from toolkit.config import members, served_folders
+from toolkit.config.acme_table import Acme
+from toolkit.config.edge_tables import HEADERS, Limits, NamedCertificate, Neighbour, Pin, Proxy, Tls
+from toolkit.config.kinds import HeaderName, HeaderValue, Size
 from toolkit.config.members import Member
+from toolkit.config.served_folders import Served
 from toolkit.config.service_table import Service
 from toolkit.config.table import Table
 from toolkit.config.tables import (
@@ -29,6 +31,10 @@ class Config(Table, frozen=True):
     project: ProjectTable
     proxy: Proxy = Proxy()
     tls: Tls = Tls()
+    acme: Acme = Acme()
+    limits: Limits = Limits()
+    certificates: dict[str, NamedCertificate] = field(default_factory=dict)
+    neighbours: dict[str, Neighbour] = field(default_factory=dict)
     headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))
     tokens: Tokens = Tokens()
     sessions: Sessions = Sessions()
@@ -41,10 +47,16 @@ class Config(Table, frozen=True):
     canary: Canary = Canary()
 
     @property
-    def listeners(self) -> dict[str, Address]:
-        """The addresses at which the proxy listens, by setting."""
-        found = {"proxy.listen": self.proxy.listen, "proxy.control": self.proxy.control}
-        return found | ({"tls.listen": self.tls.listen} if self.tls.on else {})
+    def listeners(self) -> list[tuple[str, Address]]:
+        """(setting, address) of each address at which the proxy listens."""
+        public = [("proxy.listen", each) for each in self.proxy.listen]
+        secure = [("tls.listen", each) for each in self.tls.listen if self.tls.on]
+        return [*public, ("proxy.control", self.proxy.control), *secure]
+
+    def apart(self, address: Address) -> bool:
+        """Whether an address of IPv6 leaves IPv4 to another address of its setting."""
+        settings = (self.proxy.listen, self.tls.listen)
+        return any(address in each and each.apart(address) for each in settings)
 
     @property
     def pin_idle(self) -> Duration:
@@ -54,6 +66,18 @@ class Config(Table, frozen=True):
         """
         idle = self.sessions.idle_timeout
         return Duration(max(self.proxy.pin_idle or idle or PIN_IDLE, idle))
+
+    @property
+    def largest_kept(self) -> Size | None:
+        """The largest body that waits in the proxy until it is whole; None: all go on as they come."""
+        kept = [each for each in self.services.values() if not each.worker and not each.streams]
+        limits = [each.max_body or self.proxy.max_body for each in kept]
+        return max(limits, key=lambda size: size.bytes, default=None)
+
+    @property
+    def folders(self) -> list[Served]:
+        """The folders whose files the proxy sends itself."""
+        return served_folders.of(self.services)
 
     def is_session_api(self, service: Service) -> bool:
         return service.address == self.sessions.address

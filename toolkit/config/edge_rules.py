@@ -4,17 +4,34 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from toolkit.config import acme_hosts, acme_table
 from toolkit.config.configuration import Config
 from toolkit.config.table import Where
+
+LOG_FORMS = ("", "json", "combined")  # nginx/access_log.conf.j2 has them; "": no log
 
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
     """Each as (path of the setting, what is wrong and what to write)."""
     yield from _tls_problems(config)
+    yield from _acme_problems(config)
     yield from _pin_problems(config)
     yield from _header_problems(config)
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
+    yield from _proxy_protocol_problems(config)
+    if config.proxy.log_form not in LOG_FORMS:
+        yield ("proxy", "access_log"), 'is none of its forms; write "json", "combined" or false'
+    if config.proxy.access_log_file and not config.proxy.log_form:
+        yield ("proxy", "access_log_file"), 'is without an access log; add access_log = "json"'
+
+
+def _proxy_protocol_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    here = ("proxy", "proxy_protocol")
+    if config.proxy.proxy_protocol and not config.proxy.trusted:
+        yield here, 'is without the load balancers that are believed; add trusted = ["10.0.0.0/8"]'
+    if config.proxy.proxy_protocol and config.tls.http3:
+        yield ("tls", "http3"), "comes by UDP, which has no PROXY protocol; write http3 = false"
 
 
 def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:
@@ -29,6 +46,22 @@ def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("tls", "http3"), 'needs TLS; add certificate = "certs/fullchain.pem" and its key'
     if tls.acme_webroot and not re.fullmatch(r"proxy/(?!tls(/|$)).+", tls.acme_webroot):
         yield ("tls", "acme_webroot"), 'must be below proxy/, which the proxy sees; write "proxy/acme"'
+
+
+def _acme_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    acme, tls = config.acme, config.tls
+    if acme.hosts and not acme.on:
+        why = "is not true: nothing is asked of an authority before you have read its terms"
+        yield ("acme", "agree_tos"), f"{why}; read them, then write agree_tos = true"
+    if acme.on and not acme_hosts.of(config):
+        yield ("acme", "hosts"), 'names none, and no service has any; write hosts = ["shop.example"]'
+    if "" in acme.hosts or len(set(acme.hosts)) < len(acme.hosts):
+        yield ("acme", "hosts"), "has an empty name, or one twice; remove it"
+    if acme.on and tls.certificate != acme_table.PAIR:
+        yield (
+            ("tls", "certificate"),
+            "is yours, and [acme] obtains one; remove certificate and key, or [acme]",
+        )
 
 
 # Headers that tell no API client from another: they describe the request or the browser, or are overwritten.

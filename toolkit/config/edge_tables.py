@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from toolkit.config.edge_kinds import HostName, Listen, LogName, Rate, UnknownHosts
 from toolkit.config.kinds import (
     Between,
     CookieStem,
@@ -30,12 +31,15 @@ HEADERS = {
 class Proxy(Table, frozen=True):
     """The proxy's listeners, time-outs and limits. `service` is its compose service.
 
-    `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-For is
-    believed. `pin_idle` is as it is written; what holds is Config.pin_idle.
+    `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-* is
+    believed, or with `proxy_protocol` what they say of the client as a connection begins (PROXY protocol,
+    versions 1 and 2). `pin_idle` is as it is written; what holds is Config.pin_idle. `unknown_hosts`: what
+    becomes of requests for hosts that neither a service nor a certificate nor a neighbour names.
     """
 
     service: ServiceName = ServiceName("proxy")
-    listen: Address = Address("127.0.0.1:8080")
+    listen: Listen = Listen([Address("127.0.0.1:8080")])
+    unknown_hosts: UnknownHosts = UnknownHosts("serve")
     control: Address = Address("127.0.0.1:9180")
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     secure_cookies: bool = True
@@ -49,9 +53,35 @@ class Proxy(Table, frozen=True):
     min_rate: Size = Size("32k")
     header_size: Annotated[Size, Between("4k", "64k", "32k")] = Size("32k")
     compress: bool = True
-    access_log: bool = False
+    access_log: bool | str = False
+    access_log_file: LogName = LogName("")
+    access_log_size: Size = Size("100m")
+    access_log_keep: Annotated[int, Meta(ge=1, le=1000)] = 5
     trusted: tuple[Network, ...] = ()
+    proxy_protocol: bool = False
+    include: Path = Path("")
     unavailable_page: Path = Path("")
+
+    @property
+    def log_form(self) -> str:
+        """The form of the access log's lines; "": there is none."""
+        return "json" if self.access_log is True else self.access_log or ""
+
+
+class Limits(Table, frozen=True):
+    """What one client may ask of the proxy: an address, or an IPv6 network of 64 bits.
+
+    `burst` is how many requests may come at once beyond the rate; 0 connections: as many as it likes.
+    """
+
+    requests: Rate = Rate("off")
+    burst: Annotated[int, Meta(ge=0, le=100_000)] = 40
+    connections: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    exempt: tuple[Network, ...] = ()
+
+    @property
+    def on(self) -> bool:
+        return self.requests != "off" or self.connections > 0
 
 
 class Tls(Table, frozen=True):
@@ -59,7 +89,7 @@ class Tls(Table, frozen=True):
 
     certificate: Path = Path("")
     key: Path = Path("")
-    listen: Address = Address("0.0.0.0:443")
+    listen: Listen = Listen([Address("0.0.0.0:443")])
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     http3: bool = False
     redirect: bool = True
@@ -73,6 +103,25 @@ class Tls(Table, frozen=True):
     @property
     def public_port(self) -> int:
         return self.port or self.listen.port
+
+
+class NamedCertificate(Table, frozen=True):
+    """A certificate beside that of [tls], for these hosts: [certificates.NAME]."""
+
+    hosts: tuple[HostName, ...]
+    certificate: Path
+    key: Path
+
+
+class Neighbour(Table, frozen=True):
+    """Another project, for whose hosts this proxy is the edge: [neighbours.NAME]. Its own is at `address`.
+
+    `connections` are the requests that each worker has there at a time, WebSockets among them.
+    """
+
+    hosts: tuple[HostName, ...]
+    address: Address
+    connections: Annotated[int, Meta(ge=1, le=2000)] = 1000
 
 
 class Pin(Table, frozen=True):

@@ -19,6 +19,8 @@ class ComposeKind(Struct, frozen=True):
     resolves_env_file: bool = False
     # Whether `config` writes each $ of a value twice, so that its output could be read as a compose file.
     doubles_dollars: bool = True
+    # Whether it can be told the project's folder; else that is the folder of the compose file.
+    takes_folder: bool = True
 
     @property
     def is_plugin(self) -> bool:
@@ -84,7 +86,9 @@ _DOCKER = EngineKind(
 _PODMAN = EngineKind(
     name="podman",
     compose=(
-        ComposeKind(("podman-compose",), options=("--in-pod=false",), doubles_dollars=False),
+        ComposeKind(
+            ("podman-compose",), options=("--in-pod=false",), doubles_dollars=False, takes_folder=False
+        ),
         ComposeKind(("podman", "compose")),
     ),
     rootless_format="{{.Host.Security.Rootless}}",

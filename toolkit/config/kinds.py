@@ -54,6 +54,38 @@ class Route(Text):
     like, pattern = "/api/", re.compile(r"(= |\^~ )?/[A-Za-z0-9._~+/-]{0,200}")
 
 
+class Prefix(Text):
+    """What paths begin with: it has a location of its own."""
+
+    kind, like = 'the beginning of paths, with a "/" at both ends', "/static/"
+    pattern = re.compile(r"(?!.*/\.)(?!/_bgctl/)(/[A-Za-z0-9._~+-]{1,100}){1,5}/")
+
+
+class Folder(Text):
+    """A folder of this project or of the host, a volume of the compose file, or one in a slot's image."""
+
+    kind = 'a folder: "media" of this project, "/srv/media", "volume:media", or "image:/app/static"'
+    like = "media"
+    pattern = re.compile(
+        r"(?!(.*/)?\.\.?(/|$))(image:(/[A-Za-z0-9._-]+)+|volume:[A-Za-z0-9][A-Za-z0-9_.-]*|/?[A-Za-z0-9._/-]+)"
+    )
+
+    @property
+    def image(self) -> str:
+        """The path in the image; "": it is shared by all versions."""
+        return self.removeprefix("image:") if self.startswith("image:") else ""
+
+    @property
+    def volume(self) -> str:
+        """The name of the volume; "": it is none."""
+        return self.removeprefix("volume:") if self.startswith("volume:") else ""
+
+    @property
+    def source(self) -> str:
+        """What a compose file mounts; a path of the project is reckoned from its folder."""
+        return self.volume or (self if self.startswith("/") else f"./{self}")
+
+
 class HealthPath(Text):
     """A path; or "container": what the engine says of it, which is all that a worker can have; or empty."""
 
@@ -159,3 +191,17 @@ class Origin(Text):
 
     kind, like = "an address such as a browser shows, without a path", "https://shop.example"
     pattern = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|")
+
+
+class Email(Text):
+    """Where the authority writes to; empty: nowhere."""
+
+    kind, like = "an e-mail address", "ops@shop.example"
+    pattern = re.compile(r"[A-Za-z0-9.!#$%&*+/=?^_{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}|")
+
+
+class Directory(Text):
+    """The address of an authority's directory (RFC 8555, section 7.1.1)."""
+
+    kind, like = "the HTTPS address of an ACME directory", "https://acme-v02.api.letsencrypt.org/directory"
+    pattern = re.compile(r"https://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/?=&-]*)?")

@@ -3,12 +3,14 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 
+from toolkit.config.acme_table import tls_with
 from toolkit.config.configuration import Config
-from toolkit.config.edge_tables import HEADERS
+from toolkit.config.edge_kinds import Listen
+from toolkit.config.edge_tables import HEADERS, NamedCertificate, Neighbour
 from toolkit.config.kinds import HeaderName, HeaderValue
 from toolkit.config.rules import problems
 from toolkit.config.service_table import API_ROUTES, Service
@@ -17,6 +19,11 @@ from toolkit.errors import BgctlError, Refused, together
 from toolkit.values import Duration, Text
 
 T = TypeVar("T")
+NAMED: dict[str, tuple[type, str]] = {  # tables of tables: the type of each, and the name of an example
+    "services": (Service, "frontend"),
+    "certificates": (NamedCertificate, "shop"),
+    "neighbours": (Neighbour, "blog"),
+}
 NAMELESS = "unnamed"  # stands for a missing name, so that the rest of the configuration can be examined
 
 
@@ -84,36 +91,36 @@ class Reading:
         self.wrong: list[tuple[Where, str]] = []
 
     def config(self, raw: dict[str, Any]) -> Config | None:
-        # Services and headers one by one: msgspec's error path does not name the key of a mapping.
-        services, headers = self._tables(raw)
+        # Headers and tables of tables one by one: msgspec's error path does not name the key of a mapping.
+        named = {table: self._named(raw, table) for table in NAMED}
+        headers = self._table(raw, "headers", 'must be a table; write X-Frame-Options = "DENY" below it')
         config = self._convert(raw, Config, ())
         if config is None:
             raw["project"] = {"name": NAMELESS}
             config = self._convert(raw, Config, ())
         if config is None:
             return None
-        found = {
-            key: self._convert(_routed(value, config), Service, ("services", key))
-            for key, value in services.items()
-        }
-        config = msgspec.structs.replace(
-            config,
-            headers=self._headers(headers),
-            services={key: each for key, each in found.items() if each},
-        )
+        services = named["services"]
+        named["services"] = {key: _routed(value, config) for key, value in services.items()}
+        found = {table: self._entries(table, entries) for table, entries in named.items()}
+        tls = tls_with(config.tls, config.acme)
+        config = msgspec.structs.replace(config, tls=tls, headers=self._headers(headers), **found)
         self.wrong += [each for each in list(problems(config)) if not self._is_told(each[0])]
         return config
 
-    def _tables(self, raw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        services, headers = raw.pop("services", {}), raw.pop("headers", {})
-        if not isinstance(services, dict):
-            self.wrong.append((("services",), "must be tables such as [services.frontend]"))
-        if not isinstance(headers, dict):
-            self.wrong.append((("headers",), 'must be a table; write X-Frame-Options = "DENY" below it'))
-        return (
-            services if isinstance(services, dict) else {},
-            headers if isinstance(headers, dict) else {},
-        )
+    def _named(self, raw: dict[str, Any], table: str) -> dict[str, Any]:
+        return self._table(raw, table, f"must be tables such as [{table}.{NAMED[table][1]}]")
+
+    def _table(self, raw: dict[str, Any], table: str, mend: str) -> dict[str, Any]:
+        """A table, which is taken out of `raw`."""
+        found = raw.pop(table, {})
+        if not isinstance(found, dict):
+            self.wrong.append(((table,), mend))
+        return found if isinstance(found, dict) else {}
+
+    def _entries(self, table: str, raw: dict[str, Any]) -> dict[str, Any]:
+        found = {key: self._convert(value, NAMED[table][0], (table, key)) for key, value in raw.items()}
+        return {key: each for key, each in found.items() if each}
 
     def _headers(self, raw: dict[str, Any]) -> dict[HeaderName, HeaderValue]:
         """The default headers and those that are written; names are the same in any letters."""
@@ -179,7 +186,13 @@ def _drop(raw: object, where: Where) -> bool:
 def _decode(kind: type, value: object) -> object:
     if issubclass(kind, Text | Duration) and isinstance(value, str):
         return kind.parse(value)
+    if issubclass(kind, Listen) and (isinstance(value, str) or _are_texts(value)):
+        return kind.parse(value)
     raise ValueError(f'expected text in quotes, got {value!r}; write "..."')
+
+
+def _are_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _refusal(text: str, name: str, where: Where, problem: str) -> Refused:

@@ -11,7 +11,11 @@ from toolkit.config.table import Where
 
 MOST = 64  # containers of one slot: the proxy asks each of them for its health, in a timer of its own
 DEFAULTS = {each.name: each.default for each in fields(Service)}
-CHALLENGES = "/.well-known/acme-challenge/"
+# What a worker has none of, because no request reaches it.
+OF_REQUESTS = (
+    *("timeout", "connections", "mirror", "health_host", "hosts", "version", "port"),
+    *("read_timeout", "buffering", "max_body"),
+)
 
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
@@ -21,7 +25,6 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _too_many(config)
     yield from _names_of_the_proxy(config)
     yield from _names_of_slots(config)
-    yield from _locations(config)
 
 
 def is_name(name: str) -> bool:
@@ -42,8 +45,11 @@ def _of_service(name: str, service: Service) -> Iterator[tuple[Where, str]]:
         yield here, 'needs blue = "IP:port" and green = "IP:port", or one address = "IP:port"'
     if not service.slotted and slots != (None, None):
         yield here, "has address as well as blue or green; keep one address, or the two slots"
-    if not service.timeout:
-        yield (*here, "timeout"), 'cannot be off; write a duration such as "10s"'
+    for key in ("timeout", "read_timeout"):
+        if getattr(service, key) == 0:
+            yield (*here, key), 'cannot be off; write a duration such as "10s"'
+    if not service.slotted and service.read_timeout:
+        yield (*here, "read_timeout"), "is for a service with two slots; one with an address has timeout"
     if not service.slotted and service.replicas != 1:
         yield (*here, "replicas"), "is for a service with two slots; remove it"
     for key in ("timeout", "connections"):
@@ -81,7 +87,7 @@ def _worker_problems(here: Where, worker: Service) -> Iterator[tuple[Where, str]
     if not worker.health.by_engine:
         why = "and it has no address"
         yield (*here, "health"), f'is a path, {why}; write health = "container", or add blue and green'
-    for key in ("timeout", "connections", "mirror", "health_host", "version", "port"):
+    for key in OF_REQUESTS:
         if getattr(worker, key) != DEFAULTS[key]:
             yield (*here, key), "is for a service with an address; remove it"
 
@@ -113,18 +119,3 @@ def _names_of_slots(config: Config) -> Iterator[tuple[Where, str]]:
         if name in taken:
             free = name.replace("-", "")
             yield ("services", name), f"is the name of a slot of {taken[name]}; write [services.{free}]"
-
-
-def _locations(config: Config) -> Iterator[tuple[Where, str]]:
-    """Routes that nginx would take for one location, though they are written in two ways."""
-    seen: dict[tuple[bool, str], str] = {}
-    if config.tls.acme_webroot and not (config.tls.on and config.tls.redirect):
-        seen[False, CHALLENGES] = "tls.acme_webroot"
-    for name, service in config.services.items():
-        for route in service.routes:
-            location = route.startswith("= "), route.rpartition(" ")[2]
-            where = ("services", name, "routes")
-            if location in seen:
-                other = seen[location]
-                yield where, f"{route!r} is already taken by {other}; each needs its own: remove one"
-            seen[location] = ".".join(where)

@@ -28,12 +28,16 @@ from toolkit.values import Address, Duration
 
 
 class ProjectTable(Table, frozen=True):
-    """The compose project. `compose_file`: a name, several, or "": what plain compose would use."""
+    """The compose project. `compose_file`: a name, several, or "": what plain compose would use.
+
+    `kept_logs`: of so many versions the last log lines are kept when their containers go.
+    """
 
     name: Name
     compose_file: str | tuple[str, ...] = ""
     env_file: FileName = FileName(".env")
     engine: Engine = Engine("auto")
+    kept_logs: Annotated[int, Meta(ge=0, le=1000)] = 10
 
     @property
     def compose_files(self) -> tuple[str, ...]:

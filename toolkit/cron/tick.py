@@ -4,16 +4,17 @@ import time
 from pathlib import Path
 
 from toolkit import slots
-from toolkit.cron import throttle
+from toolkit.cron import rotation, throttle
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
 from toolkit.project import Project
-from toolkit.release import down, needs, promote, restart
+from toolkit.release import down, needs, noting, promote, restart
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state.document import State
-from toolkit.terminal.ui import BufferedUI
+from toolkit.terminal.ui import UI, BufferedUI
 
 BRING_BACK = "bgctl up, or: bgctl rollback"
 NOTE = "auto.json"  # in state/: what is wrong, and since when
+LOG_NOTE = "log.json"  # and what is with the access log
 
 
 class Unknown(NotYet):
@@ -30,6 +31,7 @@ def run(project: Project, terms: DrainTerms) -> int:
     """The exit code. Promotes what is empty, or past its deadline; goes on with what was cut short."""
     shown, buffered = project.ui, BufferedUI()
     project.ui = shown if shown.watched else buffered
+    keep_log_small(project, shown)
     try:
         act(project, terms)
     except BgctlError as error:
@@ -44,12 +46,25 @@ def run(project: Project, terms: DrainTerms) -> int:
     return 0
 
 
+def keep_log_small(project: Project, shown: UI) -> None:
+    """Puts a large access log aside. What goes wrong with that keeps nothing else from being done."""
+    note = project.state_dir / LOG_NOTE
+    try:
+        rotation.run(project)
+    except BgctlError as error:
+        if shown.watched or throttle.due(note, error.what, time.time()):
+            shown.error(error)
+    else:
+        throttle.forget(note)
+
+
 def act(project: Project, terms: DrainTerms) -> None:
     """Raises NotYet while it is not empty."""
     before = project.state()
     if slots.has_sessions(before) and down.is_down(project):
         raise NotYet("nothing runs here", "bgctl down has stopped it", "bgctl up")
     now = revive(project, before)
+    noting.note(project)
     if now.phase == "draining":
         check(remaining(project, now, terms))
     elif now.phase != "promoting":

@@ -1,6 +1,7 @@
-"""What runs bgctl by itself, as text: `drain --auto` every minute, and `up` when the machine has started."""
+"""What runs bgctl by itself, as text: `drain --auto` each minute, `up` at boot, `certificate` twice a day."""
 
 import shlex
+import zlib
 from collections.abc import Sequence
 
 from toolkit.config.engines import ENGINES
@@ -12,6 +13,13 @@ QUIET = "4 5"  # locked by another, not yet: no failures
 def crontab(argv: Sequence[str]) -> str:
     """One line. cron makes a line end of a bare %."""
     return "* * * * * " + shlex.join(argv).replace("%", r"\%") + "\n"
+
+
+def twice_a_day(argv: Sequence[str], project: str) -> str:
+    """A crontab line, at a time that is this project's own: not all ask an authority in the same minute."""
+    minute = zlib.crc32(project.encode()) % 720
+    at = f"{minute % 60} {minute // 60},{minute // 60 + 12} * * *"
+    return f"{at} " + shlex.join(argv).replace("%", r"\%") + "\n"
 
 
 def at_boot(argv: Sequence[str]) -> str:
@@ -70,6 +78,36 @@ Description=bgctl: looks after the release of {project} every minute
 [Timer]
 OnCalendar=minutely
 AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def certificate_service(argv: Sequence[str], project: str) -> str:
+    return f"""\
+[Unit]
+Description=bgctl: renews the certificate of {project} when it is due
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={" ".join(map(_systemd_word, argv))}
+SuccessExitStatus={QUIET}
+"""
+
+
+def certificate_timer(project: str) -> str:
+    return f"""\
+[Unit]
+Description=bgctl: looks at the certificate of {project} twice a day
+
+[Timer]
+OnCalendar=*-*-* 00/12:00:00
+RandomizedDelaySec=12h
+FixedRandomDelay=true
+Persistent=true
 
 [Install]
 WantedBy=timers.target

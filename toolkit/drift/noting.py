@@ -1,18 +1,28 @@
 """Starts a compose service, and notes with which settings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from toolkit.drift import fingerprints, settings
+from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
 from toolkit.files import started_file
 from toolkit.project import Project
 from toolkit.state.started import Started
 
 
-def up(project: Project, name: str, env: Mapping[str, str]) -> None:
-    """Starts it anew. What cannot be noted is not known later on, and keeps nothing from starting."""
-    project.engine.up(name, env, project.grace(name))
+def up(
+    project: Project,
+    name: str,
+    env: Mapping[str, str],
+    grace: float | None = None,
+    keep: Callable[[Container], object] | None = None,
+) -> None:
+    """Starts it anew. What cannot be noted is not known later on, and keeps nothing from starting.
+
+    The old container has `grace` seconds to stop, by default its own; then `keep` is given it.
+    """
+    project.engine.up(name, env, project.grace(name) if grace is None else grace, keep)
     with suppress(BgctlError, OSError):
         note(project, name, env)
 

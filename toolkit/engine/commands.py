@@ -1,6 +1,7 @@
 """The engine's and compose's command lines. They are only built here: `process` runs them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +28,11 @@ class Commands:
     @property
     def piped(self) -> "Commands":
         """The same for a compose file that the compose command reads from its standard input."""
-        return replace(self, files=("-",))
+        return self.reading("-")
+
+    def reading(self, file: str) -> "Commands":
+        """The same for another compose file."""
+        return replace(self, files=(file,))
 
     @property
     def kind(self) -> EngineKind:
@@ -101,6 +106,17 @@ class Commands:
     def exec(self, container: str, *argv: str) -> list[str]:
         return [self.binary, "exec", container, *argv]
 
+    def attached(self, container: str, argv: Sequence[str], terminal: bool, user: str = "") -> list[str]:
+        """As `exec`, with our own standard input; `terminal`: the command gets one of its own."""
+        options = ["--interactive", *["--tty"] * terminal, *(["--user", user] if user else [])]
+        return [self.binary, "exec", *options, container, *argv]
+
+    def typed(self, words: Sequence[str], folder: Path | None = None) -> list[str]:
+        """Any subcommand of the compose command. `folder` is the project's, where it must be told."""
+        line = self._compose()
+        told = ["--project-directory", str(folder)] if folder else []
+        return [*line, *told, *words]
+
     def image(self, name: str) -> list[str]:
         """The answer is its id and, after a space, the places where it keeps data (VOLUME), as JSON."""
         return [self.binary, "image", "inspect", "--format", "{{.Id}} {{json .Config.Volumes}}", name]
@@ -119,6 +135,10 @@ class Commands:
 
     def of_name(self, name: str) -> list[str]:
         return [self.binary, "ps", "--all", "--quiet", "--filter", f"name=^{name}$"]
+
+    def publishers(self, port: int) -> list[str]:
+        """The answer is the names of the containers that publish a port of this host."""
+        return [self.binary, "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"]
 
     def volumes(self) -> list[str]:
         return [self.binary, "volume", "ls", "--quiet"]

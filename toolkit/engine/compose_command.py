@@ -11,6 +11,7 @@ from toolkit.config import Config
 from toolkit.engine import compose_files, diagnosis, process
 from toolkit.engine.commands import Commands
 from toolkit.engine.derived_file import DerivedFile
+from toolkit.engine.handover import DOCUMENT, Line
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import env_file
 from toolkit.files.env_file import VERSIONS
@@ -86,6 +87,22 @@ class ComposeCommand:
         fed = self._derived.fed(env) if self._derived else None
         commands = self._commands.piped if fed else self._commands
         return self._said(words(commands), env, timeout, tell, fed)
+
+    def typed(self, words: Sequence[str], env: Mapping[str, str]) -> Line:
+        """The command line with `words`, which an operator has typed, and its derived compose file.
+
+        That is handed over beside standard input, which `exec` and `run` need. A compose command that takes
+        its folder from the compose file's place gets it on standard input; but `exec` starts nothing, and
+        needs no folder.
+        """
+        fed = self._derived.fed(env) if self._derived else None
+        if fed is None:
+            return Line(self._commands.typed(words), env, self._root)
+        takes_folder = self._commands.compose_kind.takes_folder
+        if not takes_folder and words[:1] != ["exec"]:
+            return Line(self._commands.piped.typed(words), env, self._root, fed)
+        folder = self._root if takes_folder else None
+        return Line(self._commands.reading(DOCUMENT).typed(words, folder), env, self._root, fed)
 
     def _said(
         self,

@@ -36,6 +36,7 @@ class Status(Struct, frozen=True):
     started_at: str = field(name="StartedAt", default="")
     health: Health | None = field(name="Health", default=None)
     healthcheck: Health | None = field(name="Healthcheck", default=None)
+    pid: int = field(name="Pid", default=0)  # of its first process, as this host counts them
 
 
 class HealthCheck(Struct, frozen=True):
@@ -58,18 +59,31 @@ class Settings(Struct, frozen=True):
 
 
 class Mount(Struct, frozen=True):
-    """A mount: its path on the host, and in the container."""
+    """A mount: its path on the host, and in the container; "bind" or "volume", and the name of a volume."""
 
     source: str = field(name="Source", default="")
     target: str = field(name="Destination", default="")
+    kind: str = field(name="Type", default="")
+    name: str = field(name="Name", default="")
 
 
 class RestartPolicy(Struct, frozen=True):
     name: str = field(name="Name", default="")
 
 
+class HostPort(Struct, frozen=True):
+    """Where a port is published; no address: at every one."""
+
+    address: str = field(name="HostIp", default="")
+    port: str = field(name="HostPort", default="")
+
+
 class HostSettings(Struct, frozen=True):
+    """`ports` are the published ones, by their names in the container, such as "8000/tcp"."""
+
     restart: RestartPolicy = field(name="RestartPolicy", default=RestartPolicy())
+    ports: dict[str, list[HostPort] | None] | None = field(name="PortBindings", default=None)
+    network: str = field(name="NetworkMode", default="")
 
 
 class Container(Struct, frozen=True):

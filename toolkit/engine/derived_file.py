@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from toolkit.config import Config
+from toolkit.config import Config, served_folders
 from toolkit.engine import compose_files, derivation, extends, own_services, yaml_text
 from toolkit.engine.commands import Commands
 from toolkit.errors import Failed
@@ -88,7 +88,8 @@ class DerivedFile:
         if doubled:
             values = {name: value.replace("$", "$$") for name, value in values.items()}
         apps = own_services.networks(found["green"], self._config)
-        made = own_services.add(made, ours, self._config.sessions.address, values, apps)
+        mounts = [*served_folders.mounts(self._config.services).values()]
+        made = own_services.add(made, ours, self._config.sessions.address, values, apps, mounts)
         return yaml_text.of(made)
 
 

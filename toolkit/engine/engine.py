@@ -18,6 +18,7 @@ from toolkit.engine.compose import Compose
 from toolkit.engine.compose_command import ComposeCommand
 from toolkit.engine.container import COMES_BACK, Container
 from toolkit.engine.containers import Containers
+from toolkit.engine.handover import Line
 from toolkit.engine.images import Images
 from toolkit.errors import BgctlError, Failed
 
@@ -27,6 +28,9 @@ EXEC = 30.0  # seconds for a command in a container
 REMOVE = 30.0  # seconds; to stop a container takes its grace longer
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
 IMAGE_USER = 10001  # the user as whom our images run
+Keep = (
+    Callable[[Container], object] | None
+)  # what is done with a container that has stopped, before it is gone
 
 
 class Rendered(Struct, frozen=True):
@@ -118,8 +122,8 @@ class Engine(Containers, Images):
             process.run(self.commands.check_health(found.id), timeout=CHANGE)
         return self.containers().get(service)
 
-    def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
-        """Starts a service anew.
+    def up(self, service: str, env: Mapping[str, str], grace: float = 10, keep: Keep = None) -> None:
+        """Starts a service anew. `keep` is given the old container before it is removed.
 
         The old container is removed first, because docker-compose 1.29 cannot recreate one on newer engines;
         but only once the compose file has been found to be good. Where there is none, `up` itself says so.
@@ -127,7 +131,7 @@ class Engine(Containers, Images):
         told = self.told(env)
         if old := self._of(service):
             self._compose.config(told)
-            self._remove(old, grace)
+            self._remove(old, grace, keep)
         self._compose.run(lambda commands: commands.up(service), told)
 
     def start(self, container: Container) -> None:
@@ -138,26 +142,34 @@ class Engine(Containers, Images):
         """Starts a container of the service beside all others, and does not wait for its end."""
         self._compose.run(lambda commands: commands.run_once(service, version), self.told(env))
 
-    def remove_one(self, container: Container, grace: float = 10, volumes: bool = False) -> None:
-        """Stops this container (SIGTERM, then `grace` seconds) and removes it."""
+    def remove_one(
+        self, container: Container, grace: float = 10, volumes: bool = False, keep: Keep = None
+    ) -> None:
+        """Stops this container (SIGTERM, then `grace` seconds), gives it to `keep`, and removes it."""
         if container.state.running:
-            process.run(self.commands.stop(container.id, grace), timeout=grace + REMOVE)
+            self.stop_one(container, grace)
+        if keep:
+            keep(container)
         process.run(self.commands.remove(container.id, volumes), timeout=REMOVE)
 
-    def remove(self, service: str, grace: float) -> None:
+    def stop_one(self, container: Container, grace: float = 10) -> None:
+        """Stops this container (SIGTERM, then `grace` seconds), which stays."""
+        process.run(self.commands.stop(container.id, grace), timeout=grace + REMOVE)
+
+    def remove(self, service: str, grace: float, keep: Keep = None) -> None:
         """Stops a service's containers (SIGTERM, then `grace` seconds) and removes them; none is fine.
 
         A slot's anonymous volumes are removed too: nothing would use them again, and each release leaves
         some. The anonymous volumes of other services stay on the disk.
         """
-        self._remove(self._of(service), grace)
+        self._remove(self._of(service), grace, keep)
 
     def _of(self, service: str) -> list[Container]:
         return [each for each in self.all() if each.service == service]
 
-    def _remove(self, containers: Iterable[Container], grace: float) -> None:
+    def _remove(self, containers: Iterable[Container], grace: float, keep: Keep) -> None:
         for each in containers:
-            self.remove_one(each, grace, each.service in self.slotted)
+            self.remove_one(each, grace, each.service in self.slotted, keep)
 
     def down(self, env: Mapping[str, str]) -> None:
         """Removes the project's networks, and the containers that are left of it; volumes stay."""
@@ -218,6 +230,10 @@ class Engine(Containers, Images):
     def build_by_hand(self, services: Sequence[str], env: Mapping[str, str]) -> str:
         """The command that an operator would type for that."""
         return self._compose.build_by_hand(services, env)
+
+    def typed(self, words: Sequence[str], env: Mapping[str, str]) -> Line:
+        """A compose command line that an operator has typed."""
+        return self._compose.typed(words, self.told(env))
 
     def told(self, env: Mapping[str, str]) -> dict[str, str]:
         """What the compose command is told, over the env file."""

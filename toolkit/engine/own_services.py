@@ -43,15 +43,19 @@ def add(
     address: Address,
     values: Mapping[str, str],
     networks: Sequence[str],
+    mounts: Sequence[str] = (),
 ) -> Document:
     """The compose file with these services too. `values` are the variables for compose/bgctl.yaml.
 
+    `mounts` are folders for the proxy, beside those that it always has.
     The session API is published at `address`. It is in the `networks` of the app too, so that its backend can
     reach it by its name.
     """
     services = dict(document["services"])
     for name, ours in wanted.items():
         service = _read(values)[ours]
+        if ours == PROXY:
+            service["volumes"] = [*service["volumes"], *mounts]
         if ours == SESSION_API:
             service["ports"] = [f"{address}:{LISTENS}"]
             if networks:

@@ -28,10 +28,13 @@ def first_unprivileged() -> int:
         return 0
 
 
-def is_free(address: Address) -> bool:
+def is_free(address: Address, apart: bool = False) -> bool:
+    """Whether nothing listens there. `apart`: the same port of IPv4 is a listener of its own."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if apart and family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((address.host, address.port))
         except OSError:
@@ -39,14 +42,30 @@ def is_free(address: Address) -> bool:
     return True
 
 
+def at_every_ipv6(port: int) -> bool:
+    """Whether a program listens there at every address of IPv6: engines publish ports so, if they do."""
+    with suppress(OSError):
+        rows = [line.split() for line in Path("/proc/net/tcp6").read_text().splitlines()[1:]]
+        return any(row[1] == f"{0:032X}:{port:04X}" and row[3] == "0A" for row in rows)
+    return False
+
+
 def holder(address: Address) -> str:
     """The program that listens there: "nginx (pid 4711)", or "another program" where /proc does not say."""
+    with suppress(OSError):
+        if pid := holder_pid(address):
+            return f"{Path(f'/proc/{pid}/comm').read_text().strip()} (pid {pid})"
+    return "another program"
+
+
+def holder_pid(address: Address) -> int | None:
+    """The process that listens there; None where /proc does not say."""
     inodes = _listening(address.port)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if any(str(fd.readlink()) in inodes for fd in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
-    return "another program"
+                return int(process.name)
+    return None
 
 
 def _listening(port: int) -> set[str]:

@@ -122,7 +122,7 @@ def _started(
         _tty_out=False,
         _truncate_exc=False,
         _decode_errors="replace",
-        _env=_environment(env),
+        _env=environment(env),
         _preexec_fn=_die_with_parent(),
         _cwd=str(cwd) if cwd else None,
         _in=told.encode() if told is not None else None,
@@ -141,7 +141,7 @@ def follow(argv: Sequence[str], tell: Callable[[str], None]) -> int:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=_environment({}),
+        env=environment({}),
         text=True,
         errors="replace",
         start_new_session=True,  # Ctrl-C is for us
@@ -204,7 +204,8 @@ def _time_limit(pid: int, seconds: float) -> Iterator[threading.Event]:
         timer.cancel()
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """What a program is told: our own variables, and `extra` over them."""
     env = {**os.environ, "PATH": search_path(), **extra}
     if "HOME" not in env:
         with suppress(KeyError):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from toolkit.config import Config
+from toolkit.config import Config, Service
 from toolkit.values import Address
 
 
@@ -51,12 +51,17 @@ def of(config: Config, name: str, place: str = "address", number: int = 1) -> Ch
         name,
         address,
         "/" if service.health.by_engine else str(service.health),
-        str(service.health_host) or known_host(config) or str(address),
+        str(service.health_host) or _own_host(service) or known_host(config) or str(address),
         config.scheme,
         str(service.version) if service.slotted else "",
         float(config.health.check_timeout),
         service.health.by_engine,
     )
+
+
+def _own_host(service: Service) -> str:
+    """The first host that the service names in full; ""."""
+    return next((str(host) for host in service.hosts if not host.wildcard), "")
 
 
 def known_host(config: Config) -> str:

@@ -42,12 +42,14 @@ def next_steps(plan: Plan, around: Surroundings) -> Iterator[str]:
     """The commands to type, each with a few words where it needs some."""
     services = around.found.services
     for each in plan.services:
-        yield from _tag(services[each.name], plan, around)
+        if not around.running(each.name):
+            yield from _tag(services[each.name], plan, around)
     refused = list(caught(lambda: ports.check_allowed("the proxy", plan.listen.value)))
     yield from (f"{error.next}   ({error.what}: {error.why})" for error in refused)
-    if running := [each.name for each in plan.services if around.running(each.name)]:
-        yield f"{_compose(around)} stop {' '.join(running)}   (bgctl takes its port, and starts it as blue)"
-    yield "bgctl up"
+    if any(around.running(each.name) for each in plan.services):
+        yield "bgctl adopt   (what runs becomes blue, without a gap where root types it; --dry-run shows how)"
+    else:
+        yield "bgctl up"
     yield "bgctl deploy VERSION   (for each new version)"
 
 
@@ -59,13 +61,3 @@ def _tag(service: ComposeService, plan: Plan, around: Surroundings) -> Iterator[
     engine = around.engine.name
     named = f"{compose_forms.repository(image)}:{version}"
     yield f"{engine} tag {image} {named}   (a slot's image has its version as its tag)"
-
-
-def _compose(around: Surroundings) -> str:
-    """The compose command that an operator would type here."""
-    words = [around.engine.compose_command]
-    if around.chosen.source == "bgctl.toml":
-        words += [f"--file {name}" for name in around.chosen.names]
-    if around.name.value != around.engine.commands.project:
-        words.append(f"--project-name {around.name.value}")
-    return " ".join(words)

@@ -69,7 +69,8 @@ def look(root: Path, given: Given) -> Surroundings:
             project = replace(project, env_file=FileName(empty))
         config = Config(replace(project, name=Name(name), compose_file=chosen.names))
         engine = detection.detect(config, root)
-        found = _in_order(_compose(engine, root, given.version), [root / each for each in chosen.names])
+        plain = Engine(engine.commands, root)  # without a configuration it derives nothing of these files
+        found = _in_order(_compose(plain, root, given.version), [root / each for each in chosen.names])
     _check_env_files(found, root)
     known = compose_files.variables(root / ENV)
     active = {**known, **os.environ}.get("COMPOSE_PROFILES", "")

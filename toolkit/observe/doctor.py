@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from toolkit import config, slots
+from toolkit.acme import standing
 from toolkit.checks import env_versions, hazards, key_ring, machine, neighbours, preflight
 from toolkit.checks.looks import WITH_COMPOSE, Finding, Looks, Problems
 from toolkit.checks.preflight import Preflight
@@ -18,7 +19,7 @@ from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
 from toolkit.project import Project
 from toolkit.release import differences, needs
-from toolkit.rendering import pages, tls_files
+from toolkit.rendering import include_file, pages, tls_files
 from toolkit.state import gate
 from toolkit.terminal.ui import UI
 
@@ -39,6 +40,8 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     looks.take("env file", lambda: env_versions.problems(project))
     looks.take("keys", lambda: key_ring.problems(project))
     looks.take("certificate", lambda: _certificate_problems(project))
+    if project.config.neighbours:
+        looks.take("neighbours", lambda: _neighbour_problems(project))
     current = env_versions.current(project)
     versions = (current, _next(project) or current)
     wanted = Preflight(project, versions, preflight.all_services(project), probe=True)
@@ -74,20 +77,37 @@ def _configuration_problems(found: Config | None, wrong: list[BgctlError]) -> Pr
 
 def _page_problems(project: Project) -> Problems:
     yield from pages.missing(project.config, project.root)
-    return "those for 503 and maintenance are here"
+    yield from include_file.problems(project.config, project.root)
+    own = f", and {project.config.proxy.include} is understood" if project.config.proxy.include else ""
+    return f"those for 503 and maintenance are here{own}"
 
 
 def _certificate_problems(project: Project) -> Problems:
-    yield from ()
-    found = tls_files.wanted(project)
-    if found is None:
-        return "no TLS here"
-    if found.expires_soon(project.now()):
-        why = f"it is good until {found.until:%Y-%m-%d}"
-        yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
-    if project.adopted and not tls_files.is_installed(project, found):
-        yield NotYet("the proxy has another certificate", f"{found} is there to be loaded", "bgctl reload")
-    return str(found)
+    if project.config.acme.on:
+        yield from standing.problems(project)
+    loaded = tls_files.wanted(project)
+    for each in loaded:
+        ours = project.config.acme.on and each.source.setting == "tls"
+        if not ours and each.found.expires_soon(project.now()):
+            why = f"{each.path} is good until {each.not_after:%Y-%m-%d}"
+            yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
+        if project.adopted and not tls_files.is_installed(project, each.found):
+            why = f"{each.path}, {each.found}, is there to be loaded"
+            yield NotYet("the proxy has another certificate", why, "bgctl reload")
+    return "; ".join(str(each.found) for each in loaded) or "no TLS here"
+
+
+def _neighbour_problems(project: Project) -> Problems:
+    for name, neighbour in project.config.neighbours.items():
+        if project.is_free(neighbour.address):
+            why = f"nothing listens at {neighbour.address}, [neighbours.{name}] address"
+            yield Failed(f"the neighbour {name} is not there", why, "bgctl up   (in its own folder)")
+    for name, theirs in neighbours.untrusting(project.config, project.engine.neighbours()):
+        host = project.config.neighbours[name].address.host
+        why = f"project {theirs.project.name} does not trust {host}: all its clients would be one"
+        mend = f'write trusted = ["{host}"] into its [proxy], then: bgctl reload   (in its folder)'
+        yield NotYet(f"the neighbour {name} does not believe this proxy", why, mend)
+    return ", ".join(f"{name} at {each.address}" for name, each in project.config.neighbours.items())
 
 
 def _state_problems(project: Project) -> Problems:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from session_api.keys import key_files
 from toolkit.checks import key_ring
-from toolkit.files import disk, engine_file
+from toolkit.files import access_log, disk, engine_file
 from toolkit.project import Project
 from toolkit.rendering import tls_files
 
@@ -54,9 +54,13 @@ def _make_folders(project: Project) -> str:
     project.data_dir.mkdir(exist_ok=True)
     project.data_dir.chmod(0o750)  # The database in it has e-mail addresses.
     (project.data_dir / "redis").mkdir(exist_ok=True)  # Otherwise the engine makes it, owned by root.
+    log = access_log.folder(project.proxy_dir)
+    log.mkdir(exist_ok=True)
+    log.chmod(0o750)  # It has the addresses of clients.
     tls_files.make_folders(project)
     if (group := project.engine.group) is not None:
         _own(project.data_dir, group, group)
+        _own(log, group, group)
         _own(project.keys_dir, -1, group)
     return "state/ proxy/ keys/ data/"
 

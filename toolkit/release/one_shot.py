@@ -18,11 +18,13 @@ def image_of(project: Project, service: str, version: str) -> str:
 def has_run(project: Project, service: str, version: str) -> bool:
     """Whether it has ended well for this version, with the image that has this name today.
 
+    What plain compose has run of the same image counts, too: so was the data of an adopted version migrated.
     For a version that was brought back it counts as run: newer ones have been at work on the data since.
     """
     if returned(project, version):
         return True
-    ended = [each for each in _of(project, service, version) if _ended(each) and not each.state.exit_code]
+    there = [*_of(project, service, version), *_plain(project, service)]
+    ended = [each for each in there if _ended(each) and not each.state.exit_code]
     if not ended:
         return False
     image = project.engine.image_id(image_of(project, service, version))
@@ -75,6 +77,11 @@ def _wait(project: Project, service: str, version: str) -> Container:
 
 def _of(project: Project, service: str, version: str) -> list[Container]:
     return [each for each in project.engine.one_shots(service) if each.value(ONE_SHOT) == version]
+
+
+def _plain(project: Project, service: str) -> list[Container]:
+    """The containers that plain compose has started of it."""
+    return [each for each in project.engine.all() if each.service == service and not each.one_off]
 
 
 def _newest(project: Project, service: str, version: str) -> Container:

@@ -1,4 +1,4 @@
-"""`bgctl prune`: removes the images of versions that have been gone for long, and of no one else.
+"""`bgctl prune`: removes images and logs of versions that have been gone for long, and of no one else.
 
 Only names that state/releases.json has, while they still mean the image that was proven; and never an image
 that some container was started from.
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from toolkit.engine.container import ONE_SHOT, Container
 from toolkit.errors import BgctlError
-from toolkit.files import releases_file
+from toolkit.files import kept_logs, releases_file
 from toolkit.project import Project
 from toolkit.release.rollback import version_before
 from toolkit.slots import proven
@@ -20,7 +20,7 @@ KEEP = 5  # versions
 
 
 class Removed(Struct, frozen=True):
-    """What was removed, or would be. `kind` is image or container; `left` says why it stays all the same."""
+    """What was removed, or would be: an image, container or log. `left` says why it stays all the same."""
 
     version: str
     kind: str
@@ -53,6 +53,7 @@ def _prune(project: Project, keep: int, dry_run: bool) -> Report:
     done += [
         _remove(project, version, image, gone, dry_run) for version, image in old if _is_there(project, image)
     ]
+    done += _logs(project, kept, dry_run)
     removed = [each for each in done if not each.left]
     after = project.engine.images_size() if before is not None and removed else None
     freed = None if before is None or after is None else max(0.0, before - after)
@@ -126,3 +127,15 @@ def _remove_container(project: Project, version: str, each: Container, dry_run: 
     except BgctlError as error:
         return Removed(version, "container", each.service, str(error))
     return Removed(version, "container", each.service)
+
+
+def _logs(project: Project, kept: list[str], dry_run: bool) -> Iterator[Removed]:
+    """The last lines of containers of versions that are not kept."""
+    for each in kept_logs.known(project.state_dir):
+        if each.version not in kept:
+            left = ""
+            try:
+                kept_logs.remove([] if dry_run else [each])
+            except BgctlError as error:
+                left = str(error)
+            yield Removed(each.version, "log", each.path.name, left)

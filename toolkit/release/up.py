@@ -1,11 +1,14 @@
 """`bgctl up`: starts the stack, or brings it back to what the state says, such as after a reboot."""
 
 from toolkit import slots
+from toolkit.acme import standing
+from toolkit.checks.preflight import NOTHING, Given
 from toolkit.clients.proxy import reachable
 from toolkit.config import SLOTS, public_url
 from toolkit.drift import noting
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
+from toolkit.files import adoption_file
 from toolkit.project import Project
 from toolkit.release import (
     down,
@@ -24,6 +27,7 @@ from toolkit.slots import proven
 from toolkit.state import gate, transitions
 from toolkit.state.document import State
 
+LAST_REQUESTS = 3.0  # seconds for a proxy that is replaced to finish what it has open
 START = 20.0  # seconds for a proxy to start and apply the state
 
 
@@ -47,8 +51,18 @@ def steps(project: Project, pull: bool = True) -> list[Step]:
     found = check(project, target, pull)
     target = target or first_state(project)
     return [
+        *until_routing(project, target, found),
+        *stop_surplus(project),
+        *shared_services.steps(project, found, target.slots.blue.version or ""),
+        *start_slots(project, target, found, unproven(target)),
+    ]
+
+
+def until_routing(project: Project, target: State, found: Compose, given: Given = NOTHING) -> list[Step]:
+    """All that has to be there before people are served. `given`: what the caller sees to by itself."""
+    return [
         *own_images(project, target, found),
-        *build(project, target, found),
+        *build(project, target, found, given),
         *prepare(project, target, found),
         *start_slots(project, target, found, in_service(target)),
         Step(
@@ -61,9 +75,6 @@ def steps(project: Project, pull: bool = True) -> list[Step]:
             what="wait until every worker routes by the state",
             do=lambda: await_routing(project),
         ),
-        *stop_surplus(project),
-        *shared_services.steps(project, found, target.slots.blue.version or ""),
-        *start_slots(project, target, found, unproven(target)),
     ]
 
 
@@ -81,9 +92,9 @@ def own_images(project: Project, target: State, found: Compose) -> list[Step]:
     return stack_images.steps(project, found, lambda: {*services(project, start)} - well(project, start))
 
 
-def build(project: Project, target: State, found: Compose) -> list[Step]:
+def build(project: Project, target: State, found: Compose, given: Given = NOTHING) -> list[Step]:
     """Builds missing images, before the keys are made: so a first build has no keys to take along."""
-    wanted = to_build(project, target if project.adopted else None, found)
+    wanted = to_build(project, target if project.adopted else None, found, given)
     if not wanted:
         return []
     if project.adopted:
@@ -167,13 +178,21 @@ def start_as_proven(project: Project, slot: str, version: str, generation: int) 
 def start_proxy(project: Project) -> str:
     """Reloads a proxy that runs and answers. One that does not answer may be dying of what it has loaded."""
     files = reload.wanted_or_stored(project)
+    if hint := standing.hint(project):
+        project.ui.warn(hint)
     name = project.config.proxy_service
+    grace = project.grace(name)
     if project.engine.running(name) and reachable(project.proxy, tries=3):
-        return reload.apply(project, files)
+        if not reload.missing_mounts(project):
+            return reload.apply(project, files)
+        grace = LAST_REQUESTS
+        project.ui.warn("the proxy gets a new container, for its new folder: until it is up nobody is served")
     reload.store(project, files)
-    noting.up(project, name, project.blue_env())
+    noting.up(project, name, project.blue_env(), grace)
     reload.mark_loaded(project, files)
-    return f"listens on {' and '.join(slots.public(project))}"
+    under_way = adoption_file.read(project.state_dir)
+    public = [under_way.temporary.get(each, each) if under_way else each for each in slots.public(project)]
+    return f"listens on {' and '.join(public)}"
 
 
 def stop_surplus(project: Project) -> list[Step]:

@@ -3,7 +3,7 @@
 from toolkit import slots
 from toolkit.checks import env_versions, key_ring
 from toolkit.checks.looks import WITH_COMPOSE, Looks, Problems, is_fault
-from toolkit.checks.preflight import Preflight
+from toolkit.checks.preflight import NOTHING, Given, Preflight
 from toolkit.clients.proxy import reachable
 from toolkit.engine.compose import Compose
 from toolkit.errors import caught, together
@@ -18,14 +18,16 @@ from toolkit.state.document import State
 LENIENT = ("env file", "keys", "machine", "releases", "dependencies")
 
 
-def check(project: Project, target: State | None, pull: bool) -> Compose:
+def check(project: Project, target: State | None, pull: bool, given: Given = NOTHING) -> Compose:
     """Returns the compose file. `target` is the state; None: nothing has been started yet.
+
+    `given`: what the caller sees to by itself.
 
     Raises Refused with all that is wrong, and nothing changed.
     """
     looks = Looks()
     with project.engine.still():
-        wanted = _take(looks, project, target, pull)
+        wanted = _take(looks, project, target, pull, given)
     lenient = () if target is None else LENIENT
     faults = [error for name, error in looks.errors if is_fault(error) and name not in lenient]
     if faults:
@@ -36,7 +38,7 @@ def check(project: Project, target: State | None, pull: bool) -> Compose:
     return found
 
 
-def _take(looks: Looks, project: Project, target: State | None, pull: bool) -> Preflight:
+def _take(looks: Looks, project: Project, target: State | None, pull: bool, given: Given) -> Preflight:
     """Takes the looks. The result has the compose file, which they have read."""
     looks.take("env file", lambda: env_versions.readable(project))
     looks.take("version", lambda: env_versions.other_version(project))
@@ -44,11 +46,12 @@ def _take(looks: Looks, project: Project, target: State | None, pull: bool) -> P
     if not folders.keys_wanted(project):
         looks.take("keys", lambda: key_ring.problems(project))
     pair, wanted_services = versions(project, target), services(project, target)
-    wanted = Preflight(project, pair, wanted_services, pull, spared=lambda: well(project, target))
+    spared = lambda: well(project, target)  # noqa: E731
+    wanted = Preflight(project, pair, wanted_services, pull, spared=spared, given=given)
     wanted.take(looks)
     looks.take("dependencies", lambda: _dependencies(project, target, wanted), WITH_COMPOSE)
     if target is None:
-        looks.take("images", lambda: _context(project, wanted.compose), WITH_COMPOSE)
+        looks.take("images", lambda: _context(project, wanted.compose, given), WITH_COMPOSE)
     return wanted
 
 
@@ -66,18 +69,20 @@ def _dependencies(project: Project, target: State | None, wanted: Preflight) -> 
     return (yield from needs.problems(project, wanted.compose, names, blue, wanted.pull, builds=True))
 
 
-def _context(project: Project, found: Compose) -> Problems:
+def _context(project: Project, found: Compose, given: Given) -> Problems:
     """Whether a first build would take keys along that `bgctl keys init` has made before."""
-    yield from caught(lambda: image_builds.check_context(project, found, to_build(project, None, found)))
+    wanted = to_build(project, None, found, given)
+    yield from caught(lambda: image_builds.check_context(project, found, wanted))
     return ""
 
 
-def to_build(project: Project, target: State | None, found: Compose) -> list[str]:
+def to_build(project: Project, target: State | None, found: Compose, given: Given = NOTHING) -> list[str]:
     """The services whose images are missing and can be built."""
     blue, _ = versions(project, target)
     rest = target is None or target.phase == "rest"
     names = services(project, target)
-    return image_builds.before_start(project, found, names, blue, rest, lambda: well(project, target))
+    wanted = image_builds.before_start(project, found, names, blue, rest, lambda: well(project, target))
+    return [name for name in wanted if found.image(name) not in given.images]
 
 
 def well(project: Project, target: State | None) -> set[str]:

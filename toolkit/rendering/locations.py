@@ -1,6 +1,7 @@
 """Which locations of nginx lead to which service."""
 
-from toolkit.config import Config
+from toolkit.config import Config, hosts
+from toolkit.config.edge_kinds import HostName
 
 
 def path_of(route: str) -> str:
@@ -8,14 +9,14 @@ def path_of(route: str) -> str:
     return route.rpartition(" ")[2]
 
 
-def by_service(config: Config) -> dict[str, list[str]]:
-    """The locations of each service, by the service's name.
+def by_service(config: Config, host: HostName | None = None) -> dict[str, list[str]]:
+    """The locations of each service at a host (None: at hosts that nothing names), by the service's name.
 
     Where `/api/deployment/` is routed, nginx by itself redirects `/api/deployment` there. That path is not
     the session API's, though: it may be the app's. So it becomes a location of the service that has it
     otherwise.
     """
-    found = {name: [str(route) for route in service.routes] for name, service in config.services.items()}
+    found = _written(config, host)
     taken = {path_of(route) for routes in found.values() for route in routes}
     owners = {
         path_of(route): name
@@ -29,3 +30,22 @@ def by_service(config: Config) -> dict[str, list[str]]:
         if config.is_session_api(config.services[name]) and bare not in taken and around:
             found[owners[max(around, key=len)]].append(f"= {bare}")
     return found
+
+
+def _written(config: Config, host: HostName | None) -> dict[str, list[str]]:
+    """The routes as they are written. One that two services have goes to the one that names the host."""
+    owners: dict[tuple[bool, str], str] = {}
+    for group in hosts.services_at(config, host):
+        for name, service in group.items():
+            for route in service.routes:
+                owners.setdefault(_key(route), name)
+    return {
+        name: [str(each) for each in service.routes if owners.get(_key(each)) == name]
+        for name, service in config.services.items()
+        if not service.hosts or host in service.hosts
+    }
+
+
+def _key(route: str) -> tuple[bool, str]:
+    """What nginx tells locations apart by."""
+    return route.startswith("= "), path_of(route)

@@ -1,11 +1,14 @@
 """nginx.conf: the values of bgctl.toml that its template is filled with."""
 
 import re
+from collections.abc import Mapping
 
 from toolkit.config import Config
+from toolkit.config.edge_kinds import Listen
 from toolkit.config.kinds import Size
-from toolkit.rendering import locations, service_values, templates
-from toolkit.values import Address, Duration
+from toolkit.rendering import locations, service_values, site_values, templates
+from toolkit.rendering.include_values import Include
+from toolkit.values import Duration
 
 CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3 are all good.
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -15,28 +18,52 @@ CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
+# What Lua writes of a request, as nginx variables that begin with bg_.
+VARIABLES = (
+    *("upstream", "version", "generation", "other_version", "pin", "pin_terms"),
+    *("inflight", "reason", "session"),
+)
+LOG_FOLDER = "/var/log/bgctl"  # in the container: the compose file mounts proxy/log/ there
+NO_INCLUDE = Include()
 HEADER_TIMEOUT = Duration(10)
 BUSY_SIZE = Size("32k")  # proxy_busy_buffers_size: of an answer, what may be on its way to a client
 
 
-def render(config: Config, pem: str = "") -> str:
-    """`pem` is the file below proxy/ with certificate and key, where [tls] is on."""
-    return templates.fill("nginx.conf.j2", **_routing(config), **_edge(config, pem))
+def render(
+    config: Config, pem: str = "", pems: Mapping[str, str] = {}, included: Include = NO_INCLUDE
+) -> str:
+    """`pem` is the file below proxy/ with certificate and key, where [tls] is on.
+
+    `pems` are those of further certificates, by the table of bgctl.toml that names them. `included` are the
+    operator's own lines.
+    """
+    return templates.fill("nginx.conf.j2", **_routing(config, pems), **_edge(config, pem), included=included)
 
 
-def _routing(config: Config) -> dict[str, object]:
+def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
     """What stands between the listener and the services."""
-    proxy = config.proxy
+    proxy, services = config.proxy, service_values.of(config)
     names = ("read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
+    # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
+    scheme = "https" if proxy.secure_cookies and not config.tls.on else "$scheme"
+    # Where connections are passed on, as with the PROXY protocol, X-Forwarded-* is the client's own word.
+    believed = bool(proxy.trusted) and not proxy.proxy_protocol
     return {
         "listen": _listen(proxy.listen),
         "control": proxy.control,
         "api": config.sessions.address,
         "workers": proxy.workers,
         "cookie_stem": proxy.cookie_stem,
-        # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
-        "scheme": "https" if proxy.secure_cookies and not config.tls.on else "$scheme",
-        "services": service_values.of(config),
+        "scheme": scheme,
+        "believed": believed,
+        "told_scheme": "$bg_scheme" if believed else scheme,
+        "services": services,
+        "sites": site_values.of(config, services, pems),
+        "plain_sites": site_values.plain(config),
+        "neighbours": site_values.neighbours(config),
+        "variables": VARIABLES,
+        "folders": config.folders,
+        "accelerated": any(folder.internal for folder in config.folders),
         "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [
             re.escape(locations.path_of(route))
@@ -72,11 +99,35 @@ def _edge(config: Config, pem: str) -> dict[str, object]:
         "header_size": proxy.header_size,
         "busy_size": max(proxy.header_size, BUSY_SIZE, key=lambda size: size.bytes),
         "compress": proxy.compress,
-        "access_log": proxy.access_log,
+        "access_log": proxy.log_form,
+        "access_log_to": f"{LOG_FOLDER}/{proxy.access_log_file}" if proxy.access_log_file else "/dev/stdout",
         "trusted": proxy.trusted,
+        "proxy_protocol": proxy.proxy_protocol,
+        "limits": _limits(config),
     }
 
 
-def _listen(address: Address) -> str:
-    """An address as the directive `listen` takes it: [::] is every address of both families."""
-    return f"{address} ipv6only=off" if address.host == "::" else address
+def _limits(config: Config) -> dict[str, object]:
+    """The limits for each client; nothing where there are none.
+
+    Load balancers that speak for themselves are exempt: where one does not say who its clients are, they
+    would all be one client.
+    """
+    limits = config.limits
+    if not limits.on:
+        return {}
+    return {
+        "rate": limits.requests.nginx,
+        "burst": limits.burst,
+        "connections": limits.connections,
+        "exempt": (*limits.exempt, *config.proxy.trusted),
+    }
+
+
+def _listen(addresses: Listen) -> list[dict[str, str]]:
+    """Addresses as the directive `listen` takes them, with what is said of each once only.
+
+    [::] is every address of both families, unless an address of IPv4 with its port is named beside it.
+    """
+    both = {each for each in addresses if each.host == "::" and not addresses.apart(each)}
+    return [{"address": str(each), "once": " ipv6only=off" if each in both else ""} for each in addresses]

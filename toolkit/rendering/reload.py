@@ -6,12 +6,21 @@ from collections.abc import Iterable
 
 from toolkit.clients.proxy import reachable
 from toolkit.clients.proxy_status import Status
-from toolkit.engine import ports
+from toolkit.engine import folder_mounts, ports
 from toolkit.errors import Failed, Refused
-from toolkit.files import atomic
+from toolkit.files import adoption_file, atomic
 from toolkit.project import Project
-from toolkit.rendering import render, settings_json, tls_files
-from toolkit.rendering.certificate import Certificate
+from toolkit.rendering import (
+    adoption,
+    certificates,
+    include_values,
+    nginx_conf,
+    passwords,
+    render,
+    settings_json,
+    tls_files,
+)
+from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
 LOADED = ".loaded"  # has the digest of what the running proxy was last told to load
@@ -25,26 +34,32 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     Raises Refused, with nothing changed, if the proxy would not take the configuration. Waits at most `wait`
     seconds for another bgctl.
     """
-    files, certificate = wanted(project)
-    if not (project.engine.running("proxy") and reachable(project.proxy, tries=3)):
+    files, loaded = wanted(project)
+    if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
     if is_loaded(project, files):
         return None
+    if lacking := missing_mounts(project):
+        why = f"it does not mount {', '.join(line.partition(':')[0] for line in lacking)}"
+        next = "bgctl up   (a new container: nobody is served for some seconds)"
+        raise Refused("the proxy's container lacks a folder", why, next)
     check_listeners(project)
-    tls = f", certificate of {certificate}" if certificate else ""
+    tls = "".join(f", certificate of {each.found}" for each in loaded)
     if dry_run:
         return f"would test and load the new configuration{tls}"
     with project.change("reload", wait=wait):
         return f"{apply(project, files)}{tls}"
 
 
-def wanted(project: Project) -> tuple[dict[str, bytes], Certificate | None]:
+def wanted(project: Project) -> tuple[dict[str, bytes], list[Loaded]]:
     """What belongs in proxy/, name to content. Raises Refused if a certificate or a page is no good."""
-    found = tls_files.wanted(project)
-    if found is None:
-        return render.files(project.config, project.root), None
-    name = tls_files.name_of(found)
-    return {name: found.pem, **render.files(project.config, project.root, name)}, found
+    loaded = tls_files.wanted(project)
+    names = {each.source.setting: tls_files.name_of(each.found) for each in loaded}
+    pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
+    usual = names.pop("tls", "")
+    files = render.files(project.config, project.root, usual, names, certificates.expiries(loaded))
+    conf = adoption.moved(files["nginx.conf"].decode(), adoption_file.read(project.state_dir))
+    return {**pems, **files, "nginx.conf": conf.encode()}, loaded
 
 
 def wanted_or_stored(project: Project) -> dict[str, bytes]:
@@ -57,21 +72,35 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
         return wanted(project)[0]
     except Refused as error:
         conf = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
-        names = [*render.NAMES, *re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)[:1]]
+        pems = re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)
+        secret = re.findall(rf"/({passwords.FOLDER}/[0-9a-f]+)\"", conf)
+        names = list(dict.fromkeys([*render.NAMES, *pems, *secret]))
         old = stored(project, names)
-        if len(old) < len(names) or project.engine.running("proxy"):
+        if len(old) < len(names) or project.engine.running(project.config.proxy_service):
             raise
         project.ui.warn(f"{error}; the proxy starts with what it had; next: {error.next or 'bgctl reload'}")
         return old
 
 
+def missing_mounts(project: Project) -> list[str]:
+    """What the proxy's container does not mount and bgctl.toml wants, as lines of a compose file."""
+    if not project.config.folders:
+        return []
+    found = project.engine.look(project.config.proxy_service)
+    targets = {mount.target for mount in (found.mounts or [])} if found else set()
+    return folder_mounts.missing(project.config, targets) if found else []
+
+
 def check_listeners(project: Project) -> None:
     """Raises Refused if a new address is taken: nginx would go on with its old configuration."""
     now = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
-    for name, address in project.config.listeners.items():
+    under_way = adoption_file.read(project.state_dir)
+    for name, address in project.config.listeners:
+        if under_way and address in under_way.pending:
+            continue
         if now and not re.search(rf"listen {re.escape(address)}[ ;]", now):
             ports.check_allowed(name, address)
-            if not ports.is_free(address):
+            if not ports.is_free(address, apart=project.config.apart(address)):
                 why = f"{name} in bgctl.toml"
                 raise Refused(f"{address} is taken by {ports.holder(address)}", why, "name another port")
 
@@ -108,7 +137,8 @@ def apply(project: Project, files: dict[str, bytes]) -> str:
     except Failed as error:
         store(project, old)
         (project.proxy_dir / LOADED).unlink(missing_ok=True)  # The proxy may still load the new files.
-        raise Failed(error.what, error.why, error.next, project.engine.logs("proxy", 5)) from None
+        lines = project.engine.logs(project.config.proxy_service, 5)
+        raise Failed(error.what, error.why, error.next, lines) from None
     mark_loaded(project, files)
     return "took the new configuration"
 
@@ -117,34 +147,48 @@ def prepare(project: Project, files: dict[str, bytes]) -> None:
     """Writes the files that nginx.conf will name; before it does, they change nothing."""
     tls_files.make_folders(project)
     tls_files.make_quic_key(project)
+    passwords.make_folder(project)
     for name in _pems(files):
         tls_files.write(project, name, files[name])
 
 
 def test(project: Project, conf: bytes) -> None:
     """Has nginx test an nginx.conf (`nginx -t`). Raises Refused with what nginx says."""
-    candidate = project.proxy_dir / CANDIDATE
+    candidate, name = project.proxy_dir / CANDIDATE, project.config.proxy_service
     atomic.write(candidate, conf)
     try:
-        project.engine.exec("proxy", "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
+        project.engine.exec(name, "/opt/bgctl/proxy", "-t", "-c", f"/etc/bgctl/{CANDIDATE}")
     except Failed as error:
-        next = "write http3 = false: this nginx has none" if "http_v3" in error.why else "bgctl doctor"
-        raise Refused("the proxy refuses the new configuration", error.why, next) from None
+        raise _refusal(error.why, conf.decode()) from None
     finally:
         candidate.unlink(missing_ok=True)
 
 
+def _refusal(complaint: str, conf: str) -> Refused:
+    """What follows from a complaint of `nginx -t`."""
+    what, why = "the proxy refuses the new configuration", complaint
+    if own := include_values.blamed(complaint, conf):
+        return Refused(own[0], f"nginx refuses it: {own[1]}", f"edit {own[0].rpartition(':')[0]}")
+    if "http_v3" in complaint:
+        return Refused(what, why, "write http3 = false: this nginx has none")
+    if f"{nginx_conf.LOG_FOLDER}/" in complaint:
+        mend = f'add "./proxy/log:{nginx_conf.LOG_FOLDER}" to its volumes, then: bgctl down, and bgctl up'
+        return Refused("the proxy has no folder for its access log", complaint.splitlines()[-1], mend)
+    return Refused(what, why, "bgctl doctor")
+
+
 def replace_workers(project: Project) -> None:
     """Sends SIGHUP to nginx, and waits until new workers have replaced all of today's. Raises Failed."""
+    name = project.config.proxy_service
     before = {worker.pid for worker in project.proxy.status().live}
 
     def replaced(status: Status) -> bool:
         pids = {worker.pid for worker in status.live}
         return len(pids) >= status.expected and not pids & before
 
-    project.engine.signal("proxy", "HUP")
+    project.engine.signal(name, "HUP")
     project.proxy.wait_until(
-        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead("proxy")
+        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead(name)
     )
 
 
@@ -174,8 +218,9 @@ def mark_loaded(project: Project, files: dict[str, bytes]) -> None:
     """Notes that the proxy has loaded `files`. A run that is killed before this loads them again."""
     atomic.write(project.proxy_dir / LOADED, render.digest(files).encode())
     tls_files.prune(project, _pems(files))
+    passwords.prune(project, _pems(files))
 
 
 def _pems(files: dict[str, bytes]) -> set[str]:
-    """The names of files with a certificate and its key."""
+    """The names of files with a certificate and its key, or with passwords."""
     return files.keys() - set(render.NAMES)

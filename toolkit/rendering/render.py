@@ -1,23 +1,33 @@
 """All that bgctl.toml says about what belongs in proxy/, as files."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from toolkit.config import Config
-from toolkit.rendering import nginx_conf, pages, settings_json
+from toolkit.rendering import include_file, nginx_conf, pages, settings_json
+from toolkit.rendering.settings_json import NO_EXPIRIES
 
 NAMES = ("nginx.conf", "settings.json", pages.NOTICE, *pages.PAGES)
 
 
-def files(config: Config, root: Path, pem: str = "") -> dict[str, bytes]:
-    """Name to content. Raises Refused if a page that bgctl.toml names cannot be read.
+def files(
+    config: Config,
+    root: Path,
+    pem: str = "",
+    pems: Mapping[str, str] = {},
+    expiries: Mapping[str, int] = NO_EXPIRIES,
+) -> dict[str, bytes]:
+    """Name to content. Raises Refused if what bgctl.toml names cannot be read or is not understood.
 
-    `root` is the project's folder, and `pem` the file below proxy/ with certificate and key, where [tls] is
-    on.
+    `root` is the project's folder. `pem` and `pems` are the files below proxy/ with certificates and keys, as
+    nginx_conf.render takes them. `expiries`: see settings_json.render.
     """
+    own = include_file.load(config, root)
     return {
-        "nginx.conf": nginx_conf.render(config, pem).encode(),
-        "settings.json": settings_json.render(config),
+        **own.files,
+        "nginx.conf": nginx_conf.render(config, pem, pems, own.include).encode(),
+        "settings.json": settings_json.render(config, expiries),
         pages.NOTICE: pages.notice(),
         **pages.render(config, root),
     }

@@ -1,6 +1,7 @@
 """settings.json: what the proxy's Lua side is told of bgctl.toml. bg.lib.settings reads and checks it."""
 
 import socket
+from collections.abc import Mapping
 
 import msgspec
 
@@ -8,8 +9,9 @@ from toolkit import __version__
 from toolkit.config import SLOTS, Config
 from toolkit.health import check as health_check
 from toolkit.health.check import Check
-from toolkit.rendering import locations
+from toolkit.rendering import sites
 
+NO_EXPIRIES: Mapping[str, int] = {}
 FILES = {  # paths in the proxy's container
     "state_file": "/state/state.json",
     "keys_dir": "/keys/verify",
@@ -21,19 +23,21 @@ FILES = {  # paths in the proxy's container
 }
 
 
-def render(config: Config) -> bytes:
+def render(config: Config, expiries: Mapping[str, int] = NO_EXPIRIES) -> bytes:
+    """`expiries` are the last moments (Unix time) of the certificates, each by its first name."""
     values = {
         "schema": 1,
         "version": __version__,
         "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
         "api": str(config.sessions.address),
         "control": str(config.proxy.control),
-        "access_log": config.proxy.access_log,
+        "access_log": config.proxy.log_form == "json",  # the only form that says what routing knows
         **FILES,
         **_sessions(config),
         **_routing(config),
         **_health(config),
         **_limits(config),
+        "certificates": [{"host": host, "not_after": until} for host, until in expiries.items()],
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
 
@@ -57,12 +61,19 @@ def _sessions(config: Config) -> dict[str, object]:
 
 
 def _routing(config: Config) -> dict[str, object]:
+    """`routes` are those of hosts that nothing names; `sites` are the others (toolkit/rendering/sites.py)."""
+    usual, *others = sites.of(config)
     return {
-        "routes": [
-            {"location": route, "service": name, "slotted": config.services[name].slotted}
-            for name, routes in locations.by_service(config).items()
-            for route in routes
+        "routes": _routes(config, usual),
+        "sites": [
+            {
+                "hosts": list(site.hosts),
+                "routes": _routes(config, site),
+                **({"neighbour": site.neighbour} if site.neighbour else {}),
+            }
+            for site in others
         ],
+        "unknown_hosts": str(config.proxy.unknown_hosts),
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
         "drain_deadline": int(config.drain.deadline),
@@ -73,6 +84,18 @@ def _routing(config: Config) -> dict[str, object]:
             if service.mirror
         },
     }
+
+
+def _routes(config: Config, site: sites.Site) -> list[dict[str, object]]:
+    folders = [
+        (name, f"^~ {prefix}")
+        for name in dict.fromkeys(name for name, _ in site.routes)
+        for prefix in config.services[name].static
+    ]
+    return [
+        {"location": route, "service": name, "slotted": config.services[name].slotted}
+        for name, route in (*site.routes, *folders)
+    ]
 
 
 def _health(config: Config) -> dict[str, object]:
@@ -90,6 +113,7 @@ def _limits(config: Config) -> dict[str, object]:
         "min_rate": config.proxy.min_rate.bytes,
         "client_timeout": float(config.proxy.client_timeout),
         "header_size": config.proxy.header_size.bytes,
+        "limit_wait": config.limits.requests.wait,
     }
 
 

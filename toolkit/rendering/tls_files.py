@@ -1,4 +1,4 @@
-"""The proxy's own copies of certificate and key, in proxy/tls/: one file for a pair, named by a digest of it.
+"""The proxy's own copies of certificates and keys, in proxy/tls/: a file for each pair, named by its digest.
 
 A file is written before nginx.conf names it, and removed only when nginx.conf has named another one for good.
 So the proxy never finds half of a pair.
@@ -12,31 +12,32 @@ from pathlib import Path
 from toolkit.errors import Refused
 from toolkit.files import atomic, disk
 from toolkit.project import Project
-from toolkit.rendering import certificate
+from toolkit.rendering import certificate, certificates, stand_in
 from toolkit.rendering.certificate import Certificate
+from toolkit.rendering.certificates import Loaded
 
 FOLDER = "tls"  # below proxy/
 QUIC_KEY = "quic.key"
 
 
-def wanted(project: Project) -> Certificate | None:
-    """The pair that bgctl.toml names, checked; None if there is no TLS here.
+def wanted(project: Project) -> list[Loaded]:
+    """The pairs that bgctl.toml names, checked, that of [tls] first; none if there is no TLS here.
 
     Raises Refused for a pair that must not be installed. One that has expired is good enough if it is
     installed already: a proxy that is started again after a reboot must come back.
     """
-    tls = project.config.tls
-    if not tls.on:
-        return None
-    source = project.root / tls.certificate
-    found = certificate.load(source, project.root / tls.key, project.now())
-    try:
-        certificate.check_time(source, found, project.now())
-    except Refused as error:
-        if not is_installed(project, found):
-            raise
-        project.ui.warn(str(error))
-    return found
+    config, given = project.config, {}
+    if config.acme.on and not (project.root / config.tls.certificate).exists():
+        given["tls"] = stand_in.pair(project)
+    loaded = certificates.load(config, project.root, project.now(), given)
+    for each in loaded:
+        try:
+            certificate.check_time(project.root / each.path, each.found, project.now())
+        except Refused as error:
+            if not is_installed(project, each.found):
+                raise
+            project.ui.warn(str(error))
+    return loaded
 
 
 def is_installed(project: Project, found: Certificate) -> bool:

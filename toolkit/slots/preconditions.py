@@ -141,6 +141,5 @@ def check_port(project: Project, service: str, address: Address) -> None:
         mend = "stop that, or name another port in bgctl.toml (and in the compose file, if that has it)"
         if plain := [name for name in project.config.slotted if project.engine.running(name)]:
             # Plain compose has started the service of which bgctl makes the pair.
-            stop = f"{project.engine.compose_command} stop {' '.join(plain)}"
-            mend = f"{stop}   (bgctl takes its place); else {mend}"
+            mend = f"bgctl adopt   ({' and '.join(plain)} becomes blue); else {mend}"
         raise Refused(f"{address} is taken by {ports.holder(address)}", f"{service} needs it", mend)

@@ -52,14 +52,14 @@ def _reached(project: Project, slot: str) -> list[Member]:
 
 def addresses(project: Project, slots: Iterable[str]) -> list[tuple[str, Address]]:
     """(compose service, address) of the proxy, of the shared services, and of the given slots."""
-    found = [(project.config.proxy_service, address) for address in project.config.listeners.values()]
+    found = [(project.config.proxy_service, address) for _, address in project.config.listeners]
     found += [(name, each.at("address")) for name, each in project.config.shared.items()]
     return found + [(name, address) for slot in slots for name, _, address in members(project, slot)]
 
 
 def public(project: Project) -> list[Address]:
     """The addresses of the proxy to which browsers come."""
-    return [address for name, address in project.config.listeners.items() if name != "proxy.control"]
+    return [address for name, address in project.config.listeners if name != "proxy.control"]
 
 
 def need_engine(project: Project) -> bool:

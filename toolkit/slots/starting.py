@@ -1,6 +1,7 @@
 """Starts a slot on a version, in the order of the compose file, and proves each of its services."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from toolkit.drift import noting
 from toolkit.engine import container_health, dependencies
@@ -11,7 +12,7 @@ from toolkit.health.cause import Trouble
 from toolkit.health.check import Check
 from toolkit.health.proof import Unhealthy
 from toolkit.project import Project
-from toolkit.slots import proven
+from toolkit.slots import keeping, proven
 from toolkit.slots.services import checks, names, workers
 from toolkit.slots.serving import compose_file, to_start
 from toolkit.slots.trouble import explained, image_fault
@@ -29,7 +30,7 @@ def start(project: Project, slot: str, version: str, anew: bool = False) -> str:
     for name, waits_for in _in_order(missing, found, names(project, slot)):
         for other in waits_for:
             _prove_member(project, slot, other, version)
-        noting.up(project, name, env)
+        noting.up(project, name, env, keep=partial(keeping.keep, project))
     if not anew:
         proven.verify(project, missing, version)
     prove(project, slot, version)

@@ -7,6 +7,7 @@ from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
 from toolkit.health.image_proof import tag
 from toolkit.project import Project
+from toolkit.slots import keeping
 from toolkit.slots.services import first_names, has_sessions, names
 from toolkit.state.document import State
 
@@ -45,8 +46,14 @@ def remove(project: Project, replicas: list[str]) -> None:
 
 def _remove(project: Project, name: str, grace: float) -> None:
     start = project.clock.monotonic()
-    project.engine.remove(name, grace)
-    if project.clock.monotonic() - start >= grace > 0:
+    ended: list[float] = []  # to read its log is no time that it took to stop
+
+    def keep(container: Container) -> None:
+        ended.append(project.clock.monotonic())
+        keeping.keep(project, container)
+
+    project.engine.remove(name, grace, keep)
+    if (ended or [project.clock.monotonic()])[-1] - start >= grace > 0:
         project.ui.warn(overstayed(name, grace))
 
 

@@ -5,6 +5,7 @@ local location = require("bg.control.location")
 local reasons = require("bg.lib.reasons")
 local router = require("bg.routing.router")
 local rule_rows = require("bg.control.rule_rows")
+local site = require("bg.control.site")
 
 local CREDENTIAL, MIGRATED = reasons.CREDENTIAL, reasons.MIGRATED
 
@@ -17,13 +18,17 @@ local function is_open(decision, share)
         and share > 0 and share < 1
 end
 
---- What is decided for a request (routing.request) at `now` (seconds): `{slot, version, reason, service, pin, rules}`;
--- nil while no state has been read yet. `slot` and `version` are nil where the draw of a new session is still to be
--- made; `service` is nil where the proxy answers by itself; `pin` is what a new pin would say, `{version, from, life}`,
--- with its life in seconds; `rules` are the rows of all rules (control.rule_rows).
+--- What is decided for a request (routing.request) at `now` (seconds): `{slot, version, reason, service, host,
+-- neighbour, refused, pin, rules}`; nil while no state has been read yet. `slot` and `version` are nil where the draw
+-- of a new session is still to be made; `service` is nil where the proxy answers by itself; `host` is the name in
+-- bgctl.toml by which the request's host is known. Of a host that is a `neighbour`'s or is `refused`, nothing is
+-- decided here, whatever the rest says. `pin` is what a new pin would say, `{version, from, life}`, with its life in
+-- seconds;
+-- `rules` are the rows of all rules (control.rule_rows).
 function _M.of(request, now)
     local settings = router.settings
-    local route = request.has_path and location.find(settings.routes, request.path()) or nil
+    local here, host = site.find(settings, request.host())
+    local route = request.has_path and location.find(here.routes, request.path()) or nil
     local is_slotted = not request.has_path or (route ~= nil and route.slotted)
     local decision = router.decide({ pin_claims = {} }, request, now, is_slotted, true)
     if not decision then
@@ -37,6 +42,7 @@ function _M.of(request, now)
         version = not open and decision.slot.version or nil,
         reason = decision.reason,
         service = route and route.service,
+        host = host, neighbour = here.neighbour, refused = here.refused or false,
         pin = has_pin and { version = claims.version, from = claims.from, life = decision.life } or nil,
         rules = rule_rows.of({
             decision = decision, request = request, now = now, settings = settings, is_slotted = is_slotted,

@@ -191,6 +191,11 @@ local function about()
     return one("bgctl_start_time_seconds", "gauge", "Since when counters count.",
             format("%.3f", figures.started_at()))
         .. one("bgctl_drain_deadline_seconds", "gauge", "The deadline of a drain; absent: it has none.", deadline)
+        .. each("bgctl_certificate_expiry_timestamp_seconds", "gauge",
+            "The last moment of a certificate that is loaded, by its first name.", settings.certificates,
+            function(one_of_them)
+                return one_of_them.not_after, { "host", one_of_them.host }
+            end)
         .. each("bgctl_build_info", "gauge", "What runs here.", { 1 }, function(value)
             return value, { "version", settings.version, "nginx", dotted(ngx.config.nginx_version),
                 "lua", dotted(ngx.config.ngx_lua_version) }

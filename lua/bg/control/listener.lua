@@ -122,7 +122,7 @@ function _M.explain()
     if not said then
         return answer(503, { title = "no state has been read yet: " .. (router.state_file.why or "") })
     end
-    for _, name in ipairs({ "slot", "version", "service", "pin" }) do
+    for _, name in ipairs({ "slot", "version", "service", "host", "neighbour", "pin" }) do
         said[name] = said[name] or cjson.null
     end
     return answer(200, said)

@@ -24,8 +24,12 @@ function _M.is_stream(var)
 end
 
 -- Counts the time of a request that `slot` has answered. The app gets a body when all of it is here: how long the
--- client took to send it is not the app's time, and where the client went away meanwhile there is none.
+-- client took to send it is not the app's time, and where the client went away meanwhile there is none. A body that
+-- went on as it came (a service without `buffering`) has no time of the app's alone.
 local function took(slot, since, var)
+    if var.bg_body == "streams" then
+        return
+    end
     local has_body = var.http_content_length or var.bg_body ~= ""
     local seconds = has_body and last_seconds(var.upstream_response_time) or not has_body and ngx.now() - since
     if seconds then

@@ -19,6 +19,7 @@ local ERRORS = {
     slow = { status = 408, detail = "What was sent took too long to arrive." },
     large_body = { status = 413, detail = "What was sent is larger than this service takes." },
     share = { status = 429, detail = "Too much is being sent from your address at a time.", retry_after = "5" },
+    limited = { status = 429, detail = "Too much is asked for from your address at a time." },
     room = { status = 503, detail = "There is no room for what was sent at the moment.", retry_after = "5" },
     large_request_headers = { status = 431,
         detail = "The headers of the request are too large. Often these are cookies: remove those of this site." },

@@ -18,6 +18,7 @@ local COUNTERS = {
     bgctl_errors_total = { "Requests answered with a 5xx, by the slot they were meant for.", "slot" },
     bgctl_health_checks_total = { "Health checks by the slot that was asked and what came of it.", "slot", "outcome" },
     bgctl_turned_away_total = { "Requests that the closed gate did not let through, by its mode.", "mode" },
+    bgctl_limited_total = { "Requests refused because their client asks too much at a time, by limit.", "limit" },
     bgctl_migrations_total = { "Sessions that a page load has taken to the new version." },
     bgctl_refused_files_total = { "Bad contents of a file; each worker that refuses them counts one.", "file" },
     bgctl_activity_delivered_total = { "Rows of activity that the session API has taken." },

@@ -13,10 +13,13 @@ local EXPECTED = {
     state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
+    sites = "table", unknown_hosts = "string",
     peers = "table", health_check = "number", health_timeout = "number", health_fails = "number",
     notice_page = "string", unavailable_page = "string", maintenance_page = "string",
     max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",
+    limit_wait = "number",
     version = "string", drain_deadline = "number", mirrors = "table", replicas = "table",
+    certificates = "table",
     pin_domain = "string", pin_same_site = "string", key_headers = "table",
 }
 

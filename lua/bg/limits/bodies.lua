@@ -107,8 +107,9 @@ local function name_of(var)
 end
 
 --- Takes in the body of the request at hand. Returns nil when it is whole; otherwise the error (gate.error_page) with
--- which the request is refused.
-function _M.take_in()
+-- which the request is refused. `most` is how many bytes a body of its service may have, nil where the service has no
+-- limit of its own.
+function _M.take_in(most)
     local whole, woken = false, semaphore.new()
     local reader = spawn(function()
         ngx.req.read_body()
@@ -120,7 +121,7 @@ function _M.take_in()
     end
     local var = ngx.var
     local client = _M.client_of(var.binary_remote_addr)
-    local bytes = tonumber(var.http_content_length) or settings.max_body
+    local bytes = tonumber(var.http_content_length) or most or settings.max_body
     local entry = { refused = refused_at_once(bytes, client) }
     entries[name_of(var)] = entry
     if not entry.refused then

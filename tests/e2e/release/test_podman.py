@@ -64,6 +64,13 @@ def test_a_full_cycle_on_podman(tmp_path):
         assert requests.get(f"{project.url}/api/whoami", timeout=10).json()["feature"] == "on"
         assert project.ask("status")["differences"] == []
         assert "Slipway" in project.bgctl("logs", "blue").stdout
+        assert "Slipway" in project.bgctl("logs", OLD).stdout, "what was replaced can still be read"
+        assert [each["outcome"] for each in project.ask("history") if each["new"]] == [
+            "released",
+            "taken back",
+        ]
+        done = project.bgctl("exec", "--", "sh", "-c", "cat; exit 7", code=7, stdin="typed")
+        assert done.stdout == "typed"
         project.bgctl("down", "--yes")
         assert project.containers() == []
         assert project.engine_says("network", "ls", "--quiet", "--filter", f"name={project.name}") == ""

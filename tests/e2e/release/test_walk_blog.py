@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
+from tests.e2e.support.patrons import Reader
 from tests.e2e.support.stacks import eventually
-from tests.e2e.support.walkers import Crowd, Reader
+from tests.e2e.support.walkers import Crowd
 from tests.e2e.support.walks import USERS, Walk, finish, walking
 
 pytestmark = pytest.mark.timeout(600)
@@ -65,8 +66,8 @@ def test_87_blog_goes_through_two_releases_that_nobody_notices(tmp_path):
         walk.compose("exec", "-T", "web", "python3", "manage.py", "shell", "-c", make_user)
         blog.post("A post of the time before")
 
-        walk.adopt("1", "--domain", "blog.example")
-        walk.bgctl("up")
+        walk.init("1", "--domain", "blog.example")
+        walk.bgctl("adopt")
 
         with Crowd(walk.url, "1", Reader, USERS) as crowd:
             first = crowd.users[0]

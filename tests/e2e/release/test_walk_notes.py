@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import requests
 
+from tests.e2e.support.patrons import NoteTaker
 from tests.e2e.support.stacks import eventually
-from tests.e2e.support.walkers import Crowd, NoteTaker
+from tests.e2e.support.walkers import Crowd
 from tests.e2e.support.walks import USERS, finish, walking
 
 pytestmark = pytest.mark.timeout(600)
@@ -16,11 +17,11 @@ def test_notes_goes_through_two_releases_that_nobody_notices(tmp_path):
     with walking(tmp_path, "notes", 18100) as walk:
         walk.compose("up", "-d")
         eventually(lambda: walk.answers("/health"), "the app answers")
-        walk.adopt("1.0.0")
+        walk.init("1.0.0")
         (walk.directory / "jwt.secret").write_text("my-super-secret-jwt-key")
         secret = ("--import-secret-file", str(walk.directory / "jwt.secret"))
         walk.bgctl("keys", "init", *secret, "--allow-short-secret")
-        walk.bgctl("up")
+        walk.bgctl("adopt")
 
         with Crowd(walk.url, "1.0.0", NoteTaker, USERS) as crowd:
             first = crowd.users[0]

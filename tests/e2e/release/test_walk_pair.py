@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from tests.e2e.support.patrons import Pair
 from tests.e2e.support.stacks import eventually
-from tests.e2e.support.walkers import Crowd, Pair
+from tests.e2e.support.walkers import Crowd
 from tests.e2e.support.walks import USERS, Walk, finish, walking
 
 pytestmark = pytest.mark.timeout(600)
@@ -25,8 +26,8 @@ def test_calls_inside_the_stack_stay_on_their_version(tmp_path):
     with walking(tmp_path, "pair", 18300) as walk:
         walk.compose("up", "-d")
         eventually(lambda: walk.answers("/"), "the page and what is behind it answer")
-        walk.adopt("1", "--service", "web", "--also", "api=/api/")
-        walk.bgctl("up")
+        walk.init("1", "--service", "web", "--also", "api=/api/")
+        walk.bgctl("adopt")
 
         def while_both_run() -> None:
             old, new = heard(walk, "blue"), heard(walk, "green")

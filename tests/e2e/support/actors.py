@@ -20,13 +20,17 @@ STREAM = "text/event-stream; charset=utf-8"
 
 @dataclass
 class Actor:
-    """`seen` is what reached it: method, path and headers, names in small letters; no health checks."""
+    """`seen` is what reached it: method, path and headers, names in small letters; no health checks.
+
+    `received` are the bytes of bodies that have come so far.
+    """
 
     slot: str
     port: int
     version: str
     drops: bool = False
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    received: int = 0
 
     def paths(self) -> list[str]:
         return [path for _, path, _ in self.seen]
@@ -44,7 +48,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
-        self.rfile.read(length)
+        while length > 0 and (piece := self.rfile.read1(length)):
+            length -= len(piece)
+            self.actor.received += len(piece)
         headers = {name.lower(): value for name, value in self.headers.items()}
         if self.path != "/healthz":
             self.actor.seen.append((self.command, self.path, headers))

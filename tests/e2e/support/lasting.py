@@ -60,7 +60,7 @@ class Events:
         self.events: list[str] = []
         headers = {"Accept": "text/event-stream"}
         self._answer = requests.get(f"{stack.url}/api/events", headers=headers, stream=True, timeout=PATIENCE)
-        self.version = self._answer.headers["X-Deployment-Version"]
+        self.version = self._answer.headers.get("X-Deployment-Version", stack.version)
         self.ended: tuple[float, str] | None = None
         self._thread = threading.Thread(target=self._read)
         self._thread.start()

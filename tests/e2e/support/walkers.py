@@ -10,13 +10,12 @@ from __future__ import annotations
 import random
 import re
 import threading
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 
 from testbed.load.judgement import Session, Verdict
-from testbed.load.serving import Serving
+from testbed.load.serving import Asked, Serving
 from testbed.load.tally import Recorder, Tally
 
 PACE = 0.25  # seconds between two requests of one user, about
@@ -24,11 +23,17 @@ ANSWER_SECONDS = 15.0
 
 
 class Crowd:
-    """All who are there, what is served meanwhile, and what they have seen."""
+    """All who are there, what is served meanwhile, and what they have seen.
+
+    `direct`: they ask the app itself, as before bgctl came.
+    """
+
+    direct = False
 
     def __init__(self, url: str, served: str, kind: type[User], size: int) -> None:
         self.url, self.kind, self.size = url, kind, size
         self.serving, self.recorder = Serving({served}), Recorder()
+        self.pace = PACE
         self.lock = threading.Lock()  # judgement and tally are made for one thread
         self.users: list[User] = []
         self._number = 0
@@ -100,14 +105,18 @@ class User(threading.Thread):
         with self.http:
             self.log_in()
             self.arrived.set()
-            while not self.leaving.wait(PACE * random.uniform(0.5, 1.5)):
+            while not self.leaving.wait(self.crowd.pace * random.uniform(0.5, 1.5)):
                 self.use()
+        self.log_off()
 
     def log_in(self) -> None:
         raise NotImplementedError
 
     def use(self) -> None:
         raise NotImplementedError
+
+    def log_off(self) -> None:
+        """Closes the browser: whatever is open in it ends."""
 
     def come_back(self) -> None:
         """Once more, with the cookies of before, after having left."""
@@ -118,16 +127,28 @@ class User(threading.Thread):
         with self.crowd.lock:
             asked = self.crowd.serving.asks()
             self.crowd.recorder.requests += 1
-        # TLS ends in front of the proxy: the browser sends its secure cookies, over what is plain HTTP here.
-        kept = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies)
-        headers = {**options.pop("headers", {}), **({"Cookie": kept} if kept else {})}
+        headers = {**options.pop("headers", {}), **self.cookies()}
         options |= {"headers": headers, "timeout": ANSWER_SECONDS, "allow_redirects": False}
         try:
-            answer = self.http.request(method, self.crowd.url + path, **options)
+            answer = self._ask_again(method, path, options)
         except requests.RequestException as error:
-            self._fail(method, path, f"{type(error).__name__}: {error}")
+            self.fail(method, path, f"{type(error).__name__}: {error}")
             return ""
-        said = [answer.headers.get("X-Deployment-Version", ""), *self.own_words.findall(answer.text)[:1]]
+        named = answer.headers.get("X-Deployment-Version") or (self.first if self.crowd.direct else "")
+        said = [named, *self.own_words.findall(answer.text)[:1]]
+        self.judge(said, asked, method, path)
+        if not 200 <= answer.status_code < 400:
+            self.fail(method, path, f"{answer.status_code} {answer.text[:200]}")
+            return ""
+        if expect not in answer.text:
+            self.fail(method, path, f"no {expect!r} in {answer.text[:300]}")
+            return ""
+        with self.crowd.lock:
+            self.crowd.recorder.success(said[0])
+        return answer.text
+
+    def judge(self, said: list[str], asked: Asked, method: str, path: str) -> None:
+        """Whether these versions, all of one answer, are the one that this user has a right to."""
         with self.crowd.lock:
             for version in said:
                 newcomer = self.session.place is None
@@ -137,109 +158,33 @@ class User(threading.Thread):
                     self.crowd.recorder.flipped += 1
                     self._note(method, path, f"{self.session.version or self.first} was answered by {said}")
                     break
-        if not 200 <= answer.status_code < 400:
-            self._fail(method, path, f"{answer.status_code} {answer.text[:200]}")
-            return ""
-        if expect not in answer.text:
-            self._fail(method, path, f"no {expect!r} in {answer.text[:300]}")
-            return ""
-        with self.crowd.lock:
-            self.crowd.recorder.success(said[0])
-        return answer.text
 
-    def _fail(self, method: str, path: str, what: str) -> None:
+    def _ask_again(self, method: str, path: str, options: dict[str, Any]) -> requests.Response:
+        """Sends a second time what met the end of an idle connection, as browsers do (RFC 9112, 9.3.1).
+
+        A connection that was new and failed is a failure.
+        """
+        url = self.crowd.url + path
+        pool = self.http.get_adapter(url).poolmanager.connection_from_url(url)  # type: ignore[attr-defined]
+        opened = pool.num_connections
+        try:
+            return self.http.request(method, url, **options)
+        except requests.ConnectionError:
+            if pool.num_connections != opened:
+                raise
+        with self.crowd.lock:
+            self.crowd.recorder.resent += 1
+        return self.http.request(method, url, **options)
+
+    def cookies(self) -> dict[str, str]:
+        """The header with all cookies, also the secure ones: TLS ends in front of the proxy, not here."""
+        kept = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies)
+        return {"Cookie": kept} if kept else {}
+
+    def fail(self, method: str, path: str, what: str) -> None:
         with self.crowd.lock:
             self.crowd.recorder.failed += 1
             self._note(method, path, what)
 
     def _note(self, method: str, path: str, what: str) -> None:
         self.crowd.recorder.note(self.name, method, path, what)
-
-
-class Shopper(User):
-    """A customer of flaskshop: the session is a cookie that Flask has signed, the cart is in Redis."""
-
-    own_words = re.compile(r"<h1>Shop v(\S+)</h1>")
-
-    def log_in(self) -> None:
-        self.ask("GET", "/", "log in")
-        self.ask("POST", "/login", data={"user": self.name})
-        self.use()
-
-    def use(self) -> None:
-        self.ask("GET", "/", f"Hello {self.name}!")
-        if random.random() < 0.2:
-            item = f"item{random.randrange(1000)}"
-            self.ask("POST", "/cart", data={"item": item})
-            self.ask("GET", "/", item)
-
-
-class Reader(User):
-    """Somebody who is logged in to the blog: Django's session in the database, a token against forgery."""
-
-    own_words = re.compile(r"<h1>Blog v(\S+)</h1>")
-    headers = {"Host": "blog.example"}  # noqa: RUF012 - as above
-    user, password = "ada", "a password of 1815"
-    _token = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
-
-    def log_in(self) -> None:
-        self.ask("GET", "/", "log in")
-        form = self.ask("GET", "/accounts/login/", "csrfmiddlewaretoken")
-        token = self._token.search(form)
-        self.ask(
-            "POST",
-            "/accounts/login/",
-            data={
-                "username": self.user,
-                "password": self.password,
-                "csrfmiddlewaretoken": token[1] if token else "",
-            },
-            headers={"Referer": "https://blog.example/accounts/login/", "Origin": "https://blog.example"},
-        )
-        self.use()
-
-    def use(self) -> None:
-        self.ask("GET", "/", f"Hello {self.user}")
-
-
-class Pair(User):
-    """A visitor of a page that asks a second service, which has to be of the same version."""
-
-    own_words = re.compile(r"^web v(\S+),")
-    _agree = re.compile(r"web v(\S+), api v\1")
-
-    def log_in(self) -> None:
-        self.use()
-
-    def use(self) -> None:
-        text = self.ask("GET", "/", "api v")
-        if text and not self._agree.fullmatch(text):
-            self._fail("GET", "/", f"two versions in one answer: {text}")
-
-
-class NoteTaker(User):
-    """A script that uses notes: a bearer token of the app's own making, and no cookies.
-
-    Notes are in the memory of the process that took them: a promotion is a new process.
-    """
-
-    own_words = re.compile(r'"version":"([^"]+)"')
-
-    def __init__(self, crowd: Crowd, name: str, version: str) -> None:
-        super().__init__(crowd, name, version)
-        self.http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.http.headers["Accept"] = "application/json"
-
-    def log_in(self) -> None:
-        who = {"email": f"{self.name}@example.test", "password": "secret"}
-        answer = self.ask("POST", "/api/auth/login", "token", json=who)
-        token = re.search(r'"token":"([^"]+)"', answer)
-        self.http.headers["Authorization"] = f"Bearer {token[1] if token else ''}"
-        self.use()
-
-    def use(self) -> None:
-        self.ask("GET", "/api/auth/me", f'"userId":"{self.name}"')
-        if random.random() < 0.2:
-            text = f"note{random.randrange(1000)}"
-            self.ask("POST", "/api/notes", '"ok":true', json={"text": text})
-            self.ask("GET", "/api/notes", '"notes":[')

@@ -12,10 +12,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -45,19 +46,20 @@ class Walk(Stack):
     `installed` is bgctl from its wheel; None: that of the checkout.
     """
 
+    cases = "projects"  # the folder below tests/cases where it is
     kind: str
     public: int
     plain: bytes  # the compose file, as it was before bgctl came
     installed: Installed | None = None
 
     @classmethod
-    def of(cls, folder: Path, kind: str, public: int, engine: str) -> Walk:
+    def of(cls, folder: Path, kind: str, public: int, engine: str) -> Self:
         """The project's folder as its people have it, before anything of bgctl."""
         name = name_of_its_own(kind)
         ports = Ports(proxy=public, blue=public + 1, green=public + 2, api=public + 3, control=public + 4)
         walk = cls(folder / name, name, engine, ports=ports)
         walk.kind, walk.public = kind, public
-        shutil.copytree(CASES / "projects" / kind, walk.directory)
+        shutil.copytree(CASES / cls.cases / kind, walk.directory)
         plain = walk.directory / COMPOSE_FILE
         plain.write_text(labelled(plain.read_text() + NETWORK))
         walk.plain = plain.read_bytes()
@@ -93,15 +95,20 @@ class Walk(Stack):
         except requests.ConnectionError:
             return False
 
-    def adopt(self, version: str, *options: str) -> None:
-        """`bgctl init`, while the app runs, as its people type it; then bgctl takes the place of services."""
+    def init(self, version: str, *options: str) -> None:
+        """`bgctl init`, while the app runs, as its people type it."""
         listen = ("--listen", f"127.0.0.1:{self.public}")
         said = self.bgctl("init", "--engine", self.engine, "--version", version, *listen, *options)
-        (stop,) = re.findall(r"next: \S+compose(?: --\S+)* (stop [\w -]+\w)", said.stdout + said.stderr)
+        assert "next: bgctl adopt" in said.stdout + said.stderr
         with (self.directory / ".env").open("a") as env:
             env.write(CHECKOUT)
         self._take_own_ports()
-        self.compose(*stop.split())
+
+    def adopt(self, version: str, *options: str) -> None:
+        """As `init`; then what is to become blue stops, for `bgctl up` to start it."""
+        self.init(version, *options)
+        services = tomllib.loads((self.directory / "bgctl.toml").read_text())["services"]
+        self.compose("stop", *[name for name, each in services.items() if "address" not in each])
 
     def _take_own_ports(self) -> None:
         """Ports of this run, for those that `init` has found free may be found by another run as well."""

@@ -6,7 +6,7 @@ import re
 
 from tests.lua.support.luajit import LUA, NGINX_STUB, Lua, plain
 
-CONF = (LUA.parent / "nginx" / "proxy.conf").read_text()
+CONF = (LUA.parent / "nginx" / "forward.conf").read_text()
 OVERWRITTEN = set(re.findall(r"^proxy_set_header (\S+)", CONF, re.MULTILINE))
 
 # A nginx whose timers run when they are told to, and whose connections keep what is sent.
@@ -27,8 +27,9 @@ local mirror = require("bg.routing.mirror")
 local green = { name = "green", version = "1.6.8" }
 local state = { phase = "candidate", generation = 17, slots = { green = green } }
 mirror.init({ mirrors = { web = { address = "127.0.0.1:9", share = 100 } } }, function() return state end)
-local var = { request_method = "GET", request_uri = "/", bg_host = "x", bg_lasting = "", request_id = "1",
-    remote_addr = "192.0.2.7", bg_sent_scheme = "https" }
+local var = { request_method = "GET", request_uri = "/", bg_host = "x", bg_forwarded_host = "x",
+    bg_forwarded_port = "443", bg_sent_scheme = "https", bg_lasting = "", request_id = "1",
+    remote_addr = "192.0.2.7" }
 mirror.offer("web", { name = "blue" }, state, var)
 timers[1]()
 return sent

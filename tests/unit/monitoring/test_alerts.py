@@ -20,6 +20,8 @@ FAILOVERS = 'bgctl_failovers_total{slot="%s"}'
 COPIES = 'bgctl_mirrored_total{slot="green",version="2",outcome="%s"}'
 DRAIN, DEADLINE = 'bgctl_api_drain_start_timestamp_seconds{version="1"}', "bgctl_drain_deadline_seconds"
 
+EXPIRY = 'bgctl_certificate_expiry_timestamp_seconds{host="shop.example"}'  # promtool's clock begins with 0
+
 
 def traffic(**errors: float) -> dict[str, str]:
     """A hundred requests a minute to each of these slots, of which so many fail."""
@@ -94,6 +96,10 @@ CASES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
     "BgctlActivityStuck": (
         [{"bgctl_activity_queued": "300x60"}],
         [{"bgctl_activity_queued": "300x28 3x30"}, {"bgctl_activity_queued": "50x60"}],
+    ),
+    "BgctlCertificateExpires": (
+        [{EXPIRY: f"{13 * 86400}x60"}, {EXPIRY: "0x60"}],
+        [{EXPIRY: f"{15 * 86400}x60"}, {}],
     ),
     "BgctlMemoryFull": (
         [{"bgctl_activity_forgotten_total": "0x25 1x30"}],

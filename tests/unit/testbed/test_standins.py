@@ -79,16 +79,39 @@ def test_a_base_is_the_official_image_that_ordinary_projects_name() -> None:
     assert PYTHON_BASE.upstream == f"docker.io/library/{OFFICIAL}"
 
 
-def test_every_base_of_the_ordinary_projects_has_one() -> None:
-    said = [path.read_text() for path in (ROOT / "tests/cases/projects").glob("*/*") if path.is_file()]
+CASES = ROOT / "tests" / "cases"
+ALL = [*standins.standins(), *standins.for_recipes()]
+
+
+def test_every_base_of_ordinary_projects_and_recipes_has_one() -> None:
+    files = [path for folder in ("projects", "recipes") for path in (CASES / folder).glob("*/*")]
+    said = [path.read_text() for path in files if path.is_file()]
     words = {word.strip("\"'") for text in said for word in text.split()}
-    ours = {one.image.name for one in standins.standins()}
+    ours = {one.image.name for one in ALL}
     assert ours <= words
     froms = {line.split()[1] for text in said for line in text.splitlines() if line.startswith("FROM ")}
     assert froms <= ours
 
 
-@pytest.mark.parametrize("image", [one.image for one in standins.standins()], ids=lambda image: image.name)
+def test_what_make_test_builds_from_is_there_without_all_of_the_recipes() -> None:
+    short = [path.parent for path in (CASES / "recipes").glob("*/requirements.txt")]
+    assert short
+    froms = {line.split()[1] for folder in short for line in _lines(folder / "Dockerfile") if "FROM " in line}
+    assert froms <= {one.image.name for one in standins.standins()}
+
+
+def test_lock_files_name_no_registry() -> None:
+    """`npm ci` asks the one that this machine has: the address in a lock file would outrank it."""
+    locks = list((CASES / "recipes").glob("*/package-lock.json"))
+    assert locks
+    assert not [str(path) for path in locks if "resolved" in path.read_text()]
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+@pytest.mark.parametrize("image", [one.image for one in ALL], ids=lambda image: image.name)
 def test_a_dockerfile_takes_every_argument_that_it_is_given(image: Image) -> None:
     (folder,) = image.folders
     dockerfile = (ROOT / folder / image.dockerfile).read_text()

@@ -53,6 +53,7 @@ READING = {
     "sessions",
     "monitor",
     "history",
+    "report",
     "explain",
     "logs",
     "doctor",
@@ -62,12 +63,13 @@ READING = {
 
 
 TEXT = {"completion", "man"}  # which other programs read
+OTHERS = {"exec", "compose"}  # hand a command line on to another program
 
 
 @pytest.mark.parametrize(("name", "command"), leaves())
 def test_reading_commands_have_json_and_changing_ones_a_dry_run(name: str, command: click.Command) -> None:
     flags = {flag for parameter in command.params for flag in parameter.opts}
-    assert name in TEXT or ("--json" if name in READING else "--dry-run") in flags
+    assert name in TEXT | OTHERS or ("--json" if name in READING else "--dry-run") in flags
     assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))
     assert command.help
 

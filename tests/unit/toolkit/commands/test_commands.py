@@ -303,9 +303,9 @@ def test_history_shows_the_newest_last(world: World) -> None:
     candidate(world)
     for what in ("enable-green", "disable-green"):
         world.bgctl("route", what)
-    assert [entry["what"] for entry in json.loads(world.bgctl("history", "-n", "1", "--json").stdout)] == [
-        "route disable-green"
-    ]
+    assert [
+        entry["what"] for entry in json.loads(world.bgctl("history", "--changes", "-n", "1", "--json").stdout)
+    ] == ["route disable-green"]
     assert world.bgctl("history").stdout.index("enable-green") < world.bgctl("history").stdout.index(
         "disable-green"
     )
@@ -337,7 +337,24 @@ def test_explain_reads_standard_input(world: World, stdin: str, asked: dict[str,
     assert "-> blue (1.6.7): new" in done.stdout
     assert json.loads(world.control.requests[-1][2]) == asked
     said = json.loads(world.bgctl("explain", "--json", stdin=stdin).stdout)
-    assert said == {**answer, "service": None, "pin": None}
+    nobody = {"service": None, "pin": None, "host": None, "neighbour": None, "refused": False}
+    assert said == {**answer, **nobody}
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({"service": "shop", "host": "*.shop.example"}, "-> blue (1.6.7): new, for shop at *.shop.example"),
+        ({"neighbour": "wiki", "host": "wiki.example"}, "-> the proxy of wiki ([neighbours.wiki])"),
+        ({"refused": True}, "-> a 421: nothing in bgctl.toml names this host"),
+    ],
+)
+def test_explain_says_what_a_host_leads_to(world: World, more: dict[str, object], line: str) -> None:
+    rest(world)
+    answer = {"slot": "blue", "version": "1.6.7", "reason": "new", "rules": [], **more}
+    world.control.answers["/explain"] = (200, answer)
+    done = world.bgctl("explain", stdin="curl https://a.shop.example/")
+    assert (done.returncode, line in done.stdout) == (0, True), done.stdout
 
 
 def test_explain_with_nothing_to_explain(world: World) -> None:

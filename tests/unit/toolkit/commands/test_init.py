@@ -83,7 +83,7 @@ def test_an_ordinary_project_needs_no_option(
     assert written.project.name == name
     assert (list(written.reached), list(written.workers)) == ([web], workers)
     assert written.services[web].port == 8000
-    assert written.proxy.listen == listen
+    assert written.proxy.listen == (listen,)
     assert env_file.load(root / ".env")["CURRENT_VERSION"] == "1"
     after = contents(root)
     assert after[".env"] == before[".env"] + b"CURRENT_VERSION=1\nVERSION=1\n"
@@ -155,7 +155,7 @@ def test_a_rich_project_as_both_compose_commands_print_it(tmp_path: Path, engine
     web = written.services["web"]
     assert (list(written.reached), list(written.workers)) == (["web"], ["jobs"])
     assert (web.port, web.health) == (8000, "/healthy")
-    assert (written.proxy.listen, written.proxy.service) == ("127.0.0.1:18000", "bgctl-proxy")
+    assert (*written.proxy.listen, written.proxy.service) == ("127.0.0.1:18000", "bgctl-proxy")
     assert written.preview.url == "https://shop.example"
     assert (root / ".env").read_text() == "A=1\nCURRENT_VERSION=1.6.7\nVERSION=1.6.7\n"
     assert not (root / ".dockerignore").exists(), "nothing is built here"
@@ -171,7 +171,7 @@ def test_overrides_extends_and_a_long_port(tmp_path: Path, engine: str) -> None:
     done = init(root, "--engine", engine)
     assert done.returncode == 0, done.stderr
     written = config.load(root / "bgctl.toml")
-    assert (written.services["web"].port, written.proxy.listen) == (7000, "0.0.0.0:18000")
+    assert (written.services["web"].port, *written.proxy.listen) == (7000, "0.0.0.0:18000")
     assert not written.project.compose_files, "plain compose takes the same"
 
 
@@ -183,6 +183,13 @@ def test_a_project_that_insists_on_a_version(tmp_path: Path, engine: str) -> Non
     assert done.returncode == 0, done.stderr
     assert (root / ".env").read_text() == "CURRENT_VERSION=1.6.7\nVERSION=1.6.7\n"
     assert (root / ".env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_version_that_is_given_makes_no_service_of_bgctls_own_one_of_the_projects(tmp_path: Path) -> None:
+    root = project(tmp_path, "flaskshop")
+    assert init(root, "--version", "1.2").returncode == 0
+    assert "proxy: your compose files" not in (root / "bgctl.toml").read_text()
+    assert config.load(root / "bgctl.toml").proxy_service == "proxy"
 
 
 def test_compose_files_of_the_environment_are_written_down(tmp_path: Path) -> None:

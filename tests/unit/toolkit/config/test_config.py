@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from toolkit import config
 from toolkit.config.kinds import Name
+from toolkit.config.reading import NAMED
 from toolkit.errors import Refused
 
 EXAMPLE = (Path(__file__).parents[4] / "bgctl.example.toml").read_text()
@@ -31,7 +32,7 @@ def test_example_is_valid_and_its_settings_are_the_defaults() -> None:
 
 def test_example_names_every_setting() -> None:
     for table in msgspec.structs.fields(config.Config):
-        kind = config.Service if table.name == "services" else table.type
+        kind = NAMED[table.name][0] if table.name in NAMED else table.type
         names = (
             config.HEADERS
             if table.name == "headers"
@@ -101,13 +102,26 @@ MISTAKES = [
     ('header_size = "32k"', 'header_size = "65k"', "must be from 4k to 64k"),
     ('header_size = "32k"', 'header_size = "3k"', "must be from 4k to 64k"),
     ('timeout = "10s"', 'timeout = "off"', "cannot be off"),
-    ("connections = 250", "connections = 0", "services.session-api.connections"),
+    ("connections = 250", "connections = -250", "services.session-api.connections"),
     ("mirror = 0", "connections = 9", "is for a service with one address"),
+    ('timeout = "10s"', 'read_timeout = "10s"', "one with an address has timeout"),
+    ("mirror = 0", 'read_timeout = "off"', "cannot be off"),
+    ("mirror = 0", 'max_body = "all"', "services.frontend.max_body: 'all' is not a size"),
+    ("mirror = 0", 'buffering = "both"', "services.frontend.buffering"),
     ('X-Frame-Options = "SAMEORIGIN"', f'X-Frame-Options = "{"x" * 4001}"', "4000 characters at most"),
     ('acme_webroot = ""', 'acme_webroot = "acme"', "must be below proxy/"),
     ('acme_webroot = ""', 'acme_webroot = "proxy/tls"', "must be below proxy/"),
     ("trusted = []", 'trusted = ["0.0.0.0/0"]', "is everybody"),
     ("trusted = []", 'trusted = ["10.0.0.0/33"]', "is not an address or a network"),
+    ("proxy_protocol = false", "proxy_protocol = true", 'add trusted = ["10.0.0.0/8"]'),
+    ('requests = "off"', 'requests = "20"', "is not a rate"),
+    ('requests = "off"', 'requests = "20/h"', "is not a rate"),
+    ("access_log = false", 'access_log = "main"', 'write "json", "combined" or false'),
+    ("access_log = false", "access_log = 7", "proxy.access_log"),
+    ('access_log_file = ""', 'access_log_file = "a.log"', 'add access_log = "json"'),
+    ('access_log_file = ""', 'access_log_file = "../a.log"', "is not the name of a log file"),
+    ("burst = 40", "burst = -1", "limits.burst"),
+    ("connections = 0", "connections = -1", "limits.connections"),
     ('X-Frame-Options = "SAMEORIGIN"', 'Strict-Transport-Security = "max-age=1"', "is [tls] hsts"),
     ('X-Frame-Options = "SAMEORIGIN"', 'Set-Cookie = "a=b"', "belongs to each answer"),
     ('X-Frame-Options = "SAMEORIGIN"', 'x-content-type-options = "a"', "is there twice"),

@@ -11,6 +11,7 @@ from msgspec.structs import fields
 
 from toolkit import config
 from toolkit.config.kinds import DurationOrOff
+from toolkit.config.reading import NAMED
 from toolkit.config.table import Table
 from toolkit.errors import Refused
 from toolkit.rendering import settings_json
@@ -19,7 +20,17 @@ from toolkit.values import Duration
 ROOT = Path(__file__).parents[4]
 EXAMPLE = (ROOT / "bgctl.example.toml").read_text()
 # What acts on settings: all but the modules that say what may be written.
-SAY = ("kinds.py", "rules.py", "edge_rules.py", "service_rules.py", "address_rules.py")
+SAY = (
+    *("kinds.py", "edge_kinds.py"),
+    *(
+        "rules.py",
+        "edge_rules.py",
+        "service_rules.py",
+        "address_rules.py",
+        "host_rules.py",
+        "folder_rules.py",
+    ),
+)
 ACTING = [
     path for path in (ROOT / "toolkit").rglob("*.py") if path.parent.name != "config" or path.name not in SAY
 ]
@@ -28,21 +39,21 @@ ACTING = [
 def settings() -> Iterator[tuple[str, str, object]]:
     """(table, setting, its type) of all of bgctl.toml, [headers] left out."""
     for table in fields(config.Config):
-        kind = config.Service if table.name == "services" else table.type
+        kind = NAMED[table.name][0] if table.name in NAMED else table.type
         if isinstance(kind, type) and issubclass(kind, Table):
             yield from ((table.name, setting.name, setting.type) for setting in fields(kind))
 
 
 SETTINGS = [(table, name) for table, name, _ in settings()]
-DURATIONS = [(table, name) for table, name, kind in settings() if kind is Duration and table != "services"]
+DURATIONS = [(table, name) for table, name, kind in settings() if kind is Duration and table not in NAMED]
 
 
 def section(table: str) -> str:
     """The part of the example that is about one table."""
-    start = re.search(rf"(?m)^\[{table}[\].]", EXAMPLE)
+    start = re.search(rf"(?m)^(# )?\[{table}[\].]", EXAMPLE)
     assert start, f"[{table}] is not in the example"
     ends = [each.start() for each in re.finditer(r"(?m)^\[", EXAMPLE) if each.start() > start.start()]
-    names = [table] if table != "services" else []
+    names = [table] if table not in NAMED else []
     return EXAMPLE[start.start() : ends[0] if names and ends else len(EXAMPLE)]
 
 

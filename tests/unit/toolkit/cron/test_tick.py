@@ -54,6 +54,27 @@ def draining(world: World) -> None:
 # What it does
 
 
+def test_a_large_access_log_is_put_aside(world: World, said: Callable[[], str]) -> None:
+    toml = world.root / "bgctl.toml"
+    text = toml.read_text().replace("access_log = false", "access_log = true")
+    text = text.replace('access_log_file = ""', 'access_log_file = "access.log"')
+    toml.write_text(text.replace('access_log_size = "100m"', 'access_log_size = "1k"'))
+    project, engine = project_of(world)
+    world.put("rest", READY, NONE)
+    folder = world.root / "proxy" / "log"
+    folder.mkdir(parents=True)
+    (folder / "access.log").write_text("x" * 1024)
+    assert tick.run(project, DrainTerms()) == 0
+    assert [path.name for path in folder.iterdir()] == ["access.log.1"]
+    assert engine.asked == ["signal proxy USR1"]
+    engine.there.remove("proxy")
+    (folder / "access.log").write_text("x" * 1024)
+    (folder / "access.log.5").mkdir()
+    for wanted in ("cannot be put aside", "", ""):
+        tick.run(project, DrainTerms())
+        assert (wanted in said()) if wanted else not said(), "once an hour"
+
+
 @pytest.mark.threat(48)
 def test_48_what_is_empty_is_promoted(world: World, project: Project, said: Callable[[], str]) -> None:
     draining(world)
@@ -136,7 +157,7 @@ def test_46_a_rollback_that_was_cut_short_is_not_promoted_again(
     world.serve(world.blue, "1.6.8")
     project, engine = project_of(world)
 
-    def fail(service: str, env: object, grace: float = 10) -> None:
+    def fail(service: str, env: object, grace: float = 10, old: object = None) -> None:
         raise Failed(f"{service} is not healthy")
 
     monkeypatch.setattr(engine, "up", fail)
@@ -234,7 +255,7 @@ def test_a_promotion_that_fails_is_told_at_once_and_then_once_an_hour(
     draining(world)
     project, engine = project_of(world)
 
-    def fail(service: str, env: object, grace: float = 10) -> None:
+    def fail(service: str, env: object, grace: float = 10, old: object = None) -> None:
         raise Failed("frontend-blue is not healthy", "it answers 500", "bgctl status")
 
     monkeypatch.setattr(engine, "up", fail)
@@ -464,7 +485,7 @@ def test_80_one_that_cannot_be_brought_back_does_not_fill_the_history(
     engine.there.discard("frontend-green")
     world.green.answers.clear()
 
-    def fail(service: str, env: object, grace: float = 10) -> None:
+    def fail(service: str, env: object, grace: float = 10, old: object = None) -> None:
         raise Failed("no space left")
 
     monkeypatch.setattr(engine, "up", fail)

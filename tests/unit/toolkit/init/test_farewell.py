@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.toolkit.support.init_worlds import WEB, Planned, around
+from tests.unit.toolkit.support.init_worlds import Planned, around
 from toolkit.engine import ports
 from toolkit.init import farewell
 from toolkit.init.files import Change
@@ -20,17 +20,17 @@ def steps(
     return list(farewell.next_steps(Planned(world, given).plan, world))
 
 
-def test_what_runs_is_stopped_first(tmp_path: Path) -> None:
+def test_what_runs_is_adopted(tmp_path: Path) -> None:
     text = "services: {web: {build: ., ports: ['18000:80']}, jobs: {build: .}, db: {image: postgres}}"
     assert steps(tmp_path, text) == LAST
-    stop, *rest = steps(tmp_path, text, None, "web", "jobs", "db")
-    assert stop.startswith("docker-compose stop web jobs   (")
-    assert rest == LAST
+    adopt, *rest = steps(tmp_path, text, None, "web", "jobs", "db")
+    assert adopt.startswith("bgctl adopt   (")
+    assert rest == LAST[1:]
 
 
-def test_the_stop_is_what_works_here(tmp_path: Path) -> None:
-    stop, *_ = steps(tmp_path, WEB, None, "web", name="old", source="bgctl.toml")
-    assert stop.startswith("docker-compose --file compose.yaml --project-name old stop web ")
+def test_the_image_of_what_runs_gets_its_name_by_the_adoption(tmp_path: Path) -> None:
+    first, *_ = steps(tmp_path, "services: {web: {image: shop/web, ports: ['18000:80']}}", None, "web")
+    assert first.startswith("bgctl adopt ")
 
 
 @pytest.mark.parametrize(

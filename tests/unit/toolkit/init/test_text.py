@@ -65,7 +65,7 @@ def test_bgctl_takes_all_that_can_be_in_it(tmp_path: Path) -> None:
     assert read.project.name == "shop"
     assert (read.project.engine, read.proxy.service) == ("podman", "bgctl-proxy")
     assert (read.proxy.control, read.sessions.address) == ("127.0.0.1:9181", "127.0.0.1:8091")
-    assert read.proxy.listen == "0.0.0.0:80"
+    assert read.proxy.listen == ("0.0.0.0:80",)
     assert not read.proxy.secure_cookies
     web, api, jobs = (read.services[name] for name in ("web", "api", "jobs_1"))
     assert (web.port, web.blue, web.green) == (8000, "127.0.0.1:8082", "127.0.0.1:8083")

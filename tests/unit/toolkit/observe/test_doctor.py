@@ -33,19 +33,22 @@ def doctor(world: World) -> list[dict[str, Any]]:
     return found
 
 
-def test_ten_mistakes_are_ten_findings_of_one_run(world: World) -> None:
+def test_eleven_mistakes_are_as_many_findings_of_one_run(world: World) -> None:
     edit(
         world.root / "bgctl.toml",
         ("workers = 2", "wrokers = 2"),
         ('read_timeout = "60s"', 'read_timeout = "60"'),
         ('unavailable_page = ""', 'unavailable_page = "sorry.html"'),
         ('check = "2s" ', 'check = "off" '),
+        ("access_log = false", "access_log = true"),
+        ('access_log_file = ""', 'access_log_file = "access.log"'),
         ("margin = 0.005", 'margin = "little"'),
     )
     edit(world.root / ".env", ("CURRENT_VERSION", "CURRENT_VERSIN"))
     edit(
         world.root / "compose.yaml",
         ("/tmp:mode=1777,size=512m", "/tmp:mode=1777,size=64m"),
+        ("./proxy/log:/var/log/bgctl", "./proxy/log:/var/log"),
         ("  frontend-green:", "  frontend-gren:"),
         ("  session-api:", "  session_api:"),
     )
@@ -64,6 +67,7 @@ def test_ten_mistakes_are_ten_findings_of_one_run(world: World) -> None:
         "no service frontend-green",
         "no service session-api",
         "a body of max_body (100m) finds no room",
+        'the proxy has no folder for its access log: [proxy] access_log_file = "access.log"',
         "nobody reads keys/admin.key",
     ):
         assert mistake in said
@@ -172,11 +176,11 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
     refuse(world)
     start = engine.up
 
-    def mended(service: str, env: Any, grace: float = 10) -> None:
+    def mended(service: str, env: Any, grace: float = 10, old: Any = None) -> None:
         start(service, env, grace)
         world.api.answers["/api/deployment/active-sessions"] = good
 
-    engine.up = mended  # type: ignore[method-assign]
+    engine.up = mended  # type: ignore[assignment,method-assign]
     shared_services.start(project, "session-api")
     assert engine.asked == ["up session-api"]
     engine.up = start  # type: ignore[method-assign]

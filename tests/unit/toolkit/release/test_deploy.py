@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of
 from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, Reply, World
+from toolkit.engine.engine import Keep
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.project import Project
 from toolkit.release import deploy, deploy_plan
@@ -234,7 +235,7 @@ def test_a_green_that_was_left_is_cleaned_up(world: World, capsys: pytest.Captur
     at_rest(world)
     project, engine = project_of(world)
 
-    def leave(service: str, grace: float) -> None:
+    def leave(service: str, grace: float, keep: object = None) -> None:
         if engine.asked.count("remove frontend-green") > 0 and service == "frontend-green":
             engine.remove = lambda *a: FakeEngine.remove(engine, *a)  # type: ignore[method-assign]
             return
@@ -343,7 +344,7 @@ def test_a_switch_that_fails_is_taken_back_with_all_before_it(
     project, engine = project_of(resting)
     engine.builds = {"frontend-green"}
 
-    def up(service: str, env: dict[str, str], grace: float = 10) -> None:
+    def up(service: str, env: dict[str, str], grace: float = 10, keep: Keep = None) -> None:
         FakeEngine.up(engine, service, env, grace)
         resting.green.answers["/healthz"] = only_so_often(3, "1.6.8")
 
@@ -370,7 +371,7 @@ def test_a_candidate_that_was_there_before_stays_when_the_switch_fails(resting: 
 def test_a_promotion_that_fails_is_not_taken_back(resting: World) -> None:
     project, engine = project_of(resting)
 
-    def up(service: str, env: dict[str, str], grace: float = 10) -> None:
+    def up(service: str, env: dict[str, str], grace: float = 10, keep: Keep = None) -> None:
         if service == "frontend-blue":
             raise Failed("frontend-blue is not healthy", "it answers 500", "bgctl status")
         FakeEngine.up(engine, service, env, grace)

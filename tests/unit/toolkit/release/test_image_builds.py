@@ -161,7 +161,7 @@ def test_who_does_not_end_on_sigterm_is_told(
     assert capsys.readouterr().err == ""
     remove = engine.remove
 
-    def hang(service: str, grace: float) -> None:
+    def hang(service: str, grace: float, keep: object = None) -> None:
         now[0] += grace
         remove(service, grace)
 

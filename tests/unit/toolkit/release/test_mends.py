@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -477,6 +478,31 @@ def test_a_dry_run_of_up_pulls_nothing(world: World) -> None:
     with pytest.raises(Refused, match="is missing"):
         up.run(project, dry_run=True)
     assert engine.asked == []
+
+
+def test_reload_reaches_the_proxy_by_the_name_of_its_service(world: World) -> None:
+    """A project that has a service `proxy` of its own calls bgctl's otherwise."""
+    config = world.root / "bgctl.toml"
+    text, count = re.subn(r'(?m)^service = "proxy"', 'service = "bgctl-proxy"', config.read_text())
+    assert count == 1
+    config.write_text(text)
+    world.put("rest", READY, NONE)
+    project, engine = project_of(world)
+    project.proxy_dir.mkdir(exist_ok=True)
+    engine.there = {"bgctl-proxy", "session-api", "frontend-blue", "frontend-green"}
+    answer = world._status
+    workers = iter([[1, 2], [1, 2]])  # for whether it answers, and for who is to be replaced
+
+    def status() -> Reply:
+        code, document = answer()
+        assert isinstance(document, dict)
+        pids = next(workers, [3, 4])
+        return code, {**document, "workers": [{**document["workers"][0], "pid": pid} for pid in pids]}
+
+    world.control.answers["/status"] = status
+    reload.run(project)
+    said = [each for each in engine.asked if "proxy" in each]
+    assert said == ["exec bgctl-proxy -t", "signal bgctl-proxy HUP"]
 
 
 def test_reload_is_only_needed_when_something_differs(world: World) -> None:

@@ -24,6 +24,7 @@ from toolkit.engine.commands import Commands
 from toolkit.engine.compose import COMPLETED, Compose, ComposeService
 from toolkit.engine.container import ONE_SHOT, Container
 from toolkit.engine.dependencies import Dependency
+from toolkit.engine.engine import Keep
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import needs_file
 from toolkit.observe.doctor import dependency_problems
@@ -258,7 +259,7 @@ class Needy(FakeEngine):
     def image_id(self, image: str) -> str:
         return self.digest
 
-    def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
+    def up(self, service: str, env: Mapping[str, str], grace: float = 10, keep: Keep = None) -> None:
         super().up(service, env, grace)
         if service.startswith(("db", "worker")):
             self.there.discard(service)
@@ -267,7 +268,7 @@ class Needy(FakeEngine):
             self.found = [each for each in self.found if each.service != service]
             self.found.append(container(service, health=health, image=image))
 
-    def remove(self, service: str, grace: float) -> None:
+    def remove(self, service: str, grace: float, keep: Keep = None) -> None:
         super().remove(service, grace)
         self.found = [each for each in self.found if each.service != service]
 
@@ -287,7 +288,7 @@ class Needy(FakeEngine):
     def one_shots(self, service: str) -> list[Container]:
         return [each for each in self.found if each.service == service and each.one_off]
 
-    def remove_one(self, each: Container, grace: float = 10) -> None:
+    def remove_one(self, each: Container, grace: float = 10, keep: Keep = None) -> None:
         self.asked.append(f"remove {each.id}")
         self.found.remove(each)
 
@@ -500,7 +501,7 @@ def test_a_worker_that_dies_takes_the_candidate_with_it(resting: World) -> None:
     engine.up("worker-blue", project.compose_env("1.6.7", "1.6.7"))
     start = engine.up
 
-    def die(service: str, env: Mapping[str, str], grace: float = 10) -> None:
+    def die(service: str, env: Mapping[str, str], grace: float = 10, keep: Keep = None) -> None:
         start(service, env, grace)
         if service == "worker-green":
             engine.found[-1] = container("worker-green", "exited", 1)

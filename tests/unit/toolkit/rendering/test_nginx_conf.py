@@ -8,6 +8,8 @@ from tests.unit.toolkit.support.rendered import CONFIG, EXAMPLE, ROOT, WITH_TLS,
 from toolkit import config
 from toolkit.rendering import nginx_conf, render
 
+SHARED = "location /api/deployment/ "  # of a service with one address
+
 
 def test_times_are_nginx_times() -> None:
     text = EXAMPLE.replace('connect_timeout = "2s"', 'connect_timeout = "250ms"').replace('"60s"', '"2m"', 1)
@@ -61,6 +63,52 @@ def test_a_load_balancer_is_believed_and_says_how_browsers_come() -> None:
     assert "real_ip" not in rendered(EXAMPLE)
 
 
+BALANCED = ("trusted = []", 'trusted = ["10.0.0.0/8"]')
+
+
+@pytest.mark.parametrize(
+    ("secure", "trusted", "scheme"),
+    [("true", False, ""), ("false", False, "$scheme"), ("true", True, "$bg_scheme")],
+)
+def test_the_port_that_browsers_use_is_in_their_host_or_the_one_of_their_scheme(
+    secure: str, trusted: bool, scheme: str
+) -> None:
+    changes = [("secure_cookies = true", f"secure_cookies = {secure}")] + ([BALANCED] if trusted else [])
+    conf = rendered(EXAMPLE, *changes)
+    assert "$bg_named_port;" in conf
+    assert ("default 443;" in conf) == (not scheme)
+    assert f"map {scheme or 'nothing'} $bg_usual_port" in conf or not scheme
+
+
+def test_with_the_proxy_protocol_nothing_else_is_believed() -> None:
+    conf = rendered(WITH_TLS, BALANCED, ("proxy_protocol = false", "proxy_protocol = true"))
+    assert len(re.findall(r"listen .* proxy_protocol;", conf)) == 2
+    assert "real_ip_header proxy_protocol;" in conf
+    assert "set_real_ip_from 10.0.0.0/8;" in conf
+    assert "x_forwarded" not in conf
+    assert conf.count("error_log stderr crit;") == 2, "of each listener: anybody may send it a broken header"
+
+
+def test_clients_have_limits_where_they_are_set() -> None:
+    limited = [('requests = "off"', 'requests = "300/m"'), ("connections = 0", "connections = 7")]
+    conf = rendered(EXAMPLE, *limited, BALANCED, ("exempt = []", 'exempt = ["192.0.2.0/24"]'))
+    assert "zone=bg_requests:10m rate=300r/m;" in conf
+    slotted, shared = (conf[conf.index(at) :].partition("\n        }\n")[0] for at in ("location / ", SHARED))
+    assert "limit_req zone=bg_requests burst=40 nodelay;" in slotted
+    assert "limit_conn bg_connections 7;" in slotted
+    assert "limit_req zone=bg_requests burst=40 nodelay;" in shared
+    assert "limit_conn bg_connections" not in shared, "it has a limit of its own"
+    assert "192.0.2.0/24 exempt;" in conf
+    assert "10.0.0.0/8 exempt;" in conf, "a load balancer that looks whether we are well"
+    assert "limit_req zone=bg_requests;" in rendered(EXAMPLE, *limited, ("burst = 40", "burst = 0"))
+
+
+def test_without_limits_nothing_is_looked_up() -> None:
+    conf = rendered(EXAMPLE, ("exempt = []", 'exempt = ["192.0.2.0/24"]'))
+    assert "limit_req" not in conf
+    assert "$bg_client" not in conf
+
+
 def test_what_is_named_twice_is_rendered_once() -> None:
     """nginx would warn of it with every start."""
     conf = rendered(
@@ -105,14 +153,25 @@ def test_a_challenge_is_served_by_plain_http_with_or_without_tls(tls: bool) -> N
     assert conf.count("root /etc/bgctl/acme;") == 1
 
 
-def test_a_log_line_names_nothing_that_could_be_secret() -> None:
+def test_the_access_log_goes_to_the_output_or_to_a_file() -> None:
     conf = rendered(EXAMPLE, ("access_log = false", "access_log = true"))
-    form = conf[conf.index("log_format") : conf.index("}';", conf.index("log_format"))]
+    assert "access_log /dev/stdout bg_json;" in conf
+    assert conf == rendered(EXAMPLE, ("access_log = false", 'access_log = "json"'))
+    combined = ("access_log = false", 'access_log = "combined"')
+    conf = rendered(WITH_TLS, combined, ('access_log_file = ""', 'access_log_file = "a.log"'))
+    assert conf.count("access_log /var/log/bgctl/a.log bg_combined;") == 2, "of plain HTTP, and of HTTPS"
+
+
+@pytest.mark.parametrize("form", ["json", "combined"])
+def test_a_log_line_names_nothing_that_could_be_secret(form: str) -> None:
+    conf = rendered(EXAMPLE, ("access_log = false", f'access_log = "{form}"'))
+    form = conf[conf.index("log_format") : conf.index("';\n", conf.index("log_format"))]
     for secret in (
         "$request_uri",
         "$args",
         "$http_cookie",
         "$http_authorization",
+        "$remote_user",
         '$request"',
         "$http_referer",
     ):

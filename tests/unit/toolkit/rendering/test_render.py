@@ -12,7 +12,7 @@ def test_every_address_and_route_is_in_the_rendered_configuration() -> None:
             assert f"server {address}" in conf
         for route in service.routes:
             assert f"location {route} {{" in conf
-    assert f"listen {CONFIG.proxy.listen};" in conf
+    assert f"listen {CONFIG.proxy.listen[0]};" in conf
     assert f"listen {CONFIG.proxy.control};" in conf
     assert "{{" not in conf
     assert "{%" not in conf

@@ -39,6 +39,8 @@ def test_settings() -> None:
             {"location": "= /api/deployment", "service": "frontend", "slotted": True},
             {"location": "/api/deployment/", "service": "session-api", "slotted": False},
         ],
+        "sites": [],
+        "unknown_hosts": "serve",
         "access_log": False,
         "peers": [
             {
@@ -59,6 +61,7 @@ def test_settings() -> None:
         "min_rate": 32 << 10,
         "client_timeout": 30,
         "header_size": 32 << 10,
+        "limit_wait": 1,
         "notice_page": "/etc/bgctl/notice.html",
         "unavailable_page": "/etc/bgctl/unavailable.html",
         "maintenance_page": "/etc/bgctl/maintenance.html",
@@ -66,6 +69,7 @@ def test_settings() -> None:
         "drain_deadline": 0,
         "mirrors": {},
         "replicas": {},
+        "certificates": [],
     }
 
 

@@ -61,7 +61,7 @@ def test_they_are_stopped_at_the_same_time(made: tuple[Project, ReplicatedEngine
     project, engine = made
     together, remove = threading.Barrier(3, timeout=10), engine.remove
 
-    def wait_for_the_others(service: str, grace: float) -> None:
+    def wait_for_the_others(service: str, grace: float, keep: object = None) -> None:
         together.wait()
         remove(service, grace)
 

@@ -12,7 +12,7 @@ from tests.unit.toolkit.support.worlds import World
 from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.container import SERVICE, Container, Settings, Status
-from toolkit.engine.engine import Engine
+from toolkit.engine.engine import Engine, Keep
 from toolkit.engine.images import ImageFacts
 from toolkit.files import atomic
 from toolkit.project import Project
@@ -161,7 +161,7 @@ class FakeEngine:
     def build_by_hand(self, services: list[str], env: Mapping[str, str]) -> str:
         return f"VERSION={env['VERSION']} docker-compose build {' '.join(services)}"
 
-    def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
+    def up(self, service: str, env: Mapping[str, str], grace: float = 10, keep: Keep = None) -> None:
         self.graces[service] = grace
         self.asked.append(f"up {service}")
         self.there.add(service)
@@ -175,7 +175,7 @@ class FakeEngine:
         if service == "session-api":
             self.world.api.answers["/readyz"] = (200, b"")
 
-    def remove(self, service: str, grace: float) -> None:
+    def remove(self, service: str, grace: float, keep: Keep = None) -> None:
         self.graces[service] = grace
         self.asked.append(f"remove {service}")
         self.there.discard(service)

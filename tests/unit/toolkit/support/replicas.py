@@ -8,6 +8,7 @@ from typing import Any
 from tests.unit.toolkit.support.engines import VARIABLES, FakeEngine, project_on
 from tests.unit.toolkit.support.worlds import Web, World
 from toolkit.engine.compose import Compose, ComposeService
+from toolkit.engine.engine import Keep
 from toolkit.project import Project
 from toolkit.terminal.ui import UI
 
@@ -74,7 +75,7 @@ class ReplicatedEngine(FakeEngine):
         build = "." if name in self.builds else None
         return ComposeService(self.images.get(name, f"x:{version}"), "host", build=build)
 
-    def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
+    def up(self, service: str, env: Mapping[str, str], grace: float = 10, keep: Keep = None) -> None:
         super().up(service, env, grace)
         if service in self.webs:
             self.world.serve(self.webs[service], env[VARIABLES[service.split("-")[1]]])

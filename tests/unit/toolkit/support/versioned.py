@@ -8,6 +8,7 @@ from tests.unit.toolkit.support.engines import VARIABLES, FakeEngine, all_free, 
 from tests.unit.toolkit.support.worlds import World
 from toolkit.engine.compose import ComposeService
 from toolkit.engine.container import ONE_SHOT, Container, Settings, Status
+from toolkit.engine.engine import Keep
 from toolkit.errors import Failed
 from toolkit.files import releases_file
 from toolkit.project import Project
@@ -57,7 +58,7 @@ class VersionedEngine(FakeEngine):
         self.asked.append(f"pull {image}")
         self.ids[image] = self.digests[image] if "@" in image else C
 
-    def up(self, service: str, env: Mapping[str, str], grace: float = 10) -> None:
+    def up(self, service: str, env: Mapping[str, str], grace: float = 10, keep: Keep = None) -> None:
         self.ids |= self.pulls
         super().up(service, env, grace)
 

@@ -115,7 +115,7 @@ def test_yes_is_ask_nothing_and_auto_is_drains_alone() -> None:
         for name, command in commands()
     }
     asking = {name for name, found in flags.items() if "--yes" in found}
-    assert asking == {"deploy", "drain", "down", "rollback", "route disable-blue"}
+    assert asking == {"adopt", "deploy", "drain", "down", "rollback", "route disable-blue"}
     assert {name for name, found in flags.items() if "--auto" in found} == {"deploy", "drain"}
     old = flags["deploy"]["--auto"]
     assert isinstance(old, click.Option) and old.hidden, "the old name of deploy's --yes is taken, not shown"

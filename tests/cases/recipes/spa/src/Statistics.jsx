@@ -1,0 +1,3 @@
+export default function Statistics({ cards }) {
+  return <p id="statistics">{`${cards.length} cards, counted by v${__VERSION__}`}</p>;
+}

@@ -1,0 +1,98 @@
+"""The people of each project of tests/cases/projects."""
+
+from __future__ import annotations
+
+import random
+import re
+from http.cookiejar import DefaultCookiePolicy
+
+from tests.e2e.support.walkers import Crowd, User
+
+
+class Shopper(User):
+    """A customer of flaskshop: the session is a cookie that Flask has signed, the cart is in Redis."""
+
+    own_words = re.compile(r"<h1>Shop v(\S+)</h1>")
+
+    def log_in(self) -> None:
+        self.ask("GET", "/", "log in")
+        self.ask("POST", "/login", data={"user": self.name})
+        self.use()
+
+    def use(self) -> None:
+        self.ask("GET", "/", f"Hello {self.name}!")
+        if random.random() < 0.2:
+            item = f"item{random.randrange(1000)}"
+            self.ask("POST", "/cart", data={"item": item})
+            self.ask("GET", "/", item)
+
+
+class Reader(User):
+    """Somebody who is logged in to the blog: Django's session in the database, a token against forgery."""
+
+    own_words = re.compile(r"<h1>Blog v(\S+)</h1>")
+    headers = {"Host": "blog.example"}  # noqa: RUF012 - as above
+    user, password = "ada", "a password of 1815"
+    _token = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+    def log_in(self) -> None:
+        self.ask("GET", "/", "log in")
+        form = self.ask("GET", "/accounts/login/", "csrfmiddlewaretoken")
+        token = self._token.search(form)
+        self.ask(
+            "POST",
+            "/accounts/login/",
+            data={
+                "username": self.user,
+                "password": self.password,
+                "csrfmiddlewaretoken": token[1] if token else "",
+            },
+            headers={"Referer": "https://blog.example/accounts/login/", "Origin": "https://blog.example"},
+        )
+        self.use()
+
+    def use(self) -> None:
+        self.ask("GET", "/", f"Hello {self.user}")
+
+
+class Pair(User):
+    """A visitor of a page that asks a second service, which has to be of the same version."""
+
+    own_words = re.compile(r"^web v(\S+),")
+    _agree = re.compile(r"web v(\S+), api v\1")
+
+    def log_in(self) -> None:
+        self.use()
+
+    def use(self) -> None:
+        text = self.ask("GET", "/", "api v")
+        if text and not self._agree.fullmatch(text):
+            self.fail("GET", "/", f"two versions in one answer: {text}")
+
+
+class NoteTaker(User):
+    """A script that uses notes: a bearer token of the app's own making, and no cookies.
+
+    Notes are in the memory of the process that took them: a promotion is a new process.
+    """
+
+    own_words = re.compile(r'"version":"([^"]+)"')
+
+    def __init__(self, crowd: Crowd, name: str, version: str) -> None:
+        super().__init__(crowd, name, version)
+        self.http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.http.headers["Accept"] = "application/json"
+
+    def log_in(self) -> None:
+        who = {"email": f"{self.name}@example.test", "password": "secret"}
+        answer = self.ask("POST", "/api/auth/login", "token", json=who)
+        token = re.search(r'"token":"([^"]+)"', answer)
+        self.http.headers["Authorization"] = f"Bearer {token[1] if token else ''}"
+        self.use()
+
+    def use(self) -> None:
+        self.ask("GET", "/api/auth/me", f'"userId":"{self.name}"')
+        if random.random() < 0.2:
+            text = f"note{random.randrange(1000)}"
+            self.ask("POST", "/api/notes", '"ok":true', json={"text": text})
+            self.ask("GET", "/api/notes", '"notes":[')

@@ -1,0 +1,1 @@
+"""What runs by plain compose becomes blue, without a lost request."""
