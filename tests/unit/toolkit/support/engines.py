@@ -238,9 +238,13 @@ class Hooked:
         return result
 
     def project_of(self, world: World) -> tuple[Project, FakeEngine]:
-        project, engine = project_of(world)
+        engine = FakeEngine(world)
+        return self.hook(engine), engine
+
+    def hook(self, engine: FakeEngine, **parts: Any) -> Project:
+        """A project on this engine."""
         for name in ("up", "remove", "build", "push", "pull", "down"):
             call = getattr(engine, name)
             hooked = lambda *a, call=call: self.through(lambda: call(*a))  # noqa: E731
             setattr(engine, name, hooked)
-        return project, engine
+        return project_on(engine, **parts)
