@@ -4,10 +4,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import slots
-from toolkit.adopt import back, ending, gap, image_tags, listening, plan, settings
+from toolkit.adopt import back, ending, gap, holders, image_tags, listening, plan, settings
 from toolkit.adopt.plan import Plan
 from toolkit.checks.preflight import Given
 from toolkit.engine.compose import Compose
+from toolkit.errors import Refused
 from toolkit.files import adoption_file
 from toolkit.files.adoption_file import REDIRECT, Adoption
 from toolkit.project import Project
@@ -33,6 +34,7 @@ def run(project: Project, terms: Terms, dry_run: bool = False) -> bool:
     """Whether there was anything to do."""
     begun = adoption_file.read(project.state_dir)
     if begun is None and project.adopted:
+        check_once(project)
         project.ui.say(f"{project.config.project.name} is adopted already")
         return False
     with project.change("adopt", dry_run):
@@ -50,6 +52,17 @@ def run(project: Project, terms: Terms, dry_run: bool = False) -> bool:
         walk(first, project.ui, take_back=True)
         walk(last, project.ui)
     return True
+
+
+def check_once(project: Project) -> None:
+    """Raises Refused where plain compose has the port again, after an earlier adoption."""
+    if project.engine.running(project.config.proxy_service):
+        return
+    there = [each for each in project.engine.all() if each.state.running]
+    if held := holders.find(there, slots.public(project)):
+        what = f"{held[0].name} has {held[0].addresses[0]} again, by plain compose"
+        why = f"{project.state_dir.name}/ is of an earlier adoption"
+        raise Refused(what, why, "mv state state.old, then: bgctl adopt")
 
 
 def _look(project: Project, terms: Terms, begun: Adoption | None, dry_run: bool) -> tuple[Plan, Compose]:
