@@ -61,10 +61,20 @@ class Adopted:
 
         self.kind = Regular
 
-    def crowd(self) -> Crowd:
-        crowd = Crowd(self.walk.url, self.version, self.kind, CLIENTS)
+    def crowd(self, size: int = CLIENTS) -> Crowd:
+        crowd = Crowd(self.walk.url, self.version, self.kind, size)
         crowd.pace, crowd.direct = PACE, True
         return crowd
+
+    def log_in_once(self) -> None:
+        """All with one log-in: to check 50 passwords at once takes two cores a minute."""
+        with self.crowd(0) as crowd:
+            first = self.kind(crowd, "first", self.version)
+            first.log_in()
+        for number in range(CLIENTS):
+            http = self.known[f"user{number + 1}"] = requests.Session()
+            http.headers.update(first.http.headers)
+            http.cookies.update(first.http.cookies)
 
     def others(self) -> list[tuple[str, str]]:
         """What no adoption may touch: the containers of databases, and since when they run."""
@@ -184,7 +194,9 @@ def blog(folder: Path) -> Iterator[Adopted]:
         make_user += f"password='{Reader.password}')"
         walk.compose("exec", "-T", "web", "python3", "manage.py", "shell", "-c", make_user)
         walk.init("1", "--domain", "blog.example")
-        yield Adopted(walk, "web", Fronted, "1", lambda: walk.answers("/", **https))
+        one = Adopted(walk, "web", Fronted, "1", lambda: walk.answers("/", **https))
+        one.log_in_once()
+        yield one
 
 
 @pytest.fixture(scope="module", params=[flaskshop, notes, blog], ids=lambda kind: kind.__name__)
