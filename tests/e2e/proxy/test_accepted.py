@@ -115,7 +115,7 @@ class Chance:
             "limits": {
                 "requests": self.one(["off", "1/m", "99999/s"]),
                 "burst": self.one([0, 1, 100_000]),
-                "connections": self.one([0, 1, 100_000]),
+                "connections": self.one([0, 1, 65_535]),
                 "exempt": self.networks(),
             },
             "headers": {name: self.header() for name in headers},
