@@ -58,10 +58,10 @@ def test_a_full_cycle_on_podman(tmp_path):
         (project.directory / "compose.yaml").write_text(
             (project.directory / "compose.yaml")
             .read_text()
-            .replace("      GRACE:", "      FEATURE: on\n      GRACE:")
+            .replace("      GRACE:", "      FEATURE: one\n      GRACE:")
         )
         project.bgctl("restart")
-        assert requests.get(f"{project.url}/api/whoami", timeout=10).json()["feature"] == "on"
+        assert requests.get(f"{project.url}/api/whoami", timeout=10).json()["feature"] == "one"
         assert project.ask("status")["differences"] == []
         assert "Slipway" in project.bgctl("logs", "blue").stdout
         assert "Slipway" in project.bgctl("logs", OLD).stdout, "what was replaced can still be read"
