@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from session_api.errors import SetupError
+from toolkit.clients.look import Look
 from toolkit.clock import Clock
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
+from toolkit.figures_taken import Figures
 from toolkit.files import adoption_file, history, lock
-from toolkit.state.document import State
+from toolkit.state.document import Deployment, State
+from toolkit.terminal.ui import UI
 from toolkit.values import stamp
 
 ADOPT = "adopt"  # how a change begins that goes on with an adoption, or takes it back
@@ -19,15 +22,23 @@ ADOPT = "adopt"  # how a change begins that goes on with an adoption, or takes i
 class Changes:
     """`command` is the command line that makes the changes. `state` reads the state, or gives None.
 
-    `warn` tells the operator about a line that could not be added.
+    `ui` tells the operator about a line that could not be added, and knows which steps were taken. `figures`
+    notes what users see of a release.
     """
 
     state_dir: Path
-    history_path: Path
     command: str
     state: Callable[[], State | None]
-    warn: Callable[[str], None]
-    clock: Clock
+    ui: Callable[[], UI]
+    figures: Figures
+
+    @property
+    def clock(self) -> Clock:
+        return self.figures.clock
+
+    @property
+    def history_path(self) -> Path:
+        return self.state_dir / "history.jsonl"
 
     @contextmanager
     def make(self, what: str, wait: float = 0) -> Iterator[None]:
@@ -41,15 +52,15 @@ class Changes:
                 self._record_killed(killed)
             if not what.startswith(ADOPT):
                 adoption_file.check(self.state_dir)
-            start, before = self.clock.monotonic(), self.state()
+            made = Made(what, self.state(), self.clock.monotonic(), len(self.ui().taken), self.figures.look())
             try:
                 yield
             except NotYet:
                 raise  # It changed nothing and has said so. From cron it would fill the history.
             except BaseException as error:
-                self._record_failure(what, before, start, error)
+                self._record_failure(made, error)
                 raise
-            self._record(what, before, start, "done", "")
+            self._record(made, "done", "")
 
     def _record_killed(self, last: lock.Holder) -> None:
         """Adds the line of a command that was killed before it could add its own."""
@@ -66,13 +77,14 @@ class Changes:
             0,
             "interrupted",
             f"it ended without a word (pid {last.pid}): killed, or the machine stopped",
+            release.id if release else None,
         )
         try:
             history.append(self.history_path, entry)
         except Failed as error:
-            self.warn(str(error))
+            self.ui().warn(str(error))
 
-    def _record_failure(self, what: str, before: State | None, start: float, error: BaseException) -> None:
+    def _record_failure(self, made: "Made", error: BaseException) -> None:
         if isinstance(error, SetupError):  # The key ring refuses with an error of its own.
             error = Refused(error.what)
         outcome = "refused" if isinstance(error, Refused) else "failed"
@@ -80,23 +92,46 @@ class Changes:
             outcome = "interrupted"
         why = str(error) if isinstance(error, BgctlError) else type(error).__name__
         try:
-            self._record(what, before, start, outcome, why)
+            self._record(made, outcome, why)
         except Failed as second:
-            self.warn(str(second))  # The first failure is the one that is raised.
+            self.ui().warn(str(second))  # The first failure is the one that is raised.
 
-    def _record(self, what: str, before: State | None, start: float, outcome: str, why: str) -> None:
+    def _record(self, made: "Made", outcome: str, why: str) -> None:
         after = self.state()
-        release = (after and after.deployment) or (before and before.deployment)
+        release = (after and after.deployment) or (made.before and made.before.deployment)
         entry = history.Entry(
             stamp(self.clock.now()),
             lock.whoami(),
             self.command,
-            what,
+            made.what,
             release.old if release else None,
             release.new if release else None,
             after.generation if after else None,
-            round(self.clock.monotonic() - start, 3),
+            round(self.clock.monotonic() - made.start, 3),
             outcome,
             why,
+            release.id if release else None,
+            tuple(self.ui().taken[made.taken :]),
         )
         history.append(self.history_path, entry)
+        if release:
+            self._note(release, made)
+
+    def _note(self, release: Deployment, made: "Made") -> None:
+        """A figure that cannot be kept is a warning, and no more."""
+        try:
+            self.figures.note(release, made.look, made.what, "begin")
+            self.figures.note(release, self.figures.look(), made.what, "end")
+        except Failed as error:
+            self.ui().warn(f"what users saw of this is not kept: {error}")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A change while it is made: the state before it, when it began, the steps and the figures before it."""
+
+    what: str
+    before: State | None
+    start: float
+    taken: int
+    look: Look

@@ -33,7 +33,8 @@ SECTIONS = {
         "sessions": "Show how many sessions each version has.",
         "monitor": "Watch a release: slots, sessions, who is left, what is wrong.",
         "logs": "Show the last log lines of a slot, a service or all.",
-        "history": "Show who changed what, and when.",
+        "history": "Tell each release as a story: who did what, and what users saw.",
+        "report": "Make a page or Markdown of a release, for the team.",
         "explain": "Show which slot a token or a request gets, and why.",
     },
     "Reach in": {

@@ -16,6 +16,7 @@ from toolkit.changes import Changes
 from toolkit.clock import SYSTEM, Clock
 from toolkit.engine import ports
 from toolkit.errors import BgctlError
+from toolkit.figures_taken import Figures
 from toolkit.files import engine_file, env_file, state_file
 from toolkit.files.atomic import NotSynced
 from toolkit.state import lineage
@@ -240,11 +241,10 @@ class Project:
             return
         changes = Changes(
             state_dir=self.state_dir,
-            history_path=self.history_path,
             command=self.command,
             state=self.state_if_readable,
-            warn=lambda text: self.ui.warn(text),  # looked up late: cron replaces the UI
-            clock=self.clock,
+            ui=lambda: self.ui,  # looked up late: cron replaces it
+            figures=Figures(self.state_dir, self.config, self.clock),
         )
         with changes.make(what, wait):
             yield

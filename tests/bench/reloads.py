@@ -43,8 +43,8 @@ class Client(threading.Thread):
     def __init__(self, project: Project, done: threading.Event, number: int) -> None:
         super().__init__()
         self.tally = Tally()
-        self._port, self._done, self._posts = project.ports.tls, done, number % 4 == 0
-        self._context = ssl.create_default_context(cafile=project.ca)
+        self.port, self._done, self._posts = project.ports.tls, done, number % 4 == 0
+        self.context = ssl.create_default_context(cafile=project.ca)
         self._connection: http.client.HTTPSConnection | None = None
 
     def run(self) -> None:
@@ -55,8 +55,12 @@ class Client(threading.Thread):
                 self.tally.requests.append((start, time.monotonic()))
             except (OSError, http.client.HTTPException, AssertionError) as error:
                 self.tally.failed.append(f"{type(error).__name__}: {error}")
-                self._connection = None
+                self._close()
             time.sleep(PAUSE)
+        self._close()
+
+    def connect(self) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=self.context)
 
     def _ask(self) -> None:
         key = uuid.uuid4().hex
@@ -67,15 +71,13 @@ class Client(threading.Thread):
             if not used:
                 raise
             self.tally.retried += 1
-            self._connection = None
+            self._close()
             self._once(key)
 
     def _once(self, key: str) -> None:
         if self._connection is None:
             self.tally.connections += 1
-            self._connection = http.client.HTTPSConnection(
-                "127.0.0.1", self._port, timeout=30, context=self._context
-            )
+            self._connection = self.connect()
         if self._posts:
             headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
             self._connection.request("POST", "/api/notes", json.dumps({"text": "x"}), headers)
@@ -85,7 +87,12 @@ class Client(threading.Thread):
         body = answer.read()
         assert answer.status in (200, 201), f"status {answer.status}: {body[:200]!r}"
         if answer.will_close:
-            self._connection = None
+            self._close()
+
+    def _close(self) -> None:
+        if self._connection:
+            self._connection.close()
+        self._connection = None
 
 
 def measure(project: Project) -> tuple[Tally, list[tuple[float, float]]]:

@@ -43,6 +43,7 @@ MENDS = {
     "dependencies": "edit the compose file",
     "images": f"start {ANY}",
     "ports": f"start {ANY}",
+    "settings": "bgctl restart",
     "cookies": f"start {ANY}",
     "machine": "make room",
     "proxy": "bgctl up",

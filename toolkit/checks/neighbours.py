@@ -1,9 +1,10 @@
-"""Finds other projects on this host whose cookies browsers would mix up with this project's.
+"""Looks at other projects on this host: whose cookies are mixed up with ours, and who takes us for a client.
 
-Such projects have the same host name, or the same [pin] domain, and the same names of cookies. Only projects
-whose proxy runs on the same engine are found: behind one load balancer there may be others elsewhere.
+Cookies are mixed up where projects have the same host name, or the same [pin] domain, and the same names of
+cookies. Only projects whose proxy runs on the same engine are found: there may be others elsewhere.
 """
 
+import ipaddress
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from toolkit import config
 from toolkit.config import Config, public_url
 from toolkit.errors import BgctlError
+from toolkit.values import Address
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -35,6 +37,32 @@ def ports(folders: Iterable[Path]) -> set[int]:
         slots = [each.address for name in theirs.reached for each in theirs.pair(name)]
         found.update(each.port for each in (*listeners, *shared, *slots))
     return found
+
+
+def untrusting(ours: Config, folders: Iterable[Path]) -> list[tuple[str, Config]]:
+    """(name in [neighbours], its project) of those that would take the proxy at this edge for their client.
+
+    What comes from here to an address of this machine comes from that same address.
+    """
+    projects = [theirs for folder in folders if (theirs := _load(folder))]
+    return [
+        (name, theirs)
+        for name, neighbour in ours.neighbours.items()
+        for theirs in projects
+        if _listens(theirs, neighbour.address) and not _trusts(theirs, neighbour.address)
+    ]
+
+
+def _listens(theirs: Config, address: Address) -> bool:
+    return any(
+        each.port == address.port and (each.wildcard or each.host == address.host)
+        for each in theirs.proxy.listen
+    )
+
+
+def _trusts(theirs: Config, address: Address) -> bool:
+    peer = ipaddress.ip_address(address.host)
+    return any(peer in ipaddress.ip_network(network) for network in theirs.proxy.trusted)
 
 
 def _same(ours: Config, theirs: Config) -> bool:

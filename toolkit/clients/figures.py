@@ -35,8 +35,11 @@ class Figures(Struct, frozen=True):
 
     @property
     def p99(self) -> float | None:
-        """Seconds within which 99 % were answered, rounded up to a bound (or inf); None: no request."""
-        least = 0.99 * self.timed
+        return self.within(0.99)
+
+    def within(self, share: float) -> float | None:
+        """Seconds within which that share was answered, rounded up to a bound (or inf); None: no request."""
+        least = share * self.timed
         so_far = zip(accumulate(self.counts), (*self.bounds, inf), strict=False)
         return next((most for sum_, most in so_far if sum_ >= least), None) if self.timed else None
 
@@ -45,6 +48,14 @@ class Figures(Struct, frozen=True):
         earlier = before.counts or (0,) * len(self.counts)
         counts = tuple(now - then for now, then in zip(self.counts, earlier, strict=True))
         return type(self)(self.requests - before.requests, self.errors - before.errors, self.bounds, counts)
+
+    def plus(self, more: Self) -> Self:
+        """Both together. Where the bounds are others since, the times of the later ones alone count."""
+        counts = more.counts or self.counts
+        if self.counts and more.counts and self.bounds == more.bounds:
+            counts = tuple(one + other for one, other in zip(self.counts, more.counts, strict=True))
+        bounds = more.bounds or self.bounds
+        return type(self)(self.requests + more.requests, self.errors + more.errors, bounds, counts)
 
     def continues(self, before: Self) -> bool:
         """Whether these are later counts of the same proxy: none has fallen, and the bounds are the same."""

@@ -95,6 +95,7 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
             yield f"{name} has {slot.health}{because(slot)}; next: bgctl up"
         elif slot.replicas_passed_over:
             yield f"the proxy passes over {replicas(slot)}; next: bgctl up"
+    yield from (each.line for each in view.differences or ())
     for name, why in view.needs.items():
         yield f"{name} does not do its work: {why}; next: bgctl up"
     if view.deployment and view.proxy and view.proxy.mirror:

@@ -24,10 +24,12 @@ def command(app: App, dry_run: bool, as_json: bool) -> None:
     The first time it makes keys and adopts CURRENT_VERSION of the env file as blue. Later, and after a
     reboot, it starts what is missing and gives a running proxy its new configuration.
     """
-    from toolkit.release import up
+    from toolkit.release import differences, up
 
     project = options.project(app, as_json)
     up.run(project, dry_run)
     options.show_state(project, as_json, dry_run)
     if not (as_json or dry_run):
+        for each in differences.told(project):
+            project.ui.warn(each.line)
         project.ui.say(up.farewell(project))

@@ -34,7 +34,7 @@ class Listen(tuple[Address, ...]):
         return " and ".join(self)
 
 
-_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_LABEL = r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?"
 
 
 class HostName(Text):

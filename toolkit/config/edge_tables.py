@@ -76,7 +76,7 @@ class Limits(Table, frozen=True):
 
     requests: Rate = Rate("off")
     burst: Annotated[int, Meta(ge=0, le=100_000)] = 40
-    connections: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    connections: Annotated[int, Meta(ge=0, le=65_535)] = 0
     exempt: tuple[Network, ...] = ()
 
     @property

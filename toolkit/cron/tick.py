@@ -7,7 +7,7 @@ from toolkit import slots
 from toolkit.cron import rotation, throttle
 from toolkit.errors import BgctlError, Locked, NotYet, Refused
 from toolkit.project import Project
-from toolkit.release import down, needs, promote, restart
+from toolkit.release import down, needs, noting, promote, restart
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state.document import State
 from toolkit.terminal.ui import UI, BufferedUI
@@ -64,6 +64,7 @@ def act(project: Project, terms: DrainTerms) -> None:
     if slots.has_sessions(before) and down.is_down(project):
         raise NotYet("nothing runs here", "bgctl down has stopped it", "bgctl up")
     now = revive(project, before)
+    noting.note(project)
     if now.phase == "draining":
         check(remaining(project, now, terms))
     elif now.phase != "promoting":

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from toolkit.config import Config
 from toolkit.config.engines import EngineKind
-from toolkit.engine import process
+from toolkit.engine import compose_form, process
 from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_command import ComposeCommand
@@ -103,6 +103,15 @@ class Engine(Containers, Images):
         """
         text = self._compose.config({} if env is None else self.told(env))
         return msgspec.yaml.decode(text, type=Rendered).services
+
+    def document(self, env: Mapping[str, str]) -> dict[str, Any]:
+        """The whole compose file, as the compose command prints it and pairs are derived of it."""
+        return msgspec.yaml.decode(self._compose.config(self.told(env)), type=dict[str, Any])
+
+    @cached_property
+    def form(self) -> str:
+        """Tells apart the forms in which compose commands print that."""
+        return compose_form.of(self.commands)
 
     def look(self, service: str) -> Container | None:
         """A service's container; its HEALTHCHECK is run first where the engine does not do so by itself."""

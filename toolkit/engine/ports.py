@@ -42,6 +42,14 @@ def is_free(address: Address, apart: bool = False) -> bool:
     return True
 
 
+def at_every_ipv6(port: int) -> bool:
+    """Whether a program listens there at every address of IPv6: engines publish ports so, if they do."""
+    with suppress(OSError):
+        rows = [line.split() for line in Path("/proc/net/tcp6").read_text().splitlines()[1:]]
+        return any(row[1] == f"{0:032X}:{port:04X}" and row[3] == "0A" for row in rows)
+    return False
+
+
 def holder(address: Address) -> str:
     """The program that listens there: "nginx (pid 4711)", or "another program" where /proc does not say."""
     with suppress(OSError):

@@ -70,9 +70,9 @@ def binding(service: ComposeService, port: int) -> Binding | None:
     return next(found, None)
 
 
-def listen(published: Binding) -> Address:
-    """The address at which people reach a published port today."""
-    host = published.host or "0.0.0.0"  # noqa: S104  (as it is published today)
+def listen(published: Binding, by_ipv6: bool = False) -> Address:
+    """The address at which people reach a published port today. `by_ipv6`: by that family, too."""
+    host = published.host or ("::" if by_ipv6 else "0.0.0.0")  # noqa: S104  (as it is published today)
     return Address.parse(
         f"[{host}]:{published.published}" if ":" in host else f"{host}:{published.published}"
     )

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from toolkit.config import Config
 from toolkit.config.kinds import HealthPath, Host
-from toolkit.engine import compose_files
+from toolkit.engine import compose_files, ports
 from toolkit.engine.compose import ComposeService
 from toolkit.engine.compose_forms import Binding
 from toolkit.engine.images import ImageConfig
@@ -35,6 +35,7 @@ class Seeing(Struct, frozen=True):
     image: Callable[[str], ImageConfig]
     health: Callable[[Binding | None, str], Seen]
     is_free: Callable[[Address], bool]
+    by_ipv6: Callable[[int], bool] = ports.at_every_ipv6
 
 
 class Planner:
@@ -183,7 +184,8 @@ class Planner:
         if self._given.listen:
             return Guess(self._given.listen, TOLD)
         if published := guesses.binding(self._services[web], port):
-            return Guess(guesses.listen(published), f"where {web} is published today: bgctl takes its place")
+            address = guesses.listen(published, self._seeing.by_ipv6(published.published))
+            return Guess(address, f"where {web} is published today: bgctl takes its place")
         used = self._published()
         free = next(
             each

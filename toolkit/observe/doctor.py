@@ -18,7 +18,7 @@ from toolkit.engine import container_health
 from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.health import idle
 from toolkit.project import Project
-from toolkit.release import needs
+from toolkit.release import differences, needs
 from toolkit.rendering import include_file, pages, tls_files
 from toolkit.state import gate
 from toolkit.terminal.ui import UI
@@ -40,6 +40,8 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     looks.take("env file", lambda: env_versions.problems(project))
     looks.take("keys", lambda: key_ring.problems(project))
     looks.take("certificate", lambda: _certificate_problems(project))
+    if project.config.neighbours:
+        looks.take("neighbours", lambda: _neighbour_problems(project))
     current = env_versions.current(project)
     versions = (current, _next(project) or current)
     wanted = Preflight(project, versions, preflight.all_services(project), probe=True)
@@ -93,6 +95,19 @@ def _certificate_problems(project: Project) -> Problems:
             why = f"{each.path}, {each.found}, is there to be loaded"
             yield NotYet("the proxy has another certificate", why, "bgctl reload")
     return "; ".join(str(each.found) for each in loaded) or "no TLS here"
+
+
+def _neighbour_problems(project: Project) -> Problems:
+    for name, neighbour in project.config.neighbours.items():
+        if project.is_free(neighbour.address):
+            why = f"nothing listens at {neighbour.address}, [neighbours.{name}] address"
+            yield Failed(f"the neighbour {name} is not there", why, "bgctl up   (in its own folder)")
+    for name, theirs in neighbours.untrusting(project.config, project.engine.neighbours()):
+        host = project.config.neighbours[name].address.host
+        why = f"project {theirs.project.name} does not trust {host}: all its clients would be one"
+        mend = f'write trusted = ["{host}"] into its [proxy], then: bgctl reload   (in its folder)'
+        yield NotYet(f"the neighbour {name} does not believe this proxy", why, mend)
+    return ", ".join(f"{name} at {each.address}" for name, each in project.config.neighbours.items())
 
 
 def _state_problems(project: Project) -> Problems:
@@ -187,6 +202,14 @@ def _by_hand_problems(project: Project) -> Problems:
     return "plain `compose up -d` would leave it all as it is"
 
 
+def _settings_problems(project: Project) -> Problems:
+    """Whether what runs has the settings that the files say."""
+    yield from _started(project)
+    for each in differences.look(project):
+        yield NotYet(each.what, ", ".join(each.settings), each.next)
+    return "what bgctl has started runs as your files say"
+
+
 def _started(project: Project) -> Problems:
     """For looks at what runs: raises NotYet in a project that has never been started."""
     yield from ()
@@ -200,6 +223,7 @@ RUNNING: dict[str, tuple[Callable[[Project], Problems], tuple[str, ...]]] = {
     "state": (_state_problems, ()),
     "gate": (_gate_problems, ("state",)),
     "by hand": (_by_hand_problems, ("state", "engine", "compose file")),
+    "settings": (_settings_problems, ("state", *WITH_COMPOSE)),
     "cookies": (_cookie_problems, ("engine",)),
     "proxy": (_proxy_problems, ("state",)),
     "health": (health_problems, ("state",)),

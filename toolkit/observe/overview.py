@@ -1,18 +1,26 @@
 """What `bgctl status` and `bgctl monitor` show. What no source could say is unknown: None."""
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.clients import proxy_status
 from toolkit.clients.session_api import Count, Forecast, Report
 from toolkit.config import SLOTS
 from toolkit.engine import container_health
 from toolkit.files import needs_file
+from toolkit.observe.background import Question
 from toolkit.observe.sources import Containers, Found, Sources
 from toolkit.project import Project
+from toolkit.release import differences
+from toolkit.release.differences import Difference
 from toolkit.state.document import Deployment, Gate
+
+COMPOSE = 10.0  # seconds for what the compose command makes of the files
 
 
 class SlotView(Struct, frozen=True, rename="camel"):
@@ -76,7 +84,8 @@ class Overview(Struct, frozen=True, rename="camel"):
 
     `migrated` is the share of sessions and visitors that are on the new version. `unknown` says why the
     counts are not known. `silent` has the sources that did not answer, each with why. `needs` has, of the
-    services on which the project depends, those that do not run, each with why.
+    services on which the project depends, those that do not run, each with why. `differences` has what runs
+    with other settings than the files say; None: nobody asked, or that is not known.
     """
 
     phase: str | None
@@ -90,12 +99,19 @@ class Overview(Struct, frozen=True, rename="camel"):
     silent: dict[str, str]
     gate: Gate | None = None
     needs: dict[str, str] = {}
+    differences: list[Difference] | None = None
 
 
 def gather(project: Project) -> Overview:
-    """Asks all sources. Raises only if there is no usable state."""
+    """Asks all sources, and the compose command, which takes longer. Raises only without a usable state."""
     project.state()
-    return overview(project, Sources(project).wait())
+    files, told = Question(partial(differences.look, project), COMPOSE), threading.Event()
+    files.ask(told.set)
+    found = overview(project, Sources(project).wait())
+    told.wait(COMPOSE)
+    answer = files.answer
+    silent = {**found.silent, **({"files": answer.fault} if answer.fault else {})}
+    return replace(found, differences=answer.value, silent=silent)
 
 
 def overview(project: Project, found: Found) -> Overview:

@@ -12,7 +12,7 @@ from toolkit.canary.window import Window
 from toolkit.clients.proxy import reachable
 from toolkit.errors import BgctlError, Failed, Locked
 from toolkit.project import Project
-from toolkit.release import route
+from toolkit.release import noting, route
 from toolkit.release.moved_on import check_still, moved_on
 from toolkit.state import transitions
 from toolkit.state.document import State
@@ -54,6 +54,7 @@ class CanaryStep:
         with self.project.ui.progress_bar("of the pause") as show:
             for _ in self.project.clock.every(self.interval):
                 found = self.look()
+                noting.note(self.project)
                 check_still(self.project, self.before)
                 if found.good or found.bad:
                     break

@@ -8,7 +8,17 @@ are on green.
 from toolkit import slots
 from toolkit.errors import Failed, MovedOn, NotYet
 from toolkit.project import Project
-from toolkit.release import canary, drain, images, older_images, preview, rollback, route, up_green
+from toolkit.release import (
+    canary,
+    differences,
+    drain,
+    images,
+    older_images,
+    preview,
+    rollback,
+    route,
+    up_green,
+)
 from toolkit.release.deploy_plan import UNUSED, Plan, at_rest_on, check, check_asking
 from toolkit.release.moved_on import check_release, moved_on
 from toolkit.release.steps import Step, show_plan, walk
@@ -26,12 +36,20 @@ def run(project: Project, plan: Plan, dry_run: bool = False) -> None:
     if dry_run:
         show_plan([*deploy.up_to_the_switch(), *deploy.after_the_switch()], project.ui)
         return
+    if now.phase == "rest":
+        tell_settings(project, plan.version)
     walk(deploy.up_to_the_switch(), project.ui, take_back=True)
     try:
         walk(deploy.after_the_switch(), project.ui)
     except KeyboardInterrupt:
         project.ui.say("people are served as they are; to take it back: bgctl rollback")
         raise
+
+
+def tell_settings(project: Project, version: str) -> None:
+    """Says which changed settings come along, so that a fault is not sought in the new version alone."""
+    for each in differences.of_slots(project):
+        project.ui.say(f"{each.what}: {', '.join(each.settings)}; {version} brings them")
 
 
 class Deploy:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from toolkit.errors import Locked, NotYet, Refused
 from toolkit.project import Project
-from toolkit.release import forecast, promote, route
+from toolkit.release import forecast, noting, promote, route
 from toolkit.release.moved_on import moved_on, over
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state import transitions
@@ -57,6 +57,7 @@ def wait(project: Project, watch: Watch) -> Remaining | None:
             if now.phase != "draining" or _release(now).new != release.new:
                 raise over(now, release)
             left = remaining(project, now, watch.terms)
+            noting.note(project)
             if left.empty or left.overdue:
                 return left
             most = max(most, left.total or 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterable
 
 from toolkit import slots
 from toolkit.config import SLOTS
+from toolkit.drift import noting
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.compose import HEALTHY, STARTED, Compose
 from toolkit.engine.container import Container
@@ -101,7 +102,7 @@ def start(project: Project, each: Dependency) -> str:
     name = each.service
     there = project.engine.containers().get(name)
     if there is None:
-        project.engine.up(name, project.blue_env(), project.grace(name))
+        noting.up(project, name, project.blue_env())
     elif not _running(there):
         project.engine.start(there)
     if each.condition != HEALTHY:

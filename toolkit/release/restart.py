@@ -9,7 +9,7 @@ from toolkit import slots
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.project import Project
-from toolkit.release import image_builds, needs, proof_record, restart_back, route, up_green
+from toolkit.release import differences, image_builds, needs, proof_record, restart_back, route, up_green
 from toolkit.release.steps import Step, show_plan, walk
 from toolkit.rendering import reload
 from toolkit.slots import proven
@@ -29,8 +29,10 @@ def run(project: Project, build: bool = False, dry_run: bool = False) -> None:
         found = check(project, now, version, build, pull=not dry_run)
         restart = Restart(project, version, build, found)
         if dry_run:
+            tell_settings(project)
             return show_plan([*restart.to_green(), *restart.back_to_blue()], project.ui)
         tell_one_shots(project, now, version, build)
+        tell_settings(project)
         walk(restart.to_green(), project.ui, take_back=True)
         walk(restart.back_to_blue(), project.ui)
     project.ui.say(f"{version} runs with the settings of today; rest")
@@ -81,6 +83,12 @@ def tell_one_shots(project: Project, now: State, version: str, build: bool) -> N
         project.ui.warn(f"{', '.join(once)}: not run again {why}")
     elif once:
         project.ui.say(f"{', '.join(once)}: not run again for {version}")
+
+
+def tell_settings(project: Project) -> None:
+    """Says which settings it brings, as far as that is known."""
+    for each in differences.of_slots(project):
+        project.ui.say(f"{' and '.join(each.services)}: it brings {', '.join(each.settings)}")
 
 
 class Restart:

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from toolkit import slots
+from toolkit.drift import noting
 from toolkit.engine.compose import STARTED, Compose
 from toolkit.engine.dependencies import Dependency
 from toolkit.errors import Failed
@@ -80,7 +81,7 @@ def start(project: Project, name: str, found: Compose | None = None) -> str:
     if not well or (is_session_api and project.sessions.refuses_us()):
         image_builds.provide(project, found, name, env)
         slots.check_port(project, name, address)
-        project.engine.up(name, env, project.grace(name))
+        noting.up(project, name, env)
     slots.prove_service(project, name, check, None)
     if is_session_api and project.sessions.refuses_us():
         why = f"its container has mounted another one: write ./keys/admin:/keys/admin:ro for {name}"

@@ -5,6 +5,7 @@ from toolkit.acme import standing
 from toolkit.checks.preflight import NOTHING, Given
 from toolkit.clients.proxy import reachable
 from toolkit.config import SLOTS, public_url
+from toolkit.drift import noting
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.files import adoption_file
@@ -187,7 +188,7 @@ def start_proxy(project: Project) -> str:
         grace = LAST_REQUESTS
         project.ui.warn("the proxy gets a new container, for its new folder: until it is up nobody is served")
     reload.store(project, files)
-    project.engine.up(name, project.blue_env(), grace)
+    noting.up(project, name, project.blue_env(), grace)
     reload.mark_loaded(project, files)
     under_way = adoption_file.read(project.state_dir)
     public = [under_way.temporary.get(each, each) if under_way else each for each in slots.public(project)]

@@ -84,6 +84,11 @@ def check_place(exact: bool, path: str, config: Config) -> None:
             raise Wrong(f"{path} is bgctl's own; write another path")
     if owner := _routes(config).get((exact, path)):
         raise Wrong(f"{path} is a route of [services.{owner}]; write another path")
+    for folder in config.folders:
+        if folder.internal and path.startswith(folder.prefix):
+            raise Wrong(
+                f"{path} is where accel of [services.{folder.service}] has its files; write another path"
+            )
 
 
 def _ours(config: Config) -> list[str]:
@@ -92,12 +97,13 @@ def _ours(config: Config) -> list[str]:
 
 
 def _routes(config: Config) -> dict[tuple[bool, str], str]:
-    """The service that has each route, at whatever hosts."""
-    return {
+    """The service that has each route, at whatever hosts, or sends files from it."""
+    found = {
         (route.startswith("= "), path_of(route)): name
         for name, service in config.services.items()
         for route in service.routes
     }
+    return found | {(False, str(folder.prefix)): folder.service for folder in config.folders}
 
 
 def _path(each: Directive) -> tuple[bool, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from toolkit.drift import noting
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.compose import HEALTHY, Compose
 from toolkit.errors import Failed
@@ -29,7 +30,7 @@ def start(project: Project, slot: str, version: str, anew: bool = False) -> str:
     for name, waits_for in _in_order(missing, found, names(project, slot)):
         for other in waits_for:
             _prove_member(project, slot, other, version)
-        project.engine.up(name, env, project.grace(name), partial(keeping.keep, project))
+        noting.up(project, name, env, keep=partial(keeping.keep, project))
     if not anew:
         proven.verify(project, missing, version)
     prove(project, slot, version)

@@ -29,6 +29,7 @@ FILES = {
     "bgctl.toml": "The configuration of a project, in its directory.",
     "state/state.json": "Which version each slot serves, and who gets it.",
     "state/history.jsonl": "Who changed what, and when.",
+    "state/logs/": "The last lines of containers that are gone, by version.",
 }
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from toolkit.errors import BgctlError
 from toolkit.terminal import humanize
+from toolkit.terminal.taken import Taken
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +32,7 @@ class UI:
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
+        self.taken: list[Taken] = []  # the steps that are over
         self._last = ("", 0.0)
         self._depth = 0
 
@@ -68,7 +70,9 @@ class UI:
             raise
         finally:
             self._depth -= 1
-            self.line(mark, name, notes[-1], style, time.monotonic() - start)
+            seconds = time.monotonic() - start
+            self.taken.append(Taken(name, round(seconds, 3), mark))
+            self.line(mark, name, notes[-1], style, seconds)
 
     def line(
         self, mark: str, name: str, note: str = "", style: str = "", seconds: float | None = None

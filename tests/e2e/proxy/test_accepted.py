@@ -18,6 +18,7 @@ from toolkit.rendering import render
 
 NUMBER = 60
 PEM = "tls/1.pem"
+PAIR = {"certificate": "a.pem", "key": "b.pem"}
 TRY_ALL = """
 for folder in /tried/*; do
     sed "s#/etc/bgctl/#$folder/#g" $folder/nginx.conf > /tmp/nginx.conf
@@ -48,6 +49,11 @@ class Chance:
             ["/", f"/{parts[0]}", f"/{parts[0]}/", "/" + "/".join(parts)]
         )
 
+    def hosts(self) -> list[str]:
+        label = "".join(self.random.choices("abz09-_", k=self.one([1, 3, 60])))
+        long = ".".join([f"a{label}a"] * self.one([1, 3]))
+        return [self.one(["", "*."]) + each for each in (self.one(["shop.example", "127.0.0.1", "a"]), long)]
+
     def networks(self) -> list[str]:
         known = ["10.0.0.0/8", "10.1.2.3", "::1", "2001:db8::/32", "0.0.0.0/1", "fe80::/10"]
         return self.random.choices(known, k=self.random.randint(0, 4))
@@ -59,24 +65,28 @@ class Chance:
     def proxy(self, tls: bool) -> dict[str, Any]:
         durations = ("pin_idle", "read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
         return {
-            "listen": self.one(["127.0.0.1:8080", "0.0.0.0:8080", "[::]:8080"]),
+            "listen": self.one(
+                ["127.0.0.1:8080", "0.0.0.0:8080", "[::]:8080", ["0.0.0.0:8080", "[::]:8080"]]
+            ),
+            "unknown_hosts": self.one(["serve", "refuse"]),
             "control": self.one(["127.0.0.1:9180", "127.0.0.2:9180"]),
             "workers": self.one([1, 2, 64]),
             "secure_cookies": tls or self.one([True, False]),
             "max_body": self.one(["1k", "100m", "999999999g"]),
             "header_size": self.one(["4k", "32k", "33k", "64k"]),
             "compress": self.one([True, False]),
-            "access_log": self.one([True, False]),
+            "access_log": self.one([True, False, "combined"]),
             "trusted": self.networks(),
+            "proxy_protocol": self.one([True, False]),
+            "include": self.one(["", "extra.conf"]),
             **{name: self.duration() for name in durations},
         }
 
     def tls(self, on: bool) -> dict[str, Any]:
         webroot = {"acme_webroot": self.one(["", "proxy/acme"])}
         more = {
-            "certificate": "a.pem",
-            "key": "b.pem",
-            "listen": self.one(["[::]:8443", "127.0.0.1:8443"]),
+            **PAIR,
+            "listen": self.one(["[::]:8443", "127.0.0.1:8443", ["[::]:8443", "127.0.0.1:8443"]]),
             "port": self.one([0, 443]),
             "redirect": self.one([True, False]),
             "hsts": self.one(["365d", "off"]),
@@ -86,6 +96,7 @@ class Chance:
 
     def service(self) -> dict[str, Any]:
         common = {"routes": [self.route() for _ in range(self.one([1, 1, 3]))], "health": "/h"}
+        common["hosts"] = self.one([[], [], self.hosts()])
         shared = {"address": self.address(), "timeout": self.duration(), "connections": self.one([1, 2000])}
         slotted = {"blue": self.address(), "green": self.address(), "mirror": self.one([0, 5])}
         slotted |= self.one([{}, {"read_timeout": self.duration()}])
@@ -101,11 +112,35 @@ class Chance:
             "project": {"name": "shop"},
             "proxy": self.proxy(tls),
             "tls": self.tls(tls),
+            "limits": {
+                "requests": self.one(["off", "1/m", "99999/s"]),
+                "burst": self.one([0, 1, 100_000]),
+                "connections": self.one([0, 1, 65_535]),
+                "exempt": self.networks(),
+            },
             "headers": {name: self.header() for name in headers},
             "maintenance": {"allow": self.networks()},
+            **self.one([{}, {"neighbours.next-door": {"hosts": self.hosts(), "address": self.address()}}]),
+            **self.one([{}, {"certificates.one": {"hosts": self.hosts(), **PAIR}} if tls else {}]),
             **{f"services.{name}": self.service() for name in sorted(names)},
         }
         return "\n".join(f"[{name}]\n{written(table)}" for name, table in tables.items())
+
+
+# Lines of the operator's own. Arguments that nginx could read otherwise than they were meant are in quotes.
+OWN = """\
+rewrite "^/old/([0-9]{2})\\.html$" /new/$1 permanent;
+location = /own-1 { return 200 "a \\"word\\"; # and } {"; add_header Cache-Control "max-age=60" always; }
+location ^~ /own-2/ { return 301 $scheme://$host$request_uri; }
+location = /own-3 { return 410; default_type text/html; }
+location /own-4/ { auth_basic "Staff # only"; }
+location = /own-5 { auth_basic off; }
+auth_basic "Team \\"A\\"";
+auth_basic_user_file passwords;
+satisfy any;
+allow 10.1.2.3;
+deny all;
+"""
 
 
 def written(table: dict[str, Any]) -> str:
@@ -125,12 +160,15 @@ def test_50_nginx_takes_what_bgctl_accepts(tmp_path: Path) -> None:
     (tmp_path / "certificate").mkdir()
     certificates.make(tmp_path / "certificate")
     pair = [(tmp_path / "certificate" / name).read_bytes() for name in (certificates.CHAIN, certificates.KEY)]
+    (tmp_path / "extra.conf").write_text(OWN)
+    (tmp_path / "passwords").write_text("ada:$apr1$a$b\n")
     for number in range(NUMBER):
         folder = tmp_path / "tried" / str(number)
         (folder / "tls").mkdir(parents=True)
-        files = render.files(accepted(Chance(number)), tmp_path, PEM)
+        files = render.files(accepted(Chance(number)), tmp_path, PEM, {"certificates.one": PEM})
         files |= {PEM: b"".join(pair), "tls/quic.key": bytes(48)}
         for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(content)
     mount = f"{tmp_path / 'tried'}:/tried:ro"
     command = ["docker", "run", "--rm", "--user", "0", "--network", "none", "--volume", mount]

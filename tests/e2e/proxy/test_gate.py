@@ -327,7 +327,7 @@ def test_maintenance_is_a_page_for_all_but_the_allowed(gate: Stack) -> None:
         assert "bgctl maintenance off" in gate.bgctl("doctor", code=None).stdout
         gate.bgctl("maintenance", "off")
     assert get(gate).status_code == 200
-    said = [entry["what"] for entry in gate.ask("history")]
+    said = [entry["what"] for entry in gate.ask("history", "--changes")]
     assert {"maintenance on", "maintenance off"} <= set(said)
 
 

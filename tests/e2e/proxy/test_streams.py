@@ -130,7 +130,9 @@ def test_40_at_the_deadline_the_app_is_told_and_closes_one_by_one(brisk):
     assert [act["Action"] for act in acts] == ["kill", "die"]
     assert acts[0]["Actor"]["Attributes"]["signal"] == "15"
     assert acts[1]["Actor"]["Attributes"]["exitCode"] == "0"
-    switched = [line for line in brisk.ask("history") if line["command"].startswith("route disable-blue")]
+    switched = [
+        line for line in brisk.ask("history", "--changes") if line["command"].startswith("route disable-blue")
+    ]
     assert switched, "it was out of routing before it was told"
     # Routed before the switch, whole only after its slot has been stopped and started anew.
     assert upload.finish() == (201, True, NEW)

@@ -88,7 +88,7 @@ def test_an_up_green_that_is_ended_leaves_no_green(stack):
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 130
     assert stack.containers("frontend-green") == []
-    assert stack.ask("history")[-1]["outcome"] == "interrupted"
+    assert stack.ask("history", "--changes")[-1]["outcome"] == "interrupted"
 
 
 def test_a_rollback_at_rest_stops_a_green_that_a_kill_left_behind(stack):

@@ -53,8 +53,24 @@ def test_a_full_cycle_on_podman(tmp_path):
         assert project.error_log() == []
         answer = requests.get(f"{project.url}/api/whoami", timeout=10)
         assert answer.json()["version"] == NEW
-        assert project.ask("status")["phase"] == "rest"
+        status = project.ask("status")
+        assert (status["phase"], status["differences"]) == ("rest", [])
+        (project.directory / "compose.yaml").write_text(
+            (project.directory / "compose.yaml")
+            .read_text()
+            .replace("      GRACE:", "      FEATURE: on\n      GRACE:")
+        )
+        project.bgctl("restart")
+        assert requests.get(f"{project.url}/api/whoami", timeout=10).json()["feature"] == "on"
+        assert project.ask("status")["differences"] == []
         assert "Slipway" in project.bgctl("logs", "blue").stdout
+        assert "Slipway" in project.bgctl("logs", OLD).stdout, "what was replaced can still be read"
+        assert [each["outcome"] for each in project.ask("history") if each["new"]] == [
+            "released",
+            "taken back",
+        ]
+        done = project.bgctl("exec", "--", "sh", "-c", "cat; exit 7", code=7, stdin="typed")
+        assert done.stdout == "typed"
         project.bgctl("down", "--yes")
         assert project.containers() == []
         assert project.engine_says("network", "ls", "--quiet", "--filter", f"name={project.name}") == ""

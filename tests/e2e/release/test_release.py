@@ -40,6 +40,6 @@ def test_two_releases_and_a_rollback_that_nobody_notices(stack):
     assert (status["phase"], status["slots"]["blue"]["version"]) == ("rest", NEXT)
     assert stack.containers("frontend-green") == []
     assert f"CURRENT_VERSION={NEXT}" in (stack.directory / ".env").read_text().splitlines()
-    outcomes = [(line["command"], line["outcome"]) for line in stack.ask("history")]
+    outcomes = [(line["command"], line["outcome"]) for line in stack.ask("history", "--changes")]
     assert ("promote", "done") in outcomes
     assert ("rollback", "done") in outcomes

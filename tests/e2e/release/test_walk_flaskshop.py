@@ -12,7 +12,7 @@ from testbed.project import IMAGES
 from tests.e2e.support.patrons import Shopper
 from tests.e2e.support.stacks import eventually
 from tests.e2e.support.walkers import Crowd
-from tests.e2e.support.walks import USERS, finish, walking
+from tests.e2e.support.walks import USERS, Walk, finish, walking
 from tests.e2e.support.wheels import Installed
 from toolkit.config.engines import NAMES
 
@@ -44,3 +44,14 @@ def test_88_flaskshop_goes_through_two_releases_that_nobody_notices(tmp_path, en
         page = early.get(walk.url, timeout=10).text
         assert all(words in page for words in ("Shop v3", "Hello early!", "a lamp")), page
         assert walk.containers("web-green") == []
+        hands_into(walk)
+
+
+def hands_into(walk: Walk) -> None:
+    """The compose command sees the pair that the project's own file does not have; logs outlive versions."""
+    assert "web-blue" in walk.bgctl("compose", "--", "ps").stdout
+    done = walk.bgctl("compose", "--", "exec", "-T", "web-blue", "cat", stdin="typed")
+    assert done.stdout == "typed"
+    assert walk.bgctl("exec", "--", "sh", "-c", "cat; exit 7", code=7, stdin="typed").stdout == "typed"
+    assert walk.bgctl("logs", "1").stdout
+    assert [each["outcome"] for each in walk.ask("history") if each["new"]] == ["released", "released"]

@@ -172,8 +172,9 @@ class SlowReader:
     def whole(self) -> bool:
         """Reads the rest: whether it is as long as was said."""
         parts = [self._begin]
-        while part := self._socket.recv(1 << 20):
-            parts.append(part)
+        with self._socket:
+            while part := self._socket.recv(1 << 20):
+                parts.append(part)
         head, _, body = b"".join(parts).partition(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: (\d+)", head)
         return head.split()[1] == b"200" and length is not None and int(length[1]) == len(body)

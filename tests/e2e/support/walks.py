@@ -215,3 +215,4 @@ def finish(walk: Walk, crowd: Crowd, version: str) -> None:
     assert (tally.failed, tally.flipped) == (0, 0), tally
     status = walk.ask("status")
     assert (status["phase"], status["slots"]["blue"]["version"]) == ("rest", version)
+    assert status["differences"] == [], "nobody has changed a setting"

@@ -53,6 +53,7 @@ READING = {
     "sessions",
     "monitor",
     "history",
+    "report",
     "explain",
     "logs",
     "doctor",

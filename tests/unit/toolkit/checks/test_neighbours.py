@@ -118,3 +118,29 @@ def test_doctor_notices_a_compose_file_that_passes_no_stem(world: World, tmp_pat
 def test_a_stem_is_the_beginning_of_a_cookies_name(stem: str) -> None:
     with pytest.raises(Exception, match="cookie_stem"):
         config.parse(EXAMPLE.replace('cookie_stem = "bg"', f'cookie_stem = "{stem}"'))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"listen": '"127.0.0.1:8180"'}, True),
+        ({"listen": '["[::1]:80", "0.0.0.0:8180"]'}, True),
+        ({"listen": '"127.0.0.1:8180"', "trusted": '["10.0.0.0/8"]'}, True),
+        ({"listen": '"127.0.0.1:8180"', "trusted": '["127.0.0.0/8"]'}, False),
+        ({"listen": '"127.0.0.1:8181"'}, False),
+    ],
+)
+def test_a_neighbour_that_takes_the_edge_for_its_client(
+    tmp_path: Path, settings: dict[str, str], told: bool
+) -> None:
+    more = '\n[neighbours.wiki]\nhosts = ["wiki.example"]\naddress = "127.0.0.1:8180"\n'
+    found = neighbours.untrusting(config.parse(EXAMPLE + more), [other(tmp_path / "blog", **settings)])
+    assert [(name, theirs.project.name) for name, theirs in found] == [("wiki", "blog")] * told
+
+
+def test_doctor_says_where_a_neighbour_is_not(world: World) -> None:
+    path = world.root / "bgctl.toml"
+    more = '\n[neighbours.wiki]\nhosts = ["wiki.example"]\naddress = "127.0.0.1:1"\n'
+    path.write_text(path.read_text() + more)
+    said = world.bgctl("doctor").stdout
+    assert "the neighbour wiki is not there" in " ".join(said.split())

@@ -303,9 +303,9 @@ def test_history_shows_the_newest_last(world: World) -> None:
     candidate(world)
     for what in ("enable-green", "disable-green"):
         world.bgctl("route", what)
-    assert [entry["what"] for entry in json.loads(world.bgctl("history", "-n", "1", "--json").stdout)] == [
-        "route disable-green"
-    ]
+    assert [
+        entry["what"] for entry in json.loads(world.bgctl("history", "--changes", "-n", "1", "--json").stdout)
+    ] == ["route disable-green"]
     assert world.bgctl("history").stdout.index("enable-green") < world.bgctl("history").stdout.index(
         "disable-green"
     )

@@ -1,13 +1,10 @@
 """Hosts, certificates for them, neighbours, and several listeners: what may be written."""
 
-import socket
-
 import pytest
 
 from tests.unit.toolkit.support.rendered import EXAMPLE, WITH_TLS
 from toolkit import config
 from toolkit.config import hosts, public_url
-from toolkit.engine import ports
 from toolkit.errors import Refused
 from toolkit.health import check
 from toolkit.values import Address
@@ -176,11 +173,3 @@ def test_one_address_or_several() -> None:
 def test_addresses_that_cannot_be(said: str, why: str) -> None:
     with pytest.raises(Refused, match=rf"bgctl\.toml:\d+: proxy\.(listen|control).*{why}"):
         config.parse(listening(said))
-
-
-def test_a_port_of_ipv6_is_free_beside_the_same_of_ipv4() -> None:
-    with socket.socket() as taken:
-        taken.bind(("0.0.0.0", 0))
-        taken.listen()
-        address = Address(f"[::]:{taken.getsockname()[1]}")
-        assert (ports.is_free(address), ports.is_free(address, apart=True)) == (False, True)

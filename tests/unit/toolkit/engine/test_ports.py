@@ -1,5 +1,6 @@
 """Ports that a container without privileges cannot take are told before anything is started."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,19 @@ def test_doctor_says_so(world: World) -> None:
     (world.root / "state" / "engine").write_text("docker\n")
     said = world.bgctl("doctor", "--json").stdout
     assert "ip_unprivileged_port_start=1" in said
+
+
+def test_who_listens_at_every_address_of_ipv6_is_seen() -> None:
+    for host, seen in (("::", True), ("::1", False)):
+        with socket.socket(socket.AF_INET6) as taken:
+            taken.bind((host, 0))
+            taken.listen()
+            assert ports.at_every_ipv6(taken.getsockname()[1]) is seen
+
+
+def test_a_port_of_ipv6_is_free_beside_the_same_of_ipv4() -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        address = Address(f"[::]:{taken.getsockname()[1]}")
+        assert (ports.is_free(address), ports.is_free(address, apart=True)) == (False, True)

@@ -28,6 +28,13 @@ def test_what_is_seen_is_not_asked(tmp_path: Path) -> None:
     assert plan.compose_files is None
 
 
+def test_both_families_where_the_engine_publishes_on_both(tmp_path: Path) -> None:
+    assert Planned(around(tmp_path, WEB), by_ipv6=True).plan.listen.value == "[::]:18000"
+    named = WEB.replace("18000:8000", "127.0.0.1:18000:8000")
+    assert named != WEB
+    assert Planned(around(tmp_path, named), by_ipv6=True).plan.listen.value == "127.0.0.1:18000"
+
+
 def test_every_answer_is_an_option_too(tmp_path: Path) -> None:
     given = Given(
         "web", 9, HealthPath("/h"), Host("shop.example"), Address("127.0.0.1:80"), "2.0", engine="podman"

@@ -105,7 +105,7 @@ def test_who_is_idle_for_longer_is_not_waited_for(world: World) -> None:
         "1.6.7 is empty: next: bgctl promote --idle-timeout 600s\n",
     )
     # and the seconds by which the proxy may be behind with who is active all the time
-    assert "idle=610" in world.api.requests[-1][0]
+    assert "idle=610" in world.asked
     assert world.bgctl("drain", "--timeout", "1ms").returncode == 5
 
 

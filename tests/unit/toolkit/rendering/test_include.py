@@ -165,6 +165,24 @@ def test_50_what_could_break_routing_is_refused_with_its_line(
     assert f"{FILE}:{len(text.splitlines())}" in told
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("location /s/ { return 404; }", "/s/ is a route of [services.frontend]"),
+        ("location = /p/x { return 404; }", "is where accel of [services.frontend] has its files"),
+        ("rewrite ^/s /x permanent;", "would take all of /s/, a route of [services.frontend]"),
+    ],
+)
+def test_folders_whose_files_the_proxy_sends_are_taken(
+    path: str, said: str, write: Callable[[str], Path]
+) -> None:
+    folders = 'mirror = 0 \nstatic = {"/s/" = "s"}\naccel = {"/p/" = "p"}\n#'
+    text = WITH_INCLUDE.replace("mirror = 0 ", folders, 1)
+    with pytest.raises(BgctlError) as caught:
+        conf_of(write(path), text)
+    assert said in str(caught.value)
+
+
 def test_all_mistakes_are_told_at_once_and_in_order(write: Callable[[str], Path]) -> None:
     told = refusals(write("location / { return 404; }\nlisten 80;\nauth_basic a;\n"))
     assert re.findall(rf"{FILE}:(\d)", told) == ["1", "2", "3"]

@@ -155,3 +155,15 @@ def test_several_listeners() -> None:
         "[::]:8080 ipv6only=off default_server",
         "[::]:8080",
     ]
+
+
+@pytest.mark.parametrize("redirect", ["true", "false"])
+def test_challenges_are_served_at_every_host(redirect: str) -> None:
+    """By plain HTTP, which is where an authority asks; also at hosts that are refused, and of neighbours."""
+    acme = ('acme_webroot = ""', 'acme_webroot = "proxy/acme"')
+    told = (HOSTS, REFUSE, acme, ("redirect = true", f"redirect = {redirect}"))
+    conf = rendered(WITH_TLS + BLOG + NEIGHBOUR, *told)
+    blocks = re.findall(r"\n    server \{\n(.*?)\n    \}", conf, re.DOTALL)
+    plain = [block for block in blocks if "listen 127.0.0.1:8080" in block]
+    assert plain
+    assert all("location ^~ /.well-known/acme-challenge/ {" in block for block in plain)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from tests.unit.toolkit.support.worlds import World
@@ -84,6 +85,12 @@ class FakeEngine:
     def compose(self, env: Mapping[str, str]) -> Compose:
         names = ("proxy", "session-api", "frontend-blue", "frontend-green")
         return Compose({name: self._service(name, env) for name in names})
+
+    form = "docker-compose"
+
+    def document(self, env: Mapping[str, str]) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.to_builtins(self.compose(env))
+        return found
 
     def _service(self, name: str, env: Mapping[str, str]) -> ComposeService:
         if name in self.services:
@@ -231,9 +238,13 @@ class Hooked:
         return result
 
     def project_of(self, world: World) -> tuple[Project, FakeEngine]:
-        project, engine = project_of(world)
+        engine = FakeEngine(world)
+        return self.hook(engine), engine
+
+    def hook(self, engine: FakeEngine, **parts: Any) -> Project:
+        """A project on this engine."""
         for name in ("up", "remove", "build", "push", "pull", "down"):
             call = getattr(engine, name)
             hooked = lambda *a, call=call: self.through(lambda: call(*a))  # noqa: E731
             setattr(engine, name, hooked)
-        return project, engine
+        return project_on(engine, **parts)

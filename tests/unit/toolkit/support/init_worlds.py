@@ -82,6 +82,7 @@ class Planned:
         image: ImageConfig = guesses.NONE,
         seen: Seen | None = None,
         taken: Collection[int] = (),
+        by_ipv6: bool = False,
         described: str = "",
         before: Config | None = None,
     ) -> None:
@@ -95,7 +96,7 @@ class Planned:
         def is_free(address: Address) -> bool:
             return address.port not in taken
 
-        seeing = Seeing(lambda _: image, health, is_free)
+        seeing = Seeing(lambda _: image, health, is_free, lambda _: by_ipv6)
         planner = Planner(world, given, chosen.choose(world, given, ask), ask, seeing)
         self.plan: Plan = planner.plan(described, before)
         self.notes = planner.notes

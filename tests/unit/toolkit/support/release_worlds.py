@@ -115,7 +115,7 @@ class ReleaseWorld(World):
     def _users(self) -> dict[str, Any]:
         """A page of them, as the query of the last request wants it."""
 
-        query = {key: values[0] for key, values in parse_qs(urlsplit(self.api.requests[-1][0]).query).items()}
+        query = {key: values[0] for key, values in parse_qs(urlsplit(self.asked).query).items()}
         start, size = int(query.get("page", "0")), min(int(query.get("limit", "100")), self.page)
         page = self.people[start : start + size]
         left = size and len(self.people) > start + size

@@ -161,10 +161,15 @@ class World:
             "stateError": None,
         }
 
+    @property
+    def asked(self) -> str:
+        """The last question for sessions. /metrics is asked at any time, in a thread of its own."""
+        return [path for path, _, _ in self.api.requests if "/active-sessions" in path][-1]
+
     def _report(self) -> Reply:
         if self.sessions is None:
             return 503, {"title": "the store does not answer"}
-        asked = self.api.requests[-1][0]
+        asked = self.asked
         counted = self.sessions if self.recent is None or "idle=" not in asked else self.recent
         known = self.unknown is None
         return 200, {

@@ -1,0 +1,1 @@
+"""What each container was started with, and in which settings the files say otherwise by now."""
