@@ -66,6 +66,10 @@ adoptions:  ## Ordinary projects adopted under load, again and again, and killed
 	@$(NEED) && setup/standins docker
 	@ROUNDS=$(or $(ROUNDS),20) $(PYTEST) -rP tests/e2e/adopt/test_adoptions.py
 
+recipes:  ## An app of each framework from plain compose to a second version, as docs/recipes tells it
+	@$(NEED) && setup/testtools && setup/standins docker --recipes
+	@$(PYTEST) -n 2 -rP tests/e2e/recipes
+
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
 	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk
 	@$(PYTHON) -m tests.bench

@@ -64,8 +64,8 @@ class Recipe(Walk):
 
     def take_over(self) -> None:
         """From plain compose to the first version with bgctl, by the commands of the page."""
-        self.adopt(BEFORE, *self.page.options("init"))
-        self.bgctl("up", *self.page.options("up"))
+        self.init(BEFORE, *self.page.options("init"))
+        self.bgctl("adopt", *self.page.options("adopt"), "--yes")
 
     def _take_own_ports(self) -> None:
         written = (self.directory / "bgctl.toml").read_text()
