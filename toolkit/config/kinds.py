@@ -62,18 +62,18 @@ class Prefix(Text):
 
 
 class Folder(Text):
-    """A folder of this project or of the host, a volume of the compose file, or one in a slot's image."""
+    """A folder of this project or of the host, a volume of the compose file, or one in a slot's container."""
 
-    kind = 'a folder: "media" of this project, "/srv/media", "volume:media", or "image:/app/static"'
+    kind = 'a folder: "media" of this project, "/srv/media", "volume:media", or "slot:/app/static"'
     like = "media"
     pattern = re.compile(
-        r"(?!(.*/)?\.\.?(/|$))(image:(/[A-Za-z0-9._-]+)+|volume:[A-Za-z0-9][A-Za-z0-9_.-]*|/?[A-Za-z0-9._/-]+)"
+        r"(?!(.*/)?\.\.?(/|$))(slot:(/[A-Za-z0-9._-]+)+|volume:[A-Za-z0-9][A-Za-z0-9_.-]*|/?[A-Za-z0-9._/-]+)"
     )
 
     @property
-    def image(self) -> str:
-        """The path in the image; "": it is shared by all versions."""
-        return self.removeprefix("image:") if self.startswith("image:") else ""
+    def in_slot(self) -> str:
+        """The path in a slot's container; "": it is shared by all versions."""
+        return self.removeprefix("slot:") if self.startswith("slot:") else ""
 
     @property
     def volume(self) -> str:
@@ -86,11 +86,25 @@ class Folder(Text):
         return self.volume or (self if self.startswith("/") else f"./{self}")
 
 
-class HealthPath(Text):
-    """A path; or "container": what the engine says of it, which is all that a worker can have; or empty."""
+class Protocol(Text):
+    """What the app of a service speaks."""
 
-    kind, like = 'a path: it must begin with "/", or be "container"', "/healthz"
-    pattern = re.compile(r"/[!-~]*|container")
+    kind, like, pattern = "a protocol (http, grpc, h2c)", "http", re.compile(r"http|grpc|h2c")
+
+
+class HealthPath(Text):
+    """A path; or "container": what the engine says of it, which is all that a worker can have; or empty.
+
+    "grpc", or "grpc:" with the name of a service: what grpc.health.v1.Health says of it.
+    """
+
+    kind, like = 'a path: it must begin with "/", or be "container", "grpc" or "grpc:SERVICE"', "/healthz"
+    pattern = re.compile(r"/[!-~]*|container|grpc(:[A-Za-z0-9_.]{1,127})?")
+
+    @property
+    def by_grpc(self) -> bool:
+        """Whether it is asked by gRPC's own protocol of health checks."""
+        return self.startswith("grpc")
 
     @property
     def by_engine(self) -> bool:

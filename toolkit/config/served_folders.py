@@ -8,7 +8,7 @@ from toolkit.config.kinds import Folder, Prefix
 from toolkit.config.service_table import Service
 
 FILES = "/files"  # in the proxy's container: its folders, each below the name of its service
-OF_IMAGES = "/image-files"  # what was copied out of images, below the name of the service and the version
+COPIED = "/copied-files"  # copies of what slots have, below the name of the service and the version
 
 COPIES = "files"  # the folder of the project in which those copies lie
 
@@ -28,14 +28,14 @@ class Served(Struct, frozen=True):
     @property
     def root(self) -> str:
         """What nginx puts before the path of a request, in the container, to find its file."""
-        if self.folder.image:
-            return f"{OF_IMAGES}/{self.service}/$bg_served_version"
+        if self.folder.in_slot:
+            return f"{COPIED}/{self.service}/$bg_served_version"
         return f"{FILES}/{self.service}"
 
     @property
     def point(self) -> str:
-        """Where the proxy's container has it mounted; "": it has all that is of images in one place."""
-        return "" if self.folder.image else f"{self.root}{self.prefix}".rstrip("/")
+        """Where the proxy's container has it mounted; "": all copies are mounted in one place."""
+        return "" if self.folder.in_slot else f"{self.root}{self.prefix}".rstrip("/")
 
     @property
     def mount(self) -> str:
@@ -47,8 +47,8 @@ def mounts(services: dict[str, Service]) -> dict[str, str]:
     """What the proxy's container mounts for them: by its place there, the line of the compose file."""
     found = of(services)
     shared = {each.point: each.mount for each in found if each.point}
-    images = {OF_IMAGES: f"./{COPIES}:{OF_IMAGES}:ro"} if any(each.folder.image for each in found) else {}
-    return shared | images
+    copies = {COPIED: f"./{COPIES}:{COPIED}:ro"} if any(each.folder.in_slot for each in found) else {}
+    return shared | copies
 
 
 def of(services: dict[str, Service]) -> list[Served]:

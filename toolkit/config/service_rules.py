@@ -14,7 +14,7 @@ DEFAULTS = {each.name: each.default for each in fields(Service)}
 # What a worker has none of, because no request reaches it.
 OF_REQUESTS = (
     *("timeout", "connections", "mirror", "health_host", "hosts", "version", "port"),
-    *("read_timeout", "buffering", "max_body"),
+    *("read_timeout", "buffering", "max_body", "protocol"),
 )
 
 
@@ -55,9 +55,12 @@ def _of_service(name: str, service: Service) -> Iterator[tuple[Where, str]]:
     for key in ("timeout", "connections"):
         if service.slotted and getattr(service, key) != DEFAULTS[key]:
             yield (*here, key), "is for a service with one address; remove it"
-    for key in ("version", "port"):
+    for key in ("version", "port", "protocol"):
         if not service.slotted and getattr(service, key) != DEFAULTS[key]:
             yield (*here, key), "is for a service with two slots; remove it"
+    for key in ("mirror", "accel", "buffering"):
+        if service.protocol != "http" and getattr(service, key) not in (DEFAULTS[key], {}):
+            yield (*here, key), f"is for HTTP/1.1, and protocol is {service.protocol}; remove it"
     for route in service.routes:
         if re.match(r"(\S+ )?/_bgctl(/|$)", route):
             yield (*here, "routes"), f"{route!r} is the proxy's own; remove it"
@@ -73,6 +76,13 @@ def _health_problems(here: Where, service: Service) -> Iterator[tuple[Where, str
     if not service.health:
         why = 'the path that says how it is, or "container": what the engine says of it'
         yield here, f'lacks health; add health = "/healthz", {why}'
+    elif service.health.by_grpc and service.protocol != "grpc":
+        yield (*here, "health"), f'is gRPC\'s, and protocol is {service.protocol}; write protocol = "grpc"'
+    elif service.health.startswith("/") and service.protocol == "grpc":
+        why = "is a path, and gRPC has none for health"
+        yield (*here, "health"), f'{why}; write "grpc" where the app has grpc.health.v1, else "container"'
+    elif service.health.by_grpc and service.version != DEFAULTS["version"]:
+        yield (*here, "version"), "is read from an answer by HTTP, and health is gRPC's; remove it"
     elif service.health.by_engine:
         if service.version != DEFAULTS["version"]:
             yield (

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from toolkit.config.edge_kinds import HostName
-from toolkit.config.kinds import Folder, HealthPath, Host, Prefix, Proof, Route, Size
+from toolkit.config.kinds import Folder, HealthPath, Host, Prefix, Proof, Protocol, Route, Size
 from toolkit.config.table import Table
 from toolkit.values import Address, Duration
 
@@ -19,11 +19,11 @@ class Service(Table, frozen=True):
     [proxy]. `max_body` is that of [proxy] where it is not given. Without `buffering` bodies go on as they
     come, those of requests and of answers. `static` and `accel` are folders with files that the proxy sends
     itself, by the beginning of their paths (served_folders.py): for whoever asks, and where the app says
-    X-Accel-Redirect. `version` is for a slotted one; `health_host` is the Host of its checks. The session API
-    (the shared service at [sessions] address) need not have `routes`. A worker has neither routes nor
-    addresses: it is started and stopped with its slot. Each slot has `replicas` containers of a slotted
-    service or a worker: `blue` and `green` are the addresses of the first, and the others have the ports
-    after it.
+    X-Accel-Redirect. `protocol` is what the app speaks. `version` is for a slotted one; `health_host` is the
+    Host of its checks. The session API (the shared service at [sessions] address) need not have `routes`. A
+    worker has neither routes nor addresses: it is started and stopped with its slot. Each slot has `replicas`
+    containers of a slotted service or a worker: `blue` and `green` are the addresses of the first, and the
+    others have the ports after it.
 
     `hosts` are those at which its routes are: none, every host.
 
@@ -49,6 +49,7 @@ class Service(Table, frozen=True):
     max_body: Size | None = None
     static: dict[Prefix, Folder] = field(default_factory=dict)
     accel: dict[Prefix, Folder] = field(default_factory=dict)
+    protocol: Protocol = Protocol("http")
 
     @property
     def slotted(self) -> bool:
@@ -61,7 +62,7 @@ class Service(Table, frozen=True):
     @property
     def streams(self) -> bool:
         """Whether the app is sent the body of a request while it comes in: then none waits in the proxy."""
-        return not self.buffering
+        return not self.buffering or self.protocol != "http"
 
     def at(self, place: str, number: int = 1) -> Address:
         """Where it is reached: at its `address`, or in blue or green, the replica of this number there."""

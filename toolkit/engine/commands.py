@@ -103,6 +103,10 @@ class Commands:
         tail = [] if lines is None else ["--tail", str(lines)]
         return [self.binary, "logs", *tail, *options, container]
 
+    def copy(self, container: str, source: str, target: Path) -> list[str]:
+        """Copies a folder out of a container; `target` must not be there, and becomes that folder."""
+        return [self.binary, "cp", f"{container}:{source}", str(target)]
+
     def exec(self, container: str, *argv: str) -> list[str]:
         return [self.binary, "exec", container, *argv]
 

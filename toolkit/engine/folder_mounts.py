@@ -21,7 +21,7 @@ def problems(config: Config, found: Compose, root: Path, paths: Sequence[Path]) 
                 why = f"{setting} in bgctl.toml names it"
                 next = f"add {each.folder.volume}: below volumes: in {paths[0].name}"
                 yield Refused(f"there is no volume {each.folder.volume}", why, next)
-        elif not each.folder.image and not (root / each.folder).is_dir():
+        elif not each.folder.in_slot and not (root / each.folder).is_dir():
             why = f"{setting} in bgctl.toml names it, and the engine would make an empty one"
             yield Refused(f"there is no folder {each.folder}", why, f"mkdir -p {each.folder}")
     name = config.proxy_service

@@ -12,8 +12,9 @@ MOST = 65536  # bytes of a body in which a version is looked for
 MAX_DEPTH = 16  # as lua/bg/lib/strict_json.lua has it
 REDIRECTS = (301, 302, 303, 307, 308)
 MAY_PASS = (408, 425, 429)  # refusals that end when the app is less busy
+NO_HEALTH = (5, 12)  # gRPC's NOT_FOUND and UNIMPLEMENTED: the server knows no such health
 BOOTING = 404  # what some application servers answer until they have deployed the app
-Kind = Literal["no_answer", "status", "redirect", "body", "version", "image", "name", "engine"]
+Kind = Literal["no_answer", "status", "redirect", "body", "version", "image", "name", "engine", "grpc"]
 
 
 class Answer(Struct, frozen=True):
@@ -37,6 +38,8 @@ class Fault(Struct, frozen=True):
     @property
     def lasts(self) -> bool:
         """Whether an app that runs will go on answering so."""
+        if self.kind == "grpc":
+            return self.status in NO_HEALTH
         if self.kind == "status":
             return 300 <= self.status < 500 and self.status not in MAY_PASS
         return self.kind != "no_answer"

@@ -73,6 +73,8 @@ def _cause(fault: Fault, check: Check, config: Config) -> Cause:
         return _of_status(fault.status, check, config)
     if fault.kind == "no_answer":
         return _of_silence(fault)
+    if fault.kind == "grpc":
+        return _of_grpc(fault, check)
     if fault.kind == "image":
         return Cause("somebody started it otherwise, such as by compose by hand")
     if fault.kind == "engine":
@@ -135,6 +137,14 @@ def _of_silence(fault: Fault) -> Cause:
     if fault.seen == "timed out":
         return Cause("the app hangs, or does too much for this path: its log says more")
     return Cause("a health path should answer with little", f"{ELSEWHERE} does")
+
+
+def _of_grpc(fault: Fault, check: Check) -> Cause:
+    if fault.status == 12:
+        return Cause("the app does not have the service grpc.health.v1.Health", 'health = "container"')
+    if fault.status == 5:
+        return Cause(f"the app's health knows no {check.path.partition(':')[2]}", 'health = "grpc"')
+    return Cause("the app says so itself: its log says more")
 
 
 def _of_version(fault: Fault, check: Check) -> Cause:

@@ -27,7 +27,14 @@ class Check(Struct, frozen=True):
     by_engine: bool = False
 
     @property
+    def by_grpc(self) -> bool:
+        """Whether `path` is "grpc", or "grpc:" with the name of a service, and no path."""
+        return not self.path.startswith("/")
+
+    @property
     def url(self) -> str:
+        if self.by_grpc:
+            return f"{self.path} of {self.address}"
         return f"{self.address.url}{self.path}"
 
     @property

@@ -49,6 +49,10 @@ class Response(HTTPResponse):
 
 def ask(check: Check) -> Answer | Fault:
     """The answer, or why there is none; asked anew where only a slash at the end of the path was missing."""
+    if check.by_grpc:
+        from toolkit.health import grpc_health
+
+        return grpc_health.ask(check)
     until = time.monotonic() + check.within
     answer = _ask(check, check.path, until)
     path = followed(answer, check.path, check.host)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from toolkit.config import Config
 from toolkit.config.edge_kinds import Listen
 from toolkit.config.kinds import Size
-from toolkit.rendering import locations, service_values, site_values, templates
+from toolkit.rendering import locations, service_values, settings_json, site_values, templates
 from toolkit.rendering.include_values import Include
 from toolkit.values import Duration
 
@@ -62,6 +62,9 @@ def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
         "plain_sites": site_values.plain(config),
         "neighbours": site_values.neighbours(config),
         "variables": VARIABLES,
+        "http2": any(service.protocol != "http" for service in config.services.values()),
+        "grpc_peers": settings_json.grpc_checks(config),
+        "check_timeout": config.health.check_timeout.nginx,
         "folders": config.folders,
         "accelerated": any(folder.internal for folder in config.folders),
         "several": any(service.replicas > 1 for service in config.reached.values()),

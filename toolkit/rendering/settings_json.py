@@ -121,7 +121,14 @@ def peers(config: Config) -> list[dict[str, str]]:
     """What the proxy checks the health of, and how: as bgctl does, save that it cannot ask an engine."""
     everyone = [each for name in config.reached for each in config.pair(name)]
     checks = [(each.slot, health_check.of(config, each.name, each.slot, each.number)) for each in everyone]
-    return [_peer(slot, check) for slot, check in checks if not check.by_engine]
+    return [_peer(slot, check, config) for slot, check in checks if not check.by_engine]
+
+
+def grpc_checks(config: Config) -> list[Check]:
+    """Those that the proxy asks by gRPC: its control listener asks them for Lua, which speaks no HTTP/2."""
+    everyone = [each for name in config.reached for each in config.pair(name)]
+    checks = [health_check.of(config, each.name, each.slot, each.number) for each in everyone]
+    return [check for check in checks if check.by_grpc]
 
 
 def replicas(config: Config) -> dict[str, dict[str, list[str]]]:
@@ -133,8 +140,9 @@ def replicas(config: Config) -> dict[str, dict[str, list[str]]]:
     }
 
 
-def _peer(slot: str, check: Check) -> dict[str, str]:
-    return {
+def _peer(slot: str, check: Check, config: Config) -> dict[str, str]:
+    by = {"by": str(config.proxy.control)} if check.by_grpc else {}
+    return by | {
         "slot": slot,
         "service": check.service,
         "address": str(check.address),

@@ -1,6 +1,7 @@
 -- What a request that is over adds to the figures: whether it ended well, and how long the app took.
 
 local figures = require("bg.figures.figures")
+local grpc_status = require("bg.figures.grpc_status")
 local slot_totals = require("bg.figures.slot_totals")
 
 local ngx = ngx
@@ -43,6 +44,9 @@ end
 -- @param routing  the routing table in force (routing.routing_table), or nil
 -- @param var      nginx's variables
 function _M.count(request, routing, status, var)
+    if request.is_lasting then
+        status = grpc_status.of(var, status)
+    end
     local slot, failed_over = request.slot, status < 500 and var.bg_failed ~= ""
     if status >= 500 then
         slot_totals.failed(request.name)

@@ -4,7 +4,7 @@ local cjson = require("cjson.safe")
 local files = require("bg.lib.files")
 
 local ngx = ngx
-local find, gsub = string.find, string.gsub
+local find, gsub, lower = string.find, string.gsub, string.lower
 
 -- `page` is the operator's page, or ours of that name. An error without a `page` is shown on a page with a place for
 -- its title and its `detail`.
@@ -33,6 +33,14 @@ local TITLES = {
     [504] = "Gateway Timeout",
 }
 
+-- By status, what a caller of gRPC is told (grpc/doc/statuscodes.md). UNAVAILABLE invites clients to call again, which
+-- they must not where the app may have done what it was called for.
+local UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL = "14", "4", "8", "13"
+local CODES = {
+    [400] = INTERNAL, [408] = DEADLINE_EXCEEDED, [413] = RESOURCE_EXHAUSTED, [429] = UNAVAILABLE, [431] = INTERNAL,
+    [502] = INTERNAL, [503] = UNAVAILABLE, [504] = DEADLINE_EXCEEDED,
+}
+
 local function problem_of(status, detail)
     return cjson.encode({ type = "about:blank", title = TITLES[status], status = status, detail = detail }) .. "\n"
 end
@@ -54,11 +62,24 @@ function _M.init(settings)
     for _, shown in pairs(ERRORS) do
         for maybe_done, detail in pairs({ [false] = shown.detail, [true] = shown.detail .. MAYBE_DONE }) do
             shown[maybe_done] = {
+                detail = detail,
                 page = pages[shown.page] or filled(pages.notice, shown.status, detail),
                 problem = problem_of(shown.status, detail),
             }
         end
     end
+end
+
+-- Answers a call by gRPC, whose clients read no page: with a head alone, which has what else is in a trailer.
+local function refuse_call(shown, detail)
+    local header = ngx.header
+    ngx.req.discard_body()
+    ngx.status = ngx.HTTP_OK
+    header["Content-Type"] = "application/grpc"
+    header["Content-Length"] = 0 -- nginx ends the stream with the head then
+    header["grpc-status"], header["grpc-message"] = CODES[shown.status], detail
+    ngx.send_headers()
+    return ngx.exit(ngx.HTTP_OK)
 end
 
 --- Answers the request at hand with the error `name`. `retry_after` (seconds; "": it is not sent) counts where the
@@ -67,6 +88,9 @@ end
 function _M.send(name, retry_after, maybe_done)
     local shown, header = ERRORS[name], ngx.header
     local texts = shown[maybe_done == true]
+    if find(lower(ngx.var.http_content_type or ""), "^application/grpc") then
+        return refuse_call(shown, texts.detail)
+    end
     local is_browser = find(ngx.var.http_accept or "", "text/html", 1, true)
     local body = is_browser and texts.page or texts.problem
     ngx.req.discard_body()

@@ -3,61 +3,30 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Self
 
 import pytest
 import requests
 
-from testbed.labels import labelled
-from testbed.project import IMAGES, ROOT
-from tests.e2e.support.stacks import Stack, eventually, running
+from tests.e2e.support.cases import Case
+from tests.e2e.support.stacks import eventually, running
 
-CONFIG = """
-[project]
-name = "{name}"
-engine = "docker"
-[proxy]
-listen = "127.0.0.1:{ports.proxy}"
-control = "127.0.0.1:{ports.control}"
-secure_cookies = false
-[sessions]
-address = "127.0.0.1:{ports.api}"
-[health]
-interval = "100ms"
-[services.web]
-routes = ["/"]
-port = 8000
-blue = "127.0.0.1:{ports.blue}"
-green = "127.0.0.1:{ports.green}"
-health = "/health"
-static = {{"/static/" = "site", "/uploads/" = "volume:uploads"}}
-accel = {{"/protected/" = "media"}}
-[services.session-api]
-address = "127.0.0.1:{ports.api}"
-health = "/readyz"
-"""
-ENV = """\
-CURRENT_VERSION=1
-VERSION=1
-BGCTL_PROXY_IMAGE=localhost/{images}/proxy:dev
-BGCTL_SESSION_API_IMAGE=localhost/{images}/session-api:dev
-"""
 READER = {"Authorization": "Bearer a-key-of-the-archive"}
 SYMLINK = r"(openat|open|stat|openat2|fstatat)\(\) .* failed \((40|13|20|2): "
 
 
-class Archive(Stack):
+class Archive(Case):
     """tests/cases/projects/archive, with files in its folders."""
 
+    kind = "archive"
+    own = """port = 8000
+health = "/health"
+static = {"/static/" = "site", "/uploads/" = "volume:uploads", "/assets/" = "slot:/app/static"}
+accel = {"/protected/" = "media"}"""
+
     def create(self) -> Self:
-        shutil.copytree(ROOT / "tests" / "cases" / "projects" / "archive", self.directory)
-        compose = self.directory / "docker-compose.yml"
-        compose.write_text(labelled(compose.read_text() + "\nnetworks:\n  default: {}\n"))
-        (self.directory / "bgctl.toml").write_text(CONFIG.format(name=self.name, ports=self.ports))
-        (self.directory / ".env").write_text(ENV.format(images=IMAGES))
-        (self.directory / "keys").mkdir()
+        super().create()
         for folder in ("media", "site"):
             (self.directory / folder).mkdir()
         self.write("site/style.css", "/* of the host */")
@@ -80,14 +49,13 @@ class Archive(Stack):
     def document(self, name: str, query: str = "", **headers: str) -> requests.Response:
         return self.get(f"/documents/{name}{query}", **READER, **headers)
 
+    def new_pin(self) -> str:
+        """The cookie of a new browser, which has loaded a page."""
+        page = self.get("/", Accept="text/html")
+        return "; ".join(f"{name}={value}" for name, value in page.cookies.items())
+
     def open_requests(self) -> dict[str, int]:
         return {name: slot["open"] for name, slot in self.proxy_status()["slots"].items()}
-
-    def remove(self) -> None:
-        super().remove()
-        listed = self.engine_says("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-        if mine := [name for name in listed if name.startswith(self.name)]:
-            self.engine_says("rmi", "--no-prune", *mine)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +149,26 @@ def test_files_of_a_folder_are_sent_and_what_is_not_there_the_app_is_asked_for(a
         assert b"Index of" not in archive.get(path).content
 
 
+def test_each_version_has_its_own_files_of_its_slots(archive):
+    """Which of them a session gets is its own version's, as of everything else."""
+    first = {"Cookie": archive.new_pin()}
+    assert archive.get("/assets/app.css", **first).text == "/* release 1 */\n"
+    archive.write("static/app.css", "/* release 2 */")
+    archive.write("static/new.css", "/* new in 2 */")
+    archive.develop("2")
+    archive.bgctl("up-green", "2")
+    archive.bgctl("route", "enable-green")
+    assert archive.get("/assets/app.css", **first).text == "/* release 1 */\n"
+    assert archive.get("/assets/new.css", **first).status_code == 404
+    second = {"Cookie": archive.new_pin()}
+    for path, text in (("app.css", "/* release 2 */"), ("new.css", "/* new in 2 */")):
+        found = archive.get(f"/assets/{path}", **second)
+        assert (found.text, found.headers["X-Deployment-Version"]) == (text, "2")
+    archive.bgctl("rollback")
+    assert archive.get("/assets/app.css", **second).text == "/* release 1 */\n"
+    assert (archive.directory / "files/web/2/assets/new.css").exists(), "a version keeps its files"
+
+
 def test_what_the_app_writes_into_a_volume_is_sent(archive):
     archive.container("web-blue").exec_run(["sh", "-c", "echo of the volume > /app/uploads/a.txt"])
     found = archive.get("/uploads/a.txt")
@@ -195,14 +183,14 @@ def test_a_folder_that_is_not_there_is_told_before_anything_changes(archive):
         said = archive.bgctl("up", code=3).stderr
         assert "there is no folder papers" in said
         assert "mkdir -p papers" in said
-        path.write_text(before.replace('"/static/"', '"/assets/"'))
+        path.write_text(before.replace('"/static/"', '"/style/"'))
         said = archive.bgctl("reload", code=3).stderr
         assert "the proxy's container lacks a folder" in said
         assert "bgctl up" in said
         assert archive.get("/static/style.css").status_code == 200
         said = archive.bgctl("up").stderr
         assert "new container" in said
-        assert archive.get("/assets/style.css").status_code == 200
+        assert archive.get("/style/style.css").status_code == 200
     finally:
         path.write_text(before)
     archive.bgctl("up")

@@ -52,6 +52,7 @@ urlpatterns = [
     path("documents/<path:name>", document),
     path("elsewhere", elsewhere),
     path("static/<path:name>", missing),
+    path("assets/<path:name>", missing),
     path("uploads/<path:name>", missing),
 ]
 application = get_wsgi_application()

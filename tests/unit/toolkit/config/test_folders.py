@@ -43,7 +43,7 @@ def test_each_is_mounted_where_its_paths_lead() -> None:
         ('static = {"/s/" = "/srv/../etc"}', "is not a folder"),
         ('static = {"/s/" = "a b"}', "is not a folder"),
         ('static = {"/s/" = "site:rw"}', "is not a folder"),
-        ('static = {"/s/" = "image:static"}', "is not a folder"),
+        ('static = {"/s/" = "slot:static"}', "is not a folder"),
         ('static = {"/s/" = "site"}\naccel = {"/s/" = "media"}', "already taken by services.frontend.static"),
         ('static = {"/s/" = "site", "/s/t/" = "media"}', "lie one in the other"),
         ('accel = {"/api/deployment/" = "media"}', "already taken by services.session-api.routes"),

@@ -1,10 +1,11 @@
 """What nginx is told of a service's own limits and buffering; and where it has none, nothing is different."""
 
+import re
 from textwrap import dedent
 
 import pytest
 
-from tests.unit.toolkit.support.rendered import EXAMPLE, rendered
+from tests.unit.toolkit.support.rendered import EXAMPLE, ROOT, rendered
 from toolkit import config
 
 API = """
@@ -62,6 +63,29 @@ def test_bodies_that_stream_wait_nowhere() -> None:
     assert "proxy_buffering off;" in found
     assert "set $bg_body streams;" in found
     assert 'phases").body(' not in found
+
+
+def test_grpc_goes_to_the_same_upstreams_by_another_module() -> None:
+    own = 'protocol = "grpc"\n'
+    conf = rendered(EXAMPLE + API.replace('"/h"', '"grpc"') + own)
+    found = location(conf, "/shop/")
+    assert "grpc_pass grpc://bg_api_$bg_upstream;" in found
+    assert "client_max_body_size 0;" in found
+    assert "proxy" not in found
+    assert conf.count("http2 on;") == 1, "plain HTTP/2"
+    assert conf.count("location = /_bgctl/grpc/127.0.0.1:700") == 2
+    assert '"~*^application/grpc" call;' in conf
+    for word in ("http2", "grpc"):
+        assert word not in rendered(EXAMPLE + API)
+
+
+def test_an_app_is_told_the_same_by_http_1_and_http_2() -> None:
+    told = {
+        way: set(re.findall(rf"(?m)^{way}_set_header (.*)", (ROOT / "nginx" / f"{file}.conf").read_text()))
+        for way, file in (("proxy", "forward"), ("grpc", "grpc"))
+    }
+    hops = {"Connection $bg_connection;", "Upgrade $bg_upgrade;"}
+    assert told["proxy"] - hops == told["grpc"]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ ACCEPTED = [
             id="back",
         ),
         pytest.param(
-            {"mirror = 0 ": 'static = {"/s/" = "s", "/i/" = "image:/i"}\naccel = {"/p/" = "p"}\n'},
+            {"mirror = 0 ": 'static = {"/s/" = "s", "/i/" = "slot:/i"}\naccel = {"/p/" = "p"}\n'},
             id="files",
         ),
         pytest.param(HOSTS, id="hosts"),

@@ -1,0 +1,96 @@
+"""Copies of folders in a slot's containers, whose files the proxy sends ([services.*] static, "slot:/…").
+
+A version keeps its copy when its container is gone: whoever has one of its pages may still ask for what is in
+it. In files/SERVICE/VERSION/ the paths are those of requests.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from toolkit.config import served_folders
+from toolkit.config.served_folders import Served
+from toolkit.engine.container import Container
+from toolkit.errors import Failed
+from toolkit.files import atomic, disk
+from toolkit.project import Project
+
+KEEP = 5  # versions of a service, beside those that are in a slot
+NEW, OLD = ".new", ".old"  # with a dot in front they are not sent
+READABLE, FOLDER = 0o444, 0o755
+
+
+def take(project: Project, slot: str, version: str) -> None:
+    """Copies what a slot's containers have, unless that has been done. Raises Failed where one lacks it."""
+    for each in project.config.folders:
+        if each.folder.in_slot:
+            found = project.engine.look(f"{each.service}-{slot}")
+            try:
+                if found and _is_new(project, each, version, found):
+                    _copy(project, each, version, found)
+                    _forget(_versions(project, each.service), _served(project) | {version})
+            except OSError as error:
+                raise disk.unwritten(_versions(project, each.service), error) from None
+
+
+def _versions(project: Project, service: str) -> Path:
+    return project.root / served_folders.COPIES / service
+
+
+def _mark(project: Project, each: Served, version: str) -> Path:
+    """The file that says of what a copy was made."""
+    return _versions(project, each.service) / version / f".of{each.prefix.replace('/', '-')}"
+
+
+def _source(each: Served, container: Container) -> bytes:
+    return f"{each.folder} {container.image_id}\n".encode()
+
+
+def _is_new(project: Project, each: Served, version: str, container: Container) -> bool:
+    mark = _mark(project, each, version)
+    return not mark.exists() or mark.read_bytes() != _source(each, container)
+
+
+def _copy(project: Project, each: Served, version: str, container: Container) -> None:
+    """Puts the copy in its place in one step, so that a run that is killed leaves none that is not whole."""
+    mark = _mark(project, each, version)
+    place = mark.parent / each.prefix.strip("/")
+    new, old = mark.parent / NEW, mark.parent / OLD
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for stale in (new, old):
+        shutil.rmtree(stale, ignore_errors=True)
+    try:
+        project.engine.copy(container, each.folder.in_slot, new)
+    except Failed as error:
+        what = f"{each.service} has no folder {each.folder.in_slot} to copy"
+        why = f"services.{each.service}.{each.setting} in bgctl.toml names it: {error.why}"
+        raise Failed(what, why, "edit bgctl.toml") from None
+    _let_read(new)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    atomic.write(mark, _source(each, container))
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _let_read(folder: Path) -> None:
+    """Lets the proxy read all of it, whatever the image's modes are. Links are left: nginx follows none."""
+    for path, _, files in os.walk(folder):
+        Path(path).chmod(FOLDER)
+        for name in files:
+            file = Path(path) / name
+            if not file.is_symlink():
+                file.chmod(file.stat().st_mode | READABLE)
+
+
+def _served(project: Project) -> set[str]:
+    state = project.state_if_readable()
+    slots = (state.slots.blue, state.slots.green) if state else ()
+    return {slot.version for slot in slots if slot.version}
+
+
+def _forget(versions: Path, served: set[str]) -> None:
+    """Removes the copies of versions that are long gone, the oldest first."""
+    gone = [path for path in versions.iterdir() if path.name not in served]
+    for path in sorted(gone, key=lambda each: each.stat().st_mtime)[:-KEEP]:
+        shutil.rmtree(path, ignore_errors=True)
