@@ -93,7 +93,7 @@ def test_nobody_notices_a_restart(stack):
     assert stack.at_rest()
     assert "frontend-blue: it brings FEATURE" in told
     assert stack.ask("status")["differences"] == []
-    (line,) = [line for line in stack.ask("history") if line["what"] == "restart"]
+    (line,) = [line for line in stack.ask("history", "--changes") if line["what"] == "restart"]
     assert line["outcome"] == "done"
 
 
