@@ -156,7 +156,7 @@ def by_hand(project: Project, env: Mapping[str, str]) -> Iterator[BgctlError]:
     if changed := [name for name in lasting if name in there and not there[name].agrees(settings)]:
         why = "they are not those of bgctl.toml: it has changed, or plain compose has started it"
         yield NotYet(f"{', '.join(changed)} runs with other settings", why, "bgctl up")
-    ours, plain = project.engine.rendered(env), project.engine.rendered(None)
+    ours, plain = (project.engine.document(each)["services"] for each in (env, None))
     if different := [name for name in lasting if name in plain and ours.get(name) != plain[name]]:
         text = "".join(path.read_text("utf-8", "replace") for path in project.compose_files if path.is_file())
         known = compose_files.variables(project.env_path)

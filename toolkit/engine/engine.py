@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from toolkit.config import Config
 from toolkit.config.engines import EngineKind
@@ -32,12 +31,6 @@ IMAGE_USER = 10001  # the user as whom our images run
 Keep = (
     Callable[[Container], object] | None
 )  # what is done with a container that has stopped, before it is gone
-
-
-class Rendered(Struct, frozen=True):
-    """What `compose config` prints, of which only the services count."""
-
-    services: dict[str, Any]
 
 
 class Engine(Containers, Images):
@@ -97,17 +90,13 @@ class Engine(Containers, Images):
         found = Compose.parse(self._compose.config(self.told(env)))
         return found.with_single_dollars() if self.commands.compose_kind.doubles_dollars else found
 
-    def rendered(self, env: Mapping[str, str] | None) -> dict[str, Any]:
-        """The services of the compose files by name, with all that is written there.
+    def document(self, env: Mapping[str, str] | None) -> dict[str, Any]:
+        """The whole compose file, with all that is written there.
 
-        `env` None: as `compose config` has them for an operator who types it.
+        `env` None: as `compose config` has it for an operator who types it.
         """
         text = self._compose.config({} if env is None else self.told(env))
-        return msgspec.yaml.decode(text, type=Rendered).services
-
-    def document(self, env: Mapping[str, str]) -> dict[str, Any]:
-        """The whole compose file, as the compose command prints it and pairs are derived of it."""
-        return msgspec.yaml.decode(self._compose.config(self.told(env)), type=dict[str, Any])
+        return msgspec.yaml.decode(text, type=dict[str, Any])
 
     @cached_property
     def form(self) -> str:

@@ -55,8 +55,8 @@ def test_nothing_that_is_derived_lies_on_a_disk(tmp_path, engine):
 @pytest.mark.docker
 def test_plain_compose_is_read_as_it_is(tmp_path):
     found = engine_of(tmp_path, "docker")
-    assert set(found.rendered(None)) == {"web", "db"}
-    assert set(found.rendered(ROUND)) == {"web-blue", "web-green", "db", "proxy", "session-api"}
+    assert set(found.document(None)["services"]) == {"web", "db"}
+    assert set(found.document(ROUND)["services"]) == {"web-blue", "web-green", "db", "proxy", "session-api"}
 
 
 @pytest.mark.whole
