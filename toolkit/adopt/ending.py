@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable
 
 from toolkit import slots
 from toolkit.adopt.holders import Holder
+from toolkit.engine import unit
 from toolkit.engine.container import Container
+from toolkit.engine.engine import REMOVE
 from toolkit.project import Project
 from toolkit.terminal import humanize
 
@@ -39,11 +41,16 @@ def stop(project: Project, containers: Iterable[Container], first: Callable[[Con
         if each.id not in running:
             continue
         grace, start = project.grace(each.service), project.clock.monotonic()
-        project.engine.stop_one(each, grace)
+        stop_one(project, each, grace)
         if project.clock.monotonic() - start >= grace > 0:
             project.ui.warn(slots.overstayed(each.service, grace))
         told.append(each.service)
     return f"stopped {', '.join(dict.fromkeys(told))}" if told else "they are stopped"
+
+
+def stop_one(project: Project, container: Container, grace: float) -> None:
+    """Stops a container (SIGTERM, then `grace` seconds), which stays."""
+    unit.run([project.engine.commands.stop(container.id, grace)], grace + REMOVE)
 
 
 def remove(project: Project, ids: Iterable[str]) -> str:

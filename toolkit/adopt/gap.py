@@ -6,7 +6,7 @@ All else is done before: blue is proven, the proxy runs at another port, its new
 from collections.abc import Iterable
 
 from toolkit import slots
-from toolkit.adopt import listening
+from toolkit.adopt import ending, listening
 from toolkit.adopt.holders import Holder
 from toolkit.adopt.plan import Plan
 from toolkit.engine import unit
@@ -62,7 +62,7 @@ def rehearse(project: Project, holders: Iterable[Holder]) -> tuple[float, str]:
         there = project.engine.containers()
         if blue and blue[0] in there:
             start = project.clock.monotonic()
-            project.engine.stop_one(there[blue[0]], project.grace(blue[0]))
+            ending.stop_one(project, there[blue[0]], project.grace(blue[0]))
             took, words = project.clock.monotonic() - start, "stops in"
             project.engine.start(there[blue[0]])
             slots.prove(project, "blue", project.state().slots.blue.version or "")

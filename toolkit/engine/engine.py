@@ -141,14 +141,10 @@ class Engine(Containers, Images):
     ) -> None:
         """Stops this container (SIGTERM, then `grace` seconds), gives it to `keep`, and removes it."""
         if container.state.running:
-            self.stop_one(container, grace)
+            process.run(self.commands.stop(container.id, grace), timeout=grace + REMOVE)
         if keep:
             keep(container)
         process.run(self.commands.remove(container.id, volumes), timeout=REMOVE)
-
-    def stop_one(self, container: Container, grace: float = 10) -> None:
-        """Stops this container (SIGTERM, then `grace` seconds), which stays."""
-        process.run(self.commands.stop(container.id, grace), timeout=grace + REMOVE)
 
     def remove(self, service: str, grace: float, keep: Keep = None) -> None:
         """Stops a service's containers (SIGTERM, then `grace` seconds) and removes them; none is fine.

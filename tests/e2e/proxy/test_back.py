@@ -12,7 +12,7 @@ from typing import Self
 import pytest
 import requests
 
-from tests.e2e.support.actors import acting
+from tests.e2e.support.actors import Actor, acting
 from tests.e2e.support.lasting import MEGABYTE
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
 
@@ -82,8 +82,20 @@ def open_on_blue(stack: Stack) -> int:
     return number
 
 
+def wait_up(stack: Stack) -> None:
+    """Until blue gets its requests: a test before may have had it down."""
+    eventually(lambda: stack.proxy_status()["slots"]["blue"]["health"]["up"], "blue is known to be up")
+    stack.wait_looked()
+
+
 def test_an_upload_reaches_the_app_while_it_comes_in(own):
-    with acting(own, "blue") as blue, Upload(own) as upload:
+    with acting(own, "blue") as blue:
+        wait_up(own)
+        watch_upload(own, blue)
+
+
+def watch_upload(own: Stack, blue: Actor) -> None:
+    with Upload(own) as upload:
         eventually(lambda: blue.received == 2 * MEGABYTE, "half of it is there")
         eventually(lambda: open_on_blue(own) == 1, "it counts as open")
         kept = own.container("proxy").exec_run(["find", "/tmp/client_body", "-type", "f"])
@@ -105,7 +117,7 @@ def test_before_it_has_begun_the_other_slot_gets_it(own):
 
 def test_one_that_has_begun_is_not_sent_again(own):
     """The slot that had half of it dies: the client is told that it may have been done."""
-    eventually(lambda: own.proxy_status()["slots"]["blue"]["health"]["up"], "blue is known to be up")
+    wait_up(own)
     with Upload(own) as upload:
         eventually(lambda: open_on_blue(own) == 1, "it is on its way")
         own.container("frontend-blue").kill()
@@ -137,6 +149,7 @@ def test_limits_are_the_services_own(own):
         answer = requests.post(url, data=body, headers=key, timeout=30)
         assert answer.status_code == 413
     with acting(own, "blue") as blue:
+        wait_up(own)
         answer = requests.post(f"{own.url}/wait/4000", headers=at_blue, data=b"x", timeout=30)
         assert answer.status_code == 504
         assert blue.paths().count("/wait/4000") == 1
