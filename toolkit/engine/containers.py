@@ -10,6 +10,8 @@ from toolkit.engine.commands import Commands
 from toolkit.engine.container import ONE_SHOT, RENDERED, Container
 from toolkit.errors import Failed
 
+COPY = 120.0  # seconds for a folder of a container
+
 
 class Containers(Asking):
     """Every method raises Failed when the engine fails, hangs or is absent."""
@@ -54,6 +56,10 @@ class Containers(Asking):
     def of_name(self, name: str) -> list[Container]:
         """The container of this name, of whatever project."""
         return self._inspect(self.commands.of_name(name))
+
+    def copy(self, container: Container, source: str, target: Path) -> None:
+        """Copies a folder out of a container, to a path that is not there yet."""
+        self._ask(self.commands.copy(container.id, source, target), COPY)
 
     def volumes(self) -> set[str]:
         """The names of all volumes on this engine."""

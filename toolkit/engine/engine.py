@@ -23,7 +23,6 @@ from toolkit.errors import BgctlError, Failed
 
 LOOK = 20.0  # seconds for what answers at once
 CHANGE = 60.0  # seconds for what starts something
-COPY = 120.0  # seconds for a folder of a container
 EXEC = 30.0  # seconds for a command in a container
 REMOVE = 30.0  # seconds; to stop a container takes its grace longer
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
@@ -123,10 +122,6 @@ class Engine(Containers, Images):
             self._compose.config(told)
             self._remove(old, grace, keep)
         self._compose.run(lambda commands: commands.up(service), told)
-
-    def copy(self, container: Container, source: str, target: Path) -> None:
-        """Copies a folder out of a container, to a path that is not there yet."""
-        process.run(self.commands.copy(container.id, source, target), timeout=COPY)
 
     def start(self, container: Container) -> None:
         """Starts a container that is there and does not run, with all that it had."""
