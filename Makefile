@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test unit e2e faults walk adoptions bench soak lint format lock clean
+.PHONY: help demo demo-stop setup test unit e2e faults walk adoptions recipes bench soak lint format lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE  # each start of bgctl would compile all of it, which tests do a thousand times
@@ -34,6 +34,7 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 PYTEST   = $(PYTHON) -m pytest --dist loadscope --no-loadscope-reorder
 TOGETHER = $(PYTEST) -n 4 -m "not faults"
 OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py) \
+           $(foreach kind,django express fastapi nextjs php spa,--ignore tests/e2e/recipes/test_recipe_$(kind).py) \
            --ignore tests/e2e/adopt/test_adoptions.py
 NEED     = setup/venv && setup/engine docker && setup/images docker
 

@@ -137,7 +137,7 @@ class Images(Asking):
 
 
 def digests_of(name: str, facts: ImageFacts) -> list[str]:
-    """The digests by which the registry in the name has the image, what it was pulled or pushed by last.
+    """The digests by which the registry in the name may have the image; docker's last one comes first.
 
     podman has digests of what no registry has, too: of "localhost/shop" they are left out.
     """

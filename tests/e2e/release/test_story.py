@@ -80,7 +80,8 @@ def test_a_command_in_a_container_has_its_own_input_and_exit_code(told):
 
 def test_compose_sees_what_runs_and_breaks_nothing(told):
     before, lines = told.containers(), len(told.ask("history", "--changes", "-n", "1000"))
-    assert "frontend-blue" in told.bgctl("compose", "--", "ps").stdout
+    (blue,) = told.containers("frontend-blue")
+    assert told.bgctl("compose", "--", "ps", "-q", "frontend-blue").stdout.startswith(blue)
     done = told.bgctl("compose", "--", "exec", "-T", "frontend-blue", "cat", stdin="typed")
     assert done.stdout == "typed"
     assert "next: bgctl down" in told.bgctl("compose", "--", "down", code=3).stderr
