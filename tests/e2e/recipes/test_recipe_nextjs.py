@@ -71,7 +71,7 @@ def test_nextjs(tmp_path):
 
             def begun() -> None:
                 page = requests.get(f"{recipe.url}/login", headers={"Accept": "text/html"}, timeout=10)
-                pins = [name for name in page.cookies.keys() if name.endswith("_pin")]
+                pins = [each for each in page.cookies if each.name.endswith("_pin")]
                 assert pins, "a page that a shared cache may keep brings no pin"
                 works(early.open(), "1")
                 log_in(old, "old")
