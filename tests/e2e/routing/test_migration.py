@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import requests
@@ -244,11 +245,15 @@ def test_a_forged_pin_moves_nobody(site):
     assert site.version_of(browser, **FETCH) == OLD
 
 
+def are_on_old(people: LoadProcess, many: int) -> bool:
+    return people.snapshot().sessions.get(OLD, 0) == many
+
+
 def test_five_hundred_people_have_moved_within_two_page_views(site):
     with LoadProcess(site.url, served={OLD, NEW}, rate=300, migrate="navigation") as people:
         for many in range(WAVE, CROWD + 1, WAVE):  # five hundred log-ins at one moment are not the matter
             people.spawn("cookie", WAVE)
-            eventually(lambda many=many: people.snapshot().sessions.get(OLD, 0) == many, "they are logged in")
+            eventually(partial(are_on_old, people, many), "they are logged in")
         site.bgctl("route", "enable-green")
         people.set_draining(OLD)
         eventually(lambda: people.snapshot().sessions.get(NEW, 0) == CROWD, "all are on the new version")
