@@ -23,8 +23,7 @@ end
 -- of a new session is still to be made; `service` is nil where the proxy answers by itself; `host` is the name in
 -- bgctl.toml by which the request's host is known. Of a host that is a `neighbour`'s or is `refused`, nothing is
 -- decided here, whatever the rest says. `pin` is what a new pin would say, `{version, from, life}`, with its life in
--- seconds;
--- `rules` are the rows of all rules (control.rule_rows).
+-- seconds; `rules` are the rows of all rules (control.rule_rows).
 function _M.of(request, now)
     local settings = router.settings
     local here, host = site.find(settings, request.host())

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import requests
 
+from tests.e2e.support.actors import in_blues_place
 from tests.e2e.support.stacks import Stack, eventually, running
 
 BALANCER, OFFICE, STRANGER, EAGER, LASTING = (f"127.0.0.{last}" for last in (2, 5, 7, 8, 9))
@@ -92,14 +93,8 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     ) as one:
         one.expected.append(r"blue is (down|up again): |upstream prematurely closed|reset by peer")
         one.expected.append(r'user "ada": password mismatch')
-        one.container("frontend-blue").stop(timeout=5)
-        server = ThreadingHTTPServer(("127.0.0.1", one.ports.blue), App)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield one
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        with in_blues_place(one, App):
+            yield one
 
 
 def curl(url: str, *options: str, source: str = "127.0.0.1") -> tuple[int, dict[str, str], str]:

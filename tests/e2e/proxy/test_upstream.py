@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import ClassVar
 
 import pytest
 import requests
 
+from tests.e2e.support.actors import in_blues_place
 from tests.e2e.support.stacks import Stack, eventually, running
 
 
@@ -73,14 +74,8 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack at rest of which only the proxy matters: App answers on blue's port."""
     with running(tmp_path_factory.mktemp("upstream") / "project") as one:
         one.expected.append(r"upstream prematurely closed|reset by peer|blue is (down|up again): ")
-        one.container("frontend-blue").stop(timeout=5)
-        server = ThreadingHTTPServer(("127.0.0.1", one.ports.blue), App)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield one
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        with in_blues_place(one, App):
+            yield one
 
 
 @pytest.fixture

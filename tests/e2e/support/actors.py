@@ -99,6 +99,21 @@ class Stage(ThreadingHTTPServer):
 
 
 @contextmanager
+def in_blues_place(stack: Stack, handler: type[BaseHTTPRequestHandler]) -> Iterator[None]:
+    """Answers on blue's port, whose container is stopped, and stays so."""
+    stack.container("frontend-blue").stop(timeout=5)
+    server = ThreadingHTTPServer(("127.0.0.1", stack.ports.blue), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
 def acting(stack: Stack, slot: str, drops: bool = False) -> Iterator[Actor]:
     """An Actor on the port of `slot`, whose container is stopped meanwhile."""
     stack.container(f"frontend-{slot}").stop(timeout=5)
