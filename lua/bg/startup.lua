@@ -4,6 +4,7 @@ local bodies = require("bg.limits.bodies")
 local checks = require("bg.health.checks")
 local counters = require("bg.lib.counters")
 local credentials = require("bg.tokens.credentials")
+local datagrams = require("bg.workers.datagrams")
 local error_page = require("bg.gate.error_page")
 local exposition = require("bg.control.exposition")
 local figures = require("bg.figures.figures")
@@ -55,6 +56,9 @@ local function every(seconds, work)
 end
 
 local function sync()
+    if exiting() then
+        datagrams.leave()
+    end
     router.state_file:poll()
     if router.routing() ~= woken_for or exiting() then -- a request may have read the state first (routing.router)
         woken_for = router.routing()

@@ -10,13 +10,13 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from websockets.sync.client import connect
+from websockets.asyncio.client import connect
 
 from testbed import certificates
 from testbed.load import LoadProcess
@@ -194,17 +194,29 @@ def test_text_is_compressed_for_who_takes_it(edge, coding):
     assert "content-encoding" not in dict(raw_headers(edge, "/"))
 
 
+def web_socket(stack: Stack, browser: requests.Session) -> connect:
+    """The echo, asked for with the browser's cookies.
+
+    Not by websockets' threads: two of them in one TLS connection corrupt the memory of Python 3.11's ssl.
+    """
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies)
+    context = ssl.create_default_context(cafile=stack.ca)
+    address = f"wss://127.0.0.1:{stack.ports.tls}/ws"
+    return connect(address, ssl=context, additional_headers={"Cookie": cookies})
+
+
 def test_a_session_has_secure_cookies_and_a_websocket(edge):
     browser = edge.log_in("grace")
     assert {"__Host-bg_session", "__Host-bg_pin"} <= {cookie.name for cookie in browser.cookies}
     assert all(cookie.secure for cookie in browser.cookies)
-    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies)
-    context = ssl.create_default_context(cafile=edge.ca)
-    address = f"wss://127.0.0.1:{edge.ports.tls}/ws"
-    with connect(address, ssl=context, additional_headers={"Cookie": cookies}) as echo:
-        assert json.loads(echo.recv(timeout=10))["version"] == OLD
-        echo.send("hello")
-        assert echo.recv(timeout=10) == "hello"
+
+    async def talk() -> None:
+        async with web_socket(edge, browser) as echo:
+            assert json.loads(await echo.recv())["version"] == OLD
+            await echo.send("hello")
+            assert await echo.recv() == "hello"
+
+    asyncio.run(asyncio.wait_for(talk(), 20))
 
 
 def test_a_body_that_is_too_large_is_refused(edge):
@@ -405,6 +417,30 @@ def test_an_http3_connection_is_cut_by_a_reload_and_a_new_one_serves(edge):
 
     asyncio.run(cut())
     eventually(serves, "a new connection serves")
+
+
+def test_http3_is_served_while_an_old_worker_keeps_a_websocket(edge):
+    """Old and new workers have the sockets of QUIC in common: packets that an old one read would be lost."""
+    browser = edge.log_in("radia")
+
+    async def ask() -> int:
+        async with http3.connection(edge.ports.tls, edge.ca) as client:
+            return (await client.ask("GET", "/healthz", edge.ports.tls))[0]
+
+    async def talk() -> None:
+        async with AsyncExitStack() as opened:
+            echoes = [await opened.enter_async_context(web_socket(edge, browser)) for _ in range(8)]
+            certificates.renew(edge.directory, edge.authority)
+            edge.bgctl("reload")
+            assert any(worker["exiting"] for worker in edge.proxy_status()["workers"])
+            for _ in range(20):
+                assert await asyncio.wait_for(ask(), 5) == 200
+            for echo in echoes:
+                assert json.loads(await echo.recv())["version"] == OLD
+                await echo.send("still here")
+                assert await echo.recv() == "still here"
+
+    asyncio.run(asyncio.wait_for(talk(), 120))
 
 
 def test_a_scan_finds_no_weak_protocol_and_no_weak_cipher(edge, tmp_path):

@@ -42,6 +42,14 @@ class Client(QuicConnectionProtocol):
         for each in self._http.handle_event(event):
             self._take(each)
 
+    def datagram_received(self, data: bytes | str, addr: Any) -> None:
+        """Sees a stateless reset (RFC 9000, 10.3), which aioquic does not: no such connection."""
+        known = [self._quic._peer_cid, *self._quic._peer_cid_available]
+        tokens = {each.stateless_reset_token for each in known} - {None, b""}
+        if bytes(data[-16:]) in tokens and self._answer and not self._answer.done():
+            self._answer.set_exception(ConnectionError("reset: the peer does not know the connection"))
+        super().datagram_received(data, addr)
+
     def _take(self, event: H3Event) -> None:
         if isinstance(event, HeadersReceived):
             self._headers = event.headers
