@@ -46,7 +46,7 @@ class Client(QuicConnectionProtocol):
         """Sees a stateless reset (RFC 9000, 10.3), which aioquic does not: no such connection."""
         known = [self._quic._peer_cid, *self._quic._peer_cid_available]
         tokens = {each.stateless_reset_token for each in known} - {None, b""}
-        if bytes(data[-16:]) in tokens and self._answer and not self._answer.done():
+        if data[-16:] in tokens and self._answer and not self._answer.done():
             self._answer.set_exception(ConnectionError("reset: the peer does not know the connection"))
         super().datagram_received(data, addr)
 
