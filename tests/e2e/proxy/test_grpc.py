@@ -242,6 +242,7 @@ def answers(caller: Any) -> bool:
 
 def test_a_release_of_replicas_through_tls(tmp_path):
     with running(tmp_path / "project", Secured, tls=True, ports=Ports.free(2), idle_timeout="3s") as one:
+        assert isinstance(one, Secured)
         with client(one) as caller:
             asked = {caller.hello("who").split()[0] for _ in range(4)}
             assert asked == {"1"}

@@ -15,6 +15,7 @@ class Framed(Case):
 
 def test_people_are_served_and_stay_where_they_are_through_a_switch(tmp_path):
     with running(tmp_path / "project", Framed) as one:
+        assert isinstance(one, Framed)
         ada, body = one.visitor(), b"x" * 3_000_000
         host = f"127.0.0.1:{one.ports.proxy}"
         assert ada.get(f"{one.url}/", headers=PAGE, timeout=10).text == f"1 HTTP/2.0 GET {host} 0"
