@@ -17,7 +17,8 @@ class Adoption(Struct, frozen=True):
 
     `temporary` has, by public listener, the address at which the proxy listens until it can have that one.
     `real`: it listens at the public one too, or is about to. `stopped`: the old containers are stopped, or
-    are about to be. `tagged` are the images' names that this adoption has given.
+    are about to be. `tagged` are the images' names that this adoption has given, `kept` the shared services
+    that ran before it.
     """
 
     since: str
@@ -27,6 +28,7 @@ class Adoption(Struct, frozen=True):
     real: bool = False
     stopped: bool = False
     tagged: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @property
     def pending(self) -> frozenset[str]:
