@@ -68,7 +68,7 @@ def _chains(listed: str) -> Chains:
 
 
 def _always(chains: Chains) -> Iterator[list[str]]:
-    """The rules to which each packet comes: of INPUT, and of chains to which that leads without a condition."""
+    """The rules to which each packet comes: those of INPUT, and of chains to which it leads in any case."""
     for rule in chains.get(INPUT, []):
         yield rule
         if rule[:1] == ["-j"]:
