@@ -16,6 +16,7 @@ from toolkit.checks.preflight import Preflight
 from toolkit.config import Config
 from toolkit.engine import container_health
 from toolkit.errors import BgctlError, Failed, NotYet
+from toolkit.files import adoption_file
 from toolkit.health import idle
 from toolkit.project import Project
 from toolkit.release import differences, needs
@@ -116,7 +117,7 @@ def _neighbour_problems(project: Project) -> Problems:
 
 
 def _state_problems(project: Project) -> Problems:
-    yield from ()
+    yield from adoption_file.problems(project.state_dir)
     if not project.adopted:
         raise NotYet("nothing has been started yet", next="bgctl up")
     now = project.state()
