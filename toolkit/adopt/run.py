@@ -106,6 +106,10 @@ def prepare(project: Project, planned: Plan, found: Compose, begun: Adoption | N
 def note(project: Project, planned: Plan, begun: Adoption | None) -> str:
     if begun and any(each.container.state.running for each in planned.holders):
         begun = replace(begun, real=False)  # The proxy cannot listen where they do.
+        if begun.way == REDIRECT and all(each.state.running for each in planned.old):
+            begun = replace(
+                begun, stopped=False
+            )  # `restart: always` after a reboot: people come to them again
     new = begun or Adoption(
         since=stamp(project.now()),
         way=planned.way,
