@@ -38,6 +38,7 @@ def run(project: Project, terms: Terms, dry_run: bool = False) -> bool:
         project.ui.say(f"{project.config.project.name} is adopted already")
         return False
     with project.change("adopt", dry_run):
+        begun = adoption_file.read(project.state_dir)  # another one may have been killed just now
         planned, found = _look(project, terms, begun, dry_run)
         if dry_run:
             for line in planned.describe():
