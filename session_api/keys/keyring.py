@@ -26,6 +26,7 @@ class Key:
     retire_at: float | None
     signed_by: Signers = "us"
     issuer: str | None = None
+    audience: str | None = None
 
     def verifies(self, now: float) -> bool:
         """Whether a token that names this key may still be believed."""
@@ -126,4 +127,5 @@ def _load_key(directory: Path, entry: Entry, sign: str) -> Key:
         retire_at=entry.retire_at.timestamp() if entry.retire_at else None,
         signed_by=entry.signed_by,
         issuer=entry.issuer,
+        audience=entry.audience,
     )

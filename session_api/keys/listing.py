@@ -21,6 +21,7 @@ class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
     signed_by: Signers = "us"
     issuer: str | None = None
     short_secret: bool = False
+    audience: str | None = None
 
 
 def describe(directory: Path, *, now: float | None = None) -> list[KeyInfo]:
@@ -40,4 +41,10 @@ def info(entry: Entry, sign: str, moment: datetime) -> KeyInfo:
     elif entry.signed_by == "app":
         state = "imported"
     times = (entry.created_at, entry.retire_at)
-    return KeyInfo(entry.kid, entry.alg, state, *times, entry.signed_by, entry.issuer, entry.short_secret)
+    return KeyInfo(
+        *(entry.kid, entry.alg, state, *times),
+        signed_by=entry.signed_by,
+        issuer=entry.issuer,
+        short_secret=entry.short_secret,
+        audience=entry.audience,
+    )

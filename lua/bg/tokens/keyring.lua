@@ -20,26 +20,37 @@ local function is_name(value, most)
     return type(value) == "string" and #value <= most and find(value, NAME) ~= nil
 end
 
--- Which tokens a key is for, `{signed_by, issuer, is_short}`: who signs with it, which issuer the app's tokens have to
--- name, and whether its secret may be short. An entry that says nothing of this is for our own tokens. nil and why
--- where the entry makes no sense.
+-- Whether `value` may stand where an entry names whom the app's tokens are from, or for.
+local function is_named(value, signed_by)
+    return value == nil or type(value) == "string" and value ~= "" and signed_by ~= "us"
+end
+
+-- Which tokens a key is for, `{signed_by, issuer, audience, is_short}`: who signs with it, which issuer and which
+-- audience the app's tokens have to name, and whether its secret may be short. An entry that says nothing of this is
+-- for our own tokens. nil and why where the entry makes no sense.
 local function terms_of(entry)
-    local signed_by, issuer, is_short = entry.signedBy, entry.issuer, entry.shortSecret
+    local signed_by, issuer, audience, is_short = entry.signedBy, entry.issuer, entry.audience, entry.shortSecret
+    local has_secret = crypto.has_secret(entry.alg)
     if signed_by == nil then
         signed_by = "us"
     end
     if issuer == null then
         issuer = nil
     end
+    if audience == null then
+        audience = nil
+    end
     if not SIGNERS[signed_by] then
         return nil, "signedBy is none of us, app, both"
-    elseif issuer ~= nil and (type(issuer) ~= "string" or issuer == "" or signed_by == "us") then
+    elseif not is_named(issuer, signed_by) then
         return nil, "issuer is not the name of an issuer of the app's tokens"
-    elseif is_short ~= nil and type(is_short) ~= "boolean" or is_short and (signed_by ~= "app" or entry.alg ~= "HS256")
+    elseif not is_named(audience, signed_by) then
+        return nil, "audience is not whom the app's tokens are for"
+    elseif is_short ~= nil and type(is_short) ~= "boolean" or is_short and (signed_by ~= "app" or not has_secret)
     then
         return nil, "shortSecret is for secrets that the app alone signs with"
     end
-    return { signed_by = signed_by, issuer = issuer, is_short = is_short }
+    return { signed_by = signed_by, issuer = issuer, audience = audience, is_short = is_short }
 end
 
 -- The key of one entry, or nil and why not.
@@ -55,7 +66,7 @@ local function load_key(directory, entry)
     if not terms then
         return nil, entry.kid .. ": " .. unclear
     end
-    local read = entry.alg == "HS256" and files.secret or files.read
+    local read = crypto.has_secret(entry.alg) and files.secret or files.read
     local material, err = read(directory .. "/" .. entry.file)
     if not material then
         return nil, err
@@ -64,7 +75,8 @@ local function load_key(directory, entry)
     if not key then
         return nil, entry.file .. ": " .. why
     end
-    key.retire_at, key.signed_by, key.issuer = retire_at, terms.signed_by, terms.issuer
+    key.retire_at, key.signed_by = retire_at, terms.signed_by
+    key.issuer, key.audience = terms.issuer, terms.audience
     return key
 end
 
@@ -75,7 +87,8 @@ end
 
 --- A table of kid -> key (lib.crypto) for the index `text`, or nil and why not: one bad key refuses the whole ring. A
 -- key has `retire_at` (seconds since the epoch) where it has an end. `signed_by` says who signs with it (us, app,
--- both), `issuer` which issuer the app's tokens have to name (nil: any), and `place` is its place in the ring.
+-- both), `issuer` and `audience` which issuer and audience the app's tokens have to name (nil: any), and `place` is its
+-- place in the ring.
 function _M.load(directory, text)
     local ring = strict_json.object(text)
     if not ring or ring.schema ~= SCHEMA or type(ring.keys) ~= "table" or #ring.keys == 0 then

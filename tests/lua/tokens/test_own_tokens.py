@@ -229,6 +229,34 @@ def test_18_each_key_has_its_own_issuer(lua, tmp_path):
     }
 
 
+AUDIENCES = [..., None, "", "web", "app", ["web"], ["app", "web"], ["app"], [], [["web"]], {"1": "web"}, 7]
+
+
+@pytest.mark.threat(18)
+@pytest.mark.parametrize("audience", AUDIENCES, ids=str)
+def test_18_a_key_may_have_its_audience(lua, tmp_path, audience):
+    """RFC 7519, section 4.1.3: `aud` is one text, or a list of which one is enough."""
+    keys = tmp_path / "keys"
+    signing_keys.create(keys, now=NOW)
+    app_keys.trust(keys, "HS256", b"of anybody" * 4, now=NOW)
+    app_keys.trust(keys, "HS256", b"of the web" * 4, issuer="shop", audience="web", now=NOW)
+    both = Both(lua, keys)
+    claims = {"iss": "shop", "sub": "u", "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 60}
+    claims |= {} if audience is ... else {"aud": audience}
+    is_good = audience in ("web", ["web"], ["app", "web"])
+    for secret, verdict in ((b"of anybody", True), (b"of the web", is_good)):
+        token = jws(secret * 4, {"alg": "HS256"}, claims)
+        assert both.proxy(token) == both.api(token)
+        assert (both.api(token) != "audience") is verdict
+    if not is_good:
+        why = (
+            "no aud, and its key" if audience in (..., None, "") else "another aud than the one that its key"
+        )
+        assert both.why(token)[0].startswith(f"{why} is for")
+    token = jws(b"of the web" * 4, {"alg": "HS256"}, claims | {"iss": "other"})
+    assert both.proxy(token) == both.api(token) == "issuer", "which is looked at first"
+
+
 @pytest.mark.threat(18)
 def test_18_an_old_ring_goes_on_as_it_was(lua, tmp_path):
     """An imported secret of an entry that does not say so needs [tokens] issuer, as ever."""
