@@ -49,6 +49,8 @@ def _sessions(config: Config) -> dict[str, object]:
         "leeway": int(config.tokens.leeway),
         "token_longest": int(config.tokens.longest),
         "version_claim": str(config.tokens.version_claim),
+        "token_headers": [str(name.lower()) for name in config.tokens.headers],
+        "token_cookies": [str(name) for name in config.tokens.cookies],
         "secure_cookies": config.proxy.secure_cookies,
         "cookie_stem": str(config.proxy.cookie_stem),
         "pin_idle": int(config.pin_idle),

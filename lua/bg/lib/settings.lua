@@ -21,6 +21,7 @@ local EXPECTED = {
     version = "string", drain_deadline = "number", mirrors = "table", replicas = "table",
     certificates = "table",
     pin_domain = "string", pin_same_site = "string", key_headers = "table",
+    token_headers = "table", token_cookies = "table",
 }
 
 -- Names the cookies that are signed with the pin's secret. `pin_jar` is what a pin says of the cookie that it is in,
@@ -48,6 +49,15 @@ local function with_variables(names)
     return headers
 end
 
+-- Cookies, each with its name as lib.cookie wants it.
+local function with_equals(names)
+    local cookies = {}
+    for i, name in ipairs(names) do
+        cookies[i] = { name = name, wanted = name .. "=" }
+    end
+    return cookies
+end
+
 --- The settings in the file at `path`, with the names of cookies added. Raises when the file is missing or malformed:
 -- the proxy does not start then.
 function _M.load(path)
@@ -66,6 +76,9 @@ function _M.load(path)
     settings.update_cookie = stem .. "_update="
     name_pins(settings)
     settings.key_headers = with_variables(settings.key_headers)
+    settings.token_headers = with_variables(settings.token_headers)
+    settings.token_cookies = with_equals(settings.token_cookies)
+    settings.has_further_tokens = #settings.token_headers + #settings.token_cookies > 0
     settings.keeps_pages = settings.migrate ~= "never"
     return settings
 end

@@ -17,6 +17,8 @@ def test_settings() -> None:
         "leeway": 60,
         "token_longest": 604800,
         "version_claim": "deploymentVersion",
+        "token_headers": [],
+        "token_cookies": [],
         "secure_cookies": True,
         "cookie_stem": "bg",
         "pin_idle": 1800,
