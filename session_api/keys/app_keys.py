@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from session_api.files.atomic import Owner
-from session_api.keys import algorithms, document, listing
+from session_api.keys import algorithms, document, issuer_keys, listing
 from session_api.keys.algorithms import PublicKey
 from session_api.keys.document import Document, Entry, KeyringError, Signers, whole_second
 from session_api.keys.key_reading import public_half
@@ -66,12 +66,21 @@ def remove(directory: Path, kid: str, *, owner: Owner | None = None) -> None:
     found = document.read(directory)
     entry = next((each for each in found.keys if each.kid == kid), None)
     if entry is None:
+        _check_foreign(directory, kid)
         raise KeyringError(f"there is no key {kid}", "bgctl keys list")
     if entry.signed_by != "app":
         raise KeyringError(f"{kid} has signed tokens of ours, which would be refused", "bgctl keys rotate")
     kept = [each for each in found.keys if each is not entry]
     document.write(directory, Document(1, found.sign, kept), owner)
     (directory / "verify" / entry.file).unlink(missing_ok=True)
+
+
+def _check_foreign(directory: Path, kid: str) -> None:
+    """Raises KeyringError if the key is an identity provider's, and is not ours to remove."""
+    for source in issuer_keys.read(directory):
+        if any(key.kid == kid for key in source.keys):
+            mend = f"take [jwks.{source.name}] out of bgctl.toml, then: bgctl keys refresh"
+            raise KeyringError(f"{kid} is a key that [jwks.{source.name}] gives", mend)
 
 
 def _fit(alg: str, content: bytes, takes_short: bool) -> PublicKey:

@@ -1,15 +1,19 @@
 """`bgctl keys`: makes, rotates and lists signing keys; imports the app's own."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from toolkit import options
-from toolkit.commands import keys_import
+from toolkit.commands import keys_import, keys_refresh
 from toolkit.context import App
 from toolkit.terminal import humanize
 from toolkit.terminal.help_text import Group
 from toolkit.values import stamp
+
+if TYPE_CHECKING:
+    from session_api.keys.listing import KeyInfo
 
 ALGORITHMS = ("EdDSA", "ES256", "RS256", "HS256")  # those with which we sign
 alg_option = click.option(
@@ -76,6 +80,7 @@ def init(
 
 
 command.add_command(keys_import.command)
+command.add_command(keys_refresh.command)
 
 
 @command.command("remove", examples={"bgctl keys remove app-1": "one that keys list names"})
@@ -142,7 +147,11 @@ def list_keys(app: App, as_json: bool) -> None:
         project.ui.emit(keys)
         return
     rows = [
-        (key.kid, key.alg, key.state, stamp(key.created_at), key.retire_at and stamp(key.retire_at))
+        (key.kid, key.alg, _state(key), stamp(key.created_at), key.retire_at and stamp(key.retire_at))
         for key in keys
     ]
     project.ui.table(("key", "algorithm", "state", "created", "accepted until"), rows)
+
+
+def _state(key: "KeyInfo") -> str:
+    return f"{key.state}, {key.source}" if key.source else key.state

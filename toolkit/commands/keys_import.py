@@ -106,7 +106,9 @@ def say_imported(project: Project, key: "KeyInfo") -> None:
     project.ui.say(f"{key.kid} ({key.alg}): the app's own tokens{of}{whom} are accepted{also}")
     if key.short_secret:
         project.ui.warn(WEAK.format(kid=key.kid))
-    good = [each for each in listing.describe(project.keys_dir) if each.state != "retired"]
+    good = [
+        each for each in listing.describe(project.keys_dir) if each.state != "retired" and not each.source
+    ]
     if sum(each.alg == key.alg for each in good) > MAX_TRIED:
         project.ui.warn(TRIED.format(most=MAX_TRIED, alg=key.alg))
 

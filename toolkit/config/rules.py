@@ -7,7 +7,7 @@ from typing import get_args
 from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
-from toolkit.config import address_rules, edge_rules, folder_rules, host_rules, service_rules
+from toolkit.config import address_rules, edge_rules, folder_rules, host_rules, jwks_table, service_rules
 from toolkit.config.configuration import Config
 from toolkit.config.kinds import DurationOrOff, FileName, FilePath, Size
 from toolkit.config.table import Table, Where
@@ -31,6 +31,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     if config.tokens.leeway > MOST_LEEWAY:
         yield ("tokens", "leeway"), 'is more than 5m; write leeway = "60s"'
     yield from _token_places(config)
+    yield from jwks_table.problems(config.jwks)
     yield from edge_rules.problems(config)
     yield from _limits(config)
     yield from _canary_problems(config.canary)

@@ -14,6 +14,7 @@ from toolkit.rendering import sites
 NO_EXPIRIES: Mapping[str, int] = {}
 FILES = {  # paths in the proxy's container
     "state_file": "/state/state.json",
+    "jwks_file": "/state/jwks.json",
     "keys_dir": "/keys/verify",
     "pin_key_file": "/keys/pin/pin.secret",
     "proxy_key_file": "/keys/proxy/proxy.key",

@@ -10,7 +10,8 @@ local _M = {}
 local EXPECTED = {
     issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", cookie_stem = "string",
     pin_idle = "number", version_claim = "string",
-    state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
+    state_file = "string", jwks_file = "string", keys_dir = "string",
+    pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
     sites = "table", unknown_hosts = "string",

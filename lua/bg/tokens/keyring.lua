@@ -1,15 +1,19 @@
--- The keys that verify session tokens, by `kid`: keyring.json names each key's one algorithm and its file.
+-- The keys that verify session tokens, by `kid`: keyring.json names each key's one algorithm and its file, and
+-- jwks.json beside it has those of identity providers (tokens.issuer_keys).
 
 local crypto = require("bg.lib.crypto")
 local files = require("bg.lib.files")
+local issuer_keys = require("bg.tokens.issuer_keys")
 local strict_json = require("bg.lib.strict_json")
 local timestamp = require("bg.lib.timestamp")
 
-local find = string.find
+local find, match = string.find, string.match
 local ipairs, type = ipairs, type
 local null = strict_json.null
 
 local SCHEMA = 1
+local ENOENT = 2 -- errno: no such file
+local INDEX = "^([^%z]*)(%z?)(.*)$"
 local NAME = "^%w[%w._-]*$"
 local MAX_KID, MAX_FILE = 64, 80
 local SIGNERS = { us = true, app = true, both = true }
@@ -80,17 +84,27 @@ local function load_key(directory, entry)
     return key
 end
 
---- The text of the key ring's index, which changes whenever a key comes or goes; or nil and why not.
+--- The text of the key ring's index, which changes whenever a key comes or goes; or nil and why not. It is that of
+-- keyring.json and, after a zero byte, that of jwks.json, where there is one.
 function _M.index(directory)
-    return files.read(directory .. "/keyring.json")
+    local text, err = files.read(directory .. "/keyring.json")
+    if not text then
+        return nil, err
+    end
+    local fetched, missing, code = files.read(directory .. "/jwks.json")
+    if not fetched and code ~= ENOENT then
+        return nil, missing
+    end
+    return fetched and text .. "\0" .. fetched or text
 end
 
 --- A table of kid -> key (lib.crypto) for the index `text`, or nil and why not: one bad key refuses the whole ring. A
--- key has `retire_at` (seconds since the epoch) where it has an end. `signed_by` says who signs with it (us, app,
--- both), `issuer` and `audience` which issuer and audience the app's tokens have to name (nil: any), and `place` is its
--- place in the ring.
+-- key without a kid is there under itself. A key has `retire_at` (seconds since the epoch) where it has an end.
+-- `signed_by` says who signs with it (us, app, both), `issuer` and `audience` which issuer and audience the app's
+-- tokens have to name (nil: any), `place` is its place in the ring, and `is_fetched` is true for a provider's.
 function _M.load(directory, text)
-    local ring = strict_json.object(text)
+    local own, has_fetched, fetched = match(text, INDEX)
+    local ring = strict_json.object(own)
     if not ring or ring.schema ~= SCHEMA or type(ring.keys) ~= "table" or #ring.keys == 0 then
         return nil, "keyring.json is not a key ring of schema " .. SCHEMA .. " with a key in it"
     end
@@ -104,6 +118,10 @@ function _M.load(directory, text)
         end
         key.place = place
         keys[entry.kid] = key
+    end
+    local why = has_fetched ~= "" and issuer_keys.add(keys, #ring.keys, fetched) or nil
+    if why then
+        return nil, why
     end
     return keys
 end

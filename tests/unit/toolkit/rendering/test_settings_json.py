@@ -26,6 +26,7 @@ def test_settings() -> None:
         "pin_same_site": "lax",
         "key_headers": ["authorization"],
         "state_file": "/state/state.json",
+        "jwks_file": "/state/jwks.json",
         "keys_dir": "/keys/verify",
         "pin_key_file": "/keys/pin/pin.secret",
         "proxy_key_file": "/keys/proxy/proxy.key",
