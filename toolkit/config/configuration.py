@@ -5,6 +5,7 @@ from msgspec import field
 from toolkit.config import members, served_folders
 from toolkit.config.acme_table import Acme
 from toolkit.config.edge_tables import HEADERS, Limits, NamedCertificate, Neighbour, Pin, Proxy, Tls
+from toolkit.config.jwks_table import KeySet
 from toolkit.config.kinds import HeaderName, HeaderValue, Size
 from toolkit.config.members import Member
 from toolkit.config.served_folders import Served
@@ -37,6 +38,7 @@ class Config(Table, frozen=True):
     neighbours: dict[str, Neighbour] = field(default_factory=dict)
     headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))
     tokens: Tokens = Tokens()
+    jwks: dict[str, KeySet] = field(default_factory=dict)
     sessions: Sessions = Sessions()
     pin: Pin = Pin()
     services: dict[str, Service] = field(default_factory=dict)

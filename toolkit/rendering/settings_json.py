@@ -14,6 +14,7 @@ from toolkit.rendering import sites
 NO_EXPIRIES: Mapping[str, int] = {}
 FILES = {  # paths in the proxy's container
     "state_file": "/state/state.json",
+    "jwks_file": "/state/jwks.json",
     "keys_dir": "/keys/verify",
     "pin_key_file": "/keys/pin/pin.secret",
     "proxy_key_file": "/keys/proxy/proxy.key",
@@ -49,6 +50,8 @@ def _sessions(config: Config) -> dict[str, object]:
         "leeway": int(config.tokens.leeway),
         "token_longest": int(config.tokens.longest),
         "version_claim": str(config.tokens.version_claim),
+        "token_headers": [str(name.lower()) for name in config.tokens.headers],
+        "token_cookies": [str(name) for name in config.tokens.cookies],
         "secure_cookies": config.proxy.secure_cookies,
         "cookie_stem": str(config.proxy.cookie_stem),
         "pin_idle": int(config.pin_idle),

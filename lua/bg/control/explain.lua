@@ -46,7 +46,7 @@ function _M.of(request, now)
         rules = rule_rows.of({
             decision = decision, request = request, now = now, settings = settings, is_slotted = is_slotted,
             routing = routing, is_open = open,
-            shown = credentials.all(request.authorization(), request.cookie(), now),
+            shown = credentials.all(request, request.cookie(), now),
         }),
     }
 end

@@ -112,15 +112,24 @@ local function moved(facts)
     return credential(facts, facts.shown.pin, "pin", decision.reason == MOVED)
 end
 
+-- A session token: where [tokens] headers or cookies has named its place, that is said.
+local function session_token(facts, worth, what, decided)
+    local row = credential(facts, worth, what, decided)
+    if worth and worth.place then
+        row.why = format("%s: %s", worth.place, row.why)
+    end
+    return row
+end
+
 local function bearer(facts)
     local decision = facts.decision
     local is_used = decision.reason == TOKEN and not decision.in_cookie
-    return credential(facts, facts.shown.bearer, "bearer token", is_used)
+    return session_token(facts, facts.shown.bearer, "bearer token", is_used)
 end
 
 local function session_cookie(facts)
     local decision = facts.decision
-    return credential(facts, facts.shown.cookie, "session cookie", decision.reason == TOKEN and decision.in_cookie)
+    return session_token(facts, facts.shown.cookie, "session cookie", decision.reason == TOKEN and decision.in_cookie)
 end
 
 -- Without a pin, the page cookie (of a page that answered a POST from another site) says the same.

@@ -10,7 +10,8 @@ local _M = {}
 local EXPECTED = {
     issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", cookie_stem = "string",
     pin_idle = "number", version_claim = "string",
-    state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
+    state_file = "string", jwks_file = "string", keys_dir = "string",
+    pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
     sites = "table", unknown_hosts = "string",
@@ -21,6 +22,7 @@ local EXPECTED = {
     version = "string", drain_deadline = "number", mirrors = "table", replicas = "table",
     certificates = "table",
     pin_domain = "string", pin_same_site = "string", key_headers = "table",
+    token_headers = "table", token_cookies = "table",
 }
 
 -- Names the cookies that are signed with the pin's secret. `pin_jar` is what a pin says of the cookie that it is in,
@@ -48,6 +50,15 @@ local function with_variables(names)
     return headers
 end
 
+-- Cookies, each with its name as lib.cookie wants it.
+local function with_equals(names)
+    local cookies = {}
+    for i, name in ipairs(names) do
+        cookies[i] = { name = name, wanted = name .. "=" }
+    end
+    return cookies
+end
+
 --- The settings in the file at `path`, with the names of cookies added. Raises when the file is missing or malformed:
 -- the proxy does not start then.
 function _M.load(path)
@@ -66,6 +77,9 @@ function _M.load(path)
     settings.update_cookie = stem .. "_update="
     name_pins(settings)
     settings.key_headers = with_variables(settings.key_headers)
+    settings.token_headers = with_variables(settings.token_headers)
+    settings.token_cookies = with_equals(settings.token_cookies)
+    settings.has_further_tokens = #settings.token_headers + #settings.token_cookies > 0
     settings.keeps_pages = settings.migrate ~= "never"
     return settings
 end

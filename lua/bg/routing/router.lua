@@ -76,7 +76,7 @@ end
 
 -- What the request shows of itself, as far as it verifies.
 local function read_credentials(decision, routing, request, cookies, now, quietly)
-    decision.token, decision.in_cookie = credentials.session(request.authorization(), cookies, now, quietly)
+    decision.token, decision.in_cookie = credentials.session(request, cookies, now, quietly)
     decision.pin = signed_cookies.pin(cookies, now, quietly)
     decision.preview = signed_cookies.preview(cookies, now, quietly)
     decision.posted = routing.is_split and signed_cookies.posted(cookies, now, quietly) or nil
