@@ -20,7 +20,7 @@ local EXPECTED = {
     limit_wait = "number",
     version = "string", drain_deadline = "number", mirrors = "table", replicas = "table",
     certificates = "table",
-    pin_domain = "string", pin_same_site = "string", key_headers = "table",
+    pin_domain = "string", pin_same_site = "string", key_headers = "table", session_cookies = "table",
 }
 
 -- Names the cookies that are signed with the pin's secret. `pin_jar` is what a pin says of the cookie that it is in,
@@ -48,6 +48,16 @@ local function with_variables(names)
     return headers
 end
 
+-- The app's own session cookies, each with what stands before its value in a Cookie header, and with the nginx variable
+-- that has the value which an answer sets.
+local function as_cookies(names)
+    local cookies = {}
+    for i, name in ipairs(names) do
+        cookies[i] = { name = name, wanted = name .. "=", variable = "upstream_cookie_" .. name }
+    end
+    return cookies
+end
+
 --- The settings in the file at `path`, with the names of cookies added. Raises when the file is missing or malformed:
 -- the proxy does not start then.
 function _M.load(path)
@@ -66,6 +76,7 @@ function _M.load(path)
     settings.update_cookie = stem .. "_update="
     name_pins(settings)
     settings.key_headers = with_variables(settings.key_headers)
+    settings.session_cookies = as_cookies(settings.session_cookies)
     settings.keeps_pages = settings.migrate ~= "never"
     return settings
 end

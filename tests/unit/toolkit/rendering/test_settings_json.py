@@ -22,6 +22,7 @@ def test_settings() -> None:
         "pin_idle": 1800,
         "pin_domain": "",
         "pin_same_site": "lax",
+        "session_cookies": [],
         "key_headers": ["authorization"],
         "state_file": "/state/state.json",
         "keys_dir": "/keys/verify",
