@@ -38,6 +38,9 @@ class Signer(User):
         if random.random() < 0.2:
             self.ask("POST", "/entries", data={"text": f"entry{random.randrange(1000)}"})
 
+    def log_out(self) -> None:
+        self.ask("POST", "/logout")
+
     def log_off(self) -> None:
         self.talk.close()
 

@@ -26,6 +26,9 @@ class Voter(User):
         self.ask("POST", "/", data={"name": self.name})
         self.use()
 
+    def log_out(self) -> None:
+        self.ask("POST", "/", data={"out": "1"})
+
     def use(self) -> None:
         page = self.ask("GET", "/", f"Hello {self.name}! You came by https.")
         token = self._token.search(page)
