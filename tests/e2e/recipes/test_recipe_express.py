@@ -51,3 +51,4 @@ def test_express(tmp_path):
         recipe.go_through(
             Signer, partial(recipe.edit, "package.json", '"version": "1.0.0"', '"version": "2.0.0"')
         )
+        recipe.drain_by_log_outs(Signer)

@@ -42,3 +42,4 @@ def test_php(tmp_path):
         recipe.go_through(
             Voter, partial(recipe.edit, "public/index.php", "const VERSION = '1'", "const VERSION = '2'")
         )
+        recipe.drain_by_log_outs(Voter)

@@ -132,7 +132,7 @@ class Recipe(Walk):
             raise AssertionError(f"{error}\n{self.census()}") from None
 
     def _look(self, crowd: Crowd, checks: Callable[[], None] | None) -> None:
-        """While both versions run: each browser that has logged in is one session, whatever its cookie says."""
+        """While both versions run: each browser that has logged in is one session."""
         if self.cookie:
             self.has({BEFORE: len(crowd.on(BEFORE)) + 1}, "all are counted, and who came before bgctl")
         if checks:
