@@ -71,9 +71,10 @@ function _M.forget(sid)
 end
 
 --- Remembers until `exp` what the session API tells: that `version` served this client at the time `issued`. What the
--- client was given since counts more.
-function _M.restore(sid, version, issued, exp, now)
-    dict:safe_add(sid, line_of(version, format("@%d", issued), exp), exp - now)
+-- client was given since counts more; or less, where `prevails`.
+function _M.restore(sid, version, issued, exp, now, prevails)
+    local put = prevails and dict.safe_set or dict.safe_add
+    put(dict, sid, line_of(version, format("@%d", issued), exp), exp - now)
 end
 
 return _M

@@ -15,6 +15,7 @@ local exiting = ngx.worker.exiting
 
 local PATH = "/_bgctl/clients"
 local LIMITS = { seconds = 8, connect = 1, pause = 5, most = 1024 * 1024, needs = "body" }
+local EARLY = 5 -- seconds after the start in which a client may have been drawn anew only because this was not known
 local PAGES = 60 -- of a thousand clients: more than there is memory for
 local DONE = "restored" -- in bg_feed, which outlives a reload as the memory does
 local NONE = { [404] = true, [405] = true } -- a session API of an older release
@@ -22,13 +23,14 @@ local NONE = { [404] = true, [405] = true } -- a session API of an older release
 local feed = ngx.shared.bg_feed
 
 local settings, key_file
+local began -- the time of the start
 local asking = false
 
 local _M = {}
 
 --- Begins with these settings (lib.settings).
 function _M.init(given)
-    settings = given
+    settings, began = given, ngx.time()
     key_file = secret_file.new(settings.proxy_key_file, function(text) return text end)
 end
 
@@ -45,12 +47,12 @@ local function ask(sid)
     return type(page) == "table" and type(page.clients) == "table" and page or nil, answer and answer.status
 end
 
-local function take(rows, now)
+local function take(rows, now, is_early)
     for _, row in ipairs(rows) do
         local name, version, age = cookie_sessions.remembered(row[1]), row[2], row[3]
         local exp = now - age + settings.active_window
         if name and names.is_version(version) and exp > now then
-            api_clients.restore(name, version, now - age, exp, now)
+            api_clients.restore(name, version, now - age, exp, now, is_early)
         end
     end
 end
@@ -63,7 +65,7 @@ local function restore(now)
         if not page then
             return NONE[status] or false
         end
-        take(page.clients, now)
+        take(page.clients, now, now - began <= EARLY)
         sid = page.next
         if type(sid) ~= "string" then
             return true
