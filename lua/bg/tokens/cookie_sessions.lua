@@ -9,18 +9,18 @@ local lrucache = require("resty.lrucache")
 local names = require("bg.lib.names")
 local signed_cookies = require("bg.tokens.signed_cookies")
 
-local assert = assert
+local assert, ipairs = assert, ipairs
 local floor = math.floor
 local sub = string.sub
 
 local HASH_LETTERS = 22 -- of base64url: 132 bits
-local REMEMBERED, LONGEST_REMEMBERED = 10000, 256 -- values whose hash a worker remembers, and their length in bytes
+local REMEMBERED, LONGEST_REMEMBERED = 10000, 256 -- values of each cookie that a worker knows, and their bytes
 local PREFIX = "c." -- before a session's name in the session API, where the pin of that name may be a visitor's
 
 local _M = {}
 
 local settings
-local hashes -- by the text that is hashed
+local seen -- for each of the settings' session_cookies, what this worker knows of a value: `{name, identity}`
 
 --- Begins with these settings (lib.settings).
 function _M.init(given)
@@ -30,7 +30,10 @@ end
 
 --- Hashes are made with another secret from now on.
 function _M.renew()
-    hashes = assert(lrucache.new(REMEMBERED))
+    seen = {}
+    for _, which in ipairs(settings.session_cookies) do
+        seen[which] = assert(lrucache.new(REMEMBERED))
+    end
 end
 
 -- No other text that is hashed has a zero byte after an equals sign.
@@ -38,17 +41,21 @@ local function text_of(which, value)
     return which.wanted .. "\0" .. value
 end
 
---- The name of a value of the cookie `which` (one of the settings' session_cookies).
-function _M.name(which, value)
-    local text = text_of(which, value)
-    local name = hashes:get(text)
-    if not name then
-        name = sub(signed_cookies.hash(text), 1, HASH_LETTERS)
-        if #text <= LONGEST_REMEMBERED then
-            hashes:set(text, name)
+-- What this worker knows of a value of the cookie `which` (one of the settings' session_cookies).
+local function entry_of(which, value)
+    local entry = seen[which]:get(value)
+    if not entry then
+        entry = { name = sub(signed_cookies.hash(text_of(which, value)), 1, HASH_LETTERS) }
+        if #value <= LONGEST_REMEMBERED then
+            seen[which]:set(value, entry)
         end
     end
-    return name
+    return entry
+end
+
+--- The name of a value of the cookie `which`.
+function _M.name(which, value)
+    return entry_of(which, value).name
 end
 
 --- The sid and the key of a session's activity, by the name of the session.
@@ -72,15 +79,13 @@ function _M.expiry(now)
     return floor((floor(now / half) + 3) * half)
 end
 
--- What is remembered of a value; under the secret before this one, too.
-local function find(which, value, name, now)
-    local known = api_clients.find(name, now)
-    if not known then
-        local former = signed_cookies.former_hash(text_of(which, value))
-        known = former and api_clients.find(sub(former, 1, HASH_LETTERS), now)
-        if known then
-            known.root, known.exp = known.root or sub(former, 1, HASH_LETTERS), now
-        end
+-- What was remembered under the secret before this one: it is to be remembered anew.
+local function find_former(which, value, now)
+    local former = signed_cookies.former_hash(text_of(which, value))
+    local name = former and sub(former, 1, HASH_LETTERS)
+    local known = name and api_clients.find(name, now)
+    if known then
+        known.root, known.exp = known.root or name, now
     end
     return known
 end
@@ -97,6 +102,29 @@ function _M.shown(cookies)
     end
 end
 
+local function identity_of(which, name, root, known)
+    local sid, key = _M.sid_and_key(root)
+    local identity = {
+        sid = sid, key = key, pin_sid = root, root = root, name = name, cookie = which.name,
+        kept_until = known and known.exp or 0,
+    }
+    if known then
+        identity.version, identity.generation, identity.issued = known.version, known.generation, known.issued
+        identity.key = not known.is_over and key or nil
+    end
+    return identity
+end
+
+-- Of most browsers nothing is remembered, as their pin says all: the same table serves all their requests.
+local function pinned(which, entry, root)
+    local identity = entry.identity
+    if not identity or identity.root ~= root then
+        identity = identity_of(which, entry.name, root)
+        identity.is_pinned, entry.identity = true, identity
+    end
+    return identity
+end
+
 --- The identity of the session that the app's cookie names, nil without such a cookie. `pin` is the identity in the
 -- request's pin, or nil. `name` is what the value is remembered under, and `root` the session's own name. Where the
 -- client was remembered it has the `version`, and the `generation` or the time `issued`, that it was given, until
@@ -106,19 +134,18 @@ function _M.session(cookies, pin, now)
     if not which then
         return nil
     end
-    local name = _M.name(which, value)
-    local known = find(which, value, name, now)
-    local is_pinned = pin ~= nil and pin.bound
-    local root = is_pinned and pin.sid or known and known.root or name
-    local sid, key = _M.sid_and_key(root)
-    local identity = {
-        sid = sid, key = key, pin_sid = root, root = root, name = name, cookie = which.name, is_pinned = is_pinned,
-        exp = _M.expiry(now), kept_until = known and known.exp or 0,
-    }
-    if known then
-        identity.version, identity.generation, identity.issued = known.version, known.generation, known.issued
-        identity.key = not known.is_over and key or nil
+    local entry, is_pinned = entry_of(which, value), pin ~= nil and pin.bound
+    local identity
+    local known = api_clients.find(entry.name, now)
+    if is_pinned and not known then
+        identity = pinned(which, entry, pin.sid)
+    else
+        known = known or find_former(which, value, now)
+        local root = is_pinned and pin.sid or known and known.root or entry.name
+        identity = identity_of(which, entry.name, root, known)
+        identity.is_pinned = is_pinned
     end
+    identity.exp = _M.expiry(now)
     return identity
 end
 
