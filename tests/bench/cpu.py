@@ -2,8 +2,8 @@
 
 Both pass the same requests to the same backend, an nginx that answers with a dozen bytes. wrk asks as fast as
 it can over 32 connections, with 2,000 session tokens in turn; or with as many visitors'
-pins, or session cookies of the app's own and the pins beside them. CPU time comes from /proc: it is steady where
-requests per second are not.
+pins, or session cookies of the app's own and the pins beside them. CPU time comes from /proc: it is steady
+where requests per second are not.
 """
 
 from __future__ import annotations
