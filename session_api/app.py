@@ -88,6 +88,7 @@ def _add_counts(app: App, deployment: DeploymentResource, internal: InternalReso
     app.add_route(paths.HEARTBEAT, deployment, suffix="heartbeat")
     app.add_route(paths.VERSION, deployment, suffix="version")
     app.add_route(paths.ACTIVITY, internal, suffix="activity")
+    app.add_route(paths.CLIENTS, internal, suffix="clients")
 
 
 def _add_dashboard(app: App, page: DashboardResource, cookie_stem: str) -> None:

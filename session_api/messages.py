@@ -1,7 +1,7 @@
 """The JSON messages. Those of clients refuse unknown fields: a misspelt `email` must not vanish."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -42,7 +42,8 @@ class Gauge(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A session, or a visitor (`user` is null), and when it was `seen` last.
 
-    `iat` is that of its newest token: 0 if that token has none, null if the proxy does not say.
+    `kind` says what it is without a user: a visitor, an API client, or a session that only the app's cookie
+    names. `iat` is that of its newest token: 0 if that token has none, null if the proxy does not say.
     """
 
     sid: Sid
@@ -51,13 +52,15 @@ class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     seen: Moment
     exp: Moment
     iat: Moment | None = None
+    kind: Literal["visitor", "client", "session"] = "visitor"
 
 
 class Activity(msgspec.Struct, frozen=True):
     """What a proxy saw, by its own clock. `instance` names it since its start.
 
     `complete`: it has no session left to report; `visitors_complete`: nor a visitor (null, from an older
-    proxy: as `complete`). `gone`: visitors who have logged in, and when; an older proxy does not say when.
+    proxy: as `complete`). `gone`: visitors who have logged in, and sessions without a user that
+    have ended, and when; an older proxy does not say when.
     """
 
     proxy: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,128}\Z")]
@@ -76,6 +79,16 @@ class Epoch(msgspec.Struct, frozen=True):
     """The name that the store got when it was made: a store with another name has forgotten all reports."""
 
     epoch: str
+
+
+class KnownClients(msgspec.Struct, frozen=True):
+    """A page of clients for a proxy that has started anew: `[sid, version, age]`, the age in seconds.
+
+    `next` is what the next page is asked for with; null: there is none.
+    """
+
+    clients: tuple[tuple[str, str, int], ...]
+    next: str | None
 
 
 class Token(msgspec.Struct, frozen=True, rename="camel"):

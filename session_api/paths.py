@@ -21,7 +21,8 @@ DASHBOARD_DATA = f"{DASHBOARD}/data"
 DASHBOARD_LOGIN = f"{DASHBOARD}/login"
 DASHBOARD_LOGOUT = f"{DASHBOARD}/logout"
 
-ACTIVITY = "/_bgctl/activity"  # for proxies; no app has such a path
+ACTIVITY = "/_bgctl/activity"  # for proxies, as the next: no app has such a path
+CLIENTS = "/_bgctl/clients"
 HEALTH = "/healthz"
 READINESS = "/readyz"
 METRICS = "/metrics"

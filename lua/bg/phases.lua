@@ -4,12 +4,13 @@ local bodies = require("bg.limits.bodies")
 local checks = require("bg.health.checks")
 local client_limits = require("bg.limits.clients")
 local counters = require("bg.lib.counters")
-local crypto = require("bg.lib.crypto")
+local cookie_answers = require("bg.routing.cookie_answers")
 local error_page = require("bg.gate.error_page")
 local figures = require("bg.figures.figures")
 local gate = require("bg.gate.gate")
 local inflight = require("bg.workers.inflight")
 local mirror = require("bg.routing.mirror")
+local names = require("bg.lib.names")
 local outcome = require("bg.figures.outcome")
 local queue = require("bg.gate.queue")
 local reasons = require("bg.lib.reasons")
@@ -43,14 +44,6 @@ function _M.init(settings)
     logs = settings.access_log
 end
 
--- The session in the access log: the same for a log-in's token and for the pin beside it.
-local function session_hash(identity)
-    if not identity.hash then
-        identity.hash = crypto.short_hash(identity.pin_sid or identity.sid)
-    end
-    return identity.hash
-end
-
 -- Sets the variables in which nginx has what was decided (nginx/public.conf.j2).
 local function tell_nginx(decision, var)
     local slot, routing = decision.slot, router.routing()
@@ -59,7 +52,7 @@ local function tell_nginx(decision, var)
         var.bg_other_version = routing.slots[slot.other].version
     end
     if logs then
-        var.bg_reason, var.bg_session = decision.reason, session_hash(decision.identity)
+        var.bg_reason, var.bg_session = decision.reason, names.in_log(decision.identity)
     end
     if decision.cookie then
         var.bg_pin = decision.cookie
@@ -211,10 +204,9 @@ local function number_of(var)
     return number, is_refused
 end
 
---- log_by_lua of the public server: counts out what slot() has counted in. Returns the slot (routing.routing_table) for
--- which the request was meant, where it has seen the request.
-function _M.log()
-    local var, status = ngx.var, ngx.status
+-- Counts out what slot() has counted in. Returns what log() does.
+local function count_out(var)
+    local status = ngx.status
     local number, is_refused = number_of(var)
     is_refused = is_refused or status == 429 and client_limits.refused(var)
     if not number then
@@ -235,6 +227,15 @@ function _M.log()
         recorder.left(number)
     end
     return not is_refused and over.slot or nil
+end
+
+--- log_by_lua of the public server, when the answer is through. Returns the slot (routing.routing_table) for which the
+-- request was meant, where it has seen the request.
+function _M.log()
+    local var = ngx.var
+    local slot = count_out(var)
+    cookie_answers.follow(var)
+    return slot
 end
 
 --- log_by_lua of a location of `service`, whose requests are copied for a candidate.

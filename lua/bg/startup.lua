@@ -15,6 +15,7 @@ local queue = require("bg.gate.queue")
 local replicas = require("bg.routing.replicas")
 local recorder = require("bg.activity.recorder")
 local reporter = require("bg.activity.reporter")
+local restored = require("bg.tokens.restored")
 local router = require("bg.routing.router")
 local settings = require("bg.lib.settings")
 local slot_totals = require("bg.figures.slot_totals")
@@ -31,6 +32,7 @@ require("bg.control.listener")
 -- Seconds between two ticks.
 local STATE_SECONDS = 0.05 -- a switch is in force everywhere within two of these
 local KEYS_SECONDS = 1
+local RESTORE_SECONDS = 1
 local ACTIVITY_SECONDS = 1
 local REPORT_SECONDS = 0.5
 local FORGET_SECONDS = 60
@@ -77,6 +79,7 @@ function _M.init(settings_file)
     phases.init(given)
     page_versions.begin(given.keeps_pages, given.token_longest)
     recorder.init(given)
+    restored.init(given)
     reporter.init(given, function() return slot_totals.by_version(router.routing()) end)
     figures.begin(ngx.now())
     error_page.init(given)
@@ -95,6 +98,8 @@ function _M.init_worker()
     every(STATE_SECONDS, sync)
     every(BODIES_SECONDS, bodies.tick)
     every(KEYS_SECONDS, function() credentials.sync_keys(ngx.now()) end)
+    ngx.timer.at(0, restored.tick)
+    every(RESTORE_SECONDS, restored.tick)
     every(ACTIVITY_SECONDS, recorder.tick)
     every(REPORT_SECONDS, reporter.catch_up)
     every(FORGET_SECONDS, function() figures.forget(router.routing(), ngx.now()) end)

@@ -15,6 +15,8 @@ from session_api.state.state import State
 from session_api.stores.records import Census, Gauge, Gone, Heard, Report, Seen, UserSeen, VersionCount
 from session_api.stores.store import Store
 
+PAGE = 1000  # clients
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -70,6 +72,7 @@ class Counts:
                     *(row.sid, row.user, row.version, _age(told, row.seen)),
                     expires_at=int(row.exp) + (0 if row.user is None else self._grace),
                     issued_at=-1 if row.iat is None else int(row.iat),
+                    kind=row.kind,
                 )
                 for row in told.sessions
             ),
@@ -82,6 +85,11 @@ class Counts:
             instance=told.instance,
         )
         return messages.Epoch(self._store.note(report))
+
+    def clients(self, after: str) -> messages.KnownClients:
+        """The page after this sid of the clients that a proxy has to know again."""
+        page = self._store.clients(after, PAGE)
+        return messages.KnownClients(page.rows, page.after)
 
     def count(self, idle: int = 0) -> Counted:
         """What the store has, and why that may not be all."""

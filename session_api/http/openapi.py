@@ -16,6 +16,7 @@ from session_api.messages import (
     CurrentVersion,
     Epoch,
     Heartbeat,
+    KnownClients,
     Problem,
     SessionInfo,
     Status,
@@ -65,6 +66,7 @@ OPERATIONS = [
     Operation(paths.HEARTBEAT, "post", USER, 200, Heartbeat, "I am here; is there an update?"),
     Operation(paths.VERSION, "get", ANYONE, 200, CurrentVersion, "What new sessions get"),
     Operation(paths.ACTIVITY, "post", PROXY, 200, Epoch, "What a proxy saw since its last report", Activity),
+    Operation(paths.CLIENTS, "get", PROXY, 200, KnownClients, "Clients for a proxy that has started anew"),
     Operation(paths.DASHBOARD, "get", ANYONE, 200, "text/html", "The dashboard, or the form to log in to it"),
     Operation(
         paths.DASHBOARD_DATA, "get", WATCHER, 200, Overview, "All that the dashboard shows", query=PARAMETERS

@@ -1,4 +1,7 @@
-"""Takes the reports of proxies. They send them here, and let no request from outside come here."""
+"""Takes the reports of proxies, and tells them what is known of clients.
+
+They send them here and ask here, and let no request from outside come here.
+"""
 
 import falcon
 import msgspec
@@ -18,3 +21,7 @@ class InternalResource:
     def on_post_activity(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._proxy(req)
         resp.media = self._counts.take(msgspec.convert(req.get_media(), Activity))
+
+    def on_get_clients(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._proxy(req)
+        resp.media = self._counts.clients(req.get_param("after") or "")

@@ -27,7 +27,9 @@ class Session:
 class Seen(NamedTuple):
     """A session, or with no user a visitor, as a proxy saw it `age` seconds ago.
 
-    `issued_at` is that of its newest token: 0 if that token does not say, -1 if the proxy does not.
+    `kind` tells those without a user apart: "visitor", "client" (an API client, which counts as a visitor),
+    or "session" (one that only a cookie of the app names). `issued_at` is that of its newest token: 0 if that
+    token does not say, -1 if the proxy does not.
     """
 
     sid: str
@@ -36,10 +38,29 @@ class Seen(NamedTuple):
     age: int
     expires_at: int
     issued_at: int = -1
+    kind: str = "visitor"
+
+
+class Client(NamedTuple):
+    """A client or a session without a user and without a pin: which version served it `age` seconds ago."""
+
+    sid: str
+    version: str
+    age: int
+
+
+class Clients(NamedTuple):
+    """A page of them in the order of their sids; the next one is `after` this sid, None: there is none."""
+
+    rows: tuple[Client, ...]
+    after: str | None
 
 
 class Gone(NamedTuple):
-    """A visitor who logged in `age` seconds ago. One seen later under that name is another visitor."""
+    """A visitor who logged in, or such a session that ended, `age` seconds ago.
+
+    One seen later under that name is another one.
+    """
 
     sid: str
     age: int = 0

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from session_api.stores.records import Census, Outlook, Position, Report, Session, UserSeen
+from session_api.stores.records import Census, Clients, Outlook, Position, Report, Session, UserSeen
 
 GONE_SLACK = 1  # seconds by which rounding may set the times of two reports apart
 PURGE_AFTER = 86400  # seconds past expiry, far more than any leeway: an ended session must not come back
@@ -61,6 +61,12 @@ class Store(Protocol):
 
     def users(self, version: str, limit: int, after: Position | None = None, idle: int = 0) -> list[UserSeen]:
         """Users with an active session on that version, the latest first, each once."""
+
+    def clients(self, after: str, limit: int) -> Clients:
+        """Active API clients, and sessions that only a cookie names: the page after this sid ("": the first).
+
+        A page may have fewer than `limit` rows and still not be the last.
+        """
 
     def outlook(self, version: str, since: int) -> Outlook:
         """What a forecast needs; departures are those since `since`, in whole minutes."""

@@ -1,8 +1,9 @@
 """What routing costs: CPU time of the proxy's workers per request, against a plain nginx of the same image.
 
 Both pass the same requests to the same backend, an nginx that answers with a dozen bytes. wrk asks as fast as
-it can over 32 connections, with 2,000 session tokens in turn. CPU time comes from /proc: it is steady where
-requests per second are not.
+it can over 32 connections, with 2,000 session tokens in turn; or with as many visitors'
+pins, or session cookies of the app's own and the pins beside them. CPU time comes from /proc: it is steady
+where requests per second are not.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import statistics
 import subprocess
 import time
@@ -25,6 +27,7 @@ ROUNDS = 5
 SECONDS = 5
 CONNECTIONS = 32
 TOKENS = 2000
+OWN = "sessionid"  # the app's session cookie
 HEAD = """\
 include /opt/bgctl/modules.conf;
 worker_processes 2;
@@ -84,7 +87,14 @@ end
 
 
 def measure(project: Project, scratch: Path, plain: int) -> dict[str, float]:
-    """Microseconds per request, medians: `plain`, `bearer` (a token in a header), `cookie` (and its pin)."""
+    """Microseconds per request, medians.
+
+    `plain`; `bearer`, a token in a header; `cookie`, a token and its pin; `pin`, a visitor's; `session`, the
+    app's own cookie and its pin.
+    """
+    settings = project.directory / "bgctl.toml"
+    settings.write_text(settings.read_text().replace("[sessions]", f'[sessions]\ncookie = "{OWN}"', 1))
+    project.bgctl("reload")
     ports = {"blue": project.ports.blue, "green": project.ports.green, "plain": plain}
     for service in ("frontend-blue", "frontend-green"):
         for container in project.containers(service):
@@ -113,7 +123,7 @@ def _compare(project: Project, scratch: Path, names: dict[str, str], plain: int)
     subjects = {
         "plain": (names["plain"], f"http://127.0.0.1:{plain}/", scripts["cookie"]),
         "bearer": (names["proxy"], f"{project.url}/", scripts["bearer"]),
-        "cookie": (names["proxy"], f"{project.url}/", scripts["cookie"]),
+        **{name: (names["proxy"], f"{project.url}/", scripts[name]) for name in ("cookie", "pin", "session")},
     }
     for _, url, script in subjects.values():
         _wrk(url, script)  # every token verified, every pool warm
@@ -171,7 +181,9 @@ def _scripts(project: Project, scratch: Path) -> dict[str, Path]:
         tokens.append(jwt.encode(claims, key, "EdDSA", {"kid": kid}))
     headers = {
         "bearer": ("Authorization", [f"Bearer {token}" for token in tokens]),
-        "cookie": ("Cookie", [f"bg_session={token}; bg_pin={_pin(project, token)}" for token in tokens]),
+        "cookie": ("Cookie", [_jar(project, f"bg_session={token}") for token in tokens]),
+        "pin": ("Cookie", [_jar(project) for _ in tokens]),
+        "session": ("Cookie", [_jar(project, f"{OWN}={secrets.token_hex(16)}") for _ in tokens]),
     }
     scripts = {}
     for name, (header, values) in headers.items():
@@ -181,10 +193,11 @@ def _scripts(project: Project, scratch: Path) -> dict[str, Path]:
     return scripts
 
 
-def _pin(project: Project, token: str) -> str:
-    """What a browser holds beside this token after its first answer."""
-    answer = requests.get(f"{project.url}/", cookies={"bg_session": token}, timeout=5)
-    return answer.cookies["bg_pin"]
+def _jar(project: Project, cookie: str = "") -> str:
+    """What a browser with this cookie sends after its first answer."""
+    headers = {"Accept": "text/html"} | ({"Cookie": cookie} if cookie else {})
+    pin = requests.get(f"{project.url}/", headers=headers, timeout=5).cookies["bg_pin"]
+    return "; ".join(filter(None, (cookie, f"bg_pin={pin}")))
 
 
 def _wrk(url: str, script: Path) -> int:

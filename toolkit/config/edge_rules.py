@@ -16,6 +16,8 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _tls_problems(config)
     yield from _acme_problems(config)
     yield from _pin_problems(config)
+    yield from _session_problems(config)
+    yield from _key_problems(config)
     yield from _header_problems(config)
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
@@ -64,14 +66,6 @@ def _acme_problems(config: Config) -> Iterator[tuple[Where, str]]:
         )
 
 
-# Headers that tell no API client from another: they describe the request or the browser, or are overwritten.
-NO_KEYS = re.compile(
-    r"cookie|host|connection|upgrade|date|content-(length|type|encoding)|transfer-encoding|x-(deployment|forwarded)-.*"
-    r"|forwarded|x-real-ip|accept(-.*)?|user-agent|referer|origin|sec-.*",
-    re.IGNORECASE,
-)
-
-
 def _pin_problems(config: Config) -> Iterator[tuple[Where, str]]:
     if config.pin.same_site == "none" and not config.proxy.secure_cookies:
         yield (
@@ -81,6 +75,36 @@ def _pin_problems(config: Config) -> Iterator[tuple[Where, str]]:
     host, domain = urlsplit(config.preview.url).hostname, config.pin.domain
     if host and domain and host != domain and not host.endswith(f".{domain}"):
         yield ("preview", "url"), f"is outside of [pin] domain: browsers keep cookies of {domain} there alone"
+
+
+# What nginx and Lua find in a Cookie header as it stands. RFC 6265 has more letters; no framework uses them.
+COOKIE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MOST_COOKIES = 8  # each is looked for in every request
+
+
+def _session_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    here, cookies = ("sessions", "cookie"), config.sessions.cookies
+    ours = re.compile(rf"(__Host-|__Secure-)?{re.escape(config.proxy.cookie_stem)}_.*")
+    for name in cookies:
+        if not COOKIE_NAME.fullmatch(name):
+            yield here, f'{name!r} is not the name of a cookie; write one like "sessionid"'
+        elif ours.fullmatch(name):
+            yield here, f"{name} is a cookie of bgctl's own; name the one that your app sets at a log-in"
+    if len(set(cookies)) < len(cookies):
+        yield here, "has a name twice; keep one"
+    if len(cookies) > MOST_COOKIES:
+        yield here, f"has more than {MOST_COOKIES} names; keep those that your app sets at a log-in"
+
+
+# Headers that tell no API client from another: they describe the request or the browser, or are overwritten.
+NO_KEYS = re.compile(
+    r"cookie|host|connection|upgrade|date|content-(length|type|encoding)|transfer-encoding|x-(deployment|forwarded)-.*"
+    r"|forwarded|x-real-ip|accept(-.*)?|user-agent|referer|origin|sec-.*",
+    re.IGNORECASE,
+)
+
+
+def _key_problems(config: Config) -> Iterator[tuple[Where, str]]:
     seen: set[str] = set()
     for name in config.sessions.key_headers:
         if NO_KEYS.fullmatch(name):

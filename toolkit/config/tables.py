@@ -78,12 +78,20 @@ class Tokens(Table, frozen=True):
 class Sessions(Table, frozen=True):
     """Where the session API is, and what counts as a session.
 
+    `cookie` is the app's own session cookie, or several: what a browser shows of a session that has no token.
     `key_headers` are the headers by which API clients without cookies are told apart.
     """
 
     address: Address = Address("127.0.0.1:8090")
     idle_timeout: DurationOrOff = DurationOrOff(30 * 60)
+    cookie: str | tuple[str, ...] = ""
     key_headers: tuple[HeaderName, ...] = (HeaderName("authorization"),)
+
+    @property
+    def cookies(self) -> tuple[str, ...]:
+        """The names in `cookie`; none: the app has tokens, or nobody logs in."""
+        named = self.cookie
+        return ((named,) if named else ()) if isinstance(named, str) else named
 
 
 class Health(Table, frozen=True):

@@ -49,13 +49,13 @@ def exposed(found: Compose, root: Path) -> Iterator[Exposed]:
     """Each build context with folders of bgctl's in it, and the first service that is built there."""
     told = set()
     for service, each in found.services.items():
-        context = _context(each.build, root)
+        context = folder(each.build, root)
         if context and context not in told and (names := taken_along(context, root)):
             told.add(context)
             yield Exposed(service, context, root, names)
 
 
-def _context(build: object, root: Path) -> Path | None:
+def folder(build: object, root: Path) -> Path | None:
     """The folder that is built; None: nothing is, or from elsewhere, such as a git repository."""
     text = build.get("context") if isinstance(build, dict) else build
     if not isinstance(text, str) or "://" in text:

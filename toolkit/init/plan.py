@@ -48,8 +48,8 @@ class Slotted(Struct, frozen=True):
 class Plan(Struct, frozen=True):
     """All of bgctl.toml. `services` begin with the one that people use.
 
-    `https`: browsers come by HTTPS. `proxy` and `session_api` are what bgctl's own services are called.
-    Where a value is empty, bgctl.toml does not have it.
+    `https`: browsers come by HTTPS. `cookies` are those of the app's sessions. `proxy` and `session_api` are
+    what bgctl's own services are called. Where a value is empty, bgctl.toml does not have it.
     """
 
     name: Guess[str]
@@ -66,6 +66,7 @@ class Plan(Struct, frozen=True):
     compose_files: Guess[tuple[str, ...]] | None = None
     engine: str = ""
     cookie_stem: Guess[str] | None = None
+    cookies: Guess[tuple[str, ...]] | None = None
 
     @property
     def web(self) -> Slotted:

@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from toolkit.config import Config
 from toolkit.config.kinds import HealthPath, Host
-from toolkit.engine import compose_files, ports
+from toolkit.engine import build_context, compose_files, ports
 from toolkit.engine.compose import ComposeService
 from toolkit.engine.compose_forms import Binding
 from toolkit.engine.images import ImageConfig
 from toolkit.engine.own_services import PROXY, SESSION_API
 from toolkit.errors import Refused
-from toolkit.init import addresses, guesses
+from toolkit.init import addresses, frameworks, guesses
 from toolkit.init.addresses import Addresses
 from toolkit.init.chosen import Chosen
 from toolkit.init.guesses import Guess
@@ -86,6 +86,7 @@ class Planner:
             domain=domain,
             health_host=host,
             https=bool(domain) or self._https,
+            cookies=self._cookies(before),
             **self._of_the_project(),
         )
 
@@ -97,6 +98,13 @@ class Planner:
             "compose_files": self._compose_files(),
             "engine": self._given.engine,
         }
+
+    def _cookies(self, before: Config | None) -> Guess[tuple[str, ...]] | None:
+        """Those of the app's sessions: what was written before, else as its framework calls them."""
+        if before and before.sessions.cookies:
+            return Guess(before.sessions.cookies, "as it was")
+        context = build_context.folder(self._services[self._chosen.web].build, self._around.root)
+        return frameworks.cookies(context) if context else None
 
     def _workers(self) -> Iterator[Slotted]:
         for name in self._chosen.workers:

@@ -25,7 +25,7 @@ def of(plan: Plan) -> str:
         _lines(_project(plan)),
         _lines(_proxy(plan)),
         TLS,
-        *[_lines(_sessions(plan))] * (plan.sessions != SESSIONS),
+        *[_lines(_sessions(plan))] * (plan.sessions != SESSIONS or plan.cookies is not None),
         *(_lines(_service(each, plan)) for each in plan.services),
         _lines(_session_api(plan)),
         *[_lines(_preview(plan))] * bool(plan.domain),
@@ -73,7 +73,11 @@ def _proxy(plan: Plan) -> Iterator[Line]:
 
 def _sessions(plan: Plan) -> Iterator[Line]:
     yield "[sessions]", ""
-    yield _set("address", plan.sessions), f"bgctl asks the session API here; {SESSIONS.port} is taken"
+    if plan.cookies:
+        names, source = plan.cookies.value, plan.cookies.source
+        yield _set("cookie", names[0] if len(names) == 1 else list(names)), source
+    if plan.sessions != SESSIONS:
+        yield _set("address", plan.sessions), f"bgctl asks the session API here; {SESSIONS.port} is taken"
 
 
 def _service(service: Slotted, plan: Plan) -> Iterator[Line]:

@@ -54,6 +54,7 @@ def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
         "api": config.sessions.address,
         "workers": proxy.workers,
         "cookie_stem": proxy.cookie_stem,
+        "session_cookies": [re.escape(name) for name in config.sessions.cookies],
         "scheme": scheme,
         "believed": believed,
         "told_scheme": "$bg_scheme" if believed else scheme,

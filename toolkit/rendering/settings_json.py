@@ -57,6 +57,7 @@ def _sessions(config: Config) -> dict[str, object]:
         "pin_idle": int(config.pin_idle),
         "pin_domain": str(config.pin.domain),
         "pin_same_site": str(config.pin.same_site),
+        "session_cookies": list(config.sessions.cookies),
         "key_headers": [str(name.lower()) for name in config.sessions.key_headers],
         "active_window": active_window(config),
         "held_every": held_every(config),

@@ -1,6 +1,7 @@
 -- Remembers every session and visitor that this proxy has seen, a line each, in memory that all workers share and that
 -- a reload leaves alone. From here come the rows of reports, what a store is told that was emptied, and whether a
--- session has been idle. Visitors have memory of their own, so that no number of them pushes out a session.
+-- session has been idle. Visitors have memory of their own, so that no number of them pushes out a session; and so have
+-- the sessions that only a cookie of the app names, because nobody has verified those.
 
 local names = require("bg.lib.names")
 
@@ -13,7 +14,8 @@ local ipairs, tonumber = ipairs, tonumber
 local LINE = "^(%S+) (%S+) (%S+) (%S+) ?(.*)$"
 local PLACE = "^(%S+) (%S+) (%d+) (%d+)"
 
-local sessions, visitors = ngx.shared.bg_seen, ngx.shared.bg_visitors
+local sessions, cookies, visitors = ngx.shared.bg_seen, ngx.shared.bg_cookies, ngx.shared.bg_visitors
+local ALL = { sessions, cookies, visitors }
 local SINCE = "since" -- no key of a session (lib.names)
 -- Stands in place of a line when a visitor has logged in, with the time of that. A request that comes later under the
 -- same name is another browser's.
@@ -22,18 +24,19 @@ local OVER, IS_OVER, OVER_SECONDS = "over %.3f", "^over (%S+)$", 600
 local _M = {}
 
 local function dict_of(key)
-    return names.is_visitor(key) and visitors or sessions
+    return names.is_visitor(key) and visitors or names.is_cookie(key) and cookies or sessions
 end
 
 --- Since when no session has been forgotten, in seconds since the epoch.
 function _M.since()
-    return sessions:get(SINCE)
+    return max(sessions:get(SINCE), cookies:get(SINCE))
 end
 
 --- Begins, unless a reload finds it begun.
 function _M.begin(now)
-    sessions:safe_add(SINCE, now)
-    visitors:safe_add(SINCE, now)
+    for _, dict in ipairs(ALL) do
+        dict:safe_add(SINCE, now)
+    end
 end
 
 --- The row under `key`, `{key, version, seen, exp, iat, user}`, or nil.
@@ -94,7 +97,7 @@ end
 -- second.
 function _M.keys()
     local keys = {}
-    for _, dict in ipairs({ sessions, visitors }) do
+    for _, dict in ipairs(ALL) do
         for _, key in ipairs(dict:get_keys(0)) do
             keys[#keys + 1] = key ~= SINCE and key or nil
         end

@@ -1,8 +1,9 @@
 -- Queues the keys of rows that have yet to be reported, those first that were noted first. All workers share the queue;
 -- each key is in it once, and its length is bounded. Only keys wait here: what is sent is the newest row that
 -- activity.memory has under a key. A session of which there is nothing new but that it is still active waits in a
--- second queue, for seconds. Sessions and visitors have memory and a bound each of their own: anybody can be a visitor,
--- any number of times, and that must push out no log-in.
+-- second queue, for seconds. Sessions with a token, sessions that a cookie of the app names, and visitors have memory
+-- and a bound each of their own: anybody can be a visitor, or make up a cookie, any number of times, and that must push
+-- out no log-in.
 
 local counters = require("bg.lib.counters")
 local names = require("bg.lib.names")
@@ -16,8 +17,8 @@ local DROPPED = counters.series("bgctl_activity_dropped_total")
 
 local feed = ngx.shared.bg_feed
 
--- GONE stands before the sid of a visitor who has logged in.
-local _M = { GONE = "gone ", SESSION = "session", VISITOR = "visitor" }
+-- GONE stands before the key of a visitor who has logged in, or of a session whose cookie the app has cleared.
+local _M = { GONE = "gone ", SESSION = "session", COOKIE = "cookie", VISITOR = "visitor" }
 
 -- Each key that waits has a mark (its name begins with `marks`), which says that it is queued, with the number of the
 -- queue's round; a new round begins each time that the queue is empty. A mark that a worker has left behind when it
@@ -34,16 +35,19 @@ end
 -- In the order in which their keys are sent.
 local ALL = {
     queues_of(_M.SESSION, ngx.shared.bg_outbox, 50000),
+    queues_of(_M.COOKIE, ngx.shared.bg_outbox_cookies, 20000),
     queues_of(_M.VISITOR, ngx.shared.bg_outbox_visitors, 20000),
 }
-local OF_KIND = { [_M.SESSION] = ALL[1], [_M.VISITOR] = ALL[2] }
+local OF_KIND = { [_M.SESSION] = ALL[1], [_M.COOKIE] = ALL[2], [_M.VISITOR] = ALL[3] }
 
---- Whether a key is a session's or a visitor's.
+_M.KINDS = { _M.SESSION, _M.COOKIE, _M.VISITOR }
+
+--- Of which kind a key is: SESSION, COOKIE or VISITOR.
 function _M.kind(key)
-    if names.is_visitor(key) or sub(key, 1, #_M.GONE) == _M.GONE then
-        return _M.VISITOR
+    if sub(key, 1, #_M.GONE) == _M.GONE then
+        key = sub(key, #_M.GONE + 1)
     end
-    return _M.SESSION
+    return names.is_visitor(key) and _M.VISITOR or names.is_cookie(key) and _M.COOKIE or _M.SESSION
 end
 
 --- Notes that a row of this kind may be lost: for a while no report may say that all has been told.

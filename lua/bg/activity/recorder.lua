@@ -6,7 +6,6 @@
 local counters = require("bg.lib.counters")
 local inflight = require("bg.workers.inflight")
 local memory = require("bg.activity.memory")
-local names = require("bg.lib.names")
 local outbox = require("bg.activity.outbox")
 local reporter = require("bg.activity.reporter")
 local workers = require("bg.workers.workers")
@@ -66,13 +65,12 @@ function _M.is_idle(key, limit, now)
     return not noted[key] and memory.is_idle(key, limit, now)
 end
 
---- The visitor with this sid has logged in, and is a visitor no longer. Another browser with the same pin (a copy of
--- its cookies) counts as a visitor again from its next request on.
-function _M.gone(sid)
-    local key = names.key(sid)
+--- The visitor under `key` has logged in, or the app has cleared the cookie of the session under it: it counts no
+-- longer. Another browser with the same pin (a copy of its cookies) counts again from its next request on.
+function _M.gone(key)
     noted[key] = nil
     memory.drop(key, ngx.now())
-    outbox.add(outbox.GONE .. sid)
+    outbox.add(outbox.GONE .. key)
 end
 
 -- Notes that the session under `key` is active now, on the version that it is known to be on: that version may be

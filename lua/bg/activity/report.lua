@@ -31,14 +31,13 @@ end
 local function row_of(key)
     local row = memory.get(key)
     return row and { sub(key, 3), row.user or cjson.null, row.version, row.seen, min(row.exp, timestamp.LAST),
-        min(row.iat, timestamp.LAST) }
+        min(row.iat, timestamp.LAST), names.kind(key) }
 end
 
--- `{sid, since}` of a visitor who has logged in; nil where another browser has been a visitor under that name since.
+-- `{sid, since}` of who is gone (activity.recorder); nil where a request has come under that key since.
 local function gone_of(key)
-    local sid = sub(key, #GONE + 1)
-    local name = names.key(sid)
-    return not memory.get(name) and { sid, memory.over_since(name) or ngx.now() } or nil
+    local name = sub(key, #GONE + 1)
+    return not memory.get(name) and { sub(name, 3), memory.over_since(name) or ngx.now() } or nil
 end
 
 -- A JSON array of JSON texts.
@@ -80,7 +79,7 @@ function _M.body(sessions, gone)
         now = format("%.3f", ngx.now()),
         since = format("%.3f", memory.since()),
         epoch = cjson.encode(feed:get("epoch") or cjson.null),
-        complete = tostring(is_complete(outbox.SESSION)),
+        complete = tostring(is_complete(outbox.SESSION) and is_complete(outbox.COOKIE)),
         visitors_complete = tostring(is_complete(outbox.VISITOR)),
         sessions = array(sessions),
         gone = array(gone),

@@ -116,7 +116,10 @@ end
 
 -- Notes that these keys will never be told.
 local function lose(keys)
-    local counts = { [outbox.SESSION] = 0, [outbox.VISITOR] = 0 }
+    local counts = {}
+    for _, kind in ipairs(outbox.KINDS) do
+        counts[kind] = 0
+    end
     for _, key in ipairs(keys) do
         local kind = outbox.kind(key)
         counts[kind] = counts[kind] + 1

@@ -3,6 +3,7 @@
 -- routing.router's own, and why a rule does not apply is asked of the modules that apply it.
 
 local checks = require("bg.health.checks")
+local cookie_sessions = require("bg.tokens.cookie_sessions")
 local credentials = require("bg.tokens.credentials")
 local crypto = require("bg.lib.crypto")
 local lineage = require("bg.routing.lineage")
@@ -18,6 +19,7 @@ local format = string.format
 local ipairs = ipairs
 
 local PREVIEW, PAGE, MOVED, TOKEN, PIN = reasons.PREVIEW, reasons.PAGE, reasons.MOVED, reasons.TOKEN, reasons.PIN
+local SESSION = reasons.SESSION
 local CREDENTIAL, NEW, RETIRED, MIGRATED = reasons.CREDENTIAL, reasons.NEW, reasons.RETIRED, reasons.MIGRATED
 
 local _M = {}
@@ -139,6 +141,28 @@ local function pin(facts)
     return credential(facts, worth, "pin", is_used)
 end
 
+-- The app's own session cookie says whose request it is, and of a version only what is remembered. There is no row
+-- where no such cookie is set up.
+local function session(facts)
+    local decision, found = facts.decision, facts.decision.session
+    if #facts.settings.session_cookies == 0 then
+        return nil
+    elseif not found then
+        local shown = cookie_sessions.shown(facts.request.cookie())
+        return { outcome = shown and "not reached" or "absent",
+            why = shown and "a token says whose it is" or "no cookie of [sessions] cookie" }
+    elseif not found.key then
+        return { outcome = "no", why = found.cookie .. ": the app has cleared it" }
+    end
+    local slot = found.version and lineage.slot(facts.routing, found)
+    local is_used = decision.reason == SESSION
+    local why = found.cookie .. " says whose it is"
+    if slot then
+        why = format("%s: was given %s, which %s serves", found.cookie, found.now, slot.name)
+    end
+    return { outcome = is_used and "used" or slot and "outranked" or "not reached", why = why }
+end
+
 -- A header that says who asks, and nothing of a version.
 local function key_header(facts)
     local decision, share = facts.decision, facts.routing.green_share
@@ -229,7 +253,8 @@ end
 -- The rules in their order.
 local ROWS = {
     { "gate", gate }, { "preview", preview }, { "page", page }, { "moved", moved }, { "bearer", bearer },
-    { "cookie", session_cookie }, { "pin", pin }, { "credential", key_header }, { "new", fresh },
+    { "cookie", session_cookie }, { "pin", pin }, { "session", session },
+    { "credential", key_header }, { "new", fresh },
     { "migrated", migrated }, { "health", health },
 }
 
@@ -238,10 +263,12 @@ local ROWS = {
 -- tokens.credentials); `is_slotted`: its service has slots; `is_open`: its slot is still to be drawn.
 function _M.of(facts)
     local rows = {}
-    for i, rule in ipairs(ROWS) do
+    for _, rule in ipairs(ROWS) do
         local row = rule[2](facts)
-        row.rule = row.rule or rule[1]
-        rows[i] = row
+        if row then
+            row.rule = row.rule or rule[1]
+            rows[#rows + 1] = row
+        end
     end
     return rows
 end

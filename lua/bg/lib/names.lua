@@ -5,14 +5,17 @@
 local base64url = require("bg.lib.base64url")
 local crypto = require("bg.lib.crypto")
 
-local find, sub = string.find, string.sub
+local byte, find, sub = string.byte, string.find, string.sub
 local type = type
 
 local VERSION, LONGEST_VERSION = "^%w[%w._+-]*$", 64
 local LONGEST_USER = 512 -- bytes: four for each of the 128 characters that a log-in may give
 local RANDOM = 22 -- letters of base64url that hold 128 bits
 local RANDOM_BYTES = 16
-local SESSION, VISITOR = "s ", "v " -- what keys of activity begin with
+-- What keys of activity begin with, and the first byte of that. COOKIE is a session of the app's own, known by its
+-- cookie; CLIENT an API client, which counts as a visitor.
+local SESSION, VISITOR, COOKIE, CLIENT = "s ", "v ", "c ", "a "
+local SESSION_BYTE, VISITOR_BYTE, COOKIE_BYTE, CLIENT_BYTE = 115, 118, 99, 97
 
 local _M = {}
 
@@ -47,14 +50,46 @@ function _M.key(sid, user)
     return (user and SESSION or VISITOR) .. sid
 end
 
---- Whether the activity under `key` is a visitor's.
-function _M.is_visitor(key)
-    return sub(key, 1, #VISITOR) == VISITOR
+--- The key of a session that the app's own cookie names.
+function _M.cookie_key(sid)
+    return COOKIE .. sid
 end
 
---- Whether the activity under `key` is a session's.
+--- The key of an API client.
+function _M.client_key(sid)
+    return CLIENT .. sid
+end
+
+--- Whether the activity under `key` is a visitor's. An API client is one.
+function _M.is_visitor(key)
+    local first = byte(key)
+    return first == VISITOR_BYTE or first == CLIENT_BYTE
+end
+
+--- Whether the activity under `key` is a session's that has a user.
 function _M.is_session(key)
-    return sub(key, 1, #SESSION) == SESSION
+    return byte(key) == SESSION_BYTE
+end
+
+--- Whether the activity under `key` is a session's that the app's own cookie names: nobody knows whose it is.
+function _M.is_cookie(key)
+    return byte(key) == COOKIE_BYTE
+end
+
+--- The session of an identity in the access log: the same for a log-in's token, or the app's cookie, and for the pin
+-- beside it.
+function _M.in_log(identity)
+    if not identity.hash then
+        identity.hash = crypto.short_hash(identity.pin_sid or identity.sid)
+    end
+    return identity.hash
+end
+
+--- What the session API calls the activity under `key`, where it is neither a session's with a user nor a browser's:
+-- "session" or "client"; otherwise nil.
+function _M.kind(key)
+    local first = byte(key)
+    return first == COOKIE_BYTE and "session" or first == CLIENT_BYTE and "client" or nil
 end
 
 return _M

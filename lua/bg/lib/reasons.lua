@@ -4,7 +4,7 @@
 
 local error, setmetatable = error, setmetatable
 
-local WORDS = { "preview", "page", "moved", "token", "pin", "credential", "new", "retired", "migrated" }
+local WORDS = { "preview", "page", "moved", "token", "pin", "session", "credential", "new", "retired", "migrated" }
 
 local _M = { ALL = WORDS }
 

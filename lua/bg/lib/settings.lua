@@ -21,7 +21,7 @@ local EXPECTED = {
     limit_wait = "number",
     version = "string", drain_deadline = "number", mirrors = "table", replicas = "table",
     certificates = "table",
-    pin_domain = "string", pin_same_site = "string", key_headers = "table",
+    pin_domain = "string", pin_same_site = "string", key_headers = "table", session_cookies = "table",
     token_headers = "table", token_cookies = "table",
 }
 
@@ -50,11 +50,12 @@ local function with_variables(names)
     return headers
 end
 
--- Cookies, each with its name as lib.cookie wants it.
-local function with_equals(names)
+-- Cookies of the app's own, each with what stands before its value in a Cookie header, and with the nginx variable
+-- that has the value which an answer sets.
+local function as_cookies(names)
     local cookies = {}
     for i, name in ipairs(names) do
-        cookies[i] = { name = name, wanted = name .. "=" }
+        cookies[i] = { name = name, wanted = name .. "=", variable = "upstream_cookie_" .. name }
     end
     return cookies
 end
@@ -78,8 +79,9 @@ function _M.load(path)
     name_pins(settings)
     settings.key_headers = with_variables(settings.key_headers)
     settings.token_headers = with_variables(settings.token_headers)
-    settings.token_cookies = with_equals(settings.token_cookies)
+    settings.token_cookies = as_cookies(settings.token_cookies)
     settings.has_further_tokens = #settings.token_headers + #settings.token_cookies > 0
+    settings.session_cookies = as_cookies(settings.session_cookies)
     settings.keeps_pages = settings.migrate ~= "never"
     return settings
 end

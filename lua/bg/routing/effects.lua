@@ -2,12 +2,13 @@
 -- remembered.
 
 local api_clients = require("bg.tokens.api_clients")
+local names = require("bg.lib.names")
 local navigation = require("bg.routing.navigation")
 local page_versions = require("bg.routing.page_versions")
 local reasons = require("bg.lib.reasons")
 local recorder = require("bg.activity.recorder")
 
-local CREDENTIAL, PAGE = reasons.CREDENTIAL, reasons.PAGE
+local CREDENTIAL, PAGE, PREVIEW = reasons.CREDENTIAL, reasons.PAGE, reasons.PREVIEW
 
 local settings
 
@@ -31,14 +32,31 @@ local function note(identity, key, version, request)
     return recorder.note(key, user, identity.exp, version, identity.issued)
 end
 
--- Remembers which version an API client was given: when it is new, when its version has changed, and when half of the
--- time is over for which it is remembered.
+-- Remembers which version an API client was given: when it is new, when its version has changed, and when it would be
+-- forgotten before it is idle.
 local function keep_client(identity, version, generation, now)
     local window = settings.active_window
-    if identity.version ~= version or identity.exp - now < window / 2 then
-        identity.exp = now + window
+    if identity.version ~= version or identity.exp - now < window then
+        identity.exp = now + window * 1.5
         api_clients.keep(identity.sid, version, generation, identity.exp, now)
     end
+end
+
+-- Remembers the same of a session that only the app's cookie names, and that has no pin to say it. Who was sent a pin
+-- may not keep it.
+local function keep_session(session, version, generation, now)
+    local window = settings.active_window
+    if session.key and (session.version ~= version or session.kept_until - now < window) then
+        local root = session.root ~= session.name and session.root or nil
+        api_clients.keep(session.name, version, generation, now + window * 1.5, now, root)
+    end
+end
+
+-- Whether the visitor of the request's pin has logged in: the pin goes over to the session.
+local function has_logged_in(decision)
+    local pin = decision.pin
+    return decision.life and pin and (decision.in_cookie or decision.session)
+        and pin.sid ~= decision.pin_claims.sid
 end
 
 -- Remembers of which version the page is that this request loads.
@@ -58,9 +76,13 @@ function _M.take(decision, routing, request, now)
     if decision.reason == CREDENTIAL then
         keep_client(identity, slot.version, routing.generation, now)
     end
+    local session = decision.session
+    if session and not session.is_pinned and decision.reason ~= PAGE and decision.reason ~= PREVIEW then
+        keep_session(session, slot.version, routing.generation, now)
+    end
     note_page(decision, request)
-    if decision.life and decision.in_cookie and decision.pin and decision.pin.sid ~= decision.pin_claims.sid then
-        recorder.gone(decision.pin.sid) -- the visitor has logged in
+    if has_logged_in(decision) then
+        recorder.gone(names.key(decision.pin.sid))
     end
     local page, page_holder = decision.page, nil
     if page and identity.key then

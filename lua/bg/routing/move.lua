@@ -24,7 +24,8 @@ local function refusal(decision, request, now)
     local asked = cookie.get(request.cookie(), settings.update_cookie) ~= nil
     return migration.refusal(settings.migrate, asked, page_versions.knows(decision.pin_claims.pages), function()
         -- A log-in whose token has stayed away is known under another key, under which it may have been busy.
-        return not identity.bound and recorder.is_idle(identity.key, settings.migrate_idle, now)
+        return not identity.bound
+            and (not identity.key or recorder.is_idle(identity.key, settings.migrate_idle, now))
     end)
 end
 

@@ -55,8 +55,8 @@ function _M.fill(decision, routing, request, is_slotted)
     local claims, old_pin, identity = decision.pin_claims, decision.pin, decision.identity
     claims.sid, claims.version = identity.pin_sid or identity.sid, decision.slot.version
     claims.generation = routing.generation
-    claims.bound = decision.in_cookie or (old_pin ~= nil and old_pin.bound and old_pin.sid == claims.sid
-        and not is_over(decision, request))
+    claims.bound = decision.in_cookie or decision.session ~= nil or (old_pin ~= nil and old_pin.bound
+        and old_pin.sid == claims.sid and not is_over(decision, request))
     claims.from = still_from(routing, old_pin, decision.slot.version)
     claims.pages = list_name(decision, request, is_slotted)
     claims.jar = settings.pin_jar
@@ -76,14 +76,18 @@ end
 
 --- For how many seconds a new pin is good; nil where none is due. Beside a token in a cookie a pin lasts for as long as
 -- the token: a link from another site brings the pin alone, also after days. So it does where the session has moved on,
--- which must not fall back to the token's version. A pin lasts a little longer than it must, so that not every answer
--- has to bring a new one.
+-- which must not fall back to the token's version. Of a cookie of the app's own nobody knows how long it lasts: beside
+-- that a pin is good for as long as a token may be, since the last half hour (`pin_idle`) or less. A pin lasts a little
+-- longer than it must, so that not every answer has to bring a new one.
 function _M.life(decision, now)
     local claims, old_pin, token = decision.pin_claims, decision.pin, decision.token
     local idle = settings.pin_idle
     local exp, least = now + idle + floor(idle / 2), now + idle
     if token and (decision.in_cookie or claims.from) then
         exp, least = max(exp, token.exp + floor(idle / 2)), max(least, token.exp)
+    elseif decision.session then
+        local longest = now + settings.token_longest
+        exp, least = max(exp, longest), max(least, longest - idle)
     end
     if old_pin and old_pin.bound and claims.bound and old_pin.sid == claims.sid then
         exp = max(exp, old_pin.exp)

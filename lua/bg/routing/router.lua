@@ -4,6 +4,8 @@
 -- variables: `request` (routing.request) has a function for each header.
 
 local base64url = require("bg.lib.base64url")
+local cookie_answers = require("bg.routing.cookie_answers")
+local cookie_sessions = require("bg.tokens.cookie_sessions")
 local credentials = require("bg.tokens.credentials")
 local crypto = require("bg.lib.crypto")
 local effects = require("bg.routing.effects")
@@ -38,7 +40,7 @@ local _M = {}
 function _M.init(settings)
     _M.settings = settings
     credentials.init(settings)
-    for _, module in ipairs({ effects, move, pinning }) do
+    for _, module in ipairs({ cookie_answers, effects, move, pinning }) do
         module.init(settings)
     end
     _M.state_file = hot_file.new("state.json", function() return files.read(settings.state_file) end,
@@ -60,13 +62,15 @@ end
 -- new session's.
 local function choose(decision, routing, request, now)
     local pin = decision.pin or decision.posted
-    local slot, reason = rules.sticky(routing, decision.token, pin, decision.preview)
-    local identity = decision.token or pin
+    local session = decision.session
+    local slot, reason = rules.sticky(routing, decision.token, pin, decision.preview, session)
+    local identity = decision.token or session or pin
     if reason == PREVIEW then
         identity = identity or decision.preview
     elseif not slot then
         local client = not identity and client_of(request, now) or nil
-        reason = client and CREDENTIAL or (identity or decision.preview) and RETIRED or NEW
+        local named = decision.token or pin or session and session.version or decision.preview
+        reason = client and CREDENTIAL or named and RETIRED or NEW
         identity = identity or client or { sid = base64url.encode(crypto.random(SID_BYTES)) }
         slot = client and client.version and lineage.slot(routing, client)
             or rules.fresh(routing, crypto.fraction(identity.sid))
@@ -78,6 +82,7 @@ end
 local function read_credentials(decision, routing, request, cookies, now, quietly)
     decision.token, decision.in_cookie = credentials.session(request, cookies, now, quietly)
     decision.pin = signed_cookies.pin(cookies, now, quietly)
+    decision.session = not decision.token and cookie_sessions.session(cookies, decision.pin, now) or nil
     decision.preview = signed_cookies.preview(cookies, now, quietly)
     decision.posted = routing.is_split and signed_cookies.posted(cookies, now, quietly) or nil
 end
@@ -145,11 +150,11 @@ end
 -- `is_slotted`: the slot really serves this request, so that a page may come from it. Fields: `slot`
 -- (routing.routing_table) and the `reason` for it; `identity`, whose request it is (without a `key` while that is not
 -- known); `token` (it came `in_cookie`), `pin`, `preview` and `posted` (routing.old_page), identities as far as they
--- verify; `page`, the slot of the old page that asks; `list`, where a page that is loaded here is noted
--- (routing.page_versions); `life` of a new pin with `pin_claims`, where one is due. A token in the cookie gets a pin
--- beside it: on the first navigation from another site the Strict cookie stays away, and the Lax pin then keeps the
--- version. For a POST from another site: `login_life` of the pin that goes along if the answer is a log-in, and
--- `page_life` of the page cookie.
+-- verify; `session`, where a cookie of the app says whose it is and no token does (tokens.cookie_sessions); `page`, the
+-- slot of the old page that asks; `list`, where a page that is loaded here is noted (routing.page_versions); `life` of
+-- a new pin with `pin_claims`, where one is due. A token in the cookie gets a pin beside it: on the first navigation
+-- from another site the Strict cookie stays away, and the Lax pin then keeps the version. For a POST from another site:
+-- `login_life` of the pin that goes along if the answer is a log-in, and `page_life` of the page cookie.
 function _M.decide(decision, request, now, is_slotted, quietly)
     local routing = _M.routing()
     if not routing then

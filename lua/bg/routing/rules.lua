@@ -1,11 +1,13 @@
 -- The rules by which a request gets its slot: the heart of the project. In their order: what a preview shows; the
--- version of a verified session token, or the one that its session has moved on to; the version of a verified pin; a
--- new session, shared out by weight. Values in, values out.
+-- version of a verified session token, or the one that its session has moved on to; the version of a verified pin; the
+-- version that is remembered of a session cookie of the app; a new session, shared out by weight. Values in, values
+-- out.
 
 local lineage = require("bg.routing.lineage")
 local reasons = require("bg.lib.reasons")
 
 local PREVIEW, MOVED, TOKEN, PIN = reasons.PREVIEW, reasons.MOVED, reasons.TOKEN, reasons.PIN
+local SESSION = reasons.SESSION
 
 local _M = {}
 
@@ -28,7 +30,8 @@ end
 -- @param token    the identity `{version, generation, issued}` in a verified session token, or nil
 -- @param pin      the identity `{version, from, generation, issued}` in a verified pin, or nil
 -- @param preview  the identity `{version, generation, issued}` in a verified preview, or nil
-function _M.sticky(routing, token, pin, preview)
+-- @param session  the identity of a session that the app's cookie names (tokens.cookie_sessions), or nil
+function _M.sticky(routing, token, pin, preview, session)
     local slot = preview and lineage.slot_of_same(routing, preview)
     if slot then
         return slot, PREVIEW
@@ -44,6 +47,10 @@ function _M.sticky(routing, token, pin, preview)
     slot = pin and lineage.slot(routing, pin)
     if slot then
         return slot, PIN
+    end
+    slot = session and session.version and lineage.slot(routing, session)
+    if slot then
+        return slot, SESSION
     end
 end
 

@@ -1,37 +1,80 @@
--- Remembers which version an API client was given: a client without cookies, known by a credential of its own (an API
--- key, an opaque bearer token). Its first request is a draw. A switch would draw anew for all of them, so that each is
--- remembered for as long as it goes on asking, in memory that all workers share. What is kept is a keyed hash, never
--- the credential itself; where memory runs short, the least used is forgotten.
+-- Remembers which version a client was given that has nothing to say it with: no token, and no pin. It is known by a
+-- credential of the app's own, an API key, an opaque bearer token or the app's session cookie. Its first request is a
+-- draw. A switch would draw anew for all of them, so that each is remembered for as long as it goes on asking, in
+-- memory that all workers share. What is kept is a keyed hash, never the credential itself; where memory runs short,
+-- the least used is forgotten. After a restart the session API tells what it knows of them (tokens.restored).
 
 local counters = require("bg.lib.counters")
 
 local ngx = ngx
-local format, match = string.format, string.match
+local format, match, sub = string.format, string.match, string.sub
 local tonumber = tonumber
 
-local LINE = "^(%d+) (%d+) (%S+)$" -- generation, expiry, version
+-- A generation, or "@" and a time; when the line is forgotten; a version; and the name of the session that a cookie
+-- belongs to, where its value is not the first one of it.
+local LINE = "^(@?%d+) (%d+) (%S+) ?(%S*)$"
+local OVER = "." -- in place of that name: the app has cleared the cookie
 local FORGOTTEN = counters.series("bgctl_activity_forgotten_total")
 
 local dict = ngx.shared.bg_clients
 
 local _M = {}
 
---- What is known at `now` of the client with this sid: `{version, generation, exp}`, the version that it was given, the
--- generation of the state in which that was, and when it is forgotten (seconds since the epoch). nil for a new client.
+--- What is known at `now` of the client with this sid: `{version, generation, issued, exp, root, is_over}`. `version`
+-- is what it was given, in the state of `generation` (nil where only the time `issued` is known); it is forgotten at
+-- `exp` (times in seconds since the epoch). `root` names the session of a cookie that has replaced another one;
+-- `is_over`: the app has cleared the cookie. nil for a new client.
 function _M.find(sid, now)
-    local generation, exp, version = match(dict:get(sid) or "", LINE)
-    exp = tonumber(exp)
-    if exp and exp > now then
-        return { version = version, generation = tonumber(generation), exp = exp }
+    local line = dict:get(sid)
+    if not line then
+        return nil
     end
+    local since, exp, version, root = match(line, LINE)
+    exp = tonumber(exp)
+    if not exp or exp <= now then
+        return nil
+    end
+    local is_time = sub(since, 1, 1) == "@"
+    return {
+        version = version, generation = not is_time and tonumber(since) or nil,
+        issued = is_time and tonumber(sub(since, 2)) or nil, exp = exp,
+        root = root ~= "" and root ~= OVER and root or nil, is_over = root == OVER,
+    }
 end
 
---- Remembers until `exp` that a client was given `version`.
-function _M.keep(sid, version, generation, exp, now)
-    local _, _, forgotten = dict:set(sid, format("%d %d %s", generation, exp, version), exp - now)
+local function line_of(version, since, exp, root)
+    return format("%s %d %s%s", since, exp, version, root and " " .. root or "")
+end
+
+--- Remembers until `exp` that a client was given `version`; `root` as in find().
+function _M.keep(sid, version, generation, exp, now, root)
+    local line = line_of(version, format("%d", generation), exp, root)
+    local _, _, forgotten = dict:set(sid, line, exp - now)
     if forgotten then
         counters.add(FORGOTTEN)
     end
+end
+
+--- The same for a client that may never come back: nothing is forgotten for it.
+function _M.keep_lightly(sid, version, generation, exp, now)
+    dict:safe_set(sid, line_of(version, format("%d", generation), exp), exp - now)
+end
+
+--- Remembers until `exp` that the app has cleared the cookie of this sid: what was on its way with it is no session.
+function _M.close(sid, version, generation, exp, now)
+    _M.keep(sid, version, generation, exp, now, OVER)
+end
+
+--- Forgets a client.
+function _M.forget(sid)
+    dict:delete(sid)
+end
+
+--- Remembers until `exp` what the session API tells: that `version` served this client at the time `issued`. What the
+-- client was given since counts more; or less, where `prevails`.
+function _M.restore(sid, version, issued, exp, now, prevails)
+    local put = prevails and dict.safe_set or dict.safe_add
+    put(dict, sid, line_of(version, format("@%d", issued), exp), exp - now)
 end
 
 return _M

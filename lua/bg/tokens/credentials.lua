@@ -4,6 +4,7 @@
 local api_clients = require("bg.tokens.api_clients")
 local claims = require("bg.tokens.claims")
 local cookie = require("bg.lib.cookie")
+local cookie_sessions = require("bg.tokens.cookie_sessions")
 local hot_file = require("bg.lib.hot_file")
 local keyring = require("bg.tokens.keyring")
 local names = require("bg.lib.names")
@@ -45,6 +46,7 @@ end
 function _M.init(given)
     settings = given
     signed_cookies.init(given)
+    cookie_sessions.init(given)
     keys = hot_file.new("keyring.json", function() return keyring.index(settings.keys_dir) end,
         function(text) return keyring.load(settings.keys_dir, text) end)
     if not keys:poll() then
@@ -56,6 +58,9 @@ end
 --- Reads keys and secrets again, at `now` in seconds. With new ones every remembered verdict is forgotten.
 function _M.sync_keys(now)
     local signs_anew = signed_cookies.sync(now)
+    if signs_anew then
+        cookie_sessions.renew()
+    end
     if keys:poll() or signs_anew then
         renew_tokens()
     end
@@ -144,7 +149,7 @@ local function client_of(header, value, now)
     end
     known = known or {}
     known.sid, known.header = sid, header.name
-    known.key = known.version and names.key(sid) or nil
+    known.key = known.version and names.client_key(sid) or nil
     return known
 end
 

@@ -25,6 +25,8 @@ from session_api.clock import Clock
 from session_api.stores.records import (
     Birth,
     Census,
+    Client,
+    Clients,
     Gauge,
     Heard,
     Outlook,
@@ -118,6 +120,10 @@ class RedisStore:
     def users(self, version: str, limit: int, after: Position | None = None, idle: int = 0) -> list[UserSeen]:
         found = self._swept("users", idle, version, limit, *(after or ("", "")))
         return [UserSeen(user_id, email or None, int(float(at))) for user_id, email, at in found]
+
+    def clients(self, after: str, limit: int) -> Clients:
+        found, last = self._swept("clients", after, limit)
+        return Clients(tuple(Client(sid, version, int(age)) for sid, version, age in found), last or None)
 
     def outlook(self, version: str, since: int) -> Outlook:
         expires_at, departures = self._swept("outlook", version, -(-since // 60), WALK)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from session_api.stores.store import StoreBusyError, StoreError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 CACHE = 8 * 1024  # KiB for each connection: a batch of activity touches pages all over the file
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 

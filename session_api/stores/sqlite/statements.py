@@ -46,8 +46,8 @@ NOTE_SESSION = f"""INSERT INTO sessions ({COLUMNS}, issued_at, live)
     WHERE CASE sign(:issued_at) WHEN 1 THEN :issued_at > over_iat WHEN 0 THEN :expires_at > over_exp
             ELSE ended_at IS NULL END
         AND max(sessions.expires_at, :expires_at) > :now AND user_id = excluded.user_id"""
-NOTE_VISITOR = f"""INSERT INTO visitors (sid, version, last_activity, expires_at)
-    SELECT :sid, :version, :at, :expires_at
+NOTE_VISITOR = f"""INSERT INTO visitors (sid, version, last_activity, expires_at, kind)
+    SELECT :sid, :version, :at, :expires_at, :kind
         WHERE :expires_at > :now OR EXISTS (SELECT 1 FROM visitors WHERE sid = :sid)
     ON CONFLICT (sid) DO UPDATE SET {_TOUCH}
     WHERE max(visitors.expires_at, :expires_at) > :now"""
@@ -85,6 +85,9 @@ USERS = """SELECT user_id, email, holders.last_activity FROM holders JOIN people
     WHERE version = :version AND holders.last_activity > :since
         AND (holders.last_activity, user_id) < (:last_activity, :user_id)
     ORDER BY holders.last_activity DESC, user_id DESC LIMIT :limit"""
+
+CLIENTS = """SELECT sid, version, :now - last_activity FROM visitors
+    WHERE kind <> 'visitor' AND sid > :after AND last_activity > :since ORDER BY sid LIMIT :limit"""
 
 LAST = tuple(
     f"""SELECT expires_at, last_activity FROM {table} WHERE version = :version {live}

@@ -17,6 +17,8 @@ from session_api.clock import Clock
 from session_api.stores.records import (
     Birth,
     Census,
+    Client,
+    Clients,
     Gauge,
     Heard,
     Outlook,
@@ -108,6 +110,12 @@ class SqliteStore:
         with self._snapshot(idle) as (db, times):
             found = db.execute(sql.USERS, times | {"version": version, "limit": limit} | position)
             return [UserSeen(*row) for row in found]
+
+    def clients(self, after: str, limit: int) -> Clients:
+        with self._snapshot(0) as (db, times):
+            found = db.execute(sql.CLIENTS, times | {"after": after, "limit": limit})
+            rows = tuple(Client(*row) for row in found)
+        return Clients(rows, rows[-1].sid if len(rows) == limit else None)
 
     def outlook(self, version: str, since: int) -> Outlook:
         with self._snapshot(0) as (db, times):

@@ -39,12 +39,14 @@ class Secretary(User):
         if random.random() < 0.1:
             self._send("/admin/members/member/add/", name=f"member{random.randrange(1000)}")
 
-    def _send(self, path: str, **fields: str) -> None:
+    def log_out(self) -> None:
+        self._send("/admin/", to="/admin/logout/")
+
+    def _send(self, path: str, to: str = "", **fields: str) -> None:
         token = self._token.search(self.ask("GET", path, "csrfmiddlewaretoken"))
         origin = {"Referer": f"https://{HOST}{path}", "Origin": f"https://{HOST}"}
-        self.ask(
-            "POST", path, data={**fields, "csrfmiddlewaretoken": token[1] if token else ""}, headers=origin
-        )
+        data = {**fields, "csrfmiddlewaretoken": token[1] if token else ""}
+        self.ask("POST", to or path, data=data, headers=origin)
 
 
 def migrated(recipe: Recipe) -> None:
@@ -66,3 +68,4 @@ def test_django(tmp_path):
             "exec", "-T", *secret, "web", "python", "manage.py", "createsuperuser", "--noinput", *who
         )
         recipe.go_through(Secretary, partial(recipe.develop, AFTER), partial(migrated, recipe))
+        recipe.drain_by_log_outs(Secretary)

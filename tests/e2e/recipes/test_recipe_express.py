@@ -38,6 +38,9 @@ class Signer(User):
         if random.random() < 0.2:
             self.ask("POST", "/entries", data={"text": f"entry{random.randrange(1000)}"})
 
+    def log_out(self) -> None:
+        self.ask("POST", "/logout")
+
     def log_off(self) -> None:
         self.talk.close()
 
@@ -48,3 +51,4 @@ def test_express(tmp_path):
         recipe.go_through(
             Signer, partial(recipe.edit, "package.json", '"version": "1.0.0"', '"version": "2.0.0"')
         )
+        recipe.drain_by_log_outs(Signer)

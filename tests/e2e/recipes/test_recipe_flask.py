@@ -35,6 +35,9 @@ class Errander(User):
         if random.random() < 0.2:
             self._send("/", "/errands", text=f"errand{random.randrange(1000)}")
 
+    def log_out(self) -> None:
+        self._send("/", "/logout")
+
     def _send(self, page: str, form: str, **fields: str) -> None:
         """Fills in a form. The token in its page has to be good for whichever version takes it."""
         token = self._token.search(self.ask("GET", page, "csrf_token"))

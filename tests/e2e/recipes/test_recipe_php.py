@@ -26,6 +26,9 @@ class Voter(User):
         self.ask("POST", "/", data={"name": self.name})
         self.use()
 
+    def log_out(self) -> None:
+        self.ask("POST", "/", data={"out": "1"})
+
     def use(self) -> None:
         page = self.ask("GET", "/", f"Hello {self.name}! You came by https.")
         token = self._token.search(page)
@@ -39,3 +42,4 @@ def test_php(tmp_path):
         recipe.go_through(
             Voter, partial(recipe.edit, "public/index.php", "const VERSION = '1'", "const VERSION = '2'")
         )
+        recipe.drain_by_log_outs(Voter)

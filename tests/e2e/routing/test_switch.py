@@ -204,10 +204,17 @@ def test_60_a_reload_under_load_loses_nothing(release):
 
 @pytest.mark.threat(47)
 def test_47_a_proxy_that_restarts_in_mid_drain_drains_from_the_first_accept(release):
-    """Asked without a pause while it restarts: the first answers are already right."""
+    """Asked without a pause while it restarts: the first answers are already right.
+
+    A client without a jar is known again as soon as the session API has told of it.
+    """
     release.bgctl("route", "disable-green")
     old = release.visitor()
     assert release.version_of(old) == OLD
+    script = requests.Session()
+    script.headers["Authorization"] = "Basic c2NyaXB0OmtleQ=="
+    assert [release.version_of(script) for _ in range(2)] == [OLD, OLD]
+    eventually(lambda: release.census()["versions"][OLD]["anonymous"] >= 1, "the script is counted")
     release.start_of_release()
     answers: list[str] = []
     back = threading.Event()
@@ -228,6 +235,8 @@ def test_47_a_proxy_that_restarts_in_mid_drain_drains_from_the_first_accept(rele
     asker.join()
     assert len(answers) >= 20
     assert set(answers) == {OLD, f"newcomer {NEW}"}
+    eventually(lambda: release.version_of(script) == OLD, "the script is where it was")
+    assert [release.version_of(script) for _ in range(8)] == [OLD] * 8
 
 
 @pytest.mark.threat(62)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import re
+import subprocess
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import docker
 from testbed.project import ROOT
 from tests.e2e.support.stacks import eventually
 from tests.e2e.support.walkers import Crowd, User
-from tests.e2e.support.walks import COMPOSE_FILE, USERS, Walk, finish
+from tests.e2e.support.walks import BUILD_SECONDS, COMPOSE_FILE, USERS, Walk, finish
 
 PAGES = ROOT / "docs" / "recipes"
 ADDRESS = re.compile(r"^[\d.]+:\d+$")
@@ -99,12 +101,62 @@ class Recipe(Walk):
         begun()
         with crowd:
             develop()
-            self.release(crowd, BEFORE, AFTER, checks)
+            self.release(crowd, BEFORE, AFTER, partial(self._look, crowd, checks))
             early.come_back()
             assert early.session.version == AFTER, "promoted: whoever comes back has the new version"
             finish(self, crowd, AFTER)
+        early.log_out()
         early.log_off()
+        if self.cookie:
+            self.has({}, "all have logged out, and nobody waits for an idle time")
         return crowd
+
+    @property
+    def cookie(self) -> str:
+        """The app's own session cookie, as the page has it; "": it has none."""
+        found: str = self.page.toml.get("sessions", {}).get("cookie", "")
+        return found
+
+    def has(self, sessions: dict[str, int], what: str) -> None:
+        """So many sessions are counted on each version; of no user that is known, and no visitor."""
+
+        def counted() -> bool:
+            census = self.census()
+            found = {name: count["sessions"] for name, count in census["versions"].items()}
+            others = [count[kind] for count in census["versions"].values() for kind in ("users", "anonymous")]
+            return {name: number for name, number in found.items() if number} == sessions and not any(others)
+
+        try:
+            eventually(counted, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.census()}") from None
+
+    def _look(self, crowd: Crowd, checks: Callable[[], None] | None) -> None:
+        """While both versions run: each browser that has logged in is one session."""
+        if self.cookie:
+            self.has({BEFORE: len(crowd.on(BEFORE)) + 1}, "all are counted, and who came before bgctl")
+        if checks:
+            checks()
+
+    def drain_by_log_outs(self, kind: type[User]) -> None:
+        """Back to the first version as a release that nothing ends but the log-outs of all users."""
+        assert self.cookie
+        crowd = Crowd(self.url, AFTER, kind, USERS)
+        with crowd:
+            crowd.released(BEFORE, AFTER)
+            release = self.start(
+                *("rollback", "--to", BEFORE, "--yes"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            try:
+                eventually(lambda: self.switched() or release.poll() is not None, "switched", BUILD_SECONDS)
+                self.has({AFTER: USERS}, "all are there")
+                crowd.change_guard(AFTER, BEFORE)
+                said, _ = release.communicate(timeout=BUILD_SECONDS)
+            finally:
+                release.kill()
+            assert release.returncode == 0, said
+            finish(self, crowd, BEFORE)
+        self.has({}, "all have logged out")
 
 
 def _comparable(table: dict[str, Any]) -> dict[str, Any]:

@@ -107,6 +107,7 @@ class User(threading.Thread):
             self.arrived.set()
             while not self.leaving.wait(self.crowd.pace * random.uniform(0.5, 1.5)):
                 self.use()
+            self.log_out()
         self.log_off()
 
     def log_in(self) -> None:
@@ -114,6 +115,9 @@ class User(threading.Thread):
 
     def use(self) -> None:
         raise NotImplementedError
+
+    def log_out(self) -> None:
+        """In the app, where it has that; else the session ends by itself."""
 
     def log_off(self) -> None:
         """Closes the browser: whatever is open in it ends."""

@@ -122,6 +122,8 @@ class Walk(Stack):
         text = re.sub(r'(?m)^address = "127\.0\.0\.1:\d+"', f'address = "{api}"', text)
         if "[sessions]" not in text:
             text += f'\n[sessions]\naddress = "{api}"\n'
+        elif "address" not in tomllib.loads(text)["sessions"]:
+            text = text.replace("[sessions]", f'[sessions]\naddress = "{api}"')
         text = re.sub(r"(?m)^control = .*\n", "", text)
         path.write_text(text.replace("[proxy]", f'[proxy]\ncontrol = "{control}"'))
 

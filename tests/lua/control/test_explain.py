@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.whole
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Proxy:
-    return Proxy(tmp_path_factory.mktemp("routing"))
+    cookie = {"name": "sid", "wanted": "sid=", "variable": "upstream_cookie_sid"}
+    return Proxy(tmp_path_factory.mktemp("routing"), session_cookies=[cookie])
 
 
 OPAQUE = ["Basic " + "dTpw" * 20, "Bearer " + "opaque" * 20, "Bearer a.b.c.d.e"]
@@ -51,6 +53,7 @@ def requests(draw, /, pages: str):
         "bg_pin": draw(pin),
         "bg_update": draw(st.sampled_from([None, None, "1"])),
     }
+    shown["sid"] = draw(st.none() | st.sampled_from([f"{letter * 44}" for letter in "xyz"]))
     shown["bg_preview"] = draw(st.none() | st.none() | tokens("preview", "bgctl-preview"))
     shown["bg_page"] = draw(st.none() | st.none() | tokens("page", "bgctl-page"))
     headers = {"cookie": "; ".join(f"{name}={value}" for name, value in shown.items() if value)}
@@ -77,8 +80,8 @@ def requests(draw, /, pages: str):
 
 
 RULES = [
-    *("gate", "preview", "page", "moved", "bearer", "cookie", "pin", "credential", "new", "migrated"),
-    "health",
+    *("gate", "preview", "page", "moved", "bearer", "cookie", "pin", "session"),
+    *("credential", "new", "migrated", "health"),
 ]
 
 
@@ -110,6 +113,7 @@ def test_what_it_says_is_what_happens(proxy, data, name, migrate):
     assert all(row["why"] for row in said["rules"].values())
     tokens = [part for header in request["headers"].values() for part in header.split(".") if len(part) > 40]
     tokens += [word for word in OPAQUE[:2] if word == request["headers"].get("authorization")]
+    tokens += re.findall(r"\bsid=(\w+)", request["headers"]["cookie"])
     assert not [part for part in tokens if part.split()[-1] in json.dumps(said)], "no token is echoed"
 
 

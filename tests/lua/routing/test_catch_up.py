@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lua.routing.test_pins import FETCH, LOAD, NEW, OLD, ask, session, switch
+from tests.lua.routing.test_pins import session
+from tests.lua.support.asking import FETCH, LOAD, NEW, OLD, ask, switch
 from tests.lua.support.luajit import plain
 from tests.lua.support.proxy import STATES, Proxy
 

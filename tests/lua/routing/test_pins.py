@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
 
+from tests.lua.support.asking import FETCH, FOREIGN, LOAD, NEW, OLD, ask, claims, max_age, switch
 from tests.lua.support.luajit import plain
-from tests.lua.support.proxy import NOW, STATES, Proxy, token
+from tests.lua.support.proxy import NOW, Proxy, token
 from toolkit import config
 from toolkit.release import preview_link
 from toolkit.rendering import settings_json
 
-OLD, NEW = "1.6.7", "1.6.8"
-LOAD = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none"}
-FETCH = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin"}
-FOREIGN = {**LOAD, "sec-fetch-site": "cross-site", "origin": "https://bank.example"}
 DAY = 86400
 EXAMPLE = (Path(__file__).parents[3] / "bgctl.example.toml").read_text()
 
@@ -30,53 +25,8 @@ def proxy(tmp_path) -> Proxy:
     return made
 
 
-def switch(proxy, name, generation=1, lineage=None, migrate="never"):
-    phase, blue, green = STATES[name]
-    document = {
-        "schema": 2,
-        "generation": generation,
-        "phase": phase,
-        "slots": {"blue": blue, "green": green},
-    }
-    proxy.configure({**document, "lineage": lineage or []}, migrate)
-
-
-class Answer:
-    """What routing says of a request."""
-
-    def __init__(self, proxy: Proxy, now: int, method: str, path: str, headers: dict[str, str]) -> None:
-        asked = {"method": method, "path": path, "host": "x", "headers": headers}
-        proxy.lua.runtime.execute(b"local now = ... ; ngx.now = function() return now end", now)
-        decision = proxy.router[b"route"](proxy.asked(asked), now, True)
-        pin, terms = decision[b"cookie"], decision[b"terms"]
-        self.version, self.rule = plain(decision[b"slot"][b"version"]), plain(decision[b"reason"])
-        self.terms = plain(terms)
-        self.cookie = plain(pin) if pin and terms is None else None
-        self.withheld = plain(pin) if pin and terms is not None else None
-        self.holder = plain(decision[b"holder"])
-
-    @property
-    def pin(self) -> str:
-        assert self.cookie
-        return str(self.cookie.partition(";")[0])
-
-
-def ask(proxy, headers=None, now=NOW, method="GET", path="/", cookies=""):
-    return Answer(proxy, now, method, path, {**(headers or {}), **({"cookie": cookies} if cookies else {})})
-
-
 def session(exp: int = NOW + 7 * DAY, sid: str = "s", **more: object) -> str:
     return "bg_session=" + token("k", "bgctl", **{"sid": sid, "deploymentVersion": OLD, "exp": exp, **more})
-
-
-def claims(cookie: str) -> dict[str, object]:
-    part = cookie.partition("=")[2].split(".")[1]
-    found: dict[str, object] = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return found
-
-
-def max_age(cookie: str) -> int:
-    return int(cookie.partition("Max-Age=")[2].partition(";")[0])
 
 
 def test_a_pin_beside_a_session_cookie_lives_as_long_as_its_token(proxy):
@@ -138,7 +88,7 @@ def test_a_visitor_who_logs_in_on_an_old_page_is_one_no_longer(proxy):
     answer = ask(proxy, fetch, cookies=f"{session(userId='ada', sid='A' * 22)}; {pin}")
     assert (answer.version, answer.rule, claims(answer.pin)["sid"]) == (OLD, "page", "A" * 22)
     waiting = proxy.memory()["bg_outbox_visitorsqueue"]
-    assert f"gone {sid}" in waiting, "or a drain would wait for a visitor who is a session by now"
+    assert f"gone v {sid}" in waiting, "or a drain would wait for a visitor who is a session by now"
 
 
 @pytest.mark.parametrize("version", [OLD, NEW])

@@ -75,6 +75,7 @@ class Proxy:
                 "pin_name": "bg_pin=",
             },
             "key_headers": [{"name": "authorization", "variable": "http_authorization"}],
+            "session_cookies": [],
             **{"pin_domain": "", "pin_same_site": "lax"},
             **{"token_headers": [], "token_cookies": [], "has_further_tokens": False},
         } | changes

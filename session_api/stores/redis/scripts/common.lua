@@ -174,10 +174,16 @@ local function insert(sid, user, email, version, created, at, expires, issued)
     return s
 end
 
-local function drop_visitor(sid, version)
+-- Where the times of activity of those are kept who have no user: sessions that only a cookie names count as sessions.
+local function ring(kind)
+    return kind == 'session' and 'a' or 'n'
+end
+
+local function drop_visitor(sid, version, kind)
     call('DEL', key('w', sid))
     call('ZREM', key('x', version), 'w:' .. sid)
-    call('ZREM', key('n', version), sid)
+    call('ZREM', key(ring(kind), version), sid)
+    call('ZREM', key('known'), sid)
     emptied(version)
 end
 
@@ -187,8 +193,8 @@ local function expire(member)
         local s = get(sid)
         close(sid, s, s.expires)
     else
-        local v = call('HMGET', key('w', sid), 'v', 'a', 'x')
-        drop_visitor(sid, v[1])
+        local v = call('HMGET', key('w', sid), 'v', 'a', 'x', 'k')
+        drop_visitor(sid, v[1], v[4])
         depart(v[1], tonumber(v[2]), tonumber(v[3]))
     end
 end

@@ -1,5 +1,5 @@
--- Takes in a report. ARGV: proxy, reach, epoch, complete, visitors_complete, gauges, the number of rows; six values for
--- each row; two for each visitor that is gone (sid, age); and the name of this start of the proxy.
+-- Takes in a report. ARGV: proxy, reach, epoch, complete, visitors_complete, gauges, the number of rows; seven values
+-- for each row; two for each visitor that is gone (sid, age); and the name of this start of the proxy.
 sweep(500)
 
 local function note_session(sid, user, version, at, expires, issued)
@@ -13,8 +13,9 @@ local function note_session(sid, user, version, at, expires, issued)
     end
 end
 
-local function note_visitor(sid, version, at, expires)
-    local v = call('HMGET', key('w', sid), 'v', 'a', 'x')
+local function note_visitor(sid, version, at, expires, kind)
+    local v = call('HMGET', key('w', sid), 'v', 'a', 'x', 'k')
+    kind = v[1] and (v[4] or 'visitor') or kind
     local place, latest = v[1] or version, tonumber(v[2] or at)
     local to = at >= latest and version or place
     latest, expires = math.max(latest, at), math.max(expires, tonumber(v[3] or expires))
@@ -22,29 +23,35 @@ local function note_visitor(sid, version, at, expires)
         return
     end
     if to ~= place then
-        drop_visitor(sid, place)
+        drop_visitor(sid, place, kind)
         depart(place, tonumber(v[2]), math.min(at, tonumber(v[3])))
     end
-    call('HSET', key('w', sid), 'v', to, 'a', latest, 'x', expires)
+    call('HSET', key('w', sid), 'v', to, 'a', latest, 'x', expires, 'k', kind)
     call('SADD', key('versions'), to)
     call('ZADD', key('x', to), expires, 'w:' .. sid)
-    call('ZADD', key('n', to), latest, sid)
+    call('ZADD', key(ring(kind), to), latest, sid)
+    if kind ~= 'visitor' then
+        call('ZADD', key('known'), 0, sid)
+    end
 end
 
-local last = 11 + 6 * tonumber(ARGV[11])
-for i = 12, last, 6 do
-    local sid, user, version, age, expires, issued = unpack(ARGV, i, i + 5)
+local last = 11 + 7 * tonumber(ARGV[11])
+for i = 12, last, 7 do
+    local sid, user, version, age, expires, issued, kind = unpack(ARGV, i, i + 6)
     local at = math.max(now - tonumber(age), 0)
     if user == '' then
-        note_visitor(sid, version, at, tonumber(expires))
+        note_visitor(sid, version, at, tonumber(expires), kind)
     else
         note_session(sid, user, version, at, tonumber(expires), tonumber(issued))
     end
 end
 for i = last + 1, #ARGV - 1, 2 do
-    local v = call('HMGET', key('w', ARGV[i]), 'v', 'a')
+    local v = call('HMGET', key('w', ARGV[i]), 'v', 'a', 'k')
     if v[1] and tonumber(v[2]) <= now - tonumber(ARGV[i + 1]) then
-        drop_visitor(ARGV[i], v[1])
+        drop_visitor(ARGV[i], v[1], v[3])
+        if v[3] == 'session' then -- of a visitor a session has taken the place; this one has left
+            depart(v[1], tonumber(v[2]), tonumber(v[2]))
+        end
     end
 end
 

@@ -17,11 +17,16 @@ if window > 0 then
 end
 
 local looked = call('ZREVRANGE', key('x', version), 0, walk - 1, 'WITHSCORES')
-local names = { s = 'a', w = 'n' }
+
+-- When the member of a version's expiries was last active.
+local function active_at(member)
+    local kind, sid = string.sub(member, 1, 1), string.sub(member, 3)
+    return kind == 'w' and call('ZSCORE', key('n', version), sid) or call('ZSCORE', key('a', version), sid)
+end
+
 local ends = #looked == 2 * walk and looked[#looked] or ''
 for i = 1, #looked, 2 do
-    local name = names[string.sub(looked[i], 1, 1)]
-    if tonumber(call('ZSCORE', key(name, version), string.sub(looked[i], 3))) > since then
+    if tonumber(active_at(looked[i])) > since then
         ends = looked[i + 1]
         break
     end

@@ -45,6 +45,7 @@ app.post('/login', (request, response, next) => {
 });
 
 app.post('/logout', (request, response, next) => {
+  response.clearCookie('guestbook.sid');
   request.session.destroy((error) => (error ? next(error) : response.redirect(303, '/')));
 });
 

@@ -126,6 +126,28 @@ def test_a_batch_has_its_limits(api: Api) -> None:
         problem(api.client.simulate_post("/_bgctl/activity", body=body, headers=headers), 400)
 
 
+def test_sessions_by_cookie_are_sessions_of_nobody(api: Api) -> None:
+    rows = [[*row(sid, None), 0, kind] for sid, kind in (("c.1", "session"), ("a", "client"))]
+    assert api.report(*rows, row("p", None)).status_code == 200
+    counted = api.census().json
+    assert (counted["totalActiveUsers"], counted["users"]) == (0, [])
+    assert counted["versions"]["1.6.7"]["sessions"] == 1
+    assert counted["versions"]["1.6.7"]["anonymous"] == 2
+    problem(api.report([*row("x", None), 0, "robot"]), 400)
+
+
+def test_a_proxy_that_starts_anew_reads_them_page_by_page(api: Api) -> None:
+    rows = [[*row(f"c.{number:04}", None), 0, "session"] for number in range(1000)]
+    api.report(*rows)
+    first = api.get("/_bgctl/clients", api.proxy_key).json
+    assert (len(first["clients"]), first["clients"][0], first["next"]) == (
+        1000,
+        ["c.0000", "1.6.7", 0],
+        "c.0999",
+    )
+    assert api.get("/_bgctl/clients?after=c.0999", api.proxy_key).json == {"clients": [], "next": None}
+
+
 def test_an_older_proxy_vouches_for_both_at_once(api: Api) -> None:
     api.report(row("p1", None))
     api.report(complete=True)

@@ -132,6 +132,7 @@ def test_49_keys(api: Api, wrong: str | None) -> None:
         ("POST", "/token", api.service_key),
         ("GET", "/api/deployment/active-sessions", api.admin_key),
         ("POST", "/_bgctl/activity", api.proxy_key),
+        ("GET", "/_bgctl/clients", api.proxy_key),
     ):
         headers = {"Authorization": wrong.format(key, key)} if wrong else None
         problem(api.client.simulate_request(method, path, headers=headers), 401)
@@ -146,6 +147,7 @@ def test_49_a_key_opens_its_own_door_alone(api: Api) -> None:
         problem(api.post("/token", key), 401)
     for key in (api.admin_key, api.service_key, token):
         problem(api.post("/_bgctl/activity", key), 401)
+        problem(api.get("/_bgctl/clients", key), 401)
     said = problem(api.get("/api/deployment/session", api.admin_key), 401)
     assert said == "The token is refused: malformed."
 

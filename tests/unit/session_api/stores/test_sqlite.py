@@ -96,9 +96,9 @@ def test_a_file_of_a_newer_program_is_left_alone(store: SqliteStore, path: Path)
     store.ping()
     store.close()
     with sqlite3.connect(path) as newer:
-        newer.execute("PRAGMA user_version = 4")
+        newer.execute("PRAGMA user_version = 5")
     newer.close()
-    with pytest.raises(StoreError, match="has schema 4"):
+    with pytest.raises(StoreError, match="has schema 5"):
         store.ping()
 
 

@@ -24,6 +24,7 @@ def test_settings() -> None:
         "pin_idle": 1800,
         "pin_domain": "",
         "pin_same_site": "lax",
+        "session_cookies": [],
         "key_headers": ["authorization"],
         "state_file": "/state/state.json",
         "jwks_file": "/state/jwks.json",

@@ -14,6 +14,9 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
         session_regenerate_id(true);
         $_SESSION['user'] = $_POST['name'];
         $_SESSION['token'] = bin2hex(random_bytes(16));
+    } elseif (isset($_POST['out'])) {
+        session_destroy();
+        setcookie(session_name(), '', ['expires' => 1, 'path' => '/']);
     } elseif ($user && hash_equals($_SESSION['token'], $_POST['token'] ?? '')) {
         vote($user, $_POST['choice']);
     } else {
