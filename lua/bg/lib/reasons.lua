@@ -4,7 +4,7 @@
 
 local error, setmetatable = error, setmetatable
 
-local WORDS = { "preview", "page", "moved", "token", "pin", "credential", "new", "retired", "migrated" }
+local WORDS = { "preview", "page", "moved", "token", "pin", "credential", "new", "retired", "migrated", "asked" }
 
 local _M = { ALL = WORDS }
 
