@@ -6,17 +6,26 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import grpc
 import pytest
 import requests
 
+from testbed import certificates
+from testbed.ports import Ports
 from tests.e2e.support.cases import Case
 from tests.e2e.support.stacks import eventually, running
 
 KEY = (("authorization", "Bearer key-of-a-client"),)
 OTHER = (("authorization", "Bearer key-of-another-client"),)
+TLS = """\
+[tls]
+listen = "127.0.0.1:{self.ports.tls}"
+certificate = "certs/fullchain.pem"
+key = "certs/privkey.pem"
+"""
 GONE = r"connect\(\) failed|upstream (prematurely|timed out|sent)|reset by peer|blue is (down|up again): web"
 
 
@@ -33,11 +42,28 @@ class Greeter(Case):
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
+class Secured(Greeter):
+    """Two replicas in each slot, and a proxy that speaks TLS."""
+
+    own = f"{Greeter.own}\nreplicas = 2"
+
+    def create(self) -> Self:
+        super().create()
+        certificates.make(self.directory)
+        path = self.directory / "bgctl.toml"
+        path.write_text(path.read_text().replace("secure_cookies = false\n", "") + TLS.format(self=self))
+        return self
+
+
 class Client:
     """A channel, and the methods of the greeter by their kinds, with texts for messages."""
 
-    def __init__(self, address: str) -> None:
-        self._channel = grpc.insecure_channel(address)
+    def __init__(self, address: str, ca: Path | None = None) -> None:
+        if ca:
+            trusted = grpc.ssl_channel_credentials(ca.read_bytes())
+            self._channel = grpc.secure_channel(address, trusted)
+        else:
+            self._channel = grpc.insecure_channel(address)
         text = {"request_serializer": str.encode, "response_deserializer": bytes.decode}
         for name, kind in {
             **dict.fromkeys(("Hello", "Fail", "Sleep", "Feel"), self._channel.unary_unary),
@@ -59,7 +85,8 @@ class Client:
 
 @contextmanager
 def client(stack: Greeter, port: int = 0) -> Iterator[Any]:
-    with Client(f"127.0.0.1:{port or stack.ports.proxy}") as one:
+    public = stack.ports.tls if stack.tls else stack.ports.proxy
+    with Client(f"127.0.0.1:{port or public}", None if port else stack.ca) as one:
         yield one
 
 
@@ -211,3 +238,19 @@ def answers(caller: Any) -> bool:
         return bool(caller.hello("you", timeout=5))
     except grpc.RpcError:
         return False
+
+
+def test_a_release_of_replicas_through_tls(tmp_path):
+    with running(tmp_path / "project", Secured, tls=True, ports=Ports.free(2), idle_timeout="3s") as one:
+        assert isinstance(one, Secured)
+        with client(one) as caller:
+            asked = {caller.hello("who").split()[0] for _ in range(4)}
+            assert asked == {"1"}
+        with Load(one, KEY) as old:
+            one.develop("2")
+            one.bgctl("up-green", "2")
+            one.bgctl("route", "enable-green")
+            with Load(one, OTHER) as new:
+                new.more()
+                old.more()
+                assert (set(old.seen), set(new.seen)) == ({"1"}, {"2"}), "0 failed, 0 flipped"
