@@ -5,7 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-TAIL = 16 * 1024  # bytes: some 60 entries, however long the file has become
+TAILS = (
+    16 * 1024,
+    256 * 1024,
+)  # bytes: a line has some hundred, one with the steps of a release some thousand
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -24,19 +27,25 @@ class Entry(msgspec.Struct, frozen=True):
 
 def recent(path: Path, limit: int) -> list[Entry] | None:
     """The newest entries first; None if the file cannot be read. A line that a crash has torn is left out."""
+    found: list[Entry] = []
     try:
-        lines = _tail(path).splitlines()
+        for most in TAILS:
+            lines = _tail(path, most).splitlines()
+            found = [entry for line in reversed(lines) if (entry := _decode(line))][:limit]
+            if len(found) == limit:
+                break
     except FileNotFoundError:
         return []
     except OSError:
         return None
-    return [entry for line in reversed(lines) if (entry := _decode(line))][:limit]
+    return found
 
 
-def _tail(path: Path) -> bytes:
+def _tail(path: Path, most: int) -> bytes:
+    """At most so many bytes, however long the file has become."""
     with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-        return file.read(TAIL)  # may begin within a line: that is one more torn line
+        file.seek(max(0, file.seek(0, os.SEEK_END) - most))
+        return file.read(most)  # may begin within a line: that is one more torn line
 
 
 def _decode(line: bytes) -> Entry | None:

@@ -30,6 +30,7 @@ NEXT = {
     "unsupportedContact": "write another email under [acme] in bgctl.toml",
     "userActionRequired": "read what the authority wants you to agree to, then: {again}",
 }
+REMOVED = ("rejectedIdentifier", "unsupportedIdentifier")  # whose next step says so already
 
 
 class Problem(Struct, frozen=True):
@@ -57,4 +58,15 @@ def next_step(problems: Sequence[Problem], hosts: Sequence[str]) -> str:
     known = next((each for each in problems if each.code in NEXT), None)
     text = NEXT[known.code] if known else LATER
     host = (known and known.host) or (hosts[0] if len(hosts) == 1 else "that host")
-    return text.format(host=host, path=PATH, again=AGAIN)
+    return text.format(host=host, path=PATH, again=AGAIN) + _meanwhile(problems, hosts)
+
+
+def _meanwhile(problems: Sequence[Problem], hosts: Sequence[str]) -> str:
+    """Where some hosts of a certificate have failed: how the others get theirs all the same."""
+    bad = list(dict.fromkeys(each.host for each in problems if each.host and each.code not in REMOVED))
+    waiting = [host for host in hosts if host not in bad]
+    if not bad or not waiting:
+        return ""
+    others = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
+    meanwhile = f"take {', '.join(bad)} out of hosts in bgctl.toml until then"
+    return f"; or, so that {others} need not wait for it: {meanwhile}"

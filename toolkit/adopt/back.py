@@ -34,6 +34,8 @@ def steps(project: Project) -> list[Step]:
 
 def check(project: Project) -> None:
     found = adoption_file.read(project.state_dir)
+    if found:
+        netfilter.check_user(found, "adopt --back")
     if found and found.stopped:
         why = "what ran before is stopped, or about to be, and blue serves"
         plain = f"bgctl down, then: {project.engine.compose_command} up -d"
@@ -49,8 +51,8 @@ def everything(project: Project) -> None:
 
 def lift(project: Project) -> str:
     """People get what ran before; who is on the way to the proxy arrives there, and is answered."""
-    lifted = netfilter.lift(str(project.config.project.name))
     found = adoption_file.read(project.state_dir)
+    lifted = netfilter.lift(str(project.config.project.name), found.temporary if found else {})
     if lifted and found:
         listening.wait_accepted(project, found)
     return "new connections go where they went before" if lifted else "there is none"
@@ -63,9 +65,10 @@ def undo(project: Project) -> str:
     if proxy in there:
         project.engine.remove(proxy, project.config.drain.request_deadline)
     slots.stop(project, "blue")
-    for name in project.config.shared:
-        project.engine.remove(name, project.grace(name))
     found = adoption_file.read(project.state_dir)
+    for name in project.config.shared:
+        if not (found and name in found.kept):
+            project.engine.remove(name, project.grace(name))
     image_tags.take(project, found.tagged if found else ())
     project.state_path.unlink(missing_ok=True)
     (project.state_dir / "state.json.last").unlink(missing_ok=True)

@@ -43,7 +43,7 @@ def redirect(project: Project) -> str:
     netfilter.set_all(found.temporary, name)
     for public, there in found.temporary.items():
         if not arrives(Address(public), Address(there)):
-            netfilter.lift(name)
+            netfilter.lift(name, found.temporary)
             why = "a connection from this host to it went elsewhere"
             raise Failed(f"{public} was not redirected", why, "bgctl adopt --no-redirect")
     return ", ".join(f"{public} goes to the proxy" for public in found.temporary)
@@ -69,7 +69,7 @@ def take(project: Project, lift: bool = True) -> str:
     found = note(project, real=True)
     reload.apply(project, reload.wanted(project)[0])
     if lift:
-        netfilter.lift(str(project.config.project.name))
+        netfilter.lift(str(project.config.project.name), found.temporary)
     leave(project, found)
     return f"the proxy listens on {publics}"
 

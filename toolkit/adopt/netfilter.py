@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from toolkit.engine import process
-from toolkit.errors import BgctlError
+from toolkit.errors import BgctlError, Refused
+from toolkit.files.adoption_file import REDIRECT, Adoption
 from toolkit.values import Address
 
 WAIT = ("-w", "10")  # seconds for another program's change of the tables
@@ -50,6 +51,23 @@ def programs(address: Address, others: Iterable[str] = ()) -> tuple[str, ...]:
     return (IPV4, IPV6) if address.wildcard and not apart else (IPV6,)
 
 
+def families(temporary: Mapping[str, str]) -> tuple[str, ...]:
+    """The programs whose rules these listeners need, each once."""
+    named = [each for public in temporary for each in programs(Address(public), temporary)]
+    return tuple(dict.fromkeys(named))
+
+
+def check_user(adoption: Adoption, command: str) -> None:
+    """Raises Refused for whoever can neither see nor lift the redirect of an adoption that root has begun.
+
+    Without the proxy, to which the redirect leads, nobody would be served.
+    """
+    if os.geteuid() and adoption.way == REDIRECT and adoption.temporary:
+        what = f"the adoption that is under way since {adoption.since} is root's"
+        why = "it redirects connections, which only root may see and end"
+        raise Refused(what, why, f"bgctl {command}   (as root)")
+
+
 def rules(temporary: Mapping[str, str], project: str) -> list[Rule]:
     """`temporary`: by the address to which people come, the one at which they are to arrive.
 
@@ -78,18 +96,23 @@ def ours(program: str, table: str, listed: str, project: str) -> list[Rule]:
     """The rules of this project in what `-S` has listed of a table."""
     found = []
     for line in listed.splitlines():
+        if comment(project) not in line:
+            continue  # the comments of others may be anything, such as half a line
         words = shlex.split(line)
         if words[:1] == ["-A"] and comment(project) in words:
             found.append(Rule(program, table, words[1], tuple(words[2:])))
     return found
 
 
-def standing(project: str) -> list[Rule]:
-    """The rules that an adoption of this project has set and not lifted. Raises Failed."""
+def standing(project: str, temporary: Mapping[str, str]) -> list[Rule]:
+    """The rules that an adoption of this project has set and not lifted. Raises Failed.
+
+    Only the families of `temporary` are asked: a kernel without IPv6 refuses to list its tables.
+    """
     if os.geteuid():
         return []
     found = []
-    for program in (IPV4, IPV6):
+    for program in families(temporary):
         for table, chains in CHAINS.items():
             if process.which(program):
                 listed = [_run([program, *WAIT, "-t", table, "-S", chain]) for chain in chains]
@@ -99,19 +122,19 @@ def standing(project: str) -> list[Rule]:
 
 def set_all(temporary: Mapping[str, str], project: str) -> None:
     """Sets the rules, in place of any from before. Raises Failed, with none of them standing."""
-    before = standing(project)
+    before = standing(project, temporary)
     try:
         for rule in rules(temporary, project):
             _run(rule.insert())
     except BgctlError:
-        lift(project)
+        lift(project, temporary)
         raise
     _delete(before)
 
 
-def lift(project: str) -> int:
+def lift(project: str, temporary: Mapping[str, str]) -> int:
     """Removes the rules of this project, and returns how many there were. Raises Failed."""
-    found = standing(project)
+    found = standing(project, temporary)
     _delete(found)
     return len(found)
 
@@ -132,9 +155,7 @@ def why_not(temporary: Mapping[str, str], project: str, rootless: bool, look_onl
     if rootless:
         return "a rootless engine's ports are not those of netfilter"
     try:
-        for program in dict.fromkeys(
-            each for public in temporary for each in programs(Address(public), temporary)
-        ):
+        for program in families(temporary):
             if not process.which(program):
                 return f"{program} is not installed"
             for table, chains in CHAINS.items():

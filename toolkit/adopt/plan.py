@@ -6,7 +6,7 @@ from itertools import chain
 from msgspec import Struct
 
 from toolkit import slots
-from toolkit.adopt import holders, image_tags, netfilter, volumes
+from toolkit.adopt import firewall, holders, image_tags, netfilter, volumes
 from toolkit.adopt.holders import Holder
 from toolkit.adopt.image_tags import Tag
 from toolkit.checks import env_versions
@@ -62,6 +62,8 @@ def look(project: Project, redirect: bool, leave_volumes: bool, dry_run: bool) -
     holders.check_foreign(project, [address for address in public if address not in taken])
     for address in taken:
         ports.check_allowed("the proxy", address)
+    if not project.engine.rootless:  # whose ports are those of a program of this host
+        firewall.check(held)
     plain = [each for each in there if each.service in project.config.slotted]
     old = {each.id: each for each in [*[one.container for one in held], *plain]}
     if not leave_volumes:

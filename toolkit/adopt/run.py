@@ -4,7 +4,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import slots
-from toolkit.adopt import back, ending, gap, holders, image_tags, listening, plan, settings
+from toolkit.adopt import back, ending, gap, holders, image_tags, listening, netfilter, plan, settings
 from toolkit.adopt.plan import Plan
 from toolkit.checks.preflight import Given
 from toolkit.engine.compose import Compose
@@ -67,6 +67,7 @@ def check_once(project: Project) -> None:
 
 def _look(project: Project, terms: Terms, begun: Adoption | None, dry_run: bool) -> tuple[Plan, Compose]:
     if begun:
+        netfilter.check_user(begun, "adopt")
         return plan.again(project, begun)
     planned, found = plan.look(project, terms.redirect, terms.leave_volumes, dry_run)
     for each in planned.holders:
@@ -111,6 +112,7 @@ def note(project: Project, planned: Plan, begun: Adoption | None) -> str:
         old=tuple(each.id for each in planned.old),
         temporary=planned.temporary,
         tagged=tuple(tag.name for tag in image_tags.absent(project, planned.tags)),
+        kept=tuple(name for name in project.config.shared if project.engine.running(name)),
     )
     project.state_dir.mkdir(exist_ok=True)
     adoption_file.write(project.state_dir, new)

@@ -1,11 +1,12 @@
 """state/adoption.json: an adoption that is under way. It is there from before its first change to its end."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from toolkit.errors import Failed, Refused
+from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.files import atomic
 
 NAME = "adoption.json"
@@ -17,7 +18,8 @@ class Adoption(Struct, frozen=True):
 
     `temporary` has, by public listener, the address at which the proxy listens until it can have that one.
     `real`: it listens at the public one too, or is about to. `stopped`: the old containers are stopped, or
-    are about to be. `tagged` are the images' names that this adoption has given.
+    are about to be. `tagged` are the images' names that this adoption has given, `kept` the shared services
+    that ran before it.
     """
 
     since: str
@@ -27,6 +29,7 @@ class Adoption(Struct, frozen=True):
     real: bool = False
     stopped: bool = False
     tagged: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @property
     def pending(self) -> frozenset[str]:
@@ -59,7 +62,13 @@ def remove(state_dir: Path) -> None:
 
 def check(state_dir: Path) -> None:
     """Raises Refused while an adoption is under way: only `bgctl adopt` knows what it has begun."""
+    for error in problems(state_dir):
+        raise Refused(error.what, error.why, error.next)
+
+
+def problems(state_dir: Path) -> Iterator[BgctlError]:
+    """That an adoption is under way, and what to type then."""
     if found := read(state_dir):
         why = "what ran before still has its part in it"
         next = "bgctl adopt   (goes on)" + ("" if found.stopped else ", or: bgctl adopt --back   (undoes it)")
-        raise Refused(f"an adoption is under way since {found.since}", why, next)
+        yield NotYet(f"an adoption is under way since {found.since}", why, next)

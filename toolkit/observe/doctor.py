@@ -16,6 +16,7 @@ from toolkit.checks.preflight import Preflight
 from toolkit.config import Config
 from toolkit.engine import container_health
 from toolkit.errors import BgctlError, Failed, NotYet
+from toolkit.files import adoption_file
 from toolkit.health import idle
 from toolkit.project import Project
 from toolkit.release import differences, needs
@@ -91,6 +92,11 @@ def _certificate_problems(project: Project) -> Problems:
         if not ours and each.found.expires_soon(project.now()):
             why = f"{each.path} is good until {each.not_after:%Y-%m-%d}"
             yield NotYet("the certificate has not been renewed", why, "renew it, then: bgctl reload")
+        if each.found.ended:
+            why = f"number {each.found.ended} in {each.path}, of an issuer: many browsers take none above it"
+            yield NotYet(
+                "a chain has a certificate that has expired", why, "get the chain anew: bgctl reload"
+            )
         if project.adopted and not tls_files.is_installed(project, each.found):
             why = f"{each.path}, {each.found}, is there to be loaded"
             yield NotYet("the proxy has another certificate", why, "bgctl reload")
@@ -111,7 +117,7 @@ def _neighbour_problems(project: Project) -> Problems:
 
 
 def _state_problems(project: Project) -> Problems:
-    yield from ()
+    yield from adoption_file.problems(project.state_dir)
     if not project.adopted:
         raise NotYet("nothing has been started yet", next="bgctl up")
     now = project.state()

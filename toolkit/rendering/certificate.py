@@ -23,6 +23,7 @@ SKEW = timedelta(minutes=5)  # by which the clock of the authority may be ahead 
 class Certificate(Struct, frozen=True):
     """A certificate that fits its key. `names` are the hosts that it is for, `until` is its last moment.
 
+    `ended` is the number in the chain of an issuer's certificate that has expired; 0: there is none.
     `pem` has the key, then the chain with the server's own certificate first. Both are in one file, so that
     the proxy never reads halves of two pairs.
     """
@@ -30,6 +31,7 @@ class Certificate(Struct, frozen=True):
     names: tuple[str, ...]
     until: datetime
     pem: bytes
+    ended: int = 0
 
     @property
     def file_name(self) -> str:
@@ -50,7 +52,8 @@ def load(certificate: Path, key: Path, now: datetime) -> Certificate:
     _check_pair(certificate, key, chain, private)
     _check_order(certificate, chain)
     _check_begin(certificate, chain[0], now)
-    return Certificate(_names(chain[0]), chain[0].not_valid_after_utc, _pem(private, chain))
+    ended = next((number for number, each in enumerate(chain[1:], 2) if each.not_valid_after_utc <= now), 0)
+    return Certificate(_names(chain[0]), chain[0].not_valid_after_utc, _pem(private, chain), ended)
 
 
 def check_time(certificate: Path, found: Certificate, now: datetime) -> None:
@@ -103,7 +106,7 @@ def _check_pair(
 ) -> None:
     """Raises Refused unless the first certificate of the chain was made for the key."""
     wanted = _bits(key.public_key())
-    fits = [_bits(each.public_key()) == wanted for each in chain]
+    fits = [_is_for(each, wanted) for each in chain]
     if fits[0]:
         return
     if any(fits):
@@ -113,14 +116,24 @@ def _check_pair(
     raise Refused(f"{path} and {key_path} do not belong together", why, "name a pair in bgctl.toml")
 
 
+def _is_for(each: "x509.Certificate", wanted: bytes) -> bool:
+    """Whether a certificate was made for the key whose public part is `wanted`."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return _bits(each.public_key()) == wanted
+    except (ValueError, UnsupportedAlgorithm):  # an issuer's may be of a kind that is not known here
+        return False
+
+
 def _check_order(path: Path, chain: "Sequence[x509.Certificate]") -> None:
     """Raises Refused unless each certificate of the chain was issued by the next one."""
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
     for number, (each, above) in enumerate(pairwise(chain), 1):
         try:
             each.verify_directly_issued_by(above)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             why = f"certificate {number} was not issued by number {number + 1}"
             mend = "put each before the one that issued it"
             raise Refused(f"{path} is in the wrong order, or incomplete", why, mend) from None

@@ -66,12 +66,24 @@ def _copy(project: Project, each: Served, version: str, container: Container) ->
         what = f"{each.service} has no folder {each.folder.in_slot} to copy"
         why = f"services.{each.service}.{each.setting} in bgctl.toml names it: {error.why}"
         raise Failed(what, why, "edit bgctl.toml") from None
+    _check_folder(each, new)
     _let_read(new)
     if place.exists():
         place.rename(old)
     new.rename(place)
     atomic.write(mark, _source(each, container))
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_folder(each: Served, copy: Path) -> None:
+    """Raises Failed for a link or a file. A link that was copied leads to something of this host."""
+    if copy.is_dir() and not copy.is_symlink():
+        return
+    leads = f"a link to {copy.readlink()}" if copy.is_symlink() else "a file"
+    copy.unlink()
+    what = f"{each.service} has no folder {each.folder.in_slot} to copy"
+    why = f"services.{each.service}.{each.setting} in bgctl.toml names it, and it is {leads}"
+    raise Failed(what, why, "name the folder itself in bgctl.toml")
 
 
 def _let_read(folder: Path) -> None:

@@ -99,9 +99,13 @@ class Chance:
         common["hosts"] = self.one([[], [], self.hosts()])
         shared = {"address": self.address(), "timeout": self.duration(), "connections": self.one([1, 2000])}
         slotted = {"blue": self.address(), "green": self.address(), "mirror": self.one([0, 5])}
-        slotted |= self.one([{}, {"read_timeout": self.duration()}])
+        slotted |= self.one([{}, {"read_timeout": self.duration()}, self.folders()])
         own = self.one([{}, {"buffering": self.one([True, False]), "max_body": self.one(["1k", "2g"])}])
         return common | own | self.one([shared, slotted])
+
+    def folders(self) -> dict[str, Any]:
+        names = [f"/folder-{self.random.randint(0, 99999)}/" for _ in range(3)]
+        return {"static": {names[0]: "s", names[1]: "slot:/i"}, **self.one([{}, {"accel": {names[2]: "p"}}])}
 
     def text(self) -> str:
         tls = self.one([True, False])
@@ -144,7 +148,13 @@ deny all;
 
 
 def written(table: dict[str, Any]) -> str:
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
+    return "".join(f"{name} = {inline(value)}\n" for name, value in table.items())
+
+
+def inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(name)} = {json.dumps(each)}' for name, each in value.items())}}}"
+    return json.dumps(value)
 
 
 def accepted(chance: Chance) -> config.Config:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_api.state import history
-from session_api.state.history import TAIL
+from session_api.state.history import TAILS
 from tests.unit.session_api.support.api import Api
 from tests.unit.session_api.support.dashboard import cookie_of, data, log_in
 
@@ -36,11 +36,18 @@ def test_history_shows_the_newest_first_and_skips_torn_lines(api: Api, state_fil
 
 def test_of_a_long_history_only_the_end_is_read(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
-    path.write_bytes(b"".join(entry(number) for number in range(1000)))
-    shown = history.recent(path, 1000)
-    assert shown is not None and len(shown) == TAIL // len(entry(999))
-    assert shown[0].what == "step 999"
-    assert [each.what for each in history.recent(path, 2) or []] == ["step 999", "step 998"]
+    path.write_bytes(b"".join(entry(number) for number in range(10000, 12000)))
+    shown = history.recent(path, 2000)
+    assert shown is not None and len(shown) == TAILS[-1] // len(entry(10000))
+    assert shown[0].what == "step 11999"
+    assert [each.what for each in history.recent(path, 2) or []] == ["step 11999", "step 11998"]
+
+
+def test_lines_with_many_steps_are_long_and_are_all_shown(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    steps = [{"step": "start-green", "seconds": 2.5}] * 100
+    path.write_bytes(b"".join(entry(number, steps=steps) for number in range(50)))
+    assert [each.what for each in history.recent(path, 12) or []] == [f"step {49 - n}" for n in range(12)]
 
 
 def test_a_history_that_cannot_be_read_is_unknown(tmp_path: Path) -> None:

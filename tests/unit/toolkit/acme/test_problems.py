@@ -34,3 +34,16 @@ def test_a_problem_without_a_host_is_that_of_the_only_one() -> None:
     found = [Problem("rejectedIdentifier", "by policy")]
     assert "remove shop.example" in problems.next_step(found, HOSTS[:1])
     assert "remove that host" in problems.next_step(found, HOSTS)
+
+
+def test_hosts_that_have_not_failed_need_not_wait() -> None:
+    hosts = (*HOSTS, "a.example", "b.example", "c.example")
+    next = problems.next_step([Problem("dns", "no", "a.example")], hosts)
+    assert "dig a.example A" in next
+    assert (
+        "so that shop.example, www.shop.example, b.example and 1 more need not wait for it: take a.example"
+        in next
+    )
+    for found in ([Problem("dns", "no", "shop.example")], [Problem("dns", "no")]):
+        assert "wait" not in problems.next_step(found, HOSTS[:1])
+    assert "wait" not in problems.next_step([Problem("dns", "no", each) for each in HOSTS], HOSTS)

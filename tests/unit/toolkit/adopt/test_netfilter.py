@@ -7,6 +7,7 @@ import pytest
 from toolkit.adopt import netfilter
 from toolkit.adopt.netfilter import IPV4, IPV6
 from toolkit.engine import process
+from toolkit.errors import Failed
 
 
 def chains(temporary: dict[str, str]) -> list[tuple[str, str]]:
@@ -59,10 +60,34 @@ def test_only_those_of_the_project_are_found_again() -> None:
     assert "bgctl-adopt shop" in found.delete()
 
 
+def test_comments_of_others_may_be_anything() -> None:
+    listed = """-A OUTPUT -m comment --comment "half a
+line, it's" -j ACCEPT
+-A OUTPUT -p tcp -m tcp --dport 80 -m comment --comment "bgctl-adopt shop" -j DNAT
+"""
+    assert len(netfilter.ours(IPV4, "nat", listed, "shop")) == 1
+
+
+def test_a_kernel_without_ipv6_is_not_asked_for_its_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def run(argv: list[str], **_: object) -> str:
+        asked.append(argv[0])
+        if argv[0] == IPV6:
+            raise Failed("ip6tables failed", "can't initialize ip6tables table `nat'")
+        return ""
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(process, "which", lambda name: f"/usr/sbin/{name}")
+    monkeypatch.setattr(process, "run", run)
+    assert netfilter.lift("shop", {"0.0.0.0:80": "0.0.0.0:30080"}) == 0
+    assert set(asked) == {IPV4}
+
+
 def test_without_root_there_is_no_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "only root" in netfilter.why_not({"127.0.0.1:80": "127.0.0.1:30080"}, "shop", False, True)
-    assert netfilter.standing("shop") == []
+    assert netfilter.standing("shop", {"127.0.0.1:80": "127.0.0.1:30080"}) == []
 
 
 def test_a_rootless_engine_has_its_ports_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

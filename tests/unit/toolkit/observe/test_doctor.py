@@ -12,6 +12,8 @@ from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit import config
 from toolkit.checks.looks import Finding, Looks, Problems
 from toolkit.errors import ALL, Failed, NotYet, Refused, together
+from toolkit.files import adoption_file
+from toolkit.files.adoption_file import Adoption
 from toolkit.observe.doctor import examine
 from toolkit.release import shared_services, up
 from toolkit.terminal.ui import UI
@@ -188,6 +190,16 @@ def test_up_makes_a_session_api_anew_that_refuses_us(world: World) -> None:
     with pytest.raises(Failed) as caught:
         shared_services.start(project, "session-api")
     assert "./keys/admin:/keys/admin:ro" in str(caught.value)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_adoption_that_is_half_done_is_told(world: World, stopped: bool) -> None:
+    world.put("rest", READY, NONE)
+    begun = Adoption("2026-01-15T10:30:00Z", "redirect", (), {}, stopped=stopped)
+    adoption_file.write(world.root / "state", begun)
+    (told,) = [each for each in doctor(world) if "adoption" in each["seen"]]
+    assert (told["check"], told["result"]) == ("state", "warn")
+    assert ("bgctl adopt --back" in told["next"]) is not stopped
 
 
 def test_a_key_beside_the_one_in_force_is_told(world: World) -> None:

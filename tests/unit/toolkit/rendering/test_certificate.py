@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -26,6 +27,18 @@ pytestmark = pytest.mark.whole
 NOW = datetime.now(UTC)
 AUTHORITY = trustme.CA()
 MIDDLE = AUTHORITY.create_child_ca()
+
+# On the curve sect113r1, which no library of ours knows.
+ODD = b"""-----BEGIN CERTIFICATE-----
+MIIBIjCB7qADAgECAhRBPifSNZXa5nTDqSnLuBHgoJGB2DAKBggqhkjOPQQDAjAM
+MQowCAYDVQQDDAF4MB4XDTI2MTEyNjE0NDU0NVoXDTI2MTIwNjE0NDU0NVowDDEK
+MAgGA1UEAwwBeDA0MBAGByqGSM49AgEGBSuBBAAEAyAABAHPRxE3w11Q+J07XtFX
+bwCsgR8U5PnfhgaObzOpUqNTMFEwHQYDVR0OBBYEFMsMvm5L2ZNHRfrmSlha9qEK
+6treMB8GA1UdIwQYMBaAFMsMvm5L2ZNHRfrmSlha9qEK6treMA8GA1UdEwEB/wQF
+MAMBAf8wCgYIKoZIzj0EAwIDIwAwIAIOVz92cHsOdgk+7bl60jACDiqQdfYsx0QK
+TboQSCQq
+-----END CERTIFICATE-----
+"""
 
 
 class Pair:
@@ -77,6 +90,8 @@ def test_files_that_will_not_do(pair: Pair, tmp_path: Path) -> None:
         (chain, other.key, "do not belong together"),
         (chain[::-1], key, "wrong order.*number 2 in it"),
         ([*chain, other.chain[0]], key, "certificate 2 was not issued by number 3"),
+        ([*chain, ODD], key, "certificate 2 was not issued by number 3"),
+        ([ODD, *chain], key, "wrong order.*number 2 in it"),
         (chain, locked, "is encrypted"),
         (chain, b"no key", "holds no private key"),
         ([b"no certificate"], key, "holds no certificate"),
@@ -90,6 +105,12 @@ def test_files_that_will_not_do(pair: Pair, tmp_path: Path) -> None:
             pair.load()
         assert str(tmp_path) in str(caught.value)
         assert caught.value.next
+
+
+def test_an_issuers_certificate_that_has_expired_is_named(pair: Pair) -> None:
+    assert pair.load().ended == 0
+    end = x509.load_pem_x509_certificate(pair.chain[1]).not_valid_after_utc
+    assert pair.load(end).ended == 2
 
 
 def test_a_file_that_is_missing_and_a_time_that_is_not_yet(pair: Pair) -> None:

@@ -37,6 +37,11 @@ def conf_of(root: Path, text: str = WITH_INCLUDE) -> str:
     return render.files(config.parse(text), root)["nginx.conf"].decode()
 
 
+def locations(conf: str) -> dict[str, str]:
+    """What stands in each location of the public servers."""
+    return dict(re.findall(r"\n {8}location ([^{\n]*) \{(.*?)\n {8}\}", conf, re.DOTALL))
+
+
 def refusals(root: Path) -> str:
     with pytest.raises(BgctlError) as caught:
         conf_of(root)
@@ -79,6 +84,21 @@ def test_passwords_are_asked_for_where_requests_go_to_services(write: Callable[[
     assert conf.count(f'"/etc/bgctl/{copy}"') == 2
     assert render.files(config.parse(WITH_INCLUDE), root)[copy].startswith(b"# of the team")
     assert HASH not in conf
+
+
+def test_passwords_are_asked_for_where_the_proxy_sends_files(write: Callable[[str], Path]) -> None:
+    """Not where the app leads to them: whoever asked it has given theirs."""
+    folders = 'mirror = 0 \nstatic = {"/s/" = "s", "/i/" = "slot:/i"}\naccel = {"/p/" = "p"}\n#'
+    conf = conf_of(write(f"{ASKED}allow ::1;"), WITH_INCLUDE.replace("mirror = 0 ", folders))
+    asked = {route: "auth_basic $bg_realm;" in inner for route, inner in locations(conf).items()}
+    allowed = {route: "allow ::1/128;" in inner for route, inner in locations(conf).items()}
+    assert asked == allowed
+    assert {route: asked[route] for route in ("^~ /s/", "^~ /i/", "^~ /p/", "@bg_app_frontend")} == {
+        "^~ /s/": True,
+        "^~ /i/": True,
+        "^~ /p/": False,
+        "@bg_app_frontend": True,
+    }
 
 
 def test_who_is_allowed_needs_no_password_by_a_map_of_ours(write: Callable[[str], Path]) -> None:
