@@ -81,6 +81,11 @@ class Config(Table, frozen=True):
         """The folders whose files the proxy sends itself."""
         return served_folders.of(self.services)
 
+    @property
+    def kept(self) -> list[Served]:
+        """The folders of slots whose files bgctl keeps for old pages."""
+        return served_folders.kept(self.services)
+
     def is_session_api(self, service: Service) -> bool:
         return service.address == self.sessions.address
 

@@ -7,7 +7,15 @@ from typing import get_args
 from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
-from toolkit.config import address_rules, edge_rules, folder_rules, host_rules, jwks_table, service_rules
+from toolkit.config import (
+    address_rules,
+    asset_rules,
+    edge_rules,
+    folder_rules,
+    host_rules,
+    jwks_table,
+    service_rules,
+)
 from toolkit.config.configuration import Config
 from toolkit.config.kinds import DurationOrOff, FileName, FilePath, Size
 from toolkit.config.table import Table, Where
@@ -37,6 +45,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _canary_problems(config.canary)
     yield from service_rules.problems(config)
     yield from folder_rules.problems(config)
+    yield from asset_rules.problems(config)
     yield from host_rules.problems(config)
     yield from address_rules.problems(config)
 

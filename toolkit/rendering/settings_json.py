@@ -82,6 +82,7 @@ def _routing(config: Config) -> dict[str, object]:
         "migrate_idle": int(config.drain.migrate_idle),
         "drain_deadline": int(config.drain.deadline),
         "replicas": replicas(config),
+        "assets": assets(config),
         "mirrors": {
             name: {"address": str(service.at("green")), "share": service.mirror}
             for name, service in config.reached.items()
@@ -94,7 +95,7 @@ def _routes(config: Config, site: sites.Site) -> list[dict[str, object]]:
     folders = [
         (name, f"^~ {prefix}")
         for name in dict.fromkeys(name for name, _ in site.routes)
-        for prefix in config.services[name].static
+        for prefix in (*config.services[name].static, *config.services[name].assets)
     ]
     return [
         {"location": route, "service": name, "slotted": config.services[name].slotted}
@@ -141,6 +142,22 @@ def replicas(config: Config) -> dict[str, dict[str, list[str]]]:
     return {
         name: {slot: [str(each.address) for each in config.pair(name) if each.slot == slot] for slot in SLOTS}
         for name in several
+    }
+
+
+def assets(config: Config) -> dict[str, dict[str, object]]:
+    """The services with files that old pages may ask for: where each slot is asked whether it has one."""
+    found = {name: service for name, service in config.reached.items() if service.assets}
+    checks = {name: {slot: health_check.of(config, name, slot) for slot in SLOTS} for name in found}
+    return {
+        name: {
+            **{slot: str(each.address) for slot, each in checks[name].items()},
+            "host": checks[name]["blue"].host,
+            "scheme": config.scheme,
+            "folders": list(found[name].assets),
+            "kept": any(each.service == name for each in config.kept),
+        }
+        for name in found
     }
 
 

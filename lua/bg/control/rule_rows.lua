@@ -2,6 +2,7 @@
 -- of it. Outcomes are used, outranked, retired, rejected, absent, no, not reached, held, and covered. The decision is
 -- routing.router's own, and why a rule does not apply is asked of the modules that apply it.
 
+local asked_row = require("bg.control.asked_row")
 local checks = require("bg.health.checks")
 local cookie_sessions = require("bg.tokens.cookie_sessions")
 local credentials = require("bg.tokens.credentials")
@@ -234,8 +235,8 @@ end
 -- Health comes after all rules: it changes which slot answers, and not which slot is decided.
 local function health(facts)
     local decision = facts.decision
-    local slot = decision.slot
-    if facts.is_open then
+    local slot = facts.asked or decision.slot
+    if facts.is_open and not facts.asked then
         return { outcome = "no", why = "the slot is still to be drawn" }
     end
     local is_covered = decision.reason ~= PREVIEW and facts.is_slotted
@@ -255,7 +256,7 @@ local ROWS = {
     { "gate", gate }, { "preview", preview }, { "page", page }, { "moved", moved }, { "bearer", bearer },
     { "cookie", session_cookie }, { "pin", pin }, { "session", session },
     { "credential", key_header }, { "new", fresh },
-    { "migrated", migrated }, { "health", health },
+    { "migrated", migrated }, { "asked", asked_row }, { "health", health },
 }
 
 --- The rows of all rules in their order. `facts`: the `decision` (routing.router) about a `request` (routing.request)
@@ -269,6 +270,9 @@ function _M.of(facts)
             row.rule = row.rule or rule[1]
             rows[#rows + 1] = row
         end
+    end
+    for _, row in ipairs(facts.asked and rows or {}) do
+        row.outcome = row.outcome == "used" and row.rule ~= "asked" and "outranked" or row.outcome
     end
     return rows
 end

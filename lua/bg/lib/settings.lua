@@ -20,6 +20,7 @@ local EXPECTED = {
     max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",
     limit_wait = "number",
     version = "string", drain_deadline = "number", mirrors = "table", replicas = "table",
+    assets = "table",
     certificates = "table",
     pin_domain = "string", pin_same_site = "string", key_headers = "table", session_cookies = "table",
     token_headers = "table", token_cookies = "table",

@@ -73,6 +73,7 @@ def test_settings() -> None:
         "drain_deadline": 0,
         "mirrors": {},
         "replicas": {},
+        "assets": {},
         "certificates": [],
     }
 
