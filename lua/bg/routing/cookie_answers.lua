@@ -9,6 +9,7 @@ local cookie_sessions = require("bg.tokens.cookie_sessions")
 local credentials = require("bg.tokens.credentials")
 local names = require("bg.lib.names")
 local recorder = require("bg.activity.recorder")
+local request = require("bg.routing.request")
 local set_cookie = require("bg.lib.set_cookie")
 local signed_cookies = require("bg.tokens.signed_cookies")
 
@@ -81,11 +82,12 @@ local function finish(place, session, now)
 end
 
 --- Follows what the answer `{lines, version, generation}` (its Set-Cookie lines, and the version by which its request
--- was decided) does to the session of a request with these headers.
-function _M.take(authorization, cookies, answer, now)
+-- was decided) does to the session of the request `asked` (routing.request).
+function _M.take(asked, answer, now)
+    local cookies = asked.cookie()
     local before, after = change(cookies, answer.lines, now)
     local is_same = before and after and before[1] == after[1] and before[2] == after[2]
-    if is_same or not before and not after or credentials.session(authorization, cookies, now, true) then
+    if is_same or not before and not after or credentials.session(asked, cookies, now, true) then
         return
     end
     local pin = signed_cookies.pin(cookies, now, true)
@@ -107,7 +109,7 @@ local function take_at_hand(var)
     local answer = {
         lines = ngx.header["Set-Cookie"], version = var.bg_version, generation = tonumber(var.bg_generation),
     }
-    _M.take(var.http_authorization, var.http_cookie, answer, ngx.time())
+    _M.take(request.AT_HAND, answer, ngx.time())
 end
 
 --- log_by_lua: the same for the request at hand, whose variables are `var`. Never throws.

@@ -30,7 +30,7 @@ def answered(proxy, lines, cookies=None, version=OLD, now=NOW):
     """What the proxy does when the answer with these Set-Cookie lines is through."""
     answer = {"lines": lines, "version": version, "generation": 1}
     take = proxy.lua.module("routing.cookie_answers")[b"take"]
-    take(None, cookies and cookies.encode(), proxy.lua.table(answer), now)
+    take(proxy.asked({"cookie": cookies} if cookies else {}), proxy.lua.table(answer), now)
 
 
 def key(answer):
