@@ -3,12 +3,10 @@
 -- routing.router's own, and why a rule does not apply is asked of the modules that apply it.
 
 local checks = require("bg.health.checks")
-local cookie_sessions = require("bg.tokens.cookie_sessions")
-local credentials = require("bg.tokens.credentials")
+local client_rows = require("bg.control.client_rows")
 local crypto = require("bg.lib.crypto")
 local lineage = require("bg.routing.lineage")
 local move = require("bg.routing.move")
-local navigation = require("bg.routing.navigation")
 local old_page = require("bg.routing.old_page")
 local reasons = require("bg.lib.reasons")
 local refused = require("bg.control.refused")
@@ -19,7 +17,6 @@ local format = string.format
 local ipairs = ipairs
 
 local PREVIEW, PAGE, MOVED, TOKEN, PIN = reasons.PREVIEW, reasons.PAGE, reasons.MOVED, reasons.TOKEN, reasons.PIN
-local SESSION = reasons.SESSION
 local CREDENTIAL, NEW, RETIRED, MIGRATED = reasons.CREDENTIAL, reasons.NEW, reasons.RETIRED, reasons.MIGRATED
 
 local _M = {}
@@ -132,48 +129,6 @@ local function pin(facts)
     return credential(facts, worth, "pin", is_used)
 end
 
--- The app's own session cookie says whose request it is, and of a version only what is remembered. There is no row
--- where no such cookie is set up.
-local function session(facts)
-    local decision, found = facts.decision, facts.decision.session
-    if #facts.settings.session_cookies == 0 then
-        return nil
-    elseif not found then
-        local shown = cookie_sessions.shown(facts.request.cookie())
-        return { outcome = shown and "not reached" or "absent",
-            why = shown and "a token says whose it is" or "no cookie of [sessions] cookie" }
-    elseif not found.key then
-        return { outcome = "no", why = found.cookie .. ": the app has cleared it" }
-    end
-    local slot = found.version and lineage.slot(facts.routing, found)
-    local is_used = decision.reason == SESSION
-    local why = found.cookie .. " says whose it is"
-    if slot then
-        why = format("%s: was given %s, which %s serves", found.cookie, found.now, slot.name)
-    end
-    return { outcome = is_used and "used" or slot and "outranked" or "not reached", why = why }
-end
-
--- A header that says who asks, and nothing of a version.
-local function key_header(facts)
-    local decision, share = facts.decision, facts.routing.green_share
-    local client = credentials.client(facts.request, facts.now)
-    if not client then
-        return { outcome = "absent", why = "no header of [sessions] key_headers" }
-    elseif decision.reason ~= CREDENTIAL then
-        local is_page = decision.reason == NEW and navigation.is_page(facts.request)
-        return { outcome = is_page and "no" or "not reached", why = is_page and "a browser's page: that gets a pin"
-            or client.header .. " says who asks" }
-    end
-    local slot = client.version and lineage.slot(facts.routing, client)
-    local why = slot and format("was given %s, which %s serves", client.now, slot.name)
-        or percent(share) .. " of new sessions get green"
-    if not slot and share > 0 and share < 1 then
-        why = format("%s; the draw of this one is %s", why, percent(crypto.fraction(client.sid)))
-    end
-    return { outcome = "used", why = client.header .. ": " .. why }
-end
-
 local function fresh(facts)
     local decision, share = facts.decision, facts.routing.green_share
     local is_used = decision.reason == NEW or decision.reason == RETIRED
@@ -244,8 +199,8 @@ end
 -- The rules in their order.
 local ROWS = {
     { "gate", gate }, { "preview", preview }, { "page", page }, { "moved", moved }, { "bearer", bearer },
-    { "cookie", session_cookie }, { "pin", pin }, { "session", session },
-    { "credential", key_header }, { "new", fresh },
+    { "cookie", session_cookie }, { "pin", pin }, { "session", client_rows.session },
+    { "credential", client_rows.key_header }, { "new", fresh },
     { "migrated", migrated }, { "health", health },
 }
 
