@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test unit e2e faults walk adoptions recipes bench soak lint format lock clean
+.PHONY: help demo demo-stop setup test unit e2e faults walk adoptions tokens recipes bench soak lint format lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE  # each start of bgctl would compile all of it, which tests do a thousand times
@@ -66,6 +66,11 @@ walk:  ## Ordinary projects through two releases each, under load, from the whee
 adoptions:  ## Ordinary projects adopted under load, again and again, and killed at every step (ROUNDS=20)
 	@$(NEED) && setup/standins docker
 	@ROUNDS=$(or $(ROUNDS),20) $(PYTEST) -rP tests/e2e/adopt/test_adoptions.py
+
+tokens:  ## 20,000 tokens of PyJWT, authlib, joserfc, jsonwebtoken and jose: proxy and session API agree on each
+	@setup/venv
+	@mkdir -p .cache/node && cp tests/cases/tokens/node/* .cache/node/ && cd .cache/node && npm ci --silent
+	@BGCTL_TOKENS=$(or $(TOKENS),20000) BGCTL_NODE=.cache/node $(PYTEST) tests/lua/tokens/test_libraries.py
 
 recipes:  ## An app of each framework from plain compose to a second version, as docs/recipes tells it
 	@$(NEED) && setup/testtools && setup/standins docker --recipes

@@ -13,6 +13,7 @@ from session_api import logs, paths, settings
 from session_api.access.admin import LIFE, AdminGuard, AdminLogin
 from session_api.access.cookies import Cookie, SessionCookie
 from session_api.access.guards import KeyGuard, UserGuard
+from session_api.access.places import Places
 from session_api.access.throttle import Throttle
 from session_api.clock import Clock
 from session_api.counts.counts import Counts
@@ -49,7 +50,8 @@ def create_app(store: Store, keyring: Keyring, state: State, clock: Clock, setti
     tokens = Tokens(keyring, clock, rules)
     sessions = Sessions(store, tokens, state, settings.token_ttl)
     cookie = SessionCookie(settings.secure_cookies, settings.token_ttl, settings.cookie_stem)
-    user = UserGuard(tokens, cookie, metrics.rejected)
+    places = Places(cookie, settings.token_headers, settings.token_cookies)
+    user = UserGuard(tokens, places, metrics.rejected)
     service, admin = KeyGuard(lambda: keyring.service_key), KeyGuard(lambda: keyring.admin_key)
     proxy = KeyGuard(lambda: keyring.proxy_key)
 

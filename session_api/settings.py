@@ -12,6 +12,7 @@ from session_api.tokens.claims import OWN_VERSION
 
 T = TypeVar("T")
 LONG = 400 * 86400  # seconds
+MOST_PLACES = 4  # further cookies, and further headers, in which tokens are looked for
 STORES = "must be sqlite:///PATH (four slashes for an absolute path) or redis://HOST:PORT/DB"
 PASSWORD_FILE = "BGCTL_STORE_PASSWORD_FILE"  # noqa: S105  # the variable's name; belongs to BGCTL_STORE
 
@@ -47,6 +48,16 @@ def _claim(text: str) -> str:
     return text
 
 
+def _names(pattern: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(text.split(" "))
+        if len(names) > MOST_PLACES or not all(re.fullmatch(pattern, name) for name in names):
+            raise ValueError(f"must be 1 to {MOST_PLACES} names with a blank between them")
+        return names
+
+    return parse
+
+
 def _store(url: str) -> Path | RedisAddress:
     """`sqlite:////data/sessions.db` is the absolute path /data/sessions.db, as SQLAlchemy has it."""
     scheme, _, path = url.partition(":///")
@@ -77,6 +88,12 @@ class Settings:
     idle_timeout: int = field(default=1800, metadata=_from("BGCTL_IDLE_TIMEOUT", _seconds(0, LONG)))
     leeway: int = field(default=60, metadata=_from("BGCTL_LEEWAY", _seconds(0, 3600)))
     version_claim: str = field(default=OWN_VERSION, metadata=_from("BGCTL_VERSION_CLAIM", _claim))
+    token_cookies: tuple[str, ...] = field(
+        default=(), metadata=_from("BGCTL_TOKEN_COOKIES", _names(r"[A-Za-z0-9_.-]{1,128}"))
+    )
+    token_headers: tuple[str, ...] = field(
+        default=(), metadata=_from("BGCTL_TOKEN_HEADERS", _names(r"[A-Za-z][A-Za-z0-9-]{0,60}"))
+    )
     secure_cookies: bool = field(default=True, metadata=_from("BGCTL_SECURE_COOKIES", _boolean))
     cookie_stem: str = field(default="bg", metadata=_from("BGCTL_COOKIE_STEM", _stem))
 

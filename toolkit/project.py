@@ -174,15 +174,11 @@ class Project:
 
     def compose_env(self, blue: str, green: str) -> dict[str, str]:
         """The variables for the compose file with these versions, over those of the env file."""
-        tokens, sessions = self.config.tokens, self.config.sessions
         return {
             "CURRENT_VERSION": blue,
             "VERSION": green,
-            "BGCTL_ISSUER": tokens.issuer,
-            "BGCTL_LEEWAY": f"{int(tokens.leeway)}",
-            "BGCTL_TOKEN_TTL": f"{int(tokens.longest)}",
-            "BGCTL_VERSION_CLAIM": str(tokens.version_claim),
-            "BGCTL_IDLE_TIMEOUT": f"{sessions.idle_timeout:.0f}",
+            **self.config.tokens.environment,
+            "BGCTL_IDLE_TIMEOUT": f"{self.config.sessions.idle_timeout:.0f}",
             "BGCTL_STOP_GRACE": f"{self.config.drain.stop_grace:.0f}",
             "BGCTL_SECURE_COOKIES": str(self.config.proxy.secure_cookies).lower(),
             "BGCTL_COOKIE_STEM": str(self.config.proxy.cookie_stem),

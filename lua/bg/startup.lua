@@ -8,6 +8,7 @@ local datagrams = require("bg.workers.datagrams")
 local error_page = require("bg.gate.error_page")
 local exposition = require("bg.control.exposition")
 local figures = require("bg.figures.figures")
+local kept = require("bg.assets.kept")
 local mirror = require("bg.routing.mirror")
 local page_versions = require("bg.routing.page_versions")
 local phases = require("bg.phases")
@@ -27,6 +28,7 @@ local exiting = ngx.worker.exiting
 
 -- These are loaded before the workers start, so that no request has to open their files.
 require("bg.answers")
+require("bg.assets.location")
 require("bg.control.listener")
 
 -- Seconds between two ticks.
@@ -88,6 +90,7 @@ function _M.init(settings_file)
     exposition.init(given)
     replicas.init(given)
     mirror.init(given, router.routing)
+    kept.init(given)
     bodies.init(given)
 end
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import falcon
 
 from session_api.access.cookies import Cookie
-from session_api.access.guards import KeyGuard, bearer, unauthorized
+from session_api.access.guards import KeyGuard, unauthorized
+from session_api.access.places import bearer
 from session_api.clock import Clock
 
 LIFE = 12 * 3600  # seconds

@@ -39,12 +39,8 @@ class Cookie:
         self.set(resp, "")
 
     def read(self, req: falcon.Request) -> str | None:
-        """The first cookie of that name, byte for byte: as for the proxy, quotes are part of the value."""
-        for pair in (req.get_header("Cookie") or "").split(";"):
-            name, equals, value = pair.lstrip(" ").partition("=")
-            if equals and name == self.name:
-                return value
-        return None
+        """Its value; None without one."""
+        return read(req, self.name)
 
 
 class SessionCookie(Cookie):
@@ -52,3 +48,12 @@ class SessionCookie(Cookie):
 
     def __init__(self, secure: bool, max_age: int, stem: str = "bg") -> None:
         super().__init__(f"{stem}_session", secure, max_age)
+
+
+def read(req: falcon.Request, wanted: str) -> str | None:
+    """The first cookie of that name, byte for byte: as for the proxy, quotes are part of the value."""
+    for pair in (req.get_header("Cookie") or "").split(";"):
+        name, equals, value = pair.lstrip(" ").partition("=")
+        if equals and name == wanted:
+            return value
+    return None

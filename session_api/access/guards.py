@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import falcon
 
-from session_api.access.cookies import SessionCookie
 from session_api.access.origin import same_origin
+from session_api.access.places import Places, bearer
 from session_api.sessions.sessions import SessionEndedError
 from session_api.tokens.claims import Claims, TokenError
 from session_api.tokens.tokens import Tokens
@@ -33,30 +33,37 @@ class KeyGuard:
 class UserGuard:
     """Lets requests pass that carry a user's token, and says whose it is."""
 
-    def __init__(self, tokens: Tokens, cookie: SessionCookie, rejected: Callable[[str], None]) -> None:
+    def __init__(self, tokens: Tokens, places: Places, rejected: Callable[[str], None]) -> None:
         self._tokens = tokens
-        self._cookie = cookie
+        self._places = places
         self._rejected = rejected
 
     def __call__(self, req: falcon.Request) -> Claims:
-        """What the bearer's token says, else the cookie's.
+        """What the bearer's token says, else the first that is believed in a cookie, or where [tokens] says.
 
         A bad bearer token is refused, even if a good cookie comes along: the cookie may be another user's.
         (The proxy does look at the cookie then, but it only chooses a version by it.) Other schemes than
         Bearer are the app's. Raises TokenError, HTTPUnauthorized, HTTPForbidden.
         """
         token = bearer(req)
-        if token is None:
-            token = self._cookie.read(req)
-            if token and req.method not in SAFE:
-                same_origin(req)
-            if not token:
-                raise unauthorized("This needs a user's token, in Authorization or in the session cookie.")
         try:
-            return self._tokens.verify(token)
+            return self._first(req) if token is None else self._tokens.verify(token)
         except TokenError as error:
             self._rejected(error.reason)
             raise
+
+    def _first(self, req: falcon.Request) -> Claims:
+        refused: TokenError | None = None
+        for token, in_cookie in self._places.without_bearer(req):
+            if in_cookie and req.method not in SAFE:
+                same_origin(req)
+            try:
+                return self._tokens.verify(token)
+            except TokenError as error:
+                refused = refused or error
+        if refused:
+            raise refused
+        raise unauthorized("This needs a user's token, in Authorization or in the session cookie.")
 
     @contextmanager
     def clearing(self, req: falcon.Request, resp: falcon.Response) -> Iterator[None]:
@@ -67,15 +74,10 @@ class UserGuard:
         try:
             yield
         except (TokenError, SessionEndedError) as error:
-            if bearer(req) is None and getattr(error, "reason", "") != "not_yet":
-                self._cookie.clear(resp)
+            cookie = self._places.cookie
+            if bearer(req) is None and cookie.read(req) and getattr(error, "reason", "") != "not_yet":
+                cookie.clear(resp)
             raise
-
-
-def bearer(req: falcon.Request) -> str | None:
-    """What follows `Bearer ` in the Authorization header (RFC 6750), if that is what it holds."""
-    scheme, _, credentials = (req.get_header("Authorization") or "").partition(" ")
-    return credentials.strip(" ") if scheme.lower() == "bearer" else None
 
 
 def unauthorized(detail: str, error: str | None = None) -> falcon.HTTPUnauthorized:

@@ -11,14 +11,32 @@ import msgspec
 from session_api.errors import SetupError
 from session_api.files import atomic
 from session_api.files.atomic import Owner
+from session_api.keys.algorithms import SECRET_BYTES
 
 log = logging.getLogger(__name__)
 KEY_MODE = 0o640  # of every file below keys/
 # Who signs with a key: we; the app, whose tokens are believed, and nothing of ours; or both with one secret.
 Signers = Literal["us", "app", "both"]
 
+Algorithm = Literal[
+    "EdDSA",
+    "ES256",
+    "ES384",
+    "ES512",
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "HS256",
+    "HS384",
+    "HS512",
+]
+
 Kid = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,79}\Z")]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -30,16 +48,18 @@ class Entry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One key as keyring.json lists it.
 
     `issuer` is the `iss` that the app's tokens must have, None for any; our own tokens have [tokens] issuer.
-    `short_secret`: the secret is shorter than HS256 demands, and is accepted all the same.
+    `audience` must be their `aud`, or in it; None where it is not looked at. `short_secret`: the secret is
+    shorter than its algorithm demands, and is accepted all the same.
     """
 
     kid: Kid
-    alg: Literal["EdDSA", "ES256", "RS256", "HS256"]
+    alg: Algorithm
     file: FileName
     created_at: Moment
     retire_at: Moment | None = None
     signed_by: Signers = "us"
-    issuer: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    issuer: Name | None = None
+    audience: Name | None = None
     short_secret: bool = False
 
 
@@ -130,6 +150,8 @@ def _unclear(entry: Entry, sign: str) -> str | None:
         return "the app alone signs with it (signedBy), and sign names it"
     if entry.issuer is not None and entry.signed_by == "us":
         return "issuer is for the app's tokens (signedBy)"
-    if entry.short_secret and (entry.signed_by != "app" or entry.alg != "HS256"):
+    if entry.audience is not None and entry.signed_by == "us":
+        return "audience is for the app's tokens (signedBy)"
+    if entry.short_secret and (entry.signed_by != "app" or entry.alg not in SECRET_BYTES):
         return "shortSecret is for secrets that the app alone signs with (signedBy)"
     return None

@@ -29,7 +29,7 @@ def checked(path: Path, parse: Callable[[bytes], T], *, private: bool = True) ->
 def public_half(directory: Path, entry: Entry) -> PublicKey:
     """The half of a key that verifies: with HS256, the secret itself. Raises KeyringError."""
     parse = partial(algorithms.public_key, entry.alg, takes_short=entry.short_secret)
-    return checked(directory / "verify" / entry.file, parse, private=entry.alg == "HS256")
+    return checked(directory / "verify" / entry.file, parse, private=entry.alg in algorithms.SECRET_BYTES)
 
 
 def shared_key(path: Path) -> bytes:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from session_api.errors import SetupError
 from session_api.files.watched import Watched
-from session_api.keys import algorithms, document, key_files
+from session_api.keys import algorithms, document, issuer_keys, key_files
 from session_api.keys.algorithms import PrivateKey, PublicKey
 from session_api.keys.document import Entry, KeyringError, Signers
+from session_api.keys.issuer_keys import Source
 from session_api.keys.key_reading import checked, public_half, shared_key
 
 SETTLE = 5  # seconds before a rotated-in key signs: a proxy must know it before its first token arrives
@@ -16,7 +17,10 @@ API_KEYS = ("service.key", "admin.key", "proxy.key")  # the shared keys that the
 
 @dataclass(frozen=True)
 class Key:
-    """A key in memory, bound to one algorithm. `private` is None if it never signs. Times: Unix seconds."""
+    """A key in memory, bound to one algorithm. `private` is None if it never signs. Times: Unix seconds.
+
+    `fetched`: it is an identity provider's ([jwks]); its `kid` is "" if that gives it none.
+    """
 
     kid: str
     alg: str
@@ -26,6 +30,8 @@ class Key:
     retire_at: float | None
     signed_by: Signers = "us"
     issuer: str | None = None
+    audience: str | None = None
+    fetched: bool = False
 
     def verifies(self, now: float) -> bool:
         """Whether a token that names this key may still be believed."""
@@ -34,9 +40,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Ring:
-    """All that one reading of the keys/ folder gave."""
+    """All that one reading of the keys/ folder gave: keys by `kid`, and `every` key, also without one."""
 
     keys: dict[str, Key]
+    every: list[Key]
     sign: str
     service_key: bytes
     admin_key: bytes
@@ -50,7 +57,8 @@ class Keyring:
         """Raises KeyringError if the keys are missing or unsafe; later, the last good ones stay in use."""
         places = (key_files.place, key_files.former_place)
         shared = [place(directory, name) for place in places for name in API_KEYS]
-        self._ring = Watched([document.place(directory), *shared], lambda: load(directory))
+        rings = [document.place(directory), issuer_keys.place(directory)]
+        self._ring = Watched([*rings, *shared], lambda: load(directory))
         self._ring.get()
 
     def find(self, kid: str, now: float) -> Key | None:
@@ -71,7 +79,7 @@ class Keyring:
 
     def verifying(self, now: float) -> list[Key]:
         """Every key with which a token may be signed."""
-        return [key for key in self._ring.get().keys.values() if key.verifies(now)]
+        return [key for key in self._ring.get().every if key.verifies(now)]
 
     def marks(self) -> set[str]:
         """A digest of each public key of ours, which tell this project from others. Secrets have none."""
@@ -104,8 +112,31 @@ def load(directory: Path) -> Ring:
     """Read and check everything that the session API needs of keys/. Raises KeyringError."""
     found = document.read(directory)
     keys = {entry.kid: _load_key(directory, entry, found.sign) for entry in found.keys}
+    every = list(keys.values())
+    for key in (key for source in issuer_keys.read(directory) for key in _fetched(directory, source)):
+        # Of two keys with one name ours counts, else the first.
+        if not key.kid or keys.setdefault(key.kid, key) is key:
+            every.append(key)
     shared = (shared_key(key_files.find(directory, name)) for name in API_KEYS)
-    return Ring(keys, found.sign, *shared)
+    return Ring(keys, every, found.sign, *shared)
+
+
+def _fetched(directory: Path, source: Source) -> list[Key]:
+    return [
+        Key(
+            kid=key.kid or "",
+            alg=key.alg,
+            public=issuer_keys.public(directory, key),
+            private=None,
+            created_at=key.seen_at.timestamp(),
+            retire_at=key.retire_at.timestamp() if key.retire_at else None,
+            signed_by="app",
+            issuer=source.issuer,
+            audience=source.audience,
+            fetched=True,
+        )
+        for key in source.keys
+    ]
 
 
 def _load_key(directory: Path, entry: Entry, sign: str) -> Key:
@@ -126,4 +157,5 @@ def _load_key(directory: Path, entry: Entry, sign: str) -> Key:
         retire_at=entry.retire_at.timestamp() if entry.retire_at else None,
         signed_by=entry.signed_by,
         issuer=entry.issuer,
+        audience=entry.audience,
     )

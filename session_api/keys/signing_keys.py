@@ -9,7 +9,7 @@ import msgspec
 
 from session_api.files.atomic import Owner
 from session_api.keys import algorithms, document, listing, shared_keys
-from session_api.keys.algorithms import ALGORITHMS
+from session_api.keys.algorithms import SIGNING
 from session_api.keys.document import Document, Entry, KeyringError, whole_second
 from session_api.keys.listing import KeyInfo
 
@@ -89,8 +89,8 @@ def _add(
     directory: Path, kid: str, alg: str, moment: datetime, secret: bytes | None, owner: Owner | None
 ) -> Entry:
     """Write a key's files; the key counts only once keyring.json names it."""
-    if alg not in ALGORITHMS:
-        raise KeyringError(f"{alg} is not an algorithm for keys", f"choose one of {', '.join(ALGORITHMS)}")
+    if alg not in SIGNING:
+        raise KeyringError(f"{alg} is not an algorithm to sign with", f"choose one of {', '.join(SIGNING)}")
     if secret is not None and alg != "HS256":
         raise KeyringError(f"a secret cannot become a key for {alg}", "use HS256, or leave the secret out")
     if alg == "HS256":

@@ -26,6 +26,7 @@ Reason = Literal[
     "alg",
     "signature",
     "issuer",
+    "audience",
     "expired",
     "not_yet",
     "too_long",
@@ -80,6 +81,8 @@ def believe(claims: Mapping[str, Any], key: Key, rules: Rules, now: int) -> Clai
     foreign = key.signed_by == "app" or claims.get("iss") != rules.issuer
     if foreign and not _issued(claims.get("iss"), key):
         raise TokenError("issuer")
+    if foreign and not _for(claims.get("aud"), key):
+        raise TokenError("audience")
     times = {name: _seconds(claims[name]) for name in ("exp", "iat", "nbf") if _given(claims.get(name))}
     if "exp" not in times:
         raise TokenError("claims")
@@ -110,6 +113,12 @@ def believe(claims: Mapping[str, Any], key: Key, rules: Rules, now: int) -> Clai
 def _issued(issuer: object, key: Key) -> bool:
     """Whether this key is for the app's tokens of that issuer."""
     return key.signed_by != "us" and key.issuer in (None, issuer)
+
+
+def _for(audience: object, key: Key) -> bool:
+    """Whether a token is for the audience of its key: one text, or a list of them (RFC 7519, 4.1.3)."""
+    said = audience if isinstance(audience, list) else [audience]
+    return key.audience is None or key.audience in said
 
 
 def _given(value: object) -> bool:

@@ -6,18 +6,30 @@
 // Options, in the query or as an object: `banner` offers the update by itself; `interval` is the least number of seconds
 // between two beats (60); `version` is this page's (else <html data-version>, else what the first answer says).
 // When there is an update, window gets `bgctl:update`, once for each version; preventDefault() keeps the banner away.
+//
+// A script or style sheet of this site that cannot be loaded any more, because the page is of a version that has gone:
+// window gets `bgctl:missing`. `banner` then offers to load the page anew; with `missing=reload` that is done at once,
+// and once for each version of the page. preventDefault() keeps both away. `asks` has all that the page fetches from
+// this site say of which version the page is, so that it is that version which answers, while it is served.
 
 const STEM = "bg"; // what the names of cookies begin with; the session API writes [proxy] cookie_stem here
 const TIMEOUT = 10_000;
 const PATIENCE = 8; // intervals, at most, between two attempts that fail
 const POSTPONED = "bgctl.postponed";
+const RELOADED = "bgctl.reloaded";
+const HEADER = "X-Deployment-Version";
+const UPDATED = "A new version of this page is ready.", INCOMPLETE = "A part of this page cannot be loaded any more.";
+// How Chromium, Firefox and Safari, Vite and webpack say that a part of the app could not be loaded.
+const NOT_LOADED = /dynamically imported module|importing a module script failed|unable to preload css|loading (css )?chunk/i;
 
 /** Beats while the page is visible. Returns a function that ends it. */
-export function watch({ banner = false, interval = 60, version = document.documentElement.dataset.version } = {}) {
+export function watch({
+  banner = false, interval = 60, version = document.documentElement.dataset.version, missing = "", asks = false,
+} = {}) {
   const pause = interval * 1000;
   const ask = asker(pause);
   let mine = version || undefined;
-  let told, timer, due = 0, failures = 0, ended = false;
+  let told, timer, due = 0, failures = 0, ended = false, missed = false;
 
   async function beat() {
     due = Date.now() + spread(pause);
@@ -34,10 +46,30 @@ export function watch({ banner = false, interval = 60, version = document.docume
     mine ??= yours ?? current;
     // A session may have moved since this page was loaded: then the page is old, though the session is not.
     const old = mine !== current && (updateAvailable !== false || (yours && yours !== mine));
-    if (ended || (old && told === current)) return;
+    if (ended || missed || (old && told === current)) return;
     told = old ? current : undefined;
     hide();
-    if (old && announce(mine, current) && banner && !isPostponed(current)) show(current);
+    if (old && announce(mine, current) && banner && !isPostponed(current)) show(current, UPDATED);
+  }
+
+  // While nothing answers, a reload would lose the page.
+  async function miss(url) {
+    if (missed || ended) return;
+    missed = true;
+    try {
+      const { yours, current } = await ask();
+      const page = mine ?? yours ?? current;
+      if (ended || !tell("bgctl:missing", { url, version: page })) return;
+      if (missing === "reload" && isFirstReload(page)) reload();
+      else if (banner || missing === "reload") offer(current, INCOMPLETE);
+    } catch {
+      missed = false;
+    }
+  }
+
+  function offer(current, text) {
+    hide();
+    show(current, text);
   }
 
   function plan() {
@@ -47,10 +79,14 @@ export function watch({ banner = false, interval = 60, version = document.docume
     timer = setTimeout(beat, Math.max(0, wait));
   }
 
+  const unhear = hearMissing(miss);
+  const unname = asks ? nameVersion(() => mine) : () => {};
   document.addEventListener("visibilitychange", plan);
   plan();
   return () => {
     ended = true;
+    unhear();
+    unname();
     plan();
     hide();
     document.removeEventListener("visibilitychange", plan);
@@ -91,7 +127,7 @@ async function read(answer) {
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   const { yourVersion, currentVersion, updateAvailable } = await answer.json();
   // The proxy names the version that a visitor is pinned to.
-  const yours = yourVersion ?? answer.headers.get("X-Deployment-Version") ?? undefined;
+  const yours = yourVersion ?? answer.headers.get(HEADER) ?? undefined;
   return { yours, current: currentVersion, updateAvailable };
 }
 
@@ -99,8 +135,63 @@ const backedOff = (pause, times) => pause * Math.min(2 ** times, PATIENCE);
 const spread = (wait) => wait * (1 + Math.random() / 5); // tabs that were opened together drift apart
 
 function announce(yourVersion, currentVersion) {
-  const detail = { yourVersion, currentVersion };
-  return window.dispatchEvent(new CustomEvent("bgctl:update", { detail, cancelable: true }));
+  return tell("bgctl:update", { yourVersion, currentVersion });
+}
+
+// Whether nobody has prevented what follows.
+function tell(name, detail) {
+  return window.dispatchEvent(new CustomEvent(name, { detail, cancelable: true }));
+}
+
+// Calls `miss` with the address, as far as it is known, of each part of the app that cannot be loaded. Returns a function
+// that ends it.
+function hearMissing(miss) {
+  const ours = (address) => address && URL.canParse(address) && new URL(address).origin === location.origin;
+  const kinds = {
+    error({ target }) { // of an element, which does not bubble
+      const address = target instanceof HTMLScriptElement ? target.src
+        : target instanceof HTMLLinkElement && /\b(stylesheet|modulepreload)\b/i.test(target.rel) ? target.href : "";
+      if (ours(address)) miss(address);
+    },
+    unhandledrejection({ reason }) {
+      if (reason?.name === "ChunkLoadError" || NOT_LOADED.test(reason?.message ?? "")) miss();
+    },
+    "vite:preloadError": () => miss(),
+  };
+  for (const [kind, hear] of Object.entries(kinds)) window.addEventListener(kind, hear, true);
+  return () => {
+    for (const [kind, hear] of Object.entries(kinds)) window.removeEventListener(kind, hear, true);
+  };
+}
+
+// Whether a page of this version has not been loaded anew by itself: where that did not help, nothing will. A browser
+// that lets this page store nothing could not tell, and its page is not loaded anew.
+function isFirstReload(version) {
+  try {
+    const before = (sessionStorage.getItem(RELOADED) ?? "").split(" ");
+    if (before.includes(version)) return false;
+    sessionStorage.setItem(RELOADED, [...before.slice(-9), version].join(" "));
+    return sessionStorage.getItem(RELOADED)?.split(" ").includes(version) ?? false;
+  } catch {
+    return false;
+  }
+}
+
+// Has what the page fetches from this site say the page's version, once that is known. A request that says one already
+// keeps it. Returns a function that ends it.
+function nameVersion(version) {
+  const send = window.fetch;
+  const named = function (input, options) {
+    const address = [input instanceof Request ? input.url : input, document.baseURI];
+    if (!version() || !URL.canParse(...address) || new URL(...address).origin !== location.origin) return send.call(this, input, options);
+    const headers = new Headers(options?.headers ?? (input instanceof Request ? input.headers : undefined));
+    if (!headers.has(HEADER)) headers.set(HEADER, version());
+    return send.call(this, input, { ...options, headers });
+  };
+  window.fetch = named;
+  return () => {
+    if (window.fetch === named) window.fetch = send; // else somebody has wrapped it since, and it goes on
+  };
 }
 
 function isPostponed(version) {
@@ -153,7 +244,7 @@ const STYLE = `
 
 let shown; // the banner's host. Its shadow root keeps the styles of page and banner apart.
 
-function show(version) {
+function show(version, message) {
   shown = document.createElement("bgctl-update");
   const sheet = new CSSStyleSheet(); // no Content-Security-Policy forbids this one
   sheet.replaceSync(STYLE);
@@ -164,7 +255,7 @@ function show(version) {
   root.append(element("section", { "aria-label": "Update" }, text, buttons));
   document.body.append(shown);
   // Screen readers read out a status when it changes, not when it appears.
-  setTimeout(() => text.append("A new version of this page is ready."));
+  setTimeout(() => text.append(message));
 }
 
 function hide() {
@@ -192,5 +283,7 @@ if ([...document.scripts].some((script) => script.type === "module" && script.sr
     banner: query.has("banner"),
     interval: Number(query.get("interval")) || undefined,
     version: query.get("version") ?? undefined,
+    missing: query.get("missing") ?? undefined,
+    asks: query.has("asks"),
   });
 }

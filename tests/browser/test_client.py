@@ -249,6 +249,128 @@ def test_imported_it_waits_for_watch_and_can_be_stopped(page: Page, site: Site, 
     assert "bg_update=1" in site.asked("GET", "/")[-1]
 
 
+LOSE = """
+    import "{client}";
+    window.missing = [];
+    const settle = (element) => {{
+        window.settled = new Promise((done) => {{ element.onerror = () => done(); }});
+        document.body.append(element);
+    }};
+    addEventListener("bgctl:missing", (event) => {{
+        missing.push(event.detail);
+        if (window.prevented) event.preventDefault();
+    }});
+    window.lose = {{
+        chunk: () => import("/gone.mjs"),
+        style: () => document.head.append(Object.assign(document.createElement("link"), {{
+            rel: "stylesheet", href: "/gone.css" }})),
+        script: () => settle(Object.assign(document.createElement("script"), {{ src: "/gone.js" }})),
+        vite: () => dispatchEvent(new Event("vite:preloadError", {{ cancelable: true }})),
+        webpack: () => Promise.reject(Object.assign(new Error("x"), {{ name: "ChunkLoadError" }})),
+        other: () => Promise.reject(new Error("of the app's own")),
+        foreign: () => settle(Object.assign(document.createElement("script"), {{
+            src: "http://127.0.0.1:1/x.js" }})),
+        image: () => settle(Object.assign(new Image(), {{ src: "/gone.png" }})),
+    }};
+"""
+
+
+def open_app(page: Page, site: Site, options: str = "") -> None:
+    """A page with a script of its own, which can lose a part of itself; its time goes on."""
+    site.page(SCRIPT.format(options) + '<script type="module" src="/app.mjs"></script>', "data-version=1.6.7")
+    site.files["/app.mjs"] = "text/javascript", LOSE.format(client=f"/api/deployment/client.mjs{options}")
+    page.goto(site.url)
+    wait(page, lambda: page.evaluate("Boolean(window.lose)"))
+
+
+def lose(page: Page, part: str) -> None:
+    page.evaluate(f"void lose.{part}()")
+
+
+@pytest.mark.parametrize(
+    ("part", "url"),
+    [("chunk", None), ("vite", None), ("webpack", None), ("style", "/gone.css"), ("script", "/gone.js")],
+)
+def test_a_part_that_cannot_be_loaded_is_told_once(
+    page: Page, site: Site, part: str, url: str | None
+) -> None:
+    open_app(page, site)
+    for _ in range(2):
+        lose(page, part)
+    wait(page, lambda: page.evaluate("Boolean(missing.length)"))
+    (told,) = page.evaluate("missing")
+    assert told == {"version": "1.6.7", "url": url and site.url + url}
+    assert page.locator("bgctl-update").count() == 0  # nobody asked for a banner
+
+
+@pytest.mark.parametrize("part", ["other", "foreign", "image"])
+def test_what_is_no_part_of_the_app_is_nobodys_business(page: Page, site: Site, part: str) -> None:
+    open_app(page, site)
+    lose(page, part)
+    page.evaluate("window.settled")  # the browser has tried
+    lose(page, "style")
+    wait(page, lambda: page.evaluate("Boolean(missing.length)"))
+    assert page.evaluate("missing[0].url") == f"{site.url}/gone.css"
+
+
+def test_a_reload_is_offered(page: Page, site: Site) -> None:
+    open_app(page, site, "?banner")
+    lose(page, "chunk")
+    button = page.get_by_role("button", name="Reload")
+    button.wait_for()
+    status = page.get_by_role("status")
+    wait(page, lambda: status.inner_text() == "A part of this page cannot be loaded any more.")
+    with page.expect_navigation():
+        button.click()
+    assert "bg_update=1" in site.asked("GET", "/")[-1]
+
+
+def test_it_is_loaded_anew_once_and_never_in_a_loop(page: Page, site: Site) -> None:
+    open_app(page, site, "?missing=reload")
+    with page.expect_navigation():
+        lose(page, "chunk")
+    wait(page, lambda: page.evaluate("Boolean(window.lose)"))
+    assert len(site.asked("GET", "/")) == 2
+    lose(page, "chunk")
+    page.get_by_role("button", name="Reload").wait_for()  # it is offered then, and not done
+    assert len(site.asked("GET", "/")) == 2
+
+
+def test_while_nobody_answers_the_page_stays(page: Page, site: Site) -> None:
+    open_app(page, site, "?missing=reload")
+    wait(page, lambda: site.looks)
+    site.down = True
+    before = site.looks
+    lose(page, "chunk")
+    wait(page, lambda: site.looks > before)
+    site.down = False
+    assert page.evaluate("missing") == []
+    with page.expect_navigation():
+        page.evaluate("void setInterval(lose.vite, 50)")
+
+
+def test_what_a_page_fetches_says_its_version_where_it_is_asked_to(page: Page, site: Site) -> None:
+    open_app(page, site, "?asks")
+    heard: dict[str, str | None] = {}
+    page.on("request", lambda asked: heard.update({asked.url: asked.headers.get("x-deployment-version")}))
+    page.evaluate(
+        """() => Promise.allSettled([
+            fetch("/own"), fetch(new Request("/request", { headers: { "X-Mine": "1" } })),
+            fetch(new URL("/url", location)),
+            fetch("/said", { headers: { "X-Deployment-Version": "1.6.6" } }),
+            fetch("http://127.0.0.1:1/foreign"), fetch("http://["),
+        ])"""
+    )
+    ours = {url.removeprefix(site.url): said for url, said in heard.items() if "/api/" not in url}
+    assert ours.pop("http://127.0.0.1:1/foreign", None) is None
+    assert ours == {
+        "/own": "1.6.7",
+        "/request": "1.6.7",
+        "/url": "1.6.7",
+        "/said": "1.6.6",
+    }
+
+
 @pytest.mark.parametrize(
     "server", [{"BGCTL_SECURE_COOKIES": "true", "BGCTL_COOKIE_STEM": "shop"}], indirect=True
 )

@@ -19,6 +19,7 @@ ORDER = [
     {"routing"},
     {"control"},
     {"phases", "answers"},
+    {"assets"},
     {"startup"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

@@ -107,9 +107,18 @@ def _back(project: Project, holders: Iterable[Holder]) -> None:
     try:
         listening.note(project, real=False)
         reload.store(project, reload.wanted(project)[0])
-        reload.replace_workers(project)
+        _leave_port(project)
         for each in holders:
             project.engine.start(each.container)
         listening.note(project, stopped=False)
     except BgctlError as error:
         project.ui.warn(error.line)
+
+
+def _leave_port(project: Project) -> None:
+    """The proxy gives the port up. One that does not is removed: it may have the port, and serves nobody."""
+    try:
+        reload.replace_workers(project)
+    except BgctlError as error:
+        project.ui.warn(error.line)
+        project.engine.remove(project.config.proxy_service, 0)

@@ -38,6 +38,7 @@ def run(project: Project, terms: Terms, dry_run: bool = False) -> bool:
         project.ui.say(f"{project.config.project.name} is adopted already")
         return False
     with project.change("adopt", dry_run):
+        begun = adoption_file.read(project.state_dir)  # another one may have been killed just now
         planned, found = _look(project, terms, begun, dry_run)
         if dry_run:
             for line in planned.describe():
@@ -106,6 +107,10 @@ def prepare(project: Project, planned: Plan, found: Compose, begun: Adoption | N
 def note(project: Project, planned: Plan, begun: Adoption | None) -> str:
     if begun and any(each.container.state.running for each in planned.holders):
         begun = replace(begun, real=False)  # The proxy cannot listen where they do.
+        if begun.way == REDIRECT and all(each.state.running for each in planned.old):
+            begun = replace(
+                begun, stopped=False
+            )  # `restart: always` after a reboot: people come to them again
     new = begun or Adoption(
         since=stamp(project.now()),
         way=planned.way,

@@ -31,7 +31,8 @@ def command(app: App, keep: int, dry_run: bool, as_json: bool) -> None:
     Those of the last versions that were proven stay, and those in service, in a release, and of the version
     before. Only what was released here is removed, and nothing that a container was started from; of an image
     that has other names as well, only the name goes. The containers of old versions' migrations go too,
-    and what is kept of their logs.
+    and what is kept of their logs, and of files for old pages what bgctl.toml has no room for
+    ([services.*] assets_keep and assets_room).
     """
     from toolkit.release import prune
     from toolkit.terminal import humanize

@@ -13,6 +13,7 @@ from toolkit.terminal.help_text import Command
 
 if TYPE_CHECKING:
     from toolkit.clients.proxy_status import Mirror
+    from toolkit.jwks.standing import Standing
     from toolkit.observe.overview import Overview, SlotView
 
 COLUMNS = (
@@ -98,6 +99,7 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
     yield from (each.line for each in view.differences or ())
     for name, why in view.needs.items():
         yield f"{name} does not do its work: {why}; next: bgctl up"
+    yield from map(jwks_line, view.jwks, view.jwks.values())
     if view.deployment and view.proxy and view.proxy.mirror:
         yield mirror_line(view.proxy.mirror)
     if view.deployment and view.migrated is not None:
@@ -107,6 +109,15 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
     if view.unknown:
         yield f"sessions are unknown: {view.unknown}"
     yield from (f"{name}: {why}" for name, why in view.silent.items() if name != "proxy")
+
+
+def jwks_line(name: str, provider: "Standing") -> str:
+    """How old a provider's keys are, and what is wrong with them."""
+    from toolkit.jwks import standing
+
+    if provider.error:
+        return f"the keys of {name}: {provider.error}; {standing.held(provider)}; next: {provider.next}"
+    return f"the keys of {name} are as of {humanize.span(provider.age or 0)} ago"
 
 
 def because(slot: "SlotView") -> str:

@@ -5,6 +5,7 @@ from msgspec import field
 from toolkit.config import members, served_folders
 from toolkit.config.acme_table import Acme
 from toolkit.config.edge_tables import HEADERS, Limits, NamedCertificate, Neighbour, Pin, Proxy, Tls
+from toolkit.config.jwks_table import KeySet
 from toolkit.config.kinds import HeaderName, HeaderValue, Size
 from toolkit.config.members import Member
 from toolkit.config.served_folders import Served
@@ -37,6 +38,7 @@ class Config(Table, frozen=True):
     neighbours: dict[str, Neighbour] = field(default_factory=dict)
     headers: dict[HeaderName, HeaderValue] = field(default_factory=lambda: dict(HEADERS))
     tokens: Tokens = Tokens()
+    jwks: dict[str, KeySet] = field(default_factory=dict)
     sessions: Sessions = Sessions()
     pin: Pin = Pin()
     services: dict[str, Service] = field(default_factory=dict)
@@ -78,6 +80,11 @@ class Config(Table, frozen=True):
     def folders(self) -> list[Served]:
         """The folders whose files the proxy sends itself."""
         return served_folders.of(self.services)
+
+    @property
+    def kept(self) -> list[Served]:
+        """The folders of slots whose files bgctl keeps for old pages."""
+        return served_folders.kept(self.services)
 
     def is_session_api(self, service: Service) -> bool:
         return service.address == self.sessions.address

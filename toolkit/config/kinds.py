@@ -178,6 +178,10 @@ class CookieStem(Text):
     like, pattern = "shop", re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,23}")
 
 
+class CookieName(Text):
+    kind, like, pattern = "the name of a cookie", "token", re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+
 class ClaimName(Text):
     kind, like, pattern = "the name of a claim", "deploymentVersion", re.compile(r"[!-~]{1,128}")
 

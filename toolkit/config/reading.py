@@ -11,6 +11,7 @@ from toolkit.config.acme_table import tls_with
 from toolkit.config.configuration import Config
 from toolkit.config.edge_kinds import Listen
 from toolkit.config.edge_tables import HEADERS, NamedCertificate, Neighbour
+from toolkit.config.jwks_table import KeySet
 from toolkit.config.kinds import HeaderName, HeaderValue
 from toolkit.config.rules import problems
 from toolkit.config.service_table import API_ROUTES, Service
@@ -23,6 +24,7 @@ NAMED: dict[str, tuple[type, str]] = {  # tables of tables: the type of each, an
     "services": (Service, "frontend"),
     "certificates": (NamedCertificate, "shop"),
     "neighbours": (Neighbour, "blog"),
+    "jwks": (KeySet, "auth0"),
 }
 NAMELESS = "unnamed"  # stands for a missing name, so that the rest of the configuration can be examined
 

@@ -7,7 +7,15 @@ from typing import get_args
 from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
-from toolkit.config import address_rules, edge_rules, folder_rules, host_rules, service_rules
+from toolkit.config import (
+    address_rules,
+    asset_rules,
+    edge_rules,
+    folder_rules,
+    host_rules,
+    jwks_table,
+    service_rules,
+)
 from toolkit.config.configuration import Config
 from toolkit.config.kinds import DurationOrOff, FileName, FilePath, Size
 from toolkit.config.table import Table, Where
@@ -30,13 +38,31 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield ("proxy", "control"), 'must be on a loopback address; write control = "127.0.0.1:9180"'
     if config.tokens.leeway > MOST_LEEWAY:
         yield ("tokens", "leeway"), 'is more than 5m; write leeway = "60s"'
+    yield from _token_places(config)
+    yield from jwks_table.problems(config.jwks)
     yield from edge_rules.problems(config)
     yield from _limits(config)
     yield from _canary_problems(config.canary)
     yield from service_rules.problems(config)
     yield from folder_rules.problems(config)
+    yield from asset_rules.problems(config)
     yield from host_rules.problems(config)
     yield from address_rules.problems(config)
+
+
+def _token_places(config: Config) -> Iterator[tuple[Where, str]]:
+    """Where tokens are looked for already, and what is named twice."""
+    headers = [name.lower() for name in config.tokens.headers]
+    for name in ("authorization", "cookie"):
+        if name in headers:
+            yield ("tokens", "headers"), f"{name} need not be named: tokens are looked for there; remove it"
+    ours = f"{config.proxy.cookie_stem}_"
+    for cookie in config.tokens.cookies:
+        if cookie.removeprefix("__Host-").removeprefix("__Secure-").startswith(ours):
+            yield ("tokens", "cookies"), f"{cookie} is a cookie of bgctl's own; remove it"
+    for setting, names in (("headers", headers), ("cookies", list(config.tokens.cookies))):
+        if len(set(names)) < len(names):
+            yield ("tokens", setting), "has a name twice; keep one"
 
 
 def _compose_file_problems(project: ProjectTable) -> Iterator[tuple[Where, str]]:

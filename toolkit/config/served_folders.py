@@ -45,7 +45,7 @@ class Served(Struct, frozen=True):
 
 def mounts(services: dict[str, Service]) -> dict[str, str]:
     """What the proxy's container mounts for them: by its place there, the line of the compose file."""
-    found = of(services)
+    found = [*of(services), *kept(services)]
     shared = {each.point: each.mount for each in found if each.point}
     copies = {COPIED: f"./{COPIES}:{COPIED}:ro"} if any(each.folder.in_slot for each in found) else {}
     return shared | copies
@@ -54,6 +54,15 @@ def mounts(services: dict[str, Service]) -> dict[str, str]:
 def of(services: dict[str, Service]) -> list[Served]:
     """Those of all services, in the order of bgctl.toml."""
     return [each for name, service in services.items() for each in _of_service(name, service)]
+
+
+def kept(services: dict[str, Service]) -> list[Served]:
+    """The folders of slots whose files bgctl keeps for old pages ([services.*] assets)."""
+    return [
+        Served(name, "assets", Prefix(prefix), Folder(folder))
+        for name, service in services.items()
+        for prefix, folder in (service.assets.items() if isinstance(service.assets, dict) else ())
+    ]
 
 
 def _of_service(name: str, service: Service) -> Iterator[Served]:

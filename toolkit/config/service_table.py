@@ -19,8 +19,10 @@ class Service(Table, frozen=True):
     [proxy]. `max_body` is that of [proxy] where it is not given. Without `buffering` bodies go on as they
     come, those of requests and of answers. `static` and `accel` are folders with files that the proxy sends
     itself, by the beginning of their paths (served_folders.py): for whoever asks, and where the app says
-    X-Accel-Redirect. `protocol` is what the app speaks. `version` is for a slotted one; `health_host` is the
-    Host of its checks. The session API (the shared service at [sessions] address) need not have `routes`. A
+    X-Accel-Redirect. `assets` are the paths of files for which old pages may ask, each with the folder in a
+    slot from which bgctl keeps them, where it is to: those of `assets_keep` versions that have gone, at most
+    `assets_room` of them. `protocol` is what the app speaks. `version` is for a slotted one; `health_host` is
+    the Host of its checks. The session API (the shared service at [sessions] address) needs no `routes`. A
     worker has neither routes nor addresses: it is started and stopped with its slot. Each slot has `replicas`
     containers of a slotted service or a worker: `blue` and `green` are the addresses of the first, and the
     others have the ports after it.
@@ -49,6 +51,9 @@ class Service(Table, frozen=True):
     max_body: Size | None = None
     static: dict[Prefix, Folder] = field(default_factory=dict)
     accel: dict[Prefix, Folder] = field(default_factory=dict)
+    assets: tuple[Prefix, ...] | dict[Prefix, Folder] = ()
+    assets_keep: Annotated[int, Meta(ge=0, le=20)] = 3
+    assets_room: Size = Size("200m")
     protocol: Protocol = Protocol("http")
 
     @property

@@ -12,6 +12,7 @@ from msgspec import Meta
 from toolkit.config.kinds import (
     Between,
     ClaimName,
+    CookieName,
     DurationOrOff,
     Engine,
     FileName,
@@ -51,13 +52,27 @@ class Tokens(Table, frozen=True):
 
     `longest` is the life of bgctl's own tokens, and the longest that any other token may have.
     `version_claim` is where the app's own tokens have the version: a claim of just that name, else the dots
-    in it lead from an object into its members.
+    in it lead from an object into its members. `cookies` and `headers` are where they may be as well.
     """
 
     issuer: Annotated[str, Meta(min_length=1, max_length=200)] = "bgctl"
     leeway: Duration = Duration(60)
     longest: Annotated[Duration, Between("5m", "400d", "7d")] = Duration(7 * 86400)
     version_claim: ClaimName = ClaimName("deploymentVersion")
+    cookies: Annotated[tuple[CookieName, ...], Meta(max_length=4)] = ()
+    headers: Annotated[tuple[HeaderName, ...], Meta(max_length=4)] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the session API is told of it."""
+        return {
+            "BGCTL_ISSUER": self.issuer,
+            "BGCTL_LEEWAY": f"{int(self.leeway)}",
+            "BGCTL_TOKEN_TTL": f"{int(self.longest)}",
+            "BGCTL_VERSION_CLAIM": str(self.version_claim),
+            "BGCTL_TOKEN_COOKIES": " ".join(self.cookies),
+            "BGCTL_TOKEN_HEADERS": " ".join(self.headers),
+        }
 
 
 class Sessions(Table, frozen=True):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from toolkit import slots
 from toolkit.cron import rotation, throttle
-from toolkit.errors import BgctlError, Locked, NotYet, Refused
+from toolkit.errors import BgctlError, Failed, Locked, NotYet, Refused
+from toolkit.jwks import refreshing
 from toolkit.project import Project
 from toolkit.release import down, needs, noting, promote, restart
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
@@ -15,6 +16,7 @@ from toolkit.terminal.ui import UI, BufferedUI
 BRING_BACK = "bgctl up, or: bgctl rollback"
 NOTE = "auto.json"  # in state/: what is wrong, and since when
 LOG_NOTE = "log.json"  # and what is with the access log
+KEYS_NOTE = "keys.json"  # and with the keys of identity providers
 
 
 class Unknown(NotYet):
@@ -32,6 +34,7 @@ def run(project: Project, terms: DrainTerms) -> int:
     shown, buffered = project.ui, BufferedUI()
     project.ui = shown if shown.watched else buffered
     keep_log_small(project, shown)
+    keep_keys_fresh(project, shown)
     try:
         act(project, terms)
     except BgctlError as error:
@@ -51,6 +54,23 @@ def keep_log_small(project: Project, shown: UI) -> None:
     note = project.state_dir / LOG_NOTE
     try:
         rotation.run(project)
+    except BgctlError as error:
+        if shown.watched or throttle.due(note, error.what, time.time()):
+            shown.error(error)
+    else:
+        throttle.forget(note)
+
+
+def keep_keys_fresh(project: Project, shown: UI) -> None:
+    """Looks at the identity providers that are due. What goes wrong keeps nothing else from being done."""
+    note = project.state_dir / KEYS_NOTE
+    try:
+        if not refreshing.is_wanted(project):
+            return
+        looks = refreshing.run(project, refreshing.due(project))
+        for name, look in looks.items():
+            if look.error:
+                raise Failed(f"the keys of {name}", look.error, look.next)
     except BgctlError as error:
         if shown.watched or throttle.due(note, error.what, time.time()):
             shown.error(error)

@@ -15,7 +15,12 @@ from toolkit.values import SLOTS
 
 VARIABLES = dict(zip(SLOTS, VERSIONS, strict=True))  # the variable that says which version a slot has
 LIFE = "BGCTL_TOKEN_TTL"  # how long the session API's tokens last, in seconds
-CLAIM = "BGCTL_VERSION_CLAIM"  # the claim in which the app's own tokens have the version
+# Where the app's own tokens are, and where in them is the version: by the setting's name.
+PLACES = {
+    "version_claim": "BGCTL_VERSION_CLAIM",
+    "cookies": "BGCTL_TOKEN_COOKIES",
+    "headers": "BGCTL_TOKEN_HEADERS",
+}
 
 
 def check(config: Config, compose: Compose, *paths: Path) -> None:
@@ -45,7 +50,7 @@ def unready(config: Config, compose: Compose, *paths: Path) -> Iterator[BgctlErr
     """What keeps a release from beginning; a version that has served people comes back all the same."""
     yield from _unnamed(config, compose, paths)
     yield from _unlike(config, compose, paths)
-    yield from _other_claims(config, compose, paths)
+    yield from _other_places(config, compose, paths)
 
 
 def absent(compose: Compose, wanted: Iterable[str], paths: Sequence[Path]) -> Iterator[BgctlError]:
@@ -120,16 +125,19 @@ def _shorter_lives(config: Config, compose: Compose, paths: Sequence[Path]) -> I
                 yield Refused(where, why, _edit(paths))
 
 
-def _other_claims(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
-    """A session API that looks for the version elsewhere would refuse tokens that the proxy routes by."""
-    wanted = str(config.tokens.version_claim)
+def _other_places(config: Config, compose: Compose, paths: Sequence[Path]) -> Iterator[BgctlError]:
+    """A session API that looks elsewhere for tokens, or for the version in them, than the proxy does."""
+    wanted, usual = config.tokens.environment, Tokens().environment
     for service, shared in config.shared.items():
         found = compose.services.get(service)
-        if found and shared.address == config.sessions.address:
-            told = found.variable(CLAIM) or str(Tokens().version_claim)
-            if told != wanted:
-                why = f'[tokens] version_claim is "{wanted}"; add to its environment {CLAIM}: ${{{CLAIM}}}'
-                where = f"{place(paths, service, 'environment')}: {service} is told {CLAIM}={told}"
+        if not found or shared.address != config.sessions.address:
+            continue
+        for setting, variable in PLACES.items():
+            told = found.variable(variable) or usual[variable]
+            if told != wanted[variable]:
+                is_it = f'[tokens] {setting} is "{wanted[variable]}"'
+                where = f"{place(paths, service, 'environment')}: {service} is told {variable}={told}"
+                why = f"{is_it}; add to its environment {variable}: ${{{variable}}}"
                 yield Refused(where, why, _edit(paths))
 
 

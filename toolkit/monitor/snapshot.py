@@ -56,6 +56,7 @@ def alarms(snapshot: Snapshot) -> Iterator[str]:
     for name, slot in snapshot.slots.items():
         yield from _slot_alarms(name, slot)
     yield from (f"{name} does not do its work: {why}" for name, why in snapshot.needs.items())
+    yield from (f"the keys of {name}: {each.error}" for name, each in snapshot.jwks.items() if each.error)
     if snapshot.proxy:
         yield from _proxy_alarms(snapshot.proxy, snapshot)
 

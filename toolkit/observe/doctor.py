@@ -18,10 +18,12 @@ from toolkit.engine import container_health
 from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.files import adoption_file
 from toolkit.health import idle
+from toolkit.jwks import standing as jwks_standing
 from toolkit.project import Project
 from toolkit.release import differences, needs
 from toolkit.rendering import include_file, pages, tls_files
 from toolkit.state import gate
+from toolkit.terminal import humanize
 from toolkit.terminal.ui import UI
 
 __all__ = ["Finding", "examine"]
@@ -40,6 +42,8 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     looks.take("pages", lambda: _page_problems(project))
     looks.take("env file", lambda: env_versions.problems(project))
     looks.take("keys", lambda: key_ring.problems(project))
+    if project.config.jwks:
+        looks.take("key sets", lambda: _key_set_problems(project))
     looks.take("certificate", lambda: _certificate_problems(project))
     if project.config.neighbours:
         looks.take("neighbours", lambda: _neighbour_problems(project))
@@ -101,6 +105,12 @@ def _certificate_problems(project: Project) -> Problems:
             why = f"{each.path}, {each.found}, is there to be loaded"
             yield NotYet("the proxy has another certificate", why, "bgctl reload")
     return "; ".join(str(each.found) for each in loaded) or "no TLS here"
+
+
+def _key_set_problems(project: Project) -> Problems:
+    yield from jwks_standing.problems(project)
+    found = jwks_standing.look(project)
+    return ", ".join(f"{name}: as of {humanize.span(each.age or 0)} ago" for name, each in found.items())
 
 
 def _neighbour_problems(project: Project) -> Problems:

@@ -13,6 +13,8 @@ from toolkit.clients.session_api import Count, Forecast, Report
 from toolkit.config import SLOTS
 from toolkit.engine import container_health
 from toolkit.files import needs_file
+from toolkit.jwks import standing
+from toolkit.jwks.standing import Standing
 from toolkit.observe.background import Question
 from toolkit.observe.sources import Containers, Found, Sources
 from toolkit.project import Project
@@ -85,7 +87,8 @@ class Overview(Struct, frozen=True, rename="camel"):
     `migrated` is the share of sessions and visitors that are on the new version. `unknown` says why the
     counts are not known. `silent` has the sources that did not answer, each with why. `needs` has, of the
     services on which the project depends, those that do not run, each with why. `differences` has what runs
-    with other settings than the files say; None: nobody asked, or that is not known.
+    with other settings than the files say; None: nobody asked, or that is not known. `jwks` are the identity
+    providers.
     """
 
     phase: str | None
@@ -100,6 +103,7 @@ class Overview(Struct, frozen=True, rename="camel"):
     gate: Gate | None = None
     needs: dict[str, str] = {}
     differences: list[Difference] | None = None
+    jwks: dict[str, Standing] = {}
 
 
 def gather(project: Project) -> Overview:
@@ -131,6 +135,7 @@ def overview(project: Project, found: Found) -> Overview:
         silent=dict(_silent(found)),
         gate=now.gate if now else None,
         needs=_needs(project, found.containers.value),
+        jwks=standing.look(project),
     )
 
 

@@ -4,6 +4,7 @@ The page stretches its pictures to the screen, so that their text is text of the
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -119,11 +120,15 @@ def _curve(version: str, kind: str, dots: Sequence[tuple[float, float]], steps: 
 
 
 def _ticks(began: float, seconds: float) -> Iterator[Tick]:
-    """Times of day in UTC, at even moments; with the day where it is longer than one."""
+    """Times of day in UTC, at even moments; with the day where it is longer than one.
+
+    None beyond the times that there can be, as a damaged line of the history may have them.
+    """
     days = STEPS[-1] * (1 + seconds // STEPS[-1] // TICKS)
     step = next((each for each in STEPS if seconds / each <= TICKS), days)
     form = "%H:%M:%S" if step < 60 else "%H:%M" if seconds < 86400 else "%d %b %H:%M"
     at = began - began % step + step
-    while at < began + seconds:
-        yield Tick(round((at - began) / seconds * 100, 2), f"{datetime.fromtimestamp(at, UTC):{form}}")
-        at += step
+    with suppress(ValueError, OverflowError, OSError):
+        while at < began + seconds:
+            yield Tick(round((at - began) / seconds * 100, 2), f"{datetime.fromtimestamp(at, UTC):{form}}")
+            at += step

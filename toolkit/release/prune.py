@@ -13,14 +13,17 @@ from toolkit.errors import BgctlError
 from toolkit.files import kept_logs, releases_file
 from toolkit.project import Project
 from toolkit.release.rollback import version_before
-from toolkit.slots import proven
+from toolkit.slots import kept_files, proven
 from toolkit.state.releases import Image, Releases
 
 KEEP = 5  # versions
 
 
 class Removed(Struct, frozen=True):
-    """What was removed, or would be: an image, container or log. `left` says why it stays all the same."""
+    """What was removed, or would be: an image, container, log, or files for old pages.
+
+    `left` says why it stays all the same.
+    """
 
     version: str
     kind: str
@@ -54,6 +57,7 @@ def _prune(project: Project, keep: int, dry_run: bool) -> Report:
         _remove(project, version, image, gone, dry_run) for version, image in old if _is_there(project, image)
     ]
     done += _logs(project, kept, dry_run)
+    done += _files(project, dry_run)
     removed = [each for each in done if not each.left]
     after = project.engine.images_size() if before is not None and removed else None
     freed = None if before is None or after is None else max(0.0, before - after)
@@ -139,3 +143,14 @@ def _logs(project: Project, kept: list[str], dry_run: bool) -> Iterator[Removed]
             except BgctlError as error:
                 left = str(error)
             yield Removed(each.version, "log", each.path.name, left)
+
+
+def _files(project: Project, dry_run: bool) -> Iterator[Removed]:
+    """What was kept for old pages of more versions, or of larger ones, than bgctl.toml has room for."""
+    for each in kept_files.surplus(project):
+        left = ""
+        try:
+            kept_files.forget(project, [] if dry_run else [each])
+        except (BgctlError, OSError) as error:
+            left = str(error)
+        yield Removed(each.kept.version, "files", each.service, left)

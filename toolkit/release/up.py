@@ -9,6 +9,7 @@ from toolkit.drift import noting
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.files import adoption_file
+from toolkit.jwks import refreshing
 from toolkit.project import Project
 from toolkit.release import (
     down,
@@ -116,6 +117,12 @@ def prepare(project: Project, target: State, found: Compose) -> list[Step]:
             name="folders",
             what="make the folders, let the containers read them",
             do=lambda: make_folders(project, found),
+        ),
+        Step(
+            name="key sets",
+            what="fetch the keys of identity providers",
+            do=lambda: refreshing.at_start(project),
+            needed=lambda: refreshing.is_wanted(project),
         ),
         Step(
             name="state",

@@ -103,6 +103,7 @@ def _routes(config: Config) -> dict[tuple[bool, str], str]:
         for name, service in config.services.items()
         for route in service.routes
     }
+    found |= {(False, str(each)): name for name, one in config.services.items() for each in one.assets}
     return found | {(False, str(folder.prefix)): folder.service for folder in config.folders}
 
 

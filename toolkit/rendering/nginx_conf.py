@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from toolkit.config import Config
+from toolkit.config import Config, served_folders
 from toolkit.config.edge_kinds import Listen
 from toolkit.config.kinds import Size
 from toolkit.rendering import locations, service_values, settings_json, site_values, templates
@@ -67,6 +67,8 @@ def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
         "grpc_peers": settings_json.grpc_checks(config),
         "check_timeout": config.health.check_timeout.nginx,
         "folders": config.folders,
+        "assets": any(service.assets for service in config.services.values()),
+        "copied": served_folders.COPIED,
         "accelerated": any(folder.internal for folder in config.folders),
         "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [

@@ -84,7 +84,7 @@ def wanted_or_stored(project: Project) -> dict[str, bytes]:
 
 def missing_mounts(project: Project) -> list[str]:
     """What the proxy's container does not mount and bgctl.toml wants, as lines of a compose file."""
-    if not project.config.folders:
+    if not (project.config.folders or project.config.kept):
         return []
     found = project.engine.look(project.config.proxy_service)
     targets = {mount.target for mount in (found.mounts or [])} if found else set()

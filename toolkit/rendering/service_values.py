@@ -21,6 +21,7 @@ def of(config: Config) -> list[dict[str, object]]:
             "read_timeout": service.read_timeout.nginx if service.read_timeout else "",
             "folders": [folder for folder in config.folders if folder.service == name],
             "accelerated": bool(service.accel),
+            "assets": list(service.assets),
             "protocol": service.protocol,
             "streams": service.streams,
             "max_body": service.max_body,

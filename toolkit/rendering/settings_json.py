@@ -14,6 +14,7 @@ from toolkit.rendering import sites
 NO_EXPIRIES: Mapping[str, int] = {}
 FILES = {  # paths in the proxy's container
     "state_file": "/state/state.json",
+    "jwks_file": "/state/jwks.json",
     "keys_dir": "/keys/verify",
     "pin_key_file": "/keys/pin/pin.secret",
     "proxy_key_file": "/keys/proxy/proxy.key",
@@ -49,6 +50,8 @@ def _sessions(config: Config) -> dict[str, object]:
         "leeway": int(config.tokens.leeway),
         "token_longest": int(config.tokens.longest),
         "version_claim": str(config.tokens.version_claim),
+        "token_headers": [str(name.lower()) for name in config.tokens.headers],
+        "token_cookies": [str(name) for name in config.tokens.cookies],
         "secure_cookies": config.proxy.secure_cookies,
         "cookie_stem": str(config.proxy.cookie_stem),
         "pin_idle": int(config.pin_idle),
@@ -79,6 +82,7 @@ def _routing(config: Config) -> dict[str, object]:
         "migrate_idle": int(config.drain.migrate_idle),
         "drain_deadline": int(config.drain.deadline),
         "replicas": replicas(config),
+        "assets": assets(config),
         "mirrors": {
             name: {"address": str(service.at("green")), "share": service.mirror}
             for name, service in config.reached.items()
@@ -91,7 +95,7 @@ def _routes(config: Config, site: sites.Site) -> list[dict[str, object]]:
     folders = [
         (name, f"^~ {prefix}")
         for name in dict.fromkeys(name for name, _ in site.routes)
-        for prefix in config.services[name].static
+        for prefix in (*config.services[name].static, *config.services[name].assets)
     ]
     return [
         {"location": route, "service": name, "slotted": config.services[name].slotted}
@@ -138,6 +142,22 @@ def replicas(config: Config) -> dict[str, dict[str, list[str]]]:
     return {
         name: {slot: [str(each.address) for each in config.pair(name) if each.slot == slot] for slot in SLOTS}
         for name in several
+    }
+
+
+def assets(config: Config) -> dict[str, dict[str, object]]:
+    """The services with files that old pages may ask for: where each slot is asked whether it has one."""
+    found = {name: service for name, service in config.reached.items() if service.assets}
+    checks = {name: {slot: health_check.of(config, name, slot) for slot in SLOTS} for name in found}
+    return {
+        name: {
+            **{slot: str(each.address) for slot, each in checks[name].items()},
+            "host": checks[name]["blue"].host,
+            "scheme": config.scheme,
+            "folders": list(found[name].assets),
+            "kept": any(each.service == name for each in config.kept),
+        }
+        for name in found
     }
 
 

@@ -15,7 +15,7 @@ def of(
     """
     by_name = {service["name"]: service for service in services}
     found = sites.of(config)
-    static = {name: service.static for name, service in config.services.items()}
+    falling = {name: service.static or service.assets for name, service in config.services.items()}
     here = {site: list(dict.fromkeys(name for name, _ in site.routes)) for site in found}
     return [
         {
@@ -24,11 +24,12 @@ def of(
             "names": " ".join(site.hosts) or "_",
             "routes": [
                 *[(by_name[name], route) for name, route in site.routes],
-                *[(by_name[name], f"@bg_app_{by_name[name]['id']}") for name in here[site] if static[name]],
+                *[(by_name[name], f"@bg_app_{by_name[name]['id']}") for name in here[site] if falling[name]],
             ],
             "folders": [
                 (by_name[each.service], each) for each in config.folders if each.service in here[site]
             ],
+            "keepers": [by_name[name] for name in here[site] if config.services[name].assets],
             "neighbour": next((each for each in neighbours(config) if each["name"] == site.neighbour), None),
             "refused": site.refused,
             "pem": pems.get(site.certificate, ""),

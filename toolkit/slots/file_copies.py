@@ -18,6 +18,7 @@ from toolkit.project import Project
 KEEP = 5  # versions of a service, beside those that are in a slot
 NEW, OLD = ".new", ".old"  # with a dot in front they are not sent
 READABLE, FOLDER = 0o444, 0o755
+KEPT = ".kept.json"  # a version that has this list is kept for as long as that (kept_files.py)
 
 
 def take(project: Project, slot: str, version: str) -> None:
@@ -28,7 +29,7 @@ def take(project: Project, slot: str, version: str) -> None:
             try:
                 if found and _is_new(project, each, version, found):
                     _copy(project, each, version, found)
-                    _forget(_versions(project, each.service), _served(project) | {version})
+                    _forget(_versions(project, each.service), served(project) | {version})
             except OSError as error:
                 raise disk.unwritten(_versions(project, each.service), error) from None
 
@@ -95,7 +96,8 @@ def _let_read(folder: Path) -> None:
                 file.chmod(file.stat().st_mode | READABLE)
 
 
-def _served(project: Project) -> set[str]:
+def served(project: Project) -> set[str]:
+    """The versions that are in a slot."""
     state = project.state_if_readable()
     slots = (state.slots.blue, state.slots.green) if state else ()
     return {slot.version for slot in slots if slot.version}
@@ -103,6 +105,7 @@ def _served(project: Project) -> set[str]:
 
 def _forget(versions: Path, served: set[str]) -> None:
     """Removes the copies of versions that are long gone, the oldest first."""
-    gone = [path for path in versions.iterdir() if path.name not in served]
+    there = [path for path in versions.iterdir() if path.is_dir() and not (path / KEPT).exists()]
+    gone = [path for path in there if path.name not in served]
     for path in sorted(gone, key=lambda each: each.stat().st_mtime)[:-KEEP]:
         shutil.rmtree(path, ignore_errors=True)

@@ -12,7 +12,7 @@ from toolkit.health.cause import Trouble
 from toolkit.health.check import Check
 from toolkit.health.proof import Unhealthy
 from toolkit.project import Project
-from toolkit.slots import file_copies, keeping, proven
+from toolkit.slots import file_copies, keeping, kept_files, proven
 from toolkit.slots.services import checks, names, workers
 from toolkit.slots.serving import compose_file, to_start
 from toolkit.slots.trouble import explained, image_fault
@@ -35,6 +35,7 @@ def start(project: Project, slot: str, version: str, anew: bool = False) -> str:
         proven.verify(project, missing, version)
     prove(project, slot, version)
     file_copies.take(project, slot, version)
+    kept_files.take(project, slot, version)
     return "; ".join([f"{slot} is healthy on {version}", *held])
 
 

@@ -7,7 +7,7 @@ from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
 from toolkit.health.image_proof import tag
 from toolkit.project import Project
-from toolkit.slots import keeping
+from toolkit.slots import keeping, kept_files
 from toolkit.slots.services import first_names, has_sessions, names
 from toolkit.state.document import State
 
@@ -26,6 +26,7 @@ def wait_empty(project: Project, slot: str) -> str:
 
 def stop(project: Project, slot: str) -> str:
     """Sends SIGTERM, waits for the grace period, then removes the containers. Nothing to stop is fine."""
+    kept_files.take_last(project, slot)
     more = surplus(project, slot)
     members = project.config.members(slot)
     for service in project.config.slotted:

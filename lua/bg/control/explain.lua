@@ -1,5 +1,6 @@
 -- Which slot a request would get, and why. The decision is routing.router's own; nothing is changed, counted or minted.
 
+local asked_version = require("bg.routing.asked_version")
 local credentials = require("bg.tokens.credentials")
 local location = require("bg.control.location")
 local reasons = require("bg.lib.reasons")
@@ -7,7 +8,7 @@ local router = require("bg.routing.router")
 local rule_rows = require("bg.control.rule_rows")
 local site = require("bg.control.site")
 
-local CREDENTIAL, MIGRATED = reasons.CREDENTIAL, reasons.MIGRATED
+local ASKED, CREDENTIAL, MIGRATED = reasons.ASKED, reasons.CREDENTIAL, reasons.MIGRATED
 
 local _M = {}
 
@@ -36,6 +37,13 @@ function _M.of(request, now)
     local routing = router.routing()
     local open, claims = is_open(decision, routing.green_share), decision.pin_claims
     local has_pin = decision.life and not open
+    local rows = rule_rows.of({
+        decision = decision, request = request, now = now, settings = settings, is_slotted = is_slotted,
+        routing = routing, is_open = open,
+        shown = credentials.all(request, request.cookie(), now),
+    })
+    asked_version.apply(decision, routing, request, is_slotted)
+    open = open and decision.reason ~= ASKED
     return {
         slot = not open and decision.slot.name or nil,
         version = not open and decision.slot.version or nil,
@@ -43,11 +51,7 @@ function _M.of(request, now)
         service = route and route.service,
         host = host, neighbour = here.neighbour, refused = here.refused or false,
         pin = has_pin and { version = claims.version, from = claims.from, life = decision.life } or nil,
-        rules = rule_rows.of({
-            decision = decision, request = request, now = now, settings = settings, is_slotted = is_slotted,
-            routing = routing, is_open = open,
-            shown = credentials.all(request.authorization(), request.cookie(), now),
-        }),
+        rules = rows,
     }
 end
 

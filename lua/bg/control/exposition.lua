@@ -4,9 +4,11 @@
 local checks = require("bg.health.checks")
 local counters = require("bg.lib.counters")
 local figures = require("bg.figures.figures")
+local files = require("bg.lib.files")
 local prometheus = require("bg.lib.prometheus")
 local reporter = require("bg.activity.reporter")
 local router = require("bg.routing.router")
+local strict_json = require("bg.lib.strict_json")
 local summary = require("bg.figures.summary")
 local workers = require("bg.workers.workers")
 
@@ -186,6 +188,28 @@ local function reporting()
             "When the session API last took a report.", last)
 end
 
+-- Keys of identity providers: bgctl fetches them, and notes what came of it beside the state.
+local function providers()
+    local text = files.read(settings.jwks_file)
+    local looks, names = text and strict_json.object(text) or {}, {}
+    for name, look in pairs(looks) do
+        names[#names + 1] = type(look) == "table" and name or nil
+    end
+    table.sort(names)
+    local good = {}
+    for _, name in ipairs(names) do
+        good[#good + 1] = type(looks[name].goodAt) == "number" and name or nil
+    end
+    return each("bgctl_jwks_good_timestamp_seconds", "gauge",
+            "When the keys of an identity provider were last fetched; absent: never.", good, function(name)
+                return format("%.0f", looks[name].goodAt), { "provider", name }
+            end)
+        .. each("bgctl_jwks_failed", "gauge", "Whether the last look at an identity provider failed.", names,
+            function(name)
+                return type(looks[name].error) == "string" and 1 or 0, { "provider", name }
+            end)
+end
+
 local function about()
     local deadline = settings.drain_deadline > 0 and settings.drain_deadline or nil
     return one("bgctl_start_time_seconds", "gauge", "Since when counters count.",
@@ -208,7 +232,7 @@ function _M.text()
     local sums = workers.totals(list)
     return table.concat({
         counters.text(), requests(rows), durations(rows), failovers(rows), mirrored(rows),
-        slots(sums), gate_and_health(sums), state(sums), processes(list), reporting(), memory(), about(),
+        slots(sums), gate_and_health(sums), state(sums), processes(list), reporting(), memory(), providers(), about(),
     })
 end
 

@@ -15,6 +15,7 @@ local REASONS = {
     alg = "its alg is not that of its key",
     signature = "its signature is not its key's: forged, or damaged",
     issuer = "of another issuer",
+    audience = "for another audience",
     expired = "expired",
     not_yet = "issued in the future",
     too_long = "it lasts longer than [tokens] longest allows",

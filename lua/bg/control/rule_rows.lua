@@ -2,6 +2,7 @@
 -- of it. Outcomes are used, outranked, retired, rejected, absent, no, not reached, held, and covered. The decision is
 -- routing.router's own, and why a rule does not apply is asked of the modules that apply it.
 
+local asked_row = require("bg.control.asked_row")
 local checks = require("bg.health.checks")
 local client_rows = require("bg.control.client_rows")
 local crypto = require("bg.lib.crypto")
@@ -111,15 +112,24 @@ local function moved(facts)
     return credential(facts, facts.shown.pin, "pin", decision.reason == MOVED)
 end
 
+-- A session token: where [tokens] headers or cookies has named its place, that is said.
+local function session_token(facts, worth, what, decided)
+    local row = credential(facts, worth, what, decided)
+    if worth and worth.place then
+        row.why = format("%s: %s", worth.place, row.why)
+    end
+    return row
+end
+
 local function bearer(facts)
     local decision = facts.decision
     local is_used = decision.reason == TOKEN and not decision.in_cookie
-    return credential(facts, facts.shown.bearer, "bearer token", is_used)
+    return session_token(facts, facts.shown.bearer, "bearer token", is_used)
 end
 
 local function session_cookie(facts)
     local decision = facts.decision
-    return credential(facts, facts.shown.cookie, "session cookie", decision.reason == TOKEN and decision.in_cookie)
+    return session_token(facts, facts.shown.cookie, "session cookie", decision.reason == TOKEN and decision.in_cookie)
 end
 
 -- Without a pin, the page cookie (of a page that answered a POST from another site) says the same.
@@ -180,8 +190,8 @@ end
 -- Health comes after all rules: it changes which slot answers, and not which slot is decided.
 local function health(facts)
     local decision = facts.decision
-    local slot = decision.slot
-    if facts.is_open then
+    local slot = facts.asked or decision.slot
+    if facts.is_open and not facts.asked then
         return { outcome = "no", why = "the slot is still to be drawn" }
     end
     local is_covered = decision.reason ~= PREVIEW and facts.is_slotted
@@ -201,7 +211,7 @@ local ROWS = {
     { "gate", gate }, { "preview", preview }, { "page", page }, { "moved", moved }, { "bearer", bearer },
     { "cookie", session_cookie }, { "pin", pin }, { "session", client_rows.session },
     { "credential", client_rows.key_header }, { "new", fresh },
-    { "migrated", migrated }, { "health", health },
+    { "migrated", migrated }, { "asked", asked_row }, { "health", health },
 }
 
 --- The rows of all rules in their order. `facts`: the `decision` (routing.router) about a `request` (routing.request)
@@ -215,6 +225,9 @@ function _M.of(facts)
             row.rule = row.rule or rule[1]
             rows[#rows + 1] = row
         end
+    end
+    for _, row in ipairs(facts.asked and rows or {}) do
+        row.outcome = row.outcome == "used" and row.rule ~= "asked" and "outranked" or row.outcome
     end
     return rows
 end

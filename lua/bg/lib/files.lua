@@ -5,11 +5,11 @@ local gsub = string.gsub
 
 local _M = {}
 
---- The bytes of the file at `path`, or nil and why not.
+--- The bytes of the file at `path`; or nil, why not, and the error's number (errno) where it cannot be opened.
 function _M.read(path)
-    local file, err = open(path, "rb")
+    local file, err, code = open(path, "rb")
     if not file then
-        return nil, err
+        return nil, err, code
     end
     local text = file:read("*a")
     file:close()

@@ -4,7 +4,9 @@
 
 local error, setmetatable = error, setmetatable
 
-local WORDS = { "preview", "page", "moved", "token", "pin", "session", "credential", "new", "retired", "migrated" }
+local WORDS = {
+    "preview", "page", "moved", "token", "pin", "session", "credential", "new", "retired", "migrated", "asked",
+}
 
 local _M = { ALL = WORDS }
 

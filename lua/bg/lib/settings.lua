@@ -10,7 +10,8 @@ local _M = {}
 local EXPECTED = {
     issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", cookie_stem = "string",
     pin_idle = "number", version_claim = "string",
-    state_file = "string", keys_dir = "string", pin_key_file = "string", proxy_key_file = "string",
+    state_file = "string", jwks_file = "string", keys_dir = "string",
+    pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
     sites = "table", unknown_hosts = "string",
@@ -19,8 +20,10 @@ local EXPECTED = {
     max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",
     limit_wait = "number",
     version = "string", drain_deadline = "number", mirrors = "table", replicas = "table",
+    assets = "table",
     certificates = "table",
     pin_domain = "string", pin_same_site = "string", key_headers = "table", session_cookies = "table",
+    token_headers = "table", token_cookies = "table",
 }
 
 -- Names the cookies that are signed with the pin's secret. `pin_jar` is what a pin says of the cookie that it is in,
@@ -48,7 +51,7 @@ local function with_variables(names)
     return headers
 end
 
--- The app's own session cookies, each with what stands before its value in a Cookie header, and with the nginx variable
+-- Cookies of the app's own, each with what stands before its value in a Cookie header, and with the nginx variable
 -- that has the value which an answer sets.
 local function as_cookies(names)
     local cookies = {}
@@ -76,6 +79,9 @@ function _M.load(path)
     settings.update_cookie = stem .. "_update="
     name_pins(settings)
     settings.key_headers = with_variables(settings.key_headers)
+    settings.token_headers = with_variables(settings.token_headers)
+    settings.token_cookies = as_cookies(settings.token_cookies)
+    settings.has_further_tokens = #settings.token_headers + #settings.token_cookies > 0
     settings.session_cookies = as_cookies(settings.session_cookies)
     settings.keeps_pages = settings.migrate ~= "never"
     return settings

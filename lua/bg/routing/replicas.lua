@@ -9,7 +9,7 @@ local ngx = ngx
 local format, match = string.format, string.match
 local pairs = pairs
 
-local services = {} -- name -> slot -> its replicas, `{address, host, port}`, with whose turn it is in `turn`
+local services = {} -- name -> slot -> its replicas, `{address, host, port, ring}`, with whose turn it is in `turn`
 
 local _M = {}
 
@@ -17,7 +17,7 @@ local function ring_of(addresses)
     local ring = { turn = 0 }
     for i, address in ipairs(addresses) do
         local host, port = match(address, "^(.*):(%d+)$")
-        ring[i] = { address = address, host = host, port = tonumber(port) }
+        ring[i] = { address = address, host = host, port = tonumber(port), ring = ring }
     end
     return ring
 end
@@ -60,6 +60,19 @@ end
 
 local NONE = {} -- nothing was tried yet
 
+-- What this request has tried, after an answer that it goes on from: a 404 for a file that the other slot may have. All
+-- of a slot have the same files. nil where it was a failure.
+local function note_missing(ctx)
+    if balancer.get_last_failure() ~= "next" then
+        return nil
+    end
+    ctx.tried = ctx.tried or {}
+    for _, replica in ipairs(ctx.replica.ring) do
+        ctx.tried[replica.address] = true
+    end
+    return ctx.tried
+end
+
 -- What this request has tried, after a failure. The health of the one that failed is looked at anew.
 local function note_failure(ctx)
     local failed = ctx.replica.address
@@ -76,7 +89,7 @@ end
 function _M.balance(service, own, other)
     local rings, ctx = services[service], ngx.ctx
     local ring, others = rings[own], other and rings[other]
-    local tried = ctx.replica and note_failure(ctx) or NONE
+    local tried = ctx.replica and (note_missing(ctx) or note_failure(ctx)) or NONE
     local replica = _M.choose(ring, others, tried, checks.down)
     if not replica then -- only connections that were kept open have failed so far: nginx does not count those
         ctx.tried = nil

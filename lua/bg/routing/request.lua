@@ -20,6 +20,7 @@ _M.AT_HAND = {
     site = function() return ngx.var.http_sec_fetch_site end,
     purpose = function() return ngx.var.http_sec_purpose or ngx.var.http_purpose end,
     origin = function() return ngx.var.http_origin end,
+    asked_version = function() return ngx.var.http_x_deployment_version end,
     header = function(header) return ngx.var[header.variable] end, -- one of the settings' key_headers (lib.settings)
 }
 
@@ -47,6 +48,7 @@ function _M.described(asked)
         authorization = header("authorization"), cookie = header("cookie"), accept = header("accept"),
         referer = header("referer"), mode = header("sec-fetch-mode"), destination = header("sec-fetch-dest"),
         site = header("sec-fetch-site"), origin = header("origin"),
+        asked_version = header("x-deployment-version"),
         header = function(wanted) return headers[wanted.name] end,
         purpose = function() return headers["sec-purpose"] or headers.purpose end,
     }

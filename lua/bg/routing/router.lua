@@ -3,6 +3,7 @@
 -- control.explain can ask it as well. `route` is the decision together with its effects. Knows nothing of nginx
 -- variables: `request` (routing.request) has a function for each header.
 
+local asked_version = require("bg.routing.asked_version")
 local base64url = require("bg.lib.base64url")
 local cookie_answers = require("bg.routing.cookie_answers")
 local cookie_sessions = require("bg.tokens.cookie_sessions")
@@ -80,7 +81,7 @@ end
 
 -- What the request shows of itself, as far as it verifies.
 local function read_credentials(decision, routing, request, cookies, now, quietly)
-    decision.token, decision.in_cookie = credentials.session(request.authorization(), cookies, now, quietly)
+    decision.token, decision.in_cookie = credentials.session(request, cookies, now, quietly)
     decision.pin = signed_cookies.pin(cookies, now, quietly)
     decision.session = not decision.token and cookie_sessions.session(cookies, decision.pin, now) or nil
     decision.preview = signed_cookies.preview(cookies, now, quietly)
@@ -194,6 +195,7 @@ function _M.route(request, now, is_slotted)
     decision.cookie = life and signed_cookies.pin_cookie(decision.pin_claims, life, now) or nil
     decision.terms = decision.page_life and signed_cookies.page_cookie(decision.pin_claims, decision.page_life, now)
         or pinning.terms(decision)
+    asked_version.apply(decision, _M.routing(), request, is_slotted) -- comes last: all else is the session's
     return decision
 end
 

@@ -2,6 +2,7 @@
 -- ids, fractions in times, null for what is absent); session_api/tokens/claims.py reads them by the same rules.
 
 local names = require("bg.lib.names")
+local parties = require("bg.tokens.parties")
 local strict_json = require("bg.lib.strict_json")
 
 local concat, floor, min = table.concat, math.floor, math.min
@@ -115,20 +116,6 @@ local function version_of(claims, version_claim)
     return value
 end
 
---- Whether it is a token of ours, and not one of the app's own: the session API renews only ours.
-function _M.is_ours(claims, key, rules)
-    return key.signed_by ~= "app" and claims.iss == rules.issuer
-end
-
-local function issuer_fault(claims, key, rules)
-    if not key or _M.is_ours(claims, key, rules) then
-        return nil
-    elseif key.signed_by == "app" or key.signed_by == "both" then
-        return key.issuer and claims.iss ~= key.issuer and "another iss than the one that its key is for" or nil
-    end
-    return (is_given(claims.iss) and "another iss than" or "no iss, and its key is for") .. " [tokens] issuer"
-end
-
 local function time_fault(name, value)
     if not is_given(value) then
         return name == "exp" and "it has no exp" or nil
@@ -195,10 +182,7 @@ function _M.faults(claims, key, rules, now)
     local function add(reason, why, at)
         faults[#faults + 1] = { reason = reason, why = why, at = at }
     end
-    local issuer = issuer_fault(claims, key, rules)
-    if issuer then
-        add("issuer", issuer)
-    end
+    parties.faults(add, claims, key, rules)
     local times, is_bad = time_faults(add, claims, rules, now)
     local version = version_fault(claims, rules)
     if version then
@@ -226,7 +210,7 @@ function _M.identity(claims, key, rules)
         bound = claims.bound == true,
         pages = is_text(claims.pages, MAX_LIST) and claims.pages or nil,
         jar = is_text(claims.jar, MAX_JAR) and claims.jar or nil,
-        foreign = not _M.is_ours(claims, key, rules) or nil,
+        foreign = not parties.is_ours(claims, key, rules) or nil,
     }
 end
 

@@ -84,9 +84,9 @@ local function bearer_of(authorization)
     return start <= #authorization and sub(authorization, start) or nil
 end
 
--- A bearer token may be the app's own, and mean nothing to us: it counts as refused only where it has the form of a
--- signed token (a JWS of three segments, RFC 7515).
-local function bearer_identity(text, now, quietly)
+-- A text that is not in our own cookie may be the app's, and mean nothing to us: it counts as refused only where it has
+-- the form of a signed token (a JWS of three segments, RFC 7515).
+local function jws_identity(text, now, quietly)
     local identity, reason = tokens:look(text, now)
     if not identity and not quietly and find(text, JWS) then
         count_refusal(reason)
@@ -94,16 +94,43 @@ local function bearer_identity(text, now, quietly)
     return identity
 end
 
---- The identity in the first session token that verifies: the bearer token, or else the one in the cookie. Second
--- value: it came in the cookie. `quietly`: refusals are not counted.
-function _M.session(authorization, cookies, now, quietly)
-    local bearer = bearer_of(authorization)
-    local identity = bearer and bearer_identity(bearer, now, quietly)
+-- What a header of [tokens] headers has: a token, with or without the scheme before it.
+local function bare(value)
+    return bearer_of(value) or value
+end
+
+-- The same as session(), of the headers and cookies that [tokens] names. What is no token there is the app's own.
+local function further_session(request, cookies, now, quietly)
+    for _, header in ipairs(settings.token_headers) do
+        local value = request.header(header)
+        local identity = value and jws_identity(bare(value), now, quietly)
+        if identity then
+            return identity, false
+        end
+    end
+    for _, each in ipairs(settings.token_cookies) do
+        local value = cookie.get(cookies, each.wanted)
+        local identity = value and jws_identity(value, now, quietly)
+        if identity then
+            return identity, true
+        end
+    end
+    return nil, false
+end
+
+--- The identity in the first session token that verifies: the bearer token, or else the one in the cookie, or else one
+-- where [tokens] headers and cookies say. Second value: it came in a cookie. `quietly`: refusals are not counted.
+function _M.session(request, cookies, now, quietly)
+    local bearer = bearer_of(request.authorization())
+    local identity = bearer and jws_identity(bearer, now, quietly)
     if identity then
         return identity, false
     end
     identity = tokens:identity(cookie.get(cookies, settings.session_cookie), now, quietly)
-    return identity, identity ~= nil
+    if identity or not settings.has_further_tokens then
+        return identity, identity ~= nil
+    end
+    return further_session(request, cookies, now, quietly)
 end
 
 -- The identity of the API client that shows `value` in `header`. A client that was known under the secret before this
@@ -138,13 +165,35 @@ function _M.client(request, now)
     end
 end
 
+-- What the token in `text` is worth, with `place`, where it was found; nil where `text` has not the form of one.
+local function worth_of(text, place, now)
+    local worth = text and find(text, JWS) and tokens:worth(text, now) or nil
+    if worth then
+        worth.place = place
+    end
+    return worth
+end
+
+-- Of two worths the one that counts: the first that verifies, else the first. Each may be nil.
+local function better(one, other)
+    return (not one or other and other.identity and not one.identity) and other or one
+end
+
 --- What each credential of a request is worth at `now`: `{preview, bearer, cookie, pin, page}` as verifier:worth() has
--- it, absent ones left out. This is for explaining: nothing is counted, and routing looks no further than it must.
-function _M.all(authorization, cookies, now)
-    local bearer = bearer_of(authorization)
+-- it, absent ones left out. `bearer` is the token in a header, and `cookie` the one in a cookie; its `place` is where
+-- [tokens] has it, nil in the usual places. This is for explaining: nothing is counted, and routing looks no further
+-- than it must.
+function _M.all(request, cookies, now)
     local all = signed_cookies.worth(cookies, now)
-    all.bearer = bearer and find(bearer, JWS) and tokens:worth(bearer, now) or nil
+    all.bearer = worth_of(bearer_of(request.authorization()), nil, now)
+    for _, header in ipairs(settings.token_headers) do
+        local value = request.header(header)
+        all.bearer = better(all.bearer, worth_of(value and bare(value), header.name, now))
+    end
     all.cookie = tokens:worth(cookie.get(cookies, settings.session_cookie), now)
+    for _, each in ipairs(settings.token_cookies) do
+        all.cookie = better(all.cookie, worth_of(cookie.get(cookies, each.wanted), each.name, now))
+    end
     return all
 end
 

@@ -1,15 +1,19 @@
--- The keys that verify session tokens, by `kid`: keyring.json names each key's one algorithm and its file.
+-- The keys that verify session tokens, by `kid`: keyring.json names each key's one algorithm and its file, and
+-- jwks.json beside it has those of identity providers (tokens.issuer_keys).
 
 local crypto = require("bg.lib.crypto")
 local files = require("bg.lib.files")
+local issuer_keys = require("bg.tokens.issuer_keys")
 local strict_json = require("bg.lib.strict_json")
 local timestamp = require("bg.lib.timestamp")
 
-local find = string.find
+local find, match = string.find, string.match
 local ipairs, type = ipairs, type
 local null = strict_json.null
 
 local SCHEMA = 1
+local ENOENT = 2 -- errno: no such file
+local INDEX = "^([^%z]*)(%z?)(.*)$"
 local NAME = "^%w[%w._-]*$"
 local MAX_KID, MAX_FILE = 64, 80
 local SIGNERS = { us = true, app = true, both = true }
@@ -20,26 +24,37 @@ local function is_name(value, most)
     return type(value) == "string" and #value <= most and find(value, NAME) ~= nil
 end
 
--- Which tokens a key is for, `{signed_by, issuer, is_short}`: who signs with it, which issuer the app's tokens have to
--- name, and whether its secret may be short. An entry that says nothing of this is for our own tokens. nil and why
--- where the entry makes no sense.
+-- Whether `value` may stand where an entry names whom the app's tokens are from, or for.
+local function is_named(value, signed_by)
+    return value == nil or type(value) == "string" and value ~= "" and signed_by ~= "us"
+end
+
+-- Which tokens a key is for, `{signed_by, issuer, audience, is_short}`: who signs with it, which issuer and which
+-- audience the app's tokens have to name, and whether its secret may be short. An entry that says nothing of this is
+-- for our own tokens. nil and why where the entry makes no sense.
 local function terms_of(entry)
-    local signed_by, issuer, is_short = entry.signedBy, entry.issuer, entry.shortSecret
+    local signed_by, issuer, audience, is_short = entry.signedBy, entry.issuer, entry.audience, entry.shortSecret
+    local has_secret = crypto.has_secret(entry.alg)
     if signed_by == nil then
         signed_by = "us"
     end
     if issuer == null then
         issuer = nil
     end
+    if audience == null then
+        audience = nil
+    end
     if not SIGNERS[signed_by] then
         return nil, "signedBy is none of us, app, both"
-    elseif issuer ~= nil and (type(issuer) ~= "string" or issuer == "" or signed_by == "us") then
+    elseif not is_named(issuer, signed_by) then
         return nil, "issuer is not the name of an issuer of the app's tokens"
-    elseif is_short ~= nil and type(is_short) ~= "boolean" or is_short and (signed_by ~= "app" or entry.alg ~= "HS256")
+    elseif not is_named(audience, signed_by) then
+        return nil, "audience is not whom the app's tokens are for"
+    elseif is_short ~= nil and type(is_short) ~= "boolean" or is_short and (signed_by ~= "app" or not has_secret)
     then
         return nil, "shortSecret is for secrets that the app alone signs with"
     end
-    return { signed_by = signed_by, issuer = issuer, is_short = is_short }
+    return { signed_by = signed_by, issuer = issuer, audience = audience, is_short = is_short }
 end
 
 -- The key of one entry, or nil and why not.
@@ -55,7 +70,7 @@ local function load_key(directory, entry)
     if not terms then
         return nil, entry.kid .. ": " .. unclear
     end
-    local read = entry.alg == "HS256" and files.secret or files.read
+    local read = crypto.has_secret(entry.alg) and files.secret or files.read
     local material, err = read(directory .. "/" .. entry.file)
     if not material then
         return nil, err
@@ -64,20 +79,32 @@ local function load_key(directory, entry)
     if not key then
         return nil, entry.file .. ": " .. why
     end
-    key.retire_at, key.signed_by, key.issuer = retire_at, terms.signed_by, terms.issuer
+    key.retire_at, key.signed_by = retire_at, terms.signed_by
+    key.issuer, key.audience = terms.issuer, terms.audience
     return key
 end
 
---- The text of the key ring's index, which changes whenever a key comes or goes; or nil and why not.
+--- The text of the key ring's index, which changes whenever a key comes or goes; or nil and why not. It is that of
+-- keyring.json and, after a zero byte, that of jwks.json, where there is one.
 function _M.index(directory)
-    return files.read(directory .. "/keyring.json")
+    local text, err = files.read(directory .. "/keyring.json")
+    if not text then
+        return nil, err
+    end
+    local fetched, missing, code = files.read(directory .. "/jwks.json")
+    if not fetched and code ~= ENOENT then
+        return nil, missing
+    end
+    return fetched and text .. "\0" .. fetched or text
 end
 
 --- A table of kid -> key (lib.crypto) for the index `text`, or nil and why not: one bad key refuses the whole ring. A
--- key has `retire_at` (seconds since the epoch) where it has an end. `signed_by` says who signs with it (us, app,
--- both), `issuer` which issuer the app's tokens have to name (nil: any), and `place` is its place in the ring.
+-- key without a kid is there under itself. A key has `retire_at` (seconds since the epoch) where it has an end.
+-- `signed_by` says who signs with it (us, app, both), `issuer` and `audience` which issuer and audience the app's
+-- tokens have to name (nil: any), `place` is its place in the ring, and `is_fetched` is true for a provider's.
 function _M.load(directory, text)
-    local ring = strict_json.object(text)
+    local own, has_fetched, fetched = match(text, INDEX)
+    local ring = strict_json.object(own)
     if not ring or ring.schema ~= SCHEMA or type(ring.keys) ~= "table" or #ring.keys == 0 then
         return nil, "keyring.json is not a key ring of schema " .. SCHEMA .. " with a key in it"
     end
@@ -91,6 +118,10 @@ function _M.load(directory, text)
         end
         key.place = place
         keys[entry.kid] = key
+    end
+    local why = has_fetched ~= "" and issuer_keys.add(keys, #ring.keys, fetched) or nil
+    if why then
+        return nil, why
     end
     return keys
 end

@@ -20,14 +20,23 @@ local function is_good(key, now)
     return not key.retire_at or now < key.retire_at
 end
 
--- The keys for a header without `kid`, by its algorithm; or nil, the reason, and why where there is more to say.
-local function keys_of_alg(header, rules, now)
-    local found = {}
-    for _, key in ipairs(rules.by_alg and type(header.alg) == "string" and rules.by_alg[header.alg] or {}) do
+-- Those of `keys` that are good, if there are no more than are tried; else, of them, those that nobody has fetched. A
+-- provider with many keys, whose tokens name theirs, must not be in the way of the app's own.
+local function tried_of(keys, now)
+    local found, own = {}, {}
+    for _, key in ipairs(keys) do
         if is_good(key, now) then
             found[#found + 1] = key
+            own[#own + 1] = not key.is_fetched and key or nil
         end
     end
+    return (#found <= MAX_TRIED or #own == 0) and found or own
+end
+
+-- The keys for a header without `kid`, by its algorithm; or nil, the reason, and why where there is more to say.
+local function keys_of_alg(header, rules, now)
+    local keys = rules.by_alg and type(header.alg) == "string" and rules.by_alg[header.alg]
+    local found = tried_of(keys or {}, now)
     if not rules.by_alg then
         return nil, "unknown_kid"
     elseif #found == 0 then

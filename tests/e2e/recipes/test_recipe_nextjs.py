@@ -12,6 +12,7 @@ from tests.e2e.support.browsers import chromium
 from tests.e2e.support.recipes import cooking
 from tests.e2e.support.tabs import Tab
 from tests.e2e.support.walkers import User
+from tests.e2e.support.walks import IDLE
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -91,8 +92,13 @@ def test_nextjs(tmp_path):
             )
             works(early.open(), "2")
             assert early.errors == []
-            # A page that was open over the whole release: an action that is still there is carried out.
+            recipe.edit("package.json", '"version": "2.0.0"', '"version": "3.0.0"')
+            recipe.bgctl("deploy", "3", "--auto", "--idle-timeout", IDLE)
+            # A page that has slept through two releases: a chunk that it asks for only now is there, and an
+            # action that the new version still has is carried out.
+            old.page.click("text=history")
+            old.page.wait_for_selector("#history:text('counted since v1.0.0')")
             old.page.click("text=double")
             old.page.wait_for_selector("output:text-is('2')")
             assert old.errors == []
-            works(old.open(), "2")
+            works(old.open(), "3")

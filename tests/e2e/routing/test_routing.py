@@ -12,10 +12,12 @@ from pathlib import Path
 import jwt
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.support.stacks import NEW, OLD, eventually, unlabelled
 
+PS256 = jwt.get_algorithm_by_name("PS256")
 CONTROL_ROUTES = ("/healthz", "/status", "/metrics")
 
 
@@ -394,6 +396,49 @@ def test_23_what_is_not_http_never_reaches_two_parsers(release):
     for attack in attacks:
         answer = raw(release, attack)
         assert re.match(rb"HTTP/1\.1 4\d\d ", answer) or answer.count(b"HTTP/1.1 ") <= 1, (attack, answer)
+
+
+def test_a_providers_token_routes_from_a_cookie_of_the_apps(release):
+    """[jwks.NAME] and [tokens] cookies: in force without a restart, and gone with their lines."""
+    keys = {name: rsa.generate_private_key(65537, 2048) for name in ("one", "two")}
+    listed = release.directory / "idp.json"
+
+    def give(*names: str) -> None:
+        as_dict = {name: PS256.to_jwk(keys[name].public_key(), as_dict=True) for name in names}
+        jwks = [
+            {**as_dict[name], "kid": name, "alg": "PS256", "use": "sig", "key_ops": ["verify"]}
+            for name in names
+        ]
+        listed.write_text(json.dumps({"keys": jwks}))
+        release.bgctl("keys", "refresh")
+
+    def version_by(name: str) -> str:
+        now = int(time.time())
+        claims = {"sub": "ada", "iss": "https://idp/", "aud": ["web", "shop"], "iat": now, "exp": now + 300}
+        token = jwt.encode({**claims, "deploymentVersion": OLD}, keys[name], "PS256", {"kid": name})
+        return str(release.version_of(release.visitor(), Cookie=f"token={token}"))
+
+    path = release.directory / "bgctl.toml"
+    before = path.read_text()
+    table = '[jwks.idp]\nfile = "idp.json"\nissuer = "https://idp/"\naudience = "shop"\n'
+    where = re.sub(r"(?m)^\[tokens\]$", '[tokens]\ncookies = ["token"]', before)
+    where = where if where != before else f'{before}\n[tokens]\ncookies = ["token"]\n'
+    path.write_text(f"{where}\n{table}")
+    try:
+        release.bgctl("reload")
+        give("one")
+        eventually(lambda: version_by("one") == OLD, "the proxy believes the provider")
+        assert version_by("two") == NEW, "and nobody else"
+        give("two")
+        eventually(lambda: version_by("two") == OLD, "its next key is in force")
+        assert version_by("one") == OLD, "and the one before goes on"
+        exposed = requests.get(f"{release.control_url}/metrics", timeout=10).text
+        assert 'bgctl_jwks_failed{provider="idp"} 0' in exposed
+    finally:
+        path.write_text(before)
+        release.bgctl("reload")
+        release.bgctl("keys", "refresh")
+    eventually(lambda: version_by("two") == NEW, "a table that is gone takes its keys along")
 
 
 def test_all_that_a_stack_makes_carries_the_label_of_its_run(release):

@@ -23,6 +23,7 @@ SPKI = PublicFormat.SubjectPublicKeyInfo
 RSA_ENCRYPTION = bytes.fromhex("300d06092a864886f70d0101010500")
 N = rsa.generate_private_key(65537, 2048).public_key().public_numbers().n
 P256 = ec.generate_private_key(ec.SECP256R1())
+P384, P521 = (ec.generate_private_key(curve()) for curve in (ec.SECP384R1, ec.SECP521R1))
 ED = ed25519.Ed25519PrivateKey.generate()
 
 
@@ -72,6 +73,11 @@ def explicit_p256() -> bytes:
     return pem(spki(algorithm, public(P256, Encoding.X962, PublicFormat.UncompressedPoint)))
 
 
+def compressed(key: Any, first: int, last: int) -> bytes:
+    """The key with its point compressed; its curve's name is in these bytes of the usual form."""
+    return pem(spki(public(key, DER)[first:last], public(key, Encoding.X962, PublicFormat.CompressedPoint)))
+
+
 ED_DER, P256_DER = public(ED, DER), public(P256, DER)
 EC_NAMED = P256_DER[2:23]
 GOOD = public(ED)
@@ -100,7 +106,11 @@ FILES = {
     "P-256, at infinity": pem(spki(EC_NAMED, b"\0")),
     "P-256, off the curve": pem(P256_DER[:-1] + bytes([P256_DER[-1] ^ 1])),
     "P-256, explicit": explicit_p256(),
-    "P-384": public(ec.generate_private_key(ec.SECP384R1())),
+    "P-384": public(P384),
+    "P-384, compressed": compressed(P384, 2, 20),
+    "P-521": public(P521),
+    "P-521, compressed": compressed(P521, 3, 21),
+    "P-521, off the curve": pem(public(P521, DER)[:-1] + bytes([public(P521, DER)[-1] ^ 1])),
     "secp256k1": public(ec.generate_private_key(ec.SECP256K1())),
     "Ed25519": GOOD,
     "Ed25519, all zero": pem(ED_DER[:12] + bytes(32)),
@@ -135,7 +145,7 @@ FILES = {
     "another label": GOOD.replace(b"PUBLIC KEY", b"CERTIFICATE"),
     "no end": GOOD.partition(b"-----END")[0],
     # secrets
-    **{f"secret of {size}": b"s" * size for size in (0, 1, 31, 32, 33, 64, 5000)},
+    **{f"secret of {size}": b"s" * size for size in (0, 1, 31, 32, 33, 47, 48, 63, 64, 5000)},
     "31, and line ends": b"s" * 31 + b"\r\n\n",
     "32, and line ends": b"s" * 32 + b"\r\n\n\r",
     "31, and a blank": b"s" * 31 + b" ",
@@ -149,7 +159,7 @@ def verdicts(lua, algorithm: str, content: bytes, folder) -> tuple[bool, bool]:
     """Whether the proxy and the session API take this file for a key of `algorithm`."""
     path = folder / "key"
     path.write_bytes(content)
-    read = lua.module("lib.files")[b"secret" if algorithm == "HS256" else b"read"]
+    read = lua.module("lib.files")[b"secret" if algorithm in algorithms.SECRET_BYTES else b"read"]
     text = read(bytes(path))
     taken = lua.module("lib.crypto")[b"key"](algorithm.encode(), text[0] if isinstance(text, tuple) else text)
     try:
@@ -175,10 +185,19 @@ def test_08_both_take_the_same_key_files(lua, tmp_path, name):
         *[(f"RSA of {bits}", "RS256") for bits in (2048, 2049, 4095, 3073, 16384)],
         *[("P-256", "ES256"), ("Ed25519", "EdDSA"), ("CRLF", "EdDSA"), ("words before it", "EdDSA")],
         *[("no line end", "EdDSA"), ("secret of 32", "HS256"), ("32, and line ends", "HS256")],
+        *[("P-384", "ES384"), ("P-521", "ES512"), ("Ed448", "EdDSA")],
+        *[("RSA of 2048", alg) for alg in algorithms.OF_RSA],
+        *[("secret of 48", "HS384"), ("secret of 64", "HS512")],
     ],
 )
 def test_08_what_is_fit_is_taken(lua, tmp_path, name, algorithm):
     assert verdicts(lua, algorithm, FILES[name], tmp_path) == (True, True)
+
+
+@pytest.mark.threat(9)
+@pytest.mark.parametrize(("size", "algorithm"), [(31, "HS256"), (47, "HS384"), (63, "HS512")])
+def test_09_a_secret_is_as_long_as_its_digest(lua, tmp_path, size, algorithm):
+    assert verdicts(lua, algorithm, b"s" * size, tmp_path) == (False, False)
 
 
 @pytest.mark.threat(8)
@@ -188,14 +207,23 @@ def test_08_an_rsa_exponent_is_odd_and_from_3_on(lua, tmp_path, e):
     assert verdicts(lua, "RS256", FILES[name], tmp_path) == (False, False)
 
 
+DAMAGED = {
+    "RSA e=65537": "PS384",
+    "P-256": "ES256",
+    "P-384": "ES384",
+    "P-521": "ES512",
+    "Ed25519": "EdDSA",
+    "Ed448": "EdDSA",
+}
+
+
 @pytest.mark.threat(8)
 @settings(max_examples=300)
-@given(st.sampled_from(["RSA e=65537", "P-256", "Ed25519"]), st.data())
+@given(st.sampled_from(sorted(DAMAGED)), st.data())
 def test_08_one_verdict_on_every_damaged_key(lua, tmp_path_factory, name, data):
     lines = FILES[name].split(b"\n")
     body = bytearray(base64.b64decode(b"".join(lines[1:-2])))
     at = data.draw(st.integers(0, min(len(body), 300) - 1))
     body[at] = data.draw(st.integers(0, 255))
-    algorithm = {"RSA e=65537": "RS256", "P-256": "ES256", "Ed25519": "EdDSA"}[name]
-    proxy, api = verdicts(lua, algorithm, pem(bytes(body)), tmp_path_factory.getbasetemp())
+    proxy, api = verdicts(lua, DAMAGED[name], pem(bytes(body)), tmp_path_factory.getbasetemp())
     assert proxy is api

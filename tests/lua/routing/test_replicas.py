@@ -14,11 +14,12 @@ OWN = [f"127.0.0.1:{port}" for port in (8081, 8082, 8083)]
 OTHER = [f"127.0.0.1:{port}" for port in (9081, 9082, 9083)]
 OPEN = b"""
 local mine, theirs, health, hurried = ...
-local asked, tries = nil, {}
+local asked, tries, failure = nil, {}, "failed"
 package.loaded["bg.routing.replicas"], package.loaded["bg.health.checks"] = nil, nil
 package.loaded["bg.health.checks"] = { down = health, hurry = function() hurried() end }
 package.loaded["ngx.balancer"] = {
     set_current_peer = function(host, port) asked = host .. ":" .. port return true end,
+    get_last_failure = function() return failure end,
     set_more_tries = function(count) tries[#tries + 1] = count return true end,
 }
 local replicas = require("bg.routing.replicas")
@@ -27,6 +28,7 @@ return {
     begin = function() ngx.ctx = {} end,
     ask = function(other) replicas.balance("web", "blue", other) return asked end,
     tries = tries,
+    lacks = function() failure = "next" end,
     copy = function(service) return replicas.address(service, "green") end,
 }
 """
@@ -96,6 +98,16 @@ def test_nginx_may_try_all_of_them_and_each_failure_asks_for_a_check() -> None:
 def test_when_only_old_connections_have_failed_it_begins_again() -> None:
     assert sorted(Slot().request(3, alone=True)[:3]) == OWN
     assert Slot().request(3, alone=True)[3] in OWN
+
+
+def test_what_one_has_not_got_none_of_its_slot_has() -> None:
+    """After a 404 for a file the other slot is asked, and nobody is taken for ill ([services.*] assets)."""
+    slot = Slot()
+    slot.nginx[b"lacks"]()
+    first, second = slot.request(1)
+    assert first in OWN
+    assert second in OTHER
+    assert slot.hurried == 0
 
 
 def test_one_alone_is_asked_again_and_ipv6_has_its_brackets() -> None:

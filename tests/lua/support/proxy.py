@@ -77,6 +77,7 @@ class Proxy:
             "key_headers": [{"name": "authorization", "variable": "http_authorization"}],
             "session_cookies": [],
             **{"pin_domain": "", "pin_same_site": "lax"},
+            **{"token_headers": [], "token_cookies": [], "has_further_tokens": False},
         } | changes
         self.settings = self.lua.table(self.given)
         self.router[b"init"](self.settings)

@@ -150,10 +150,11 @@ def test_one_bad_key_refuses_the_ring(lua, tmp_path, ring):
 TERMS: dict[str, list[object]] = {
     "signedBy": ["us", "app", "both", "nobody", "", None, 1, True, ["app"]],
     "issuer": ["shop", "", None, 1, False, {}],
+    "audience": ["shop", "", None, 1, False, ["shop"]],
     "shortSecret": [True, False, None, 1, "true"],
     "retireAt": ["2030-01-01T00:00:00Z", None, "soon", 1],
     "kid": ["app", "", "a b", "k" * 64, "k" * 65, None],
-    "alg": ["HS256", "EdDSA", "none", None],
+    "alg": ["HS256", "HS512", "EdDSA", "none", None, 1],
 }
 changes = st.fixed_dictionaries({}, optional={name: st.sampled_from(each) for name, each in TERMS.items()})
 
@@ -183,6 +184,7 @@ def test_9_both_programs_take_the_same_entries(lua, tmp_path_factory, change, se
     assert not isinstance(keys, tuple), keys
     for kid, key in found.items():
         same = keys[kid.encode()]
+        assert same[b"audience"] == (key.audience and key.audience.encode())
         assert (same[b"alg"], same[b"signed_by"]) == (key.alg.encode(), key.signed_by.encode())
         assert (same[b"issuer"], same[b"retire_at"]) == (key.issuer and key.issuer.encode(), key.retire_at)
     assert ours.kid in found

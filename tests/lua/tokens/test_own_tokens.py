@@ -9,16 +9,9 @@ from typing import Any
 import jwt
 import pytest
 
-from session_api.app import create_app
 from session_api.keys import app_keys, keyring, listing, signing_keys
-from session_api.settings import Settings
-from session_api.state.state import State
-from session_api.stores.sqlite.store import SqliteStore
 from tests.lua.support.both import Both, jws
-from tests.lua.support.luajit import plain
-from tests.lua.support.proxy import Proxy, slot
-from tests.unit.session_api.support.api import Api
-from tests.unit.session_api.support.data import NOW, HandClock, write_state
+from tests.unit.session_api.support.data import NOW
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "tokens" / "claims.json").read_text())
 SECRET = CASES["secret"].encode()
@@ -39,68 +32,6 @@ def value(said: object, now: int) -> object:
     if said.startswith("text of "):
         return str(value(said.removeprefix("text of "), now))
     return eval(said, {"NOW": now})  # arithmetic from our own file of cases
-
-
-class Project:
-    """A release under way: 1.6.7 drains, new sessions get 1.6.8; the real Lua, and the real application."""
-
-    def __init__(self, folder: Path, imported: str, version_claim: str = "deploymentVersion") -> None:
-        self.folder, self.keys, self.clock = folder, folder / "keys", HandClock()
-        if imported == "to sign with":
-            signing_keys.create(self.keys, "HS256", now=NOW - 60, secret=SECRET)
-        else:
-            signing_keys.create(self.keys, now=NOW - 60)
-            app_keys.trust(self.keys, "HS256", SECRET, now=NOW - 60)
-        self.proxy = Proxy(folder, keys_dir=str(self.keys / "verify"), version_claim=version_claim)
-        slots = {"blue": slot("1.6.7", "drain"), "green": slot("1.6.8", "ready", 100)}
-        self.proxy.configure({"schema": 1, "generation": 1, "phase": "draining", "slots": slots}, "never")
-        state = folder / "api.json"
-        write_state(state, ("1.6.7", "drain", 0), ("1.6.8", "ready", 100))
-        self.store = SqliteStore(folder / "sessions.db", 1800, self.clock, busy_timeout=30)
-        given = Settings(issuer="bgctl", idle_timeout=1800, version_claim=version_claim)
-        app = create_app(self.store, keyring.Keyring(self.keys), State(state), self.clock, given)
-        self.api = Api(app, self.keys, self.clock)
-
-    def route(self, token: str, **more: str) -> tuple[str, str, object]:
-        """Version, rule and session, as the proxy has them."""
-        request = {"headers": {"Authorization": f"Bearer {token}", **more}, "path": "/", "method": "GET"}
-        decision = self.proxy.router[b"route"](self.proxy.asked(request), int(self.clock()), True)
-        version, reason = plain(decision[b"slot"][b"version"]), plain(decision[b"reason"])
-        return version, reason, decision[b"identity"]
-
-    def explain(self, token: str) -> dict[str, str]:
-        asked = self.proxy.asked({"authorization": f"Bearer {token}"})
-        said = plain(self.proxy.explain[b"of"](asked, int(self.clock())))
-        return next(row for row in said["rules"].values() if row["rule"] == "bearer")
-
-    def beat(self, token: str) -> str:
-        answer = self.api.post("/api/deployment/heartbeat", token)
-        return "used" if answer.status_code == 200 else answer.json["detail"]
-
-    def counted(self) -> int:
-        """Sessions on 1.6.7."""
-        return int(self.api.census().json["versions"]["1.6.7"]["sessions"])
-
-    def report(self, who: object) -> None:
-        """What the proxy tells of a session that it has just seen."""
-        named = (plain(who[b"sid"]), plain(who[b"user"]), "1.6.7")  # type: ignore[index]
-        self.api.report([*named, self.clock(), plain(who[b"exp"]), plain(who[b"issued"])])  # type: ignore[index]
-
-    def close(self) -> None:
-        self.store.close()
-
-
-@pytest.fixture
-def project(tmp_path):
-    made = []
-
-    def make(imported: str = "to believe", **more: str) -> Project:
-        made.append(Project(tmp_path, imported, **more))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 @pytest.mark.parametrize("imported", ["to sign with", "to believe"])
@@ -227,6 +158,34 @@ def test_18_each_key_has_its_own_issuer(lua, tmp_path):
             (issuer, issuer != "bgctl") for issuer in (..., None, "", "shop", "bgctl", "Shop", ["shop"])
         ],
     }
+
+
+AUDIENCES = [..., None, "", "web", "app", ["web"], ["app", "web"], ["app"], [], [["web"]], {"1": "web"}, 7]
+
+
+@pytest.mark.threat(18)
+@pytest.mark.parametrize("audience", AUDIENCES, ids=str)
+def test_18_a_key_may_have_its_audience(lua, tmp_path, audience):
+    """RFC 7519, section 4.1.3: `aud` is one text, or a list of which one is enough."""
+    keys = tmp_path / "keys"
+    signing_keys.create(keys, now=NOW)
+    app_keys.trust(keys, "HS256", b"of anybody" * 4, now=NOW)
+    app_keys.trust(keys, "HS256", b"of the web" * 4, issuer="shop", audience="web", now=NOW)
+    both = Both(lua, keys)
+    claims = {"iss": "shop", "sub": "u", "deploymentVersion": "1.6.7", "iat": NOW, "exp": NOW + 60}
+    claims |= {} if audience is ... else {"aud": audience}
+    is_good = audience in ("web", ["web"], ["app", "web"])
+    for secret, verdict in ((b"of anybody", True), (b"of the web", is_good)):
+        token = jws(secret * 4, {"alg": "HS256"}, claims)
+        assert both.proxy(token) == both.api(token)
+        assert (both.api(token) != "audience") is verdict
+    if not is_good:
+        why = (
+            "no aud, and its key" if audience in (..., None, "") else "another aud than the one that its key"
+        )
+        assert both.why(token)[0].startswith(f"{why} is for")
+    token = jws(b"of the web" * 4, {"alg": "HS256"}, claims | {"iss": "other"})
+    assert both.proxy(token) == both.api(token) == "issuer", "which is looked at first"
 
 
 @pytest.mark.threat(18)

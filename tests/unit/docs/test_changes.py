@@ -68,6 +68,7 @@ def test_the_session_api_is_told_all_that_it_reads() -> None:
     reads = set(re.findall(r'"(BGCTL_\w+)"', text("session_api/settings.py")))
     service = text("compose/bgctl.yaml").partition("\n  session-api:\n")[2]
     told = set(re.findall(r"^      (BGCTL_\w+):", service, re.M))
-    given = set(re.findall(r'^ +"(BGCTL_\w+)": ', text("toolkit/project.py"), re.M))
+    sources = text("toolkit/project.py") + text("toolkit/config/tables.py")
+    given = set(re.findall(r'^ +"(BGCTL_\w+)": ', sources, re.M))
     assert told == reads
     assert given - APPS == told - OWN - ENV_FILES

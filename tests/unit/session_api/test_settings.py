@@ -36,11 +36,24 @@ def test_everything_can_be_set() -> None:
         "BGCTL_IDLE_TIMEOUT": "0",
         "BGCTL_LEEWAY": "0",
         "BGCTL_VERSION_CLAIM": "app.version",
+        "BGCTL_TOKEN_COOKIES": "token __Secure-authjs.session-token",
+        "BGCTL_TOKEN_HEADERS": "X-Auth-Token",
         "BGCTL_SECURE_COOKIES": "false",
         "BGCTL_COOKIE_STEM": "shop",
     }
     assert from_environment(environment) == Settings(
-        "shop", Path("/s.json"), Path("/k"), Path("here.db"), 3600, 0, 0, "app.version", False, "shop"
+        "shop",
+        Path("/s.json"),
+        Path("/k"),
+        Path("here.db"),
+        token_ttl=3600,
+        idle_timeout=0,
+        leeway=0,
+        version_claim="app.version",
+        token_cookies=("token", "__Secure-authjs.session-token"),
+        token_headers=("X-Auth-Token",),
+        secure_cookies=False,
+        cookie_stem="shop",
     )
 
 
@@ -82,6 +95,9 @@ def test_the_password_comes_from_a_file_and_is_never_shown(tmp_path: Path) -> No
         ("BGCTL_LEEWAY", "3601"),
         ("BGCTL_LEEWAY", "\u0661"),
         ("BGCTL_SECURE_COOKIES", "yes"),
+        ("BGCTL_TOKEN_COOKIES", "a=b"),
+        ("BGCTL_TOKEN_COOKIES", "a b c d e"),
+        ("BGCTL_TOKEN_HEADERS", "X_Auth"),
         ("BGCTL_COOKIE_STEM", "sh=p"),
         ("BGCTL_COOKIE_STEM", "__Host-shop"),
         ("BGCTL_COOKIE_STEM", "s" * 25),

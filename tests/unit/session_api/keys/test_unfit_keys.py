@@ -54,11 +54,13 @@ def test_2_a_pem_file_is_no_secret(new_keys: Path) -> None:
     ("alg", "key"),
     [
         ("EdDSA", ec.generate_private_key(ec.SECP256R1())),
-        ("EdDSA", ed448.Ed448PrivateKey.generate()),
+        ("ES256", ed448.Ed448PrivateKey.generate()),
         ("ES256", ec.generate_private_key(ec.SECP384R1())),
+        ("ES384", ec.generate_private_key(ec.SECP256R1())),
+        ("PS256", ec.generate_private_key(ec.SECP384R1())),
         ("RS256", ec.generate_private_key(ec.SECP256R1())),
     ],
-    ids=["p256-as-eddsa", "ed448", "p384", "p256-as-rsa"],
+    ids=["p256-as-eddsa", "ed448", "p384", "p256-as-p384", "p384-as-rsa", "p256-as-rsa"],
 )
 def test_a_key_of_the_wrong_kind(new_keys: Path, alg: str, key) -> None:
     put(new_keys, alg, *pems(key))
@@ -106,7 +108,7 @@ def test_a_missing_file(new_keys: Path, name: str) -> None:
         {"file": "../signing/k-20270115-1.pem"},
         {"file": "/etc/passwd"},
         {"alg": "none"},
-        {"alg": "HS512"},
+        {"alg": "ES256K"},
         {"createdAt": "2027-01-15T08:00:00"},
         {"createdAt": 1},
     ],

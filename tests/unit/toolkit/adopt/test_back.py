@@ -1,4 +1,4 @@
-"""`bgctl adopt --back` on an engine without containers: what it leaves alone, and who may type it."""
+"""An adoption that is taken back, or goes on: what it leaves alone, who may type it, and after a reboot."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,13 @@ from tests.unit.toolkit.support.engines import project_of
 from tests.unit.toolkit.support.worlds import NONE, READY, World
 from toolkit.adopt import back, netfilter
 from toolkit.adopt import run as adoption
+from toolkit.adopt.holders import Holder
+from toolkit.adopt.plan import Plan
+from toolkit.engine.container import SERVICE, Container, Settings, Status
 from toolkit.errors import Refused
 from toolkit.files import adoption_file
 from toolkit.files.adoption_file import GAP, REDIRECT, Adoption
+from toolkit.values import Address
 
 TEMPORARY = {"0.0.0.0:80": "0.0.0.0:30080"}
 TERMS = adoption.Terms(1)
@@ -59,3 +63,26 @@ def test_after_the_redirect_anybody_goes_on(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     netfilter.check_user(Adoption("", REDIRECT, (), {}), "adopt")
     netfilter.check_user(Adoption("", GAP, (), TEMPORARY), "adopt")
+
+
+def container(name: str, running: bool) -> Container:
+    return Container(
+        name, Status("running" if running else "exited", running), Settings("x:1", {SERVICE: name})
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "worker_runs", "stopped"), [(REDIRECT, True, False), (REDIRECT, False, True), (GAP, True, True)]
+)
+def test_what_a_reboot_has_started_again_is_redirected_again(
+    world: World, way: str, worker_runs: bool, stopped: bool
+) -> None:
+    project, _ = project_of(world)
+    state_dir = begun(world, way, stopped=True, real=True)
+    web = container("web", True)
+    held = (Holder(web, (Address("0.0.0.0:80"),), (8000,)),)
+    planned = Plan((web, container("worker", worker_runs)), held, (), TEMPORARY, way)
+    adoption.note(project, planned, adoption_file.read(state_dir))
+    found = adoption_file.read(state_dir)
+    assert found is not None
+    assert (found.stopped, found.real) == (stopped, False)

@@ -107,8 +107,9 @@ def test_09_a_short_secret_is_taken_when_asked_for_and_never_signs(world: World,
         (ed25519.Ed25519PrivateKey.generate(), "EdDSA"),
         (ec.generate_private_key(ec.SECP256R1()), "ES256"),
         (rsa.generate_private_key(65537, 2048), "RS256"),
+        (ec.generate_private_key(ec.SECP384R1()), "ES384"),
         (rsa.generate_private_key(65537, 1024), None),
-        (ec.generate_private_key(ec.SECP384R1()), None),
+        (ec.generate_private_key(ec.SECP256K1()), None),
     ],
 )
 def test_a_public_key_is_imported_for_what_it_is(
@@ -119,12 +120,48 @@ def test_a_public_key_is_imported_for_what_it_is(
     spki = serialization.PublicFormat.SubjectPublicKeyInfo
     path.write_bytes(private.public_key().public_bytes(serialization.Encoding.PEM, spki))
     if alg is None:
-        assert "a public key for EdDSA, ES256 or RS256 is needed" in said(
+        assert "a public key for EdDSA, ECDSA or RSA is needed, as PEM" in said(
             world, "import", "--public-key-file", str(path), code=3
         )
         return
     assert f"({alg})" in said(world, "import", "--public-key-file", str(path), "--kid", "auth.1")
     assert (ring(world)["auth.1"]["alg"], ring(world)["auth.1"]["signedBy"]) == (alg, "app")
+    load(world)
+
+
+@pytest.mark.threat(1)
+def test_01_a_key_that_fits_several_algorithms_is_bound_to_one(world: World, tmp_path: Path) -> None:
+    signing_keys.create(world.root / "keys")
+    path = tmp_path / "rsa.pem"
+    spki = serialization.PublicFormat.SubjectPublicKeyInfo
+    public = rsa.generate_private_key(65537, 2048).public_key()
+    path.write_bytes(public.public_bytes(serialization.Encoding.PEM, spki))
+    call = ("import", "--public-key-file", str(path))
+    assert "is not a key for ES256: it is one for RS256, RS384, RS512, PS256, PS384, PS512\n" in said(
+        world, *call, "--algorithm", "ES256", code=3
+    )
+    assert "shop (PS256): the app's own tokens for web are accepted" in said(
+        world, *call, "--kid", "shop", "--algorithm", "PS256", "--audience", "web"
+    )
+    said(world, *call, "--issuer", "s")
+    terms = {name: ring(world)["shop"].get(name) for name in ("alg", "issuer", "audience")}
+    assert terms == {"alg": "PS256", "issuer": "s", "audience": None}, "it stays what it was bound to"
+    said(world, *call, "--algorithm", "RS512")
+    assert ring(world)["shop"]["alg"] == "RS512", "until another is named"
+    load(world)
+
+
+def test_the_algorithm_of_a_key_that_signs_ours_stays(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"s" * 64)
+    said(world, "init", "--import-secret-file", str(path))
+    refused = said(world, "import", "--secret-file", str(path), "--algorithm", "HS512", code=3)
+    assert refused.endswith("signs for HS256\nnext: leave --algorithm out\n")
+    path.write_bytes(b"t" * 63)
+    refused = said(world, "import", "--secret-file", str(path), "--algorithm", "HS512", code=3)
+    assert "is a secret of 63 bytes; HS512 needs at least 64" in refused
+    path.write_bytes(b"t" * 64)
+    assert "(HS512)" in said(world, "import", "--secret-file", str(path), "--algorithm", "HS512")
     load(world)
 
 

@@ -29,6 +29,7 @@ SAY = (
         "address_rules.py",
         "host_rules.py",
         "folder_rules.py",
+        "asset_rules.py",
     ),
 )
 ACTING = [

@@ -73,6 +73,18 @@ def test_a_session_api_whose_tokens_the_proxy_would_refuse_is_named() -> None:
     check(parse(EXAMPLE), Compose.parse(day), ROOT / "compose" / "compose.yaml")
 
 
+@pytest.mark.parametrize(
+    ("setting", "variable"), [("cookies", "BGCTL_TOKEN_COOKIES"), ("headers", "BGCTL_TOKEN_HEADERS")]
+)
+def test_a_session_api_that_is_not_told_where_tokens_are_is_named(setting: str, variable: str) -> None:
+    further = parse(EXAMPLE.replace(f"\n{setting} = []", f'\n{setting} = ["token", "x-token"]'))
+    said = complain(RESOLVED, further)
+    assert f"session-api is told {variable}=: [tokens] {setting} is " in said
+    assert f"{variable}: ${{{variable}}}" in said
+    fits = RESOLVED.replace('image: "s:1"', f'image: "s:1", environment: {{{variable}: token x-token}}')
+    check(further, Compose.parse(fits), ROOT / "compose" / "compose.yaml")
+
+
 @pytest.mark.parametrize("told", ["", "environment: {BGCTL_VERSION_CLAIM: version}"])
 def test_a_session_api_that_is_not_told_the_claim_of_the_version_is_named(told: str) -> None:
     nested = parse(EXAMPLE.replace('version_claim = "deploymentVersion"', 'version_claim = "app.version"'))

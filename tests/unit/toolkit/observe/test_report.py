@@ -127,6 +127,13 @@ def test_ticks_are_at_even_times(seconds: int, label: str) -> None:
     assert all(0 < tick.left < 100 for tick in ticks)
 
 
+@pytest.mark.parametrize("stamp", ["9999-12-31T23:59:58Z", "2026-01-15T10:30:00Z"])
+@pytest.mark.parametrize("seconds", [1e9, 1e12, 1e300])
+def test_times_beyond_all_calendars_break_no_page(stamp: str, seconds: float) -> None:
+    (found,) = story.stories([replace(line(2, "up-green 1.6.8"), at=stamp, seconds=seconds)])
+    assert "up-green 1.6.8" in report_page.page("shop", found)
+
+
 def test_stamps_that_are_none_break_no_page() -> None:
     (found,) = story.stories([replace(line(2, "up-green 1.6.8"), at="soon")])
     assert "up-green 1.6.8" in report_page.page("shop", found)

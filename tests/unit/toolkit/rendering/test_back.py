@@ -82,7 +82,7 @@ def test_grpc_goes_to_the_same_upstreams_by_another_module() -> None:
 def test_an_app_is_told_the_same_by_http_1_and_http_2() -> None:
     told = {
         way: set(re.findall(rf"(?m)^{way}_set_header (.*)", (ROOT / "nginx" / f"{file}.conf").read_text()))
-        for way, file in (("proxy", "forward"), ("grpc", "grpc"))
+        for way, file in (("proxy", "pass"), ("grpc", "grpc"))
     }
     hops = {"Connection $bg_connection;", "Upgrade $bg_upgrade;"}
     assert told["proxy"] - hops == told["grpc"]

@@ -17,6 +17,8 @@ def test_settings() -> None:
         "leeway": 60,
         "token_longest": 604800,
         "version_claim": "deploymentVersion",
+        "token_headers": [],
+        "token_cookies": [],
         "secure_cookies": True,
         "cookie_stem": "bg",
         "pin_idle": 1800,
@@ -25,6 +27,7 @@ def test_settings() -> None:
         "session_cookies": [],
         "key_headers": ["authorization"],
         "state_file": "/state/state.json",
+        "jwks_file": "/state/jwks.json",
         "keys_dir": "/keys/verify",
         "pin_key_file": "/keys/pin/pin.secret",
         "proxy_key_file": "/keys/proxy/proxy.key",
@@ -70,6 +73,7 @@ def test_settings() -> None:
         "drain_deadline": 0,
         "mirrors": {},
         "replicas": {},
+        "assets": {},
         "certificates": [],
     }
 

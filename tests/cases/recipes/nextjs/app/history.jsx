@@ -1,0 +1,3 @@
+export default function History() {
+  return <p id="history">counted since v{process.env.VERSION}</p>;
+}

@@ -1,0 +1,212 @@
+"""Files of versions, kept for pages that are still open when their version has gone ([services.*] assets).
+
+They lie in files/SERVICE/VERSION/ beside the copies of `static` (file_copies.py), with a list of what each
+version has in `.kept.json`. The proxy reads files/SERVICE/kept.json, which is made of these lists: it sends
+nothing that is not named there.
+"""
+
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from toolkit.config.served_folders import COPIES, Served
+from toolkit.engine.container import Container
+from toolkit.errors import BgctlError, Failed
+from toolkit.files import atomic
+from toolkit.health import check as health_check
+from toolkit.project import Project
+from toolkit.slots import asset_answers, file_copies, serving
+from toolkit.slots.asset_answers import Noted
+
+LIST, OF_ALL = file_copies.KEPT, "kept.json"
+NEW = ".new-kept"
+
+
+class Kept(Struct, frozen=True):
+    """What was kept of a version. `of`: the folders and images that it was copied from; `at`: Unix time."""
+
+    version: str
+    of: list[str]
+    at: float
+    bytes: int
+    files: dict[str, Noted]
+
+
+class Surplus(Struct, frozen=True):
+    """A version of a service whose kept files are to go."""
+
+    service: str
+    kept: Kept
+
+
+def take(project: Project, slot: str, version: str) -> None:
+    """Keeps the files of a slot that serves `version`, unless that has been done; and lets older ones go.
+
+    It never raises: a release must not fail because of pages that somebody has left open.
+    """
+    for service in _services(project):
+        try:
+            if _take(project, service, slot, version):
+                forget(project, surplus(project, service))
+        except (BgctlError, OSError) as error:
+            said = error.line if isinstance(error, BgctlError) else str(error)
+            project.ui.warn(f"files of {service} {version} are not kept for pages that stay open: {said}")
+
+
+def take_last(project: Project, slot: str) -> None:
+    """Keeps the files of a slot that is about to be stopped, where that was not done when it started.
+
+    So it is with a slot that is older than the setting.
+    """
+    state = project.state_if_readable()
+    version = getattr(state.slots, slot).version if state else None
+    listed = [(_versions(project, each) / str(version) / LIST).exists() for each in _services(project)]
+    if version and not all(listed) and serving.serves(project, slot, version):
+        take(project, slot, version)
+
+
+def surplus(project: Project, service: str | None = None) -> list[Surplus]:
+    """The kept files of versions that are in no slot, but for the newest, as far as they may take room."""
+    served = file_copies.served(project)
+    found: list[Surplus] = []
+    for name in [service] if service else _services(project):
+        table, room, there = project.config.services[name], 0, 0
+        for each in _known(project, name):
+            if each.version in served:
+                continue
+            there, room = there + 1, room + each.bytes
+            if there > table.assets_keep or room > table.assets_room.bytes:
+                found.append(Surplus(name, each))
+    return found
+
+
+def forget(project: Project, them: list[Surplus]) -> None:
+    """Removes these: first from the list, so that the proxy promises nothing that is not there."""
+    for service in dict.fromkeys(each.service for each in them):
+        gone = {each.kept.version for each in them if each.service == service}
+        _list(project, service, without=gone)
+        for version in gone:
+            folder = _versions(project, service) / version
+            for place in _places(project, service, version):
+                shutil.rmtree(place, ignore_errors=True)
+            (folder / LIST).unlink(missing_ok=True)
+            _remove_empty(folder)
+
+
+def _services(project: Project) -> list[str]:
+    return list(dict.fromkeys(each.service for each in project.config.kept))
+
+
+def _versions(project: Project, service: str) -> Path:
+    return project.root / COPIES / service
+
+
+def _places(project: Project, service: str, version: str) -> Iterator[Path]:
+    for each in project.config.kept:
+        if each.service == service:
+            yield _versions(project, service) / version / each.prefix.strip("/")
+
+
+def _take(project: Project, service: str, slot: str, version: str) -> bool:
+    """Whether anything was copied."""
+    folders = [each for each in project.config.kept if each.service == service]
+    found = project.engine.look(f"{service}-{slot}")
+    if not (found and found.state.running):
+        return False
+    of = [f"{each.prefix} {each.folder} {found.image_id}" for each in folders]
+    here = _versions(project, service) / version
+    if (known := _read(here / LIST)) and known.of == of:
+        return False
+    project.ui.progress(f"keeping the files of {service} {version} for pages that stay open")
+    kept = _copy(project, folders, found, slot, Kept(version, of, project.now().timestamp(), 0, {}), here)
+    atomic.write(here / LIST, msgspec.json.encode(kept))
+    _list(project, service)
+    return True
+
+
+def _copy(
+    project: Project, folders: list[Served], found: Container, slot: str, kept: Kept, here: Path
+) -> Kept:
+    """Copies, leaves out what not everybody gets, and puts the rest in its place."""
+    new = here / NEW
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        for each in folders:
+            (new / each.prefix.strip("/")).parent.mkdir(parents=True, exist_ok=True)
+            project.engine.copy(found, each.folder.in_slot, new / each.prefix.strip("/"))
+        check = health_check.of(project.config, folders[0].service, slot)
+        files = dict(asset_answers.of_all(check, [f"/{name}" for name in _plain_files(new)]))
+        size = _sift(new, files)
+        room = project.config.services[folders[0].service].assets_room
+        if size > room.bytes:
+            next = f"raise services.{folders[0].service}.assets_room in bgctl.toml"
+            raise Failed("they are too large", f"{size >> 20} MB, and assets_room is {room}", next)
+        for each in folders:
+            _put(new / each.prefix.strip("/"), here / each.prefix.strip("/"))
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        _remove_empty(here)
+    return msgspec.structs.replace(kept, bytes=size, files=files)
+
+
+def _plain_files(new: Path) -> Iterator[str]:
+    """The path of each regular file: no links, and nothing with a dot in front."""
+    for path, folders, files in os.walk(new):
+        folders[:] = sorted(
+            each for each in folders if each[0] != "." and not (Path(path) / each).is_symlink()
+        )
+        for name in sorted(files):
+            file = Path(path) / name
+            if name[0] != "." and file.is_file() and not file.is_symlink() and name.isprintable():
+                yield file.relative_to(new).as_posix()
+
+
+def _sift(new: Path, files: dict[str, Noted]) -> int:
+    """Removes what is not among `files`, and lets the proxy read the rest. Returns the bytes of it."""
+    size = 0
+    for path, folders, names in os.walk(new):
+        Path(path).chmod(file_copies.FOLDER)
+        for name in (*names, *[each for each in folders if (Path(path) / each).is_symlink()]):
+            file = Path(path) / name
+            if f"/{file.relative_to(new).as_posix()}" not in files:
+                file.unlink()
+                continue
+            file.chmod(file_copies.READABLE)
+            size += file.stat().st_size
+    return size
+
+
+def _put(new: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place, ignore_errors=True)
+    new.rename(place)
+
+
+def _known(project: Project, service: str) -> list[Kept]:
+    """What is kept of a service, the newest first."""
+    folder = _versions(project, service)
+    found = [_read(each / LIST) for each in folder.iterdir()] if folder.is_dir() else []
+    return sorted((each for each in found if each), key=lambda each: each.at, reverse=True)
+
+
+def _read(path: Path) -> Kept | None:
+    """What the list of a version says; None: it has none, or one that cannot be read and is made anew."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Kept)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _list(project: Project, service: str, without: Collection[str] = ()) -> None:
+    known = [each for each in _known(project, service) if each.version not in without]
+    versions = [{"version": each.version, "files": each.files} for each in known if each.files]
+    atomic.write(_versions(project, service) / OF_ALL, msgspec.json.encode({"versions": versions}))
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
