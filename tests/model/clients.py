@@ -62,6 +62,8 @@ class Client:
     has_jar: bool
     token: Kept | None = None
     in_cookie: bool = False
+    own_cookie: str = ""  # the app's own session cookie
+    values: int = 0  # so many that has had
     ended: bool = False  # logged out, and the token is still there
     pin: Kept | None = None
     preview: Kept | None = None
@@ -73,7 +75,7 @@ class Client:
         if self.token and now >= self.token.given.until + (0 if self.in_cookie else LEEWAY + 1):
             self.token, self.asking = None, None
         if self.pin and now >= self.pin.given.until:
-            self.pin = None
+            self.pin, self.own_cookie = None, ""
         if self.preview and now >= self.preview.given.until:
             self.preview = None
 
@@ -107,6 +109,8 @@ class Client:
             cookies["bg_session"] = text
         elif text:
             headers["authorization"] = f"Bearer {text}"
+        if self.own_cookie:
+            cookies["sid"] = self.own_cookie
         for name, kept in (("bg_pin", self.pin), ("bg_preview", self.preview)):
             if kept:
                 cookies[name] = kept.text

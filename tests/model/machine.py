@@ -66,6 +66,7 @@ class Machine(RuleBasedStateMachine):
     world: ClassVar[World]
 
     people = st.sampled_from(["ada", "bob", "cron"])
+    browsers = st.sampled_from(["ada", "bob"])
     anybody = st.sampled_from(["all", "all", "all", "ada", "bob", "cron"])
     versions = st.sampled_from(VERSIONS)
     releases = st.sampled_from(
@@ -261,7 +262,7 @@ class Machine(RuleBasedStateMachine):
         """An API client asks for the one thing that it knows."""
         for client in self.clients.values() if who == "all" else [self.clients[who]]:
             if how == "without pin":
-                client.pin = None
+                client.pin, client.own_cookie = None, ""
             elif how == "preview" and client.has_jar:
                 self.open_preview(client)
             elif how == "no preview":
@@ -283,6 +284,19 @@ class Machine(RuleBasedStateMachine):
             text = preview_link.mint(self.world.pin_secret, *shown, _time(self.now), PREVIEW_LIFE)
             client.preview = Kept(text, Given(now.deployment.new, self.now + PREVIEW_LIFE))
             self.belonging.show(client.preview.given)
+
+    @rule(who=browsers, what=st.sampled_from(["set", "set", "set unseen", "cleared"]))
+    def own_cookie(self, who: str, what: str) -> None:
+        """The app sets its own session cookie anew, or clears it: that moves nobody who has a pin."""
+        client = self.clients[who]
+        if client.pin is None:
+            return
+        jar = f"bg_pin={client.pin.text}" + (f"; sid={client.own_cookie}" if client.own_cookie else "")
+        client.values += 1
+        client.own_cookie = "" if what == "cleared" else f"{who}-{client.values}"
+        line = f"sid={client.own_cookie}; Path=/" if client.own_cookie else "sid=; Max-Age=0"
+        if what != "set unseen":
+            self.world.proxy.answered(self.now, line, jar, client.pin.given.version)
 
     # Log-ins, refreshes, log-outs
 

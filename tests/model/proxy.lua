@@ -63,4 +63,11 @@ function _M.route(now, is_slotted, asked)
     return decision.slot.version, decision.reason, decision.cookie, router.routing().generation
 end
 
+-- An answer to a request with these cookies is through.
+function _M.answered(now, line, cookies, version)
+    turn(now)
+    local answer = { lines = line, version = version, generation = router.routing().generation }
+    require("bg.routing.cookie_answers").take(nil, cookies, answer, now)
+end
+
 return _M

@@ -15,6 +15,8 @@ CONFIGURATION = """
 name = "shop"
 [proxy]
 secure_cookies = false
+[sessions]
+cookie = "sid"
 [drain]
 migrate = "{migrate}"
 migrate_idle = "10m"
@@ -69,6 +71,10 @@ class Proxy:
         """Takes the newest state."""
         why = self._rim[b"read"]()
         assert why is None, why
+
+    def answered(self, now: int, line: str, cookies: str, version: str) -> None:
+        """An answer with this Set-Cookie line is through."""
+        self._rim[b"answered"](now, line.encode(), cookies.encode(), version.encode())
 
     def route(self, now: int, slotted: bool, asked: dict[str, Any]) -> Answer:
         version, rule, pin, generation = self._rim[b"route"](now, slotted, self._lua.table(asked))
