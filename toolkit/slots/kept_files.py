@@ -62,6 +62,8 @@ def take_last(project: Project, slot: str) -> None:
 
     So it is with a slot that is older than the setting.
     """
+    if not project.config.kept:
+        return
     state = project.state_if_readable()
     version = getattr(state.slots, slot).version if state else None
     listed = [(_versions(project, each) / str(version) / LIST).exists() for each in _services(project)]
