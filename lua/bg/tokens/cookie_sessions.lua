@@ -1,5 +1,5 @@
 -- The sessions of an app that has a session cookie of its own ([sessions] cookie) and no token of ours. The value of
--- that cookie means nothing to us and is kept nowhere: a session is known by a keyed hash of the value that was seen
+-- that cookie means nothing to us and leaves no worker: a session is known by a keyed hash of the value that was seen
 -- first. Apps replace the value, at a log-in or with each answer; the browser's pin then says which session it is, or,
 -- where a client keeps no pin, what the proxy remembers of the new value (routing.cookie_answers).
 
