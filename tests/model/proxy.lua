@@ -67,7 +67,7 @@ end
 function _M.answered(now, line, cookies, version)
     turn(now)
     local answer = { lines = line, version = version, generation = router.routing().generation }
-    require("bg.routing.cookie_answers").take(nil, cookies, answer, now)
+    require("bg.routing.cookie_answers").take(request.described({ cookie = cookies }), answer, now)
 end
 
 return _M

@@ -26,8 +26,8 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 @pytest.fixture(autouse=True)
 def _empty(nginx):
-    names = "{'bg_seen', 'bg_visitors', 'bg_outbox', 'bg_outbox_visitors', 'bg_pages', 'bg_feed'}"
-    nginx.run(f"for _, name in ipairs({names}) do ngx.shared[name]:flush_all() end")
+    memory = "'bg_seen', 'bg_cookies', 'bg_visitors', 'bg_outbox', 'bg_outbox_cookies', 'bg_outbox_visitors'"
+    nginx.run(f"for _, name in ipairs({{{memory}, 'bg_pages', 'bg_feed'}}) do ngx.shared[name]:flush_all() end")
 
 
 def outbox(nginx, code):
@@ -40,30 +40,30 @@ def seen(nginx, code):
 
 def test_what_waits_leaves_in_the_order_in_which_it_came_each_once(nginx):
     added = outbox(
-        nginx, "for _, key in ipairs({'a', 'b', 'a', 'c', 'b'}) do outbox.add(key) end return outbox.length()"
+        nginx, "for key in ('ABACB'):gmatch('.') do outbox.add('s ' .. key) end return outbox.length()"
     )
     assert added == [3]
-    assert outbox(nginx, "return outbox.take(2), outbox.take(2), outbox.length()") == [["a", "b"], ["c"], 0]
+    taken = outbox(nginx, "return outbox.take(2), outbox.take(2), outbox.length()")
+    assert taken == [["s A", "s B"], ["s C"], 0]
 
 
 @pytest.mark.threat(51)
 def test_51_what_could_not_be_sent_is_first_again(nginx):
-    code = (
-        "outbox.add('a') outbox.add('b') local taken = outbox.take(2) outbox.add('c') outbox.put_back(taken)"
-    )
-    assert outbox(nginx, f"{code} return outbox.take(9)") == [["a", "b", "c"]]
+    code = "outbox.add('s a') outbox.add('s b') local taken = outbox.take(2) outbox.add('s c') "
+    code += "outbox.put_back(taken) return outbox.take(9)"
+    assert outbox(nginx, code) == [["s a", "s b", "s c"]]
 
 
 @pytest.mark.threat(51)
 def test_51_a_key_that_came_anew_while_it_was_on_its_way_waits_once(nginx):
-    code = "outbox.add('a') local taken = outbox.take(1) outbox.add('a') outbox.put_back(taken)"
-    assert outbox(nginx, f"{code} return outbox.take(9)") == [["a"]]
+    code = "outbox.add('s a') local taken = outbox.take(1) outbox.add('s a') outbox.put_back(taken)"
+    assert outbox(nginx, f"{code} return outbox.take(9)") == [["s a"]]
 
 
 def test_what_can_wait_waits_once_and_holds_nothing_up(nginx):
-    code = "outbox.add_later('a') outbox.add_later('b') outbox.add_later('a') outbox.add('c')"
-    assert outbox(nginx, f"{code} return outbox.length(), outbox.take(9)") == [1, ["c"]]
-    assert outbox(nginx, "outbox.add('b') outbox.promote() return outbox.take(9)") == [["b", "a"]]
+    code = "outbox.add_later('s a') outbox.add_later('s b') outbox.add_later('s a') outbox.add('s c')"
+    assert outbox(nginx, f"{code} return outbox.length(), outbox.take(9)") == [1, ["s c"]]
+    assert outbox(nginx, "outbox.add('s b') outbox.promote() return outbox.take(9)") == [["s b", "s a"]]
     assert outbox(nginx, "outbox.promote() return outbox.length()") == [0]
 
 
@@ -121,10 +121,18 @@ def test_51_what_a_worker_left_behind_when_it_died_holds_nothing_up(nginx, die):
     ) == [["s a"]]
 
 
-@pytest.mark.parametrize("key", ["s a", "v a", "gone a"])
+@pytest.mark.parametrize(
+    ("key", "dictionary"),
+    [
+        ("s a", "bg_outbox"),
+        ("c a", "bg_outbox_cookies"),
+        ("gone c a", "bg_outbox_cookies"),
+        ("v a", "bg_outbox_visitors"),
+        ("gone v a", "bg_outbox_visitors"),
+    ],
+)
 @pytest.mark.parametrize("add", ["add", "add_later"])
-def test_nothing_is_marked_for_ever(nginx, key, add):
-    dictionary = "bg_outbox" if key == "s a" else "bg_outbox_visitors"
+def test_nothing_is_marked_for_ever(nginx, key, dictionary, add):
     code = f"""
         outbox.{add}('{key}')
         local lives = {{}}
@@ -145,9 +153,10 @@ def test_nothing_is_marked_for_ever(nginx, key, add):
 
 def test_sessions_are_told_before_visitors(nginx):
     code = (
-        "for _, key in ipairs({'v a', 's a', 'gone b', 's b'}) do outbox.add(key) end return outbox.take(3)"
+        "for _, key in ipairs({'v a', 'c a', 's a', 'gone v b', 's b'}) do outbox.add(key) end "
+        "return outbox.take(3)"
     )
-    assert outbox(nginx, f"{code}, outbox.take(3)") == [["s a", "s b", "v a"], ["gone b"]]
+    assert outbox(nginx, f"{code}, outbox.take(3)") == [["s a", "s b", "c a"], ["v a", "gone v b"]]
 
 
 def test_a_flood_of_visitors_pushes_out_no_session(nginx):
@@ -372,7 +381,7 @@ def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(reportin
         assert listener.told == ["p"]
         # It logs in, while a request of before is still open here, and was noted by another worker.
         reporting.run(
-            f"{modules} activity.gone('p') activity.ended(require('held')) activity.tick() return 1"
+            f"{modules} activity.gone(names.key('p')) activity.ended(require('held')) activity.tick() return 1"
         )
         reporting.run(f"{modules} activity.ended(require('held')) activity.tick() return 1")
         assert listener.told == ["p"]
@@ -380,7 +389,7 @@ def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(reportin
         reporting.run(f"{modules} {note} activity.tick() return 1")
         assert listener.told == ["p", "p"]
         # Both at once: it is not told that nobody is under that name any more.
-        reporting.run(f"{modules} activity.gone('p') ngx.sleep(0.005) {note} activity.tick() return 1")
+        reporting.run(f"{modules} activity.gone(names.key('p')) ngx.sleep(0.005) {note} activity.tick() return 1")
         assert listener.told == ["p", "p", "p"]
         assert [sid for report in listener.reports for sid, _ in report["gone"]] == ["p"]
 

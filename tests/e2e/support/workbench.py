@@ -36,8 +36,10 @@ http {
     lua_shared_dict bg_metrics 64k;
     lua_shared_dict bg_figures 256k;
     lua_shared_dict bg_seen %(seen)s;
+    lua_shared_dict bg_cookies %(visitors)s;
     lua_shared_dict bg_visitors %(visitors)s;
     lua_shared_dict bg_outbox %(outbox)s;
+    lua_shared_dict bg_outbox_cookies %(visitors)s;
     lua_shared_dict bg_outbox_visitors %(visitors)s;
     lua_shared_dict bg_pages 64k;
     lua_shared_dict bg_clients 64k;
