@@ -27,7 +27,9 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 @pytest.fixture(autouse=True)
 def _empty(nginx):
     memory = "'bg_seen', 'bg_cookies', 'bg_visitors', 'bg_outbox', 'bg_outbox_cookies', 'bg_outbox_visitors'"
-    nginx.run(f"for _, name in ipairs({{{memory}, 'bg_pages', 'bg_feed'}}) do ngx.shared[name]:flush_all() end")
+    nginx.run(
+        f"for _, name in ipairs({{{memory}, 'bg_pages', 'bg_feed'}}) do ngx.shared[name]:flush_all() end"
+    )
 
 
 def outbox(nginx, code):
@@ -389,7 +391,9 @@ def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(reportin
         reporting.run(f"{modules} {note} activity.tick() return 1")
         assert listener.told == ["p", "p"]
         # Both at once: it is not told that nobody is under that name any more.
-        reporting.run(f"{modules} activity.gone(names.key('p')) ngx.sleep(0.005) {note} activity.tick() return 1")
+        reporting.run(
+            f"{modules} activity.gone(names.key('p')) ngx.sleep(0.005) {note} activity.tick() return 1"
+        )
         assert listener.told == ["p", "p", "p"]
         assert [sid for report in listener.reports for sid, _ in report["gone"]] == ["p"]
 
