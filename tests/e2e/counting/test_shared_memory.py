@@ -382,10 +382,9 @@ def test_76_of_two_clients_with_one_pin_the_one_that_logs_in_goes_alone(reportin
         reporting.run(f"{modules} package.loaded.held = {note} activity.tick() return 1")
         assert listener.told == ["p"]
         # It logs in, while a request of before is still open here, and was noted by another worker.
-        reporting.run(
-            f"{modules} activity.gone(names.key('p')) activity.ended(require('held')) activity.tick() return 1"
-        )
-        reporting.run(f"{modules} activity.ended(require('held')) activity.tick() return 1")
+        ended = "activity.ended(require('held')) activity.tick() return 1"
+        reporting.run(f"{modules} activity.gone(names.key('p')) {ended}")
+        reporting.run(f"{modules} {ended}")
         assert listener.told == ["p"]
         assert [sid for report in listener.reports for sid, _ in report["gone"]] == ["p"]
         reporting.run(f"{modules} {note} activity.tick() return 1")
