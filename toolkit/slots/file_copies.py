@@ -29,18 +29,19 @@ def take(project: Project, slot: str, version: str) -> None:
             try:
                 if found and _is_new(project, each, version, found):
                     _copy(project, each, version, found)
-                    _forget(_versions(project, each.service), served(project) | {version})
+                    _forget(versions(project, each.service), served(project) | {version})
             except OSError as error:
-                raise disk.unwritten(_versions(project, each.service), error) from None
+                raise disk.unwritten(versions(project, each.service), error) from None
 
 
-def _versions(project: Project, service: str) -> Path:
+def versions(project: Project, service: str) -> Path:
+    """The folder with the copies of a service, one for each version."""
     return project.root / served_folders.COPIES / service
 
 
 def _mark(project: Project, each: Served, version: str) -> Path:
     """The file that says of what a copy was made."""
-    return _versions(project, each.service) / version / f".of{each.prefix.replace('/', '-')}"
+    return versions(project, each.service) / version / f".of{each.prefix.replace('/', '-')}"
 
 
 def _source(each: Served, container: Container) -> bytes:
@@ -60,19 +61,24 @@ def _copy(project: Project, each: Served, version: str, container: Container) ->
     place.parent.mkdir(parents=True, exist_ok=True)
     for stale in (new, old):
         shutil.rmtree(stale, ignore_errors=True)
-    try:
-        project.engine.copy(container, each.folder.in_slot, new)
-    except Failed as error:
-        what = f"{each.service} has no folder {each.folder.in_slot} to copy"
-        why = f"services.{each.service}.{each.setting} in bgctl.toml names it: {error.why}"
-        raise Failed(what, why, "edit bgctl.toml") from None
-    _check_folder(each, new)
+    fetch(project, each, container, new)
     _let_read(new)
     if place.exists():
         place.rename(old)
     new.rename(place)
     atomic.write(mark, _source(each, container))
     shutil.rmtree(old, ignore_errors=True)
+
+
+def fetch(project: Project, each: Served, container: Container, target: Path) -> None:
+    """Copies the folder out of the container. Raises Failed where there is none."""
+    try:
+        project.engine.copy(container, each.folder.in_slot, target)
+    except Failed as error:
+        what = f"{each.service} has no folder {each.folder.in_slot} to copy"
+        why = f"services.{each.service}.{each.setting} in bgctl.toml names it: {error.why}"
+        raise Failed(what, why, "edit bgctl.toml") from None
+    _check_folder(each, target)
 
 
 def _check_folder(each: Served, copy: Path) -> None:

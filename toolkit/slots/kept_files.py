@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from toolkit.config.served_folders import COPIES, Served
+from toolkit.config.served_folders import Served
 from toolkit.engine.container import Container
 from toolkit.errors import BgctlError, Failed
 from toolkit.files import atomic
@@ -66,8 +66,8 @@ def take_last(project: Project, slot: str) -> None:
         return
     state = project.state_if_readable()
     version = getattr(state.slots, slot).version if state else None
-    listed = [(_versions(project, each) / str(version) / LIST).exists() for each in _services(project)]
-    if version and not all(listed) and serving.serves(project, slot, version):
+    lists = [file_copies.versions(project, each) / str(version) / LIST for each in _services(project)]
+    if version and not all(each.exists() for each in lists) and serving.serves(project, slot, version):
         take(project, slot, version)
 
 
@@ -92,7 +92,7 @@ def forget(project: Project, them: list[Surplus]) -> None:
         gone = {each.kept.version for each in them if each.service == service}
         _list(project, service, without=gone)
         for version in gone:
-            folder = _versions(project, service) / version
+            folder = file_copies.versions(project, service) / version
             for place in _places(project, service, version):
                 shutil.rmtree(place, ignore_errors=True)
             (folder / LIST).unlink(missing_ok=True)
@@ -103,14 +103,10 @@ def _services(project: Project) -> list[str]:
     return list(dict.fromkeys(each.service for each in project.config.kept))
 
 
-def _versions(project: Project, service: str) -> Path:
-    return project.root / COPIES / service
-
-
 def _places(project: Project, service: str, version: str) -> Iterator[Path]:
     for each in project.config.kept:
         if each.service == service:
-            yield _versions(project, service) / version / each.prefix.strip("/")
+            yield file_copies.versions(project, service) / version / each.prefix.strip("/")
 
 
 def _take(project: Project, service: str, slot: str, version: str) -> bool:
@@ -120,7 +116,7 @@ def _take(project: Project, service: str, slot: str, version: str) -> bool:
     if not (found and found.state.running):
         return False
     of = [f"{each.prefix} {each.folder} {found.image_id}" for each in folders]
-    here = _versions(project, service) / version
+    here = file_copies.versions(project, service) / version
     if (known := _read(here / LIST)) and known.of == of:
         return False
     project.ui.progress(f"keeping the files of {service} {version} for pages that stay open")
@@ -139,7 +135,7 @@ def _copy(
     try:
         for each in folders:
             (new / each.prefix.strip("/")).parent.mkdir(parents=True, exist_ok=True)
-            project.engine.copy(found, each.folder.in_slot, new / each.prefix.strip("/"))
+            file_copies.fetch(project, each, found, new / each.prefix.strip("/"))
         check = health_check.of(project.config, folders[0].service, slot)
         files = dict(asset_answers.of_all(check, [f"/{name}" for name in _plain_files(new)]))
         size = _sift(new, files)
@@ -190,7 +186,7 @@ def _put(new: Path, place: Path) -> None:
 
 def _known(project: Project, service: str) -> list[Kept]:
     """What is kept of a service, the newest first."""
-    folder = _versions(project, service)
+    folder = file_copies.versions(project, service)
     found = [_read(each / LIST) for each in folder.iterdir()] if folder.is_dir() else []
     return sorted((each for each in found if each), key=lambda each: each.at, reverse=True)
 
@@ -206,7 +202,7 @@ def _read(path: Path) -> Kept | None:
 def _list(project: Project, service: str, without: Collection[str] = ()) -> None:
     known = [each for each in _known(project, service) if each.version not in without]
     versions = [{"version": each.version, "files": each.files} for each in known if each.files]
-    atomic.write(_versions(project, service) / OF_ALL, msgspec.json.encode({"versions": versions}))
+    atomic.write(file_copies.versions(project, service) / OF_ALL, msgspec.json.encode({"versions": versions}))
 
 
 def _remove_empty(folder: Path) -> None:

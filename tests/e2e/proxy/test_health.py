@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import requests
 
+from tests.e2e.support import actors
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
 
 FAILED = r"connect\(\) failed|upstream timed out|prematurely closed|reset by peer"
@@ -48,16 +48,10 @@ class App(BaseHTTPRequestHandler):
 
 @contextmanager
 def in_blues_place(stack: Stack) -> Iterator[None]:
-    stack.container("frontend-blue").stop(timeout=5)
-    server = ThreadingHTTPServer(("127.0.0.1", stack.ports.blue), App)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
     try:
-        yield
+        with actors.in_blues_place(stack, App):
+            yield
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
         stack.start_again("blue")
 
 

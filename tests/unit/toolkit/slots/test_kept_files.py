@@ -150,6 +150,17 @@ def test_a_folder_that_is_not_there_stops_no_release(project: Project, tmp_path:
     assert not (project.root / "files/frontend/1.6.7").exists()
 
 
+def test_a_folder_that_is_a_link_is_named_and_not_followed(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docker cp copies the link, which leads to something of this host."""
+    monkeypatch.setattr(Copying, "copy", lambda *given: given[-1].symlink_to("/etc"))
+    kept_files.take(project, "blue", "1.6.7")
+    (said,) = warnings(project)
+    assert "a link to /etc" in said
+    assert not (project.root / "files/frontend/1.6.7").exists()
+
+
 def test_an_app_that_is_silent_stops_no_release(project: Project, server: ThreadingHTTPServer) -> None:
     server.server_close()
     kept_files.take(project, "blue", "1.6.7")
