@@ -77,7 +77,7 @@ recipes:  ## An app of each framework from plain compose to a second version, as
 	@$(PYTEST) -n 2 -rP tests/e2e/recipes
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
-	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk
+	@setup/venv && setup/engine docker && setup/images docker && setup/standins docker --bench && setup/packages wrk
 	@$(PYTHON) -m tests.bench
 
 soak:  ## A thousand switches in a row under load (SWITCHES=1000)

@@ -27,6 +27,8 @@ NOTES = Shelf("projects", ("tests/cases/projects/notes",), UNLOCKED)
 RECIPES = Shelf("recipes", tuple(f"tests/cases/recipes/{name}" for name in ("express", "spa", "nextjs")))
 
 POSTGRES_BASE = Base(f"{SHARED}/base-postgres:dev", "postgres:17", ("postgresql-17", "ca-certificates"))
+HAPROXY = "haproxy:3.0"
+HAPROXY_BASE = Base(f"{SHARED}/base-haproxy:dev", HAPROXY, ("haproxy", "ca-certificates"))
 PHP = ("apache2", "libapache2-mod-php8.4", "php8.4-cli", "php8.4-sqlite3")
 NGINX_BASE = Base(f"{SHARED}/base-nginx:dev", "nginx:1.28", ("nginx-light", "ca-certificates"))
 PHP_BASE = Base(f"{SHARED}/base-php:dev", "php:8.4-apache", PHP)
@@ -59,6 +61,11 @@ def for_recipes() -> list[Standin]:
         Standin(_image("nginx:1.28", NGINX_BASE)),
         Standin(_image("php:8.4-apache", PHP_BASE)),
     ]
+
+
+def for_bench() -> list[Standin]:
+    """What `make bench` compares with."""
+    return [Standin(_image(HAPROXY, HAPROXY_BASE))]
 
 
 def python(official: str, lock: str) -> Standin:

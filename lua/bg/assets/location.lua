@@ -44,7 +44,7 @@ function _M.access(service, app, kept_at, most)
     local var = ngx.var
     phases.held_slot(most)
     local method, routing = var.request_method, router.routing()
-    if method ~= "GET" and method ~= "HEAD" or var.bg_body ~= "" then
+    if method ~= "GET" and method ~= "HEAD" or var.bg_body == "large" then
         return ngx.exec(app)
     end
     local place, slot, other = router.settings.assets[service], nil, nil

@@ -3,6 +3,7 @@
 -- request may be here before, so that nothing depends on it but counts, and clients that keep no pin.
 
 local api_clients = require("bg.tokens.api_clients")
+local at_hand = require("bg.lib.at_hand")
 local cookie = require("bg.lib.cookie")
 local counters = require("bg.lib.counters")
 local cookie_sessions = require("bg.tokens.cookie_sessions")
@@ -29,15 +30,20 @@ function _M.init(given)
     settings = given
 end
 
--- Whether the answer names one of these cookies at all: nginx knows, and most answers do not.
-local function names_one(var)
-    local list = settings.session_cookies
-    for i = 1, #list do
-        if var[list[i].variable] then
+local function names_further(list)
+    for i = 2, #list do
+        if at_hand.get(list[i].variable) then
             return true
         end
     end
     return false
+end
+
+-- Whether the answer names one of these cookies at all: nginx knows, and most answers do not. (With a loop in its
+-- course LuaJIT would not compile the log phase as one; most apps have one such cookie.)
+local function names_one(list)
+    local first = list[1]
+    return first and (at_hand.get(first.variable) ~= nil or list[2] ~= nil and names_further(list))
 end
 
 -- The cookie that counts before the answer and after it, each as `{which, value}`; nil where there is none.
@@ -105,19 +111,19 @@ function _M.take(asked, answer, now)
     end
 end
 
-local function take_at_hand(var)
+local function take_at_hand()
     local answer = {
-        lines = ngx.header["Set-Cookie"], version = var.bg_version, generation = tonumber(var.bg_generation),
+        lines = ngx.header["Set-Cookie"], version = ngx.var.bg_version, generation = tonumber(ngx.var.bg_generation),
     }
     _M.take(request.AT_HAND, answer, ngx.time())
 end
 
---- log_by_lua: the same for the request at hand, whose variables are `var`. Never throws.
-function _M.follow(var)
-    if #settings.session_cookies == 0 or not names_one(var) or var.bg_version == "" then
+--- log_by_lua: the same for the request at hand. Never throws.
+function _M.follow()
+    if not names_one(settings.session_cookies) or not at_hand.has("bg_version") then
         return
     end
-    local ok, why = pcall(take_at_hand, var)
+    local ok, why = pcall(take_at_hand)
     if not ok then
         counters.add(FAULTS)
         ngx.log(ngx.ERR, "the session's cookie was not followed: ", why)

@@ -95,6 +95,13 @@ function _M.life(decision, now)
     return pin.due(old_pin, claims, least) and exp - now or nil
 end
 
+--- The last second in which life() finds that no pin is due, for a request with the same pin and the same claims, for
+-- which none is due now.
+function _M.good_until(decision)
+    local is_session_alone = decision.session and not decision.token
+    return decision.pin.exp - (is_session_alone and settings.token_longest - settings.pin_idle or settings.pin_idle)
+end
+
 --- A pin is due: settles whether the answer may bring it. The answer to a POST from another site may not: the browser
 -- may well have a pin, which stayed away from the POST. The pin goes along only if that answer turns out to be a
 -- log-in; otherwise, where that matters, the page cookie says which version the page is of. Nor may an answer that is

@@ -10,6 +10,7 @@ local cookie_sessions = require("bg.tokens.cookie_sessions")
 local credentials = require("bg.tokens.credentials")
 local crypto = require("bg.lib.crypto")
 local effects = require("bg.routing.effects")
+local decision_cache = require("bg.routing.decision_cache")
 local files = require("bg.lib.files")
 local hot_file = require("bg.lib.hot_file")
 local lineage = require("bg.routing.lineage")
@@ -19,6 +20,7 @@ local old_page = require("bg.routing.old_page")
 local page_versions = require("bg.routing.page_versions")
 local pinning = require("bg.routing.pinning")
 local reasons = require("bg.lib.reasons")
+local recorder = require("bg.activity.recorder")
 local routing_table = require("bg.routing.routing_table")
 local rules = require("bg.routing.rules")
 local signed_cookies = require("bg.tokens.signed_cookies")
@@ -181,11 +183,27 @@ function _M.decide(decision, request, now, is_slotted, quietly)
     return decision
 end
 
---- Decides about the request at hand, and puts the decision into effect; nil while no state has been read yet. Further
+--- The decision about the request at hand, of a slotted location, as it was kept (routing.decision_cache), and its
+-- holder (activity.recorder), which may be nil; nil where it has to be taken anew. Its effects are those of route().
+function _M.again(request, now)
+    local routing = _M.state_file.value
+    if not routing or routing.is_split and request.asked_version() then
+        return nil
+    end
+    local kept = decision_cache.find(request.authorization(), request.cookie(), routing, now)
+    if not kept or not kept.key then
+        return kept
+    end
+    return kept, recorder.note(kept.key, kept.user, kept.exp, kept.version, kept.issued)
+end
+
+--- Decides about the request at hand, and puts the decision into effect; nil while no state has been read yet. Where
+-- the same request would be decided the same, that is kept (routing.decision_cache). Further
 -- fields of the decision: `holder` of the request (activity.recorder), `cookie` (the Set-Cookie value of a new pin,
 -- where one is due), and the `terms` on which nginx sends it (routing.pinning), or another cookie that nginx sends
 -- where the answer is no log-in. The decision is good until the next request is decided.
 function _M.route(request, now, is_slotted)
+    decision_cache.begin(request)
     local decision = _M.decide(at_hand, request, now, is_slotted)
     if not decision then
         return nil
@@ -196,6 +214,9 @@ function _M.route(request, now, is_slotted)
     decision.terms = decision.page_life and signed_cookies.page_cookie(decision.pin_claims, decision.page_life, now)
         or pinning.terms(decision)
     asked_version.apply(decision, _M.routing(), request, is_slotted) -- comes last: all else is the session's
+    if is_slotted then
+        decision_cache.keep(decision, request, _M.routing(), now)
+    end
     return decision
 end
 

@@ -42,6 +42,13 @@ function _M.find(sid, now)
     }
 end
 
+--- What find() reads; nil for a new client. While that is the same text, and its `exp` is not reached, find() has the
+-- same answer.
+function _M.line(sid)
+    local line = dict:get(sid)
+    return line
+end
+
 local function line_of(version, since, exp, root)
     return format("%s %d %s%s", since, exp, version, root and " " .. root or "")
 end

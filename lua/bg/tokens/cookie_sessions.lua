@@ -5,12 +5,12 @@
 
 local api_clients = require("bg.tokens.api_clients")
 local cookie = require("bg.lib.cookie")
-local lrucache = require("resty.lrucache")
 local names = require("bg.lib.names")
 local signed_cookies = require("bg.tokens.signed_cookies")
+local two_ages = require("bg.lib.two_ages")
 
-local assert, ipairs = assert, ipairs
-local floor = math.floor
+local ipairs = ipairs
+local ceil, floor = math.ceil, math.floor
 local sub = string.sub
 
 local HASH_LETTERS = 22 -- of base64url: 132 bits
@@ -32,7 +32,7 @@ end
 function _M.renew()
     seen = {}
     for _, which in ipairs(settings.session_cookies) do
-        seen[which] = assert(lrucache.new(REMEMBERED))
+        seen[which] = two_ages.new(REMEMBERED)
     end
 end
 
@@ -88,6 +88,12 @@ local function find_former(which, value, now)
         known.root, known.exp = known.root or name, now
     end
     return known
+end
+
+--- The last second (now, or after it) in which expiry() is what it is now.
+function _M.same_until(now)
+    local half = settings.active_window / 2
+    return ceil((floor(now / half) + 1) * half) - 1
 end
 
 --- The first of these cookies that the request has, as one of the settings' session_cookies, and its value; nil where

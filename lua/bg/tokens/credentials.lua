@@ -22,7 +22,7 @@ local keys -- the hot file with the key ring
 local tokens -- the verifier of session tokens
 local count_refusal = refusals.counter("token")
 
-local _M = {}
+local _M = { epoch = 0 } -- `epoch`: how often keys or secrets were replaced
 
 -- Completes the identity in a session token with the names under which its session is noted and pinned.
 local function complete(identity)
@@ -40,6 +40,7 @@ local function renew_tokens()
         by_alg = keyring.by_alg(keys.value), version_claim = claims.version_claim(settings.version_claim),
     }
     tokens = verifier.new(keys.value, rules, count_refusal, complete)
+    _M.epoch = _M.epoch + 1
 end
 
 --- Loads keys and sets up the verifiers. Raises on a key that must not be used: the proxy does not start with it.
