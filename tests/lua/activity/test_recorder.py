@@ -13,8 +13,8 @@ NOW = 1_800_000_000
 def memory():
     """Our modules with as much of nginx as they need."""
     lua = Lua()
-    lua.turn = lua.runtime.execute(NGINX_STUB)
-    lua.turn(NOW)
+    lua.nginx = lua.runtime.execute(NGINX_STUB)  # sets the clock
+    lua.nginx(NOW)
     lua.module("activity.recorder")[b"init"](lua.table({"held_every": 10, "active_window": 1800}))
     return lua
 
@@ -83,7 +83,7 @@ def folded(lua, ticks):
 
 
 def test_a_new_session_is_folded_at_once_and_that_it_goes_on_as_often_as_that_is_told(memory):
-    turn = memory.turn
+    turn = memory.nginx
     note(memory, b"s one", b"u1", NOW)
     assert folded(memory, 1) == [NOW]
     turn(NOW + 3)
@@ -98,10 +98,10 @@ def test_who_has_gone_idle_is_noted_no_longer(memory):
     idle = memory.module("activity.recorder")[b"is_idle"]
     note(memory, b"s one", b"u1", NOW)
     folded(memory, 1)
-    memory.turn(NOW + 100)
+    memory.nginx(NOW + 100)
     assert not idle(b"s one", 100, NOW + 100), "another worker may have seen it up to eleven seconds later"
     folded(memory, 8)
-    memory.turn(NOW + 111)
+    memory.nginx(NOW + 111)
     assert idle(b"s one", 100, NOW + 111)
     note(memory, b"s one", b"u1", NOW)
     assert not idle(b"s one", 100, NOW + 111)
