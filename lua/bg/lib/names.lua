@@ -16,6 +16,11 @@ local RANDOM_BYTES = 16
 -- cookie; CLIENT an API client, which counts as a visitor.
 local SESSION, VISITOR, COOKIE, CLIENT = "s ", "v ", "c ", "a "
 local SESSION_BYTE, VISITOR_BYTE, COOKIE_BYTE, CLIENT_BYTE = 115, 118, 99, 97
+-- Before the name of a session whose version the proxy remembers, by what names it: the app's cookie (the pin of that
+-- name may be a visitor's), or a token without a version. By these the session API knows whom a proxy that has started
+-- anew may ask for.
+local BY_COOKIE, BY_TOKEN = "c.", "t."
+local PREFIXES = { [BY_COOKIE] = true, [BY_TOKEN] = true }
 
 local _M = {}
 
@@ -50,9 +55,22 @@ function _M.key(sid, user)
     return (user and SESSION or VISITOR) .. sid
 end
 
---- The key of a session that the app's own cookie names.
-function _M.cookie_key(sid)
-    return COOKIE .. sid
+--- The sid and the key of a session that the app's own cookie names, by the name of the session.
+function _M.by_cookie(name)
+    local sid = BY_COOKIE .. name
+    return sid, COOKIE .. sid
+end
+
+--- The key of a session whose token says no version. Without a user it is as one that a cookie names.
+function _M.by_token(name, user)
+    return (user and SESSION or COOKIE) .. BY_TOKEN .. name
+end
+
+--- The name under which the proxy remembers the client or session that the session API calls `sid`; nil where that is
+-- only a part of one, such as a page that was left behind.
+function _M.remembered(sid)
+    local name = PREFIXES[sub(sid, 1, 2)] and sub(sid, 3) or sid
+    return not find(name, "[^%w_-]") and name or nil
 end
 
 --- The key of an API client.
@@ -71,7 +89,8 @@ function _M.is_session(key)
     return byte(key) == SESSION_BYTE
 end
 
---- Whether the activity under `key` is a session's that the app's own cookie names: nobody knows whose it is.
+--- Whether the activity under `key` is a session's of which nobody knows whose it is: the app's own cookie names it, or
+-- a token without a user and a version.
 function _M.is_cookie(key)
     return byte(key) == COOKIE_BYTE
 end
