@@ -16,11 +16,10 @@ local RANDOM_BYTES = 16
 -- cookie; CLIENT an API client, which counts as a visitor.
 local SESSION, VISITOR, COOKIE, CLIENT = "s ", "v ", "c ", "a "
 local SESSION_BYTE, VISITOR_BYTE, COOKIE_BYTE, CLIENT_BYTE = 115, 118, 99, 97
--- Before the name of a session whose version the proxy remembers, by what names it: the app's cookie (the pin of that
--- name may be a visitor's), or a token without a version. By these the session API knows whom a proxy that has started
--- anew may ask for.
+-- What the sid of a session begins with whose version the proxy remembers: the app's cookie names it (the pin of that
+-- name may be a visitor's), or a token without a version. No other sid has a dot.
 local BY_COOKIE, BY_TOKEN = "c.", "t."
-local PREFIXES = { [BY_COOKIE] = true, [BY_TOKEN] = true }
+local BY_TOKEN_BYTE, DOT_BYTE = 116, 46
 
 local _M = {}
 
@@ -61,16 +60,24 @@ function _M.by_cookie(name)
     return sid, COOKIE .. sid
 end
 
---- The key of a session whose token says no version. Without a user it is as one that a cookie names.
+--- The same of a session whose token says no version. Without a user its key is as one that a cookie names.
 function _M.by_token(name, user)
-    return (user and SESSION or COOKIE) .. BY_TOKEN .. name
+    local sid = BY_TOKEN .. name
+    return sid, (user and SESSION or COOKIE) .. sid
+end
+
+--- Whether by_token() has made this sid.
+function _M.is_by_token(sid)
+    return byte(sid) == BY_TOKEN_BYTE and byte(sid, 2) == DOT_BYTE
 end
 
 --- The name under which the proxy remembers the client or session that the session API calls `sid`; nil where that is
 -- only a part of one, such as a page that was left behind.
 function _M.remembered(sid)
-    local name = PREFIXES[sub(sid, 1, 2)] and sub(sid, 3) or sid
-    return not find(name, "[^%w_-]") and name or nil
+    if find(sid, "~", 1, true) then
+        return nil
+    end
+    return sub(sid, 1, 2) == BY_COOKIE and sub(sid, 3) or sid
 end
 
 --- The key of an API client.

@@ -29,9 +29,12 @@ local function complete(identity)
     local sid = identity.sid
     identity.user = names.user(identity.user)
     identity.sid = names.session(sid, identity.user, identity.foreign)
-    identity.key = identity.version and names.key(identity.sid, identity.user)
-        or names.by_token(identity.sid, identity.user)
     identity.pin_sid = signed_cookies.pin_sid(sid, identity.sid)
+    if identity.version then
+        identity.key = names.key(identity.sid, identity.user)
+    else
+        identity.sid, identity.key = names.by_token(identity.sid, identity.user)
+    end
 end
 
 -- A new verifier remembers nothing of what an old one found.
