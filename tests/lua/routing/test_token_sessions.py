@@ -187,6 +187,7 @@ def test_what_the_session_api_tells_after_a_restart_holds(proxy):
     api_clients, names = proxy.lua.module("tokens.api_clients"), proxy.lua.module("lib.names")
     name = plain(names[b"remembered"](sid.encode()))
     assert sid == name
+    assert f"bg_token_sessions{name}" in proxy.memory(), "where no made-up cookie pushes it out"
     assert names[b"remembered"](f"{sid}~1.6.7".encode()) is None, "a browser has a pin that says it"
     api_clients[b"forget"](name.encode())
     switch(proxy, "draining", 2)
