@@ -66,7 +66,7 @@ local function begin(name, place, pin, now)
         api_clients.keep_lightly(name, place.version, place.generation, now + TRIAL, now)
         return
     end
-    local _, key = cookie_sessions.sid_and_key(pin.bound and pin.sid or name)
+    local _, key = names.by_cookie(pin.bound and pin.sid or name)
     recorder.gone(names.key(pin.sid))
     recorder.note(key, nil, cookie_sessions.expiry(now), place.version)
 end

@@ -24,6 +24,7 @@ local recorder = require("bg.activity.recorder")
 local routing_table = require("bg.routing.routing_table")
 local rules = require("bg.routing.rules")
 local signed_cookies = require("bg.tokens.signed_cookies")
+local token_sessions = require("bg.tokens.token_sessions")
 
 local max = math.max
 
@@ -85,7 +86,15 @@ end
 local function read_credentials(decision, routing, request, cookies, now, quietly)
     decision.token, decision.in_cookie = credentials.session(request, cookies, now, quietly)
     decision.pin = signed_cookies.pin(cookies, now, quietly)
-    decision.session = not decision.token and cookie_sessions.session(cookies, decision.pin, now) or nil
+    local token = decision.token
+    if not token then
+        decision.session = cookie_sessions.session(cookies, decision.pin, now)
+    elseif token.version then
+        decision.session = nil
+    else
+        decision.token = nil
+        decision.session = token_sessions.session(token, decision.in_cookie, decision.pin, now)
+    end
     decision.preview = signed_cookies.preview(cookies, now, quietly)
     decision.posted = routing.is_split and signed_cookies.posted(cookies, now, quietly) or nil
 end
@@ -131,8 +140,9 @@ end
 
 -- The page that asks may decide the slot; otherwise the load of a page may take its session along.
 local function decide_page(decision, routing, request, now, is_slotted)
-    local reason = decision.reason
+    local reason, session = decision.reason, decision.session
     decision.is_script = not decision.in_cookie and (reason == TOKEN or reason == MOVED)
+        or session ~= nil and session.is_script == true
     local may_pin = not decision.is_script or pinning.keep(decision, routing)
     local list = find_page(decision, routing, request)
     if decision.page and is_slotted then
@@ -153,11 +163,12 @@ end
 -- `is_slotted`: the slot really serves this request, so that a page may come from it. Fields: `slot`
 -- (routing.routing_table) and the `reason` for it; `identity`, whose request it is (without a `key` while that is not
 -- known); `token` (it came `in_cookie`), `pin`, `preview` and `posted` (routing.old_page), identities as far as they
--- verify; `session`, where a cookie of the app says whose it is and no token does (tokens.cookie_sessions); `page`, the
--- slot of the old page that asks; `list`, where a page that is loaded here is noted (routing.page_versions); `life` of
--- a new pin with `pin_claims`, where one is due. A token in the cookie gets a pin beside it: on the first navigation
--- from another site the Strict cookie stays away, and the Lax pin then keeps the version. For a POST from another site:
--- `login_life` of the pin that goes along if the answer is a log-in, and `page_life` of the page cookie.
+-- verify; `session`, where a token says whose it is and no version (tokens.token_sessions), or a cookie of the app
+-- says it (tokens.cookie_sessions), instead of `token`; `page`, the slot of the old page that asks; `list`, where a
+-- page that is loaded here is noted (routing.page_versions); `life` of a new pin with `pin_claims`, where one is due.
+-- A token in the cookie gets a pin beside it: on the first navigation from another site the Strict cookie stays away,
+-- and the Lax pin then keeps the version. For a POST from another site: `login_life` of the pin that goes along if the
+-- answer is a log-in, and `page_life` of the page cookie.
 function _M.decide(decision, request, now, is_slotted, quietly)
     local routing = _M.routing()
     if not routing then

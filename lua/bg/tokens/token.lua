@@ -97,7 +97,8 @@ end
 -- good_until}`, or nil and the reason (a word of docs/tokens.md). Times are seconds since the epoch. `generation` is
 -- that of the state that served `version`, nil where the token does not tell; `issued` is its `iat`, or 0; `user` is
 -- nil where the token names none; `from`, `bound`, `pages` and `jar` are for pins (tokens.pin); `foreign` is true for a
--- token that is not one of ours.
+-- token that is not one of ours. Such a token may lack the `version`; then `is_shared` is true where all tokens of its
+-- user are one session (tokens.claims).
 -- @param keys    table of kid -> key as crypto.key makes it, with what tokens.keyring knows of it
 -- @param rules   `{issuer = string, leeway = seconds, longest = seconds}`: the longest life of a token; `by_alg`, table
 --                of alg -> list of keys for tokens without a kid (nil: they are refused); `version_claim`

@@ -86,8 +86,15 @@ USERS = """SELECT user_id, email, holders.last_activity FROM holders JOIN people
         AND (holders.last_activity, user_id) < (:last_activity, :user_id)
     ORDER BY holders.last_activity DESC, user_id DESC LIMIT :limit"""
 
+# Of sessions those whose tokens say no version: their sids begin with "t." (session_api.sessions.names), and
+# "/" comes after ".". What has a "~" in it is a part of one, which no proxy has to remember. One whose token
+# has expired may come back with another one.
 CLIENTS = """SELECT sid, version, :now - last_activity FROM visitors
-    WHERE kind <> 'visitor' AND sid > :after AND last_activity > :since ORDER BY sid LIMIT :limit"""
+        WHERE kind <> 'visitor' AND sid > :after AND last_activity > :since
+    UNION ALL SELECT sid, version, :now - last_activity FROM sessions
+        WHERE sid > max(:after, 't.') AND sid < 't/' AND instr(sid, '~') = 0 AND ended_at IS NULL
+            AND last_activity > :since
+    ORDER BY sid LIMIT :limit"""
 
 LAST = tuple(
     f"""SELECT expires_at, last_activity FROM {table} WHERE version = :version {live}
