@@ -55,7 +55,7 @@ class SqliteStore:
         self._busy_timeout = busy_timeout
         self._fresh = fresh
         self.connect, self.write, self.close = self._file.connect, self._file.write, self._file.close
-        self._commit = Commits(self._file, busy_timeout).run
+        self.commits = Commits(self._file, busy_timeout)
 
     def now(self) -> int:
         return int(self._clock())
@@ -65,7 +65,7 @@ class SqliteStore:
             self._tidy(db, PURGE_BATCH)
             db.execute(sql.ADD, vars(session))
 
-        self._commit(work)
+        self.commits.run(work)
 
     def find(self, session: Session) -> Session | None:
         with self.connect() as db:
@@ -78,11 +78,13 @@ class SqliteStore:
         return self.resume(session) if idle else Session(*columns)
 
     def resume(self, session: Session) -> Session | None:
-        rows = self._commit(lambda db: db.execute(sql.RESUME, vars(session) | self._times()).fetchall())
+        rows = self.commits.run(lambda db: db.execute(sql.RESUME, vars(session) | self._times()).fetchall())
         return Session(*rows[0]) if rows else None
 
     def end(self, session: Session) -> bool:
-        return bool(self._commit(lambda db: db.execute(sql.END, vars(session) | self._times()).fetchall()))
+        return bool(
+            self.commits.run(lambda db: db.execute(sql.END, vars(session) | self._times()).fetchall())
+        )
 
     def note(self, report: Report) -> str:
         def work(db: sqlite3.Connection) -> str:
@@ -94,7 +96,7 @@ class SqliteStore:
                 db.executemany(statement, gone)
             return self._hear(db, report, now)
 
-        return self._commit(work)
+        return self.commits.run(work)
 
     def census(self, idle: int = 0) -> Census:
         with self._snapshot(idle) as (db, times):

@@ -14,7 +14,9 @@ import pytest
 from session_api.stores.sqlite import commits as module
 from session_api.stores.sqlite.commits import Commits
 from session_api.stores.sqlite.file import SqliteFile
+from session_api.stores.sqlite.store import SqliteStore
 from session_api.stores.store import StoreBusyError, StoreError
+from tests.unit.session_api.support.data import HandClock, session
 
 
 class Counted(SqliteFile):
@@ -176,3 +178,20 @@ def test_two_processes_take_turns(file: Counted, tmp_path: Path) -> None:
         adds("a")(db)
     assert file.names() == ["a"]
     other.close()
+
+
+def test_a_session_that_begins_and_ends_in_one_commit(tmp_path: Path, clock: HandClock) -> None:
+    store, held = SqliteStore(tmp_path / "sessions.db", clock=clock, busy_timeout=30), session()
+    commits = store.commits
+    with ThreadPoolExecutor(3) as pool:
+        with together(commits):
+            begun = pool.submit(store.add, held)
+            until(lambda: len(commits._queue) == 1)
+            ended = pool.submit(store.end, held)
+            until(lambda: len(commits._queue) == 2)
+            again = pool.submit(store.resume, held)
+            until(lambda: len(commits._queue) == 3)
+        begun.result()
+        assert (ended.result(), again.result()) == (True, None)
+    assert store.census().users == 0
+    store.close()

@@ -98,6 +98,28 @@ def test_a_file_that_was_replaced_is_not_written_to_in_secret(store: SqliteStore
     seen.close()
 
 
+def test_the_log_of_a_file_that_was_replaced_is_not_taken_for_the_new_ones(
+    path: Path, clock: HandClock
+) -> None:
+    """A copy that is put back has the sessions of the copy: SQLite would read a log that lies beside it."""
+    hosts = [SqliteStore(path, clock=clock, busy_timeout=30) for _ in range(2)]
+    hosts[0].add(session("s1"))
+    hosts[0].close()
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    for number, host in enumerate(hosts):
+        host.add(session(f"later{number}", f"u{number}"))
+    copy.replace(path)
+    for number, host in enumerate(hosts):
+        assert host.census().users == 1 + number
+        host.add(session(f"new{number}", f"new{number}"))
+    with hosts[0].connect() as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("SELECT sid FROM sessions ORDER BY 1").fetchall() == [("new0",), ("new1",), ("s1",)]
+    for host in hosts:
+        host.close()
+
+
 def test_a_file_of_a_newer_program_is_left_alone(store: SqliteStore, path: Path) -> None:
     store.ping()
     store.close()
