@@ -22,7 +22,8 @@ RECOUNT = """
 # What a program of schema 4 had in its file: its triggers counted it. s2 has moved, s3 is over, s4 has expired.
 OLD = f"""
     INSERT INTO store VALUES (1, 'old-epoch', {NOW} - 9000, 0, {IDLE});
-    INSERT INTO sessions (sid, user_id, email, version, created_at, last_activity, expires_at, live, issued_at)
+    INSERT INTO sessions
+        (sid, user_id, email, version, created_at, last_activity, expires_at, live, issued_at)
         VALUES ('s1', 'u1', 'a@x.y', '1.6.7', {NOW} - 50, {NOW} - 50, {NOW} + 900, 1, {NOW} - 50),
             ('s2', 'u1', 'b@x.y', '1.6.7', {NOW} - 40, {NOW} - 40, {NOW} + 900, 1, {NOW} - 40),
             ('s3', 'u2', NULL, '1.6.7', {NOW} - 30, {NOW} - 30, {NOW} + 900, 1, {NOW} - 30),
