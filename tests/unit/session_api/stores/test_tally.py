@@ -1,4 +1,4 @@
-"""The tally of SQLite is what a recount of all rows gives: after large reports, and in files of older programs."""
+"""The tally of SQLite is what a recount of all rows gives: after large reports, and in older files."""
 
 import random
 import sqlite3
@@ -19,7 +19,7 @@ RECOUNT = """
     UNION ALL SELECT 'holder', version, max(last_activity) FROM sessions WHERE live
         GROUP BY version, user_id
     UNION ALL SELECT 'person', '', max(last_activity) FROM sessions WHERE live GROUP BY user_id"""
-# What a program of schema 4 had in its file: its triggers counted it. s2 has moved, s3 is over, s4 has expired.
+# A file of schema 4, counted by its own triggers: s2 has moved, s3 is over, s4 has expired.
 OLD = f"""
     INSERT INTO store VALUES (1, 'old-epoch', {NOW} - 9000, 0, {IDLE});
     INSERT INTO sessions
