@@ -22,6 +22,8 @@ _M.AT_HAND = {
     origin = function() return ngx.var.http_origin end,
     asked_version = function() return ngx.var.http_x_deployment_version end,
     header = function(header) return ngx.var[header.variable] end, -- one of the settings' key_headers (lib.settings)
+    -- Keeps in mind which version has the session, where another one answers (routing.asked_version).
+    hold = function(version) ngx.var.bg_held_version = version end,
 }
 
 local function text_of(value)
@@ -50,6 +52,7 @@ function _M.described(asked)
         site = header("sec-fetch-site"), origin = header("origin"),
         asked_version = header("x-deployment-version"),
         header = function(wanted) return headers[wanted.name] end,
+        hold = function() end,
         purpose = function() return headers["sec-purpose"] or headers.purpose end,
     }
 end
