@@ -10,7 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -69,6 +69,7 @@ class Websockets:
 
     def __init__(self, url: str, count: int) -> None:
         self.log, self.late = Log(), 0.0
+        self._ended = False
         self._open: dict[int, ClientConnection] = {}
         self._loop = asyncio.new_event_loop()
         self._all = self._loop.create_task(self._run(url, count))
@@ -77,9 +78,8 @@ class Websockets:
 
     def _until_the_end(self) -> None:
         with closing(self._loop):
-            with suppress(asyncio.CancelledError):
-                self._loop.run_until_complete(self._all)
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())  # closes the sockets
+            self._loop.run_until_complete(self._all)
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
 
     async def _run(self, url: str, count: int) -> None:
         async with asyncio.TaskGroup() as group:
@@ -88,7 +88,7 @@ class Websockets:
                 group.create_task(self._hold(url, number))
 
     async def _tick(self) -> None:
-        while True:
+        while not self._ended:
             due = time.monotonic() + TICK
             await asyncio.sleep(TICK)
             self.late = max(self.late, time.monotonic() - due)
@@ -101,6 +101,8 @@ class Websockets:
                     self.log.add(number, "heard", str(message), time.time())
             except ConnectionClosed as end:
                 self.log.add(number, "closed", str(end.rcvd.code if end.rcvd else 1006), time.time())
+            if self._ended:
+                return
 
     def say(self, text: str) -> None:
         async def on_all() -> None:
@@ -109,7 +111,11 @@ class Websockets:
         asyncio.run_coroutine_threadsafe(on_all(), self._loop).result(60)
 
     def end(self) -> None:
-        self._loop.call_soon_threadsafe(self._all.cancel)
+        async def close_all() -> None:
+            self._ended = True
+            await asyncio.gather(*(each.close() for each in self._open.values()))
+
+        asyncio.run_coroutine_threadsafe(close_all(), self._loop).result(60)
         self._thread.join()
 
 
@@ -118,7 +124,7 @@ class Reconnecting:
 
     def __init__(self, url: str, count: int) -> None:
         self.log, self.late = Log(), 0.0
-        folder = Path(os.environ["BGCTL_NODE_SOCKETS"])
+        folder = Path(os.environ["BGCTL_NODE_SOCKETS"]).resolve()
         self._node = subprocess.Popen(
             ["node", "hold.mjs", url, str(count)],
             cwd=folder,
