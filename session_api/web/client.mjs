@@ -181,10 +181,17 @@ function isFirstReload(version) {
 // keeps it. Returns a function that ends it.
 function nameVersion(version) {
   const send = window.fetch;
-  const named = function (input, options) {
-    const address = [input instanceof Request ? input.url : input, document.baseURI];
-    if (!version() || !URL.canParse(...address) || new URL(...address).origin !== location.origin) return send.call(this, input, options);
-    const headers = new Headers(options?.headers ?? (input instanceof Request ? input.headers : undefined));
+  const named = function (...asked) {
+    const [input, options] = asked;
+    const request = input?.headers ? input : undefined; // also a Request of another frame, which is no instance of ours
+    const address = [request?.url ?? input, document.baseURI];
+    if (!version() || !URL.canParse(...address) || new URL(...address).origin !== location.origin) return send.apply(this, asked);
+    let headers;
+    try {
+      headers = new Headers(options?.headers ?? request?.headers);
+    } catch {
+      return send.apply(this, asked); // what is wrong with them is the browser's to say, in a promise
+    }
     if (!headers.has(HEADER)) headers.set(HEADER, version());
     return send.call(this, input, { ...options, headers });
   };

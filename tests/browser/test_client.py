@@ -371,6 +371,39 @@ def test_what_a_page_fetches_says_its_version_where_it_is_asked_to(page: Page, s
     }
 
 
+def test_what_an_app_asks_for_with_the_version_is_else_as_it_was(page: Page, site: Site) -> None:
+    open_app(page, site, "?asks")
+    seen: dict[str, dict[str, str]] = {}
+    page.on("request", lambda asked: seen.update({asked.url.removeprefix(site.url): asked.headers}))
+    said = page.evaluate(
+        """async () => {
+            const frame = document.body.appendChild(document.createElement("iframe"));
+            const foreign = new frame.contentWindow.Request(new URL("/foreign", location), {
+                method: "POST", body: "x", headers: { "X-Mine": "1" } });
+            const wrong = [
+                () => fetch("/wrong", { headers: { "not a name": "1" } }),
+                () => fetch(), () => fetch({ toString() { throw new Error("mine"); } }),
+            ];
+            await Promise.allSettled([
+                fetch(foreign), fetch("/null", null), fetch("/list", { headers: [["X-Mine", "1"]] }),
+                fetch("/plain", { mode: "no-cors" }),
+            ]);
+            return wrong.map((ask) => {
+                try {
+                    ask().catch(() => {});
+                    return "a promise";
+                } catch (error) {
+                    return `thrown: ${error.message}`;
+                }
+            });
+        }"""
+    )
+    assert said == ["a promise"] * 3, "as the browser's own fetch does it"
+    named = {path: headers.get("x-deployment-version") for path, headers in seen.items() if "api" not in path}
+    assert named == {"/foreign": "1.6.7", "/null": "1.6.7", "/list": "1.6.7", "/plain": None}
+    assert [seen[path].get("x-mine") for path in ("/foreign", "/list")] == ["1", "1"]
+
+
 @pytest.mark.parametrize(
     "server", [{"BGCTL_SECURE_COOKIES": "true", "BGCTL_COOKIE_STEM": "shop"}], indirect=True
 )

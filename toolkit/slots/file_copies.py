@@ -10,6 +10,7 @@ from pathlib import Path
 
 from toolkit.config import served_folders
 from toolkit.config.served_folders import Served
+from toolkit.engine import diagnosis
 from toolkit.engine.container import Container
 from toolkit.errors import Failed
 from toolkit.files import atomic, disk
@@ -71,10 +72,14 @@ def _copy(project: Project, each: Served, version: str, container: Container) ->
 
 
 def fetch(project: Project, each: Served, container: Container, target: Path) -> None:
-    """Copies the folder out of the container. Raises Failed where there is none."""
+    """Copies the folder out of the container. Raises Failed where there is none, or no room for it."""
     try:
         project.engine.copy(container, each.folder.in_slot, target)
     except Failed as error:
+        shutil.rmtree(target, ignore_errors=True)  # it takes the room that others need
+        if diagnosis.is_full(error.why):
+            what = f"{each.folder.in_slot} of {each.service} could not be copied"
+            raise Failed(what, f"the disk is full: {error.why}", disk.room(target.parent)) from None
         what = f"{each.service} has no folder {each.folder.in_slot} to copy"
         why = f"services.{each.service}.{each.setting} in bgctl.toml names it: {error.why}"
         raise Failed(what, why, "edit bgctl.toml") from None

@@ -57,12 +57,6 @@ local function versions_of(service)
     return list.file.value
 end
 
---- Whether anything may have been kept of a service.
-function _M.has_any(service)
-    local versions = versions_of(service)
-    return versions ~= nil and versions[1] ~= nil
-end
-
 --- The newest version of which the file at `path` was kept, and what was noted of it, `{type, caching}`; nil where none
 -- was.
 function _M.find(service, path)

@@ -1,5 +1,6 @@
 -- What nginx calls in the locations of files for which old pages ask late ([services.*] assets).
 
+local checks = require("bg.health.checks")
 local kept = require("bg.assets.kept")
 local phases = require("bg.phases")
 local presence = require("bg.assets.presence")
@@ -11,17 +12,23 @@ local ipairs = ipairs
 
 local _M = {}
 
--- The slot that was chosen, where it is asked first, and the other one where it may be asked after it.
+-- The slot that is asked first, and the other one where it may be asked after it. While it is known that the chosen
+-- slot is down, the other one is asked first, and nothing is to be had of the chosen one.
 local function slots_of(upstream, routing)
     local slot = routing.slots[match(upstream, "^%l+")]
-    if not slot or not slot.version or upstream ~= slot.name and upstream ~= slot.alone then
+    if not slot or not slot.version then
+        return nil
+    elseif upstream == slot.cover then
+        return routing.slots[slot.other], nil
+    elseif upstream ~= slot.name and upstream ~= slot.alone then
         return nil
     end
-    return slot, upstream == slot.name and routing.slots[slot.other] or nil
+    local other = upstream == slot.name and checks.up[slot.other] ~= false and routing.slots[slot.other] or nil
+    return slot, other
 end
 
--- Where the file is that the request is for: "kept" where no slot has it, otherwise the slot to ask, and whether it
--- alone; nil where there is nothing to say before it is asked for.
+-- Where the file is that the request is for: nil where that is not known before a slot is asked for it; otherwise the
+-- slot to ask, and whether it alone; "none" where no slot has it.
 local function place_of(service, place, target, slot, other)
     local folder
     for _, each in ipairs(place.folders) do
@@ -33,33 +40,47 @@ local function place_of(service, place, target, slot, other)
     local is_missing = presence.is_missing(place, service, slot, folder, target)
     local others = other and presence.is_missing(place, service, other, folder, target)
     if is_missing then
-        return (not other or others) and "kept" or other
+        return (not other or others) and "none" or other
     end
     return others and slot or nil
 end
 
---- access_by_lua of a path of assets: what is no plain GET or HEAD goes on to the app's own location `app`; a file that
--- no slot has goes on to `kept_at`. `most` is the limit of its service (limits.bodies).
-function _M.access(service, app, kept_at, most)
+-- Goes on to another location, in which the request is no longer one that an app has led on (`accel`).
+local function go_on(location, var)
+    if var.bg_accel then
+        var.bg_accel = ""
+    end
+    return ngx.exec(location)
+end
+
+--- access_by_lua of a path of assets. What is no plain GET or HEAD goes on to the app's own location, as does a file of
+-- which no slot has more than its page, and nothing was kept. A file of which nothing was kept, and of which a slot may
+-- know, goes on to where the app's own 404 is passed on.
+-- @param id    the service's name in the names of locations
+-- @param most  the limit of its service (limits.bodies)
+function _M.access(service, id, most)
     local var = ngx.var
     phases.held_slot(most)
     local method, routing = var.request_method, router.routing()
     if method ~= "GET" and method ~= "HEAD" or var.bg_body == "large" then
-        return ngx.exec(app)
+        return go_on("@bg_app_" .. id, var)
     end
     local place, slot, other = router.settings.assets[service], nil, nil
     if routing then
         slot, other = slots_of(var.bg_upstream, routing)
     end
-    local target = match(var.request_uri, "^[^?]*")
-    if not slot or presence.is_page(target) or not (other or kept.has_any(service)) then
-        return
+    local target, is_kept = match(var.request_uri, "^[^?]*"), kept.find(service, var.uri) ~= nil
+    local found
+    if slot and not presence.is_page(target) and (other or is_kept) then
+        found = place_of(service, place, target, slot, other)
     end
-    local found = place_of(service, place, target, slot, other)
-    if found == "kept" then
-        return ngx.exec(kept_at)
+    if found == "none" then
+        return go_on((is_kept and "@bg_kept_" or "@bg_app_") .. id, var)
     elseif found then
         var.bg_upstream, var.bg_version = found.alone, found.version
+    end
+    if not is_kept then
+        return go_on("@bg_sought_" .. id, var)
     end
 end
 

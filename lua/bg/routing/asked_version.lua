@@ -33,6 +33,7 @@ end
 function _M.apply(decision, routing, request, is_slotted)
     local slot = is_slotted and _M.slot(decision, routing, request)
     if slot then
+        request.hold(decision.slot.version)
         decision.slot, decision.reason = slot, ASKED
     end
 end

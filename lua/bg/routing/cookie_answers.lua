@@ -87,8 +87,8 @@ local function finish(place, session, now)
     api_clients.close(session.name, place.version, place.generation, now + GRACE, now)
 end
 
---- Follows what the answer `{lines, version, generation}` (its Set-Cookie lines, and the version by which its request
--- was decided) does to the session of the request `asked` (routing.request).
+--- Follows what the answer `{lines, version, generation}` does to the session of the request `asked` (routing.request).
+-- `lines` are its Set-Cookie lines; `version` has the session, and may be another than the one that has answered.
 function _M.take(asked, answer, now)
     local cookies = asked.cookie()
     local before, after = change(cookies, answer.lines, now)
@@ -112,8 +112,11 @@ function _M.take(asked, answer, now)
 end
 
 local function take_at_hand()
+    local var = ngx.var
+    local held = var.bg_held_version
     local answer = {
-        lines = ngx.header["Set-Cookie"], version = ngx.var.bg_version, generation = tonumber(ngx.var.bg_generation),
+        lines = ngx.header["Set-Cookie"], version = held ~= "" and held or var.bg_version,
+        generation = tonumber(var.bg_generation),
     }
     _M.take(request.AT_HAND, answer, ngx.time())
 end

@@ -31,6 +31,9 @@ function AT_HAND.purpose() return further("http_sec_purpose") or further("http_p
 function AT_HAND.origin() return further("http_origin") end
 function AT_HAND.header(header) return further(header.variable) end -- one of the settings' key_headers (lib.settings)
 
+-- Keeps in mind which version has the session, where another one answers (routing.asked_version).
+function AT_HAND.hold(version) at_hand.set("bg_held_version", version) end
+
 --- The request at hand. `is_looked_into` is true when more of it was read than Authorization, Cookie and
 -- X-Deployment-Version (routing.decision_cache); whoever begins with a request sets it to false.
 _M.AT_HAND = AT_HAND
@@ -72,6 +75,7 @@ function _M.described(asked)
     end
     function one.header(wanted) return looking(wanted.name)() end
     function one.purpose() return looking("sec-purpose")() or headers.purpose end
+    function one.hold() end
     return one
 end
 

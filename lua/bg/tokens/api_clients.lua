@@ -52,7 +52,7 @@ end
 --- What find() reads; nil for a new client. While that is the same text, and its `exp` is not reached, find() has the
 -- same answer.
 function _M.line(sid)
-    local line = dict:get(sid)
+    local line = dict_of(sid):get(sid)
     return line
 end
 

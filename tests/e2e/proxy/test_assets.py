@@ -23,7 +23,9 @@ class Tabs(Case):
     kind = "tabs"
     own = """port = 8000
 health = "/health"
-assets = {"/assets/" = "slot:/app/dist/assets"}"""
+assets = {"/assets/" = "slot:/app/dist/assets"}
+assets_room = "8m"
+accel = {"/inner/" = "slot:/app/dist"}"""
 
     def get(self, path: str, method: str = "GET", **headers: str) -> requests.Response:
         return requests.request(
@@ -34,6 +36,12 @@ assets = {"/assets/" = "slot:/app/dist/assets"}"""
         """The files of a version by their stems and kinds."""
         kept = json.loads((self.directory / "files/web" / version / ".kept.json").read_bytes())
         return {re.sub(r"-[0-9a-f]{8}", "", path): path for path in kept["files"]}
+
+    def built(self, name: str) -> str:
+        """The path of a file of green's build, by its stem and kind."""
+        listed = self.container("web-green").exec_run(["ls", "/app/dist/assets"]).output.decode().split()
+        (file,) = [each for each in listed if re.sub(r"-[0-9a-f]{8}", "", each) == name]
+        return f"/assets/{file}"
 
     def new_pin(self) -> str:
         page = self.get("/", Accept="text/html")
@@ -68,7 +76,8 @@ def test_a_tab_that_slept_through_two_releases_finds_its_files(tabs):
         (tabs.directory / "fallback").touch()
         tabs.bring("3")
         tabs.finish()
-        assert not tabs.get("/assets/nothing.js", Accept="text/html").headers.get("Set-Cookie")
+        kept = tabs.get(tabs.names("1")["/assets/late.js"], Accept="text/html")
+        assert (kept.status_code, kept.headers.get("Set-Cookie")) == (200, None)
         after_both_have_gone(tabs)
         asleep.page.click("button")
         asleep.page.wait_for_selector("#said:text('late of 1')")
@@ -77,6 +86,7 @@ def test_a_tab_that_slept_through_two_releases_finds_its_files(tabs):
             awake.open().page.click("button")
             awake.page.wait_for_selector("#said:text('late of 3')")
             assert awake.errors == []
+    both_answer_with_their_page(tabs)
     what_there_is_no_room_for_goes(tabs)
 
 
@@ -141,8 +151,7 @@ def after_both_have_gone(tabs: Tabs) -> None:
         "/assets/.kept.json",
         "/assets/../assets/none.js",
     ):
-        gone = tabs.get(missing, **pin)
-        assert gone.status_code == 404, missing
+        is_the_page_of("3", tabs.get(missing, **pin))
     for path in (
         "%2e%2e/.kept.json",
         "..%2f.kept.json",
@@ -151,6 +160,69 @@ def after_both_have_gone(tabs: Tabs) -> None:
     ):
         assert "files" not in tabs.get(f"/assets/{path}", **pin).text
     assert tabs.get("/assets/members.js", **pin).status_code == 403
+
+
+def is_the_page_of(version: str, answer: requests.Response) -> None:
+    """What none has is answered by the session's own version, as if the setting were not there."""
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert f"<p id=release>release {version}</p>" in answer.text
+    assert answer.headers["X-Deployment-Version"] == version
+
+
+def both_answer_with_their_page(tabs: Tabs) -> None:
+    """The third and the fourth version are served. The fourth has a file that is too large to be kept."""
+    third, gone = {"Cookie": tabs.new_pin()}, tabs.names("2")["/assets/late.js"]
+    (tabs.directory / "huge").touch()
+    tabs.bring("4")
+    assert not (tabs.directory / "files/web/4/assets").exists()
+    fourth, huge = {"Cookie": tabs.new_pin()}, tabs.built("huge.js")
+    late = tabs.names("3")["/assets/late.js"]
+    for pin, path, version in ((fourth, late, "3"), (third, late, "3"), (third, tabs.built("late.js"), "4")):
+        is_sent_whole_and_in_part(tabs, path, version, pin)
+        is_sent_whole_and_in_part(tabs, path + "?v=1&x=%2e%2e/", version, pin)
+        is_sent_whole_and_in_part(tabs, path.replace("-", "%2D"), version, pin)
+    for pin in (third, fourth):
+        found = tabs.get(huge, **pin)
+        assert (found.headers["X-Deployment-Version"], len(found.content)) == ("4", 16_000_000)
+        assert tabs.get(gone, **pin).headers["X-Deployment-Version"] == "2"
+    for path in ("none.js", "none.js?late.js", "%2e%2e/none.js", "sub%2f..%2f..%2frelease.txt", ".secret.js"):
+        is_the_page_of("3", tabs.get(f"/assets/{path}", **third))
+        is_the_page_of("4", tabs.get(f"/assets/{path}", **fourth))
+    one_of_them_is_down(tabs, third, late, huge)
+    tabs.finish()
+
+
+def is_sent_whole_and_in_part(tabs: Tabs, path: str, version: str, pin: dict[str, str]) -> None:
+    found = tabs.get(path, **pin)
+    sent = {
+        name: found.headers.get(name) for name in ("X-Deployment-Version", "Cache-Control", "Content-Type")
+    }
+    assert list(sent.values()) == [version, FOREVER, "text/javascript; charset=utf-8"], path
+    head = tabs.get(path, "HEAD", **pin)
+    assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(found.content)))
+    part = tabs.get(path, Range="bytes=7-11", **pin)
+    assert (part.status_code, part.text, part.headers["X-Deployment-Version"]) == (206, "const", version)
+    known = tabs.get(path, **{"If-None-Match": found.headers["ETag"]}, **pin)
+    assert (known.status_code, known.headers["Cache-Control"]) == (304, FOREVER)
+    packed = tabs.get(path, **{"Accept-Encoding": "gzip"}, **pin)
+    assert (packed.headers["Content-Encoding"], packed.text) == ("gzip", found.text)
+    assert "Accept-Encoding" in packed.headers["Vary"]
+
+
+def one_of_them_is_down(tabs: Tabs, third: dict[str, str], late: str, huge: str) -> None:
+    """What it had is sent by bgctl's copy, and what the other one has by that."""
+    tabs.expected += [r"connect\(\) failed", r"blue is (down|up again): "]
+    tabs.container("web-blue").stop(timeout=5)
+    up = lambda: tabs.proxy_status()["slots"]["blue"]["health"]["up"]  # noqa: E731
+    eventually(lambda: up() is False, "the proxy knows that blue is down")
+    tabs.wait_looked()
+    for path, version in ((late, "3"), (huge, "4"), (tabs.built("late.js"), "4")):
+        found = tabs.get(path, **third)
+        assert (found.status_code, found.headers["X-Deployment-Version"]) == (200, version)
+        assert found.headers["Content-Type"].startswith("text/javascript")
+    is_the_page_of("4", tabs.get("/assets/none.js", **third))
+    tabs.container("web-blue").start()
+    eventually(lambda: up() is True, "it is up again")
 
 
 def what_there_is_no_room_for_goes(tabs: Tabs) -> None:
@@ -162,6 +234,6 @@ def what_there_is_no_room_for_goes(tabs: Tabs) -> None:
     assert re.search(r"1 +files +web +would be removed", said), said
     assert tabs.get(late).status_code == 200
     tabs.bgctl("prune")
-    assert not (tabs.directory / "files/web/1").exists()
-    assert (tabs.directory / "files/web/2").exists()
+    kept = [(tabs.directory / "files/web" / each / "assets").exists() for each in "1234"]
+    assert kept == [False, False, True, False]
     eventually(lambda: tabs.get(late).status_code == 404, "the proxy knows that it has gone")

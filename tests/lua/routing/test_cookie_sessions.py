@@ -230,3 +230,43 @@ def test_the_access_log_has_one_name_for_a_browser(proxy):
         hashes.add(plain(proxy.lua.module("lib.names")[b"in_log"](decision[b"identity"])))
         pin = pin or plain(decision[b"cookie"]).partition(";")[0]
     assert len(hashes) == 1
+
+
+AT_HAND = b"""
+    local asked, lines = ...
+    ngx.var, ngx.header = asked, { ["Set-Cookie"] = lines }
+    asked.upstream_cookie_sessionid = lines
+    local request = require("bg.routing.request").AT_HAND
+    local decision = require("bg.routing.router").route(request, ngx.time(), true)
+    asked.bg_version, asked.bg_generation = decision.slot.version, "2"
+    require("bg.routing.cookie_answers").follow(asked)
+    return decision.slot.version
+"""
+
+
+def for_another_version(proxy, cookies, lines):
+    """What a request leaves behind that a page of NEW has sent by its script; returns who answered."""
+    asked = {
+        "request_method": "POST",
+        "request_uri": "/",
+        "http_cookie": cookies,
+        "http_x_deployment_version": NEW,
+        "bg_forwarded_host": "x",
+        "bg_held_version": "",
+        **{f"http_{name.replace('-', '_')}": value for name, value in FETCH.items()},
+    }
+    return plain(proxy.lua.runtime.execute(AT_HAND, proxy.lua.table(asked), lines.encode()))
+
+
+def test_a_new_value_from_the_version_that_a_page_asked_for_moves_nobody(proxy):
+    """By what the proxy remembers, without a pin; and with one, a log-in counts where the pin is."""
+    ask(proxy, cookies="sessionid=v0")
+    visitor = ask(proxy, LOAD).pin
+    switch(proxy, "draining", 2)
+    assert for_another_version(proxy, "sessionid=v0", "sessionid=v1; Path=/") == NEW
+    assert ask(proxy, FETCH, cookies="sessionid=v1").version == OLD
+    assert for_another_version(proxy, visitor, "sessionid=w0; Path=/") == NEW
+    memory = [f"{name} {value}" for name, value in proxy.memory().items()]
+    noted = [each for each in memory if str(claims(visitor)["sid"]) in each]
+    assert noted
+    assert NEW not in str(noted)

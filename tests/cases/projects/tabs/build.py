@@ -30,6 +30,8 @@ main = hashed(
 document.querySelector("#said").textContent = "main of {RELEASE}";
 """,
 )
+if (HERE / "huge").exists():
+    hashed("huge", "js", "// huge\n" * 2_000_000)
 (FOLDER / "logo.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg'><title>{RELEASE}</title></svg>")
 (FOLDER / "members.js").write_text("'for members only'")
 (FOLDER / ".secret.js").write_text("'nobody reads this'")

@@ -56,3 +56,22 @@ def test_a_file_is_no_folder(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(Failed) as failed:
         file_copies.take(project, "blue", "1.6.7")
     assert "it is a file" in failed.value.why
+
+
+@pytest.mark.threat(38)
+def test_38_a_full_disk_is_named_and_no_part_of_the_copy_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is there: to edit bgctl.toml would not help."""
+
+    def half(target: Path) -> None:
+        target.mkdir()
+        (target / "a.js").write_text("x")
+        raise Failed("docker cp failed", "write a.js: no space left on device", "bgctl doctor")
+
+    project = serving(world, monkeypatch, half)
+    with pytest.raises(Failed) as failed:
+        file_copies.take(project, "blue", "1.6.7")
+    assert "the disk is full" in failed.value.why
+    assert "df -h" in failed.value.next
+    assert not list(world.root.rglob("a.js"))
