@@ -30,9 +30,7 @@ class Recipe(Walk):
     page: Page
     surfers: Surfers | None = None  # who is there with a browser
     keeps: Collection[str] = ()
-    left: Counter[
-        str
-    ]  # by version: sessions of those who have logged out and still have a cookie of the app's
+    left: Counter[str]  # by version: sessions of those who logged out and still have the app's cookie
 
     def begin(self, path: str, **headers: str) -> None:
         """Plain compose, as before bgctl came."""
