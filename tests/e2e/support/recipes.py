@@ -83,6 +83,7 @@ class Recipe(Walk):
             develop()
             self._release(crowd, BEFORE, AFTER, checks)
             early.come_back()
+            early.log_off()
             assert early.session.version == AFTER, "promoted: whoever comes back has the new version"
             if further:
                 further()
