@@ -34,7 +34,8 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 PYTEST   = $(PYTHON) -m pytest --dist loadscope --no-loadscope-reorder
 TOGETHER = $(PYTEST) -n 4 -m "not faults"
 OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py) \
-           $(foreach kind,django express fastapi nextjs php spa,--ignore tests/e2e/recipes/test_recipe_$(kind).py) \
+           $(foreach kind,django express fastapi nextjs php rails spa,--ignore tests/e2e/recipes/test_recipe_$(kind).py) \
+           --deselect tests/e2e/recipes/test_recipe_flask.py::test_flask_in_browsers \
            --ignore tests/e2e/adopt/test_adoptions.py
 NEED     = setup/venv && setup/engine docker && setup/images docker
 

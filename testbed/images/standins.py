@@ -32,6 +32,8 @@ HAPROXY_BASE = Base(f"{SHARED}/base-haproxy:dev", HAPROXY, ("haproxy", "ca-certi
 PHP = ("apache2", "libapache2-mod-php8.4", "php8.4-cli", "php8.4-sqlite3")
 NGINX_BASE = Base(f"{SHARED}/base-nginx:dev", "nginx:1.28", ("nginx-light", "ca-certificates"))
 PHP_BASE = Base(f"{SHARED}/base-php:dev", "php:8.4-apache", PHP)
+RUBY = ("ruby", "bundler", "ruby-rails", "puma", "ca-certificates")
+RUBY_BASE = Base(f"{SHARED}/base-ruby:dev", "ruby:3.3-trixie", RUBY)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def for_recipes() -> list[Standin]:
         node("node:22-trixie-slim", RECIPES),
         Standin(_image("nginx:1.28", NGINX_BASE)),
         Standin(_image("php:8.4-apache", PHP_BASE)),
+        Standin(_image("ruby:3.3-trixie", RUBY_BASE)),
     ]
 
 
