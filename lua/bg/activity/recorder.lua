@@ -5,24 +5,22 @@
 -- dies loses no session, because shared memory outlives them.
 
 local counters = require("bg.lib.counters")
+local handed_over = require("bg.activity.handed_over")
 local inflight = require("bg.workers.inflight")
 local memory = require("bg.activity.memory")
 local outbox = require("bg.activity.outbox")
 local pace = require("bg.lib.pace")
 local reporter = require("bg.activity.reporter")
-local workers = require("bg.workers.workers")
 
 local ngx = ngx
-local format, match, sub = string.format, string.match, string.sub
+local sub = string.sub
 local max = math.max
-local error, ipairs, pairs, pcall, tonumber = error, ipairs, pairs, pcall, tonumber
+local error, ipairs, pairs, pcall = error, ipairs, pairs, pcall
 local exiting = ngx.worker.exiting
 
 local LONGEST_SID = 128 -- bytes that the session API takes
 local MOST_NOTED = 20000 -- rows that are kept until they are due
 local FORGOTTEN = counters.series("bgctl_activity_forgotten_total")
-
-local handed_over = ngx.shared.bg_held -- requests that leaving workers still have in flight: `pid number` -> key
 
 -- key -> row of each session that has been active since the last time that all were folded. `is_news`: it says what
 -- shared memory does not have yet; `is_due`: it is to be folded with the next tick; `folded`: its `seen` when it was.
@@ -173,14 +171,10 @@ local function fold(is_all, step)
     end
 end
 
-local function name_of(number)
-    return format("%d %.0f", ngx.worker.pid(), number)
-end
-
 --- A worker that is leaving has no more ticks: it hands over the request with this number, and another worker notes its
 -- session for as long as the leaving worker lives.
 function _M.hand_over(number, row)
-    handed_over:safe_set(name_of(number), row.key)
+    handed_over.add(number, row.key)
 end
 
 local function hand_all_over()
@@ -193,13 +187,8 @@ end
 
 -- Notes the sessions whose requests are in flight in workers that are leaving.
 local function note_handed_over()
-    for _, name in ipairs(handed_over:get_keys(0)) do
-        local key = handed_over:get(name)
-        if not workers.is_alive(tonumber(match(name, "^%d+"))) then
-            handed_over:delete(name)
-        elseif key then
-            goes_on(key)
-        end
+    for _, key in ipairs(handed_over.keys()) do
+        goes_on(key)
     end
 end
 
@@ -214,11 +203,6 @@ local function fold_slowly(is_all)
     if not ok then
         error(err, 0)
     end
-end
-
--- That sessions go on is folded one tick before it is told, by all workers.
-local function is_next_due()
-    return (ticks + 1) % settings.held_every == 0
 end
 
 -- Runs once more when a worker leaves: a leaving worker reports for itself.
@@ -239,11 +223,11 @@ function _M.tick()
     local due, is_reporter = ticks % settings.held_every == 0, ngx.worker.id() == 0
     if due then
         note_inflight()
+        if is_reporter then
+            note_handed_over()
+        end
     end
-    if due and is_reporter then
-        note_handed_over()
-    end
-    fold_slowly(is_next_due())
+    fold_slowly((ticks + 1) % settings.held_every == 0) -- by all workers, one tick before it is told
     if due and is_reporter then
         outbox.promote(pace.step)
     end
@@ -255,7 +239,7 @@ end
 --- A request with this number has ended in a worker that is leaving: no tick will fold what was noted of it, so that it
 -- is folded and reported here.
 function _M.left(number)
-    handed_over:delete(name_of(number))
+    handed_over.drop(number)
     fold(true)
     ngx.timer.at(0, reporter.send)
 end

@@ -1,8 +1,9 @@
 -- Reads JSON as RFC 8259 has it, and not a byte more: unique keys, no NaN, no hexadecimal, bounded depth, valid UTF-8.
 -- cjson is laxer in each of these, and what is lax here could be read in another way by the session API or by bgctl.
 
-local byte, char, find, match, sub = string.byte, string.char, string.find, string.match, string.sub
-local floor = math.floor
+local utf8 = require("bg.lib.utf8")
+
+local byte, find, match, sub = string.byte, string.find, string.match, string.sub
 local concat = table.concat
 local getmetatable, setmetatable, tonumber = getmetatable, setmetatable, tonumber
 
@@ -29,52 +30,6 @@ local function skip(text, at)
     return find(text, "[^ \t\r\n]", at) or #text + 1
 end
 
-local function utf8(code)
-    if code < 0x80 then
-        return char(code)
-    elseif code < 0x800 then
-        return char(0xc0 + floor(code / 0x40), 0x80 + code % 0x40)
-    elseif code < 0x10000 then
-        return char(0xe0 + floor(code / 0x1000), 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40)
-    end
-    return char(0xf0 + floor(code / 0x40000), 0x80 + floor(code / 0x1000) % 0x40,
-        0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40)
-end
-
--- Whether all of `text` is well-formed UTF-8, by table 3-7 of The Unicode Standard.
-local function is_utf8(text)
-    local at, length = 1, #text
-    while true do
-        at = find(text, "[\128-\255]", at)
-        if not at then
-            return true
-        end
-        local first, second = byte(text, at, at + 1)
-        local more, low, high = 0, 0x80, 0xbf
-        if first >= 0xc2 and first <= 0xdf then
-            more = 1
-        elseif first >= 0xe0 and first <= 0xef then
-            more = 2
-            low = first == 0xe0 and 0xa0 or low
-            high = first == 0xed and 0x9f or high
-        elseif first >= 0xf0 and first <= 0xf4 then
-            more = 3
-            low = first == 0xf0 and 0x90 or low
-            high = first == 0xf4 and 0x8f or high
-        end
-        if more == 0 or at + more > length or second < low or second > high then
-            return false
-        end
-        for i = at + 2, at + more do
-            local b = byte(text, i)
-            if b < 0x80 or b > 0xbf then
-                return false
-            end
-        end
-        at = at + more + 1
-    end
-end
-
 local function read_escape(text, at)
     local letter = sub(text, at, at)
     if letter ~= "u" then
@@ -90,9 +45,9 @@ local function read_escape(text, at)
         if not tail then
             return nil
         end
-        return utf8(0x10000 + (code - 0xd800) * 0x400 + tonumber(low, 16) - 0xdc00), tail + 1
+        return utf8.encode(0x10000 + (code - 0xd800) * 0x400 + tonumber(low, 16) - 0xdc00), tail + 1
     end
-    return utf8(code), last + 1
+    return utf8.encode(code), last + 1
 end
 
 local function read_string(text, at)
@@ -245,7 +200,7 @@ local _M = { null = null }
 function _M.object(text, keeps_digits)
     keeps = keeps_digits
     local at = skip(text, 1)
-    if sub(text, at, at) ~= "{" or not is_utf8(text) then
+    if sub(text, at, at) ~= "{" or not utf8.is_valid(text) then
         return nil
     end
     local value, stop = read_value(text, at, 1)
