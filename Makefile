@@ -34,7 +34,8 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 PYTEST   = $(PYTHON) -m pytest --dist loadscope --no-loadscope-reorder
 TOGETHER = $(PYTEST) -n 4 -m "not faults"
 OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py) \
-           $(foreach kind,django express fastapi nextjs php spa,--ignore tests/e2e/recipes/test_recipe_$(kind).py) \
+           $(foreach kind,django express fastapi nextjs php rails spa,--ignore tests/e2e/recipes/test_recipe_$(kind).py) \
+           --deselect tests/e2e/recipes/test_recipe_flask.py::test_flask_in_browsers \
            --ignore tests/e2e/adopt/test_adoptions.py
 NEED     = setup/venv && setup/engine docker && setup/images docker
 
@@ -78,7 +79,7 @@ recipes:  ## An app of each framework from plain compose to a second version, as
 	@$(PYTEST) -n 2 -rP tests/e2e/recipes
 
 bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
-	@setup/venv && setup/engine docker && setup/images docker && setup/packages wrk
+	@setup/venv && setup/engine docker && setup/images docker && setup/standins docker --bench && setup/packages wrk
 	@$(PYTHON) -m tests.bench
 
 soak:  ## A thousand switches in a row under load (SWITCHES=1000)

@@ -1,5 +1,6 @@
 """The application: puts its parts together, and says which resource answers which path."""
 
+import atexit
 import os
 import sys
 import time
@@ -118,10 +119,12 @@ def get_app() -> App:
     except SetupError as error:
         sys.exit(f"session-api: {error}")
     state = State(configured.state)
-    return create_app(_open_store(configured, state, keyring), keyring, state, time.time, configured)
+    store = _open_store(configured, state, keyring)
+    atexit.register(store.close)  # in each worker, too: a file that was closed is whole without its log
+    return create_app(store, keyring, state, time.time, configured)
 
 
-def _open_store(configured: Settings, state: State, keyring: Keyring) -> Store:
+def _open_store(configured: Settings, state: State, keyring: Keyring) -> RedisStore | SqliteStore:
     if isinstance(configured.store, RedisAddress):
         window, fresh, marks = configured.idle_timeout, state.is_new, keyring.marks
         return RedisStore(configured.store, window, fresh=fresh, marks=marks)

@@ -18,7 +18,7 @@ from session_api.logs import CONFIGURATION
 bind = "0.0.0.0:8090"  # inside the container; compose publishes it on 127.0.0.1 alone
 worker_class = "gthread"
 workers = 1  # one process writes to SQLite: threads take fair turns, processes would not (decision record 11)
-threads = 8
+threads = 32  # log-ins that wait at the same time share a commit (decision record 80)
 preload_app = True  # wrong keys or settings end the start with one message, not one for each worker
 worker_tmp_dir = "/dev/shm"  # noqa: S108  # the heartbeat file must not wait for a disk
 keepalive = 75  # longer than the proxy keeps an idle connection (4 s): it never sends into a closing one

@@ -1,9 +1,11 @@
 -- What nginx calls where the proxy answers by itself: the link of a preview, and requests that were refused or that no
 -- slot has answered.
 
+local at_hand = require("bg.lib.at_hand")
 local bodies = require("bg.limits.bodies")
 local checks = require("bg.health.checks")
 local error_page = require("bg.gate.error_page")
+local inflight = require("bg.workers.inflight")
 local lineage = require("bg.routing.lineage")
 local preview_link = require("bg.tokens.preview_link")
 local router = require("bg.routing.router")
@@ -48,8 +50,8 @@ end
 
 --- content_by_lua of a request that nginx has refused, or that no slot has answered, or not in time.
 function _M.unavailable()
-    local var, status = ngx.var, ngx.status
-    local _, has_body_alone = bodies.leave(var.bg_inflight) -- no more of its body is read
+    local var, status, number = ngx.var, ngx.status, at_hand.number()
+    bodies.leave(number) -- no more of its body is read
     if REFUSED[status] then
         return error_page.send(REFUSED[status])
     elseif status == 429 then
@@ -62,7 +64,7 @@ function _M.unavailable()
     if status == 502 and are_headers_too_large(var) then
         return error_page.send("large_answer_headers", "", maybe_done)
     end
-    if var.bg_inflight ~= "" and not has_body_alone then -- the request was meant for a slot
+    if inflight.has(number) then -- the request was meant for a slot
         checks.hurry()
     end
     if status == 504 then

@@ -1,17 +1,14 @@
--- What nginx calls for requests, one function per phase; each is a thin rim around the modules that know.
+-- What nginx calls for requests on their way, one function per phase; each is a thin rim around the modules that know.
+-- What it calls when they are over is in bg.log_phase.
 
+local at_hand = require("bg.lib.at_hand")
 local bodies = require("bg.limits.bodies")
 local checks = require("bg.health.checks")
-local client_limits = require("bg.limits.clients")
 local counters = require("bg.lib.counters")
-local cookie_answers = require("bg.routing.cookie_answers")
 local error_page = require("bg.gate.error_page")
-local figures = require("bg.figures.figures")
 local gate = require("bg.gate.gate")
 local inflight = require("bg.workers.inflight")
-local mirror = require("bg.routing.mirror")
 local names = require("bg.lib.names")
-local outcome = require("bg.figures.outcome")
 local queue = require("bg.gate.queue")
 local reasons = require("bg.lib.reasons")
 local replicas = require("bg.routing.replicas")
@@ -26,6 +23,7 @@ local ngx = ngx
 local pcall = pcall
 local exiting = ngx.worker.exiting
 
+local format = string.format
 local PREVIEW, MIGRATED = reasons.PREVIEW, reasons.MIGRATED
 local STABLE = "blue" -- the slot that serves when nothing is known yet
 
@@ -44,22 +42,34 @@ function _M.init(settings)
     logs = settings.access_log
 end
 
--- Sets the variables in which nginx has what was decided (nginx/public.conf.j2).
-local function tell_nginx(decision, var)
-    local slot, routing = decision.slot, router.routing()
-    var.bg_version, var.bg_generation = slot.version, routing.generation
-    if slot.upstream == slot.name and decision.reason ~= PREVIEW then
-        var.bg_other_version = routing.slots[slot.other].version
+-- Where the request goes; `other` is nil or false where no other slot may answer it.
+local function tell_place(version, generation, other)
+    at_hand.set("bg_version", version)
+    at_hand.set("bg_generation", generation)
+    if other then
+        at_hand.set("bg_other_version", other)
     end
+end
+
+local function tell_log(decision)
+    at_hand.set("bg_reason", decision.reason)
+    at_hand.set("bg_session", names.in_log(decision.identity))
+end
+
+-- Sets the variables in which nginx has what was decided (nginx/public.conf.j2).
+local function tell_nginx(decision)
+    local slot, routing = decision.slot, router.routing()
+    local has_other = slot.upstream == slot.name and decision.reason ~= PREVIEW
+    tell_place(slot.version, format("%d", routing.generation), has_other and routing.slots[slot.other].version)
     if logs then
-        var.bg_reason, var.bg_session = decision.reason, names.in_log(decision.identity)
+        tell_log(decision)
     end
     if decision.cookie then
-        var.bg_pin = decision.cookie
+        at_hand.set("bg_pin", decision.cookie)
         counters.add(PINS)
     end
     if decision.terms then
-        var.bg_pin_terms = decision.terms
+        at_hand.set("bg_pin_terms", decision.terms)
     end
 end
 
@@ -70,7 +80,7 @@ local function route(is_slotted)
         return STABLE
     end
     local slot, reason = decision.slot, decision.reason
-    tell_nginx(decision, ngx.var)
+    tell_nginx(decision)
     if reason == MIGRATED then
         counters.add(MIGRATIONS)
     end
@@ -91,10 +101,15 @@ local function route_safely(is_slotted)
     return routing and routing.slots[STABLE].upstream or STABLE
 end
 
+-- Whether there is a gate, which may be closed to the request at hand.
+local function is_gated()
+    local routing = router.routing()
+    return routing ~= nil and routing.gate ~= nil
+end
+
 -- Whether the gate is closed to the request at hand.
 local function is_closed()
-    local routing = router.routing()
-    return routing ~= nil and routing.gate ~= nil and gate.is_closed(routing.gate, ngx.var.bg_allowed ~= "")
+    return is_gated() and gate.is_closed(router.routing().gate, ngx.var.bg_allowed ~= "")
 end
 
 -- A worker that is leaving has no more ticks: there each request reads the state. Returns whether the worker is
@@ -108,38 +123,25 @@ local function look_if_leaving()
     return leaving
 end
 
--- Nor is there a tick that publishes what has been counted, and a WebSocket may outlive its worker's last tick by
--- hours.
-local function publish_if_leaving()
-    local leaving = exiting()
-    if leaving then
-        counters.fold()
-        figures.fold()
-        workers.publish(router.state_file)
-    end
-    return leaving
-end
-
 --- set_by_lua of a location that both slots share. Returns the upstream's name, or "" while the gate is closed.
 function _M.route()
     look_if_leaving()
     return is_closed() and "" or (route_safely(false))
 end
 
---- set_by_lua of a slotted location. Returns the upstream's name, and counts the request as in flight until log(); or
--- returns "" while the gate is closed.
-function _M.slot()
+-- Decides about the request at hand anew. Returns what slot() does.
+local function slot_anew()
     local leaving = look_if_leaving()
     if is_closed() then
         return ""
     end
     local upstream, decision = route_safely(true)
-    local slot, holder
+    local slot, holder, number
     if decision then
         slot, holder = decision.slot, decision.holder
     end
-    local number = inflight.enter(slot and slot.name or STABLE, ngx.var.bg_lasting ~= "", holder, slot, ngx.now())
-    ngx.var.bg_inflight = number
+    number = at_hand.number()
+    inflight.enter(number, slot and slot.name or STABLE, at_hand.has("bg_lasting"), holder, slot, ngx.now())
     if leaving then
         workers.publish(router.state_file)
         if holder then
@@ -147,6 +149,31 @@ function _M.slot()
         end
     end
     return upstream
+end
+
+-- Puts a decision that was kept (routing.decision_cache) into effect. Returns what slot() does.
+local function slot_again(kept, holder)
+    local slot = kept.slot
+    tell_place(kept.version, kept.generation, kept.other_version)
+    if logs then
+        tell_log(kept)
+    end
+    counters.add(kept.series)
+    inflight.enter(at_hand.number(), slot.name, at_hand.has("bg_lasting"), holder, slot, ngx.now())
+    return rules.upstream(slot, checks.up)
+end
+
+--- set_by_lua of a slotted location. Returns the upstream's name, and counts the request as in flight until it is
+-- logged (bg.log_phase); or returns "" while the gate is closed. Most requests take the first way, which LuaJIT
+-- compiles: there is no loop, no pcall and no metamethod on it.
+function _M.slot()
+    if not exiting() and not is_gated() then
+        local kept, holder = router.again(request.AT_HAND, ngx.time())
+        if kept then
+            return slot_again(kept, holder)
+        end
+    end
+    return slot_anew()
 end
 
 --- access_by_lua of a request with a large body: when this returns, the body is whole, or the request is refused.
@@ -187,62 +214,6 @@ end
 function _M.held_slot(most)
     if ngx.var.bg_upstream == "" then
         return wait(_M.slot, most)
-    end
-end
-
--- The number of the request at hand among those in flight, and whether it was refused for its body. The number is nil
--- where the request was not counted: its client has gone while it was held, or its service has no slots.
-local function number_of(var)
-    local number = var.bg_inflight
-    local is_refused, has_body_alone = bodies.over(number)
-    if number == queue.HELD then
-        queue.leave()
-        return nil
-    elseif has_body_alone or number == "" then
-        return nil
-    end
-    return number, is_refused
-end
-
--- Counts out what slot() has counted in. Returns what log() does.
-local function count_out(var)
-    local status = ngx.status
-    local number, is_refused = number_of(var)
-    is_refused = is_refused or status == 429 and client_limits.refused(var)
-    if not number then
-        publish_if_leaving()
-        return
-    end
-    local over = inflight.leave(number)
-    if not is_refused then
-        if status < 500 and var.bg_failed ~= "" and checks.up[over.name] ~= false then
-            checks.hurry()
-        end
-        outcome.count(over, router.routing(), status, var)
-    end
-    if over.holder then
-        recorder.ended(over.holder)
-    end
-    if publish_if_leaving() then
-        recorder.left(number)
-    end
-    return not is_refused and over.slot or nil
-end
-
---- log_by_lua of the public server, when the answer is through. Returns the slot (routing.routing_table) for which the
--- request was meant, where it has seen the request.
-function _M.log()
-    local var = ngx.var
-    local slot = count_out(var)
-    cookie_answers.follow(var)
-    return slot
-end
-
---- log_by_lua of a location of `service`, whose requests are copied for a candidate.
-function _M.log_and_mirror(service)
-    local slot, routing = _M.log(), router.routing()
-    if slot and routing and not outcome.is_stream(ngx.var) then
-        mirror.offer(service, slot, routing, ngx.var)
     end
 end
 

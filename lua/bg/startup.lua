@@ -28,6 +28,7 @@ local exiting = ngx.worker.exiting
 
 -- These are loaded before the workers start, so that no request has to open their files.
 require("bg.answers")
+require("bg.log_phase")
 require("bg.assets.location")
 require("bg.control.listener")
 

@@ -54,13 +54,20 @@ class UserGuard:
 
     def _first(self, req: falcon.Request) -> Claims:
         refused: TokenError | None = None
+        spare: Claims | None = None  # of a token that says no version: others go before it
         for token, in_cookie in self._places.without_bearer(req):
             if in_cookie and req.method not in SAFE:
                 same_origin(req)
             try:
-                return self._tokens.verify(token)
+                claims = self._tokens.verify(token)
             except TokenError as error:
                 refused = refused or error
+                continue
+            if claims.version is not None:
+                return claims
+            spare = spare or claims
+        if spare:
+            return spare
         if refused:
             raise refused
         raise unauthorized("This needs a user's token, in Authorization or in the session cookie.")

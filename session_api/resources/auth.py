@@ -44,7 +44,7 @@ class AuthResource:
 
     def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
         try:
-            self._sessions.close(self._user(req))
+            self._sessions.close(self._user(req), routed(req))
         except TokenError:
             self._cookie.clear(resp)  # a user who logs out is logged out, also with a dead token
             raise

@@ -12,6 +12,7 @@ from session_api.messages import MAX_USER_NAME
 
 RANDOM = re.compile(r"[A-Za-z0-9_-]{22}")  # 128 bits
 RANDOM_BYTES = 16
+HELD = "t."  # a proxy that has started anew may ask for those that begin so
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -32,6 +33,14 @@ def session(sid: str, user_name: str, *, foreign: bool = False) -> str:
     if not foreign and RANDOM.fullmatch(sid):
         return sid
     return _text(sha256(f"{sid}\0{user_name}".encode()).digest()[:RANDOM_BYTES])
+
+
+def by_token(name: str, shared_on: str | None = None) -> str:
+    """What the session of that name is called where its token says no version, so that the proxy holds it.
+
+    Where all tokens of a user are one session, it is a session of each version that somebody is on.
+    """
+    return f"{HELD}{name}" + ("" if shared_on is None else f"~{shared_on}")
 
 
 def _text(digest: bytes) -> str:

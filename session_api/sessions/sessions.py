@@ -65,8 +65,10 @@ class Sessions:
         known = _alive(self._store.resume(replace(session, issued_at=now)))
         return self._sign(_as_in(claims, known), place, now)
 
-    def close(self, claims: Claims) -> bool:
+    def close(self, claims: Claims, routed: Routed | None = None) -> bool:
         """Log out; False if the session had ended before. Raises TokenError."""
+        if claims.version is None:
+            claims = self._held(claims, routed)
         return self._store.end(_session(claims, self._store.now(), claims.over_at))
 
     def look(self, claims: Claims, routed: Routed | None) -> messages.SessionInfo:
@@ -91,7 +93,8 @@ class Sessions:
         current = self._state.current_version()
         claims = self._held(claims, routed)
         _alive(self._store.resume(_session(claims, self._store.now(), claims.over_at)))
-        return messages.Heartbeat(claims.version, current, not self._state.takes_new(claims.version))
+        version = claims.version or current
+        return messages.Heartbeat(version, current, not self._state.takes_new(version))
 
     def newest(self, routed: Routed | None) -> messages.CurrentVersion:
         """The version of new sessions, and whether the proxy sent this request to another one."""
@@ -125,6 +128,8 @@ class Sessions:
         """
         if routed and (place := self._state.routed_place(*routed)).version == routed.version:
             return place
+        if claims.version is None:
+            return self._state.current_place()
         return self._state.place(claims.version, claims.generation, claims.issued_at)
 
     def _sign(self, session: Session, place: Place, now: int) -> messages.Token:
@@ -154,10 +159,13 @@ def _note(routed: Routed | None, place: Place) -> str | msgspec.UnsetType:
 
 
 def _session(claims: Claims, now: int, expires_at: int) -> Session:
-    if claims.user_id is None:
+    if claims.user_id is None or claims.version is None:
         raise TokenError("claims")  # enough to be routed by, but a session needs a user
     user = names.user(claims.user_id)
-    who = (names.session(claims.sid, user, foreign=claims.foreign), user, claims.email, claims.version)
+    sid = names.session(claims.sid, user, foreign=claims.foreign)
+    if claims.says != "version":
+        sid = names.by_token(sid, claims.version if claims.says == "user" else None)
+    who = (sid, user, claims.email, claims.version)
     times = (claims.issued_at, now, expires_at)
     return Session(*who, *times, issued_at=claims.issued_at, good_until=claims.over_at)
 

@@ -42,7 +42,7 @@ class Seen(NamedTuple):
 
 
 class Client(NamedTuple):
-    """A client or a session without a user and without a pin: which version served it `age` seconds ago."""
+    """A client or a session that needs no pin: which version served it `age` seconds ago."""
 
     sid: str
     version: str

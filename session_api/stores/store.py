@@ -63,8 +63,9 @@ class Store(Protocol):
         """Users with an active session on that version, the latest first, each once."""
 
     def clients(self, after: str, limit: int) -> Clients:
-        """Active API clients, and sessions that only a cookie names: the page after this sid ("": the first).
+        """Active API clients, and sessions that only a cookie or a token without a version names.
 
+        They are the page after this sid ("": the first).
         A page may have fewer than `limit` rows and still not be the last.
         """
 

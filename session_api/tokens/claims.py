@@ -14,7 +14,10 @@ from session_api.messages import MAX_EMAIL, PRINTABLE
 from session_api.version_name import PATTERN
 
 OWN_VERSION = "deploymentVersion"
-USER, SESSION = ("userId", "user_id", "sub"), ("sid", "jti")
+USER, SESSION, TOKEN = ("userId", "user_id", "sub"), ("sid", "jti"), ("jti",)
+# What stays while a provider renews its tokens: OpenID Connect's and Keycloak's, Supabase's, Cognito's.
+LASTING = ("sid", "session_id", "origin_jti")
+ALL_OF_A_USER = "user:"  # in place of a session's id
 MAX_WHOLE = 2**53  # from here on a double cannot tell one whole number from the next
 MAX_DIGITS = 40
 MILLISECONDS = 10**11  # in seconds, this is the year 5138; in milliseconds, 1973
@@ -32,6 +35,10 @@ Reason = Literal[
     "too_long",
     "claims",
 ]
+
+
+# What a token says: a version; else which session it is of; else which user, whose tokens are one session.
+Says = Literal["version", "session", "user"]
 
 
 class TokenError(Exception):
@@ -62,10 +69,10 @@ class Claims:
     `user_id` is None where there is none. Times are Unix seconds; `issued_at` is 0 where the token does not
     say it, and from `over_at` on the token is not believed. `generation` is that of the state when `version`
     was given, None where the token does not say it. `foreign`: the token is the app's own, which only the
-    app renews.
+    app renews. `version` is None where `says` is not "version": then the proxy holds the session.
     """
 
-    version: str
+    version: str | None
     generation: int | None
     sid: str
     user_id: str | None
@@ -74,6 +81,7 @@ class Claims:
     expires_at: int
     over_at: int
     foreign: bool = False
+    says: Says = "version"
 
 
 def believe(claims: Mapping[str, Any], key: Key, rules: Rules, now: int) -> Claims:
@@ -93,20 +101,20 @@ def believe(claims: Mapping[str, Any], key: Key, rules: Rules, now: int) -> Clai
     # Measured from `iat`: a token that lives for too long is refused all its life, not only at its beginning.
     if times["exp"] > min(times.get("iat", now), now) + rules.longest + rules.leeway:
         raise TokenError("too_long")
-    version = _version(claims, rules.version_claim)
-    if not isinstance(version, str) or not re.search(PATTERN, version):
-        raise TokenError("claims")
+    version = _version(claims, rules.version_claim, foreign=foreign)
     user = _first_id(claims, USER)
+    sid = _session(claims, user, times) if version else _lasting_session(claims, user)
     return Claims(
         version=version,
-        generation=_generation(claims.get("deploymentGeneration")),
-        sid=_session(claims, user, times),
+        generation=_generation(claims.get("deploymentGeneration")) if version else None,
+        sid=sid,
         user_id=user,
         email=_email(claims.get("email")),
         issued_at=times.get("iat", 0),
         expires_at=times["exp"],
         over_at=times["exp"] + rules.leeway + 1,
         foreign=foreign,
+        says="version" if version else "user" if sid == ALL_OF_A_USER else "session",
     )
 
 
@@ -183,11 +191,35 @@ def _session(claims: Mapping[str, Any], user: str | None, times: Mapping[str, in
     return f"iat:{times['iat']}" if "iat" in times else f"exp:{times['exp']}"
 
 
-def _version(claims: Mapping[str, Any], name: str) -> object:
-    """The claim of exactly that name; else the one that its dots lead to; else our own claim."""
-    value = claims.get(name)
+def _lasting_session(claims: Mapping[str, Any], user: str | None) -> str:
+    """The session's id in a token without a version, where it has to outlast the token.
+
+    An id that is new with each token is none. Without one, all tokens of a user are one session.
+    """
+    sid = _first_id(claims, LASTING)
+    if sid is not None:
+        return sid
+    if user is not None:
+        return ALL_OF_A_USER
+    sid = _first_id(claims, TOKEN)
+    if sid is None:
+        raise TokenError("claims")
+    return sid
+
+
+def _version(claims: Mapping[str, Any], name: str, *, foreign: bool) -> str | None:
+    """The claim of exactly that name; else the one that its dots lead to; else our own claim.
+
+    Only a foreign token may have none of them. Raises TokenError.
+    """
+    value: Any = claims.get(name)
     if value is None:
         value = claims
         for part in filter(None, name.split(".")):
             value = value.get(part) if isinstance(value, Mapping) else None
-    return claims.get(OWN_VERSION) if value is None else value
+    value = claims.get(OWN_VERSION) if value is None else value
+    if value is None and foreign:
+        return None
+    if not isinstance(value, str) or not re.search(PATTERN, value):
+        raise TokenError("claims")
+    return value

@@ -42,6 +42,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("engine", choices=["docker", "podman"])
     parser.add_argument("--standins", action="store_true", help="make what ordinary projects build from")
     parser.add_argument("--recipes", action="store_true", help="of stand-ins, those for all recipes as well")
+    parser.add_argument("--bench", action="store_true", help="of stand-ins, those of `make bench` alone")
     parser.add_argument("--remove", action="store_true", help="remove the images instead, stand-ins too")
     return parser.parse_args()
 
@@ -51,7 +52,8 @@ def make_images(engine: Engine, options: argparse.Namespace) -> None:
         raise Refused(f"{engine.name} does not answer", next=f"setup/engine {engine.name}")
     if options.standins:
         more = standins.for_recipes() if options.recipes else []
-        standins.make(engine, [*standins.standins(), *more])
+        wanted = standins.for_bench() if options.bench else [*standins.standins(), *more]
+        standins.make(engine, wanted)
         return
     images = (*catalogue.IMAGES, *demo_app.IMAGES)
     made = make.make(engine, images)

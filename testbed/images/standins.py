@@ -27,9 +27,13 @@ NOTES = Shelf("projects", ("tests/cases/projects/notes",), UNLOCKED)
 RECIPES = Shelf("recipes", tuple(f"tests/cases/recipes/{name}" for name in ("express", "spa", "nextjs")))
 
 POSTGRES_BASE = Base(f"{SHARED}/base-postgres:dev", "postgres:17", ("postgresql-17", "ca-certificates"))
+HAPROXY = "haproxy:3.0"
+HAPROXY_BASE = Base(f"{SHARED}/base-haproxy:dev", HAPROXY, ("haproxy", "ca-certificates"))
 PHP = ("apache2", "libapache2-mod-php8.4", "php8.4-cli", "php8.4-sqlite3")
 NGINX_BASE = Base(f"{SHARED}/base-nginx:dev", "nginx:1.28", ("nginx-light", "ca-certificates"))
 PHP_BASE = Base(f"{SHARED}/base-php:dev", "php:8.4-apache", PHP)
+RUBY = ("ruby", "bundler", "ruby-rails", "puma", "ca-certificates")
+RUBY_BASE = Base(f"{SHARED}/base-ruby:dev", "ruby:3.3-trixie", RUBY)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,13 @@ def for_recipes() -> list[Standin]:
         node("node:22-trixie-slim", RECIPES),
         Standin(_image("nginx:1.28", NGINX_BASE)),
         Standin(_image("php:8.4-apache", PHP_BASE)),
+        Standin(_image("ruby:3.3-trixie", RUBY_BASE)),
     ]
+
+
+def for_bench() -> list[Standin]:
+    """What `make bench` compares with."""
+    return [Standin(_image(HAPROXY, HAPROXY_BASE))]
 
 
 def python(official: str, lock: str) -> Standin:

@@ -18,7 +18,7 @@ ORDER = [
     {"activity", "figures", "health", "limits", "tokens"},
     {"routing"},
     {"control"},
-    {"phases", "answers"},
+    {"phases", "log_phase", "answers"},
     {"assets"},
     {"startup"},
 ]
@@ -61,7 +61,7 @@ def test_no_modules_require_each_other_in_a_circle():
 
 
 def test_every_room_has_its_place_in_the_order():
-    assert {*ROOMS, "phases", "answers", "startup"} == set(LEVEL)
+    assert {*ROOMS, "phases", "log_phase", "answers", "startup"} == set(LEVEL)
     assert {room_of(module) for module in MODULES} == set(LEVEL)
 
 

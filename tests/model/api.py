@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import jwt
 from falcon import testing
 
 from session_api.app import create_app
@@ -17,6 +18,7 @@ from tests.model.draws import Draws
 LIFE = 7 * 86400  # seconds, of a token
 LEEWAY = 60
 IDLE = 1800
+PROVIDER = b"an identity provider's very own secret"
 TABLES = ("sessions", "visitors", "holders", "people", "tally", "departures")
 
 
@@ -64,6 +66,12 @@ class Api:
         sid = self._draws.token_urlsafe(16)
         given = {"userId": "ada", "sid": sid, "deploymentVersion": version, "exp": self.now + LIFE}
         return self._signer.sign(given | claims)
+
+    def provided(self, user: str) -> str:
+        """The next access token of that user, which says no version; only of ada it says which session."""
+        claims = {"iss": "https://idp/", "sub": user, "iat": self.now, "exp": self.now + 300}
+        session = {"sid": "s"} if user == "ada" else {}
+        return jwt.encode(claims | session, PROVIDER, "HS256", {"kid": "idp"})
 
     def close(self) -> None:
         self._store.close()

@@ -64,6 +64,7 @@ class Client:
     in_cookie: bool = False
     own_cookie: str = ""  # the app's own session cookie
     values: int = 0  # so many that has had
+    provided: str = ""  # where the token of an identity provider is, if there is one: "cookie", "header"
     ended: bool = False  # logged out, and the token is still there
     pin: Kept | None = None
     preview: Kept | None = None
@@ -75,7 +76,7 @@ class Client:
         if self.token and now >= self.token.given.until + (0 if self.in_cookie else LEEWAY + 1):
             self.token, self.asking = None, None
         if self.pin and now >= self.pin.given.until:
-            self.pin, self.own_cookie = None, ""
+            self.pin, self.own_cookie, self.provided = None, "", ""
         if self.preview and now >= self.preview.given.until:
             self.preview = None
 
@@ -98,8 +99,13 @@ class Client:
             preview=self.preview.given if self.preview else None,
         )
 
-    def asks(self, request: Request, shown: Shown, rubbish: str | None) -> dict[str, object]:
-        """The request as bg.routing.request describes one. `rubbish` comes in place of a token."""
+    def asks(
+        self, request: Request, shown: Shown, rubbish: str | None, provided: str = ""
+    ) -> dict[str, object]:
+        """The request as bg.routing.request describes one. `rubbish` comes in place of a token.
+
+        `provided` is a token that says no version, and comes beside all of them.
+        """
         headers = {"host": HOST} | ((SCRIPT if request.script else LOAD) if self.has_jar else {})
         headers |= FOREIGN if request.foreign else {}
         headers |= {"referer": f"https://{HOST}{request.referer}"} if request.referer else {}
@@ -111,6 +117,10 @@ class Client:
             headers["authorization"] = f"Bearer {text}"
         if self.own_cookie:
             cookies["sid"] = self.own_cookie
+        if provided and self.provided == "cookie":
+            cookies["at"] = provided
+        elif provided and request.script:
+            headers.setdefault("authorization", f"Bearer {provided}")
         for name, kept in (("bg_pin", self.pin), ("bg_preview", self.preview)):
             if kept:
                 cookies[name] = kept.text

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from session_api.keys import key_files, signing_keys
+from session_api.keys import app_keys, key_files, signing_keys
 from tests.model import commands
-from tests.model.api import LIFE, Api
+from tests.model.api import LIFE, PROVIDER, Api
 from tests.model.belonging import Belonging, Given, Pin, Shown
 from tests.model.clients import Asking, Client, Kept, Request
 from tests.model.commands import Transition
@@ -43,6 +43,7 @@ class World:
         self.folder = Path(tempfile.mkdtemp(prefix="model-", dir=memory if memory.is_dir() else None))
         keys = self.folder / "keys"
         signing_keys.create(keys, "HS256", now=NOW - 3000)
+        app_keys.trust(keys, "HS256", PROVIDER, kid="idp", now=NOW - 3000)
         self.pin_secret = key_files.find(keys, "pin.secret").read_bytes().strip()
         self.state_file = self.folder / "state.json"
         self.write(transitions.adopt("1.0", _time(NOW)))
@@ -220,7 +221,8 @@ class Machine(RuleBasedStateMachine):
             shown, moves and self.mode != "never", moves and request.update, page
         )
         rubbish = self.world.api.foreign(NOWHERE, True) if request.rubbish else None
-        asked = client.asks(request, shown, rubbish)
+        provided = self.world.api.provided(client.name) if client.provided else ""
+        asked = client.asks(request, shown, rubbish, provided)
         answer = self.world.proxy.route(self.now, request.slotted, asked)
         assert answer.version in may, (
             f"{client.name} was served by {answer.version} ({answer.rule}); "
@@ -262,7 +264,7 @@ class Machine(RuleBasedStateMachine):
         """An API client asks for the one thing that it knows."""
         for client in self.clients.values() if who == "all" else [self.clients[who]]:
             if how == "without pin":
-                client.pin, client.own_cookie = None, ""
+                client.pin, client.own_cookie, client.provided = None, "", ""
             elif how == "preview" and client.has_jar:
                 self.open_preview(client)
             elif how == "no preview":
@@ -297,6 +299,12 @@ class Machine(RuleBasedStateMachine):
         line = f"sid={client.own_cookie}; Path=/" if client.own_cookie else "sid=; Max-Age=0"
         if what != "set unseen":
             self.world.proxy.answered(self.now, line, jar, client.pin.given.version)
+
+    @rule(who=browsers, where=st.sampled_from(["cookie", "header", ""]))
+    def own_token(self, who: str, where: str) -> None:
+        """An identity provider's token comes, a new one with each request: nobody who has a pin moves."""
+        client = self.clients[who]
+        client.provided = where if client.pin else ""
 
     # Log-ins, refreshes, log-outs
 

@@ -58,7 +58,8 @@ end
 -- The version that serves it, the rule, the Set-Cookie value of a pin, and the generation by which it was decided.
 function _M.route(now, is_slotted, asked)
     turn(now)
-    local decision = router.route(request.described(asked), now, is_slotted)
+    local described = request.described(asked)
+    local decision = is_slotted and router.again(described, now) or router.route(described, now, is_slotted)
     require("bg.activity.recorder").tick()
     return decision.slot.version, decision.reason, decision.cookie, router.routing().generation
 end

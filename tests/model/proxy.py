@@ -17,6 +17,8 @@ name = "shop"
 secure_cookies = false
 [sessions]
 cookie = "sid"
+[tokens]
+cookies = ["at"]
 [drain]
 migrate = "{migrate}"
 migrate_idle = "10m"

@@ -21,7 +21,7 @@ CIPHERS = (  # of TLS 1.2: those with forward secrecy and AEAD. Those of TLS 1.3
 # What Lua writes of a request, as nginx variables that begin with bg_.
 VARIABLES = (
     *("upstream", "version", "generation", "other_version", "held_version", "pin", "pin_terms"),
-    *("inflight", "reason", "session"),
+    *("reason", "session"),
 )
 LOG_FOLDER = "/var/log/bgctl"  # in the container: the compose file mounts proxy/log/ there
 NO_INCLUDE = Include()

@@ -181,9 +181,10 @@ def active_window(config: Config) -> int:
 
 
 def held_every(config: Config) -> int:
-    """Seconds after which a request that is still open counts as activity again.
+    """Seconds after which it is told again that a session goes on, and that a request is still open.
 
     That is a tenth of the shortest idle time-out, so that no session with an open request is taken for idle.
     """
-    idles = [idle for idle in (config.sessions.idle_timeout, config.drain.idle_timeout) if idle]
+    moves_idle = config.drain.migrate_idle if config.drain.migrate == "idle" else 0
+    idles = [idle for idle in (config.sessions.idle_timeout, config.drain.idle_timeout, moves_idle) if idle]
     return int(max(1, min([10, *(idle / 10 for idle in idles)])))

@@ -167,15 +167,19 @@ function _M.add_later(key)
     _M.add(key)
 end
 
---- Moves what was queued by add_later() to the end of the queue.
-function _M.promote()
+--- Moves what was queued by add_later() to the end of the queue. `step` (lib.pace), which may be nil, is called with
+-- the number of each key.
+function _M.promote(step)
     for _, queues in ipairs(ALL) do
-        for _ = 1, length(queues.later) do
+        for i = 1, length(queues.later) do
             local key = pop(queues.later)
             if not key then
                 break
             end
             _M.add(key)
+            if step then
+                step(i)
+            end
         end
         begin_round_if_empty(queues.later)
     end

@@ -62,7 +62,7 @@ function _M.access(service, id, most)
     local var = ngx.var
     phases.held_slot(most)
     local method, routing = var.request_method, router.routing()
-    if method ~= "GET" and method ~= "HEAD" or var.bg_body ~= "" then
+    if method ~= "GET" and method ~= "HEAD" or var.bg_body == "large" then
         return go_on("@bg_app_" .. id, var)
     end
     local place, slot, other = router.settings.assets[service], nil, nil

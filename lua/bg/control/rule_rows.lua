@@ -28,6 +28,8 @@ local function credential(facts, worth, what, decided)
         return { outcome = "absent", why = "the request has no " .. what }
     elseif not worth.identity then
         return { outcome = "rejected", reason = worth.reason, why = refused.why(worth) }
+    elseif not worth.identity.version then
+        return { outcome = "no", why = whose_rows.no_version(facts, worth.identity) }
     end
     local slot = lineage.slot(facts.routing, worth.identity)
     local version, chain = worth.identity.now, lineage.chain(facts.routing, worth.identity)

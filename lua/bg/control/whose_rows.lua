@@ -18,24 +18,32 @@ local function percent(share)
     return format("%g %%", share * 100)
 end
 
---- The app's own session cookie says whose request it is, and of a version only what is remembered. There is no row
--- where no such cookie is set up.
+--- Why a token that is good, and says no version, does not decide.
+function _M.no_version(facts, identity)
+    local claim = facts.settings.version_claim or "deploymentVersion"
+    local whose = identity.is_shared and "user" or identity.user and "session and user" or "session"
+    return format("good; it says which %s, and no version (%s)", whose, claim)
+end
+
+--- The app's own session cookie, or a token without a version, says whose request it is, and of a version only what is
+-- remembered. There is no row where there is neither, and no such cookie is set up.
 function _M.session(facts)
     local decision, found = facts.decision, facts.decision.session
-    if #facts.settings.session_cookies == 0 then
+    local by = found and (found.by_token and "its token" or found.cookie)
+    if not found and #facts.settings.session_cookies == 0 then
         return nil
     elseif not found then
         local shown = cookie_sessions.shown(facts.request.cookie())
         return { outcome = shown and "not reached" or "absent",
             why = shown and "a token says whose it is" or "no cookie of [sessions] cookie" }
     elseif not found.key then
-        return { outcome = "no", why = found.cookie .. ": the app has cleared it" }
+        return { outcome = "no", why = by .. ": the app has cleared it" }
     end
     local slot = found.version and lineage.slot(facts.routing, found)
     local is_used = decision.reason == SESSION
-    local why = found.cookie .. " says whose it is"
+    local why = by .. " says whose it is"
     if slot then
-        why = format("%s: was given %s, which %s serves", found.cookie, found.now, slot.name)
+        why = format("%s: was given %s, which %s serves", by, found.now, slot.name)
     end
     return { outcome = is_used and "used" or slot and "outranked" or "not reached", why = why }
 end

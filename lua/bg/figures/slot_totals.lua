@@ -20,6 +20,11 @@ end
 
 local _M = {}
 
+--- The series (lib.counters) of requests that were routed to the slot of this name, for this reason (lib.reasons).
+function _M.series(slot, reason)
+    return decisions[slot][reason]
+end
+
 --- Counts a request that was routed to the slot of this name, for this reason (lib.reasons).
 function _M.routed(slot, reason)
     counters.add(decisions[slot][reason])

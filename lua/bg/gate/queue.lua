@@ -1,6 +1,7 @@
 -- Holds requests of this worker at the closed gate. They sleep until the state changes or the pause is over. A request
 -- whose client has gone is let go in the log phase.
 
+local at_hand = require("bg.lib.at_hand")
 local gate = require("bg.gate.gate")
 local semaphore = require("ngx.semaphore")
 
@@ -13,9 +14,9 @@ local LOOK = 0.2 -- seconds between two looks at the state in a worker that is l
 
 local woken = semaphore.new()
 local held = 0
+local numbers = {} -- of the requests that are held (lib.at_hand) -> true
 
--- HELD stands in $bg_inflight in place of a number while a request is held.
-local _M = { HELD = "held" }
+local _M = {}
 
 --- How many requests are held.
 function _M.count()
@@ -29,9 +30,14 @@ function _M.wake()
     end
 end
 
---- A request is held no longer.
-function _M.leave()
+--- The request with this number is over, or is held no longer. Returns whether it was held until now.
+function _M.leave(number)
+    if held == 0 or not numbers[number] then
+        return false
+    end
+    numbers[number] = nil
     held = held - 1
+    return true
 end
 
 -- In a worker that is leaving, requests that are held read the state themselves; one of them does it for all.
@@ -48,21 +54,21 @@ local function sleep(state_file)
 end
 
 --- Waits for as long as the request at hand is to be held. Returns "open", or the mode for which it is turned away
--- (gate.gate). Its client may go away meanwhile: `$bg_inflight` tells the log phase that the request was held.
--- `state_file` is the hot file with the routing table.
+-- (gate.gate). Its client may go away meanwhile: then leave() lets it go. `state_file` is the hot file with the routing
+-- table.
 function _M.pass(state_file, is_allowed)
     local verdict = gate.verdict(state_file.value.gate, is_allowed, held >= MOST, ngx.now())
     if verdict ~= "hold" then
         return verdict
     end
+    local number = at_hand.number()
     held = held + 1
-    ngx.var.bg_inflight = _M.HELD
+    numbers[number] = true
     repeat
         sleep(state_file)
         verdict = gate.verdict(state_file.value.gate, is_allowed, false, ngx.now())
     until verdict ~= "hold"
-    ngx.var.bg_inflight = ""
-    _M.leave()
+    _M.leave(number)
     return verdict
 end
 

@@ -16,6 +16,10 @@ local RANDOM_BYTES = 16
 -- cookie; CLIENT an API client, which counts as a visitor.
 local SESSION, VISITOR, COOKIE, CLIENT = "s ", "v ", "c ", "a "
 local SESSION_BYTE, VISITOR_BYTE, COOKIE_BYTE, CLIENT_BYTE = 115, 118, 99, 97
+-- What the sid of a session begins with whose version the proxy remembers: the app's cookie names it (the pin of that
+-- name may be a visitor's), or a token without a version. No other sid has a dot.
+local BY_COOKIE, BY_TOKEN = "c.", "t."
+local BY_TOKEN_BYTE, DOT_BYTE = 116, 46
 
 local _M = {}
 
@@ -50,9 +54,30 @@ function _M.key(sid, user)
     return (user and SESSION or VISITOR) .. sid
 end
 
---- The key of a session that the app's own cookie names.
-function _M.cookie_key(sid)
-    return COOKIE .. sid
+--- The sid and the key of a session that the app's own cookie names, by the name of the session.
+function _M.by_cookie(name)
+    local sid = BY_COOKIE .. name
+    return sid, COOKIE .. sid
+end
+
+--- The same of a session whose token says no version. Without a user its key is as one that a cookie names.
+function _M.by_token(name, user)
+    local sid = BY_TOKEN .. name
+    return sid, (user and SESSION or COOKIE) .. sid
+end
+
+--- Whether by_token() has made this sid.
+function _M.is_by_token(sid)
+    return byte(sid) == BY_TOKEN_BYTE and byte(sid, 2) == DOT_BYTE
+end
+
+--- The name under which the proxy remembers the client or session that the session API calls `sid`; nil where that is
+-- only a part of one, such as a page that was left behind.
+function _M.remembered(sid)
+    if find(sid, "~", 1, true) then
+        return nil
+    end
+    return sub(sid, 1, 2) == BY_COOKIE and sub(sid, 3) or sid
 end
 
 --- The key of an API client.
@@ -71,7 +96,8 @@ function _M.is_session(key)
     return byte(key) == SESSION_BYTE
 end
 
---- Whether the activity under `key` is a session's that the app's own cookie names: nobody knows whose it is.
+--- Whether the activity under `key` is a session's of which nobody knows whose it is: the app's own cookie names it, or
+-- a token without a user and a version.
 function _M.is_cookie(key)
     return byte(key) == COOKIE_BYTE
 end

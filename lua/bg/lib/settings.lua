@@ -5,8 +5,8 @@ local strict_json = require("bg.lib.strict_json")
 
 local _M = {}
 
--- Every setting with its type. Times are in seconds, sizes in bytes. (`held_every` is how often the sessions of
--- requests in flight are noted.)
+-- Every setting with its type. Times are in seconds, sizes in bytes. (`held_every` is how often it is told that a
+-- session goes on, and that a request is still in flight.)
 local EXPECTED = {
     issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", cookie_stem = "string",
     pin_idle = "number", version_claim = "string",

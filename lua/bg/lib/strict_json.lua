@@ -1,7 +1,7 @@
 -- Reads JSON as RFC 8259 has it, and not a byte more: unique keys, no NaN, no hexadecimal, bounded depth, valid UTF-8.
 -- cjson is laxer in each of these, and what is lax here could be read in another way by the session API or by bgctl.
 
-local byte, char, find, sub = string.byte, string.char, string.find, string.sub
+local byte, char, find, match, sub = string.byte, string.char, string.find, string.match, string.sub
 local floor = math.floor
 local concat = table.concat
 local getmetatable, setmetatable, tonumber = getmetatable, setmetatable, tonumber
@@ -11,6 +11,12 @@ local MAX_EXPONENT_DIGITS = 4
 local EXACT = 2 ^ 53 -- from here on a double cannot hold every whole number
 local MAX_DIGITS = 40
 local ESCAPES = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
+
+-- A whole member as most tokens have it, with the mark after it and the place after that: a text without escapes, or a
+-- whole number that a double holds. What is not of this form is read letter by letter.
+local PLAIN_TEXT = '^"([^"\\%c\128-\255]*)":"([^"\\%c\128-\255]*)"([,}])()'
+local PLAIN_NUMBER = '^"([^"\\%c\128-\255]*)":([1-9]%d*)([,}])()'
+local PLAIN_DIGITS = 15
 
 local null = setmetatable({}, { __tostring = function() return "null" end })
 local Digits = {} -- the metatable of a whole number that is kept as its digits
@@ -137,6 +143,35 @@ local function read_number(text, at)
     return number, last + 1
 end
 
+-- The key, the value, the mark after them and the place after that; nil where there is no member.
+local function read_member(text, at, depth)
+    local key, value, mark, next_at
+    if depth < MAX_DEPTH then
+        key, value, mark, next_at = match(text, PLAIN_TEXT, at)
+        if key then
+            return key, value, mark, next_at
+        end
+        key, value, mark, next_at = match(text, PLAIN_NUMBER, at)
+        if key and #value <= PLAIN_DIGITS then
+            return key, tonumber(value), mark, next_at
+        end
+    end
+    if sub(text, at, at) ~= '"' then
+        return nil
+    end
+    key, at = read_string(text, at + 1)
+    at = key and skip(text, at)
+    if not key or sub(text, at, at) ~= ":" then
+        return nil
+    end
+    value, at = read_value(text, skip(text, at + 1), depth + 1)
+    if value == nil then
+        return nil
+    end
+    at = skip(text, at)
+    return key, value, sub(text, at, at), at + 1
+end
+
 local function read_members(text, at, depth)
     local object = {}
     at = skip(text, at)
@@ -144,31 +179,17 @@ local function read_members(text, at, depth)
         return object, at + 1
     end
     while true do
-        local key, value
-        if sub(text, at, at) ~= '"' then
-            return nil
-        end
-        key, at = read_string(text, at + 1)
-        if not key or object[key] ~= nil then
-            return nil
-        end
-        at = skip(text, at)
-        if sub(text, at, at) ~= ":" then
-            return nil
-        end
-        value, at = read_value(text, skip(text, at + 1), depth + 1)
-        if value == nil then
+        local key, value, mark, next_at = read_member(text, at, depth)
+        if key == nil or object[key] ~= nil then
             return nil
         end
         object[key] = value
-        at = skip(text, at)
-        local mark = sub(text, at, at)
         if mark == "}" then
-            return object, at + 1
+            return object, next_at
         elseif mark ~= "," then
             return nil
         end
-        at = skip(text, at + 1)
+        at = skip(text, next_at)
     end
 end
 

@@ -1,6 +1,7 @@
 -- Takes in large request bodies, on their way into /tmp: bounds how much room they take together and how much of it one
 -- client gets, and says until when each body must be whole. Decision record 37 says why.
 
+local at_hand = require("bg.lib.at_hand")
 local disk = require("bg.limits.disk")
 local semaphore = require("ngx.semaphore")
 local workers = require("bg.workers.workers")
@@ -18,10 +19,9 @@ local LONG = 1000000 -- seconds: longer than any body may take
 
 -- Promised bytes by worker, and by worker and client, so that those of a dead worker do not count.
 local dict = ngx.shared.bg_bodies
-local entries = {} -- bodies of this worker, by the request's number ($bg_inflight)
+local entries = {} -- bodies of this worker, by the request's number (lib.at_hand)
 local settings
 local room -- bytes of the file system in which bodies wait, nil where that is not known
-local last = 0
 local looking = false -- whether tick() goes on by itself, in a worker that is leaving
 
 local _M = {}
@@ -96,16 +96,6 @@ local function refused_at_once(bytes, client)
     end
 end
 
--- The name of the request's body: its number among the requests in flight (workers.inflight). A request without such a
--- number (of a service without slots) gets a name here.
-local function name_of(var)
-    if var.bg_inflight == "" then
-        last = last + 1
-        var.bg_inflight = "body:" .. last
-    end
-    return var.bg_inflight
-end
-
 --- Takes in the body of the request at hand. Returns nil when it is whole; otherwise the error (gate.error_page) with
 -- which the request is refused. `most` is how many bytes a body of its service may have, nil where the service has no
 -- limit of its own.
@@ -123,7 +113,7 @@ function _M.take_in(most)
     local client = _M.client_of(var.binary_remote_addr)
     local bytes = tonumber(var.http_content_length) or most or settings.max_body
     local entry = { refused = refused_at_once(bytes, client) }
-    entries[name_of(var)] = entry
+    entries[at_hand.number()] = entry
     if not entry.refused then
         entry.client, entry.bytes, entry.woken = client, bytes, woken
         entry.ends = ngx.now() + _M.seconds(bytes, settings)
@@ -141,27 +131,27 @@ function _M.take_in(most)
     return entry.refused
 end
 
---- The request with this name ($bg_inflight) keeps no body any more. Returns whether it was refused for its body, and
--- whether its name was given here.
-function _M.leave(name)
-    local entry = entries[name]
+--- The request with this number keeps no body any more. Returns whether it was refused for its body.
+function _M.leave(number)
+    local entry = entries[number]
     if not entry then
-        return false, false
+        return false
     end
     if entry.bytes then
         count(entry.client, -entry.bytes)
         entry.bytes, entry.woken = nil, nil
     end
-    return entry.refused ~= nil, sub(name, 1, 5) == "body:"
+    return entry.refused ~= nil
 end
 
---- The request with this name is over. Returns the same as leave().
-function _M.over(name)
-    local is_refused, is_ours = _M.leave(name)
-    if name then
-        entries[name] = nil
+--- The request with this number is over. Returns the same as leave().
+function _M.over(number)
+    if not entries[number] then
+        return false
     end
-    return is_refused, is_ours
+    local is_refused = _M.leave(number)
+    entries[number] = nil
+    return is_refused
 end
 
 -- Wakes requests whose bodies are late, so that they are refused. A timer in the request itself would go off in

@@ -3,6 +3,7 @@
 -- request may be here before, so that nothing depends on it but counts, and clients that keep no pin.
 
 local api_clients = require("bg.tokens.api_clients")
+local at_hand = require("bg.lib.at_hand")
 local cookie = require("bg.lib.cookie")
 local counters = require("bg.lib.counters")
 local cookie_sessions = require("bg.tokens.cookie_sessions")
@@ -29,15 +30,20 @@ function _M.init(given)
     settings = given
 end
 
--- Whether the answer names one of these cookies at all: nginx knows, and most answers do not.
-local function names_one(var)
-    local list = settings.session_cookies
-    for i = 1, #list do
-        if var[list[i].variable] then
+local function names_further(list)
+    for i = 2, #list do
+        if at_hand.get(list[i].variable) then
             return true
         end
     end
     return false
+end
+
+-- Whether the answer names one of these cookies at all: nginx knows, and most answers do not. (With a loop in its
+-- course LuaJIT would not compile the log phase as one; most apps have one such cookie.)
+local function names_one(list)
+    local first = list[1]
+    return first and (at_hand.get(first.variable) ~= nil or list[2] ~= nil and names_further(list))
 end
 
 -- The cookie that counts before the answer and after it, each as `{which, value}`; nil where there is none.
@@ -60,7 +66,7 @@ local function begin(name, place, pin, now)
         api_clients.keep_lightly(name, place.version, place.generation, now + TRIAL, now)
         return
     end
-    local _, key = cookie_sessions.sid_and_key(pin.bound and pin.sid or name)
+    local _, key = names.by_cookie(pin.bound and pin.sid or name)
     recorder.gone(names.key(pin.sid))
     recorder.note(key, nil, cookie_sessions.expiry(now), place.version)
 end
@@ -105,7 +111,8 @@ function _M.take(asked, answer, now)
     end
 end
 
-local function take_at_hand(var)
+local function take_at_hand()
+    local var = ngx.var
     local held = var.bg_held_version
     local answer = {
         lines = ngx.header["Set-Cookie"], version = held ~= "" and held or var.bg_version,
@@ -114,12 +121,12 @@ local function take_at_hand(var)
     _M.take(request.AT_HAND, answer, ngx.time())
 end
 
---- log_by_lua: the same for the request at hand, whose variables are `var`. Never throws.
-function _M.follow(var)
-    if #settings.session_cookies == 0 or not names_one(var) or var.bg_version == "" then
+--- log_by_lua: the same for the request at hand. Never throws.
+function _M.follow()
+    if not names_one(settings.session_cookies) or not at_hand.has("bg_version") then
         return
     end
-    local ok, why = pcall(take_at_hand, var)
+    local ok, why = pcall(take_at_hand)
     if not ok then
         counters.add(FAULTS)
         ngx.log(ngx.ERR, "the session's cookie was not followed: ", why)

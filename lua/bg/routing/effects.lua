@@ -7,8 +7,9 @@ local navigation = require("bg.routing.navigation")
 local page_versions = require("bg.routing.page_versions")
 local reasons = require("bg.lib.reasons")
 local recorder = require("bg.activity.recorder")
+local token_sessions = require("bg.tokens.token_sessions")
 
-local CREDENTIAL, PAGE, PREVIEW = reasons.CREDENTIAL, reasons.PAGE, reasons.PREVIEW
+local CREDENTIAL, PAGE, PIN, PREVIEW = reasons.CREDENTIAL, reasons.PAGE, reasons.PIN, reasons.PREVIEW
 
 local settings
 
@@ -29,7 +30,7 @@ local function note(identity, key, version, request)
     if not user and identity.bound and request.site() == "cross-site" then
         return nil -- a log-in whose Strict cookie has stayed away is no visitor; its next request is noted
     end
-    return recorder.note(key, user, identity.exp, version, identity.issued)
+    return recorder.note(key, user, identity.exp, version, identity.iat or identity.issued)
 end
 
 -- Remembers which version an API client was given: when it is new, when its version has changed, and when it would be
@@ -42,8 +43,16 @@ local function keep_client(identity, version, generation, now)
     end
 end
 
--- Remembers the same of a session that only the app's cookie names, and that has no pin to say it. Who was sent a pin
--- may not keep it.
+-- Whether the proxy has to remember the version of a session: no pin says it. (Who was sent a pin may not keep it; and
+-- no script replaces a pin of which nothing is known any more.)
+local function is_remembered(session, reason)
+    if reason == PAGE or reason == PREVIEW then
+        return false
+    end
+    return not session.is_pinned or session.is_script and reason ~= PIN
+end
+
+-- Remembers the same of a session that is named by the app's cookie, or by a token that says no version.
 local function keep_session(session, version, generation, now)
     local window = settings.active_window
     if session.key and (session.version ~= version or session.kept_until - now < window) then
@@ -52,11 +61,12 @@ local function keep_session(session, version, generation, now)
     end
 end
 
--- Whether the visitor of the request's pin has logged in: the pin goes over to the session.
+-- Whether the visitor of the request's pin has logged in: the pin goes over to the session, or back to it, where the
+-- token had expired before it was renewed.
 local function has_logged_in(decision)
-    local pin = decision.pin
+    local pin, claims = decision.pin, decision.pin_claims
     return decision.life and pin and (decision.in_cookie or decision.session)
-        and pin.sid ~= decision.pin_claims.sid
+        and (pin.sid ~= claims.sid or pin.bound ~= claims.bound)
 end
 
 -- Remembers of which version the page is that this request loads.
@@ -76,9 +86,12 @@ function _M.take(decision, routing, request, now)
     if decision.reason == CREDENTIAL then
         keep_client(identity, slot.version, routing.generation, now)
     end
-    local session = decision.session
-    if session and not session.is_pinned and decision.reason ~= PAGE and decision.reason ~= PREVIEW then
-        keep_session(session, slot.version, routing.generation, now)
+    local session, key = decision.session, identity.key
+    if session then
+        key = token_sessions.key_on(session, slot.version)
+        if is_remembered(session, decision.reason) then
+            keep_session(session, slot.version, routing.generation, now)
+        end
     end
     note_page(decision, request)
     if has_logged_in(decision) then
@@ -91,7 +104,7 @@ function _M.take(decision, routing, request, now)
     if decision.reason == PAGE then
         return page_holder
     end
-    return note(identity, identity.key, slot.version, request)
+    return note(identity, key, slot.version, request)
 end
 
 return _M

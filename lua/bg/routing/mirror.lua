@@ -44,15 +44,15 @@ function _M.init(given, routing)
     services, current = given.mirrors, routing
 end
 
--- Whether copies are wanted now. A gate that is closed to requests is closed to copies as well.
-local function is_wanted(routing)
+--- Whether copies are wanted now. A gate that is closed to requests is closed to copies as well.
+function _M.is_wanted(routing)
     return PHASES[routing.phase] and not routing.gate and routing.slots.green.version ~= nil
 end
 
 -- Whether a copy that has waited may still be sent: there may be another candidate by now, or none.
 local function is_due(one)
     local routing = current()
-    return routing and is_wanted(routing) and routing.slots.green.version == one.slot.version
+    return routing and _M.is_wanted(routing) and routing.slots.green.version == one.slot.version
 end
 
 -- Whether a request with this id is one of the share (in percent). The answer is always the same for one id, so that
@@ -165,7 +165,7 @@ end
 -- `routing`. `var` are nginx's variables.
 function _M.offer(service, slot, routing, var)
     local green = routing.slots.green
-    if not is_wanted(routing) or slot.name ~= "blue" then
+    if not _M.is_wanted(routing) or slot.name ~= "blue" then
         return
     end
     local to = services[service]

@@ -8,6 +8,7 @@ local navigation = require("bg.routing.navigation")
 local page_versions = require("bg.routing.page_versions")
 local recorder = require("bg.activity.recorder")
 local rules = require("bg.routing.rules")
+local token_sessions = require("bg.tokens.token_sessions")
 
 local settings
 
@@ -24,8 +25,8 @@ local function refusal(decision, request, now)
     local asked = cookie.get(request.cookie(), settings.update_cookie) ~= nil
     return migration.refusal(settings.migrate, asked, page_versions.knows(decision.pin_claims.pages), function()
         -- A log-in whose token has stayed away is known under another key, under which it may have been busy.
-        return not identity.bound
-            and (not identity.key or recorder.is_idle(identity.key, settings.migrate_idle, now))
+        local key = token_sessions.key_on(identity, decision.slot.version)
+        return not identity.bound and (not key or recorder.is_idle(key, settings.migrate_idle, now))
     end)
 end
 

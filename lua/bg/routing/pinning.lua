@@ -76,9 +76,10 @@ end
 
 --- For how many seconds a new pin is good; nil where none is due. Beside a token in a cookie a pin lasts for as long as
 -- the token: a link from another site brings the pin alone, also after days. So it does where the session has moved on,
--- which must not fall back to the token's version. Of a cookie of the app's own nobody knows how long it lasts: beside
--- that a pin is good for as long as a token may be, since the last half hour (`pin_idle`) or less. A pin lasts a little
--- longer than it must, so that not every answer has to bring a new one.
+-- which must not fall back to the token's version. Of a session of the app's own nobody knows how long it lasts (its
+-- cookie does not say it, and its tokens are renewed): beside that a pin is good for as long as a token may be, since
+-- the last half hour (`pin_idle`) or less. A pin lasts a little longer than it must, so that not every answer has to
+-- bring a new one.
 function _M.life(decision, now)
     local claims, old_pin, token = decision.pin_claims, decision.pin, decision.token
     local idle = settings.pin_idle
@@ -93,6 +94,13 @@ function _M.life(decision, now)
         exp = max(exp, old_pin.exp)
     end
     return pin.due(old_pin, claims, least) and exp - now or nil
+end
+
+--- The last second in which life() finds that no pin is due, for a request with the same pin and the same claims, for
+-- which none is due now.
+function _M.good_until(decision)
+    local is_session_alone = decision.session and not decision.token
+    return decision.pin.exp - (is_session_alone and settings.token_longest - settings.pin_idle or settings.pin_idle)
 end
 
 --- A pin is due: settles whether the answer may bring it. The answer to a POST from another site may not: the browser

@@ -10,6 +10,7 @@ local cookie_sessions = require("bg.tokens.cookie_sessions")
 local credentials = require("bg.tokens.credentials")
 local crypto = require("bg.lib.crypto")
 local effects = require("bg.routing.effects")
+local decision_cache = require("bg.routing.decision_cache")
 local files = require("bg.lib.files")
 local hot_file = require("bg.lib.hot_file")
 local lineage = require("bg.routing.lineage")
@@ -19,9 +20,11 @@ local old_page = require("bg.routing.old_page")
 local page_versions = require("bg.routing.page_versions")
 local pinning = require("bg.routing.pinning")
 local reasons = require("bg.lib.reasons")
+local recorder = require("bg.activity.recorder")
 local routing_table = require("bg.routing.routing_table")
 local rules = require("bg.routing.rules")
 local signed_cookies = require("bg.tokens.signed_cookies")
+local token_sessions = require("bg.tokens.token_sessions")
 
 local max = math.max
 
@@ -83,7 +86,15 @@ end
 local function read_credentials(decision, routing, request, cookies, now, quietly)
     decision.token, decision.in_cookie = credentials.session(request, cookies, now, quietly)
     decision.pin = signed_cookies.pin(cookies, now, quietly)
-    decision.session = not decision.token and cookie_sessions.session(cookies, decision.pin, now) or nil
+    local token = decision.token
+    if not token then
+        decision.session = cookie_sessions.session(cookies, decision.pin, now)
+    elseif token.version then
+        decision.session = nil
+    else
+        decision.token = nil
+        decision.session = token_sessions.session(token, decision.in_cookie, decision.pin, now)
+    end
     decision.preview = signed_cookies.preview(cookies, now, quietly)
     decision.posted = routing.is_split and signed_cookies.posted(cookies, now, quietly) or nil
 end
@@ -129,8 +140,9 @@ end
 
 -- The page that asks may decide the slot; otherwise the load of a page may take its session along.
 local function decide_page(decision, routing, request, now, is_slotted)
-    local reason = decision.reason
+    local reason, session = decision.reason, decision.session
     decision.is_script = not decision.in_cookie and (reason == TOKEN or reason == MOVED)
+        or session ~= nil and session.is_script == true
     local may_pin = not decision.is_script or pinning.keep(decision, routing)
     local list = find_page(decision, routing, request)
     if decision.page and is_slotted then
@@ -151,11 +163,12 @@ end
 -- `is_slotted`: the slot really serves this request, so that a page may come from it. Fields: `slot`
 -- (routing.routing_table) and the `reason` for it; `identity`, whose request it is (without a `key` while that is not
 -- known); `token` (it came `in_cookie`), `pin`, `preview` and `posted` (routing.old_page), identities as far as they
--- verify; `session`, where a cookie of the app says whose it is and no token does (tokens.cookie_sessions); `page`, the
--- slot of the old page that asks; `list`, where a page that is loaded here is noted (routing.page_versions); `life` of
--- a new pin with `pin_claims`, where one is due. A token in the cookie gets a pin beside it: on the first navigation
--- from another site the Strict cookie stays away, and the Lax pin then keeps the version. For a POST from another site:
--- `login_life` of the pin that goes along if the answer is a log-in, and `page_life` of the page cookie.
+-- verify; `session`, where a token says whose it is and no version (tokens.token_sessions), or a cookie of the app
+-- says it (tokens.cookie_sessions), instead of `token`; `page`, the slot of the old page that asks; `list`, where a
+-- page that is loaded here is noted (routing.page_versions); `life` of a new pin with `pin_claims`, where one is due.
+-- A token in the cookie gets a pin beside it: on the first navigation from another site the Strict cookie stays away,
+-- and the Lax pin then keeps the version. For a POST from another site: `login_life` of the pin that goes along if the
+-- answer is a log-in, and `page_life` of the page cookie.
 function _M.decide(decision, request, now, is_slotted, quietly)
     local routing = _M.routing()
     if not routing then
@@ -181,11 +194,27 @@ function _M.decide(decision, request, now, is_slotted, quietly)
     return decision
 end
 
---- Decides about the request at hand, and puts the decision into effect; nil while no state has been read yet. Further
+--- The decision about the request at hand, of a slotted location, as it was kept (routing.decision_cache), and its
+-- holder (activity.recorder), which may be nil; nil where it has to be taken anew. Its effects are those of route().
+function _M.again(request, now)
+    local routing = _M.state_file.value
+    if not routing or routing.is_split and request.asked_version() then
+        return nil
+    end
+    local kept = decision_cache.find(request.authorization(), request.cookie(), routing, now)
+    if not kept or not kept.key then
+        return kept
+    end
+    return kept, recorder.note(kept.key, kept.user, kept.exp, kept.version, kept.issued)
+end
+
+--- Decides about the request at hand, and puts the decision into effect; nil while no state has been read yet. Where
+-- the same request would be decided the same, that is kept (routing.decision_cache). Further
 -- fields of the decision: `holder` of the request (activity.recorder), `cookie` (the Set-Cookie value of a new pin,
 -- where one is due), and the `terms` on which nginx sends it (routing.pinning), or another cookie that nginx sends
 -- where the answer is no log-in. The decision is good until the next request is decided.
 function _M.route(request, now, is_slotted)
+    decision_cache.begin(request)
     local decision = _M.decide(at_hand, request, now, is_slotted)
     if not decision then
         return nil
@@ -196,6 +225,9 @@ function _M.route(request, now, is_slotted)
     decision.terms = decision.page_life and signed_cookies.page_cookie(decision.pin_claims, decision.page_life, now)
         or pinning.terms(decision)
     asked_version.apply(decision, _M.routing(), request, is_slotted) -- comes last: all else is the session's
+    if is_slotted then
+        decision_cache.keep(decision, request, _M.routing(), now)
+    end
     return decision
 end
 

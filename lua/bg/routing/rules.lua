@@ -1,6 +1,6 @@
 -- The rules by which a request gets its slot: the heart of the project. In their order: what a preview shows; the
 -- version of a verified session token, or the one that its session has moved on to; the version of a verified pin; the
--- version that is remembered of a session cookie of the app; a new session, shared out by weight. Values in, values
+-- version that is remembered of a session of the app's own; a new session, shared out by weight. Values in, values
 -- out.
 
 local lineage = require("bg.routing.lineage")
@@ -30,7 +30,8 @@ end
 -- @param token    the identity `{version, generation, issued}` in a verified session token, or nil
 -- @param pin      the identity `{version, from, generation, issued}` in a verified pin, or nil
 -- @param preview  the identity `{version, generation, issued}` in a verified preview, or nil
--- @param session  the identity of a session that the app's cookie names (tokens.cookie_sessions), or nil
+-- @param session  the identity of a session that the app's cookie, or a token without a version, names
+--                 (tokens.cookie_sessions, tokens.token_sessions), or nil
 function _M.sticky(routing, token, pin, preview, session)
     local slot = preview and lineage.slot_of_same(routing, preview)
     if slot then

@@ -15,7 +15,10 @@ local OWN_VERSION = "deploymentVersion"
 local MAX_LIST = 128 -- bytes of the name of a list of pages
 local MAX_JAR = 300
 local TIMES = { "exp", "iat", "nbf" }
-local USER, SESSION = { "userId", "user_id", "sub" }, { "sid", "jti" }
+local USER, SESSION, TOKEN = { "userId", "user_id", "sub" }, { "sid", "jti" }, { "jti" }
+-- What stays the same while a provider renews its tokens: OpenID Connect's and Keycloak's, Supabase's, Cognito's.
+local LASTING = { "sid", "session_id", "origin_jti" }
+local ALL_OF_A_USER = "user:" -- in place of a session's id
 
 local null = strict_json.null
 
@@ -59,9 +62,24 @@ local function first_id(claims, wanted)
     end
 end
 
+-- The id of the session of a token without a version, which has to outlast the token: an id that is new with each token
+-- (jti, iat) is none. Without one, all tokens of a user are one session.
+local function lasting_session_of(claims, user)
+    local id, wrong = first_id(claims, LASTING)
+    if id or wrong then
+        return id, wrong
+    elseif user then
+        return ALL_OF_A_USER
+    end
+    return first_id(claims, TOKEN)
+end
+
 -- The id of a session; where it has none of its own, all tokens of its user with the same `iat` are one session.
 -- `times` have no fault. Second value: as first_id.
-local function session_of(claims, user, times)
+local function session_of(claims, user, times, has_version)
+    if not has_version then
+        return lasting_session_of(claims, user)
+    end
     local id, wrong = first_id(claims, SESSION)
     if id or wrong or not user then
         return id, wrong
@@ -101,17 +119,18 @@ local function inside(object, path)
     return value
 end
 
--- The version: the claim of just that name, or else the one to which its dots lead, or else our own claim.
+-- The version: the claim of just that name, or else the one to which its dots lead, or else our own claim. nil where
+-- there is none.
 local function version_of(claims, version_claim)
-    if not version_claim then
-        return claims[OWN_VERSION]
-    end
-    local value = claims[version_claim.name]
-    if value == nil or value == null then
+    local value = version_claim and claims[version_claim.name]
+    if version_claim and (value == nil or value == null) then
         value = inside(claims, version_claim.path)
     end
     if value == nil or value == null then
-        return claims[OWN_VERSION]
+        value = claims[OWN_VERSION]
+    end
+    if value == null then
+        return nil
     end
     return value
 end
@@ -152,20 +171,21 @@ local function time_faults(add, claims, rules, now)
     return times, is_bad
 end
 
-local function version_fault(claims, rules)
+-- Only a token of ours has to say a version.
+local function version_fault(claims, key, rules)
     local value, name = version_of(claims, rules.version_claim), rules.version_claim and rules.version_claim.name
-    if value == nil or value == null then
-        return name and format("it has neither %s nor %s", name, OWN_VERSION) or "it has no " .. OWN_VERSION
+    if value == nil then
+        return parties.is_ours(claims, key, rules) and "it has no " .. OWN_VERSION or nil
     end
     return not names.is_version(value) and format("its %s is no version's name", name or OWN_VERSION) or nil
 end
 
-local function id_fault(claims, times)
+local function id_fault(claims, times, has_version)
     local user, wrong = first_id(claims, USER)
     if wrong then
         return format("its %s is neither text nor a whole number", wrong)
     end
-    local session, wrong_too = session_of(claims, user, times)
+    local session, wrong_too = session_of(claims, user, times, has_version)
     if wrong_too then
         return format("its %s is neither text nor a whole number", wrong_too)
     end
@@ -184,11 +204,12 @@ function _M.faults(claims, key, rules, now)
     end
     parties.faults(add, claims, key, rules)
     local times, is_bad = time_faults(add, claims, rules, now)
-    local version = version_fault(claims, rules)
+    local version = version_fault(claims, key, rules)
     if version then
         add("claims", version)
     end
-    local id = id_fault(claims, is_bad and { exp = 0 } or times)
+    local has_version = version ~= nil or version_of(claims, rules.version_claim) ~= nil
+    local id = id_fault(claims, is_bad and { exp = 0 } or times, has_version)
     if id then
         add("claims", id)
     end
@@ -198,12 +219,14 @@ end
 --- The identity (tokens.token) in claims that have no fault.
 function _M.identity(claims, key, rules)
     local times, user = times_of(claims), first_id(claims, USER)
-    local generation = claims.deploymentGeneration
+    local version, generation = version_of(claims, rules.version_claim), claims.deploymentGeneration
+    local sid = session_of(claims, user, times, version ~= nil)
     return {
-        version = version_of(claims, rules.version_claim),
-        generation = is_whole(generation) and generation >= 0 and generation or nil,
+        version = version,
+        generation = version and is_whole(generation) and generation >= 0 and generation or nil,
         issued = times.iat or 0,
-        sid = session_of(claims, user, times),
+        sid = sid,
+        is_shared = not version and sid == ALL_OF_A_USER or nil,
         user = user,
         exp = times.exp,
         from = names.is_version(claims.from) and claims.from or nil,

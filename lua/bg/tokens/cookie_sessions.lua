@@ -5,17 +5,16 @@
 
 local api_clients = require("bg.tokens.api_clients")
 local cookie = require("bg.lib.cookie")
-local lrucache = require("resty.lrucache")
 local names = require("bg.lib.names")
 local signed_cookies = require("bg.tokens.signed_cookies")
+local two_ages = require("bg.lib.two_ages")
 
-local assert, ipairs = assert, ipairs
-local floor = math.floor
+local ipairs = ipairs
+local ceil, floor = math.ceil, math.floor
 local sub = string.sub
 
 local HASH_LETTERS = 22 -- of base64url: 132 bits
 local REMEMBERED, LONGEST_REMEMBERED = 10000, 256 -- values of each cookie that a worker knows, and their bytes
-local PREFIX = "c." -- before a session's name in the session API, where the pin of that name may be a visitor's
 
 local _M = {}
 
@@ -32,7 +31,7 @@ end
 function _M.renew()
     seen = {}
     for _, which in ipairs(settings.session_cookies) do
-        seen[which] = assert(lrucache.new(REMEMBERED))
+        seen[which] = two_ages.new(REMEMBERED)
     end
 end
 
@@ -58,20 +57,6 @@ function _M.name(which, value)
     return entry_of(which, value).name
 end
 
---- The sid and the key of a session's activity, by the name of the session.
-function _M.sid_and_key(root)
-    local sid = PREFIX .. root
-    return sid, names.cookie_key(sid)
-end
-
---- The name that this sid of the session API is remembered under; nil where it is none of a client's or a session's.
-function _M.remembered(sid)
-    if sub(sid, 1, #PREFIX) == PREFIX then
-        sid = sub(sid, #PREFIX + 1)
-    end
-    return not sid:find("[^%w_-]") and sid or nil
-end
-
 --- Until when a session counts that is active at `now`, in seconds since the epoch: the same moment for a while, so
 -- that not every request is news.
 function _M.expiry(now)
@@ -90,6 +75,12 @@ local function find_former(which, value, now)
     return known
 end
 
+--- The last second (now, or after it) in which expiry() is what it is now.
+function _M.same_until(now)
+    local half = settings.active_window / 2
+    return ceil((floor(now / half) + 1) * half) - 1
+end
+
 --- The first of these cookies that the request has, as one of the settings' session_cookies, and its value; nil where
 -- it has none.
 function _M.shown(cookies)
@@ -103,7 +94,7 @@ function _M.shown(cookies)
 end
 
 local function identity_of(which, name, root, known)
-    local sid, key = _M.sid_and_key(root)
+    local sid, key = names.by_cookie(root)
     local identity = {
         sid = sid, key = key, pin_sid = root, root = root, name = name, cookie = which.name,
         kept_until = known and known.exp or 0,

@@ -22,15 +22,19 @@ local keys -- the hot file with the key ring
 local tokens -- the verifier of session tokens
 local count_refusal = refusals.counter("token")
 
-local _M = {}
+local _M = { epoch = 0 } -- `epoch`: how often keys or secrets were replaced
 
 -- Completes the identity in a session token with the names under which its session is noted and pinned.
 local function complete(identity)
     local sid = identity.sid
     identity.user = names.user(identity.user)
     identity.sid = names.session(sid, identity.user, identity.foreign)
-    identity.key = names.key(identity.sid, identity.user)
     identity.pin_sid = signed_cookies.pin_sid(sid, identity.sid)
+    if identity.version then
+        identity.key = names.key(identity.sid, identity.user)
+    else
+        identity.sid, identity.key = names.by_token(identity.sid, identity.user)
+    end
 end
 
 -- A new verifier remembers nothing of what an old one found.
@@ -40,6 +44,7 @@ local function renew_tokens()
         by_alg = keyring.by_alg(keys.value), version_claim = claims.version_claim(settings.version_claim),
     }
     tokens = verifier.new(keys.value, rules, count_refusal, complete)
+    _M.epoch = _M.epoch + 1
 end
 
 --- Loads keys and sets up the verifiers. Raises on a key that must not be used: the proxy does not start with it.
@@ -100,37 +105,48 @@ local function bare(value)
 end
 
 -- The same as session(), of the headers and cookies that [tokens] names. What is no token there is the app's own.
-local function further_session(request, cookies, now, quietly)
+-- `spare` is the identity in a token without a version that has been found so far, which came `in_cookie`, or nil.
+local function further_session(request, cookies, now, quietly, spare, in_cookie)
     for _, header in ipairs(settings.token_headers) do
         local value = request.header(header)
         local identity = value and jws_identity(bare(value), now, quietly)
-        if identity then
+        if identity and identity.version then
             return identity, false
+        elseif identity and not spare then
+            spare, in_cookie = identity, false
         end
     end
     for _, each in ipairs(settings.token_cookies) do
         local value = cookie.get(cookies, each.wanted)
         local identity = value and jws_identity(value, now, quietly)
-        if identity then
+        if identity and identity.version then
             return identity, true
+        elseif identity and not spare then
+            spare, in_cookie = identity, true
         end
     end
-    return nil, false
+    return spare, in_cookie
 end
 
 --- The identity in the first session token that verifies: the bearer token, or else the one in the cookie, or else one
--- where [tokens] headers and cookies say. Second value: it came in a cookie. `quietly`: refusals are not counted.
+-- where [tokens] headers and cookies say. A token that says a version goes before those that say none. Second value: it
+-- came in a cookie. `quietly`: refusals are not counted.
 function _M.session(request, cookies, now, quietly)
     local bearer = bearer_of(request.authorization())
-    local identity = bearer and jws_identity(bearer, now, quietly)
-    if identity then
-        return identity, false
+    local spare = bearer and jws_identity(bearer, now, quietly) or nil
+    if spare and spare.version then
+        return spare, false
     end
-    identity = tokens:identity(cookie.get(cookies, settings.session_cookie), now, quietly)
-    if identity or not settings.has_further_tokens then
-        return identity, identity ~= nil
+    local identity, in_cookie = tokens:identity(cookie.get(cookies, settings.session_cookie), now, quietly), false
+    if identity and identity.version then
+        return identity, true
+    elseif identity and not spare then
+        spare, in_cookie = identity, true
     end
-    return further_session(request, cookies, now, quietly)
+    if not settings.has_further_tokens then
+        return spare, in_cookie
+    end
+    return further_session(request, cookies, now, quietly, spare, in_cookie)
 end
 
 -- The identity of the API client that shows `value` in `header`. A client that was known under the secret before this

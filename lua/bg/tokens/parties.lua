@@ -6,9 +6,9 @@ local ipairs, type = ipairs, type
 
 local _M = {}
 
---- Whether it is a token of ours, and not one of the app's own: the session API renews only ours.
+--- Whether it is a token of ours, and not one of the app's own: the session API renews only ours. `key` may be nil.
 function _M.is_ours(claims, key, rules)
-    return key.signed_by ~= "app" and claims.iss == rules.issuer
+    return claims.iss == rules.issuer and not (key and key.signed_by == "app")
 end
 
 local function is_given(value)

@@ -4,7 +4,6 @@
 
 local api_clients = require("bg.tokens.api_clients")
 local cjson = require("cjson.safe")
-local cookie_sessions = require("bg.tokens.cookie_sessions")
 local http = require("bg.lib.http")
 local names = require("bg.lib.names")
 local secret_file = require("bg.lib.secret_file")
@@ -49,7 +48,7 @@ end
 
 local function take(rows, now, is_early)
     for _, row in ipairs(rows) do
-        local name, version, age = cookie_sessions.remembered(row[1]), row[2], row[3]
+        local name, version, age = names.remembered(row[1]), row[2], row[3]
         local exp = now - age + settings.active_window
         if name and names.is_version(version) and exp > now then
             api_clients.restore(name, version, now - age, exp, now, is_early)

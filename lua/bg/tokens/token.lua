@@ -11,6 +11,7 @@ local huge, min = math.huge, math.min
 local ipairs, type = ipairs, type
 
 local MAX_BYTES = 8192
+local MOST_HEADERS = 64
 local MAX_TRIED = 4 -- keys that are tried on a token that names none
 local COMPACT = "^(([%w_-]+)%.([%w_-]+))%.([%w_-]+)$"
 
@@ -77,11 +78,27 @@ local function read_object(segment, keeps_digits)
     return text and strict_json.object(text, keeps_digits)
 end
 
+-- The header of a token, read once for all tokens that begin so: those of one key do. Nobody changes it.
+local headers, headers_known = {}, 0
+
+local function header_of(segment)
+    local header = segment and headers[segment]
+    if header == nil and segment then
+        header = read_object(segment) or false
+        if headers_known >= MOST_HEADERS then
+            headers, headers_known = {}, 0
+        end
+        headers[segment], headers_known = header, headers_known + 1
+    end
+    return header or nil
+end
+
 --- The identity in `text`, `{version, generation, issued, sid, user, exp, from, bound, pages, jar, foreign,
 -- good_until}`, or nil and the reason (a word of docs/tokens.md). Times are seconds since the epoch. `generation` is
 -- that of the state that served `version`, nil where the token does not tell; `issued` is its `iat`, or 0; `user` is
 -- nil where the token names none; `from`, `bound`, `pages` and `jar` are for pins (tokens.pin); `foreign` is true for a
--- token that is not one of ours.
+-- token that is not one of ours. Such a token may lack the `version`; then `is_shared` is true where all tokens of its
+-- user are one session (tokens.claims).
 -- @param keys    table of kid -> key as crypto.key makes it, with what tokens.keyring knows of it
 -- @param rules   `{issuer = string, leeway = seconds, longest = seconds}`: the longest life of a token; `by_alg`, table
 --                of alg -> list of keys for tokens without a kid (nil: they are refused); `version_claim`
@@ -92,7 +109,7 @@ function _M.verify(text, keys, rules, now)
         return nil, "too_large"
     end
     local signed, head, body, tail = match(text, COMPACT)
-    local header = read_object(head)
+    local header = header_of(head)
     local signature = header and base64url.decode(tail)
     if not signature then
         return nil, "malformed"
@@ -120,7 +137,7 @@ end
 
 -- What is wrong with the header and the signature, nil where nothing is; second value: the key that made the signature.
 local function envelope_fault(signed, head, tail, keys, rules, now)
-    local header, signature = read_object(head), base64url.decode(tail)
+    local header, signature = header_of(head), base64url.decode(tail)
     if not header or not signature then
         return { reason = "malformed" }
     end

@@ -2,13 +2,13 @@
 -- each request. A worker remembers good tokens until they expire; refusals are remembered briefly, because a browser
 -- sends a stale cookie along with every request.
 
-local lrucache = require("resty.lrucache")
 local token = require("bg.tokens.token")
+local two_ages = require("bg.lib.two_ages")
 
-local assert, setmetatable = assert, setmetatable
+local setmetatable = setmetatable
 
 local REMEMBERED = 20000 -- good tokens
-local REFUSALS = 500 -- bad ones
+local REFUSALS = 5000 -- bad ones
 local REFUSAL_SECONDS = 5
 
 local _M = {}
@@ -23,8 +23,8 @@ function _M.new(keys, rules, count, complete)
         rules = rules,
         count = count,
         complete = complete,
-        known = assert(lrucache.new(REMEMBERED)),
-        refused = assert(lrucache.new(REFUSALS)),
+        known = two_ages.new(REMEMBERED),
+        refused = two_ages.new(REFUSALS), -- text -> `{reason, good_until}`
     }, Verifier)
 end
 
@@ -34,16 +34,17 @@ function Verifier:look(text, now)
     if known and now <= known.good_until then
         return known
     end
-    local reason = self.refused:get(text)
-    if not reason then
-        known, reason = token.verify(text, self.keys, self.rules, now)
-        if known then
-            self.complete(known)
-            self.known:set(text, known)
-            return known
-        end
-        self.refused:set(text, reason, REFUSAL_SECONDS)
+    local refusal = self.refused:get(text)
+    if refusal and now <= refusal.good_until then
+        return nil, refusal.reason
     end
+    local identity, reason = token.verify(text, self.keys, self.rules, now)
+    if identity then
+        self.complete(identity)
+        self.known:set(text, identity)
+        return identity
+    end
+    self.refused:set(text, { reason = reason, good_until = now + REFUSAL_SECONDS })
     return nil, reason
 end
 

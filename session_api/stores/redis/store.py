@@ -101,11 +101,11 @@ class RedisStore:
             int(report.complete),
             int(report.visitors_complete),
             gauges,
-            len(report.seen),
         )
-        rows = [value for row in report.seen for value in (row.sid, row.user_id or "", *row[2:])]
-        gone = [value for sid, age in report.gone for value in (sid, age - GONE_SLACK)]
-        return str(self._run("note", *head, *rows, *gone, report.instance))
+        rows = [(row[0], row[1] or "", *row[2:]) for row in report.seen]
+        gone = [(sid, age - GONE_SLACK) for sid, age in report.gone]
+        packed = (msgspec.msgpack.encode(rows), msgspec.msgpack.encode(gone))
+        return str(self._run("note", *head, *packed, report.instance))
 
     def census(self, idle: int = 0) -> Census:
         now, people, versions, birth, heard = self._swept("census", idle)

@@ -1,123 +1,152 @@
-"""One SQLite file: its schema, a connection for each thread, and turns at writing.
+"""One SQLite file: a connection for each thread that reads, one for all that write, and turns at writing.
 
-A rollback journal rather than WAL: before SQLite 3.51.3, WAL with several writers could corrupt the file.
+Writers append to a write-ahead log (WAL). Before SQLite 3.51.3 that could damage the file where two
+connections write, or move the log into the file, at the same moment. Here no two do: threads of this process
+take turns, and processes take turns at a lock of our own (decision record 80).
 """
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib import resources
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from session_api.stores.sqlite import opening
+from session_api.stores.sqlite.handoff import Handoff, Identity, identity
 from session_api.stores.store import StoreBusyError, StoreError
 
-SCHEMA_VERSION = 4
-CACHE = 8 * 1024  # KiB for each connection: a batch of activity touches pages all over the file
+READ_CACHE = 1024  # KiB for each connection that reads: counts lie on few pages
+WRITE_CACHE = 32 * 1024  # KiB of the one that writes: a batch of activity touches pages all over the file
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+Opened = Callable[[sqlite3.Connection], None]
+
+
+class Handle:
+    """A connection, and of which file it is: writing to one that was removed would lose sessions."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self.identity: Identity = None  # of the file that was opened last
+
+    def is_open(self) -> bool:
+        """Whether there is a connection to the file that lies at the path now."""
+        return self._connection is not None and self.identity == identity(self._path)
+
+    def get(self, fresh: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+        """The connection; from `fresh` where there is none, or where another file lies at the path now."""
+        if self._connection and self.is_open():
+            return self._connection
+        self.close()
+        self._connection = fresh()
+        self.identity = identity(self._path)
+        return self._connection
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
 
 
 class SqliteFile:
-    """`busy_timeout` is in seconds; `opened` is called with each new connection."""
+    """`busy_timeout` is in seconds; `opened` is called with the connection that writes, when it is new."""
 
-    def __init__(self, path: Path, busy_timeout: float, opened: Callable[[sqlite3.Connection], None]) -> None:
+    def __init__(self, path: Path, busy_timeout: float, opened: Opened) -> None:
         self._path = path
         self._busy_timeout = busy_timeout
         self._opened = opened
         self._thread = threading.local()
+        self._writer = Handle(path)
         self._turn = threading.Lock()
+        self._lock = Handoff(path.with_name(path.name + "-lock"))
 
     def close(self) -> None:
-        """Close this thread's connection, if it has one; the next use opens another."""
-        connection = self._thread.__dict__.pop("connection", None)
-        if connection:
-            connection.close()
+        """Close this thread's connection, and the one that writes; the next use opens others.
+
+        All that is in the write-ahead log moves into the file, unless someone reads from it just now.
+        """
+        self._reader().close()
+        with self._turn:
+            if self._writer.is_open():
+                with suppress(StoreError), self._errors(self._writer), self._alone():
+                    self._writer.get(self._open_writer).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._writer.close()
+            self._lock.close()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction while no other thread of this process writes.
-
-        SQLite waits for a lock by napping and trying again: with many at the door, some are never lucky.
-        """
-        if not self._turn.acquire(timeout=self._busy_timeout):
-            raise StoreBusyError(f"{self._path} is busy: no turn within {self._busy_timeout:g} s")
-        try:
-            with self.connect() as db:
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                db.execute("COMMIT")
-        finally:
-            self._turn.release()
+        """A transaction while no one else writes; on the disk when this returns. Raises StoreError."""
+        with self._our_turn(), self._errors(self._writer), self._alone():
+            db = self._writer.get(self._open_writer)
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
         """This thread's connection, in autocommit mode; whatever goes wrong inside leaves as a StoreError."""
+        handle = self._reader()
+        with self._errors(handle):
+            yield handle.get(self._open_reader)
+
+    def failed(self, error: Exception) -> StoreError:
+        """What callers hear of an error of SQLite or of the file system."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in BUSY:
+            return StoreBusyError(f"{self._path} is locked: {error}")
+        return StoreError(f"{self._path}: {error}")
+
+    @contextmanager
+    def _errors(self, handle: Handle) -> Iterator[None]:
         try:
-            yield self._connection()
+            yield
         except (sqlite3.Error, OSError) as error:
-            self.close()  # rolls back, and a file that was replaced or mended is opened afresh
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in BUSY:
-                raise StoreBusyError(f"{self._path} is locked: {error}") from error
-            raise StoreError(f"{self._path}: {error}") from error
+            handle.close()  # rolls back, and a file that was replaced or mended is opened afresh
+            raise self.failed(error) from error
         except BaseException:
-            self.close()
+            handle.close()
             raise
 
-    def _connection(self) -> sqlite3.Connection:
-        if self._thread.__dict__.get("identity") != self._identity():
-            self.close()
-        if "connection" not in self._thread.__dict__:
-            self._thread.connection = self._open()
-            self._thread.identity = self._identity()
-        return self._thread.connection  # type: ignore[no-any-return]  # a thread-local knows no types
-
-    def _identity(self) -> tuple[int, int] | None:
-        """Which file lies at the path now: writing to one that was removed would lose sessions."""
+    @contextmanager
+    def _our_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=self._busy_timeout):
+            raise self._busy()
         try:
-            stat = self._path.stat()
-        except FileNotFoundError:
-            return None
-        return stat.st_dev, stat.st_ino
+            yield
+        finally:
+            self._turn.release()
 
-    def _open(self) -> sqlite3.Connection:
-        # Made by us first, because SQLite would let everyone on the machine read the e-mail addresses.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o640))
-        connection = sqlite3.connect(self._path, timeout=self._busy_timeout, isolation_level=None)
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no other process writes."""
+        if not self._lock.acquire(self._busy_timeout):
+            raise self._busy()
         try:
-            connection.execute("PRAGMA journal_mode = TRUNCATE")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute(f"PRAGMA cache_size = -{CACHE}")
-            if self._schema(connection) < SCHEMA_VERSION:
-                self._migrate(connection)
+            yield
+        finally:
+            self._lock.release()
+
+    def _busy(self) -> StoreBusyError:
+        return StoreBusyError(f"{self._path} is busy: no turn within {self._busy_timeout:g} s")
+
+    def _reader(self) -> Handle:
+        if "handle" not in self._thread.__dict__:
+            self._thread.handle = Handle(self._path)
+        return self._thread.handle  # type: ignore[no-any-return]  # a thread-local knows no types
+
+    def _open_reader(self) -> sqlite3.Connection:
+        with self._our_turn(), self._errors(self._writer), self._alone():
+            self._writer.get(self._open_writer)  # there is a file, and it has the schema of today
+        return opening.reader(self._path, self._busy_timeout, READ_CACHE)
+
+    def _open_writer(self) -> sqlite3.Connection:
+        now = identity(self._path)
+        if self._writer.identity not in (None, now) and self._lock.said() == self._writer.identity:
+            opening.drop_log(self._path)  # another file was put here, and no process has noticed before
+        connection = opening.writer(self._path, self._busy_timeout, WRITE_CACHE)
+        self._lock.say(identity(self._path))
+        try:
             self._opened(connection)
         except BaseException:
             connection.close()
             raise
         return connection
-
-    def _schema(self, connection: sqlite3.Connection) -> int:
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found > SCHEMA_VERSION:
-            raise StoreError(f"{self._path} has schema {found}; this program knows {SCHEMA_VERSION}")
-        return int(found)
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        """One transaction, and the version is read again inside: another process may have been first."""
-        connection.execute("BEGIN IMMEDIATE")
-        for number in range(self._schema(connection) + 1, SCHEMA_VERSION + 1):
-            script = resources.files(__package__).joinpath("schema", f"{number}.sql").read_text()
-            for statement in _statements(script):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """A script's statements; executescript() would commit before the first."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

@@ -38,19 +38,34 @@ END = f"""INSERT INTO sessions ({COLUMNS}, issued_at, ended_at, over_iat, over_e
     WHERE {_LATER} AND user_id = excluded.user_id
     RETURNING sid"""
 
+
+def is_later(issued: str, expires: str) -> str:
+    """SQL: whether a token that a proxy saw was issued after the last log-out."""
+    return f"""CASE sign({issued}) WHEN 1 THEN {issued} > over_iat WHEN 0 THEN {expires} > over_exp
+            ELSE ended_at IS NULL END"""
+
+
+# Rows of the table `sorted` (notes.py) that change more than the time of activity.
 # A verified token that is still good proves that its session lives, whatever was known of its end by time.
-NOTE_SESSION = f"""INSERT INTO sessions ({COLUMNS}, issued_at, live)
-    SELECT :sid, :user_id, NULL, :version, :at, :at, :expires_at, max(:issued_at, 0), 1
-        WHERE :expires_at > :now OR EXISTS (SELECT 1 FROM sessions WHERE sid = :sid)
+NOTE_SESSIONS = f"""INSERT INTO sessions ({COLUMNS}, issued_at, live)
+    SELECT t.sid, t.user_id, NULL, t.version, t.at, t.at, t.expires_at, t.issued_at, 1 FROM sorted t
+        WHERE t.way = 0 AND t.user_id IS NOT NULL
+            AND (t.expires_at > :now OR EXISTS (SELECT 1 FROM sessions WHERE sid = t.sid)
+                OR EXISTS (SELECT 1 FROM told WHERE sid = t.sid AND place < t.place
+                    AND user_id IS NOT NULL AND expires_at > :now))
+        ORDER BY t.place
     ON CONFLICT (sid) DO UPDATE SET {_TOUCH}, {_LIVE}
-    WHERE CASE sign(:issued_at) WHEN 1 THEN :issued_at > over_iat WHEN 0 THEN :expires_at > over_exp
-            ELSE ended_at IS NULL END
-        AND max(sessions.expires_at, :expires_at) > :now AND user_id = excluded.user_id"""
-NOTE_VISITOR = f"""INSERT INTO visitors (sid, version, last_activity, expires_at, kind)
-    SELECT :sid, :version, :at, :expires_at, :kind
-        WHERE :expires_at > :now OR EXISTS (SELECT 1 FROM visitors WHERE sid = :sid)
+    WHERE {is_later("excluded.issued_at", "excluded.expires_at")}
+        AND max(sessions.expires_at, excluded.expires_at) > :now AND user_id = excluded.user_id"""
+NOTE_VISITORS = f"""INSERT INTO visitors (sid, version, last_activity, expires_at, kind)
+    SELECT t.sid, t.version, t.at, t.expires_at, t.kind FROM sorted t
+        WHERE t.way = 0 AND t.user_id IS NULL
+            AND (t.expires_at > :now OR EXISTS (SELECT 1 FROM visitors WHERE sid = t.sid)
+                OR EXISTS (SELECT 1 FROM told WHERE sid = t.sid AND place < t.place
+                    AND user_id IS NULL AND expires_at > :now))
+        ORDER BY t.place
     ON CONFLICT (sid) DO UPDATE SET {_TOUCH}
-    WHERE max(visitors.expires_at, :expires_at) > :now"""
+    WHERE max(visitors.expires_at, excluded.expires_at) > :now"""
 NOTE_GONE = (
     "UPDATE visitors SET gone = 1 WHERE sid = :sid AND last_activity <= :until",
     "DELETE FROM visitors WHERE sid = :sid AND last_activity <= :until",
@@ -86,8 +101,15 @@ USERS = """SELECT user_id, email, holders.last_activity FROM holders JOIN people
         AND (holders.last_activity, user_id) < (:last_activity, :user_id)
     ORDER BY holders.last_activity DESC, user_id DESC LIMIT :limit"""
 
+# Of sessions those whose tokens say no version: their sids begin with "t." (session_api.sessions.names), and
+# "/" comes after ".". What has a "~" in it is a part of one, which no proxy has to remember. One whose token
+# has expired may come back with another one.
 CLIENTS = """SELECT sid, version, :now - last_activity FROM visitors
-    WHERE kind <> 'visitor' AND sid > :after AND last_activity > :since ORDER BY sid LIMIT :limit"""
+        WHERE kind <> 'visitor' AND sid > :after AND last_activity > :since
+    UNION ALL SELECT sid, version, :now - last_activity FROM sessions
+        WHERE sid > max(:after, 't.') AND sid < 't/' AND instr(sid, '~') = 0 AND ended_at IS NULL
+            AND last_activity > :since
+    ORDER BY sid LIMIT :limit"""
 
 LAST = tuple(
     f"""SELECT expires_at, last_activity FROM {table} WHERE version = :version {live}

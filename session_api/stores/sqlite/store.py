@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
@@ -28,7 +27,9 @@ from session_api.stores.records import (
     UserSeen,
     VersionCount,
 )
+from session_api.stores.sqlite import notes
 from session_api.stores.sqlite import statements as sql
+from session_api.stores.sqlite.commits import Commits
 from session_api.stores.sqlite.file import SqliteFile
 from session_api.stores.store import GONE_SLACK, PURGE_AFTER, WALK, Fresh, StoreBusyError
 
@@ -54,18 +55,21 @@ class SqliteStore:
         self._busy_timeout = busy_timeout
         self._fresh = fresh
         self.connect, self.write, self.close = self._file.connect, self._file.write, self._file.close
+        self.commits = Commits(self._file, busy_timeout)
 
     def now(self) -> int:
         return int(self._clock())
 
     def add(self, session: Session) -> None:
-        with self.write() as db:
+        def work(db: sqlite3.Connection) -> None:
             self._tidy(db, PURGE_BATCH)
-            db.execute(sql.ADD, asdict(session))
+            db.execute(sql.ADD, vars(session))
+
+        self.commits.run(work)
 
     def find(self, session: Session) -> Session | None:
         with self.connect() as db:
-            row = db.execute(sql.FIND, asdict(session) | self._times()).fetchone()
+            row = db.execute(sql.FIND, vars(session) | self._times()).fetchone()
         if row is None:
             return self.resume(session)
         *columns, over, idle = row
@@ -74,25 +78,25 @@ class SqliteStore:
         return self.resume(session) if idle else Session(*columns)
 
     def resume(self, session: Session) -> Session | None:
-        with self.write() as db:
-            rows = db.execute(sql.RESUME, asdict(session) | self._times()).fetchall()
+        rows = self.commits.run(lambda db: db.execute(sql.RESUME, vars(session) | self._times()).fetchall())
         return Session(*rows[0]) if rows else None
 
     def end(self, session: Session) -> bool:
-        with self.write() as db:
-            return bool(db.execute(sql.END, asdict(session) | self._times()).fetchall())
+        return bool(
+            self.commits.run(lambda db: db.execute(sql.END, vars(session) | self._times()).fetchall())
+        )
 
     def note(self, report: Report) -> str:
-        with self.write() as db:
+        def work(db: sqlite3.Connection) -> str:
             now = self.now()
-            rows = [seen._asdict() | {"now": now, "at": max(now - seen.age, 0)} for seen in report.seen]
             gone = [{"sid": sid, "until": now - age + GONE_SLACK} for sid, age in report.gone]
             self._tidy(db, SWEEP_BATCH)
-            db.executemany(sql.NOTE_SESSION, (row for row in rows if row["user_id"] is not None))
-            db.executemany(sql.NOTE_VISITOR, (row for row in rows if row["user_id"] is None))
+            notes.note(db, report.seen, now)
             for statement in sql.NOTE_GONE:
                 db.executemany(statement, gone)
             return self._hear(db, report, now)
+
+        return self.commits.run(work)
 
     def census(self, idle: int = 0) -> Census:
         with self._snapshot(idle) as (db, times):
@@ -134,6 +138,7 @@ class SqliteStore:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         """A new file gets its name. A window that was set anew since is told to the triggers."""
+        notes.prepare(db)
         idle = self._idle_timeout or NEVER
         row = db.execute("SELECT idle FROM store").fetchone()
         if row != (idle,):

@@ -8,14 +8,15 @@ from functools import partial
 
 import pytest
 
-from tests.e2e.support.recipes import AFTER, BEFORE, Recipe, cooking
+from tests.e2e.support.recipes import AFTER, BEFORE, LAST, Recipe, browsed, cooking
+from tests.e2e.support.surfers import Surfer
 from tests.e2e.support.walkers import User
 
 pytestmark = pytest.mark.timeout(600)
 
 HOST = "club.example"
 HTTPS = {"Host": HOST, "X-Forwarded-Proto": "https"}  # as what ends TLS in front says it
-COLOURS = {BEFORE: "teal", AFTER: "tomato"}
+COLOURS = {BEFORE: "teal", AFTER: "tomato", LAST: "tomato"}
 NAME, PASSWORD = "ada", "a password of 1815"
 
 
@@ -49,6 +50,25 @@ class Secretary(User):
         self.ask("POST", to or path, data=data, headers=origin)
 
 
+class Member(Surfer):
+    """The same in a browser, with all files that the admin's pages have."""
+
+    own_words = Secretary.own_words
+
+    def log_in(self) -> None:
+        self.open("/admin/", "csrfmiddlewaretoken")
+        self.send("input[type=submit]", f"<strong>{NAME}</strong>", username=NAME, password=PASSWORD)
+
+    def use(self) -> None:
+        self.open("/admin/", f"<strong>{NAME}</strong>")
+        if self.pages % 3 == 0:
+            self.open("/admin/members/member/add/", f"<strong>{NAME}</strong>")
+            self.send("input[name=_save]", "was added successfully", name=f"{self.name}{self.pages}")
+
+    def log_out(self) -> None:
+        self.send("#logout-form button", "Logged out")
+
+
 def migrated(recipe: Recipe) -> None:
     """The new version's migration is there, and the old version has to live with it."""
     (web,) = recipe.containers("web-blue")
@@ -60,12 +80,17 @@ def migrated(recipe: Recipe) -> None:
 
 
 def test_django(tmp_path):
-    with cooking(tmp_path, "django", 18460) as recipe:
+    with cooking(tmp_path, "django", 18460) as recipe, browsed(recipe, Member, HOST):
         recipe.begin("/healthz", **HTTPS)
         who = ("--username", NAME, "--email", "ada@club.example")
         secret = ("-e", f"DJANGO_SUPERUSER_PASSWORD={PASSWORD}")
         recipe.compose(
             "exec", "-T", *secret, "web", "python", "manage.py", "createsuperuser", "--noinput", *who
         )
-        recipe.go_through(Secretary, partial(recipe.develop, AFTER), partial(migrated, recipe))
-        recipe.drain_by_log_outs(Secretary)
+        recipe.go_through(
+            Secretary,
+            partial(recipe.develop, AFTER),
+            partial(migrated, recipe),
+            further=partial(recipe.edit, "members/admin.py", "Club v2", "Club v3"),
+        )
+        recipe.drain_by_log_outs(Secretary, LAST, AFTER)

@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from tests.e2e.support.recipes import cooking
+from tests.e2e.support.recipes import AFTER, BEFORE, LAST, Recipe, browsed, cooking
+from tests.e2e.support.surfers import Surfer
 from tests.e2e.support.talks import Talk
 from tests.e2e.support.walkers import Crowd, User
 
@@ -45,10 +46,34 @@ class Signer(User):
         self.talk.close()
 
 
+class Reader(Surfer):
+    """The same in a browser, without a WebSocket: the page has none."""
+
+    own_words = Signer.own_words
+
+    def log_in(self) -> None:
+        self.open("/", "log in")
+        self.send("button", f"Hello {self.name}!", name=self.name)
+
+    def use(self) -> None:
+        self.open("/", f"Hello {self.name}!")
+        if self.pages % 3 == 0:
+            self.send("form[action='/entries'] button", f"Hello {self.name}!", text=f"entry{self.pages}")
+
+    def log_out(self) -> None:
+        self.send("form[action='/logout'] button", "log in")
+
+
+def develop(recipe: Recipe) -> None:
+    """The second version. As it was, express-session leaves its cookie where it is at a log-out."""
+    recipe.edit("package.json", '"version": "1.0.0"', '"version": "2.0.0"')
+    ends = "  request.session.destroy("
+    recipe.edit("server.js", ends, f"  response.clearCookie('guestbook.sid');\n{ends}")
+
+
 def test_express(tmp_path):
-    with cooking(tmp_path, "express", 18420) as recipe:
+    with cooking(tmp_path, "express", 18420) as recipe, browsed(recipe, Reader, "guestbook.example"):
         recipe.begin("/healthz")
-        recipe.go_through(
-            Signer, partial(recipe.edit, "package.json", '"version": "1.0.0"', '"version": "2.0.0"')
-        )
-        recipe.drain_by_log_outs(Signer)
+        further = partial(recipe.edit, "package.json", '"version": "2.0.0"', '"version": "3.0.0"')
+        recipe.go_through(Signer, partial(develop, recipe), further=further, keeps={BEFORE})
+        recipe.drain_by_log_outs(Signer, LAST, AFTER)

@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from tests.e2e.support.recipes import cooking
+from tests.e2e.support.recipes import BEFORE, Recipe, browsed, cooking
+from tests.e2e.support.surfers import Surfer
 from tests.e2e.support.walkers import User
 
 pytestmark = pytest.mark.timeout(600)
@@ -45,7 +46,40 @@ class Errander(User):
         self.ask("POST", form, data={**fields, "csrf_token": token[1] if token else ""}, headers=origin)
 
 
+class Buyer(Surfer):
+    """The same in a browser. The form that is shown after a log-out has a token, and so begins a session."""
+
+    own_words = Errander.own_words
+    begins_anew = True
+
+    def log_in(self) -> None:
+        self.open("/", 'name="password"')
+        self.send("button", f"Hello {self.name}!", name=self.name, password="correct horse")
+
+    def use(self) -> None:
+        self.open("/", f"Hello {self.name}!")
+        if self.pages % 3 == 0:
+            self.send("form[action='/errands'] button", f"Hello {self.name}!", text=f"errand{self.pages}")
+
+    def log_out(self) -> None:
+        self.send("form[action='/logout'] button", 'name="password"')
+
+
+def develop(recipe: Recipe) -> None:
+    """The second version. As it was, Flask leaves a cookie with Flask-WTF's token at a log-out."""
+    recipe.edit("app.py", 'VERSION = "1"', 'VERSION = "2"')
+    recipe.edit("app.py", "request, url_for", "request, session, url_for")
+    recipe.edit("app.py", "    logout_user()\n", "    logout_user()\n    session.clear()\n")
+
+
 def test_flask(tmp_path):
     with cooking(tmp_path, "flask", 18400) as recipe:
         recipe.begin("/healthz", **HTTPS)
-        recipe.go_through(Errander, partial(recipe.edit, "app.py", 'VERSION = "1"', 'VERSION = "2"'))
+        recipe.go_through(Errander, partial(develop, recipe), keeps={BEFORE})
+
+
+def test_flask_in_browsers(tmp_path):
+    with cooking(tmp_path, "flask", 18400) as recipe, browsed(recipe, Buyer, HOST):
+        recipe.begin("/healthz", **HTTPS)
+        further = partial(recipe.edit, "app.py", 'VERSION = "2"', 'VERSION = "3"')
+        recipe.go_through(Errander, partial(develop, recipe), further=further, keeps={BEFORE})

@@ -17,6 +17,7 @@ from tests.e2e.support.walks import IDLE
 pytestmark = pytest.mark.timeout(600)
 
 PASSWORD = "correct horse"
+KEPT = '[services.web.assets]\n"/_next/static/" = "slot:/app/.next/static"\n'
 
 
 class Clerk(User):
@@ -66,7 +67,11 @@ def works(tab: Tab, version: str) -> None:
 def test_nextjs(tmp_path):
     with cooking(tmp_path, "nextjs", 18500) as recipe, chromium() as browser:
         recipe.begin("/health")
-        with Tab(browser, recipe.url) as early, Tab(browser, recipe.url) as old:
+        with (
+            Tab(browser, recipe.url) as early,
+            Tab(browser, recipe.url) as old,
+            Tab(browser, recipe.url) as forgotten,
+        ):
             log_in(early, "early")
             works(early, "1")
 
@@ -76,6 +81,7 @@ def test_nextjs(tmp_path):
                 assert pins, "a page that a shared cache may keep brings no pin"
                 works(early.open(), "1")
                 log_in(old, "old")
+                log_in(forgotten, "forgotten")
 
             def while_both_run() -> None:
                 works(early, "1")
@@ -102,3 +108,9 @@ def test_nextjs(tmp_path):
             old.page.wait_for_selector("output:text-is('2')")
             assert old.errors == []
             works(old.open(), "3")
+            # The same page without the files that bgctl keeps: its chunk is gone with its version.
+            recipe.edit("bgctl.toml", KEPT, "")
+            recipe.bgctl("reload")
+            with forgotten.page.expect_response(re.compile("/_next/static/chunks/")) as answer:
+                forgotten.page.click("text=history")
+            assert answer.value.status == 404

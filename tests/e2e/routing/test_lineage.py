@@ -10,7 +10,8 @@ import jwt
 import pytest
 import requests
 
-from tests.e2e.support.stacks import Stack, running
+from tests.e2e.support.provider import COOKIE, Provider
+from tests.e2e.support.stacks import Stack, eventually, running
 
 FIRST, SECOND, THIRD = "1.6.7", "1.6.8", "1.6.9"
 LOAD = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
@@ -28,6 +29,7 @@ class People:
     """Everybody who came, and what each is called; none of them logs out or refreshes."""
 
     stack: Stack
+    provider: Provider
     askers: dict[str, Callable[[], str]] = field(default_factory=dict)
 
     def come(self, since: str) -> None:
@@ -43,6 +45,20 @@ class People:
         claims = {name: value for name, value in claims.items() if name != "deploymentGeneration"}
         foreign = stack.sign(claims)
         self.askers[f"foreign of {since}"] = lambda: self.with_bearer(foreign)
+        self.come_by_the_provider(since)
+
+    def come_by_the_provider(self, since: str) -> None:
+        """With each request they show a new token, and none of them says a version."""
+        token, browser = self.provider.token, self.stack.visitor()
+        browser.get(self.stack.url, headers=LOAD, timeout=10).raise_for_status()
+
+        def browse() -> str:
+            browser.cookies.set(COOKIE, token(f"page-{since}", sid=f"session of {since}"))
+            return self.stack.version_of(browser)
+
+        self.askers[f"provider's page of {since}"] = browse
+        self.askers[f"provider's client of {since}"] = lambda: self.with_bearer(token(f"client-{since}"))
+        self.askers[f"provider's client of {since}"]()  # from now on it is known
 
     def visitor(self, name: str) -> None:
         browser = self.stack.visitor()
@@ -68,7 +84,7 @@ class People:
 
 @pytest.fixture(scope="module")
 def people(site: Stack) -> People:
-    return People(site)
+    return People(site, Provider(site))
 
 
 def browsing(site: Stack, user: str) -> requests.Session:
@@ -90,9 +106,30 @@ def release(site: Stack, people: People, old: str, new: str) -> None:
     site.bgctl("route", "enable-green")
     people.are_all_on(old)
     people.come(new)
-    people.are_all_on(old, dict.fromkeys(those_of(people, new), new))
+    placed = dict.fromkeys(those_of(people, new), new)
+    people.are_all_on(old, placed)
+    are_known_by_name(site, old)
+    restart(site)
+    client = people.askers[f"provider's client of {FIRST}"]
+    eventually(lambda: client() == old, "the session API has told the proxy whom it has held")
+    people.are_all_on(old, placed)
     site.bgctl("promote", "--deadline", "1ms")
     people.are_all_on(new)
+
+
+def are_known_by_name(site: Stack, version: str) -> None:
+    """Who came first, by the provider, are users of that version."""
+    wanted = {f"{who}-{FIRST}" for who in ("page", "client")}
+
+    def named() -> bool:
+        return wanted <= {user["userId"] for user in site.census(version=version)["users"]}
+
+    eventually(named, f"{wanted} are users of {version}")
+
+
+def restart(site: Stack) -> None:
+    site.container("proxy").restart(timeout=20)
+    site.bgctl("up")
 
 
 @pytest.mark.threat(64)
@@ -109,8 +146,7 @@ def test_64_three_releases_in_a_row_hold_every_session(site: Stack, people: Peop
     people.are_all_on(SECOND)
 
     release(site, people, SECOND, THIRD)
-    site.container("proxy").restart(timeout=20)
-    site.bgctl("up")
+    restart(site)
 
     # The first version comes again, as the third release: those who logged in on it once are not meant.
     site.bgctl("up-green", FIRST)

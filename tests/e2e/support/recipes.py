@@ -3,54 +3,24 @@
 from __future__ import annotations
 
 import fcntl
-import re
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import docker
 
-from testbed.project import ROOT
+from tests.e2e.support.recipe_pages import Page, comparable
 from tests.e2e.support.stacks import eventually
+from tests.e2e.support.surfers import Surfer, Surfers, surfing
+from tests.e2e.support.tls_front import tls_in_front
 from tests.e2e.support.walkers import Crowd, User
-from tests.e2e.support.walks import BUILD_SECONDS, COMPOSE_FILE, USERS, Walk, finish
+from tests.e2e.support.walks import BUILD_SECONDS, COMPOSE_FILE, IDLE, USERS, Walk, finish
 
-PAGES = ROOT / "docs" / "recipes"
-ADDRESS = re.compile(r"^[\d.]+:\d+$")
-OF_THE_MACHINE = ("name", "engine", "control", "cookie_stem")
-BEFORE, AFTER = "1", "2"  # the versions of each recipe
-
-
-class Page:
-    """What docs/recipes says of one of them."""
-
-    def __init__(self, kind: str) -> None:
-        self.text = (PAGES / f"{kind}.md").read_text()
-
-    def options(self, command: str) -> list[str]:
-        """What follows `bgctl COMMAND` where the page types it."""
-        typed = re.findall(rf"^(?:\$ |    )bgctl {command}\b([^#\n]*)", self.text, re.M)
-        assert len(typed) == 1, f"bgctl {command}: {typed}"
-        words: list[str] = typed[0].split()
-        return words
-
-    @property
-    def toml(self) -> dict[str, Any]:
-        """What `init` writes, by the first of its blocks of TOML."""
-        return tomllib.loads(self._blocks()[0])
-
-    @property
-    def added(self) -> str:
-        """What its reader adds to that, by the other blocks."""
-        return "\n".join(self._blocks()[1:])
-
-    def _blocks(self) -> list[str]:
-        return [found[1] for found in re.finditer(r"^```toml\n(.*?)^```$", self.text, re.M | re.S)]
+BEFORE, AFTER, LAST = "1", "2", "3"  # the versions of each recipe
 
 
 class Recipe(Walk):
@@ -58,6 +28,9 @@ class Recipe(Walk):
 
     cases = "recipes"
     page: Page
+    surfers: Surfers | None = None  # who is there with a browser
+    keeps: Collection[str] = ()
+    left: Counter[str]  # by version: sessions of those who logged out and still have the app's cookie
 
     def begin(self, path: str, **headers: str) -> None:
         """Plain compose, as before bgctl came."""
@@ -71,8 +44,8 @@ class Recipe(Walk):
 
     def _take_own_ports(self) -> None:
         written = (self.directory / "bgctl.toml").read_text()
-        shown = _comparable(self.page.toml)
-        assert _comparable(tomllib.loads(written)) == shown, f"the page has another one than:\n{written}"
+        shown = comparable(self.page.toml)
+        assert comparable(tomllib.loads(written)) == shown, f"the page has another one than:\n{written}"
         with (self.directory / "bgctl.toml").open("a") as file:
             file.write(f"\n{self.page.added}")
         super()._take_own_ports()
@@ -83,33 +56,102 @@ class Recipe(Walk):
         develop: Callable[[], None],
         checks: Callable[[], None] | None = None,
         begun: Callable[[], None] = lambda: None,
+        further: Callable[[], None] | None = None,
+        keeps: Collection[str] = (),
     ) -> Crowd:
         """From plain compose to the second version, as the page says, while users are logged in.
 
         One of them has logged in before bgctl came, and is it still at the end. `begun` is called when bgctl
-        has the first version, `checks` while both run. Returns all who were there.
+        has the first version, `checks` while both run. With `further`, which makes the third version, that is
+        released as well. In the versions `keeps` a log-out leaves the cookie where it is. Returns the crowd.
         """
+        self.keeps, self.left = keeps, Counter()
         assert self.page.options("deploy")[0] == AFTER
         crowd = Crowd(self.url, BEFORE, kind, USERS)
+        crowd.pace *= 2 if self.surfers else 1  # Chromium is load enough
         early = kind(crowd, "early", BEFORE)
         crowd.direct = True
         early.log_in()
+        self._come(crowd, "ada", BEFORE)
         crowd.direct = False
         self.take_over()
         early.come_back()
         early.log_off()
+        self._come(crowd, "bob", BEFORE)
         begun()
         with crowd:
             develop()
-            self.release(crowd, BEFORE, AFTER, partial(self._look, crowd, checks))
+            self._release(crowd, BEFORE, AFTER, checks)
             early.come_back()
+            early.log_off()
             assert early.session.version == AFTER, "promoted: whoever comes back has the new version"
-            finish(self, crowd, AFTER)
+            if further:
+                further()
+                self._release(crowd, AFTER, LAST)
+                early.come_back()
+            last = LAST if further else AFTER
+            finish(self, crowd, last)
+            self.left[last] += len(crowd.on(last)) + 1 if last in keeps else 0
         early.log_out()
         early.log_off()
-        if self.cookie:
-            self.has({}, "all have logged out, and nobody waits for an idle time")
+        self._is_over(last)
         return crowd
+
+    def _come(self, crowd: Crowd, name: str, version: str) -> None:
+        if self.surfers:
+            self.surfers.come(crowd, name, version)
+
+    def _release(self, crowd: Crowd, old: str, new: str, checks: Callable[[], None] | None = None) -> None:
+        """A release, through which whoever has logged in stays so, in whichever version has to answer."""
+        staying, regulars = list[str](), len(crowd.on(old))
+        self.release(crowd, old, new, lambda: staying.extend(self._look(crowd, old, new, checks)))
+        crowd.settled()
+        self.left[old] += regulars if old in self.keeps else 0
+        if self.surfers:
+            self.surfers.wake(*staying)
+            self.surfers.go_round()
+            assert set(self.surfers.on(new)) == set(self.surfers.awake()), "promoted"
+            self.surfers.check()
+
+    def _look(self, crowd: Crowd, old: str, new: str, checks: Callable[[], None] | None) -> list[str]:
+        """While both versions run: each browser that has logged in is one session.
+
+        Returns whose browsers are still open with the old version.
+        """
+        regulars = len(crowd.on(old)) + 1
+        self._has({old: regulars}, "all are counted, and who came before bgctl")
+        if checks:
+            checks()
+        if not self.surfers:
+            return []
+        self._come(crowd, f"user of {new}", new)
+        self.surfers.go_round()
+        self.surfers.go_round()
+        self._has({old: regulars}, "who comes is counted with the new version")
+        leaving = self.surfers.on(old)[-1]
+        self.surfers.log_out(leaving)
+        self.left[old] += old in self.keeps or self.surfers.kind.begins_anew
+        self._has({old: regulars}, "who logs out is no session, unless the app leaves a cookie")
+        self.surfers.go_round()
+        staying = self.surfers.on(old)
+        self.surfers.rest(*staying)
+        return staying
+
+    def _has(self, sessions: dict[str, int], what: str) -> None:
+        """So many sessions are counted on each version, beside browsers and those who are `left`."""
+        if self.cookie:
+            surfers = self.surfers.versions() if self.surfers else []
+            self.has(self.left + Counter(surfers) + Counter(sessions), what)
+
+    def _is_over(self, version: str) -> None:
+        """All have logged out, and nobody waits for an idle time but for those who are `left`."""
+        if self.surfers:
+            awake = self.surfers.awake()
+            self.surfers.log_out(*awake)
+            self.left[version] += len(awake) if self.surfers.kind.begins_anew else 0
+        if self.cookie:
+            self.has(+self.left, "all have logged out")
+            self.has({}, "and have been idle", idle=4)
 
     @property
     def cookie(self) -> str:
@@ -117,58 +159,52 @@ class Recipe(Walk):
         found: str = self.page.toml.get("sessions", {}).get("cookie", "")
         return found
 
-    def has(self, sessions: dict[str, int], what: str) -> None:
-        """So many sessions are counted on each version; of no user that is known, and no visitor."""
+    def has(self, sessions: Mapping[str, int], what: str, idle: int = 0) -> None:
+        """So many sessions are counted on each version; of no user that is known.
+
+        The only visitors are browsers that have logged out and shown a page after that.
+        """
+        gone = self.surfers.gone if self.surfers else 0
 
         def counted() -> bool:
-            census = self.census()
+            census = self.census(idle=idle)
             found = {name: count["sessions"] for name, count in census["versions"].items()}
-            others = [count[kind] for count in census["versions"].values() for kind in ("users", "anonymous")]
-            return {name: number for name, number in found.items() if number} == sessions and not any(others)
+            users, visitors = (
+                sum(count[kind] for count in census["versions"].values()) for kind in ("users", "anonymous")
+            )
+            return +Counter(found) == Counter(sessions) and not users and visitors <= gone
 
         try:
             eventually(counted, what)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.census()}") from None
 
-    def _look(self, crowd: Crowd, checks: Callable[[], None] | None) -> None:
-        """While both versions run: each browser that has logged in is one session."""
-        if self.cookie:
-            self.has({BEFORE: len(crowd.on(BEFORE)) + 1}, "all are counted, and who came before bgctl")
-        if checks:
-            checks()
+    def drain_by_log_outs(self, kind: type[User], now: str = AFTER, older: str = BEFORE) -> None:
+        """Back to an older version as a release that nothing ends but the log-outs of all users.
 
-    def drain_by_log_outs(self, kind: type[User]) -> None:
-        """Back to the first version as a release that nothing ends but the log-outs of all users."""
+        Whom the app has left with a cookie after a log-out is the one that is waited for then.
+        """
         assert self.cookie
-        crowd = Crowd(self.url, AFTER, kind, USERS)
+        crowd = Crowd(self.url, now, kind, USERS)
         with crowd:
-            crowd.released(BEFORE, AFTER)
+            crowd.released(older, now)
             release = self.start(
-                *("rollback", "--to", BEFORE, "--yes"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                *("rollback", "--to", older, "--yes"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )
             try:
                 eventually(lambda: self.switched() or release.poll() is not None, "switched", BUILD_SECONDS)
-                self.has({AFTER: USERS}, "all are there")
-                crowd.change_guard(AFTER, BEFORE)
+                self.has(self.left + Counter({now: USERS}), "all are there")
+                crowd.change_guard(now, older)
+                if any(self.left.values()):
+                    self.has(self.left + Counter({older: USERS}), "all have logged out")
+                    release.terminate()
+                    self.bgctl("drain", "--yes", "--idle-timeout", IDLE)
                 said, _ = release.communicate(timeout=BUILD_SECONDS)
             finally:
                 release.kill()
-            assert release.returncode == 0, said
-            finish(self, crowd, BEFORE)
-        self.has({}, "all have logged out")
-
-
-def _comparable(table: dict[str, Any]) -> dict[str, Any]:
-    """Without what differs from machine to machine: addresses, the folder's name, what the test has told."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(inner) for key, inner in value.items() if key not in OF_THE_MACHINE}
-        return "an address" if isinstance(value, str) and ADDRESS.match(value) else value
-
-    found: dict[str, Any] = {key: plain(inner) for key, inner in table.items()}
-    return {key: inner for key, inner in found.items() if inner not in ({}, {"address": "an address"})}
+            assert any(self.left.values()) or release.returncode == 0, said
+            finish(self, crowd, older)
+        self.has(+self.left, "all have logged out")
 
 
 @contextmanager
@@ -184,3 +220,15 @@ def cooking(folder: Path, kind: str, public: int) -> Iterator[Recipe]:
             assert (recipe.directory / COMPOSE_FILE).read_bytes() == recipe.plain, "nobody has touched it"
         finally:
             recipe.remove()
+
+
+@contextmanager
+def browsed(recipe: Recipe, kind: type[Surfer], host: str) -> Iterator[Surfers]:
+    """People with browsers are there all the time. TLS for `host` ends in front of the project."""
+    with (
+        tls_in_front(recipe.directory.parent, host, recipe.public) as port,
+        surfing(kind, f"https://{host}", f"--host-resolver-rules=MAP {host}:443 127.0.0.1:{port}") as surfers,
+    ):
+        recipe.surfers = surfers
+        yield surfers
+        surfers.check()

@@ -13,7 +13,7 @@ class Tab:
 
     def __init__(self, browser: Browser, url: str) -> None:
         self.url, self.errors = url, list[str]()
-        self._context = browser.new_context()
+        self._context = browser.new_context(ignore_https_errors=True)  # authorities are of a test's own
         self.page = self._context.new_page()
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.errors.append(f"exception: {error}"))
@@ -32,7 +32,7 @@ class Tab:
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.errors.append(f"console: {message.text}")
+            self.errors.append(f"console: {message.text} ({message.location['url']})")
 
     def _failed(self, request: Request) -> None:
         """A page's script may change its mind (Next.js does, of what it loads beforehand): no fault."""

@@ -67,6 +67,18 @@ class Crowd:
         with self.lock:
             self.serving.change(versions)
 
+    def settled(self) -> None:
+        """The command has returned: who asks from now on gets no answer of a version that has ended."""
+        with self.lock:
+            self.serving.settle()
+
+    def is_flip(self, session: Session, first: str, version: str, asked: Asked) -> bool:
+        """Whether an answer by `version` is not the session's. `first`: what a newcomer has to get."""
+        with self.lock:
+            newcomer = session.place is None
+            verdict = session.judge(version, asked)
+            return verdict is Verdict.FLIPPED or (newcomer and version != first)
+
     def on(self, version: str) -> list[User]:
         with self.lock:
             return [one for one in self.users if one.is_alive() and one.session.version == version]
@@ -153,15 +165,10 @@ class User(threading.Thread):
 
     def judge(self, said: list[str], asked: Asked, method: str, path: str) -> None:
         """Whether these versions, all of one answer, are the one that this user has a right to."""
-        with self.crowd.lock:
-            for version in said:
-                newcomer = self.session.place is None
-                if self.session.judge(version, asked) is Verdict.FLIPPED or (
-                    newcomer and version != self.first
-                ):
-                    self.crowd.recorder.flipped += 1
-                    self._note(method, path, f"{self.session.version or self.first} was answered by {said}")
-                    break
+        if any(self.crowd.is_flip(self.session, self.first, version, asked) for version in said):
+            with self.crowd.lock:
+                self.crowd.recorder.flipped += 1
+                self._note(method, path, f"{self.session.version or self.first} was answered by {said}")
 
     def _ask_again(self, method: str, path: str, options: dict[str, Any]) -> requests.Response:
         """Sends a second time what met the end of an idle connection, as browsers do (RFC 9112, 9.3.1).

@@ -13,7 +13,8 @@ NOW = 1_800_000_000
 def memory():
     """Our modules with as much of nginx as they need."""
     lua = Lua()
-    lua.runtime.execute(NGINX_STUB)(NOW)
+    lua.nginx = lua.runtime.execute(NGINX_STUB)  # sets the clock
+    lua.nginx(NOW)
     lua.module("activity.recorder")[b"init"](lua.table({"held_every": 10, "active_window": 1800}))
     return lua
 
@@ -69,3 +70,38 @@ def test_79_two_users_of_one_sid_are_remembered_apart(memory):
     for name in names:
         put(memory, note(memory, rules[b"key"](name, b"u"), b"u", 0))
     assert len(plain(seen[b"keys"]())) >= 3
+
+
+def folded(lua, ticks):
+    """What shared memory has of the session after each of so many ticks: when it was last active."""
+    seen = []
+    for _ in range(ticks):
+        lua.module("activity.recorder")[b"tick"]()
+        row = lua.module("activity.memory")[b"get"](b"s one")
+        seen.append(row and row[b"seen"])
+    return seen
+
+
+def test_a_new_session_is_folded_at_once_and_that_it_goes_on_as_often_as_that_is_told(memory):
+    turn = memory.nginx
+    note(memory, b"s one", b"u1", NOW)
+    assert folded(memory, 1) == [NOW]
+    turn(NOW + 3)
+    note(memory, b"s one", b"u1", NOW)
+    assert folded(memory, 8) == [NOW] * 7 + [NOW + 3], "nine ticks of ten"
+    turn(NOW + 11)
+    note(memory, b"s one", b"u1", NOW, b"1.6.8")
+    assert folded(memory, 1) == [NOW + 11], "its version is news"
+
+
+def test_who_has_gone_idle_is_noted_no_longer(memory):
+    idle = memory.module("activity.recorder")[b"is_idle"]
+    note(memory, b"s one", b"u1", NOW)
+    folded(memory, 1)
+    memory.nginx(NOW + 100)
+    assert not idle(b"s one", 100, NOW + 100), "another worker may have seen it up to eleven seconds later"
+    folded(memory, 8)
+    memory.nginx(NOW + 111)
+    assert idle(b"s one", 100, NOW + 111)
+    note(memory, b"s one", b"u1", NOW)
+    assert not idle(b"s one", 100, NOW + 111)

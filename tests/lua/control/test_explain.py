@@ -18,7 +18,10 @@ pytestmark = pytest.mark.whole
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Proxy:
     cookie = {"name": "sid", "wanted": "sid=", "variable": "upstream_cookie_sid"}
-    return Proxy(tmp_path_factory.mktemp("routing"), session_cookies=[cookie])
+    folder = tmp_path_factory.mktemp("routing")
+    made = Proxy(folder, session_cookies=[cookie])
+    made.learn_provider(folder)
+    return made
 
 
 OPAQUE = ["Basic " + "dTpw" * 20, "Bearer " + "opaque" * 20, "Bearer a.b.c.d.e"]
@@ -27,11 +30,14 @@ OFTEN = st.sampled_from([*VERSIONS, *VERSIONS[:2], *VERSIONS[:2]])
 
 @st.composite
 def tokens(draw, /, kid: str, issuer: str, **more):
-    """A token that is absent, bad, expired, or says one of the versions."""
+    """A token that is absent, bad, expired, or says one of the versions (a provider's: none)."""
     kind = draw(st.sampled_from(["absent", "bad", "expired", *["good"] * 4]))
     if kind in ("absent", "bad"):
         return {"absent": None, "bad": "a.b.c"}[kind]
-    claims = {"sid": draw(st.sampled_from(["s", "t"])), "deploymentVersion": draw(OFTEN)}
+    claims = {
+        "sid": draw(st.sampled_from(["s", "t"])),
+        "deploymentVersion": None if kid == "idp" else draw(OFTEN),
+    }
     for name, values in more.items():
         if (value := draw(values)) is not None:
             claims[name] = value
@@ -40,7 +46,8 @@ def tokens(draw, /, kid: str, issuer: str, **more):
 
 @st.composite
 def requests(draw, /, pages: str):
-    session = tokens("k", "bgctl", userId=st.just("ada"))
+    provided = tokens("idp", "idp", sub=st.sampled_from([None, "ada"]))
+    session = tokens("k", "bgctl", userId=st.just("ada")) | provided
     pin = tokens(
         "pin",
         "bgctl-pin",

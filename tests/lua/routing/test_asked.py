@@ -52,19 +52,19 @@ def test_it_holds_for_that_request_alone(proxy: Proxy, name: str, mine: str, ask
     assert routed(proxy, FETCH | pin(mine))[:2] == (mine, "pin")
 
 
-def test_the_session_is_counted_where_it_is(proxy: Proxy) -> None:
+def test_the_session_is_counted_where_it_is(tmp_path) -> None:
     """What a proxy remembers of it is the same, whichever version answered."""
 
     def remembered(second: dict[str, str]) -> object:
-        proxy.lua.runtime.execute(
-            b"for _, dict in pairs(ngx.shared) do for key in pairs(dict.kept) do dict.kept[key] = nil end end"
-        )
+        proxy = Proxy(tmp_path)
+        put(proxy, "draining")
         routed(proxy, FETCH | pin("1.6.7"))
         proxy.memory()
         routed(proxy, FETCH | pin("1.6.7") | second)
-        return proxy.memory()
+        memory = dict(proxy.memory())  # type: ignore[call-overload]
+        del memory["bg_feedpages_epoch"]  # it is drawn with each start
+        return memory
 
-    put(proxy, "draining")
     plainly = remembered({})
     assert any("1.6.7" in str(value) for value in plainly.values())  # type: ignore[attr-defined]
     assert remembered({"x-deployment-version": "1.6.8"}) == plainly

@@ -206,8 +206,8 @@ def test_what_the_session_api_tells_after_a_restart_holds(proxy):
     name = plain(
         proxy.lua.module("tokens.cookie_sessions")[b"name"](proxy.settings[b"session_cookies"][1], b"v0")
     )
-    sid = plain(proxy.lua.module("tokens.cookie_sessions")[b"sid_and_key"](name.encode())[0])
-    remembered = proxy.lua.module("tokens.cookie_sessions")[b"remembered"]
+    sid = plain(proxy.lua.module("lib.names")[b"by_cookie"](name.encode())[0])
+    remembered = proxy.lua.module("lib.names")[b"remembered"]
     assert plain(remembered(sid.encode())) == name
     assert remembered(f"{sid}~1.6.7".encode()) is None, "a page that was left behind is nobody's session"
     proxy.lua.module("tokens.api_clients")[b"restore"](name.encode(), OLD.encode(), NOW - 60, NOW + 1000, NOW)

@@ -31,7 +31,10 @@ class Both:
         self.tokens = Tokens(self.keyring, self.clock, rules)
 
     def proxy(self, token):
-        """(version, session, user, generation, issued), or why not."""
+        """(version, session, user, generation, issued), or why not.
+
+        Without a version the session has a "~" after it where all tokens of the user are one session.
+        """
         text, now = token.encode("latin-1", "replace"), int(self.clock())
         said = self.lua.module("tokens.token")[b"verify"](text, self.keys, self.rules, now)
         told = [plain(fault[b"reason"]) for fault in self.faults(text, now)]
@@ -40,8 +43,10 @@ class Both:
             return plain(said[1])
         assert not told
         user = self.lua.module("lib.names")[b"user"](said[b"user"])
-        name = self.lua.module("lib.names")[b"session"](said[b"sid"], user, said[b"foreign"])
-        return *(plain(each) for each in (said[b"version"], name, user, said[b"generation"])), said[b"issued"]
+        name = plain(self.lua.module("lib.names")[b"session"](said[b"sid"], user, said[b"foreign"]))
+        name += "~" if said[b"is_shared"] else ""
+        version, generation = plain(said[b"version"]), plain(said[b"generation"])
+        return version, name, plain(user), generation, said[b"issued"]
 
     def faults(self, text, now):
         return self.lua.module("tokens.token")[b"faults"](text, self.keys, self.rules, now).values()
@@ -61,6 +66,8 @@ class Both:
             return error.reason
         user = names.user(known.user_id) if known.user_id else None
         name = names.session(known.sid, user or "", foreign=known.foreign)
+        assert (known.version is not None) == (known.says == "version")
+        name += "~" if known.says == "user" else ""
         return known.version, name, user, known.generation, known.issued_at
 
 

@@ -42,11 +42,15 @@ local function hex(text)
     return (text:gsub(".", function(letter) return ("%02x"):format(letter:byte()) end))
 end
 
-package.preload["resty.lrucache"] = function()
-    return { new = function()
-        local kept = {}
-        return { get = function(_, key) return kept[key] end, set = function(_, key, value) kept[key] = value end }
-    end }
+-- The request at hand is a table of variables, and its `number`.
+package.preload["bg.lib.at_hand"] = function()
+    return {
+        get = function(name) return ngx.var[name] end,
+        has = function(name) return (ngx.var[name] or "") ~= "" end,
+        set = function(name, text) ngx.var[name] = text end,
+        status = function() return ngx.status end,
+        number = function() return ngx.var.number or 1 end,
+    }
 end
 package.preload["ngx.semaphore"] = function() return { new = function() return {} end } end
 package.preload["ngx.balancer"] = function() return {} end

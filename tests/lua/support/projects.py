@@ -28,7 +28,7 @@ class Project:
         headers: tuple[str, ...] = (),
         cookies: tuple[str, ...] = (),
     ) -> None:
-        self.folder, self.keys, self.clock = folder, folder / "keys", HandClock()
+        self.folder, self.keys, self.clock, self.pin = folder, folder / "keys", HandClock(), ""
         if imported == "to sign with":
             signing_keys.create(self.keys, "HS256", now=NOW - 60, secret=SECRET)
         else:
@@ -58,10 +58,11 @@ class Project:
         self.api = Api(app, self.keys, self.clock)
 
     def route(self, token: str, **more: str) -> tuple[str, str, object]:
-        """Version, rule and session, as the proxy has them."""
+        """Version, rule and session, as the proxy has them. `pin`: what the answer brings, as a cookie."""
         request = {"headers": {"Authorization": f"Bearer {token}", **more}, "path": "/", "method": "GET"}
         decision = self.proxy.router[b"route"](self.proxy.asked(request), int(self.clock()), True)
         version, reason = plain(decision[b"slot"][b"version"]), plain(decision[b"reason"])
+        self.pin = (plain(decision[b"cookie"]) or "").partition(";")[0]
         return version, reason, decision[b"identity"]
 
     def explain(self, token: str) -> dict[str, str]:
@@ -79,8 +80,24 @@ class Project:
 
     def report(self, who: object) -> None:
         """What the proxy tells of a session that it has just seen."""
-        named = (plain(who[b"sid"]), plain(who[b"user"]), "1.6.7")  # type: ignore[index]
+        named = (plain(who[b"key"])[2:], plain(who[b"user"]), "1.6.7")  # type: ignore[index]
         self.api.report([*named, self.clock(), plain(who[b"exp"]), plain(who[b"issued"])])  # type: ignore[index]
+
+    def tell(self) -> None:
+        """What the proxy would report of all that it has noted."""
+        self.proxy.lua.module("activity.recorder")[b"tick"]()
+        names, memory = self.proxy.lua.module("lib.names"), self.proxy.lua.module("activity.memory")
+        rows = [(key, memory[b"get"](key)) for key in memory[b"keys"]().values()]
+        self.api.report(
+            *(
+                [
+                    *(plain(key)[2:], plain(row[b"user"]), plain(row[b"version"]), self.clock()),
+                    *(row[b"exp"], row[b"iat"]),
+                    *([plain(names[b"kind"](key))] if names[b"kind"](key) else []),
+                ]
+                for key, row in rows
+            )
+        )
 
     def close(self) -> None:
         self.store.close()

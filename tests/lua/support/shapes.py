@@ -11,12 +11,29 @@ VERSION = "1.6.7"
 
 
 class Shape(NamedTuple):
-    """`user` and `session` are what the claims say of them; `claim` is where the version is."""
+    """`user` and `session` are what the claims say of them; `claim` is where the version is.
+
+    `lasting` is the session where the version is left out: what stays when the token is renewed.
+    """
 
     claims: dict[str, Any]
     user: str
     session: str
     claim: str = "deploymentVersion"
+    lasting: str = "user:"
+
+    def without_version(self) -> dict[str, Any]:
+        """The claims as the provider makes them by itself."""
+        claims = {name: value for name, value in self.claims.items() if name != self.claim}
+        if self.claim == "app_metadata.version":
+            claims["app_metadata"] = {"provider": "email", "providers": ["email"]}
+        return claims
+
+    def renewed(self, random: Random) -> dict[str, Any]:
+        """The next token of that session."""
+        claims = self.without_version()
+        claims |= {name: claims[name] + 240 for name in ("iat", "exp") if name in claims}
+        return claims | ({"jti": _uuid(random)} if "jti" in claims else {})
 
 
 def _hex(random: Random, digits: int = 32) -> str:
@@ -57,15 +74,15 @@ def keycloak(random: Random) -> Shape:
         **{"scope": "openid email profile", "email_verified": True, "preferred_username": "ada"},
         "deploymentVersion": VERSION,
     }
-    return Shape(claims, user, session)
+    return Shape(claims, user, session, lasting=session)
 
 
 def cognito(random: Random) -> Shape:
     """An access token has no `aud`; an ID token has one. `jti` is new with each."""
-    user, jti = _uuid(random), _uuid(random)
+    user, jti, first = _uuid(random), _uuid(random), _uuid(random)
     pool = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ab12Cd34E"
     claims: dict[str, Any] = {
-        **{"sub": user, "iss": pool, "origin_jti": _uuid(random), "event_id": _uuid(random)},
+        **{"sub": user, "iss": pool, "origin_jti": first, "event_id": _uuid(random)},
         **{"auth_time": NOW, "exp": NOW + 3600, "iat": NOW, "jti": jti, "deploymentVersion": VERSION},
     }
     if random.random() < 0.5:
@@ -73,7 +90,7 @@ def cognito(random: Random) -> Shape:
     else:
         claims |= {"token_use": "id", "aud": _hex(random, 26), "cognito:username": "ada"}
         claims |= {"cognito:groups": ["admins"], "email_verified": True, "email": "ada@shop.example"}
-    return Shape(claims, user, jti)
+    return Shape(claims, user, jti, lasting=first)
 
 
 def firebase(random: Random) -> Shape:
@@ -96,16 +113,16 @@ def firebase(random: Random) -> Shape:
 
 
 def supabase(random: Random) -> Shape:
-    user = _uuid(random)
+    user, session = _uuid(random), _uuid(random)
     claims = {
         **{"iss": "https://abcdefghij.supabase.co/auth/v1", "sub": user, "aud": "authenticated"},
         **{"exp": NOW + 3600, "iat": NOW, "email": "", "phone": "", "role": "authenticated", "aal": "aal1"},
         "app_metadata": {"provider": "email", "providers": ["email"], "version": VERSION},
         "user_metadata": {"full_name": "Ада Лавлейс", "avatar": None},
         "amr": [{"method": "password", "timestamp": NOW}],
-        **{"session_id": _uuid(random), "is_anonymous": False},
+        **{"session_id": session, "is_anonymous": False},
     }
-    return Shape(claims, user, f"iat:{NOW}", "app_metadata.version")
+    return Shape(claims, user, f"iat:{NOW}", "app_metadata.version", session)
 
 
 def simplejwt(random: Random) -> Shape:

@@ -10,7 +10,9 @@ import jwt
 import pytest
 
 from session_api.keys import app_keys, keyring, listing, signing_keys
+from session_api.sessions import names
 from tests.lua.support.both import Both, jws
+from tests.lua.support.luajit import plain
 from tests.unit.session_api.support.data import NOW
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "tokens" / "claims.json").read_text())
@@ -160,6 +162,104 @@ def test_18_each_key_has_its_own_issuer(lua, tmp_path):
     }
 
 
+def test_only_a_token_of_ours_has_to_say_a_version(lua, tmp_path):
+    """The key of an app that signs nothing of ours, and the one that both sign with."""
+    keys = tmp_path / "keys"
+    signing_keys.create(keys, "HS256", secret=b"of both, that is" * 2, now=NOW)
+    app_keys.trust(keys, "HS256", b"of the shop" * 4, now=NOW)
+    both = Both(lua, keys)
+    verdicts = {}
+    for secret in (b"of the shop" * 4, b"of both, that is" * 2):
+        for issuer in ("shop", "bgctl"):
+            token = jws(secret, {"alg": "HS256"}, {"iss": issuer, "sub": "u", "exp": NOW + 60})
+            said = both.proxy(token)
+            assert said == both.api(token)
+            verdicts[secret[:11], issuer] = said if isinstance(said, str) else said[0]
+    assert verdicts == {
+        (b"of the shop", "shop"): None,
+        (b"of the shop", "bgctl"): None,
+        (b"of both, th", "shop"): None,
+        (b"of both, th", "bgctl"): "claims",
+    }
+    assert both.why(token) == ["it has no deploymentVersion"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "session"),
+    [
+        ({"sub": "u", "sid": "s", "jti": "1", "iat": NOW}, "s"),
+        ({"sub": "u", "sid": 7.0, "session_id": "t"}, "7"),
+        ({"sub": "u", "sid": None, "session_id": "t", "origin_jti": "o"}, "t"),
+        ({"sub": "u", "origin_jti": "o", "jti": "1"}, "o"),
+        ({"sub": "u", "jti": "1", "iat": NOW}, "user:"),
+        ({"user_id": 7, "iat": NOW}, "user:"),
+        ({"jti": "1"}, "1"),
+        ({"sid": "s", "jti": []}, "s"),
+        ({"sub": "u", "jti": []}, "user:"),
+        ({"jti": []}, "claims"),
+        ({"sub": "u", "sid": []}, "claims"),
+        ({}, "claims"),
+    ],
+)
+def test_without_a_version_a_session_is_what_stays_when_a_token_is_renewed(lua, tmp_path, claims, session):
+    signing_keys.create(tmp_path / "keys", now=NOW)
+    app_keys.trust(tmp_path / "keys", "HS256", SECRET, now=NOW)
+    both = Both(lua, tmp_path / "keys")
+    said = [both.proxy(jws(SECRET, {"alg": "HS256"}, {"exp": NOW + life, **claims})) for life in (60, 90)]
+    api = both.api(jws(SECRET, {"alg": "HS256"}, {"exp": NOW + 60, **claims}))
+    assert said == [api, api], "a new token is the same session"
+    if session == "claims":
+        assert api == session
+    else:
+        user = str(claims.get("sub", claims.get("user_id", "")))
+        assert api[1] == names.session(session, user, foreign=True) + ("~" if session == "user:" else "")
+
+
+@pytest.mark.parametrize("said", [{"sid": "s"}, {}], ids=["sid", "sub alone"])
+def test_a_session_without_a_version_has_one_name_in_both_programs(project, said):
+    """The proxy holds it; the session API counts a heartbeat by the name that the proxy reports."""
+    here = project(cookies=("at",))
+    claims = {"sub": "ada", "iss": "https://idp/", "iat": NOW, "exp": NOW + 300, **said}
+    token = jwt.encode(claims, SECRET)
+    version, rule, _ = here.route("", Cookie=f"at={token}")
+    assert (version, rule) == ("1.6.8", "new")
+    pin = here.pin
+    headers = {"X-Deployment-Version": version, "X-Deployment-Generation": "1"}
+    for at in (0, 240, 480):
+        here.clock.now = NOW + at
+        renewed = jwt.encode({**claims, "iat": NOW + at, "exp": NOW + at + 300, "jti": f"j{at}"}, SECRET)
+        assert here.route("", Cookie=f"at={renewed}; {pin}")[:2] == ("1.6.8", "pin")
+        here.tell()
+        beat = here.api.post("/api/deployment/heartbeat", renewed, **headers)
+        assert beat.json == {"yourVersion": "1.6.8", "currentVersion": "1.6.8", "updateAvailable": False}
+        census = here.api.census(version="1.6.8").json
+        assert [user["userId"] for user in census["users"]] == ["ada"]
+        assert census["versions"]["1.6.8"]["users"] == 1
+        first = 1 if said else 2  # before it has shown a pin, it may be a client that keeps none
+        assert census["versions"]["1.6.8"]["sessions"] == (first if at < 360 else 1)
+    shown = here.api.get("/api/deployment/session", renewed).json
+    assert (shown["userId"], shown["deploymentVersion"]) == ("ada", "1.6.8")
+    assert here.api.post("/api/deployment/refresh", renewed).status_code == 403
+    assert here.api.post("/api/deployment/logout", renewed, **headers).status_code == 204
+    assert here.api.census().json["versions"]["1.6.8"]["sessions"] == 0
+    assert here.beat(renewed) != "used", "what was issued up to the log-out is over"
+
+
+def test_of_several_tokens_one_with_a_version_counts_in_both_programs(project):
+    here = project(headers=("x-token",), cookies=("at",))
+    with_version = jwt.encode({"sub": "ada", "deploymentVersion": "1.6.7", "exp": NOW + 60}, SECRET)
+    without = jwt.encode({"sub": "eve", "exp": NOW + 60}, SECRET)
+    for cookie in (f"bg_session={without}; at={with_version}", f"at={with_version}"):
+        version, rule, who = here.route("", **{"X-Token": without, "Cookie": cookie})
+        assert (version, rule, plain(who[b"user"])) == ("1.6.7", "token", "ada")
+        headers = {"X-Token": without, "Cookie": cookie.replace("bg_session", "__Host-bg_session")}
+        shown = here.api.client.simulate_get("/api/deployment/session", headers=headers).json
+        assert (shown["userId"], shown["deploymentVersion"]) == ("ada", "1.6.7")
+    assert here.route("", **{"X-Token": without})[:2] == ("1.6.8", "new")
+    shown = here.api.client.simulate_get("/api/deployment/session", headers={"X-Token": without}).json
+    assert shown["userId"] == "eve"
+
+
 AUDIENCES = [..., None, "", "web", "app", ["web"], ["app", "web"], ["app"], [], [["web"]], {"1": "web"}, 7]
 
 
@@ -216,7 +316,14 @@ def test_18_an_old_ring_goes_on_as_it_was(lua, tmp_path):
         ("app.version", {"app": {"version": 2}}, "claims"),
         ("app.version", {"app": ["1"], "deploymentVersion": "3"}, "3"),
         ("app.version", {"app": "version", "deploymentVersion": "3"}, "3"),
-        ("app.version", {"app": None}, "claims"),
+        ("app.version", {"app": None}, None),
+        ("app.version", {"app": "version", "deploymentVersion": None}, None),
+        ("app.version", {"app": {"version": ""}}, "claims"),
+        ("deploymentVersion", {}, None),
+        ("deploymentVersion", {"deploymentVersion": None, "deploymentGeneration": 3}, None),
+        ("deploymentVersion", {"deploymentVersion": ""}, "claims"),
+        ("deploymentVersion", {"deploymentVersion": False}, "claims"),
+        ("deploymentVersion", {"iss": "bgctl"}, None),
         ("app.version", {"app": {"version": {"version": "1"}}}, "claims"),
         ("a.1", {"a": ["1", "2"], "deploymentVersion": "3"}, "3"),
         ("a..b.", {"a": {"b": "1"}}, "1"),
@@ -234,6 +341,7 @@ def test_the_claim_of_the_version(lua, tmp_path, name, claims, verdict):
     said = both.proxy(token)
     assert said == both.api(token)
     assert (said if isinstance(said, str) else said[0]) == verdict
+    assert verdict or said[3] is None, "a generation of no version"
 
 
 @pytest.mark.parametrize(
@@ -242,10 +350,20 @@ def test_the_claim_of_the_version(lua, tmp_path, name, claims, verdict):
         (
             {"alg": "HS256"},
             {"userId": True},
+            ["it has no exp", "its userId is neither text nor a whole number"],
+        ),
+        (
+            {"alg": "HS512"},
+            {"iss": "bgctl", "exp": NOW + 60},
             [
-                *("it has no exp", "it has no deploymentVersion"),
-                "its userId is neither text nor a whole number",
+                *("no key in the ring is for its alg", "it has no deploymentVersion"),
+                "it names nobody: no userId, user_id, sub, sid, jti",
             ],
+        ),
+        (
+            {"alg": "HS256"},
+            {"exp": NOW + 60, "session_id": True, "sub": "u"},
+            ["its session_id is neither text nor a whole number"],
         ),
         (
             {"alg": "HS512"},
@@ -283,10 +401,7 @@ def test_explain_says_all_of_it_in_its_words(project):
     row = here.explain(
         jwt.encode({"userId": 42, "exp": NOW - 3600}, b"another secret, of forty bytes or so ...")
     )
-    assert row["why"] == (
-        "its signature fits no key that is for its alg; expired at 2027-01-15T07:00:00Z; "
-        "it has no deploymentVersion"
-    )
+    assert row["why"] == ("its signature fits no key that is for its alg; expired at 2027-01-15T07:00:00Z")
     assert row["reason"] == "signature"
     assert here.explain("e30.e30.x")["reason"] == "malformed"
 

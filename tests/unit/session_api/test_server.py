@@ -20,7 +20,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from session_api.keys import signing_keys
-from tests.unit.session_api.support.data import write_release
+from tests.unit.session_api.support.data import damage, write_release
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.session_api.support.server import Caller, Folder, Server
 
@@ -311,7 +311,7 @@ def test_logs_are_json_and_hold_no_secret(serve: Any, keys: Path, tmp_path: Path
     server = serve()
     with closing(Caller(server.url, keys)) as caller:
         token = caller.log_in("user-name", email="secret@mail.example").json()["token"]
-        (tmp_path / "sessions.db").write_bytes(b"\xa5" * 20000)
+        damage(tmp_path / "sessions.db")
         assert caller.call("POST", "/api/deployment/refresh", token).status_code == 503
         seen = [["secret-sid", "user-name", "1.6.8", time.time(), time.time() + 60]]
         assert caller.report(sessions=seen)["status"] == 503

@@ -10,6 +10,7 @@
 --   <base>:a:VERSION      zset: SID of sessions by last activity; <base>:n:VERSION: the same of visitors
 --   <base>:h:VERSION:USER zset: SID by last activity
 --   <base>:u:VERSION      zset: user by last activity; <base>:u of all versions; <base>:emails hash by user
+--   <base>:known          zset: SID of those without a pin, of whom a proxy is told that starts anew (clients.lua)
 --   <base>:dead           zset: SID by expiry, of sessions that are over but not forgotten
 --   <base>:d:VERSION:DAY  hash: how many left, by minute
 --   <base>:proxies        hash: reports by name
@@ -83,6 +84,12 @@ local function answer(sid, s)
     return { sid, s.user, s.email, s.version, s.created, s.at, s.expires }
 end
 
+-- Whether a proxy that starts anew has to know a session: its token says no version, and it is not a part of one (those
+-- have a "~" in their sid).
+local function is_held(sid)
+    return string.sub(sid, 1, 2) == 't.' and not string.find(sid, '~', 3, true)
+end
+
 -- Puts a session into the counts, or moves it there to its new time of activity.
 local function put(sid, s)
     call('SADD', key('versions'), s.version)
@@ -93,6 +100,9 @@ local function put(sid, s)
     call('ZADD', key('u'), 'GT', s.at, s.user)
     if s.email ~= '' then
         call('HSET', key('emails'), s.user, s.email)
+    end
+    if is_held(sid) then
+        call('ZADD', key('known'), 0, sid)
     end
 end
 
@@ -214,6 +224,7 @@ local function sweep(limit)
     for _, sid in ipairs(call('ZRANGEBYSCORE', key('dead'), '-inf', '(' .. now - DAY, 'LIMIT', 0, 50)) do
         call('DEL', key('s', sid))
         call('ZREM', key('dead'), sid)
+        call('ZREM', key('known'), sid)
     end
     return false
 end

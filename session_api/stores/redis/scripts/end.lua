@@ -13,6 +13,7 @@ elseif s.live then
     close(sid, s, now)
 end
 expires = math.max(s.expires, expires)
+call('ZREM', key('known'), sid)
 call('ZADD', key('dead'), expires, sid)
 call('HSET', key('s', sid), 'd', now, 'x', expires, 'i', s.issued, 'o', math.max(s.issued, created, now - 1),
     'p', math.max(expires, good_until))

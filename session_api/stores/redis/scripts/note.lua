@@ -1,9 +1,53 @@
--- Takes in a report. ARGV: proxy, reach, epoch, complete, visitors_complete, gauges, the number of rows; seven values
--- for each row; two for each visitor that is gone (sid, age); and the name of this start of the proxy.
+-- Takes in a report. ARGV: proxy, reach, epoch, complete, visitors_complete, gauges; the rows (seven values each, of a
+-- visitor the user is empty) and the visitors that are gone (sid, age), both in MessagePack, which costs a fraction of an
+-- argument for each value; and the name of this start of the proxy.
 sweep(500)
+
+-- Nearly all rows say that a known session goes on, where it was. What that changes in the large sets is collected, by key,
+-- and written by one command for many; before anything reads those sets.
+local MANY = 512 -- arguments of a command, which Lua has to push onto its stack
+local later = {}
+
+local function add_later(name, score, member)
+    local list = later[name]
+    if not list then
+        list = {}
+        later[name] = list
+    end
+    list[#list + 1] = score
+    list[#list + 1] = member
+end
+
+local function write_later()
+    for name, list in pairs(later) do
+        for i = 1, #list, MANY do
+            call('ZADD', name, 'GT', unpack(list, i, math.min(i + MANY - 1, #list)))
+        end
+    end
+    later = {}
+end
+
+local function go_on(sid, s, at)
+    call('HSET', key('s', sid), 'a', at)
+    call('ZADD', key('h', s.version, s.user), at, sid)
+    add_later(key('a', s.version), at, sid)
+    add_later(key('u', s.version), at, s.user)
+    add_later(key('u'), at, s.user)
+    if s.email ~= '' and call('HGET', key('emails'), s.user) ~= s.email then
+        call('HSET', key('emails'), s.user, s.email)
+    end
+end
 
 local function note_session(sid, user, version, at, expires, issued)
     local s = get(sid)
+    if s and s.user == user and s.live and goes_on(s, issued, expires) and expires <= s.expires and issued <= s.issued
+        and (at < s.at or version == s.version) then
+        if at > s.at then
+            go_on(sid, s, at)
+        end
+        return
+    end
+    write_later()
     if not s then
         if expires > now then
             insert(sid, user, '', version, at, at, expires, issued)
@@ -22,6 +66,14 @@ local function note_visitor(sid, version, at, expires, kind)
     if expires <= now then
         return
     end
+    if v[1] and to == place and expires == tonumber(v[3]) then
+        if latest > tonumber(v[2]) then
+            call('HSET', key('w', sid), 'a', latest)
+            add_later(key(ring(kind), to), latest, sid)
+        end
+        return
+    end
+    write_later()
     if to ~= place then
         drop_visitor(sid, place, kind)
         depart(place, tonumber(v[2]), math.min(at, tonumber(v[3])))
@@ -35,20 +87,21 @@ local function note_visitor(sid, version, at, expires, kind)
     end
 end
 
-local last = 11 + 7 * tonumber(ARGV[11])
-for i = 12, last, 7 do
-    local sid, user, version, age, expires, issued, kind = unpack(ARGV, i, i + 6)
-    local at = math.max(now - tonumber(age), 0)
+for _, row in ipairs(cmsgpack.unpack(ARGV[11])) do
+    local sid, user, version, age, expires, issued, kind = unpack(row, 1, 7)
+    local at = math.max(now - age, 0)
     if user == '' then
-        note_visitor(sid, version, at, tonumber(expires), kind)
+        note_visitor(sid, version, at, expires, kind)
     else
-        note_session(sid, user, version, at, tonumber(expires), tonumber(issued))
+        note_session(sid, user, version, at, expires, issued)
     end
 end
-for i = last + 1, #ARGV - 1, 2 do
-    local v = call('HMGET', key('w', ARGV[i]), 'v', 'a', 'k')
-    if v[1] and tonumber(v[2]) <= now - tonumber(ARGV[i + 1]) then
-        drop_visitor(ARGV[i], v[1], v[3])
+write_later()
+for _, row in ipairs(cmsgpack.unpack(ARGV[12])) do
+    local sid, age = unpack(row, 1, 2)
+    local v = call('HMGET', key('w', sid), 'v', 'a', 'k')
+    if v[1] and tonumber(v[2]) <= now - age then
+        drop_visitor(sid, v[1], v[3])
         if v[3] == 'session' then -- of a visitor a session has taken the place; this one has left
             depart(v[1], tonumber(v[2]), tonumber(v[2]))
         end
@@ -61,7 +114,7 @@ if ARGV[7] ~= '' and ARGV[7] ~= epoch then
 end
 local before = call('HGET', key('proxies'), ARGV[5])
 before = before and cmsgpack.unpack(before) or { told = '', gauges = '' }
-local instance, known = ARGV[#ARGV], before.instance or ''
+local instance, known = ARGV[13], before.instance or ''
 local is_back = instance ~= known and instance == before.previous -- an earlier start reports again: there are two proxies
 local function told(flag, earlier)
     return flag == '1' and ARGV[7] == epoch and now or earlier or ''

@@ -1,7 +1,7 @@
 const escaped = (text) => String(text).replace(/[&<>"']/g, (mark) => `&#${mark.charCodeAt(0)};`);
 
 const frame = (version, body) => `<!doctype html>
-<html lang="en"><title>Guestbook</title><h1>Guestbook v${version}</h1>
+<html lang="en"><title>Guestbook</title><link rel="icon" href="data:,"><h1>Guestbook v${version}</h1>
 ${body}</html>`;
 
 export function signIn(version) {

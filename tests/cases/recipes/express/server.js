@@ -45,7 +45,6 @@ app.post('/login', (request, response, next) => {
 });
 
 app.post('/logout', (request, response, next) => {
-  response.clearCookie('guestbook.sid');
   request.session.destroy((error) => (error ? next(error) : response.redirect(303, '/')));
 });
 

@@ -2,7 +2,7 @@
 
 import os
 
-from flask import Flask, redirect, render_template, request, session, url_for
+from flask import Flask, redirect, render_template, request, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -72,7 +72,6 @@ def login():
 @login_required
 def logout():
     logout_user()
-    session.clear()  # what Flask-WTF keeps in it, too: then Flask removes the cookie
     return redirect(url_for("login"))
 
 

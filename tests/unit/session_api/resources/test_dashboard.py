@@ -10,7 +10,7 @@ import requests
 from session_api.stores.sqlite.store import SqliteStore
 from tests.unit.session_api.support.api import Api
 from tests.unit.session_api.support.dashboard import FORM, HOST, PATH, cookie_of, data, log_in
-from tests.unit.session_api.support.data import HandClock
+from tests.unit.session_api.support.data import HandClock, damage
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,7 @@ def test_54_a_store_that_does_not_answer_hides_no_slot(
     api = make_api(SqliteStore(tmp_path / "sessions.db", clock=clock))
     api.log_in("u1", "1.6.7")
     cookie = cookie_of(log_in(api))
-    path = tmp_path / "sessions.db"
-    path.write_bytes(b"\xa5" * path.stat().st_size)
+    damage(tmp_path / "sessions.db")
     shown = data(api, cookie).json
     assert (shown["sessions"], shown["unknown"]) == (None, "the session store does not answer")
     assert shown["slots"]["green"] == {"version": "1.6.8", "state": "ready", "weight": 100}

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import jwt
 import pytest
 
+from session_api.keys import app_keys
 from session_api.sessions import names
 from tests.unit.session_api.support.api import Api, problem, rfc3339
 from tests.unit.session_api.support.data import NOW, HandClock, claims
@@ -108,3 +110,38 @@ def test_79_two_proxies_of_one_name_make_the_counts_unknown(api: Api, clock: Han
     clock.now += 11
     api.report(instance="b")
     assert api.ask().json["unknown"] is None
+
+
+@pytest.mark.parametrize("said", [{"sid": "s-1"}, {"session_id": "s-1"}, {"origin_jti": "s-1"}, {}])
+def test_a_token_without_a_version_is_where_the_proxy_says(api: Api, keys: Any, said: dict[str, str]) -> None:
+    """It is counted by the name that the proxy reports, and each renewed token goes on in its place."""
+    secret = b"an identity provider's very own secret"
+    app_keys.trust(keys, "HS256", secret, kid="idp", now=NOW - 600)
+    least = {"sub": "them", "iat": NOW, "exp": NOW + 300}
+    name = names.session("s-1" if said else "user:", "them", foreign=True)
+    sid = names.by_token(name, None if said else "1.6.8")
+    assert sid == (f"t.{name}" if said else f"t.{name}~1.6.8")
+    for number in range(3):
+        token = jwt.encode(
+            least | said | {"jti": f"j{number}", "exp": NOW + 300 + number}, secret, headers={"kid": "idp"}
+        )
+        on = {"X-Deployment-Version": "1.6.8", "X-Deployment-Generation": "7"}
+        assert api.post("/api/deployment/heartbeat", token, **on).json["yourVersion"] == "1.6.8"
+        api.report([sid, "them", "1.6.8", NOW, NOW + 300, NOW])
+    assert api.census().json["versions"]["1.6.8"] == {
+        **api.census().json["versions"]["1.6.8"],
+        **{"sessions": 1, "users": 1},
+    }
+    assert api.post("/api/deployment/refresh", token, **on).status_code == 403
+    assert api.post("/api/deployment/logout", token, **on).status_code == 204
+    assert api.census().json["versions"]["1.6.8"]["sessions"] == 0
+    assert api.post("/api/deployment/heartbeat", token, **on).status_code == 401
+
+
+def test_without_the_proxys_word_it_is_where_new_sessions_go(api: Api, keys: Any) -> None:
+    secret = b"an identity provider's very own secret"
+    app_keys.trust(keys, "HS256", secret, kid="idp", now=NOW - 600)
+    token = jwt.encode({"sub": "them", "exp": NOW + 300}, secret, headers={"kid": "idp"})
+    shown = api.get("/api/deployment/session", token).json
+    current = api.get("/api/deployment/version").json["currentVersion"]
+    assert (shown["userId"], shown["deploymentVersion"]) == ("them", current)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from session_api.stores.records import Client, Gone, Outlook, Report, Seen, VersionCount
+from session_api.stores.records import Client, Gone, Outlook, Report, Seen, Session, VersionCount
 from session_api.stores.store import Store
 from tests.unit.session_api.support.data import NOW, HandClock
 from tests.unit.session_api.support.reports import note, seen
@@ -73,3 +73,39 @@ def test_a_proxy_that_starts_anew_is_told_of_them(new_store: Any, clock: HandClo
     assert store.clients(second.after, 3).rows == ()
     clock.now += 5
     assert [client.sid for client in store.clients("c.3", 3).rows] == [], "whoever is idle is new"
+
+
+def test_so_it_is_of_sessions_whose_tokens_say_no_version(new_store: Any, clock: HandClock) -> None:
+    """What is told of one outlasts its token, which is renewed after minutes, and ends with a log-out."""
+    store = new_store(idle_timeout=100)
+    note(
+        store,
+        known("c.1", "session"),
+        seen("t.expired", "ada", age=9, life=20),
+        seen("t.good", "ada", "1.6.8"),
+        seen("t.good~1.6.7", "ada"),
+        seen("t.left", "bob"),
+        seen("t.silent", "bob", age=90),
+        known("t.nobody", "session"),
+        seen("tx", "bob"),
+        known("z", "client"),
+    )
+    assert store.end(held("t.left", "bob"))
+    clock.now += 30
+    assert store.census().versions["1.6.7"].sessions == 4, "the page, tx, c.1 and nobody's"
+    told = store.clients("", 9).rows
+    assert [row.sid for row in told] == ["c.1", "t.expired", "t.good", "t.nobody", "z"]
+    assert told[1:3] == (Client("t.expired", "1.6.7", 39), Client("t.good", "1.6.8", 30))
+    assert [row.sid for row in store.clients("c.1", 2).rows] == ["t.expired", "t.good"]
+    clock.now += 65
+    note(store, seen("t.expired", "ada", "1.6.8"))
+    assert [row[:2] for row in store.clients("c.2", 3).rows] == [
+        *(("t.expired", "1.6.8"), ("t.good", "1.6.8"), ("t.nobody", "1.6.7"))
+    ]
+    clock.now += 2 * 86400
+    note(store)
+    assert store.clients("", 9).rows == ()
+
+
+def held(sid: str, user: str) -> Session:
+    return Session(sid, user, None, "1.6.7", NOW, NOW, NOW + 600, NOW, NOW + 600)

@@ -177,7 +177,8 @@ class StoreMachine(RuleBasedStateMachine):
     lives = st.integers(-10, 900)
     emails = st.sampled_from([None, "a@x.y", "b@x.y"])
     ages = st.sampled_from([0, 1, 60, None])  # of a token, in seconds; None: it does not say
-    rows = st.tuples(sids, users | st.none(), versions, st.integers(0, 400), lives, ages | st.just(-1))
+    ends = lives | st.just(1)  # most reports name no later end than is known
+    rows = st.tuples(sids, users | st.none(), versions, st.integers(0, 400), ends, ages | st.just(-1))
     leavers = st.builds(Gone, sids, st.integers(0, 400))
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from session_api.stores.sqlite import statements
 from session_api.stores.sqlite import store as sqlite_module
 from session_api.stores.sqlite.store import SqliteStore
 from session_api.stores.store import PURGE_AFTER, StoreBusyError, StoreError
-from tests.unit.session_api.support.data import NOW, ROOT, HandClock, session
+from tests.unit.session_api.support.data import NOW, ROOT, HandClock, damage, session
 
 
 @pytest.fixture
@@ -31,14 +31,20 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.threat(53)
-def test_53_a_locked_file_is_busy(path: Path, clock: HandClock) -> None:
+def test_53_a_locked_file_is_busy_and_can_be_read(path: Path, clock: HandClock) -> None:
     store = SqliteStore(path, clock=clock, busy_timeout=0.01)
     store.add(session())
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    for call in (store.census, store.ping, lambda: store.add(session("s2")), lambda: store.end(session())):
+    for call in (
+        lambda: store.add(session("s2")),
+        lambda: store.end(session()),
+        lambda: store.note(Report("p")),
+    ):
         with pytest.raises(StoreBusyError):
             call()
+        assert store.census().users == 1
+        store.ping()
     other.execute("ROLLBACK")
     other.close()
     assert store.census().users == 1
@@ -67,11 +73,11 @@ def test_53_and_a_short_lock_is_waited_for(store: SqliteStore, path: Path) -> No
 
 
 @pytest.mark.threat(54)
-@pytest.mark.parametrize("damage", ["garbage", "directory"])
-def test_54_a_corrupt_file_is_unknown_and_never_0(store: SqliteStore, path: Path, damage: str) -> None:
+@pytest.mark.parametrize("kind", ["garbage", "directory"])
+def test_54_a_corrupt_file_is_unknown_and_never_0(store: SqliteStore, path: Path, kind: str) -> None:
     store.add(session())
-    if damage == "garbage":
-        path.write_bytes(b"\xa5" * path.stat().st_size)
+    if kind == "garbage":
+        damage(path)
     else:
         path.unlink()
         path.mkdir()
@@ -92,13 +98,35 @@ def test_a_file_that_was_replaced_is_not_written_to_in_secret(store: SqliteStore
     seen.close()
 
 
+def test_the_log_of_a_file_that_was_replaced_is_not_taken_for_the_new_ones(
+    path: Path, clock: HandClock
+) -> None:
+    """A copy that is put back has the sessions of the copy: SQLite would read a log that lies beside it."""
+    hosts = [SqliteStore(path, clock=clock, busy_timeout=30) for _ in range(2)]
+    hosts[0].add(session("s1"))
+    hosts[0].close()
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    for number, host in enumerate(hosts):
+        host.add(session(f"later{number}", f"u{number}"))
+    copy.replace(path)
+    for number, host in enumerate(hosts):
+        assert host.census().users == 1 + number
+        host.add(session(f"new{number}", f"new{number}"))
+    with hosts[0].connect() as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("SELECT sid FROM sessions ORDER BY 1").fetchall() == [("new0",), ("new1",), ("s1",)]
+    for host in hosts:
+        host.close()
+
+
 def test_a_file_of_a_newer_program_is_left_alone(store: SqliteStore, path: Path) -> None:
     store.ping()
     store.close()
     with sqlite3.connect(path) as newer:
-        newer.execute("PRAGMA user_version = 5")
+        newer.execute("PRAGMA user_version = 6")
     newer.close()
-    with pytest.raises(StoreError, match="has schema 5"):
+    with pytest.raises(StoreError, match="has schema 6"):
         store.ping()
 
 
@@ -203,8 +231,8 @@ def test_54_an_emptied_file_is_another_store(path: Path, clock: HandClock) -> No
     store.add(session())
     first = store.census().birth
     for lose in (path.unlink, lambda: path.write_bytes(b"")):
-        lose()
         store.close()
+        lose()
         clock.now += 7
         birth = store.census().birth
         assert (birth.epoch != first.epoch, birth.born_at, birth.fresh) == (True, clock.now, False)
@@ -214,9 +242,11 @@ def test_54_an_emptied_file_is_another_store(path: Path, clock: HandClock) -> No
     store.close()
 
 
-def test_the_file_is_durable_and_not_in_wal(store: SqliteStore) -> None:
+def test_each_commit_is_on_the_disk(store: SqliteStore) -> None:
     with store.connect() as db:
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)  # who reads never writes
+    with store.write() as db:
         assert db.execute("PRAGMA synchronous").fetchone() == (2,)
 
 

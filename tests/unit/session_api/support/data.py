@@ -28,6 +28,13 @@ def session(sid: str = "s1", user: str = "u1", version: str = "1.6.7", **changes
     return replace(Session(sid, user, f"{user}@x.y", version, NOW, NOW, NOW + 1000), **changes)
 
 
+def damage(database: Path) -> None:
+    """Put a file of garbage in its place."""
+    garbage = database.with_suffix(".garbage")
+    garbage.write_bytes(b"\xa5" * 20000)
+    garbage.replace(database)
+
+
 def write_state(path: Path, blue: tuple[Any, str, int], green: tuple[Any, str, int], **changes: Any) -> None:
     """Replace the state file as bgctl does, by a rename."""
     slots = {

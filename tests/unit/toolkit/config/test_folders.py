@@ -59,12 +59,12 @@ def test_a_shared_service_has_none() -> None:
         config.parse(EXAMPLE.replace("connections = 250", 'static = {"/s/" = "s"}\nconnections = 250'))
 
 
-def test_only_where_an_app_may_lead_on_do_variables_outlive_that() -> None:
+def test_only_where_an_app_may_lead_on_does_its_service_outlive_that() -> None:
     static = rendered(EXAMPLE, (FIRST, 'static = {"/s/" = "site"}\n' + FIRST))
-    assert 'set $bg_inflight "";' in static
+    assert "bg_accel" not in static
     assert "astray" not in static
     assert "forward.conf" not in static
     accel = rendered(EXAMPLE, (FIRST, 'accel = {"/p.q/" = "site"}\n' + FIRST))
-    assert "set $bg_inflight $bg_inflight;" in accel
+    assert "set $bg_accel $bg_accel;" in accel
     assert r'"~^frontend:/p\.q/" "";' in accel
     assert "if ($bg_astray)" in accel

@@ -17,8 +17,8 @@ health = "/h"
 """
 AS_EVER = """\
 location /shop/ {
-    set_by_lua_block $bg_upstream { return require("bg.phases").slot() }
-    if ($bg_body) {
+    set_by_lua_block $bg_upstream { return package.loaded["bg.phases"].slot() }
+    if ($bg_body = large) {
         access_by_lua_block { require("bg.phases").body() }
     }
     if ($bg_upstream = "") {  # the gate is closed (decision record 17)

@@ -16,7 +16,6 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
         $_SESSION['token'] = bin2hex(random_bytes(16));
     } elseif (isset($_POST['out'])) {
         session_destroy();
-        setcookie(session_name(), '', ['expires' => 1, 'path' => '/']);
     } elseif ($user && hash_equals($_SESSION['token'], $_POST['token'] ?? '')) {
         vote($user, $_POST['choice']);
     } else {
@@ -32,6 +31,7 @@ $scheme = ($_SERVER['HTTPS'] ?? '') === 'on' ? 'https' : 'http';
 <!doctype html>
 <html lang="en">
 <title>Poll</title>
+<link rel="icon" href="data:,">
 <h1>Poll v<?= VERSION ?></h1>
 <?php if ($user): ?>
 <p>Hello <?= htmlspecialchars($user) ?>! You came by <?= $scheme ?>.</p>
@@ -40,6 +40,7 @@ $scheme = ($_SERVER['HTTPS'] ?? '') === 'on' ? 'https' : 'http';
   <input type="hidden" name="token" value="<?= $_SESSION['token'] ?>">
   <button name="choice" value="tea">tea</button><button name="choice" value="coffee">coffee</button>
 </form>
+<form method="post"><button name="out" value="1">log out</button></form>
 <?php else: ?>
 <form method="post"><input name="name" required><button>log in</button></form>
 <?php endif ?>

@@ -1,0 +1,46 @@
+-- Remembers values by text, a bounded number of them, in no more memory than they take. What was not asked for while as
+-- many others came goes first. (lua-resty-lrucache, in the order of use, takes all its memory when it is made: six of
+-- them were half of what an idle worker took.)
+
+local setmetatable = setmetatable
+
+local _M = {}
+local TwoAges = {}
+TwoAges.__index = TwoAges
+
+--- A memory of `most` values at most, and of `most` / 2 at least where there were so many.
+function _M.new(most)
+    return setmetatable({ half = most / 2, count = 0, young = {}, old = {} }, TwoAges)
+end
+
+--- Remembers `value` under `text`.
+function TwoAges:set(text, value)
+    if self.young[text] == nil then
+        if self.count >= self.half then
+            self.old, self.young, self.count = self.young, {}, 0
+        end
+        self.count = self.count + 1
+    end
+    self.young[text] = value
+end
+
+-- What is old, and asked for again, is young.
+local function find_old(self, text)
+    local value = self.old[text]
+    if value ~= nil then
+        self.old[text] = nil
+        self:set(text, value)
+    end
+    return value
+end
+
+--- The value under `text`, or nil.
+function TwoAges:get(text)
+    local value = self.young[text]
+    if value == nil then
+        return find_old(self, text)
+    end
+    return value
+end
+
+return _M

@@ -1,0 +1,143 @@
+-- Decisions that are taken again as they were. Most requests of a session differ in nothing that routing looks at: the
+-- same token, the same cookies, the same routing table. The decision about such a request depends on nothing else
+-- (routing.request notes what was read), changes nothing but counts and activity, and says until when it holds. It is
+-- kept with the texts that it was made of, and the next request with the very same texts gets it: its token was
+-- verified once, and no letter of it has changed.
+--
+-- A request for which there is nothing here is decided by routing.router, which alone knows the rules.
+
+local api_clients = require("bg.tokens.api_clients")
+local cookie_sessions = require("bg.tokens.cookie_sessions")
+local credentials = require("bg.tokens.credentials")
+local pinning = require("bg.routing.pinning")
+local reasons = require("bg.lib.reasons")
+local refusals = require("bg.tokens.refusals")
+local slot_totals = require("bg.figures.slot_totals")
+
+local format = string.format
+local huge, min = math.huge, math.min
+
+local REPEATED = { [reasons.TOKEN] = true, [reasons.MOVED] = true, [reasons.PIN] = true, [reasons.SESSION] = true }
+-- Bounds for one worker. When so many decisions, or so many bytes of texts, are kept, those that were not asked for
+-- since the last time go.
+local MOST, MOST_BYTES = 20000, 16 * 1024 * 1024
+local OWN_BYTES = 600 -- of a decision, beside its texts
+
+local young, old = {}, {} -- text -> decision; those of `old` that are asked for become young again
+local count, bytes = 0, 0 -- of `young`
+local routing_of, epoch -- the routing table and the keys of all that is kept
+local refused_before -- how many tokens had been refused before the decision at hand
+
+local _M = {}
+
+-- One text of the two, either of which may be nil. (No header has a line break in it.)
+local function key_of(authorization, cookies)
+    if not authorization then
+        return cookies
+    elseif not cookies then
+        return authorization
+    end
+    return authorization .. "\n" .. cookies
+end
+
+local function put(key, kept)
+    if count >= MOST or bytes >= MOST_BYTES then
+        old, young, count, bytes = young, {}, 0, 0
+    end
+    young[key] = kept
+    count, bytes = count + 1, bytes + kept.bytes
+end
+
+-- The one under this text among the old ones.
+local function find_old(key)
+    local kept = old[key]
+    if kept then
+        old[key] = nil
+        put(key, kept)
+    end
+    return kept
+end
+
+local function forget_all(routing)
+    young, old, count, bytes = {}, {}, 0, 0
+    routing_of, epoch = routing, credentials.epoch
+end
+
+--- The decision that was kept for these texts (either may be nil), as keep() made it; nil where there is none that
+-- holds at `now`, in seconds.
+function _M.find(authorization, cookies, routing, now)
+    if routing ~= routing_of or credentials.epoch ~= epoch then
+        forget_all(routing)
+        return nil
+    end
+    local key = key_of(authorization, cookies)
+    local kept = key and (young[key] or find_old(key))
+    if not kept or kept.authorization ~= authorization or kept.cookies ~= cookies
+        or now > kept.good_until or kept.client and api_clients.line(kept.client) ~= kept.line then
+        return nil
+    end
+    return kept
+end
+
+--- A decision is about to be taken that may be kept: `request` (routing.request) is the one at hand.
+function _M.begin(request)
+    request.is_looked_into, refused_before = false, refusals.count
+end
+
+-- Whether an identity was given with a newer state than the routing table is of: that is looked for with each request.
+local function is_ahead(identity, routing)
+    return identity ~= nil and identity.generation ~= nil and identity.generation > routing.generation
+end
+
+-- Whether the decision that was just taken about `request` would be the same again, without any effect of its own.
+local function is_repeated(decision, request, routing)
+    local session = decision.session
+    return REPEATED[decision.reason] and not request.is_looked_into and refusals.count == refused_before
+        and not decision.cookie and not decision.terms and not decision.page and not decision.posted
+        and not decision.preview and (not session or session.cookie and session.is_pinned)
+        and not is_ahead(decision.identity, routing) and not is_ahead(decision.pin, routing)
+        and not (routing.is_split and request.asked_version())
+end
+
+-- The last second in which the activity of the app's own session has the expiry that it has now, and what is remembered
+-- of it is not forgotten.
+local function last_of_session(session, now)
+    local forgotten = session.kept_until > 0 and session.kept_until - 1 or huge
+    return min(cookie_sessions.same_until(now), forgotten)
+end
+
+-- The last second in which the decision holds: then a token ends, or the pin ends or is due to be made anew.
+local function last_second(decision, now)
+    local token, pin, session = decision.token, decision.pin, decision.session
+    return min(token and token.good_until or huge, pin and min(pin.good_until, pinning.good_until(decision)) or huge,
+        session and last_of_session(session, now) or huge)
+end
+
+--- Keeps the decision that was just taken about `request`, if it would be the same again: `{slot, reason, series,
+-- version, generation, other_version, identity}`, with the `key`, `user`, `exp` and `issued` of its activity
+-- (activity.recorder) where it has any.
+function _M.keep(decision, request, routing, now)
+    if routing ~= routing_of or not is_repeated(decision, request, routing) then
+        return
+    end
+    local good_until = last_second(decision, now)
+    if now > good_until then
+        return
+    end
+    local authorization, cookies = request.authorization(), request.cookie()
+    local key = key_of(authorization, cookies)
+    local slot, identity, holder = decision.slot, decision.identity, decision.holder
+    local client = decision.session and decision.session.name
+    put(key, {
+        authorization = authorization, cookies = cookies, bytes = #key + OWN_BYTES,
+        good_until = good_until,
+        client = client, line = client and api_clients.line(client),
+        slot = slot, reason = decision.reason, series = slot_totals.series(slot.name, decision.reason),
+        version = slot.version, generation = format("%d", routing.generation),
+        other_version = slot.upstream == slot.name and routing.slots[slot.other].version or nil,
+        identity = identity, key = holder and holder.key,
+        user = identity.user, exp = identity.exp, issued = identity.iat or identity.issued,
+    })
+end
+
+return _M

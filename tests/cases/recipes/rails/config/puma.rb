@@ -1,0 +1,2 @@
+threads 4, 4
+port ENV.fetch("PORT", 3000)
