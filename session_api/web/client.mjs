@@ -182,7 +182,7 @@ function isFirstReload(version) {
 function nameVersion(version) {
   const send = window.fetch;
   const named = function (...asked) {
-    const headers = version() ? headersWith(version(), ...asked) : undefined;
+    const headers = asked.length && version() ? headersWith(version(), ...asked) : undefined;
     return headers ? send.call(this, asked[0], { ...asked[1], headers }) : send.apply(this, asked);
   };
   window.fetch = named;
