@@ -182,23 +182,27 @@ function isFirstReload(version) {
 function nameVersion(version) {
   const send = window.fetch;
   const named = function (...asked) {
-    const [input, options] = asked;
-    const request = input?.headers ? input : undefined; // also a Request of another frame, which is no instance of ours
-    const address = [request?.url ?? input, document.baseURI];
-    if (!version() || !URL.canParse(...address) || new URL(...address).origin !== location.origin) return send.apply(this, asked);
-    let headers;
-    try {
-      headers = new Headers(options?.headers ?? request?.headers);
-    } catch {
-      return send.apply(this, asked); // what is wrong with them is the browser's to say, in a promise
-    }
-    if (!headers.has(HEADER)) headers.set(HEADER, version());
-    return send.call(this, input, { ...options, headers });
+    const headers = asked.length && version() ? headersWith(version(), ...asked) : undefined;
+    return headers ? send.call(this, asked[0], { ...asked[1], headers }) : send.apply(this, asked);
   };
   window.fetch = named;
   return () => {
     if (window.fetch === named) window.fetch = send; // else somebody has wrapped it since, and it goes on
   };
+}
+
+// The headers of a request to this site, with the page's version; undefined for other sites, and for what is no request:
+// what is wrong with it is the browser's to say.
+function headersWith(version, input, options) {
+  try {
+    const request = input?.headers ? input : undefined; // one of another frame is no instance of our Request
+    if (new URL(request?.url ?? input, document.baseURI).origin !== location.origin) return undefined;
+    const headers = new Headers(options?.headers ?? request?.headers);
+    if (!headers.has(HEADER)) headers.set(HEADER, version);
+    return headers;
+  } catch {
+    return undefined;
+  }
 }
 
 function isPostponed(version) {
