@@ -71,6 +71,6 @@ def test_other_paths_have_nothing_to_do_with_them() -> None:
     assert "pass.conf" not in plain
     found = rendered(EXAMPLE, (FIRST, 'assets = ["/assets/"]\n' + FIRST))
     assert "location ^~ /assets/ {" in found
-    assert found.count("proxy_next_upstream http_404;") == 1
+    assert found.count("proxy_next_upstream http_404;") == 2  # the path, and what nothing was kept of
     start = plain.index("location / {")
     assert plain[start : plain.index("}\n", start)] in found
