@@ -12,6 +12,7 @@ local refusals = require("bg.tokens.refusals")
 local signed_cookies = require("bg.tokens.signed_cookies")
 local verifier = require("bg.tokens.verifier")
 
+local concat = table.concat
 local error, ipairs = error, ipairs
 local find, lower, sub = string.find, string.lower, string.sub
 
@@ -43,7 +44,10 @@ local function renew_tokens()
         issuer = settings.issuer, leeway = settings.leeway, longest = settings.token_longest,
         by_alg = keyring.by_alg(keys.value), version_claim = claims.version_claim(settings.version_claim),
     }
-    tokens = verifier.new(keys.value, rules, count_refusal, complete)
+    local terms = signed_cookies.hash(concat({
+        keys.text, settings.issuer, settings.leeway, settings.token_longest, settings.version_claim,
+    }, "\0"))
+    tokens = verifier.new(keys.value, rules, count_refusal, complete, terms)
     _M.epoch = _M.epoch + 1
 end
 

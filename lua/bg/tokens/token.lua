@@ -15,7 +15,7 @@ local MOST_HEADERS = 64
 local MAX_TRIED = 4 -- keys that are tried on a token that names none
 local COMPACT = "^(([%w_-]+)%.([%w_-]+))%.([%w_-]+)$"
 
-local _M = {}
+local _M = { MAX_BYTES = MAX_BYTES }
 
 local function is_good(key, now)
     return not key.retire_at or now < key.retire_at

@@ -4,6 +4,7 @@
 
 local token = require("bg.tokens.token")
 local two_ages = require("bg.lib.two_ages")
+local verified = require("bg.tokens.verified")
 
 local setmetatable = setmetatable
 
@@ -16,9 +17,12 @@ local Verifier = {}
 Verifier.__index = Verifier
 
 --- A verifier for one kind of token. `keys` and `rules` are as tokens.token takes them; `count(reason)` is called with
--- every refusal that is to be counted, `complete(identity)` with every new identity.
-function _M.new(keys, rules, count, complete)
+-- every refusal that is to be counted, `complete(identity)` with every new identity. `terms`: a text that is another
+-- one with each other key, secret or rule, for tokens that all workers remember together (tokens.verified); nil for
+-- others.
+function _M.new(keys, rules, count, complete, terms)
     return setmetatable({
+        terms = terms,
         keys = keys,
         rules = rules,
         count = count,
@@ -26,6 +30,23 @@ function _M.new(keys, rules, count, complete)
         known = two_ages.new(REMEMBERED),
         refused = two_ages.new(REFUSALS), -- text -> `{reason, good_until}`
     }, Verifier)
+end
+
+-- The same as look(), of a text of which this worker knows nothing.
+function Verifier:examine(text, now)
+    local name = self.terms and #text <= token.MAX_BYTES and verified.name(text, self.terms)
+    local known = name and verified.find(name, now)
+    if known then
+        return known
+    end
+    local identity, reason = token.verify(text, self.keys, self.rules, now)
+    if identity then
+        self.complete(identity)
+    end
+    if identity and name then
+        verified.keep(name, identity, now)
+    end
+    return identity, reason
 end
 
 --- The identity (tokens.token) in `text`, or nil and the reason, which is not counted. `now` in seconds.
@@ -38,9 +59,8 @@ function Verifier:look(text, now)
     if refusal and now <= refusal.good_until then
         return nil, refusal.reason
     end
-    local identity, reason = token.verify(text, self.keys, self.rules, now)
+    local identity, reason = self:examine(text, now)
     if identity then
-        self.complete(identity)
         self.known:set(text, identity)
         return identity
     end

@@ -44,6 +44,7 @@ http {
     lua_shared_dict bg_pages 64k;
     lua_shared_dict bg_clients 64k;
     lua_shared_dict bg_token_sessions 64k;
+    lua_shared_dict bg_verified 64k;
     lua_shared_dict bg_feed 64k;
     lua_shared_dict bg_held 64k;
     lua_shared_dict bg_workers 64k;

@@ -35,7 +35,7 @@ class Lua:
 def plain(value: Any) -> Any:
     """A Lua value in Python's own types: tables as dictionaries, bytes as text."""
     if isinstance(value, bytes):
-        return value.decode()
+        return value.decode(errors="backslashreplace")
     if lupa.lua_type(value) == "table":
         return {plain(key): plain(item) for key, item in value.items()}
     return value
