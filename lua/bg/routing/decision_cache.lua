@@ -109,8 +109,14 @@ end
 -- The last second in which the decision holds: then a token ends, or the pin ends or is due to be made anew.
 local function last_second(decision, now)
     local token, pin, session = decision.token, decision.pin, decision.session
-    return min(token and token.good_until or huge, pin and min(pin.good_until, pinning.good_until(decision)) or huge,
-        session and last_of_session(session, now) or huge)
+    local last = token and token.good_until or huge
+    if pin then
+        last = min(last, pin.good_until, pinning.good_until(decision))
+    end
+    if session then
+        last = min(last, last_of_session(session, now))
+    end
+    return last
 end
 
 --- Keeps the decision that was just taken about `request`, if it would be the same again: `{slot, reason, series,
