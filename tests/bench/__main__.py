@@ -89,7 +89,7 @@ def _compare(
                 f"hs256_{size}": clients.many(f"hs256_{size}", "HS256", count),
             }
             all_rows += rows.many(size)
-            _follow(rows.warm(rows.many(size), subjects, scripts, min(rounds, FEW_ROUNDS), measured))
+            _follow(rows.warm(rows.many(size), subjects, scripts, min(rounds, FEW_ROUNDS), measured, count))
             memory[size] = subjects["ours"].private_bytes()
     return report.document(measured, all_rows, further)
 

@@ -65,21 +65,19 @@ class Clients:
         return self._script(name, "Authorization", _bearers(self.tokens(algorithm, count)))
 
     def cold(self, algorithm: str, count: int) -> Path:
-        """Bearers of tokens that nobody has seen, each of them once."""
+        """Bearers of tokens that nobody has seen."""
         self._made += 1
-        return self._script(
-            f"cold-{self._made}", "Authorization", _bearers(self.tokens(algorithm, count)), True
-        )
+        return self.many(f"cold-{self._made}", algorithm, count)
 
     def refused(self, count: int) -> Path:
-        """Tokens whose signature is another one's, each of them once."""
+        """Tokens whose signature is another one's."""
         self._made += 1
         tokens = self.tokens("HS256", count)
         wrong = [
             f"{token.rpartition('.')[0]}.{other.rpartition('.')[2]}"
             for token, other in zip(tokens, tokens[1:] + tokens[:1], strict=True)
         ]
-        return self._script(f"refused-{self._made}", "Authorization", _bearers(wrong), True)
+        return self._script(f"refused-{self._made}", "Authorization", _bearers(wrong))
 
     def tokens(self, algorithm: str, count: int) -> list[str]:
         now, key, headers = int(time.time()), self._keys[algorithm], {"kid": self._kids[algorithm]}
@@ -90,8 +88,8 @@ class Clients:
             jwt.encode({**claims, "sub": f"u-{name}", "sid": name}, key, algorithm, headers) for name in names
         ]
 
-    def _script(self, name: str, header: str, values: list[str], once: bool = False, more: str = "") -> Path:
-        return load.script(self._folder / f"{name}.lua", header, values, once, more)
+    def _script(self, name: str, header: str, values: list[str], more: str = "") -> Path:
+        return load.script(self._folder / f"{name}.lua", header, values, more)
 
 
 def _bearers(tokens: list[str]) -> list[str]:

@@ -10,17 +10,14 @@ from pathlib import Path
 CONNECTIONS = 32
 CLIENTS_CORE = 0  # of wrk and the backend; the proxies have core 1
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
-# Each request has the next line of the file in its header, in turn; with `once` the load ends with the last.
+# Each request has the next line of the file in its header, in turn.
 SCRIPT = """\
-local values, at, once = {}, 0, %(once)s
+local values, at = {}, 0
 for line in io.lines("%(values)s") do values[#values + 1] = line end
 local more = { %(more)s }
 request = function()
     at = at + 1
-    if at > #values then
-        if once then wrk.thread:stop() end
-        at = 1
-    end
+    if at > #values then at = 1 end
     more["%(header)s"] = values[at]
     return wrk.format("GET", "/", more)
 end
@@ -36,11 +33,11 @@ class Run:
     p99: float
 
 
-def script(path: Path, header: str, values: list[str], once: bool = False, more: str = "") -> Path:
+def script(path: Path, header: str, values: list[str], more: str = "") -> Path:
     """A script for wrk: requests with these values of a header, and `more` headers (a Lua table)."""
     lines = path.with_suffix(".txt")
     lines.write_text("\n".join(values) + "\n")
-    text = SCRIPT % {"once": str(once).lower(), "values": lines, "header": header, "more": more}
+    text = SCRIPT % {"values": lines, "header": header, "more": more}
     path.write_text(text)
     return path
 

@@ -81,7 +81,7 @@ class Rig:
             "haproxy": self._subject("haproxy", f"http://127.0.0.1:{self.ports['haproxy']}", haproxy),
         }
         for subject in subjects.values():
-            _wait_for(subject.url)
+            self._wait_for(subject)
         return subjects
 
     def stop(self) -> None:
@@ -102,20 +102,20 @@ class Rig:
         self._made.append(container)
         return container
 
+    def _wait_for(self, subject: Subject) -> None:
+        """Until it answers anything: HAProxy refuses whoever has no token."""
+        end = time.monotonic() + WAIT
+        while True:
+            try:
+                requests.get(subject.url, timeout=1)
+            except requests.RequestException as error:
+                if time.monotonic() > end:
+                    said = self.project.engine_says("logs", "--tail=20", subject.container)
+                    raise RuntimeError(f"{subject.name} does not answer: {said}") from error
+                time.sleep(0.05)
+            else:
+                return
+
     def _subject(self, name: str, url: str, container: str) -> Subject:
         pid = self.project.engine_says("inspect", "--format", "{{.State.Pid}}", container)
         return Subject(name, f"{url}/", container, int(pid))
-
-
-def _wait_for(url: str) -> None:
-    """Until it answers anything: HAProxy refuses whoever has no token."""
-    end = time.monotonic() + WAIT
-    while True:
-        try:
-            requests.get(url, timeout=1)
-        except requests.RequestException:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return
