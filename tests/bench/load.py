@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 CONNECTIONS = 32
@@ -44,7 +45,7 @@ def script(path: Path, header: str, values: list[str], more: str = "") -> Path:
 
 def run(url: str, script: Path, seconds: float, refused: bool = False) -> Run:
     """Asks as fast as it can. Raises when any request was not a success, unless they are to be refused."""
-    command = ["taskset", "-c", str(CLIENTS_CORE), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s"]
+    command = ["taskset", "-c", str(CLIENTS_CORE), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{ceil(seconds)}s"]
     said = subprocess.run(
         [*command, "--latency", "-s", str(script), url], capture_output=True, text=True, check=True
     ).stdout

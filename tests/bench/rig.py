@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from testbed.project import IMAGES, Project
 HERE = Path(__file__).parent
 PROXIES_CORE = 1  # of whatever is measured; the load has core 0
 COOKIE = "sessionid"  # of the app's own
+MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")  # the first line of a mapping in /proc/PID/smaps
 WAIT = 15.0  # seconds until a container answers
 
 
@@ -39,9 +41,14 @@ class Subject:
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def private_bytes(self) -> int:
-        """Memory that its worker shares with nobody."""
-        rollup = Path(f"/proc/{self.processes()[-1]}/smaps_rollup").read_text().splitlines()
-        return sum(int(line.split()[1]) << 10 for line in rollup if line.startswith("Private_"))
+        """Memory that its worker shares with nobody: nginx's shared memory is not among it."""
+        total, is_private = 0, False
+        for line in Path(f"/proc/{self.processes()[-1]}/smaps").read_text().splitlines():
+            if MAPPING.match(line):
+                is_private = line.split()[1].endswith("p")
+            elif is_private and line.startswith("Private_"):
+                total += int(line.split()[1]) << 10
+        return total
 
     def processes(self) -> list[str]:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()

@@ -20,7 +20,7 @@ local huge, min = math.huge, math.min
 local REPEATED = { [reasons.TOKEN] = true, [reasons.MOVED] = true, [reasons.PIN] = true, [reasons.SESSION] = true }
 -- Bounds for one worker. When so many decisions, or so many bytes of texts, are kept, those that were not asked for
 -- since the last time go.
-local MOST, MOST_BYTES = 20000, 16 * 1024 * 1024
+local MOST, MOST_BYTES = 10000, 10 * 1024 * 1024
 local OWN_BYTES = 600 -- of a decision, beside its texts
 
 local young, old = {}, {} -- text -> decision; those of `old` that are asked for become young again

@@ -1,4 +1,4 @@
-"""Tokens that another worker has verified: what is found is what verification finds, and only under the same terms."""
+"""Tokens that another worker has verified: found is what verification finds, and only under the same terms."""
 
 from __future__ import annotations
 
