@@ -1,4 +1,4 @@
-"""Tokens that another worker has verified: found is what verification finds, and only under the same terms."""
+"""Tokens that another worker has verified: found is what verification finds, under the same terms alone."""
 
 from __future__ import annotations
 
