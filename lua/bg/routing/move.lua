@@ -19,10 +19,21 @@ function _M.init(given)
     settings = given
 end
 
+-- Whether the user has asked for the new version.
+local function is_asked(request)
+    return cookie.get(request.cookie(), settings.update_cookie) ~= nil
+end
+
+--- Whether a page that is loaded by this browser may take its session along at all. With `migrate = "never"` it may
+-- not, and nothing more of the request has to be looked at.
+function _M.is_possible(request)
+    return settings.migrate ~= "never" or is_asked(request)
+end
+
 -- Why this page load may not take its session along; nil where it may.
 local function refusal(decision, request, now)
     local identity = decision.identity
-    local asked = cookie.get(request.cookie(), settings.update_cookie) ~= nil
+    local asked = is_asked(request)
     return migration.refusal(settings.migrate, asked, page_versions.knows(decision.pin_claims.pages), function()
         -- A log-in whose token has stayed away is known under another key, under which it may have been busy.
         local key = token_sessions.key_on(identity, decision.slot.version)

@@ -148,7 +148,7 @@ local function decide_page(decision, routing, request, now, is_slotted)
     if decision.page and is_slotted then
         decision.slot, decision.reason, decision.list = decision.page, PAGE, list
     elseif is_slotted and not decision.is_script then
-        local target = move.target(decision, routing, request, now)
+        local target = move.is_possible(request) and move.target(decision, routing, request, now)
         if target then
             decision.pin_claims.from, decision.pin_claims.version = decision.slot.version, target.version
             decision.slot, decision.reason = target, MIGRATED
