@@ -10,7 +10,7 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from tests.browser.support.site import Site, hide, pass_time, show, take_time, until, wait
-from tests.unit.session_api.support.data import write_state
+from tests.unit.session_api.support.data import damage, write_state
 from tests.unit.session_api.support.server import Caller
 
 PATH = "/api/deployment/dashboard"
@@ -193,7 +193,7 @@ def test_54_the_store_is_broken(
     page: Page, site: Site, caller: Caller, draining: Path, tmp_path: Path
 ) -> None:
     user_on(site, caller, "u1", "1.6.7")
-    (tmp_path / "sessions.db").write_bytes(b"\xa5" * 20000)
+    damage(tmp_path / "sessions.db")
     log_in(page, site, caller)
     assert page.get_by_text("Counts are unknown: the session store does not answer.").is_visible()
     assert page.get_by_role("heading", level=1).inner_text().split() == ["1.6.7", "→", "1.6.8"]

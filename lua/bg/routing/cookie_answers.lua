@@ -113,9 +113,8 @@ end
 
 local function take_at_hand()
     local var = ngx.var
-    local held = var.bg_held_version
     local answer = {
-        lines = ngx.header["Set-Cookie"], version = held ~= "" and held or var.bg_version,
+        lines = ngx.header["Set-Cookie"], version = var.bg_session_version,
         generation = tonumber(var.bg_generation),
     }
     _M.take(request.AT_HAND, answer, ngx.time())

@@ -215,6 +215,7 @@ def test_60_a_reload_while_the_session_api_is_down_loses_nothing(site):
         site.version_of(visitor)
     reload(site)
     for browser in browsers:
+        browser.close()  # its connection ends with the worker that leaves, at any moment now
         site.version_of(browser)
     api.start()
     eventually(lambda: api_answers(site), "the session API answers again")

@@ -236,4 +236,9 @@ def what_there_is_no_room_for_goes(tabs: Tabs) -> None:
     tabs.bgctl("prune")
     kept = [(tabs.directory / "files/web" / each / "assets").exists() for each in "1234"]
     assert kept == [False, False, True, False]
-    eventually(lambda: tabs.get(late).status_code == 404, "the proxy knows that it has gone")
+
+    def has_gone() -> bool:
+        return tabs.get(late).headers["Content-Type"].startswith("text/html")
+
+    eventually(has_gone, "the proxy knows that it has gone: the app answers, with its page")
+    is_the_page_of("4", tabs.get(late))
