@@ -239,7 +239,8 @@ AT_HAND = b"""
     local request = require("bg.routing.request").AT_HAND
     local decision = require("bg.routing.router").route(request, ngx.time(), true)
     asked.bg_version, asked.bg_generation = decision.slot.version, "2"
-    asked.bg_session_version = asked.bg_held_version ~= "" and asked.bg_held_version or asked.bg_version -- as nginx has it
+    local held = asked.bg_held_version
+    asked.bg_session_version = held ~= "" and held or asked.bg_version -- as nginx has it
     require("bg.routing.cookie_answers").follow()
     return decision.slot.version
 """
