@@ -111,4 +111,8 @@ def test_a_request_that_is_decided_again_runs_compiled(stack: Stack, tmp_path: P
         assert any(re.search(r"phases\.lua:\d+ ", line) and "---" not in line for line in settled)
         assert any(re.search(r"log_phase\.lua:\d+ ", line) and "---" not in line for line in settled)
         assert not [line for line in settled if "blacklisted" in line]
-        assert not [line for line in settled if re.search(r"--- " + HOT + r"\d+ -- ", line)]
+        # LuaJIT also tries its hand at first requests, whose decisions are long, and gives those up. From
+        # here on it gives up nothing, whatever it still compiles.
+        for _ in range(3):
+            ask(port, people)
+        assert not [line for line in traces()[len(settled) :] if "---" in line or "fallback" in line]
