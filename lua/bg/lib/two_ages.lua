@@ -2,24 +2,28 @@
 -- many others came goes first. (lua-resty-lrucache, in the order of use, takes all its memory when it is made: six of
 -- them were half of what an idle worker took.)
 
+local huge = math.huge
 local setmetatable = setmetatable
 
 local _M = {}
 local TwoAges = {}
 TwoAges.__index = TwoAges
 
---- A memory of `most` values at most, and of `most` / 2 at least where there were so many.
-function _M.new(most)
-    return setmetatable({ half = most / 2, count = 0, young = {}, old = {} }, TwoAges)
+--- A memory of `most` values at most, and of `most` / 2 at least where there were so many. `most_bytes` bounds their
+-- texts together; nil: these are short.
+function _M.new(most, most_bytes)
+    return setmetatable({
+        half = most / 2, half_bytes = (most_bytes or huge) / 2, count = 0, bytes = 0, young = {}, old = {},
+    }, TwoAges)
 end
 
 --- Remembers `value` under `text`.
 function TwoAges:set(text, value)
     if self.young[text] == nil then
-        if self.count >= self.half then
-            self.old, self.young, self.count = self.young, {}, 0
+        if self.count >= self.half or self.bytes >= self.half_bytes then
+            self.old, self.young, self.count, self.bytes = self.young, {}, 0, 0
         end
-        self.count = self.count + 1
+        self.count, self.bytes = self.count + 1, self.bytes + #text
     end
     self.young[text] = value
 end

@@ -13,18 +13,16 @@ local pinning = require("bg.routing.pinning")
 local reasons = require("bg.lib.reasons")
 local refusals = require("bg.tokens.refusals")
 local slot_totals = require("bg.figures.slot_totals")
+local two_ages = require("bg.lib.two_ages")
 
 local format = string.format
 local huge, min = math.huge, math.min
 
 local REPEATED = { [reasons.TOKEN] = true, [reasons.MOVED] = true, [reasons.PIN] = true, [reasons.SESSION] = true }
--- Bounds for one worker. When so many decisions, or so many bytes of texts, are kept, those that were not asked for
--- since the last time go.
-local MOST, MOST_BYTES = 10000, 10 * 1024 * 1024
-local OWN_BYTES = 600 -- of a decision, beside its texts
+-- Bounds for one worker: decisions, and bytes of the texts that they were made of.
+local MOST, MOST_BYTES = 20000, 8 * 1024 * 1024
 
-local young, old = {}, {} -- text -> decision; those of `old` that are asked for become young again
-local count, bytes = 0, 0 -- of `young`
+local decisions = two_ages.new(MOST, MOST_BYTES) -- by text
 local routing_of, epoch -- the routing table and the keys of all that is kept
 local refused_before -- how many tokens had been refused before the decision at hand
 
@@ -40,26 +38,8 @@ local function key_of(authorization, cookies)
     return authorization .. "\n" .. cookies
 end
 
-local function put(key, kept)
-    if count >= MOST or bytes >= MOST_BYTES then
-        old, young, count, bytes = young, {}, 0, 0
-    end
-    young[key] = kept
-    count, bytes = count + 1, bytes + kept.bytes
-end
-
--- The one under this text among the old ones.
-local function find_old(key)
-    local kept = old[key]
-    if kept then
-        old[key] = nil
-        put(key, kept)
-    end
-    return kept
-end
-
 local function forget_all(routing)
-    young, old, count, bytes = {}, {}, 0, 0
+    decisions = two_ages.new(MOST, MOST_BYTES)
     routing_of, epoch = routing, credentials.epoch
 end
 
@@ -71,7 +51,7 @@ function _M.find(authorization, cookies, routing, now)
         return nil
     end
     local key = key_of(authorization, cookies)
-    local kept = key and (young[key] or find_old(key))
+    local kept = key and decisions:get(key)
     if not kept or kept.authorization ~= authorization or kept.cookies ~= cookies
         or now > kept.good_until or kept.client and api_clients.line(kept.client) ~= kept.line then
         return nil
@@ -134,8 +114,8 @@ function _M.keep(decision, request, routing, now)
     local key = key_of(authorization, cookies)
     local slot, identity, holder = decision.slot, decision.identity, decision.holder
     local client = decision.session and decision.session.name
-    put(key, {
-        authorization = authorization, cookies = cookies, bytes = #key + OWN_BYTES,
+    decisions:set(key, {
+        authorization = authorization, cookies = cookies,
         good_until = good_until,
         client = client, line = client and api_clients.line(client),
         slot = slot, reason = decision.reason, series = slot_totals.series(slot.name, decision.reason),

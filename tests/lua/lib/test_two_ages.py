@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.lua.support.luajit import Lua
 
 
-def remembered(lua: Lua, most: int):
-    made = lua.module("lib.two_ages")[b"new"](most)
+def remembered(lua: Lua, most: int, most_bytes: int | None = None):
+    made = lua.module("lib.two_ages")[b"new"](most, most_bytes)
     return (lambda name, value: made[b"set"](made, name, value)), (lambda name: made[b"get"](made, name))
 
 
@@ -35,3 +35,12 @@ def test_a_later_value_replaces_an_older_one(lua):
     put(b"a", 3)
     assert get(b"a") == 3
     assert get(b"nothing") is None
+
+
+def test_long_texts_are_bounded_by_their_bytes(lua):
+    put, get = remembered(lua, 1000, 100)
+    for number in range(50):
+        put(b"%010d" % number, number)
+    kept = [number for number in range(50) if get(b"%010d" % number) is not None]
+    assert 5 <= len(kept) <= 10
+    assert kept[-1] == 49
