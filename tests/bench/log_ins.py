@@ -26,10 +26,10 @@ from typing import Any
 from session_api.keys import keyring, signing_keys
 from session_api.tokens.claims import Rules
 from session_api.tokens.tokens import Tokens
+from tests.bench import processes
 from tests.unit.session_api.support.data import ROOT, write_release
 
 CONNECTIONS, ROUNDS, SECONDS = 32, 5, 2.0
-TICK = os.sysconf("SC_CLK_TCK")
 SHOWN = "log-ins: {kind}, {connections} connections: {rate} a second (of {rounds}), {cpu} µs of CPU each"
 
 
@@ -65,10 +65,10 @@ def _of(kind: str, folder: Path) -> dict[str, Any]:
         _load(port, request, 0.5)
         rates, costs = [], []
         for _ in range(ROUNDS):
-            before = _cpu(pid)
+            before = processes.cpu(pid)
             answered, seconds = _load(port, request, SECONDS)
             rates.append(round(answered / seconds))
-            costs.append(round(1e6 * (_cpu(pid) - before) / answered))
+            costs.append(round(1e6 * (processes.cpu(pid) - before) / answered))
     return {"rate": round(statistics.median(rates)), "rounds": rates, "cpu": round(statistics.median(costs))}
 
 
@@ -116,11 +116,10 @@ def _server(folder: Path, address: str) -> Iterator[tuple[int, int]]:
                 break
             except ConnectionRefusedError:
                 time.sleep(0.05)
-        children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
-        while not children.read_text().split():
+        while not processes.children(server.pid):
             time.sleep(0.05)
         try:
-            yield port, int(children.read_text().split()[0])
+            yield port, int(processes.children(server.pid)[0])
         finally:
             server.terminate()
 
@@ -164,12 +163,6 @@ def _is_whole(answer: bytes) -> bool:
     length = re.search(rb"(?i)\r\ncontent-length: ([0-9]+)", head)
     assert answer.startswith(b"HTTP/1.1 201"[: len(answer)]), answer
     return length is not None and len(body) == int(length[1])
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def _signing(keys: Path) -> int:

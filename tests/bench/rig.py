@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import time
@@ -15,6 +14,7 @@ from testbed.images.standins import HAPROXY
 from testbed.labels import labels
 from testbed.ports import Ports
 from testbed.project import IMAGES, Project
+from tests.bench import processes
 
 HERE = Path(__file__).parent
 PROXIES_CORE = 1  # of whatever is measured; the load has core 0
@@ -34,11 +34,7 @@ class Subject:
 
     def cpu(self) -> float:
         """Seconds that its processes have computed, user and system."""
-        ticks = 0
-        for process in self.processes():
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return sum(processes.cpu(process) for process in self.processes())
 
     def private_bytes(self) -> int:
         """Memory that its worker shares with nobody: nginx's shared memory is not among it."""
@@ -51,8 +47,7 @@ class Subject:
         return total
 
     def processes(self) -> list[str]:
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [str(self.pid), *children]
+        return [str(self.pid), *processes.children(self.pid)]
 
 
 class Rig:

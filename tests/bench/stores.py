@@ -8,7 +8,6 @@ Beside it, of the same sessions: SQLite's own UPDATE of one column by executeman
 pipeline of ZADD. CPU is that of the process that holds the data: a busy machine changes it less.
 """
 
-import os
 import random
 import sqlite3
 import statistics
@@ -29,7 +28,7 @@ from session_api.stores.redis.address import RedisAddress
 from session_api.stores.redis.store import RedisStore
 from session_api.stores.sqlite.store import SqliteStore
 from session_api.stores.store import Store
-from tests.bench import log_ins
+from tests.bench import log_ins, processes
 
 IDLE, BATCH, ROUNDS, STEP = 1800, 1000, 50, 10  # STEP: seconds between two reports, by the store's clock
 SIZES = (1_000, 100_000, 1_000_000)
@@ -181,8 +180,7 @@ def _redis() -> Iterator[Bench]:
             client: Any = Redis(unix_socket_path=str(path))
 
             def cpu() -> float:
-                fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
-                return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+                return processes.cpu(server.pid)
 
             def raw(sids: list[str], at: int) -> None:
                 pipeline = client.pipeline(transaction=False)
