@@ -8,27 +8,17 @@ import signal
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 
 import aiohttp
 import pytest
+from websockets.sync.client import connect
 
 from testbed.project import BGCTL
+from tests.e2e.support.killing import kill_at
 from tests.e2e.support.stacks import NEW, OLD, eventually
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-
-
-def interrupted(stack, *command, at, signal_number=signal.SIGKILL):
-    """Runs bgctl and signals it once the deployment is at step `at`. Returns its exit code."""
-    process = stack.start(*command, **QUIET, start_new_session=True)
-
-    def there():
-        deployment = stack.state()["deployment"]
-        return process.poll() is not None or (deployment and deployment["step"] == at)
-
-    eventually(there, f"{command} reaches {at}")
-    process.send_signal(signal_number)
-    return process.wait(timeout=60)
 
 
 def release_to_drained(stack):
@@ -36,14 +26,23 @@ def release_to_drained(stack):
     stack.bgctl("drain", "--timeout", "30s")
 
 
+@contextmanager
+def green_kept_open(stack):
+    """A WebSocket on green: while it is open, a promotion goes no further than serve-blue."""
+    with connect(f"ws{stack.url.removeprefix('http')}/ws") as socket:
+        assert json.loads(socket.recv(10))["version"] == NEW
+        yield
+
+
 @pytest.mark.threat(42)
 @pytest.mark.parametrize("step", ["retire-blue", "serve-blue", "stop-green"])
 def test_42_a_promotion_that_is_killed_goes_on(stack, step):
     release_to_drained(stack)
     browser = stack.log_in()
-    interrupted(stack, "promote", at=step)
+    with green_kept_open(stack) if step != "stop-green" else nullcontext():
+        kill_at(stack, "promote", step=step)
     assert stack.version_of(browser) == NEW, "whoever is there is served, by whichever slot"
-    stack.bgctl("promote", code=None if step == "stop-green" else 0)
+    stack.bgctl("promote")
     assert stack.version_of(browser) == NEW
     state = stack.state()
     assert (state["phase"], state["slots"]["blue"]["version"]) == ("rest", NEW)
@@ -55,7 +54,8 @@ def test_42_a_promotion_that_is_killed_goes_on(stack, step):
 @pytest.mark.parametrize("step", ["retire-blue", "serve-blue"])
 def test_42_a_promotion_that_is_killed_can_be_rolled_back(stack, step):
     release_to_drained(stack)
-    interrupted(stack, "promote", at=step)
+    with green_kept_open(stack):
+        kill_at(stack, "promote", step=step)
     stack.bgctl("rollback")
     assert stack.version_of(stack.visitor()) == OLD
     state = stack.state()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 
 import pytest
@@ -11,6 +10,7 @@ from websockets.sync.client import connect
 
 from testbed.load import LoadProcess
 from testbed.load.user import Kind
+from tests.e2e.support.killing import kill_at
 from tests.e2e.support.stacks import OLD, Stack, eventually, running
 
 SETTINGS = "      COOKIE_STEM: "
@@ -54,15 +54,6 @@ class Tunable(Stack):
         assert not state.get("lineage"), "nobody has moved"
         assert self.containers("frontend-green") == []
         return True
-
-
-def killed(stack, at):
-    """bgctl restart, killed once it has reached a step."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = stack.start("restart", **quiet, start_new_session=True)
-    eventually(lambda: (stack.state()["deployment"] or {}).get("step") == at, f"it reaches {at}")
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=30)
 
 
 def test_nobody_notices_a_restart(stack):
@@ -127,7 +118,7 @@ def test_settings_with_which_it_does_not_come_up_are_undone(stack):
 def test_42_a_restart_that_is_killed_goes_on(stack, step):
     browser = stack.log_in()
     stack.set("FEATURE", step)
-    killed(stack, at=step)
+    kill_at(stack, "restart", step=step)
     assert stack.version_of(browser) == OLD
     refused = stack.bgctl("deploy", "1.6.8", "--yes", code=3)
     assert "next: bgctl restart, or: bgctl rollback" in refused.stderr
@@ -143,11 +134,11 @@ def test_42_a_restart_that_is_killed_is_taken_back(stack):
     """While blue is there it serves on with what it had; once it is gone, what it had is gone as well."""
     had, before = stack.feature(), stack.container("frontend-blue").id
     stack.set("FEATURE", "two")
-    killed(stack, at="serve-green")
+    kill_at(stack, "restart", step="serve-green")
     stack.bgctl("rollback")
     assert (stack.feature(), stack.container("frontend-blue").id) == (had, before)
     assert stack.at_rest()
-    killed(stack, at="start-blue")
+    kill_at(stack, "restart", step="start-blue")
     done = stack.bgctl("rollback")
     assert "what blue had before is gone" in done.stderr
     assert stack.feature() == "two"

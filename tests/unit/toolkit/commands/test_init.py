@@ -354,7 +354,7 @@ def test_a_question_that_is_not_answered_leaves_nothing(tmp_path: Path) -> None:
     screen = Terminal([str(BGCTL), "--project", str(root), "init"], environment())
     try:
         screen.until("The domain that browsers show")
-        screen.press("\x03")
+        screen.interrupt()
         assert screen.ended() == 130
     finally:
         screen.close()

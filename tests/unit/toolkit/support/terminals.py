@@ -10,6 +10,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 WITHIN = 20.0
 
@@ -38,6 +39,18 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C to a question, as a person presses it: once the process waits for an answer.
+
+        CPython looks for signals before it calls read(2): one that comes between the two has no effect until
+        the next key.
+        """
+        deadline = time.monotonic() + WITHIN
+        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+            assert time.monotonic() < deadline, "it waits for nothing"
+            self._read()
+        self.press("\x03")
 
     def until(self, *said: str) -> str:
         """Reads on until all of `said` has come, and returns what came meanwhile."""
