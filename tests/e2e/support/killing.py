@@ -15,7 +15,7 @@ PATIENCE = 60.0
 
 
 def kill_at(stack: Stack, *command: str, step: str) -> None:
-    """Runs bgctl, and kills it once the state names the step. Fails when it is through before that is seen."""
+    """Runs bgctl, and kills it once the state names the step. Fails when it is through before."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = stack.start(*command, **quiet, start_new_session=True)
     deadline = time.monotonic() + PATIENCE
