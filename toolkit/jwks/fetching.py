@@ -34,7 +34,7 @@ def text_of(table: KeySet, root: Path) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        with open(path, "rb", opener=_at_once) as file:  # noqa: PTH123  (pathlib has no opener)
+        with open(path, "rb", opener=_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Failed(f"{path} is no file", "it is of another kind", f"ls -l {path}")
             text = file.read(MOST_BYTES + 1)
@@ -59,7 +59,7 @@ def _in_time(fetch: Callable[[], bytes], url: str) -> bytes:
     def run() -> None:
         try:
             done.set_result(fetch())
-        except BaseException as error:  # noqa: BLE001  (it is raised where it is waited for)
+        except BaseException as error:
             done.set_exception(error)
 
     Thread(target=run, daemon=True).start()

@@ -102,7 +102,9 @@ def _keys_of(table: KeySet, text: bytes) -> key_set.KeySet:
         return key_set.read(text, str(table.algorithm))
     except Failed as error:
         show = "curl" if table.url else "cat"
-        raise Failed(f"{table.place}: {error.what}", error.why, error.next or f"{show} {table.place}") from None
+        raise Failed(
+            f"{table.place}: {error.what}", error.why, error.next or f"{show} {table.place}"
+        ) from None
 
 
 def _noted(look: Look, double: list[str]) -> Look:
