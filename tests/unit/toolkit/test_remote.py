@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.toolkit.support.worlds import BGCTL
 from toolkit import remote
+from toolkit.context import CALLER
 
 FAKE = """#!/bin/sh
 for each in "$@"; do printf '%s\\0' "$each"; done > {folder}/argv
@@ -38,7 +39,7 @@ def test_every_argument_arrives_as_it_was_typed(tmp_path: Path) -> None:
 
 def test_a_terminal_is_asked_for_only_where_there_is_one() -> None:
     assert remote.line("ada@shop", ["status"], True, {})[:4] == ["ssh", "-t", "--", "ada@shop"]
-    assert remote.CALLER not in remote.line("ada@shop", ["status"], True, {})[-1]
+    assert CALLER not in remote.line("ada@shop", ["status"], True, {})[-1]
     assert remote.line("ada@shop", ["status"], False, {})[:4] == ["ssh", "-T", "--", "ada@shop"]
 
 
@@ -64,7 +65,7 @@ def test_exit_codes(tmp_path: Path, code: int, ends: int, said: str) -> None:
     ssh.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" > {tmp_path}/line\nexit {code}\n')
     ssh.chmod(0o755)
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    argv = [BGCTL, "--host", "ada@shop", "--project", "shop", "nothing-of-ours", "--json"]
+    argv = [str(BGCTL), "--host", "ada@shop", "--project", "shop", "nothing-of-ours", "--json"]
     done = subprocess.run(argv, capture_output=True, text=True, env=env)
     assert (done.returncode, said in done.stderr) == (ends, True)
     assert (tmp_path / "line").read_text().startswith("-T -- ada@shop exec sh -c ")
