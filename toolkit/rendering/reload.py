@@ -24,6 +24,7 @@ from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
 LOADED = ".loaded"  # has the digest of what the running proxy was last told to load
+ANEW = "bgctl up   (a new container: nobody is served for some seconds)"
 NOTHING = "runs with this configuration already"
 RELOAD_SECONDS = 15  # for new workers to replace the old ones
 
@@ -41,8 +42,7 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
         return None
     if lacking := missing_mounts(project):
         why = f"it does not mount {', '.join(line.partition(':')[0] for line in lacking)}"
-        next = "bgctl up   (a new container: nobody is served for some seconds)"
-        raise Refused("the proxy's container lacks a folder", why, next)
+        raise Refused("the proxy's container lacks a folder", why, ANEW)
     check_listeners(project)
     tls = "".join(f", certificate of {each.found}" for each in loaded)
     if dry_run:
