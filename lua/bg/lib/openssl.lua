@@ -28,6 +28,9 @@ int EVP_DigestVerifyInit(EVP_MD_CTX *context, EVP_PKEY_CTX **key_context, const 
                          EVP_PKEY *key);
 int EVP_PKEY_CTX_set_rsa_padding(EVP_PKEY_CTX *context, int padding);
 int EVP_PKEY_CTX_set_rsa_pss_saltlen(EVP_PKEY_CTX *context, int length);
+int EVP_DigestInit_ex(EVP_MD_CTX *context, const EVP_MD *digest, void *engine);
+int EVP_DigestUpdate(EVP_MD_CTX *context, const char *data, size_t length);
+int EVP_DigestFinal_ex(EVP_MD_CTX *context, unsigned char *out, unsigned int *length);
 int EVP_MD_CTX_copy_ex(EVP_MD_CTX *to, const EVP_MD_CTX *from);
 int EVP_DigestVerify(EVP_MD_CTX *context, const unsigned char *signature, size_t signature_length,
                      const char *data, size_t length);
