@@ -36,7 +36,7 @@ def ask(proxy: Proxy, headers: dict[str, str], now: int = NOW) -> tuple[str, boo
     asked = proxy.asked({"method": "GET", "path": "/", "host": "x", "headers": dict(headers)})
     kept = proxy.router[b"again"](asked, now)
     kept = kept[0] if isinstance(kept, tuple) else kept
-    found = kept or proxy.router[b"route"](asked, now, True)
+    found = kept[b"way"] if kept else proxy.router[b"route"](asked, now, True)
     return plain(found[b"slot"][b"version"]), kept is not None
 
 
