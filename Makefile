@@ -18,7 +18,7 @@ help:  ## This list
 demo:  ## A whole release under load, on this machine (KEEP=1 leaves the stack running)
 	@setup/venv
 	@setup/engine docker
-	@setup/images docker
+	@setup/images docker --demo
 	@$(PYTHON) -m demo $(if $(KEEP),--keep)
 
 demo-stop:  ## Stop and remove what `make demo KEEP=1` left running
