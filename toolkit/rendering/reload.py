@@ -27,8 +27,6 @@ from toolkit.rendering.certificates import Loaded
 CANDIDATE = "nginx.conf.new"
 LOADED = ".loaded"  # has the digest of what the running proxy was last told to load
 ANEW = "bgctl up   (a new container: nobody is served for some seconds)"
-# A reload that changed the sizes would empty the memory in which sessions are known.
-WAITS = f"{shared_memory.SETTING} waits for a new container of the proxy: bgctl status says how"
 NOTHING = "runs with this configuration already"
 RELOAD_SECONDS = 15  # for new workers to replace the old ones
 
@@ -42,7 +40,7 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     files, loaded = wanted(project)
     if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
-    waits = WAITS if is_resized(project) else ""
+    waits = shared_memory.WAITS if is_resized(project) else ""
     if is_loaded(project, files):
         if waits and project.ui.watched:
             project.ui.warn(waits)
