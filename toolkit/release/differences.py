@@ -15,7 +15,7 @@ from toolkit.drift import fingerprints, noting
 from toolkit.errors import BgctlError
 from toolkit.files import started_file
 from toolkit.project import Project
-from toolkit.rendering import reload
+from toolkit.rendering import reload, shared_memory
 from toolkit.state.document import State
 from toolkit.state.started import Started
 
@@ -114,3 +114,7 @@ def _proxy_files(project: Project) -> Iterator[Difference]:
         return  # a certificate or a page: doctor tells what is wrong with it
     if not reload.is_loaded(project, files):
         yield Difference((project.config.proxy_service,), (RELOADED,), "bgctl reload")
+    name = project.config.proxy_service
+    if reload.is_resized(project) and (proxy := project.containers().get(name)):
+        next = f"in a quiet minute: {project.engine.name} stop {proxy.id[:12]}; bgctl up"
+        yield Difference((name,), (shared_memory.SETTING,), next)

@@ -20,7 +20,8 @@ import trustme
 from session_api.keys import app_keys, issuer_keys, keyring, listing, signing_keys
 from tests.unit.toolkit.jwks.conftest import PRIVATE, jwk_of, text
 from tests.unit.toolkit.support.engines import Listening, project_of
-from tests.unit.toolkit.support.worlds import NONE, READY, Web, World
+from tests.unit.toolkit.support.worlds import NONE, READY, World
+from tests.web_server import Web
 from toolkit.clock import Clock
 from toolkit.cron import tick
 from toolkit.errors import Failed
