@@ -255,6 +255,20 @@ def test_a_full_disk_leaves_nothing_half_done(
         subprocess.run(["umount", files], check=True)
 
 
+def test_the_folder_that_a_full_disk_is_looked_at_by_is_there_afterwards(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(*_: object) -> None:
+        raise Failed("docker cp failed", "write a.js: no space left on device")
+
+    monkeypatch.setattr(Copying, "copy", copy)
+    kept_files.take(project, "blue", "1.6.7")
+    (said,) = warnings(project)
+    folder = re.search(r"next: free some space: df -h ([^;]+);", said)
+    assert folder
+    assert Path(folder[1]).is_dir()
+
+
 @pytest.mark.threat(42)
 def test_42_a_copy_that_was_cut_short_is_made_anew(project: Project) -> None:
     """Nothing of it is promised before all of it is there."""
