@@ -59,7 +59,8 @@ end
 function _M.route(now, is_slotted, asked)
     turn(now)
     local described = request.described(asked)
-    local decision = is_slotted and router.again(described, now) or router.route(described, now, is_slotted)
+    local kept = is_slotted and router.again(described, now)
+    local decision = kept and kept.way or router.route(described, now, is_slotted)
     require("bg.activity.recorder").tick()
     return decision.slot.version, decision.reason, decision.cookie, router.routing().generation
 end
