@@ -59,8 +59,7 @@ end
 function _M.route(now, is_slotted, asked)
     turn(now)
     local described = request.described(asked)
-    local kept = is_slotted and router.again(described, now)
-    local decision = kept and kept.way or router.route(described, now, is_slotted)
+    local decision = is_slotted and router.again(described, now) or router.route(described, now, is_slotted)
     require("bg.activity.recorder").tick()
     local way = decision.way or decision
     return way.slot.version, way.reason, decision.cookie, router.routing().generation
