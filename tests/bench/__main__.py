@@ -9,6 +9,7 @@ Figures go to build/bench.json: those of the parts that were measured replace wh
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,14 +33,15 @@ RESULTS = ROOT / "build" / "bench.json"
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started is removed then, too
     wanted = options.only.split(",") if options.only else ALL
     document: dict[str, Any] = {}
     if set(wanted) - set(ALONE):
         document = _with_proxies(wanted, options.rounds)
         report.show(document)
     if "stores" in wanted:
-        found = document["stores"] = {"batch": stores.BATCH, "activity": stores.activity(sizes=STORE_SIZES)}
-        print(stores.activity_report(found["activity"]), flush=True)
+        document["stores"] = stores.activity(sizes=STORE_SIZES)
+        print(stores.activity_report(document["stores"]), flush=True)
     if "log-ins" in wanted:
         document["log_ins"] = log_ins.measure()
         print(log_ins.report(document["log_ins"]), flush=True)
