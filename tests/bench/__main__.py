@@ -9,6 +9,8 @@ Figures go to build/bench.json: those of the parts that were measured replace wh
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from testbed.project import ROOT, Project, name_of_its_own
 from tests.bench import log_ins, report, stores, switch
 from tests.bench.clients import Clients
 from tests.bench.parts import PARTS, Bench
-from tests.bench.rig import COOKIE, Rig
+from tests.bench.rig import COOKIE, PROXIES_CORE, Rig
 
 ROUNDS = 5
 NEXT = "1.6.8"
@@ -32,15 +34,17 @@ RESULTS = ROOT / "build" / "bench.json"
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started is removed then, too
     wanted = options.only.split(",") if options.only else ALL
     document: dict[str, Any] = {}
     if set(wanted) - set(ALONE):
         document = _with_proxies(wanted, options.rounds)
         report.show(document)
     if "stores" in wanted:
-        found = document["stores"] = {"batch": stores.BATCH, "activity": stores.activity(sizes=STORE_SIZES)}
-        print(stores.activity_report(found["activity"]), flush=True)
+        document["stores"] = stores.activity(sizes=STORE_SIZES)
+        print(stores.activity_report(document["stores"]), flush=True)
     if "log-ins" in wanted:
+        os.sched_setaffinity(0, {PROXIES_CORE})  # of its clients; the session API has the other core
         document["log_ins"] = log_ins.measure()
         print(log_ins.report(document["log_ins"]), flush=True)
     report.write(RESULTS, document, wanted)

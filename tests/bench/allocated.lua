@@ -1,5 +1,5 @@
--- In a worker that is measured (tests/bench/allocated.py): how many bytes each of the functions allocates that nginx calls
--- for a request. The collector is stopped anew each time, because nginx's Lua module has it work between requests.
+-- In a worker that is measured (tests/bench/allocated.py): how many bytes each of the functions allocates that nginx
+-- calls for a request. The collector is stopped anew each time: once is not enough, it works again between requests.
 
 local log_phase = require("bg.log_phase")
 local phases = require("bg.phases")

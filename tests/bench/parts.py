@@ -62,7 +62,7 @@ def many(bench: Bench, size: str) -> Iterator[str]:
 
 def web_sockets(bench: Bench) -> Iterator[str]:
     (token,) = bench.clients.tokens("HS256", 1)
-    silent = bench.further["silent_sockets"] = {"count": sockets.SILENT}
+    silent = bench.further["silent_sockets"] = {}
     with sockets.echo(bench.rig.ports["echo"]):
         for name in ("plain", "ours", "haproxy"):
             yield f"{name}: {sockets.SILENT} silent WebSockets"

@@ -57,12 +57,16 @@ def measure(rig: Rig, subject: Subject, script: Path, rounds: int, found: dict[s
 
 
 def ratios(found: dict[str, Any]) -> dict[str, float]:
-    """p99 of the seconds around a switch to that of the quiet ones, of medians."""
-    quiet = statistics.median(found["quiet"]["p99"])
+    """p99 of a second around a switch to that of the quiet one just before; medians."""
     return {
-        "switch_p99_10k": statistics.median(found["routes"]["p99"]) / quiet,
-        "generation_p99_10k": statistics.median(found["generation"]["p99"]) / quiet,
+        "switch_p99_10k": statistics.median(of_pairs(found, "routes")),
+        "generation_p99_10k": statistics.median(of_pairs(found, "generation")),
     }
+
+
+def of_pairs(found: dict[str, Any], kind: str) -> list[float]:
+    """By round: a machine's mood lasts longer than the three seconds of one."""
+    return [p99 / quiet for p99, quiet in zip(found[kind]["p99"], found["quiet"]["p99"], strict=True)]
 
 
 def _second(url: str, script: Path, path: Path, turn: Turn | None) -> load.Run:
