@@ -95,7 +95,11 @@ def _slot(project: Project, name: str) -> str:
 def _next(project: Project, now: State, name: str, slot: str, there: Mapping[str, str]) -> str:
     if slot:
         return "bgctl restart" if now.phase == "rest" else "bgctl restart, after this release"
-    if name in (project.config.proxy_service, *project.config.shared):
+    if name in project.config.shared:
+        return "bgctl up"  # nobody is routed by it
+    if name == project.config.proxy_service:
+        if reload.missing_mounts(project):
+            return reload.ANEW
         return f"in a quiet minute: {project.engine.name} stop {there[name][:12]}; bgctl up"
     return f"in a quiet minute: {project.engine.compose_command} up -d --no-deps {name}"
 

@@ -26,8 +26,7 @@ from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
 LOADED = ".loaded"  # has the digest of what the running proxy was last told to load
-# A reload that changed the sizes would empty the memory in which sessions are known.
-WAITS = f"{shared_memory.SETTING} waits for a new container of the proxy: bgctl status says how"
+ANEW = "bgctl up   (a new container: nobody is served for some seconds)"
 NOTHING = "runs with this configuration already"
 RELOAD_SECONDS = 15  # for new workers to replace the old ones
 
@@ -41,15 +40,14 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     files, loaded = wanted(project)
     if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
-    waits = WAITS if is_resized(project) else ""
+    waits = shared_memory.WAITS if is_resized(project) else ""
     if is_loaded(project, files):
         if waits and project.ui.watched:
             project.ui.warn(waits)
         return None
     if lacking := missing_mounts(project):
         why = f"it does not mount {', '.join(line.partition(':')[0] for line in lacking)}"
-        next = "bgctl up   (a new container: nobody is served for some seconds)"
-        raise Refused("the proxy's container lacks a folder", why, next)
+        raise Refused("the proxy's container lacks a folder", why, ANEW)
     check_listeners(project)
     tls = "".join(f", certificate of {each.found}" for each in loaded)
     if dry_run:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 ZONE = re.compile(r"(?m)^( *lua_shared_dict )(\w+)( )(\w+)(;)")
 SETTING = "[proxy] sessions"
+# A reload that changed the sizes would empty the memory in which sessions are known.
+WAITS = f"{SETTING} waits for a new container of the proxy: bgctl status says how"
 
 
 def sizes(conf: str) -> dict[str, str]:
