@@ -41,10 +41,10 @@ http {
     lua_shared_dict bg_outbox %(outbox)s;
     lua_shared_dict bg_outbox_cookies %(visitors)s;
     lua_shared_dict bg_outbox_visitors %(visitors)s;
-    lua_shared_dict bg_pages 64k;
-    lua_shared_dict bg_clients 64k;
+    lua_shared_dict bg_pages %(others)s;
+    lua_shared_dict bg_clients %(others)s;
     lua_shared_dict bg_token_sessions 64k;
-    lua_shared_dict bg_verified 64k;
+    lua_shared_dict bg_verified %(others)s;
     lua_shared_dict bg_feed 64k;
     lua_shared_dict bg_held 64k;
     lua_shared_dict bg_workers 64k;
@@ -81,12 +81,12 @@ class Workbench:
 
 @contextmanager
 def workbench(
-    folder: Path, seen: str = "64k", outbox: str = "64k", visitors: str = "64k"
+    folder: Path, seen: str = "64k", outbox: str = "64k", visitors: str = "64k", others: str = "64k"
 ) -> Iterator[Workbench]:
     """A nginx with shared dictionaries of these sizes."""
     port = Ports.free().proxy
     folder.chmod(0o755)
-    sizes = {"seen": seen, "outbox": outbox, "visitors": visitors}
+    sizes = {"seen": seen, "outbox": outbox, "visitors": visitors, "others": others}
     (folder / "nginx.conf").write_text(CONFIGURATION % {"port": port, **sizes})
     container = docker.from_env().containers.run(
         IMAGE,
