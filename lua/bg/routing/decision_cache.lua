@@ -22,38 +22,26 @@ local REPEATED = { [reasons.TOKEN] = true, [reasons.MOVED] = true, [reasons.PIN]
 -- Bounds for one worker: decisions, and bytes of the texts that they were made of.
 local MOST, MOST_BYTES = 20000, 8 * 1024 * 1024
 
-local decisions = two_ages.new(MOST, MOST_BYTES) -- by text
+local decisions = two_ages.new(MOST, MOST_BYTES) -- by what the request shows
 local routing_of, epoch -- the routing table and the keys of all that is kept
 local refused_before -- how many tokens had been refused before the decision at hand
 
 local _M = {}
-
--- One text of the two, either of which may be nil. (No header has a line break in it.)
-local function key_of(authorization, cookies)
-    if not authorization then
-        return cookies
-    elseif not cookies then
-        return authorization
-    end
-    return authorization .. "\n" .. cookies
-end
 
 local function forget_all(routing)
     decisions = two_ages.new(MOST, MOST_BYTES)
     routing_of, epoch = routing, credentials.epoch
 end
 
---- The decision that was kept for these texts (either may be nil), as keep() made it; nil where there is none that
--- holds at `now`, in seconds.
-function _M.find(authorization, cookies, routing, now)
+--- The decision that was kept for a request that shows this text (routing.request), as keep() made it; nil where there
+-- is none that holds at `now`, in seconds.
+function _M.find(shown, routing, now)
     if routing ~= routing_of or credentials.epoch ~= epoch then
         forget_all(routing)
         return nil
     end
-    local key = key_of(authorization, cookies)
-    local kept = key and decisions:get(key)
-    if not kept or kept.authorization ~= authorization or kept.cookies ~= cookies
-        or now > kept.good_until or kept.client and api_clients.line(kept.client) ~= kept.line then
+    local kept = decisions:get(shown)
+    if not kept or now > kept.good_until or kept.client and api_clients.line(kept.client) ~= kept.line then
         return nil
     end
     return kept
@@ -100,8 +88,8 @@ local function last_second(decision, now)
 end
 
 --- Keeps the decision that was just taken about `request`, if it would be the same again: `{slot, reason, series,
--- version, generation, other_version, identity}`, with the `key`, `user`, `exp` and `issued` of its activity
--- (activity.recorder) where it has any.
+-- is_lasting, version, generation, other_version, identity}`, with the `key`, `user`, `exp` and `issued` of its
+-- activity (activity.recorder) where it has any.
 function _M.keep(decision, request, routing, now)
     if routing ~= routing_of or not is_repeated(decision, request, routing) then
         return
@@ -110,13 +98,10 @@ function _M.keep(decision, request, routing, now)
     if now > good_until then
         return
     end
-    local authorization, cookies = request.authorization(), request.cookie()
-    local key = key_of(authorization, cookies)
     local slot, identity, holder = decision.slot, decision.identity, decision.holder
     local client = decision.session and decision.session.name
-    decisions:set(key, {
-        authorization = authorization, cookies = cookies,
-        good_until = good_until,
+    decisions:set(request.shown(), {
+        good_until = good_until, is_lasting = request.is_lasting(),
         client = client, line = client and api_clients.line(client),
         slot = slot, reason = decision.reason, series = slot_totals.series(slot.name, decision.reason),
         version = slot.version, generation = format("%d", routing.generation),
