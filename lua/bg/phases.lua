@@ -160,7 +160,7 @@ local function slot_again(kept, holder)
         tell_log(way.reason, kept)
     end
     counters.add(way.series)
-    inflight.enter(at_hand.number(), slot.name, at_hand.has("bg_lasting"), holder, slot, ngx.now())
+    inflight.enter(at_hand.number(), slot.name, kept.is_lasting == true, holder, slot, ngx.now())
     return rules.upstream(slot, checks.up)
 end
 

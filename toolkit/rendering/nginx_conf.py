@@ -77,7 +77,6 @@ def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
         "assets": any(service.assets for service in config.services.values()),
         "copied": served_folders.COPIED,
         "accelerated": any(folder.internal for folder in config.folders),
-        "several": any(service.replicas > 1 for service in config.reached.values()),
         "api_paths": [
             re.escape(locations.path_of(route))
             for service in config.services.values()

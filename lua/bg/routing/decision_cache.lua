@@ -22,39 +22,27 @@ local REPEATED = { [reasons.TOKEN] = true, [reasons.MOVED] = true, [reasons.PIN]
 -- Bounds for one worker: decisions, and bytes of the texts that they were made of.
 local MOST, MOST_BYTES = 20000, 8 * 1024 * 1024
 
-local decisions = two_ages.new(MOST, MOST_BYTES) -- by text
+local decisions = two_ages.new(MOST, MOST_BYTES) -- by what the request shows
 local ways = {} -- slot -> reason -> what all decisions for that slot and reason have in common
 local routing_of, epoch -- the routing table and the keys of all that is kept
 local refused_before -- how many tokens had been refused before the decision at hand
 
 local _M = {}
 
--- One text of the two, either of which may be nil. (No header has a line break in it.)
-local function key_of(authorization, cookies)
-    if not authorization then
-        return cookies
-    elseif not cookies then
-        return authorization
-    end
-    return authorization .. "\n" .. cookies
-end
-
 local function forget_all(routing)
     decisions, ways = two_ages.new(MOST, MOST_BYTES), {}
     routing_of, epoch = routing, credentials.epoch
 end
 
---- The decision that was kept for these texts (either may be nil), as keep() made it; nil where there is none that
--- holds at `now`, in seconds.
-function _M.find(authorization, cookies, routing, now)
+--- The decision that was kept for a request that shows this text (routing.request), as keep() made it; nil where there
+-- is none that holds at `now`, in seconds.
+function _M.find(shown, routing, now)
     if routing ~= routing_of or credentials.epoch ~= epoch then
         forget_all(routing)
         return nil
     end
-    local key = key_of(authorization, cookies)
-    local kept = key and decisions:get(key)
-    if not kept or (kept.is_cookie or false) ~= (authorization == nil)
-        or now > kept.good_until or kept.client and api_clients.line(kept.client) ~= kept.line then
+    local kept = decisions:get(shown)
+    if not kept or now > kept.good_until or kept.client and api_clients.line(kept.client) ~= kept.line then
         return nil
     end
     return kept
@@ -115,9 +103,9 @@ local function way_of(slot, reason, routing)
 end
 
 --- Keeps the decision that was just taken about `request`, if it would be the same again: `{way, good_until, sid}`,
--- with the `key`, `user`, `exp` and `issued` of its activity (activity.recorder) where it has any. `way` is `{slot,
--- reason, series, version, generation, other_version}`. There are as many as there are sessions: with eight fields and
--- no more a table takes half of what it takes with nine.
+-- with the `key`, `user`, `exp` and `issued` of its activity (activity.recorder) where it has any, and `is_lasting`
+-- where it is. `way` is `{slot, reason, series, version, generation, other_version}`. There are as many as there are
+-- sessions: with eight fields and no more a table takes half of what it takes with nine.
 function _M.keep(decision, request, routing, now)
     if routing ~= routing_of or not is_repeated(decision, request, routing) then
         return
@@ -126,22 +114,21 @@ function _M.keep(decision, request, routing, now)
     if now > good_until then
         return
     end
-    local authorization, cookies = request.authorization(), request.cookie()
     local identity, holder, session = decision.identity, decision.holder, decision.session
     local kept = {
         way = way_of(decision.slot, decision.reason, routing), good_until = good_until,
         sid = identity.pin_sid or identity.sid, key = holder and holder.key,
         user = identity.user, exp = identity.exp, issued = identity.iat or identity.issued,
     }
-    if not authorization then
-        kept.is_cookie = true
+    if request.is_lasting() then
+        kept.is_lasting = true
     end
     if session then
         kept.client, kept.line = session.name, api_clients.line(session.name)
     end
-    decisions:set(key_of(authorization, cookies), kept)
-    if not cookies then
-        credentials.let_go(authorization)
+    decisions:set(request.shown(), kept)
+    if not request.cookie() then
+        credentials.let_go(request.authorization())
     end
 end
 

@@ -10,6 +10,8 @@ local _M = {}
 local AT_HAND = {
     authorization = function() return at_hand.get("http_authorization") end,
     cookie = function() return at_hand.get("http_cookie") end,
+    shown = function() return at_hand.get("bg_shown") end,
+    is_lasting = function() return at_hand.has("bg_lasting") end,
     asked_version = function() return at_hand.get("http_x_deployment_version") end,
 }
 
@@ -34,7 +36,8 @@ function AT_HAND.header(header) return further(header.variable) end -- one of th
 -- Keeps in mind which version has the session, where another one answers (routing.asked_version).
 function AT_HAND.hold(version) at_hand.set("bg_held_version", version) end
 
---- The request at hand. `is_looked_into` is true when more of it was read than Authorization, Cookie and
+--- The request at hand. `shown` is all that may decide about it without a closer look: whether it is meant to last,
+-- Authorization and Cookie, in one text. `is_looked_into` is true when more of it was read than these and
 -- X-Deployment-Version (routing.decision_cache); whoever begins with a request sets it to false.
 _M.AT_HAND = AT_HAND
 
@@ -70,6 +73,8 @@ function _M.described(asked)
     end
     one.authorization, one.cookie, one.asked_version = plain("authorization"), plain("cookie"),
         plain("x-deployment-version")
+    function one.shown() return "\n" .. (headers.authorization or "") .. "\n" .. (headers.cookie or "") end
+    function one.is_lasting() return false end
     for field, name in pairs(FURTHER) do
         one[field] = looking(name)
     end

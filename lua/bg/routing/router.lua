@@ -201,7 +201,7 @@ function _M.again(request, now)
     if not routing or routing.is_split and request.asked_version() then
         return nil
     end
-    local kept = decision_cache.find(request.authorization(), request.cookie(), routing, now)
+    local kept = decision_cache.find(request.shown(), routing, now)
     if not kept or not kept.key then
         return kept
     end

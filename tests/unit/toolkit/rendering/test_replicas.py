@@ -42,11 +42,12 @@ def test_a_service_with_replicas_has_upstreams_in_which_lua_chooses() -> None:
         '"frontend", "green"',
         '"frontend", "blue", "green"',
     ]
-    served = conf.split("map $upstream_addr $bg_served {")[1].split("}")[0]
-    assert '"127.0.0.1:8083" blue;' in served
-    assert r'"~, 127\.0\.0\.1:8083$" blue;' in served
-    assert r'"~, \[::1\]:9085$" green;' in served
-    assert served.count(";") == 1 + 2 * 6
+    failed = conf.split('map "$bg_slot $upstream_addr" $bg_failed {')[1].split("}")[0]
+    assert '"blue 127.0.0.1:8083" "";' in failed
+    assert '"green 127.0.0.1:8083" green;' in failed
+    assert r'"~^green .*, 127\.0\.0\.1:8083$" green;' in failed
+    assert r'"~^blue .*, \[::1\]:9085$" blue;' in failed
+    assert failed.count(";") == 1 + 3 * 6
 
 
 def test_each_replica_is_a_peer() -> None:
