@@ -18,7 +18,7 @@ help:  ## This list
 demo:  ## A whole release under load, on this machine (KEEP=1 leaves the stack running)
 	@setup/venv
 	@setup/engine docker
-	@setup/images docker
+	@setup/images docker --demo
 	@$(PYTHON) -m demo $(if $(KEEP),--keep)
 
 demo-stop:  ## Stop and remove what `make demo KEEP=1` left running
@@ -33,7 +33,7 @@ setup:  ## Tools, engines and images (ENGINES="docker podman")
 # More processes than cores: end-to-end tests mostly wait. tests/order.py says which tests go together.
 PYTEST   = $(PYTHON) -m pytest --dist loadscope --no-loadscope-reorder
 TOGETHER = $(PYTEST) -n 4 -m "not faults"
-OTHERS   = $(foreach kind,flaskshop notes blog,--ignore tests/e2e/release/test_walk_$(kind).py) \
+OTHERS   = $(foreach kind,flaskshop notes blog members,--ignore tests/e2e/release/test_walk_$(kind).py) \
            $(foreach kind,django express fastapi nextjs php rails spa,--ignore tests/e2e/recipes/test_recipe_$(kind).py) \
            --deselect tests/e2e/recipes/test_recipe_flask.py::test_flask_in_browsers \
            --ignore tests/e2e/adopt/test_adoptions.py
@@ -78,9 +78,10 @@ recipes:  ## An app of each framework from plain compose to a second version, as
 	@$(NEED) && setup/testtools && setup/standins docker --recipes
 	@$(PYTEST) -n 2 -rP tests/e2e/recipes
 
-bench:  ## Measure a switch, and the proxy's CPU per request against plain nginx
-	@setup/venv && setup/engine docker && setup/images docker && setup/standins docker --bench && setup/packages wrk
-	@$(PYTHON) -m tests.bench
+bench:  ## What the proxy costs beside a plain nginx and others, a switch, the session API; 15 minutes (ONLY=warm,tls)
+	@$(NEED) && setup/standins docker --bench && setup/packages wrk nghttp2-client redis-server
+	@$(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
+	@$(PYTHON) -m tests.bench.markdown
 
 soak:  ## A thousand switches in a row under load (SWITCHES=1000)
 	@setup/venv && setup/engine docker && setup/images docker

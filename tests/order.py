@@ -27,6 +27,7 @@ LONGEST_FIRST = (
     "test_soak::",
     "test_walk_blog::",
     "test_walk_pair::",
+    "test_walk_members::",
     "test_preview::",
     "test_gate::",
     "test_lineage::",

@@ -1,5 +1,6 @@
 """The command line: a lazy group, and the one place where errors become exit codes."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -7,9 +8,10 @@ from importlib import import_module
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from toolkit import __version__
-from toolkit.context import App
+from toolkit.context import CALLER, App
 from toolkit.errors import BgctlError, Refused
 from toolkit.files import disk
 from toolkit.terminal.help_text import Sections
@@ -75,6 +77,21 @@ class Commands(Sections):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """With --host nothing is looked at here: the other machine knows what there is."""
+        if host := ctx.params["host"]:
+            from toolkit import remote
+
+            return remote.run(host, [*_global(ctx), *ctx.protected_args, *ctx.args])
+        return super().invoke(ctx)
+
+
+def _global(ctx: click.Context) -> list[str]:
+    """The global options that concern the other machine, too."""
+    named = ctx.get_parameter_source("project") is not ParameterSource.DEFAULT
+    project = ["--project", str(ctx.params["project"])] if named else []
+    return [*project, "--debug"] if ctx.params["debug"] else project
+
 
 @click.command(
     cls=Commands,
@@ -92,16 +109,26 @@ class Commands(Sections):
     envvar="BGCTL_PROJECT",
     help="The project directory; also BGCTL_PROJECT.  [default: .]",
 )
+@click.option(
+    "--host",
+    metavar="[USER@]SERVER",
+    envvar="BGCTL_HOST",
+    help="Run it on that machine, by ssh; DIR is there, and begins in USER's home.",
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(__version__)
 @click.pass_context
-def cli(ctx: click.Context, project: Path, debug: bool) -> None:
+def cli(ctx: click.Context, project: Path, host: str | None, debug: bool) -> None:
     """Blue-green releases: sessions stay on their version, and the old one stops when it is empty.
 
     Exit codes: 0 done; 1 failed; 2 usage; 3 refused, nothing changed; 4 locked by another; 5 not yet;
     130 interrupted.
     """
     ctx.obj = App(project, debug)
+    if os.environ.get(CALLER):
+        from toolkit import remote
+
+        remote.end_with_caller()
 
 
 def run(argv: Sequence[str]) -> int:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+CALLER = "BGCTL_ENDS_WITH_CALLER"  # in the environment, by the bgctl of another machine (toolkit/remote.py)
+
 
 @dataclass(frozen=True)
 class App:

@@ -51,9 +51,9 @@ local function tell_place(version, generation, other)
     end
 end
 
-local function tell_log(decision)
-    at_hand.set("bg_reason", decision.reason)
-    at_hand.set("bg_session", names.in_log(decision.identity))
+local function tell_log(reason, identity)
+    at_hand.set("bg_reason", reason)
+    at_hand.set("bg_session", names.in_log(identity))
 end
 
 -- Sets the variables in which nginx has what was decided (nginx/public.conf.j2).
@@ -62,7 +62,7 @@ local function tell_nginx(decision)
     local has_other = slot.upstream == slot.name and decision.reason ~= PREVIEW
     tell_place(slot.version, format("%d", routing.generation), has_other and routing.slots[slot.other].version)
     if logs then
-        tell_log(decision)
+        tell_log(decision.reason, decision.identity)
     end
     if decision.cookie then
         at_hand.set("bg_pin", decision.cookie)
@@ -153,13 +153,14 @@ end
 
 -- Puts a decision that was kept (routing.decision_cache) into effect. Returns what slot() does.
 local function slot_again(kept, holder)
-    local slot = kept.slot
-    tell_place(kept.version, kept.generation, kept.other_version)
+    local way = kept.way
+    local slot = way.slot
+    tell_place(way.version, way.generation, way.other_version)
     if logs then
-        tell_log(kept)
+        tell_log(way.reason, kept)
     end
-    counters.add(kept.series)
-    inflight.enter(at_hand.number(), slot.name, kept.is_lasting, holder, slot, ngx.now())
+    counters.add(way.series)
+    inflight.enter(at_hand.number(), slot.name, kept.is_lasting == true, holder, slot, ngx.now())
     return rules.upstream(slot, checks.up)
 end
 

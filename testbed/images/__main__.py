@@ -1,4 +1,4 @@
-"""The commands setup/images docker|podman [--remove], and setup/standins docker|podman [--recipes]."""
+"""The commands setup/images docker|podman [--demo|--remove], and setup/standins docker|podman [--recipes]."""
 
 import argparse
 import sys
@@ -7,6 +7,8 @@ from testbed.images import demo_app, standins
 from toolkit.errors import BgctlError, Refused
 from toolkit.images import catalogue, make, shell
 from toolkit.images.engine import Engine
+
+FOR_DEMO = (catalogue.PROXY, catalogue.SESSION_API, *demo_app.RELEASED)
 
 
 def main() -> int:
@@ -40,6 +42,7 @@ def say(message: str) -> None:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="setup/images", description="Makes the images of stack and demo.")
     parser.add_argument("engine", choices=["docker", "podman"])
+    parser.add_argument("--demo", action="store_true", help="make only what `make demo` runs")
     parser.add_argument("--standins", action="store_true", help="make what ordinary projects build from")
     parser.add_argument("--recipes", action="store_true", help="of stand-ins, those for all recipes as well")
     parser.add_argument("--bench", action="store_true", help="of stand-ins, those of `make bench` alone")
@@ -55,7 +58,7 @@ def make_images(engine: Engine, options: argparse.Namespace) -> None:
         wanted = standins.for_bench() if options.bench else [*standins.standins(), *more]
         standins.make(engine, wanted)
         return
-    images = (*catalogue.IMAGES, *demo_app.IMAGES)
+    images = FOR_DEMO if options.demo else (*catalogue.IMAGES, *demo_app.IMAGES)
     made = make.make(engine, images)
     say(f"images ready in {engine.name} ({len(made)} of {len(images)} made anew)")
 

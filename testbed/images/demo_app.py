@@ -15,13 +15,12 @@ def demo_app(version: str, fault: str = "") -> Image:
     )
 
 
-IMAGES = (
-    demo_app("1.6.7"),
-    demo_app("1.6.8"),
-    demo_app("1.6.9"),
+RELEASED = (demo_app("1.6.7"), demo_app("1.6.8"), demo_app("1.6.9"))  # what `make demo` releases
+FAULTY = (
     demo_app("1.6.8-unhealthy", fault="unhealthy"),
     demo_app("1.6.8-wrong-version", fault="wrong-version"),
     demo_app("1.6.8-crash", fault="crash-after-healthy"),
     demo_app("1.6.8-some-errors", fault="some-errors"),
     demo_app("1.6.8-deaf", fault="deaf"),
 )
+IMAGES = (*RELEASED, *FAULTY)

@@ -7,19 +7,19 @@ image that is there, or can be pulled, is left as it is.
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from testbed.images.npm import UNLOCKED, Shelf, registry
 from toolkit.errors import Failed
 from toolkit.images import bases
-from toolkit.images.catalogue import PYTHON_BASE, REDIS_BASE, Base, Image
+from toolkit.images.catalogue import PROXY, PROXY_BASE, PYTHON_BASE, REDIS_BASE, Base, Image
 from toolkit.images.context import lay_out, lock_file, sources_of, wheels
 from toolkit.images.digest import digest
 from toolkit.images.engine import Engine
 from toolkit.images.shell import Report
-from toolkit.shipped import SHARED
+from toolkit.shipped import PREFIX, SHARED
 
 STANDIN = "bgctl.standin"  # every image that is built from a stand-in has this label too
 FOLDER = "tests/standins"
@@ -29,8 +29,18 @@ RECIPES = Shelf("recipes", tuple(f"tests/cases/recipes/{name}" for name in ("exp
 POSTGRES_BASE = Base(f"{SHARED}/base-postgres:dev", "postgres:17", ("postgresql-17", "ca-certificates"))
 HAPROXY = "haproxy:3.0"
 HAPROXY_BASE = Base(f"{SHARED}/base-haproxy:dev", HAPROXY, ("haproxy", "ca-certificates"))
+CADDY = "caddy:2.6"
+CADDY_BASE = Base(f"{SHARED}/base-caddy:dev", CADDY, ("caddy", "ca-certificates"))
+# The proxy with a tool that counts its instructions; there is no official image of it.
+CALLGRIND = f"{PREFIX}/callgrind:dev"
+CALLGRIND_BASE = Base(
+    f"{SHARED}/base-callgrind:dev", f"{SHARED}/base-callgrind:dev", (*PROXY_BASE.packages, "valgrind")
+)
 PHP = ("apache2", "libapache2-mod-php8.4", "php8.4-cli", "php8.4-sqlite3")
-NGINX_BASE = Base(f"{SHARED}/base-nginx:dev", "nginx:1.28", ("nginx-light", "ca-certificates"))
+NGINX = "nginx:1.28"
+NGINX_BASE = Base(
+    f"{SHARED}/base-nginx:dev", NGINX, ("nginx-light", "libnginx-mod-http-js", "ca-certificates")
+)
 PHP_BASE = Base(f"{SHARED}/base-php:dev", "php:8.4-apache", PHP)
 RUBY = ("ruby", "bundler", "ruby-rails", "puma", "ca-certificates")
 RUBY_BASE = Base(f"{SHARED}/base-ruby:dev", "ruby:3.3-trixie", RUBY)
@@ -60,15 +70,20 @@ def for_recipes() -> list[Standin]:
     """What the other recipes are built from, below tests/cases/recipes."""
     return [
         node("node:22-trixie-slim", RECIPES),
-        Standin(_image("nginx:1.28", NGINX_BASE)),
+        Standin(_image(NGINX, NGINX_BASE)),
         Standin(_image("php:8.4-apache", PHP_BASE)),
         Standin(_image("ruby:3.3-trixie", RUBY_BASE)),
     ]
 
 
 def for_bench() -> list[Standin]:
-    """What `make bench` compares with."""
-    return [Standin(_image(HAPROXY, HAPROXY_BASE))]
+    """What `make bench` compares with, and what it counts instructions in."""
+    return [
+        Standin(_image(HAPROXY, HAPROXY_BASE)),
+        Standin(_image(NGINX, NGINX_BASE)),
+        Standin(_image(CADDY, CADDY_BASE)),
+        Standin(replace(PROXY, name=CALLGRIND, base=CALLGRIND_BASE)),
+    ]
 
 
 def python(official: str, lock: str) -> Standin:

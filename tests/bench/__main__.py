@@ -1,97 +1,108 @@
 """`make bench`: measures on a stack of its own, and removes it.
 
-    python -m tests.bench [--rounds N] [--only warm,10k,200k,cold]
+    python -m tests.bench [--rounds N] [--only warm,10k,...]
 
-Figures go to build/bench.json; docs/performance.md says what they are.
+Figures go to build/bench.json: those of the parts that were measured replace what is there of them. `python
+-m tests.bench.markdown` prints them as tables; docs/performance.md says what they are.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from testbed.project import ROOT, Project, name_of_its_own
-from tests.bench import report, rows, switch
+from tests.bench import log_ins, report, stores, switch
 from tests.bench.clients import Clients
-from tests.bench.rig import COOKIE, Rig
-from tests.bench.rows import Measured, Row
+from tests.bench.parts import PARTS, Bench
+from tests.bench.rig import COOKIE, PROXIES_CORE, Rig
 
-ROUNDS, FEW_ROUNDS = 5, 3
-SIZES = {"10k": 10_000, "200k": 200_000}
-PARTS = ("switch", "warm", *SIZES, "cold")
+ROUNDS = 5
+NEXT = "1.6.8"
+STORE_SIZES = (1_000, 100_000)  # sessions; `python -m tests.bench.stores` measures a million, too
+ALONE = ("stores", "log-ins")  # without proxies
+ALL = ("switch", *PARTS, *ALONE)
 RESULTS = ROOT / "build" / "bench.json"
 
 
 def main() -> int:
     options = _options()
-    parts = options.only.split(",") if options.only else PARTS
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        scratch.chmod(0o755)
-        project = Project(scratch / "project", name_of_its_own("bgctl-bench")).create()
-        try:
-            found = _measure(project, scratch, parts, options.rounds)
-        finally:
-            project.remove()
-    report.show(found)
-    report.write(RESULTS, found)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started is removed then, too
+    wanted = options.only.split(",") if options.only else ALL
+    document: dict[str, Any] = {}
+    if set(wanted) - set(ALONE):
+        document = _with_proxies(wanted, options.rounds)
+        report.show(document)
+    if "stores" in wanted:
+        document["stores"] = stores.activity(sizes=STORE_SIZES)
+        print(stores.activity_report(document["stores"]), flush=True)
+    if "log-ins" in wanted:
+        os.sched_setaffinity(0, {PROXIES_CORE})  # of its clients; the session API has the other core
+        document["log_ins"] = log_ins.measure()
+        print(log_ins.report(document["log_ins"]), flush=True)
+    report.write(RESULTS, document, wanted)
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--only", default="", help=f"some of {','.join(PARTS)}")
-    return parser.parse_args()
+    parser.add_argument("--only", default="", help=f"some of {','.join(ALL)}")
+    options = parser.parse_args()
+    if unknown := set(filter(None, options.only.split(","))) - set(ALL):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    return options
 
 
-def _measure(project: Project, scratch: Path, parts: tuple[str, ...], rounds: int) -> dict[str, Any]:
-    project.bgctl("up")
-    project.bgctl("up-green", "1.6.8")
-    further: dict[str, Any] = {}
-    if "switch" in parts:
-        times = switch.measure(project)
-        print(switch.report(times), flush=True)
-        further["switch_ms"] = times
-    project.bgctl("rollback")
-    settings = project.directory / "bgctl.toml"
-    settings.write_text(settings.read_text().replace("workers = 2", "workers = 1", 1))
-    settings.write_text(settings.read_text().replace("[sessions]", f'[sessions]\ncookie = "{COOKIE}"', 1))
-    project.bgctl("reload")
-    rig = Rig(scratch / "rig", project)
+def _with_proxies(wanted: list[str] | tuple[str, ...], rounds: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder, _project(Path(folder)) as project:
+        further: dict[str, Any] = {}
+        project.bgctl("up")
+        if "switch" in wanted:
+            further["switch_ms"] = _switches(project)
+        if not set(wanted) & set(PARTS):
+            return further
+        rig = Rig(Path(folder) / "rig", _with_one_worker(project), NEXT)
+        try:
+            bench = Bench(rig, rig.start(), Clients(project, Path(folder), rig.secret), rounds)
+            for name in filter(wanted.__contains__, PARTS):
+                _follow(PARTS[name](bench))
+        finally:
+            rig.stop()
+        return report.document(bench.measured, bench.rows, bench.ratios, further | bench.further)
+
+
+@contextmanager
+def _project(folder: Path) -> Iterator[Project]:
+    folder.chmod(0o755)
+    project = Project(folder / "project", name_of_its_own("bgctl-bench")).create()
     try:
-        return _compare(rig, scratch, parts, rounds, further)
+        yield project
     finally:
-        rig.stop()
+        project.remove()
 
 
-def _compare(
-    rig: Rig, scratch: Path, parts: tuple[str, ...], rounds: int, further: dict[str, Any]
-) -> dict[str, Any]:
-    subjects, measured = rig.start(), Measured()
-    clients = Clients(rig.project, scratch, rig.secret)
-    all_rows: list[Row] = []
-    memory = further["private_bytes"] = {"idle": subjects["ours"].private_bytes()}
-    if "warm" in parts:
-        all_rows += rows.WARM
-        _follow(rows.warm(rows.WARM, subjects, clients.warm(), rounds, measured))
-        memory["warm"] = subjects["ours"].private_bytes()
-    if "cold" in parts:
-        _follow(rows.cold(subjects, clients, min(rounds, FEW_ROUNDS), measured))
-    for size, count in SIZES.items():
-        if size in parts:
-            scripts = {
-                f"bearer_{size}": clients.many(f"bearer_{size}", "EdDSA", count),
-                f"hs256_{size}": clients.many(f"hs256_{size}", "HS256", count),
-            }
-            all_rows += rows.many(size)
-            _follow(rows.warm(rows.many(size), subjects, scripts, min(rounds, FEW_ROUNDS), measured, count))
-            memory[size] = subjects["ours"].private_bytes()
-    return report.document(measured, all_rows, further)
+def _switches(project: Project) -> list[float]:
+    project.bgctl("up-green", NEXT)
+    times = switch.measure(project)
+    print(switch.report(times), flush=True)
+    project.bgctl("rollback")
+    return times
+
+
+def _with_one_worker(project: Project) -> Project:
+    settings = project.directory / "bgctl.toml"
+    text = settings.read_text().replace("workers = 2", "workers = 1", 1)
+    settings.write_text(text.replace("[sessions]", f'[sessions]\ncookie = "{COOKIE}"', 1))
+    project.bgctl("reload")
+    return project
 
 
 def _follow(steps: Iterator[str]) -> None:

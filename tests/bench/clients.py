@@ -60,6 +60,13 @@ class Clients:
             "anonymous": self._script("anonymous", "X-Nothing", ["1"]),
         }
 
+    def headers(self, name: str) -> list[str]:
+        """Those of one client that comes again and again."""
+        (token,) = self.tokens("EdDSA" if name != "hs256" else "HS256", 1)
+        if name == "cookie":
+            return [f"Cookie: {_jar(self._project, f'bg_session={token}')}"]
+        return [f"Authorization: Bearer {token}"]
+
     def many(self, name: str, algorithm: str, count: int) -> Path:
         """So many bearers of tokens."""
         return self._script(name, "Authorization", _bearers(self.tokens(algorithm, count)))
@@ -120,5 +127,5 @@ def _es256(project: Project) -> bytes:
 def _jar(project: Project, cookie: str = "") -> str:
     """What a browser with this cookie sends after its first answer."""
     headers = HTML | ({"Cookie": cookie} if cookie else {})
-    pin = requests.get(f"{project.url}/", headers=headers, timeout=5).cookies["bg_pin"]
+    pin = requests.get(f"{project.plain_url}/", headers=headers, timeout=5).cookies["bg_pin"]
     return "; ".join(filter(None, (cookie, f"bg_pin={pin}")))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 CONNECTIONS = 32
 CLIENTS_CORE = 0  # of wrk and the backend; the proxies have core 1
+PERCENTILE = r"^\s+%d%%\s+([\d.]+)([a-z]+)$"
+LONGEST = r"^\s+Latency\s+\S+\s+\S+\s+([\d.]+)([a-z]+)\s"
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 # Each request has the next line of the file in its header, in turn.
 SCRIPT = """\
@@ -32,6 +34,7 @@ class Run:
     requests: int
     p50: float
     p99: float
+    longest: float = 0.0
 
 
 def script(path: Path, header: str, values: list[str], more: str = "") -> Path:
@@ -52,11 +55,13 @@ def run(url: str, script: Path, seconds: float, refused: bool = False) -> Run:
     served = re.search(r"(\d+) requests in", said)
     if served is None or "Socket errors" in said or ("Non-2xx" in said and not refused):
         raise RuntimeError(said)
-    return Run(int(served[1]), _percentile(said, 50), _percentile(said, 99))
+    return Run(
+        int(served[1]), _time(said, PERCENTILE % 50), _time(said, PERCENTILE % 99), _time(said, LONGEST)
+    )
 
 
-def _percentile(said: str, which: int) -> float:
-    found = re.search(rf"^\s+{which}%\s+([\d.]+)([a-z]+)$", said, re.MULTILINE)
+def _time(said: str, pattern: str) -> float:
+    found = re.search(pattern, said, re.MULTILINE)
     if found is None:
         raise RuntimeError(said)
     return float(found[1]) * UNITS[found[2]]

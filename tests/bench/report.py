@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.rows import Measured, Row
+from tests.bench.rows import FAIR, Measured, Row
 
+# Tables of which a part measures some rows.
+TABLES = {"ratios", "microseconds", "raw", "cpu", "p50", "p99", "private_bytes", "measured"}
 COLD = ("cold_hs256", "cold_es256", "cold_eddsa", "haproxy_cold_hs256", "refused")
-FAIR = "plain_bearer"  # what cold requests are compared with
 
 
-def document(measured: Measured, rows: list[Row], further: dict[str, Any]) -> dict[str, Any]:
-    """`ratios` to the plain nginx with the same requests, of medians; `raw`, each round of each row."""
+def document(
+    measured: Measured, rows: list[Row], more: dict[str, float], further: dict[str, Any]
+) -> dict[str, Any]:
+    """`ratios` to the plain nginx with the same requests, of medians, and `more`; `raw`, each round."""
     cpu = {name: statistics.median(values) for name, values in measured.cpu.items()}
-    ratios = {row.name: cpu[row.name] / cpu[row.plain] for row in rows if row.plain and row.name in cpu}
-    ratios |= {name: cpu[name] / cpu[FAIR] for name in COLD if name in cpu}
+    ratios = {row.name: cpu[row.name] / cpu[row.plain] for row in rows if row.plain}
+    ratios |= {name: cpu[name] / cpu[FAIR] for name in COLD if name in cpu} | more
     p99 = {name: statistics.median(values) for name, values in measured.p99.items()}
     for size in ("10k", "200k"):
         if f"bearer_{size}" in p99:
@@ -33,9 +38,19 @@ def document(measured: Measured, rows: list[Row], further: dict[str, Any]) -> di
     }
 
 
-def write(path: Path, found: dict[str, Any]) -> None:
+def write(path: Path, found: dict[str, Any], parts: Iterable[str]) -> None:
+    """What is there of other parts stays; `measured` says when each part was."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(found, indent=2) + "\n")
+    so_far = json.loads(path.read_text()) if path.exists() else {}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    whole = merged(so_far, {**found, "measured": dict.fromkeys(parts, now)})
+    path.write_text(json.dumps(whole, indent=2) + "\n")
+
+
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Tables of tables keep what the new one does not name."""
+    both = {key: merged(old[key], new[key]) for key in TABLES & old.keys() & new.keys()}
+    return old | new | both
 
 
 def show(found: dict[str, Any]) -> None:

@@ -1,16 +1,18 @@
-"""What is measured side by side: our proxy, a plain nginx and HAProxy, each with one worker, and one app."""
+"""What is measured side by side: our proxy and others before the same app, each with one worker."""
 
 from __future__ import annotations
 
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
-from testbed.images.standins import HAPROXY
+from testbed import certificates
+from testbed.images.standins import CADDY, HAPROXY, NGINX
 from testbed.labels import labels
 from testbed.ports import Ports
 from testbed.project import IMAGES, Project
@@ -21,6 +23,13 @@ PROXIES_CORE = 1  # of whatever is measured; the load has core 0
 COOKIE = "sessionid"  # of the app's own
 MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")  # the first line of a mapping in /proc/PID/smaps
 WAIT = 15.0  # seconds until a container answers
+# By name: the image, the folder in which it looks for its files, and these.
+OTHERS = {
+    "plain": ("", "/etc/bgctl", {"nginx.conf": "plain.conf"}),
+    "haproxy": (HAPROXY, "/usr/local/etc/haproxy", {"haproxy.cfg": "haproxy.cfg"}),
+    "njs": (NGINX, "/etc/nginx", {"nginx.conf": "njs.conf", "njs.js": "njs.js"}),
+    "caddy": (CADDY, "/etc/caddy", {"Caddyfile": "Caddyfile"}),
+}
 
 
 @dataclass
@@ -53,58 +62,91 @@ class Subject:
 class Rig:
     """All of it; the stack's own session API takes our proxy's reports meanwhile."""
 
-    def __init__(self, folder: Path, project: Project) -> None:
+    def __init__(self, folder: Path, project: Project, next: str) -> None:
         self._folder, self.project = folder, project
         self._made: list[str] = []
         self.secret = secrets.token_hex(32)  # of HS256
-        taken = Ports.free()
-        self.ports = {
-            "blue": project.ports.blue,
-            "green": project.ports.green,
-            "plain": taken.proxy,
-            "haproxy": taken.control,
-        }
+        taken, more = Ports.free(), Ports.free()
+        self.ports = {"blue": project.ports.blue, "green": project.ports.green, "echo": more.api}
+        self.ports |= {"plain": taken.proxy, "haproxy": taken.control, "njs": taken.blue}
+        self.ports |= {"caddy": taken.green, "plain_tls": taken.tls, "haproxy_tls": taken.api}
+        self.ports |= {"ours_tls": project.ports.tls, "twin": more.proxy, "twin_control": more.control}
+        self.next = next  # the version that green would serve
+        self.values = {**self.ports, "version": project.version, "next": next, "secret": self.secret}
 
     def start(self) -> dict[str, Subject]:
-        """By name: `ours`, `plain`, `haproxy`."""
+        """By name: `ours`, and those of OTHERS."""
         for service in ("frontend-blue", "frontend-green"):
             for container in self.project.containers(service):
                 self.project.engine_says("rm", "--force", container)
-        values = {**self.ports, "version": self.project.version, "secret": self.secret}
-        proxy = f"localhost/{IMAGES}/proxy:dev"
-        self._run("backend", proxy, "nginx.conf", (HERE / "backend.conf").read_text() % values, 0)
-        plain = self._run("plain", proxy, "nginx.conf", (HERE / "plain.conf").read_text() % values)
-        haproxy = self._run("haproxy", HAPROXY, "haproxy.cfg", (HERE / "haproxy.cfg").read_text() % values)
+        certificates.make(self.project.directory)
+        backend = self.folder("backend", {"nginx.conf": "backend.conf"})
+        self.run(self.proxy_image, f"--volume={backend}:/etc/bgctl:ro", core=0)
         ours = self.project.containers("proxy")[0]
         self.project.engine_says("update", f"--cpuset-cpus={PROXIES_CORE}", ours)
-        subjects = {
-            "ours": self._subject("ours", self.project.url, ours),
-            "plain": self._subject("plain", f"http://127.0.0.1:{self.ports['plain']}", plain),
-            "haproxy": self._subject("haproxy", f"http://127.0.0.1:{self.ports['haproxy']}", haproxy),
-        }
+        subjects = {"ours": self.subject("ours", self.project.plain_url, ours)}
+        for name, (image, target, files) in OTHERS.items():
+            volume = f"--volume={self.folder(name, files)}:{target}:ro"
+            container = self.run(image or self.proxy_image, volume)
+            subjects[name] = self.subject(name, f"http://127.0.0.1:{self.ports[name]}", container)
         for subject in subjects.values():
-            self._wait_for(subject)
+            self.wait_for(subject)
         return subjects
 
-    def stop(self) -> None:
-        for container in self._made:
-            self.project.engine_says("rm", "--force", container)
+    def serve_tls(self) -> None:
+        """Ours by TLS as well, with the certificate that the others have."""
+        file = self.project.directory / "bgctl.toml"
+        lines = (
+            "[tls]",
+            f'certificate = "{certificates.CHAIN}"',
+            f'key = "{certificates.KEY}"',
+            f'listen = "127.0.0.1:{self.ports["ours_tls"]}"',
+            "redirect = false",
+            'hsts = "off"',
+        )
+        text = file.read_text().replace("secure_cookies = false", "secure_cookies = true")
+        file.write_text(text.replace("[sessions]", "\n".join((*lines, "", "[sessions]")), 1))
+        self.project.bgctl("reload")
 
-    def _run(self, name: str, image: str, file: str, text: str, core: int = PROXIES_CORE) -> str:
+    def tls_url(self, subject: Subject) -> str:
+        return f"https://127.0.0.1:{self.ports[f'{subject.name}_tls']}/"
+
+    def stop(self) -> None:
+        for container in tuple(self._made):
+            self.remove(container)
+
+    def remove(self, container: str) -> None:
+        """Removes one that `run` has started."""
+        self.project.engine_says("rm", "--force", container)
+        self._made.remove(container)
+
+    @property
+    def proxy_image(self) -> str:
+        return f"localhost/{IMAGES}/proxy:dev"
+
+    def folder(self, name: str, files: dict[str, str]) -> Path:
+        """A new folder with these files of ours, filled in, and a certificate with its key."""
         folder = self._folder / name
         folder.mkdir(parents=True)
-        (folder / file).write_text(text)
-        target = "/etc/bgctl" if file == "nginx.conf" else "/usr/local/etc/haproxy"
-        options = [
+        for file, source in files.items():
+            (folder / file).write_text((HERE / source).read_text() % self.values)
+        pair = (self.project.directory / each for each in (certificates.CHAIN, certificates.KEY))
+        (folder / "server.pem").write_bytes(b"".join(each.read_bytes() for each in pair))
+        return folder
+
+    def run(self, image: str, *options: str, core: int = PROXIES_CORE, command: Sequence[str] = ()) -> str:
+        """Starts a container, which `stop` will remove."""
+        options = (
             *("--detach", "--network=host", "--read-only", "--tmpfs=/tmp", f"--cpuset-cpus={core}"),
-            f"--volume={folder}:{target}:ro",
+            "--env=GOMAXPROCS=1",
             *(f"--label={label}={value}" for label, value in labels().items()),
-        ]
-        container = self.project.engine_says("run", *options, image).strip()
+            *options,
+        )
+        container = self.project.engine_says("run", *options, image, *command).strip()
         self._made.append(container)
         return container
 
-    def _wait_for(self, subject: Subject) -> None:
+    def wait_for(self, subject: Subject) -> None:
         """Until it answers anything: HAProxy refuses whoever has no token."""
         end = time.monotonic() + WAIT
         while True:
@@ -118,6 +160,6 @@ class Rig:
             else:
                 return
 
-    def _subject(self, name: str, url: str, container: str) -> Subject:
+    def subject(self, name: str, url: str, container: str) -> Subject:
         pid = self.project.engine_says("inspect", "--format", "{{.State.Pid}}", container)
         return Subject(name, f"{url}/", container, int(pid))

@@ -7,12 +7,12 @@ nginx gets the very same requests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench import load
-from tests.bench.clients import Clients
+from tests.bench.clients import TOKENS, Clients
 from tests.bench.rig import Subject
 
 SECONDS = 2.0
@@ -26,6 +26,9 @@ COLD = {
     "haproxy_cold_hs256": ("haproxy", "HS256", 100_000),
 }
 REFUSED = 80_000
+FAIR = "plain_cold"  # what they are compared with; to plain all tokens are alike
+
+Load = Callable[[Subject, float], load.Run]  # asks a proxy for so many seconds
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,18 @@ WARM = [
     *(Row(name, "ours", name, f"plain_{name}") for name in ("browser", "anonymous")),
     Row("bearer_hs256", "ours", "hs256", "plain_bearer"),
     Row("haproxy_hs256", "haproxy", "hs256", "plain_bearer"),
+    Row("njs_hs256", "njs", "hs256", "plain_bearer"),
+    Row("caddy_cookie", "caddy", "cookie", "plain_cookie"),
+]
+# Of proxies that take TLS, and of those through which WebSockets are held.
+TLS = [
+    Row(f"{name}_tls_{version}", subject, f"tls_{version}", f"plain_tls_{version}" if name != "plain" else "")
+    for version in ("h1", "h2")
+    for name, subject in (("plain", "plain"), ("bearer", "ours"), ("haproxy", "haproxy"))
+]
+SOCKETS = [
+    Row("plain_messages", "plain", "messages", ""),
+    *(Row(f"{name}_messages", name, "messages", "plain_messages") for name in ("ours", "haproxy")),
 ]
 
 
@@ -74,7 +89,7 @@ class Measured:
 def warm(
     rows: list[Row],
     subjects: dict[str, Subject],
-    scripts: dict[str, Path],
+    loads: dict[str, Load],
     rounds: int,
     into: Measured,
     clients: int = 0,
@@ -86,28 +101,35 @@ def warm(
     for row in rows:
         yield f"{row.name}: warming up"
         seconds = max(WARM_SECONDS, clients / COLD_RATE)
-        load.run(subjects[row.subject].url, scripts[row.clients], seconds)
+        loads[row.clients](subjects[row.subject], seconds)
     for number in range(1, rounds + 1):
         for row in rows:
             yield f"{row.name}: round {number} of {rounds}"
-            _measure(row.name, subjects[row.subject], scripts[row.clients], into)
+            _measure(row.name, subjects[row.subject], loads[row.clients], into)
 
 
 def cold(subjects: dict[str, Subject], clients: Clients, rounds: int, into: Measured) -> Iterator[str]:
     """Measures requests whose tokens nobody has seen before, and tokens that are refused."""
+    fair = by_wrk(clients.many(FAIR, "HS256", TOKENS))
     for number in range(1, rounds + 1):
+        yield f"{FAIR}: round {number} of {rounds}"
+        _measure(FAIR, subjects["plain"], fair, into)
         for name, (subject, algorithm, count) in COLD.items():
             yield f"{name}: round {number} of {rounds}"
-            served = _measure(name, subjects[subject], clients.cold(algorithm, count), into)
+            served = _measure(name, subjects[subject], by_wrk(clients.cold(algorithm, count)), into)
             assert served <= count, f"{name}: {count} tokens are too few"
         yield f"refused: round {number} of {rounds}"
-        served = _measure("refused", subjects["ours"], clients.refused(REFUSED), into)
+        served = _measure("refused", subjects["ours"], by_wrk(clients.refused(REFUSED)), into)
         assert served <= REFUSED, f"refused: {REFUSED} tokens are too few"
 
 
-def _measure(name: str, subject: Subject, script: Path, into: Measured) -> int:
+def by_wrk(script: Path) -> Load:
+    return lambda subject, seconds: load.run(subject.url, script, seconds)
+
+
+def _measure(name: str, subject: Subject, ask: Load, into: Measured) -> int:
     """How many requests were served."""
     before = subject.cpu()
-    run = load.run(subject.url, script, SECONDS)
+    run = ask(subject, SECONDS)
     into.add(name, subject.cpu() - before, run)
     return run.requests

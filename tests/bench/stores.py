@@ -50,13 +50,23 @@ class Bench:
 
 def measure(kinds: tuple[str, ...] = ("sqlite", "redis"), sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
     """What bench.json has of stores: rows a second by store and number of sessions, and the log-ins."""
-    activity = {kind: {str(sessions): _of(kind, sessions) for sessions in sizes} for kind in kinds}
-    return {"batch": BATCH, "activity": activity, "log_ins": log_ins.measure(kinds)}
+    return {"batch": BATCH, "activity": activity(kinds, sizes), "log_ins": log_ins.measure(kinds)}
+
+
+def activity(
+    kinds: tuple[str, ...] = ("sqlite", "redis"), sizes: tuple[int, ...] = SIZES
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """By store and number of sessions."""
+    return {kind: {str(sessions): _of(kind, sessions) for sessions in sizes} for kind in kinds}
 
 
 def report(measured: dict[str, Any]) -> str:
+    return "\n".join([activity_report(measured["activity"]), log_ins.report(measured["log_ins"])])
+
+
+def activity_report(measured: dict[str, dict[str, dict[str, Any]]]) -> str:
     lines = []
-    for kind, sizes in measured["activity"].items():
+    for kind, sizes in measured.items():
         for sessions, found in sizes.items():
             lines += [
                 f"{kind}, {sessions} sessions, {found['bytes']} bytes each: {found['rows']} rows a second in "
@@ -66,7 +76,7 @@ def report(measured: dict[str, Any]) -> str:
                 f"{found['one_row']}, census {found['census']}, 100 users {found['users']}, "
                 f"outlook {found['outlook']}",
             ]
-    return "\n".join([*lines, log_ins.report(measured["log_ins"])])
+    return "\n".join(lines)
 
 
 def _of(kind: str, sessions: int) -> dict[str, Any]:

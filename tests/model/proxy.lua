@@ -61,7 +61,8 @@ function _M.route(now, is_slotted, asked)
     local described = request.described(asked)
     local decision = is_slotted and router.again(described, now) or router.route(described, now, is_slotted)
     require("bg.activity.recorder").tick()
-    return decision.slot.version, decision.reason, decision.cookie, router.routing().generation
+    local way = decision.way or decision
+    return way.slot.version, way.reason, decision.cookie, router.routing().generation
 end
 
 -- An answer to a request with these cookies is through.

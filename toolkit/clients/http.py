@@ -41,8 +41,8 @@ class Client:
     def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
         return self._ask("GET", path, headers or {}, None)
 
-    def post(self, path: str, body: bytes) -> Answer:
-        return self._ask("POST", path, {"Content-Type": "application/json"}, body)
+    def post(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> Answer:
+        return self._ask("POST", path, {"Content-Type": "application/json", **(headers or {})}, body)
 
     def _ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
         import requests

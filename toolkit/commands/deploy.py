@@ -60,7 +60,7 @@ def command(
     What fails up to the switch is undone. Run again after an interruption, it goes on from where the release
     is. While it waits, other commands work: bgctl rollback takes it back.
     """
-    from toolkit.release import deploy, drain, next_version
+    from toolkit.release import deploy, drain, moments, next_version
     from toolkit.release.deploy_plan import Plan
 
     if push and skip_build:
@@ -70,5 +70,6 @@ def command(
     course = options.course(project, shares, pause, watch.interval)
     version = version or next_version.find(project)
     plan = Plan(version, watch, not (yes or auto), not skip_build, course, push)
-    deploy.run(project, plan, dry_run)
+    with moments.failing(project):
+        deploy.run(project, plan, dry_run)
     options.show_state(project, as_json, dry_run)

@@ -47,7 +47,7 @@ def command(
     `bgctl cron` prints what runs it every minute.
     """
     from toolkit.cron import tick
-    from toolkit.release import drain
+    from toolkit.release import drain, moments
     from toolkit.terminal.ui import UI
 
     try:
@@ -62,4 +62,5 @@ def command(
     elif auto:
         ctx.exit(tick.run(project, watch.terms))
     else:
-        drain.run(project, watch, yes)
+        with moments.failing(project):
+            drain.run(project, watch, yes)

@@ -29,8 +29,9 @@ def command(
     and stops. Refused while blue has somebody whom a drain would wait for. A promotion that was cut short
     goes on from where it was.
     """
-    from toolkit.release import promote
+    from toolkit.release import moments, promote
 
     project = options.project(app, as_json)
-    promote.run(project, options.terms(project, deadline, idle_timeout), dry_run)
+    with moments.failing(project):
+        promote.run(project, options.terms(project, deadline, idle_timeout), dry_run)
     options.show_state(project, as_json, dry_run)

@@ -30,8 +30,9 @@ def command(app: App, build: bool, dry_run: bool, as_json: bool) -> None:
 
     One that was cut short goes on with the same command; bgctl rollback takes it back.
     """
-    from toolkit.release import restart
+    from toolkit.release import moments, restart
 
     project = options.project(app, as_json)
-    restart.run(project, build, dry_run)
+    with moments.failing(project):
+        restart.run(project, build, dry_run)
     options.show_state(project, as_json, dry_run)

@@ -62,7 +62,7 @@ def command(app: App, version: str | None, yes: bool, no_wait: bool, dry_run: bo
     by their digest from their registry. It is a release like any other, so that sessions are drained. Nothing
     is built, and no migration runs.
     """
-    from toolkit.release import back_to, drain, rollback
+    from toolkit.release import back_to, drain, moments, rollback
     from toolkit.release.deploy_plan import Plan
 
     if version is None and yes:
@@ -70,9 +70,10 @@ def command(app: App, version: str | None, yes: bool, no_wait: bool, dry_run: bo
     if version is not None and no_wait:
         raise click.UsageError("--no-wait is for a release that is under way, without --to")
     project = options.project(app, as_json)
-    if version is None:
-        rollback.run(project, not no_wait, dry_run)
-    else:
-        watch = drain.Watch(options.terms(project, None, None), 2.0)
-        back_to.run(project, Plan(version, watch, not yes, build=False, push=False, back=True), dry_run)
+    with moments.failing(project):
+        if version is None:
+            rollback.run(project, not no_wait, dry_run)
+        else:
+            watch = drain.Watch(options.terms(project, None, None), 2.0)
+            back_to.run(project, Plan(version, watch, not yes, build=False, push=False, back=True), dry_run)
     options.show_state(project, as_json, dry_run)

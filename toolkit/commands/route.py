@@ -20,10 +20,11 @@ def command() -> None:
 
 
 def _change(app: App, what: str, percent: int | None, yes: bool, dry_run: bool, as_json: bool) -> None:
-    from toolkit.release import route
+    from toolkit.release import moments, route
 
     project = options.project(app, as_json)
-    route.run(project, what, percent, yes, dry_run)
+    with moments.failing(project):
+        route.run(project, what, percent, yes, dry_run)
     options.show_state(project, as_json, dry_run)
 
 

@@ -22,10 +22,11 @@ def command(app: App, version: str | None, dry_run: bool, as_json: bool) -> None
     VERSION is the env file's VERSION unless given. Green is proven healthy, and to be that version; nobody is
     sent there yet.
     """
-    from toolkit.release import up_green
+    from toolkit.release import moments, up_green
 
     project = options.project(app, as_json)
-    up_green.run(project, version, dry_run)
+    with moments.failing(project):
+        up_green.run(project, version, dry_run)
     if not dry_run:
         project.ui.say("next: bgctl route enable-green, or bgctl route canary 10")
     options.show_state(project, as_json, dry_run)

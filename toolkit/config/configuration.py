@@ -5,9 +5,11 @@ from msgspec import field
 from toolkit.config import members, served_folders
 from toolkit.config.acme_table import Acme
 from toolkit.config.edge_tables import HEADERS, Limits, NamedCertificate, Neighbour, Pin, Proxy, Tls
+from toolkit.config.hooks_table import Hooks
 from toolkit.config.jwks_table import KeySet
 from toolkit.config.kinds import HeaderName, HeaderValue, Size
 from toolkit.config.members import Member
+from toolkit.config.notify_table import Notify
 from toolkit.config.served_folders import Served
 from toolkit.config.service_table import Service
 from toolkit.config.table import Table
@@ -47,6 +49,8 @@ class Config(Table, frozen=True):
     maintenance: Maintenance = Maintenance()
     preview: Preview = Preview()
     canary: Canary = Canary()
+    hooks: Hooks = Hooks()
+    notify: Notify = Notify()
 
     @property
     def listeners(self) -> list[tuple[str, Address]]:

@@ -34,14 +34,18 @@ class Proxy(Table, frozen=True):
     `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-* is
     believed, or with `proxy_protocol` what they say of the client as a connection begins (PROXY protocol,
     versions 1 and 2). `pin_idle` is as it is written; what holds is Config.pin_idle. `unknown_hosts`: what
-    becomes of requests for hosts that neither a service nor a certificate nor a neighbour names.
+    becomes of requests for hosts that neither a service nor a certificate nor a neighbour names. `workers`,
+    `connections` (of clients, for each worker) and `sessions` (whom the proxy knows at a time) are 0 where
+    they follow the machine: toolkit/rendering/capacity.py.
     """
 
     service: ServiceName = ServiceName("proxy")
     listen: Listen = Listen([Address("127.0.0.1:8080")])
     unknown_hosts: UnknownHosts = UnknownHosts("serve")
     control: Address = Address("127.0.0.1:9180")
-    workers: Annotated[int, Meta(ge=1, le=64)] = 2
+    workers: Annotated[int, Meta(ge=0, le=64)] = 0
+    connections: Annotated[int, Meta(ge=0, le=500_000)] = 0
+    sessions: Annotated[int, Meta(ge=0, le=50_000_000)] = 0
     secure_cookies: bool = True
     cookie_stem: CookieStem = CookieStem("bg")
     pin_idle: DurationOrOff = DurationOrOff(0)

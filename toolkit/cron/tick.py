@@ -7,8 +7,9 @@ from toolkit import slots
 from toolkit.cron import rotation, throttle
 from toolkit.errors import BgctlError, Failed, Locked, NotYet, Refused
 from toolkit.jwks import refreshing
+from toolkit.notices import outbox
 from toolkit.project import Project
-from toolkit.release import down, needs, noting, promote, restart
+from toolkit.release import down, moments, needs, noting, promote, restart
 from toolkit.release.remaining import DrainTerms, Remaining, remaining
 from toolkit.state.document import State
 from toolkit.terminal.ui import UI, BufferedUI
@@ -35,12 +36,15 @@ def run(project: Project, terms: DrainTerms) -> int:
     project.ui = shown if shown.watched else buffered
     keep_log_small(project, shown)
     keep_keys_fresh(project, shown)
+    outbox.deliver(project, aloud=shown.watched)
     try:
         act(project, terms)
     except BgctlError as error:
         if must_be_said(project.state_dir, error, shown.watched):
             buffered.flush()
             shown.error(error)
+            if isinstance(error, Failed | Down):
+                moments.failed(project, error)
         return error.code
     finally:
         project.ui = shown

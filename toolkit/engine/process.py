@@ -186,6 +186,15 @@ def _die_with_parent() -> Callable[[], None] | None:
     return ask
 
 
+def end_with_parent() -> None:
+    """Has the kernel interrupt bgctl, as Ctrl-C does, when what has started it ends. Linux only."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(1, signal.SIGINT)
+        if os.getppid() != parent:  # it has ended meanwhile
+            raise KeyboardInterrupt
+
+
 @contextmanager
 def _time_limit(pid: int, seconds: float) -> Iterator[threading.Event]:
     """Kills a process after so many seconds. sh's own limit costs 0.1 s of polling for each command."""

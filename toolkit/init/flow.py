@@ -82,9 +82,9 @@ def _unclaimed(around: Surroundings) -> Callable[[Address], bool]:
 
 
 def _taken(plan: Plan, around: Surroundings) -> list[str]:
-    """Somebody else at the address that bgctl's proxy is to have."""
+    """Somebody else at the address that bgctl's proxy is to have, or has already."""
     listen = plan.listen.value
-    ours = any(around.running(name) for name in around.found.services)
+    ours = any(around.running(name) for name in (*around.found.services, plan.proxy))
     if ours or ports.is_free(listen):
         return []
     mend = "end that before bgctl up, or: bgctl init --force --listen IP:PORT"

@@ -10,8 +10,10 @@ from msgspec import Struct
 
 from session_api.keys.document import Algorithm
 from toolkit.errors import Failed
+from toolkit.terminal.ui import printable
 
 MOST_KEYS = 64
+SHOWN = 3  # of what is wrong with keys, where none is good
 PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1
 KID = re.compile(r"[ -~]{1,256}")
 Jwk = Mapping[str, Any]
@@ -64,8 +66,13 @@ def read(text: bytes, rsa: str) -> KeySet:
         if keys.setdefault(found.kid or number, found) is not found:
             notes.append(f"{_name(jwk, number)} is listed twice")
     if not keys:
-        raise Failed("it has no key that verifies signatures", "; ".join(notes) or "it lists none")
+        raise Failed("it has no key that verifies signatures", _short(notes) or "it lists none")
     return KeySet(tuple(keys.values()), tuple(notes))
+
+
+def _short(notes: list[str]) -> str:
+    more = len(notes) - SHOWN
+    return "; ".join(notes[:SHOWN]) + (f"; and {more} more like that" if more > 0 else "")
 
 
 def _check_private(listed: list[Jwk]) -> None:
@@ -80,7 +87,7 @@ def _check_private(listed: list[Jwk]) -> None:
 
 def _name(jwk: Jwk, number: int) -> str:
     kid = jwk.get("kid")
-    return f"key {kid}" if isinstance(kid, str) and KID.fullmatch(kid) else f"key number {number}"
+    return f"key {kid[:64]}" if isinstance(kid, str) and KID.fullmatch(kid) else f"key number {number}"
 
 
 def _key(jwk: Jwk, rsa: str) -> Found:
@@ -97,7 +104,7 @@ def _key(jwk: Jwk, rsa: str) -> Found:
     usual = rsa if rsa in fitting else fitting[0]
     alg = jwk.get("alg") or usual
     if alg not in fitting:
-        raise Unfit(f"is for {str(alg)[:40]}, and fit for {', '.join(fitting)}")
+        raise Unfit(f"is for {printable(str(alg)[:40])}, and fit for {', '.join(fitting)}")
     return Found(kid, cast(Algorithm, alg), pem.decode())
 
 
@@ -134,9 +141,8 @@ def _public(jwk: Jwk) -> Any:
         case "OKP", "X25519" | "X448":
             raise Unused
         case kty, curve:
-            raise Unfit(
-                f"is of a kind that is not known here: {str(kty)[:20]} {str(curve or '')[:20]}".rstrip()
-            )
+            of = printable(f"{str(kty)[:20]} {str(curve or '')[:20]}".rstrip())
+            raise Unfit(f"is of a kind that is not known here: {of}")
 
 
 def _numbers(jwk: Jwk, *names: str) -> Iterator[int]:

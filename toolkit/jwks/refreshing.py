@@ -88,12 +88,23 @@ def _look(project: Project, before: Source, table: KeySet, last: Look | None) ->
     at = project.now().timestamp()
     good_at = last.good_at if last and last.place == table.place else None
     try:
-        found = key_set.read(fetching.text_of(table, project.root), str(table.algorithm))
+        found = _keys_of(table, fetching.text_of(table, project.root))
     except BgctlError as error:
         return before, Look(at, table.place, good_at, str(error), error.next)
     ends = now + timedelta(seconds=int(project.config.tokens.longest))
     source = merging.merged(before, found.keys, now, ends)
     return source, Look(at, table.place, at, notes=found.notes)
+
+
+def _keys_of(table: KeySet, text: bytes) -> key_set.KeySet:
+    """Raises Failed, with where it was looked for."""
+    try:
+        return key_set.read(text, str(table.algorithm))
+    except Failed as error:
+        show = "curl" if table.url else "cat"
+        raise Failed(
+            f"{table.place}: {error.what}", error.why, error.next or f"{show} {table.place}"
+        ) from None
 
 
 def _noted(look: Look, double: list[str]) -> Look:

@@ -13,6 +13,7 @@ from toolkit.release import (
     differences,
     drain,
     images,
+    moments,
     older_images,
     preview,
     rollback,
@@ -71,12 +72,15 @@ class Deploy:
     def phase(self) -> str:
         return self.project.state().phase
 
+    def _hooks(self, *named: moments.Before | moments.After) -> str:
+        return moments.around(self.project, *named)
+
     # Start green. No session is sent there yet.
 
     def start_green(self) -> Step:
         return Step(
             name="up-green",
-            what=f"start green on {self.version} and prove it",
+            what=f"start green on {self.version} and prove it{self._hooks('post_up_green')}",
             do=self._start_green,
             needed=self._green_wanted,
             skipped=f"green runs {self.version} already",
@@ -150,7 +154,7 @@ class Deploy:
     def switch(self) -> Step:
         return Step(
             name="switch",
-            what=f"new sessions get {self.version}",
+            what=f"new sessions get {self.version}{self._hooks('pre_switch', 'post_switch')}",
             do=self._switch,
             needed=lambda: self.phase in (*UNUSED, "canary"),
             skipped=f"new sessions get {self.version} already",
@@ -208,7 +212,8 @@ class Deploy:
     def promote(self) -> Step:
         return Step(
             name="promote",
-            what=f"blue comes back on {self.version} and takes over",
+            what=f"blue comes back on {self.version} and takes over"
+            + self._hooks("pre_promote", "post_promote"),
             do=self._promote,
             needed=lambda: not self._over(),
             skipped="another bgctl has done it",

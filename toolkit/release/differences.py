@@ -15,7 +15,7 @@ from toolkit.drift import fingerprints, noting
 from toolkit.errors import BgctlError
 from toolkit.files import started_file
 from toolkit.project import Project
-from toolkit.rendering import reload
+from toolkit.rendering import reload, shared_memory
 from toolkit.state.document import State
 from toolkit.state.started import Started
 
@@ -95,7 +95,11 @@ def _slot(project: Project, name: str) -> str:
 def _next(project: Project, now: State, name: str, slot: str, there: Mapping[str, str]) -> str:
     if slot:
         return "bgctl restart" if now.phase == "rest" else "bgctl restart, after this release"
-    if name in (project.config.proxy_service, *project.config.shared):
+    if name in project.config.shared:
+        return "bgctl up"  # nobody is routed by it
+    if name == project.config.proxy_service:
+        if reload.missing_mounts(project):
+            return reload.ANEW
         return f"in a quiet minute: {project.engine.name} stop {there[name][:12]}; bgctl up"
     return f"in a quiet minute: {project.engine.compose_command} up -d --no-deps {name}"
 
@@ -110,3 +114,7 @@ def _proxy_files(project: Project) -> Iterator[Difference]:
         return  # a certificate or a page: doctor tells what is wrong with it
     if not reload.is_loaded(project, files):
         yield Difference((project.config.proxy_service,), (RELOADED,), "bgctl reload")
+    name = project.config.proxy_service
+    if reload.is_resized(project) and (proxy := project.containers().get(name)):
+        next = f"in a quiet minute: {project.engine.name} stop {proxy.id[:12]}; bgctl up"
+        yield Difference((name,), (shared_memory.SETTING,), next)

@@ -4,11 +4,13 @@ Each step first looks at how things are, and does only what is missing: after a 
 command goes on from there.
 """
 
+from contextlib import suppress
+
 from toolkit import slots
 from toolkit.engine.compose import Compose
 from toolkit.errors import MovedOn, Refused
 from toolkit.project import Project
-from toolkit.release import needs, proof_record, route
+from toolkit.release import moments, needs, proof_record, route
 from toolkit.release.remaining import DrainTerms, remaining
 from toolkit.release.steps import Step, walk
 from toolkit.slots import proven
@@ -25,6 +27,8 @@ def run(
 ) -> None:
     """`terms` are those of the drain before it; by default those of bgctl.toml. `only` this new version."""
     terms = terms or DrainTerms.of(project.config.drain)
+    if project.config.hooks.pre_promote and not dry_run:
+        before(project, terms)
     with project.change("promote", dry_run):
         now = project.state()
         if only and now.deployment and now.deployment.new != only:
@@ -34,6 +38,16 @@ def run(
         walk(steps(project, release, terms, found), project.ui, dry_run)
     if not dry_run:
         project.ui.say(f"{release.new} is what everyone has; rest")
+        moments.after(project, "post_promote", release)
+
+
+def before(project: Project, terms: DrainTerms) -> None:
+    """The hook before the old version is stopped. What is to be refused is refused later, under the lock."""
+    now = project.state()
+    if now.phase == "draining":
+        with suppress(Refused):
+            release, _ = check(project, now, terms)
+            moments.before(project, "pre_promote", release.old, release.new)
 
 
 def steps(project: Project, release: Deployment, terms: DrainTerms, found: Compose) -> list[Step]:

@@ -7,7 +7,7 @@ from toolkit.clients.proxy import reachable
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import history
 from toolkit.project import Project
-from toolkit.release import needs, restart_back, route
+from toolkit.release import moments, needs, restart_back, route
 from toolkit.release.steps import Step, walk
 from toolkit.state import transitions
 from toolkit.state.document import Deployment
@@ -29,8 +29,11 @@ def run(project: Project, wait: bool = True, dry_run: bool = False) -> None:
         if not slots.serves(project, "blue", now.deployment.old):
             slots.check_return(project, "blue", now.deployment.old, pull=not dry_run)
         walk(steps(project, now.deployment, wait), project.ui, dry_run)
-    if wait and not dry_run:
+    if dry_run:
+        return None
+    if wait:
         project.ui.say(f"{now.deployment.old} is what everyone has; rest")
+    moments.after(project, "on_rollback", now.deployment)
     return None
 
 

@@ -1,10 +1,12 @@
 """`bgctl route`: says which slot new sessions get. It writes the state and waits for every worker."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from toolkit import slots
 from toolkit.errors import Failed, MovedOn, Refused
 from toolkit.project import Project
+from toolkit.release import moments
 from toolkit.release.remaining import DrainTerms, remaining
 from toolkit.release.steps import Step, show_plan
 from toolkit.state import transitions
@@ -29,6 +31,8 @@ def run(
     """Returns the state that it leaves. `wait`: seconds for another bgctl to end."""
     command = what if percent is None else f"{what} {percent}"
     asked = confirm_moving(project) if what == "disable-blue" and not (yes or dry_run) else None
+    if project.config.hooks.pre_switch and not dry_run:
+        before_first(project, what, percent)
     with project.change(f"route {command}", dry_run, wait):
         now = project.state()
         target = goal(project, now, what, percent)
@@ -45,7 +49,19 @@ def run(
             project.ui.say(f"nothing to do: {slots.describe(now)} (generation {now.generation})")
         else:
             project.ui.line("ok", "routing", switch(project, target), "green")
+    if target.deployment and target.phase == "draining" != now.phase and not dry_run:
+        moments.after(project, "post_switch", target.deployment)
     return target
+
+
+def before_first(project: Project, what: str, percent: int | None) -> None:
+    """The hook before new sessions get green for the first time. What is to be refused is refused later."""
+    now = project.state()
+    with suppress(Refused):
+        target = goal(project, now, what, percent)
+        first = now.phase in ("candidate", "preview") and target.phase in ("canary", "draining")
+        if first and now.deployment:
+            moments.before(project, "pre_switch", now.deployment.old, now.deployment.new)
 
 
 def take_back(project: Project, version: str, phases: Sequence[str]) -> None:

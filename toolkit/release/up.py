@@ -184,16 +184,16 @@ def start_as_proven(project: Project, slot: str, version: str, generation: int) 
 
 def start_proxy(project: Project) -> str:
     """Reloads a proxy that runs and answers. One that does not answer may be dying of what it has loaded."""
-    files = reload.wanted_or_stored(project)
     if hint := standing.hint(project):
         project.ui.warn(hint)
     name = project.config.proxy_service
     grace = project.grace(name)
     if project.engine.running(name) and reachable(project.proxy, tries=3):
         if not reload.missing_mounts(project):
-            return reload.apply(project, files)
+            return reload.apply(project, reload.wanted_or_stored(project))
         grace = LAST_REQUESTS
         project.ui.warn("the proxy gets a new container, for its new folder: until it is up nobody is served")
+    files = reload.wanted_or_stored(project, anew=True)
     reload.store(project, files)
     noting.up(project, name, project.blue_env(), grace)
     reload.mark_loaded(project, files)

@@ -5,7 +5,7 @@ from toolkit.checks import hazards
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Refused
 from toolkit.project import Project
-from toolkit.release import needs, proof_record
+from toolkit.release import moments, needs, proof_record
 from toolkit.release.steps import Step, always, walk
 from toolkit.rendering import reload
 from toolkit.state import transitions
@@ -30,6 +30,8 @@ def run(project: Project, version: str | None, dry_run: bool = False, back: bool
             project.ui.say(f"green runs {version} already and is healthy")
             return
         walk(steps(project, target, version, found, anew), project.ui, dry_run)
+    if target.deployment and not dry_run:
+        moments.after(project, "post_up_green", target.deployment)
 
 
 def steps(project: Project, target: State, version: str, found: Compose, anew: bool) -> list[Step]:

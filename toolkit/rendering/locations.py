@@ -14,7 +14,7 @@ def by_service(config: Config, host: HostName | None = None) -> dict[str, list[s
 
     Where `/api/deployment/` is routed, nginx by itself redirects `/api/deployment` there. That path is not
     the session API's, though: it may be the app's. So it becomes a location of the service that has it
-    otherwise.
+    otherwise. `/assets` beside `assets = ["/assets/"]` is the app's as well, which may have a page there.
     """
     found = _written(config, host)
     taken = {path_of(route) for routes in found.values() for route in routes}
@@ -24,11 +24,14 @@ def by_service(config: Config, host: HostName | None = None) -> dict[str, list[s
         for route in routes
         if not route.startswith("= ")
     }
-    for prefix, name in list(owners.items()):
+    ours = [prefix for prefix, name in owners.items() if config.is_session_api(config.services[name])]
+    theirs = [str(prefix) for name in found for prefix in config.services[name].assets]
+    for prefix in (*ours, *theirs):
         bare = prefix.removesuffix("/")
         around = [other for other in owners if bare.startswith(other)]
-        if config.is_session_api(config.services[name]) and bare not in taken and around:
+        if bare not in taken and around:
             found[owners[max(around, key=len)]].append(f"= {bare}")
+            taken.add(bare)
     return found
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from toolkit.config import Config, served_folders
 from toolkit.config.edge_kinds import Listen
 from toolkit.config.kinds import Size
-from toolkit.rendering import locations, service_values, settings_json, site_values, templates
+from toolkit.rendering import capacity, locations, service_values, settings_json, site_values, templates
+from toolkit.rendering.capacity import Machine
 from toolkit.rendering.include_values import Include
 from toolkit.values import Duration
 
@@ -30,14 +31,21 @@ BUSY_SIZE = Size("32k")  # proxy_busy_buffers_size: of an answer, what may be on
 
 
 def render(
-    config: Config, pem: str = "", pems: Mapping[str, str] = {}, included: Include = NO_INCLUDE
+    config: Config,
+    pem: str = "",
+    pems: Mapping[str, str] = {},
+    included: Include = NO_INCLUDE,
+    machine: Machine | None = None,
 ) -> str:
     """`pem` is the file below proxy/ with certificate and key, where [tls] is on.
 
     `pems` are those of further certificates, by the table of bgctl.toml that names them. `included` are the
-    operator's own lines.
+    operator's own lines. `machine` is the one that has to carry it; None: this one. Raises Refused where it
+    cannot.
     """
-    return templates.fill("nginx.conf.j2", **_routing(config, pems), **_edge(config, pem), included=included)
+    carries = capacity.of(config.proxy, machine or capacity.this_machine())
+    values = {**_routing(config, pems), **_edge(config, pem)}
+    return templates.fill("nginx.conf.j2", **values, included=included, capacity=carries)
 
 
 def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
@@ -52,7 +60,6 @@ def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
         "listen": _listen(proxy.listen),
         "control": proxy.control,
         "api": config.sessions.address,
-        "workers": proxy.workers,
         "cookie_stem": proxy.cookie_stem,
         "session_cookies": [re.escape(name) for name in config.sessions.cookies],
         "scheme": scheme,

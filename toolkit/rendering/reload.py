@@ -12,18 +12,21 @@ from toolkit.files import adoption_file, atomic
 from toolkit.project import Project
 from toolkit.rendering import (
     adoption,
+    capacity,
     certificates,
     include_values,
     nginx_conf,
     passwords,
     render,
     settings_json,
+    shared_memory,
     tls_files,
 )
 from toolkit.rendering.certificates import Loaded
 
 CANDIDATE = "nginx.conf.new"
 LOADED = ".loaded"  # has the digest of what the running proxy was last told to load
+ANEW = "bgctl up   (a new container: nobody is served for some seconds)"
 NOTHING = "runs with this configuration already"
 RELOAD_SECONDS = 15  # for new workers to replace the old ones
 
@@ -37,41 +40,59 @@ def run(project: Project, dry_run: bool = False, wait: float = 0) -> str | None:
     files, loaded = wanted(project)
     if not (project.engine.running(project.config.proxy_service) and reachable(project.proxy, tries=3)):
         raise Refused("the proxy does not run", "only a running one can be reloaded", "bgctl up")
+    waits = shared_memory.WAITS if is_resized(project) else ""
     if is_loaded(project, files):
+        if waits and project.ui.watched:
+            project.ui.warn(waits)
         return None
     if lacking := missing_mounts(project):
         why = f"it does not mount {', '.join(line.partition(':')[0] for line in lacking)}"
-        next = "bgctl up   (a new container: nobody is served for some seconds)"
-        raise Refused("the proxy's container lacks a folder", why, next)
+        raise Refused("the proxy's container lacks a folder", why, ANEW)
     check_listeners(project)
     tls = "".join(f", certificate of {each.found}" for each in loaded)
     if dry_run:
-        return f"would test and load the new configuration{tls}"
+        return "; ".join(filter(None, [f"would test and load the new configuration{tls}", waits]))
     with project.change("reload", wait=wait):
-        return f"{apply(project, files)}{tls}"
+        return "; ".join(filter(None, [f"{apply(project, files)}{tls}", waits]))
 
 
-def wanted(project: Project) -> tuple[dict[str, bytes], list[Loaded]]:
-    """What belongs in proxy/, name to content. Raises Refused if a certificate or a page is no good."""
+def wanted(project: Project, anew: bool = False) -> tuple[dict[str, bytes], list[Loaded]]:
+    """What belongs in proxy/, name to content. Raises Refused if a certificate or a page is no good.
+
+    `anew` is for a new container: shared memory has the sizes of bgctl.toml, and not those that it has.
+    """
     loaded = tls_files.wanted(project)
     names = {each.source.setting: tls_files.name_of(each.found) for each in loaded}
     pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
     usual = names.pop("tls", "")
     files = render.files(project.config, project.root, usual, names, certificates.expiries(loaded))
     conf = adoption.moved(files["nginx.conf"].decode(), adoption_file.read(project.state_dir))
+    if not anew:
+        conf = shared_memory.kept(conf, _running(project))
     return {**pems, **files, "nginx.conf": conf.encode()}, loaded
 
 
-def wanted_or_stored(project: Project) -> dict[str, bytes]:
+def _running(project: Project) -> str:
+    """The nginx.conf with which the proxy runs, if it does."""
+    return stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
+
+
+def is_resized(project: Project) -> bool:
+    """Whether the sizes of shared memory in bgctl.toml wait for a new container."""
+    carries = capacity.of(project.config.proxy, capacity.this_machine())
+    return shared_memory.differ(_running(project), carries.shared)
+
+
+def wanted_or_stored(project: Project, anew: bool = False) -> dict[str, bytes]:
     """What `bgctl up` starts the proxy with: what is wanted, or else what the proxy had before.
 
     A machine that is started again in the middle of a certificate's renewal must not be without its proxy.
     Raises Refused if neither will do.
     """
     try:
-        return wanted(project)[0]
+        return wanted(project, anew)[0]
     except Refused as error:
-        conf = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
+        conf = _running(project)
         pems = re.findall(rf"/({tls_files.FOLDER}/[^/;]+\.pem);", conf)
         secret = re.findall(rf"/({passwords.FOLDER}/[0-9a-f]+)\"", conf)
         names = list(dict.fromkeys([*render.NAMES, *pems, *secret]))
@@ -93,7 +114,7 @@ def missing_mounts(project: Project) -> list[str]:
 
 def check_listeners(project: Project) -> None:
     """Raises Refused if a new address is taken: nginx would go on with its old configuration."""
-    now = stored(project, ["nginx.conf"]).get("nginx.conf", b"").decode()
+    now = _running(project)
     under_way = adoption_file.read(project.state_dir)
     for name, address in project.config.listeners:
         if under_way and address in under_way.pending:
@@ -169,6 +190,9 @@ def _refusal(complaint: str, conf: str) -> Refused:
     what, why = "the proxy refuses the new configuration", complaint
     if own := include_values.blamed(complaint, conf):
         return Refused(own[0], f"nginx refuses it: {own[1]}", f"edit {own[0].rpartition(':')[0]}")
+    if "file descriptors" in complaint:
+        mend = "write less, or raise the proxy's ulimits in your compose file (docs/scaling.md)"
+        return Refused(what, complaint.splitlines()[-1], mend)
     if "http_v3" in complaint:
         return Refused(what, why, "write http3 = false: this nginx has none")
     if f"{nginx_conf.LOG_FOLDER}/" in complaint:

@@ -9,7 +9,7 @@ from toolkit import __version__
 from toolkit.config import SLOTS, Config
 from toolkit.health import check as health_check
 from toolkit.health.check import Check
-from toolkit.rendering import sites
+from toolkit.rendering import capacity, sites
 
 NO_EXPIRIES: Mapping[str, int] = {}
 FILES = {  # paths in the proxy's container
@@ -118,6 +118,7 @@ def _limits(config: Config) -> dict[str, object]:
         "min_rate": config.proxy.min_rate.bytes,
         "client_timeout": float(config.proxy.client_timeout),
         "header_size": config.proxy.header_size.bytes,
+        "connections": capacity.of(config.proxy, capacity.this_machine()).clients,
         "limit_wait": config.limits.requests.wait,
     }
 

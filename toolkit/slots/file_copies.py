@@ -79,7 +79,8 @@ def fetch(project: Project, each: Served, container: Container, target: Path) ->
         shutil.rmtree(target, ignore_errors=True)  # it takes the room that others need
         if diagnosis.is_full(error.why):
             what = f"{each.folder.in_slot} of {each.service} could not be copied"
-            raise Failed(what, f"the disk is full: {error.why}", disk.room(target.parent)) from None
+            where = disk.room(versions(project, each.service))  # what is below may be removed meanwhile
+            raise Failed(what, f"the disk is full: {error.why}", where) from None
         what = f"{each.service} has no folder {each.folder.in_slot} to copy"
         why = f"services.{each.service}.{each.setting} in bgctl.toml names it: {error.why}"
         raise Failed(what, why, "edit bgctl.toml") from None

@@ -1,13 +1,12 @@
 """Files of versions, kept for pages that are still open when their version has gone ([services.*] assets).
 
-They lie in files/SERVICE/VERSION/ beside the copies of `static` (file_copies.py), with a list of what each
-version has in `.kept.json`. The proxy reads files/SERVICE/kept.json, which is made of these lists: it sends
-nothing that is not named there.
+They lie in files/SERVICE/VERSION/ beside the copies of `static` (file_copies.py). The proxy sends nothing
+that is not in its list (kept_list.py).
 """
 
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,24 +15,15 @@ from msgspec import Struct
 from toolkit.config.served_folders import Served
 from toolkit.engine.container import Container
 from toolkit.errors import BgctlError, Failed
-from toolkit.files import atomic
+from toolkit.files import disk
 from toolkit.health import check as health_check
 from toolkit.project import Project
-from toolkit.slots import asset_answers, file_copies, serving
+from toolkit.slots import asset_answers, file_copies, kept_list, serving
 from toolkit.slots.asset_answers import Noted
+from toolkit.slots.kept_list import Kept
 
-LIST, OF_ALL = file_copies.KEPT, "kept.json"
 NEW = ".new-kept"
-
-
-class Kept(Struct, frozen=True):
-    """What was kept of a version. `of`: the folders and images that it was copied from; `at`: Unix time."""
-
-    version: str
-    of: list[str]
-    at: float
-    bytes: int
-    files: dict[str, Noted]
+MOST = 10_000  # files of a version: the proxy has the names of all that are kept in memory
 
 
 class Surplus(Struct, frozen=True):
@@ -53,8 +43,10 @@ def take(project: Project, slot: str, version: str) -> None:
             if _take(project, service, slot, version):
                 forget(project, surplus(project, service))
         except (BgctlError, OSError) as error:
-            said = error.line if isinstance(error, BgctlError) else str(error)
-            project.ui.warn(f"files of {service} {version} are not kept for pages that stay open: {said}")
+            if isinstance(error, OSError):
+                error = disk.unwritten(file_copies.versions(project, service), error)
+            what = f"files of {service} {version} are not kept for pages that stay open"
+            project.ui.warn(f"{what}: {error.line}")
 
 
 def take_last(project: Project, slot: str) -> None:
@@ -66,8 +58,9 @@ def take_last(project: Project, slot: str) -> None:
         return
     state = project.state_if_readable()
     version = getattr(state.slots, slot).version if state else None
-    lists = [file_copies.versions(project, each) / str(version) / LIST for each in _services(project)]
-    if version and not all(each.exists() for each in lists) and serving.serves(project, slot, version):
+    if not version or not serving.serves(project, slot, version):
+        return
+    if not all(kept_list.read(project, each, version) for each in _services(project)):
         take(project, slot, version)
 
 
@@ -77,7 +70,7 @@ def surplus(project: Project, service: str | None = None) -> list[Surplus]:
     found: list[Surplus] = []
     for name in [service] if service else _services(project):
         table, room, there = project.config.services[name], 0, 0
-        for each in _known(project, name):
+        for each in kept_list.known(project, name):
             if each.version in served:
                 continue
             there, room = there + 1, room + each.bytes
@@ -90,13 +83,9 @@ def forget(project: Project, them: list[Surplus]) -> None:
     """Removes these: first from the list, so that the proxy promises nothing that is not there."""
     for service in dict.fromkeys(each.service for each in them):
         gone = {each.kept.version for each in them if each.service == service}
-        _list(project, service, without=gone)
+        kept_list.publish(project, service, without=gone)
         for version in gone:
-            folder = file_copies.versions(project, service) / version
-            for place in _places(project, service, version):
-                shutil.rmtree(place, ignore_errors=True)
-            (folder / LIST).unlink(missing_ok=True)
-            _remove_empty(folder)
+            _drop(project, service, version)
 
 
 def _services(project: Project) -> list[str]:
@@ -117,13 +106,29 @@ def _take(project: Project, service: str, slot: str, version: str) -> bool:
         return False
     of = [f"{each.prefix} {each.folder} {found.image_id}" for each in folders]
     here = file_copies.versions(project, service) / version
-    if (known := _read(here / LIST)) and known.of == of:
+    if (known := kept_list.read(project, service, version)) and known.of == of:
+        kept_list.publish(project, service)  # a run that was cut short may not have come to that
         return False
     project.ui.progress(f"keeping the files of {service} {version} for pages that stay open")
-    kept = _copy(project, folders, found, slot, Kept(version, of, project.now().timestamp(), 0, {}), here)
-    atomic.write(here / LIST, msgspec.json.encode(kept))
-    _list(project, service)
+    kept = Kept(version, of, project.now().timestamp(), 0, {})
+    kept = _copy(project, folders, found, slot, kept, here)
+    try:
+        kept_list.note(project, service, kept)
+    except Failed:
+        if not kept_list.read(project, service, version):
+            _drop(project, service, version)  # what no list names would never go
+        raise
+    kept_list.publish(project, service)
     return True
+
+
+def _drop(project: Project, service: str, version: str) -> None:
+    """Removes what is kept of a version, which no list of the proxy's names any more."""
+    folder = file_copies.versions(project, service) / version
+    for place in _places(project, service, version):
+        shutil.rmtree(place, ignore_errors=True)
+    (folder / kept_list.OF_ONE).unlink(missing_ok=True)
+    _remove_empty(folder)
 
 
 def _copy(
@@ -137,7 +142,7 @@ def _copy(
             (new / each.prefix.strip("/")).parent.mkdir(parents=True, exist_ok=True)
             file_copies.fetch(project, each, found, new / each.prefix.strip("/"))
         check = health_check.of(project.config, folders[0].service, slot)
-        files = dict(asset_answers.of_all(check, [f"/{name}" for name in _plain_files(new)]))
+        files = dict(asset_answers.of_all(check, _names(folders[0].service, new)))
         size = _sift(new, files)
         room = project.config.services[folders[0].service].assets_room
         if size > room.bytes:
@@ -149,6 +154,15 @@ def _copy(
         shutil.rmtree(new, ignore_errors=True)
         _remove_empty(here)
     return msgspec.structs.replace(kept, bytes=size, files=files)
+
+
+def _names(service: str, new: Path) -> list[str]:
+    """The paths of all that may be kept. Raises Failed where they are too many."""
+    found = [f"/{name}" for name in _plain_files(new)]
+    if len(found) > MOST:
+        why = f"{len(found)} files, and {MOST} of a version are kept at most"
+        raise Failed("they are too many", why, f"name smaller folders in services.{service}.assets")
+    return found
 
 
 def _plain_files(new: Path) -> Iterator[str]:
@@ -182,27 +196,6 @@ def _put(new: Path, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)
     new.rename(place)
-
-
-def _known(project: Project, service: str) -> list[Kept]:
-    """What is kept of a service, the newest first."""
-    folder = file_copies.versions(project, service)
-    found = [_read(each / LIST) for each in folder.iterdir()] if folder.is_dir() else []
-    return sorted((each for each in found if each), key=lambda each: each.at, reverse=True)
-
-
-def _read(path: Path) -> Kept | None:
-    """What the list of a version says; None: it has none, or one that cannot be read and is made anew."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Kept)
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def _list(project: Project, service: str, without: Collection[str] = ()) -> None:
-    known = [each for each in _known(project, service) if each.version not in without]
-    versions = [{"version": each.version, "files": each.files} for each in known if each.files]
-    atomic.write(file_copies.versions(project, service) / OF_ALL, msgspec.json.encode({"versions": versions}))
 
 
 def _remove_empty(folder: Path) -> None:

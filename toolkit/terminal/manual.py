@@ -23,6 +23,7 @@ EXIT = {
 }
 ENVIRONMENT = {
     "BGCTL_PROJECT": "The project directory, where --project does not name it.",
+    "BGCTL_HOST": "The machine to run it on, where --host does not name it.",
     "NO_COLOR": "If it is set, nothing is coloured.",
 }
 FILES = {

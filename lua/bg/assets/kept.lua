@@ -1,4 +1,4 @@
--- The files that bgctl has kept of versions, by its list kept.json (toolkit/slots/kept_files.py). A path that is not in
+-- The files that bgctl has kept of versions, by its list kept.json (toolkit/slots/kept_list.py). A path that is not in
 -- the list, letter by letter, is not sent.
 
 local files = require("bg.lib.files")
@@ -12,12 +12,14 @@ local FOLDER = "/copied-files/"
 local NAME = "/kept.json"
 local NONE = '{"versions":[]}'
 local LOOK = 1 -- seconds between two looks at a list
+local BEGINNING = 80 -- letters of a list, with the digest of the rest among them (`made`)
 
 local lists = {} -- by service
 
 local _M = {}
 
---- The versions of a list, `{version, files = {path -> {type, caching}}}`, the newest first; or nil and what is wrong.
+--- The versions of a list, the newest first, `{version, notes, files}`; or nil and what is wrong. `notes` are
+-- `{type, caching}`, and `files` has for each path the place of its note among them.
 function _M.parse(text)
     local document = strict_json.object(text)
     local versions = document and document.versions
@@ -25,7 +27,8 @@ function _M.parse(text)
         return nil, "no list of versions"
     end
     for _, each in ipairs(versions) do
-        if type(each) ~= "table" or type(each.version) ~= "string" or type(each.files) ~= "table" then
+        if type(each) ~= "table" or type(each.version) ~= "string" or type(each.files) ~= "table"
+            or type(each.notes) ~= "table" then
             return nil, "a version without files"
         end
     end
@@ -36,9 +39,9 @@ end
 function _M.init(settings)
     for service, place in pairs(settings.assets) do
         if place.kept then
-            local path = FOLDER .. service .. NAME
+            local read = files.reader(FOLDER .. service .. NAME, BEGINNING)
             lists[service] = { at = 0, file = hot_file.new("kept.json of " .. service, function()
-                return files.read(path) or NONE -- nothing has been kept yet
+                return read() or NONE -- nothing has been kept yet
             end, _M.parse) }
         end
     end
@@ -61,7 +64,7 @@ end
 -- was.
 function _M.find(service, path)
     for _, each in ipairs(versions_of(service) or {}) do
-        local found = each.files[path]
+        local found = each.notes[each.files[path]]
         if found then
             return each.version, found
         end

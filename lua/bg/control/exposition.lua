@@ -162,6 +162,9 @@ local function processes(list)
             return counts[kind], { "state", kind }
         end)
         .. one("bgctl_workers_expected", "gauge", "Workers that should be serving.", ngx.worker.count())
+        .. one("bgctl_connections", "gauge", "Connections of clients that are open.", ngx.var.connections_active)
+        .. one("bgctl_connections_most", "gauge", "Connections of clients for which there is room.",
+            settings.connections)
 end
 
 local function memory()

@@ -40,12 +40,12 @@ function _M.session(facts)
         return { outcome = "no", why = by .. ": the app has cleared it" }
     end
     local slot = found.version and lineage.slot(facts.routing, found)
-    local is_used = decision.reason == SESSION
-    local why = by .. " says whose it is"
+    local is_used, is_fresh = decision.reason == SESSION, decision.reason == NEW and not slot
+    local why = by .. " says whose it is" .. (is_fresh and ", and nothing is remembered of that" or "")
     if slot then
         why = format("%s: was given %s, which %s serves", by, found.now, slot.name)
     end
-    return { outcome = is_used and "used" or slot and "outranked" or "not reached", why = why }
+    return { outcome = is_used and "used" or slot and "outranked" or is_fresh and "no" or "not reached", why = why }
 end
 
 --- A header that says who asks, and nothing of a version.

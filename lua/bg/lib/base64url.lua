@@ -4,12 +4,14 @@
 local bit = require("bit")
 local ffi = require("ffi")
 
-local byte, find = string.byte, string.find
+local byte = string.byte
 local band, bor, lshift, rshift = bit.band, bit.bor, bit.lshift, bit.rshift
 
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+local NO_LETTER = 0xff -- the value of every other byte
 local CODE = ffi.new("uint8_t[64]")
 local VALUE = ffi.new("uint8_t[256]")
+ffi.fill(VALUE, 256, NO_LETTER)
 for i = 1, 64 do
     CODE[i - 1] = byte(ALPHABET, i)
     VALUE[byte(ALPHABET, i)] = i - 1
@@ -19,17 +21,16 @@ local _M = {}
 
 -- In both directions `bits` are the last bits that were read, and `pending` is how many of them are yet to be written.
 
---- The bytes of `text`, or nil where it is not canonical base64url.
-function _M.decode(text)
-    local length = #text
-    local rest = length % 4
-    if rest == 1 or find(text, "[^A-Za-z0-9_-]") then
-        return nil
-    end
-    local out = ffi.new("uint8_t[?]", length)
+--- Writes the bytes of text[first..last] into `out`, an array that has room for three bytes for each four letters.
+-- Returns how many bytes they are, or nil where that is not canonical base64url.
+function _M.decode_into(out, text, first, last)
     local bits, pending, size = 0, 0, 0
-    for i = 1, length do
-        bits = band(bor(lshift(bits, 6), VALUE[byte(text, i)]), 0xffffff)
+    for i = first, last do
+        local value = VALUE[byte(text, i)]
+        if value == NO_LETTER then
+            return nil
+        end
+        bits = band(bor(lshift(bits, 6), value), 0xffffff)
         pending = pending + 6
         if pending >= 8 then
             pending = pending - 8
@@ -37,10 +38,17 @@ function _M.decode(text)
             size = size + 1
         end
     end
-    if band(bits, lshift(1, pending) - 1) ~= 0 then
+    if pending == 6 or band(bits, lshift(1, pending) - 1) ~= 0 then -- a letter too many, or bits that say nothing
         return nil
     end
-    return ffi.string(out, size)
+    return size
+end
+
+--- The bytes of `text`, or nil where it is not canonical base64url.
+function _M.decode(text)
+    local out = ffi.new("uint8_t[?]", #text)
+    local size = _M.decode_into(out, text, 1, #text)
+    return size and ffi.string(out, size)
 end
 
 --- `bytes` as base64url text.

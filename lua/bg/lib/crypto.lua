@@ -8,6 +8,7 @@ local ffi = require("ffi")
 local byte, format, gsub = string.byte, string.format, string.gsub
 
 local digest_out = ffi.new("unsigned char[32]")
+local both = ffi.gc(C.EVP_MD_CTX_new(), C.EVP_MD_CTX_free)
 
 local _M = { hmac = algorithms.hmac, key = algorithms.key, has_secret = algorithms.has_secret }
 
@@ -30,6 +31,15 @@ end
 function _M.sha256(text)
     C.SHA256(text, #text, digest_out)
     return ffi.string(digest_out, 32)
+end
+
+--- The first `size` bytes of the SHA-256 of two texts, one after the other.
+function _M.sha256_of_both(one, other, size)
+    C.EVP_DigestInit_ex(both, C.EVP_sha256(), nil)
+    C.EVP_DigestUpdate(both, one, #one)
+    C.EVP_DigestUpdate(both, other, #other)
+    C.EVP_DigestFinal_ex(both, digest_out, nil)
+    return ffi.string(digest_out, size)
 end
 
 --- The first 16 hexadecimal digits of the SHA-256 of a text: enough to tell sessions apart in a log, and useless for

@@ -8,8 +8,10 @@ local find, gmatch, gsub, lower, match, sub = string.find, string.gmatch, string
 local format = string.format
 local ipairs, tonumber, type = ipairs, tonumber, type
 
--- The date of Expires in any form in use; only the order day, month, year, time is common to all of them.
+-- The date of Expires in any form in use; only the order day, month, year, time is common to all of them but the one of
+-- C's asctime(), "Sun Nov  6 08:49:37 1994", which browsers read as well.
 local DATE = "(%d%d?)[ -](%a%a%a)[ -](%d%d%d?%d?)%s+(%d%d):(%d%d):(%d%d)"
+local ASCTIME = "(%a%a%a)%s+(%d%d?)%s+(%d%d):(%d%d):(%d%d)%s+(%d%d%d%d)"
 local MONTHS = {
     jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9, oct = 10, nov = 11, dec = 12,
 }
@@ -23,6 +25,9 @@ end
 -- Seconds since the epoch; nil for what is no date (browsers ignore such an Expires).
 local function moment(text)
     local day, month, year, hour, minute, second = match(text, DATE)
+    if not day then
+        month, day, hour, minute, second, year = match(text, ASCTIME)
+    end
     month = month and MONTHS[lower(month)]
     if not month then
         return nil

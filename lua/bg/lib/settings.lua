@@ -18,7 +18,7 @@ local EXPECTED = {
     peers = "table", health_check = "number", health_timeout = "number", health_fails = "number",
     notice_page = "string", unavailable_page = "string", maintenance_page = "string",
     max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",
-    limit_wait = "number",
+    limit_wait = "number", connections = "number",
     version = "string", drain_deadline = "number", mirrors = "table", replicas = "table",
     assets = "table",
     certificates = "table",

@@ -47,4 +47,9 @@ function TwoAges:get(text)
     return value
 end
 
+--- Forgets what is under `text`.
+function TwoAges:drop(text)
+    self.young[text], self.old[text] = nil, nil
+end
+
 return _M

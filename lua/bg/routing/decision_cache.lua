@@ -23,13 +23,14 @@ local REPEATED = { [reasons.TOKEN] = true, [reasons.MOVED] = true, [reasons.PIN]
 local MOST, MOST_BYTES = 20000, 8 * 1024 * 1024
 
 local decisions = two_ages.new(MOST, MOST_BYTES) -- by what the request shows
+local ways = {} -- slot -> reason -> what all decisions for that slot and reason have in common
 local routing_of, epoch -- the routing table and the keys of all that is kept
 local refused_before -- how many tokens had been refused before the decision at hand
 
 local _M = {}
 
 local function forget_all(routing)
-    decisions = two_ages.new(MOST, MOST_BYTES)
+    decisions, ways = two_ages.new(MOST, MOST_BYTES), {}
     routing_of, epoch = routing, credentials.epoch
 end
 
@@ -87,9 +88,24 @@ local function last_second(decision, now)
     return last
 end
 
---- Keeps the decision that was just taken about `request`, if it would be the same again: `{slot, reason, series,
--- is_lasting, version, generation, other_version, identity}`, with the `key`, `user`, `exp` and `issued` of its
--- activity (activity.recorder) where it has any.
+local function way_of(slot, reason, routing)
+    ways[slot] = ways[slot] or {}
+    local way = ways[slot][reason]
+    if not way then
+        way = {
+            slot = slot, reason = reason, series = slot_totals.series(slot.name, reason),
+            version = slot.version, generation = format("%d", routing.generation),
+            other_version = slot.upstream == slot.name and routing.slots[slot.other].version or nil,
+        }
+        ways[slot][reason] = way
+    end
+    return way
+end
+
+--- Keeps the decision that was just taken about `request`, if it would be the same again: `{way, good_until, sid}`,
+-- with the `key`, `user`, `exp` and `issued` of its activity (activity.recorder) where it has any, and `is_lasting`
+-- where it is. `way` is `{slot, reason, series, version, generation, other_version}`. There are as many as there are
+-- sessions: with eight fields and no more a table takes half of what it takes with nine.
 function _M.keep(decision, request, routing, now)
     if routing ~= routing_of or not is_repeated(decision, request, routing) then
         return
@@ -98,17 +114,22 @@ function _M.keep(decision, request, routing, now)
     if now > good_until then
         return
     end
-    local slot, identity, holder = decision.slot, decision.identity, decision.holder
-    local client = decision.session and decision.session.name
-    decisions:set(request.shown(), {
-        good_until = good_until, is_lasting = request.is_lasting(),
-        client = client, line = client and api_clients.line(client),
-        slot = slot, reason = decision.reason, series = slot_totals.series(slot.name, decision.reason),
-        version = slot.version, generation = format("%d", routing.generation),
-        other_version = slot.upstream == slot.name and routing.slots[slot.other].version or nil,
-        identity = identity, key = holder and holder.key,
+    local identity, holder, session = decision.identity, decision.holder, decision.session
+    local kept = {
+        way = way_of(decision.slot, decision.reason, routing), good_until = good_until,
+        sid = identity.pin_sid or identity.sid, key = holder and holder.key,
         user = identity.user, exp = identity.exp, issued = identity.iat or identity.issued,
-    })
+    }
+    if request.is_lasting() then
+        kept.is_lasting = true
+    end
+    if session then
+        kept.client, kept.line = session.name, api_clients.line(session.name)
+    end
+    decisions:set(request.shown(), kept)
+    if not request.cookie() then
+        credentials.let_go(request.authorization())
+    end
 end
 
 return _M

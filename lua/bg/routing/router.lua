@@ -205,7 +205,7 @@ function _M.again(request, now)
     if not kept or not kept.key then
         return kept
     end
-    return kept, recorder.note(kept.key, kept.user, kept.exp, kept.version, kept.issued)
+    return kept, recorder.note(kept.key, kept.user, kept.exp, kept.way.version, kept.issued)
 end
 
 --- Decides about the request at hand, and puts the decision into effect; nil while no state has been read yet. Where

@@ -5,7 +5,7 @@ local names = require("bg.lib.names")
 local parties = require("bg.tokens.parties")
 local strict_json = require("bg.lib.strict_json")
 
-local concat, floor, min = table.concat, math.floor, math.min
+local floor, min = math.floor, math.min
 local find, format, gmatch = string.find, string.format, string.gmatch
 local ipairs, type = ipairs, type
 
@@ -14,10 +14,7 @@ local MILLISECONDS = 1e11 -- in seconds, this is the year 5138; in milliseconds,
 local OWN_VERSION = "deploymentVersion"
 local MAX_LIST = 128 -- bytes of the name of a list of pages
 local MAX_JAR = 300
-local TIMES = { "exp", "iat", "nbf" }
-local USER, SESSION, TOKEN = { "userId", "user_id", "sub" }, { "sid", "jti" }, { "jti" }
--- What stays the same while a provider renews its tokens: OpenID Connect's and Keycloak's, Supabase's, Cognito's.
-local LASTING = { "sid", "session_id", "origin_jti" }
+local USER, SESSION = "userId, user_id, sub", "sid, jti"
 local ALL_OF_A_USER = "user:" -- in place of a session's id
 
 local null = strict_json.null
@@ -52,48 +49,45 @@ local function is_text(value, most)
     return type(value) == "string" and #value >= 1 and #value <= most and not find(value, "[^\32-\126]")
 end
 
--- The first of these claims that is given, as an id; and the claim's name where it cannot be an id.
-local function first_id(claims, wanted)
-    for _, name in ipairs(wanted) do
-        if is_given(claims[name]) then
-            local id = as_id(claims[name])
-            return id, not id and name or nil
-        end
+-- The first of these claims (two, or three) that is given, as an id; and the claim's name where it cannot be an id.
+-- There is no loop in what each token is judged by: LuaJIT compiles it as a whole.
+local function first_id(claims, one, two, three)
+    local name = is_given(claims[one]) and one or is_given(claims[two]) and two or three
+    if not name or not is_given(claims[name]) then
+        return nil
     end
+    local id = as_id(claims[name])
+    return id, not id and name or nil
+end
+
+local function user_of(claims)
+    return first_id(claims, "userId", "user_id", "sub")
 end
 
 -- The id of the session of a token without a version, which has to outlast the token: an id that is new with each token
--- (jti, iat) is none. Without one, all tokens of a user are one session.
+-- (jti, iat) is none. What stays the same while a provider renews its tokens: OpenID Connect's and Keycloak's,
+-- Supabase's, Cognito's. Without one, all tokens of a user are one session.
 local function lasting_session_of(claims, user)
-    local id, wrong = first_id(claims, LASTING)
+    local id, wrong = first_id(claims, "sid", "session_id", "origin_jti")
     if id or wrong then
         return id, wrong
     elseif user then
         return ALL_OF_A_USER
     end
-    return first_id(claims, TOKEN)
+    return first_id(claims, "jti", "jti")
 end
 
--- The id of a session; where it has none of its own, all tokens of its user with the same `iat` are one session.
--- `times` have no fault. Second value: as first_id.
-local function session_of(claims, user, times, has_version)
+-- The id of a session; where it has none of its own, all tokens of its user with the same `iat` are one session. `exp`
+-- and `iat` have no fault. Second value: as first_id.
+local function session_of(claims, user, exp, iat, has_version)
     if not has_version then
         return lasting_session_of(claims, user)
     end
-    local id, wrong = first_id(claims, SESSION)
+    local id, wrong = first_id(claims, "sid", "jti")
     if id or wrong or not user then
         return id, wrong
     end
-    return times.iat and format("iat:%.0f", times.iat) or format("exp:%.0f", times.exp)
-end
-
--- Those of exp, iat and nbf that are times, in seconds.
-local function times_of(claims)
-    local times = {}
-    for _, name in ipairs(TIMES) do
-        times[name] = as_time(claims[name])
-    end
-    return times
+    return iat and format("iat:%.0f", iat) or format("exp:%.0f", exp)
 end
 
 --- The claim in which [tokens] version_claim has the version, for `rules`; nil for our own claim.
@@ -146,29 +140,40 @@ local function time_fault(name, value)
     return format("its %s is no number of seconds since 1970", name)
 end
 
--- Adds what is wrong with each of the times, then what they say of `now`. Returns the times, and whether one is
--- malformed.
-local function time_faults(add, claims, rules, now)
-    local times, is_bad = times_of(claims), false
-    for _, name in ipairs(TIMES) do
-        local why = time_fault(name, claims[name])
-        if why then
-            is_bad = true
-            add("claims", why)
-        end
+-- What add() has been told since the list was begun; nil before that.
+local found
+
+local function add(reason, why, at)
+    found = found or {}
+    found[#found + 1] = { reason = reason, why = why, at = at }
+end
+
+-- Whether a time is malformed, which is added.
+local function is_bad_time(name, value)
+    local why = time_fault(name, value)
+    if why then
+        add("claims", why)
     end
-    local exp, iat = times.exp, times.iat
+    return why ~= nil
+end
+
+-- Adds what is wrong with each of the times, then what they say of `now`. Returns whether one is malformed.
+local function time_faults(claims, rules, now)
+    local exp_is_bad = is_bad_time("exp", claims.exp)
+    local iat_is_bad = is_bad_time("iat", claims.iat)
+    local nbf_is_bad = is_bad_time("nbf", claims.nbf)
+    local exp, iat, nbf = as_time(claims.exp), as_time(claims.iat), as_time(claims.nbf)
     if exp and now > exp + rules.leeway then
         add("expired", nil, exp)
     end
-    if (iat or 0) > now + rules.leeway or (times.nbf or 0) > now + rules.leeway then
+    if (iat or 0) > now + rules.leeway or (nbf or 0) > now + rules.leeway then
         add("not_yet")
     end
     -- Counted from its own beginning: a token that lives for too long is refused for all of its life.
     if exp and exp > min(iat or now, now) + rules.longest + rules.leeway then
         add("too_long", nil, exp)
     end
-    return times, is_bad
+    return exp_is_bad or iat_is_bad or nbf_is_bad
 end
 
 -- Only a token of ours has to say a version.
@@ -180,55 +185,57 @@ local function version_fault(claims, key, rules)
     return not names.is_version(value) and format("its %s is no version's name", name or OWN_VERSION) or nil
 end
 
-local function id_fault(claims, times, has_version)
-    local user, wrong = first_id(claims, USER)
+-- `times_are_bad`: they are malformed, and name no session.
+local function id_fault(claims, times_are_bad, has_version)
+    local user, wrong = user_of(claims)
     if wrong then
         return format("its %s is neither text nor a whole number", wrong)
     end
-    local session, wrong_too = session_of(claims, user, times, has_version)
+    local exp, iat = as_time(claims.exp), as_time(claims.iat)
+    if times_are_bad then
+        exp, iat = 0, nil
+    end
+    local session, wrong_too = session_of(claims, user, exp, iat, has_version)
     if wrong_too then
         return format("its %s is neither text nor a whole number", wrong_too)
     end
-    return not session and "it names nobody: no " .. concat(USER, ", ") .. ", " .. concat(SESSION, ", ") or nil
+    return not session and "it names nobody: no " .. USER .. ", " .. SESSION or nil
 end
 
 --- Everything that is wrong with these claims at `now`, a list of `{reason, why, at}` with the reason that counts
--- first; empty where nothing is. `why` is missing where `reason` says it all; `at` is the time that it is about, in
+-- first; nil where nothing is. `why` is missing where `reason` says it all; `at` is the time that it is about, in
 -- seconds since the epoch.
 -- @param key    the key that the token is signed with; nil where it is not known, and its issuer is not judged
 -- @param rules  as tokens.token has them
 function _M.faults(claims, key, rules, now)
-    local faults = {}
-    local function add(reason, why, at)
-        faults[#faults + 1] = { reason = reason, why = why, at = at }
-    end
+    found = nil
     parties.faults(add, claims, key, rules)
-    local times, is_bad = time_faults(add, claims, rules, now)
+    local times_are_bad = time_faults(claims, rules, now)
     local version = version_fault(claims, key, rules)
     if version then
         add("claims", version)
     end
     local has_version = version ~= nil or version_of(claims, rules.version_claim) ~= nil
-    local id = id_fault(claims, is_bad and { exp = 0 } or times, has_version)
+    local id = id_fault(claims, times_are_bad, has_version)
     if id then
         add("claims", id)
     end
-    return faults
+    return found
 end
 
 --- The identity (tokens.token) in claims that have no fault.
 function _M.identity(claims, key, rules)
-    local times, user = times_of(claims), first_id(claims, USER)
+    local exp, iat, user = as_time(claims.exp), as_time(claims.iat), user_of(claims)
     local version, generation = version_of(claims, rules.version_claim), claims.deploymentGeneration
-    local sid = session_of(claims, user, times, version ~= nil)
+    local sid = session_of(claims, user, exp, iat, version ~= nil)
     return {
         version = version,
         generation = version and is_whole(generation) and generation >= 0 and generation or nil,
-        issued = times.iat or 0,
+        issued = iat or 0,
         sid = sid,
         is_shared = not version and sid == ALL_OF_A_USER or nil,
         user = user,
-        exp = times.exp,
+        exp = exp,
         from = names.is_version(claims.from) and claims.from or nil,
         bound = claims.bound == true,
         pages = is_text(claims.pages, MAX_LIST) and claims.pages or nil,

@@ -93,6 +93,15 @@ local function bearer_of(authorization)
     return start <= #authorization and sub(authorization, start) or nil
 end
 
+--- The decision about requests with just this Authorization is kept (routing.decision_cache): its token is not looked
+-- for again.
+function _M.let_go(authorization)
+    local bearer = bearer_of(authorization)
+    if bearer then
+        tokens:let_go(bearer)
+    end
+end
+
 -- A text that is not in our own cookie may be the app's, and mean nothing to us: it counts as refused only where it has
 -- the form of a signed token (a JWS of three segments, RFC 7515).
 local function jws_identity(text, now, quietly)

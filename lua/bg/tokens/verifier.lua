@@ -34,7 +34,7 @@ end
 
 -- The same as look(), of a text of which this worker knows nothing.
 function Verifier:examine(text, now)
-    local name = self.terms and #text <= token.MAX_BYTES and verified.name(text, self.terms)
+    local name = self.terms and token.is_costly(text) and verified.name(text, self.terms)
     local known = name and verified.find(name, now)
     if known then
         return known
@@ -75,6 +75,11 @@ function Verifier:verify(text, now)
         self.count(reason)
     end
     return known, reason
+end
+
+--- Remembers no longer that `text` is good: whoever knows it by now does not ask here again.
+function Verifier:let_go(text)
+    self.known:drop(text)
 end
 
 --- The identity in `text`, which may be nil; nil where it does not verify. `quietly`: a refusal is not counted.

@@ -237,8 +237,12 @@ def what_there_is_no_room_for_goes(tabs: Tabs) -> None:
     kept = [(tabs.directory / "files/web" / each / "assets").exists() for each in "1234"]
     assert kept == [False, False, True, False]
 
-    # Until the proxy has read anew what is kept, it finds that the file is not there, and says 404.
-    eventually(
-        lambda: "release 4" in tabs.get(late).text, "the proxy knows that it has gone: the app answers"
-    )
-    is_the_page_of("4", tabs.get(late))
+    # Until a worker has read anew what is kept, it finds that the file is not there, and says 404.
+    found: list[requests.Response] = []
+
+    def is_the_apps() -> bool:
+        found.append(tabs.get(late))
+        return "release 4" in found[-1].text
+
+    eventually(is_the_apps, "the proxy knows that it has gone: the app answers")
+    is_the_page_of("4", found[-1])

@@ -70,6 +70,24 @@ class Pair(User):
             self.fail("GET", "/", f"two versions in one answer: {text}")
 
 
+class Member(User):
+    """Somebody who joins, reads their name, and changes it: what was written last is what is read."""
+
+    own_words = re.compile(r"^members v(\S+):")
+
+    def log_in(self) -> None:
+        self.ask("GET", "/", "nobody yet")
+        self.number, self.called = 0, self.name
+        self.ask("POST", "/join", f"welcome {self.called}", data={"name": self.called})
+
+    def use(self) -> None:
+        self.ask("GET", "/", f"hello {self.called}")
+        self.number += 1
+        called = f"{self.name} the {self.number}."
+        if self.ask("POST", "/me", f"now {called}", data={"name": called}):
+            self.called = called
+
+
 class NoteTaker(User):
     """A script that uses notes: a bearer token of the app's own making, and no cookies.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.lua.support.luajit import NGINX_STUB, Lua, plain
+from toolkit.slots import kept_list
 
 ASKING = b"""
 local answers, asked = {}, {}
@@ -78,7 +80,8 @@ def test_a_page_is_no_file(lua: Lua, path: str, is_page: bool) -> None:
     ("text", "good"),
     [
         ('{"versions":[]}', True),
-        ('{"versions":[{"version":"1","files":{"/a/x.js":["",""]}}]}', True),
+        ('{"versions":[{"version":"1","notes":[["",""]],"files":{"/a/x.js":1}}]}', True),
+        ('{"versions":[{"version":"1","files":{"/a/x.js":1}}]}', False),
         ('{"versions":[{"version":1,"files":{}}]}', False),
         ('{"versions":[3]}', False),
         ('{"versions":"x"}', False),
@@ -96,17 +99,47 @@ def test_a_list_that_is_none_is_refused(lua: Lua, text: str, good: bool) -> None
 
 def test_the_newest_version_that_has_it_is_sent_and_nothing_that_is_not_listed(lua: Lua) -> None:
     versions = [
-        {"version": "2", "files": {"/a/new.js": ["t", "c"], "/a/both.js": ["t", "c"]}},
-        {"version": "1", "files": {"/a/old.js": ["text/javascript", "public"], "/a/both.js": ["t", "c"]}},
+        {"version": "2", "notes": [["t", "c"]], "files": {"/a/new.js": 1, "/a/both.js": 1}},
+        {
+            "version": "1",
+            "notes": [["t", "c"], ["text/javascript", "public"]],
+            "files": {"/a/old.js": 2, "/a/both.js": 1, "/a/odd.js": 3},
+        },
     ]
     lua.runtime.globals()[b"said"] = json.dumps({"versions": versions}).encode()
-    lua.runtime.execute(b'package.loaded["bg.lib.files"] = { read = function() return said end }')
+    lua.runtime.execute(b"""package.loaded["bg.lib.files"] = { reader = function(path)
+        asked = path
+        return function() return said end
+    end }""")
     kept = lua.module("assets.kept")
     kept[b"init"](lua.table({"assets": {"web": {"kept": True}, "api": {"kept": False}}}))
+    assert lua.runtime.globals()[b"asked"] == b"/copied-files/web/kept.json"
     lua.runtime.execute(b"ngx.now = function() return 10 end")
     assert kept[b"find"](b"web", b"/a/both.js")[0] == b"2"
     version, noted = kept[b"find"](b"web", b"/a/old.js")
     assert (version, plain(noted)) == (b"1", {1: "text/javascript", 2: "public"})
-    for path in (b"/a/../a/old.js", b"/a/OLD.js", b"/a/", b"", b"/a/.kept.json"):
+    for path in (b"/a/../a/old.js", b"/a/OLD.js", b"/a/", b"", b"/a/.kept.json", b"/a/odd.js"):
         assert kept[b"find"](b"web", path) is None
     assert kept[b"find"](b"api", b"/a/old.js") is None
+
+
+def test_the_list_that_bgctl_writes_is_read_once_for_as_long_as_it_is_the_same(
+    lua: Lua, tmp_path: Path
+) -> None:
+    """It may be large. Its first letters have the digest of the rest."""
+    path = tmp_path / "kept.json"
+    read = lua.module("lib.files")[b"reader"](str(path).encode(), 80)
+    assert read()[0] is None
+    path.write_bytes(b"a" * 80 + b"one")
+    assert read() == b"a" * 80 + b"one"
+    path.write_bytes(b"a" * 80 + b"two")
+    assert read() == b"a" * 80 + b"one", "it was not read again"
+    path.write_bytes(b"b" * 80 + b"two")
+    assert read() == b"b" * 80 + b"two"
+    path.write_bytes(b"")
+    assert read() == b""
+    path.unlink()
+    assert read()[0] is None
+    path.write_bytes(b"b" * 80 + b"new")
+    assert read() == b"b" * 80 + b"new"
+    assert kept_list.BEGINS <= 80

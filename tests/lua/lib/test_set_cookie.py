@@ -27,6 +27,7 @@ SET = [
     "sessionid=abc; expires=whenever",
     "sessionid=abc; max-age=soon",
     "sessionid=abc; Expires=Fri, 15-Jan-27 08:00:01 GMT",
+    "sessionid=abc; Expires=Fri Jan 15 08:00:01 2027",
 ]
 CLEARED = [
     'sessionid=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Lax',
@@ -36,6 +37,7 @@ CLEARED = [
     "sessionid=abc; max-age=-1",
     "sessionid=abc; expires=Fri, 15-Jan-27 08:00:00 GMT",
     "sessionid=abc; expires=Sunday, 06-Nov-94 08:49:37 GMT",
+    "sessionid=abc; expires=Sun Nov  6 08:49:37 1994",
     "sessionid=",
 ]
 

@@ -44,3 +44,13 @@ def test_long_texts_are_bounded_by_their_bytes(lua):
     kept = [number for number in range(50) if get(b"%010d" % number) is not None]
     assert 5 <= len(kept) <= 10
     assert kept[-1] == 49
+
+
+def test_what_is_dropped_is_forgotten_at_either_age(lua):
+    made = lua.module("lib.two_ages")[b"new"](4)
+    for name in (b"a", b"b", b"c"):  # the first two are old by then
+        made[b"set"](made, name, 1)
+    for name in (b"a", b"c", b"never"):
+        made[b"drop"](made, name)
+        assert made[b"get"](made, name) is None
+    assert made[b"get"](made, b"b") == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.lua.support.luajit import plain
@@ -36,7 +38,7 @@ def ask(proxy: Proxy, headers: dict[str, str], now: int = NOW) -> tuple[str, boo
     asked = proxy.asked({"method": "GET", "path": "/", "host": "x", "headers": dict(headers)})
     kept = proxy.router[b"again"](asked, now)
     kept = kept[0] if isinstance(kept, tuple) else kept
-    found = kept or proxy.router[b"route"](asked, now, True)
+    found = kept[b"way"] if kept else proxy.router[b"route"](asked, now, True)
     return plain(found[b"slot"][b"version"]), kept is not None
 
 
@@ -123,3 +125,44 @@ def test_a_session_of_the_apps_own_is_decided_anew_once_its_cookie_was_cleared(t
     assert ask(proxy, jar) == ("1.6.7", False), "it counts no longer"
     assert ask(proxy, jar, NOW + 61)[1] is False, "nobody remembers that it was cleared"
     assert ask(proxy, jar, NOW + 61)[1] is True
+
+
+SESSIONS, MOST_BYTES = 2000, 1300  # the bytes are a session's: 400 of them are its Authorization header
+
+
+def test_a_bearer_takes_little_memory(tmp_path: Path) -> None:
+    """Its decision, the row of its activity, and no second copy of its token."""
+    proxy = Proxy(tmp_path, keeps_pages=False)
+    put(proxy, "rest")
+    people = [bearer(sub=f"u{number}", sid=f"{number:022}") for number in range(SESSIONS + 100)]
+    used = proxy.lua.runtime.execute(
+        b"return function() collectgarbage() collectgarbage() return collectgarbage('count') * 1024 end"
+    )
+    for headers in people[:100]:
+        ask(proxy, headers)
+    before = used()
+    for headers in people[100:]:
+        assert ask(proxy, headers) == ("1.6.7", False)
+    assert (used() - before) / SESSIONS < MOST_BYTES
+    assert ask(proxy, people[-1]) == ("1.6.7", True)
+
+
+def test_a_bearer_whose_decision_has_gone_is_verified_anew(proxy: Proxy) -> None:
+    put(proxy, "rest")
+    refused = {"authorization": bearer()["authorization"][:-2] + "AA"}
+    for _ in range(2):
+        ask(proxy, bearer())
+    put(proxy, "canary", 2)
+    assert ask(proxy, bearer()) == ("1.6.7", False)
+    assert ask(proxy, bearer()) == ("1.6.7", True)
+    assert ask(proxy, refused)[1] is False
+
+
+def test_a_text_that_was_decided_about_as_one_header_is_not_taken_for_the_other(proxy: Proxy) -> None:
+    put(proxy, "draining")
+    assert ask(proxy, bearer()) == ("1.6.7", False)
+    assert ask(proxy, bearer()) == ("1.6.7", True)
+    assert ask(proxy, {"cookie": bearer()["authorization"]}) == ("1.6.8", False)
+    assert ask(proxy, pin()) == ("1.6.7", False)
+    assert ask(proxy, pin()) == ("1.6.7", True)
+    assert ask(proxy, {"authorization": pin()["cookie"]}) == ("1.6.8", False)

@@ -214,7 +214,7 @@ def test_explain_says_what_the_token_is_good_for(proxy):
     assert held["session"] == ("used", f"its token: was given {OLD}, which blue serves")
     fresh = rows(**bearer())
     assert fresh["bearer"] == ("no", "good; it says which user, and no version (deploymentVersion)")
-    assert fresh["session"] == ("not reached", "its token says whose it is")
+    assert fresh["session"] == ("no", "its token says whose it is, and nothing is remembered of that")
     assert rows(cookie=jar(sub=None, sid="x"))["cookie"] == (
         "no",
         "at: good; it says which session, and no version (deploymentVersion)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.lua.support.luajit import NGINX_STUB, Lua, plain
+from tests.unit.session_api.support.data import b64
 
 NOW = 1_800_000_000
 
@@ -58,3 +59,18 @@ def test_what_a_line_does_not_say_is_verified_by_each_worker(one, changes):
 def test_another_letter_and_other_terms_are_another_name(one):
     name = one.module("tokens.verified")[b"name"]
     assert len({name(b"a.b.c", b"x"), name(b"a.b.d", b"x"), name(b"a.b.c", b"y")}) == 3
+
+
+def test_only_what_takes_long_to_verify_is_looked_up(one):
+    is_costly = one.module("tokens.token")[b"is_costly"]
+    for alg in ("EdDSA", "ES256", "RS256", "PS512"):
+        assert is_costly(jws({"alg": alg, "kid": "k"}))
+    for alg in ("HS256", "HS384", "HS512"):
+        assert not is_costly(jws({"alg": alg, "kid": "k"}))
+    assert not is_costly(b"x.y.z")
+    assert not is_costly(b"no token")
+    assert not is_costly(jws({"alg": "EdDSA"}) + b"A" * 8192)
+
+
+def jws(header: dict[str, str]) -> bytes:
+    return f"{b64(header)}.e30.AAAA".encode()

@@ -20,6 +20,7 @@ FAILOVERS = 'bgctl_failovers_total{slot="%s"}'
 COPIES = 'bgctl_mirrored_total{slot="green",version="2",outcome="%s"}'
 DRAIN, DEADLINE = 'bgctl_api_drain_start_timestamp_seconds{version="1"}', "bgctl_drain_deadline_seconds"
 
+SEEN = 'bgctl_shared_memory_bytes{dictionary="bg_seen"}'
 EXPIRY = 'bgctl_certificate_expiry_timestamp_seconds{host="shop.example"}'  # promtool's clock begins with 0
 
 
@@ -100,6 +101,22 @@ CASES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
     "BgctlCertificateExpires": (
         [{EXPIRY: f"{13 * 86400}x60"}, {EXPIRY: "0x60"}],
         [{EXPIRY: f"{15 * 86400}x60"}, {}],
+    ),
+    "BgctlConnectionsFull": (
+        [{"bgctl_connections": "7000x60", "bgctl_connections_most": "8192x60"}],
+        [{"bgctl_connections": "6000x60", "bgctl_connections_most": "8192x60"}],
+    ),
+    "BgctlSessionsNearlyFull": (
+        [
+            {SEEN: f"{52 << 20}x60", 'bgctl_api_sessions{version="1"}': "90000x60"}
+            | {'bgctl_api_sessions{version="2"}': "90000x60"},
+            {'bgctl_shared_memory_bytes{dictionary="bg_visitors"}': f"{52 << 20}x60"}
+            | {'bgctl_api_visitors{version="1"}': "180000x60"},
+        ],
+        [
+            {SEEN: f"{52 << 20}x60", 'bgctl_api_sessions{version="1"}': "150000x60"},
+            {SEEN: f"{52 << 20}x60"},
+        ],
     ),
     "BgctlMemoryFull": (
         [{"bgctl_activity_forgotten_total": "0x25 1x30"}],

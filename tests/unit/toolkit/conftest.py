@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.toolkit.support.release_worlds import ReleaseWorld
-from tests.unit.toolkit.support.worlds import Web, World
+from tests.unit.toolkit.support.worlds import World
+from tests.web_server import Web
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.toolkit.support.worlds import Reply, Web
+from tests.web_server import Reply, Web
 from toolkit.clients import proxy
 from toolkit.clients.http import Unreachable
 from toolkit.clients.proxy import Proxy

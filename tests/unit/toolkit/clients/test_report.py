@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.toolkit.support.worlds import Web
+from tests.web_server import Web
 from toolkit.clients.proxy import Proxy
 from toolkit.clients.proxy_status import Activity
 from toolkit.clients.session_api import Count, Forecast, Sessions, User

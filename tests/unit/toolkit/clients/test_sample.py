@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from tests.unit.toolkit.support.worlds import Web
+from tests.web_server import Web
 from toolkit.clients import exposition, sample
 from toolkit.clients.look import Look
 from toolkit.clients.sample import Sample

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.toolkit.support.terminals import Terminal
+from tests.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL, ROOT
 from toolkit import config
 from toolkit.files import env_file

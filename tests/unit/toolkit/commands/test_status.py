@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
-from tests.unit.toolkit.support.worlds import Reply
+from tests.web_server import Reply
 
 pytestmark = pytest.mark.whole
 

@@ -44,9 +44,11 @@ def test_example_names_every_setting() -> None:
 
 MISTAKES = [
     ("[proxy]", "[proxy", "not TOML"),
-    ("workers = 2", 'workers = "two"', "proxy.workers: Expected `int`"),
-    ("workers = 2", "workers = 0", "proxy.workers"),
-    ("workers = 2", "werkers = 2", "proxy.werkers: is not a setting"),
+    ("workers = 0", 'workers = "two"', "proxy.workers: Expected `int`"),
+    ("workers = 0", "workers = 65", "proxy.workers"),
+    ("connections = 0", "connections = -1", "proxy.connections"),
+    ("sessions = 0", "sessions = -1", "proxy.sessions"),
+    ("workers = 0", "werkers = 2", "proxy.werkers: is not a setting"),
     ("[drain]", "[drian]", "drian: is not a setting"),
     ('engine = "auto"', 'engine = "rkt"', "project.engine"),
     ('name = "shop"', 'name = "Shop Two"', "project.name"),
@@ -135,7 +137,7 @@ MISTAKES = [
     ('access_log_file = ""', 'access_log_file = "a.log"', 'add access_log = "json"'),
     ('access_log_file = ""', 'access_log_file = "../a.log"', "is not the name of a log file"),
     ("burst = 40", "burst = -1", "limits.burst"),
-    ("connections = 0", "connections = -1", "limits.connections"),
+    ("connections = 0                     # requests", "connections = -1 # requests", "limits.connections"),
     ('X-Frame-Options = "SAMEORIGIN"', 'Strict-Transport-Security = "max-age=1"', "is [tls] hsts"),
     ('X-Frame-Options = "SAMEORIGIN"', 'Set-Cookie = "a=b"', "belongs to each answer"),
     ('X-Frame-Options = "SAMEORIGIN"', 'x-content-type-options = "a"', "is there twice"),

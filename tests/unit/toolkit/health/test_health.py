@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.toolkit.support.engines import project_of
-from tests.unit.toolkit.support.worlds import NONE, READY, Reply, Web, World
+from tests.unit.toolkit.support.worlds import NONE, READY, World
+from tests.web_server import Reply, Web
 from toolkit import config, slots
 from toolkit.config import Health
 from toolkit.engine.container import Container, Settings, Status

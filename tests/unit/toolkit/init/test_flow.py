@@ -79,6 +79,8 @@ def test_somebody_elses_listener_is_told(tmp_path: Path) -> None:
         assert f"{address} is taken by" in note
         assert "bgctl init --force --listen IP:PORT" in note
         assert flow._taken(plan, around(tmp_path, WEB, running=["web"])) == [], "that is the app as it runs"
+        assert flow._taken(plan, around(tmp_path, WEB, running=["web-blue", "proxy"])) == [], "bgctl's own"
+        assert flow._taken(plan, around(tmp_path, WEB, running=["web-blue"]))
     assert flow._taken(plan, around(tmp_path, WEB)) == []
 
 

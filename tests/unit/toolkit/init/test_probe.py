@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.toolkit.support.worlds import Web
+from tests.web_server import Web
 from toolkit.engine.compose_forms import Binding
 from toolkit.init import probe
 from toolkit.init.probe import Seen

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +20,8 @@ import trustme
 from session_api.keys import app_keys, issuer_keys, keyring, listing, signing_keys
 from tests.unit.toolkit.jwks.conftest import PRIVATE, jwk_of, text
 from tests.unit.toolkit.support.engines import Listening, project_of
-from tests.unit.toolkit.support.worlds import NONE, READY, Web, World
+from tests.unit.toolkit.support.worlds import NONE, READY, World
+from tests.web_server import Web
 from toolkit.clock import Clock
 from toolkit.cron import tick
 from toolkit.errors import Failed
@@ -137,6 +141,7 @@ def test_a_key_that_comes_back_is_as_before(here: Here) -> None:
         (200, text(jwk_of(TWO, kid="two", d="AQ")), "is there with its private half"),
         (200, b" " * (fetching.MOST_BYTES + 1), "is too large: 256 KiB are read at most"),
         (302, b"", "answers with status 302"),
+        (200, b'{"keys":[{"kty":"\x1b"}]}', "/jwks: it is no JWK Set"),
     ],
 )
 def test_the_last_good_keys_stay_in_force(here: Here, status: int, content: bytes, said: str) -> None:
@@ -162,9 +167,90 @@ def test_a_provider_that_is_down_is_said_with_what_to_do(here: Here) -> None:
     )
 
 
-def test_an_answer_has_its_time_from_beginning_to_end(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "SECONDS", 0.0001)
-    assert "timed out" in str(here.look().error) or "too slow" in str(here.look().error)
+class Raw:
+    """A server that sends each who asks these bytes, and after them the `drop` again and again."""
+
+    def __init__(self, head: bytes, drop: bytes, every: float = 0.02) -> None:
+        self.head, self.drop, self.every = head, drop, every
+        self.over = threading.Event()
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/jwks"
+
+    def _serve(self) -> None:
+        with suppress(OSError), self.socket.accept()[0] as line:
+            line.recv(65536)
+            line.sendall(self.head)
+            while self.drop and not self.over.wait(self.every):
+                line.sendall(self.drop)
+
+    def stop(self) -> None:
+        self.over.set()
+        self.thread.join()
+        self.socket.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        (OK + b"Content-Length: 100000\r\n\r\n", b" "),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (OK + b"\r\n", b" "),
+        (OK, b"X"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+)
+def test_an_answer_has_its_time_from_beginning_to_end(
+    here: Here, monkeypatch: pytest.MonkeyPatch, head: bytes, drop: bytes
+) -> None:
+    """One that drips has an end, too, which no time-out of a connection gives it."""
+    here.look()
+    monkeypatch.setattr(fetching, "SECONDS", 0.4)
+    provider = Raw(head, drop)
+    try:
+        here.configure(f'url = "{provider.url}"')
+        look = here.look()
+    finally:
+        provider.stop()
+    assert (look.error, look.next) == (f"{provider.url} is too slow: it has 0.4 s", f"curl {provider.url}")
+    assert here.good == ["one"]
+
+
+@pytest.mark.parametrize("to", ["file:///etc/passwd", "https://elsewhere.example/\x1b[31mjwks"])
+def test_an_address_that_leads_on_is_not_followed(here: Here, to: str) -> None:
+    provider = Raw(f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode(), b"")
+    try:
+        here.configure(f'url = "{provider.url}"')
+        look = here.look()
+    finally:
+        provider.stop()
+    assert str(look.error).startswith(f"{provider.url} leads on to {to.replace(chr(27), '?')}: redirects are")
+    assert look.next == "edit bgctl.toml"
+
+
+def test_what_was_read_is_named_with_a_command_that_shows_it(here: Here) -> None:
+    here.fail(200, b"<html>")
+    look = here.look()
+    url = f"http://{here.web.address}/jwks"
+    assert (str(look.error).partition(": it")[0], look.next) == (url, f"curl {url}")
+    here.configure('file = "idp.json"')
+    (here.world.root / "idp.json").write_bytes(text(*[{"kty": "oct", "kid": "k" * 200}] * 64))
+    look = here.look()
+    assert str(look.error).startswith("idp.json: it has no key that verifies signatures: key kkk")
+    assert "and 61 more like that" in str(look.error)
+    assert len(str(look.error)) < 1000
+    assert look.next == "cat idp.json"
+
+
+def test_a_pipe_is_no_file(here: Here) -> None:
+    """Nobody writes to it: who opened it would wait for ever."""
+    os.mkfifo(here.world.root / "idp.json")
+    here.configure('file = "idp.json"')
+    assert here.look().error == f"{here.world.root / 'idp.json'} is no file: it is of another kind"
 
 
 def test_nothing_is_written_where_nothing_changes(here: Here) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.terminals import Terminal
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
-from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL
 
 pytestmark = pytest.mark.whole

@@ -38,7 +38,7 @@ def doctor(world: World) -> list[dict[str, Any]]:
 def test_eleven_mistakes_are_as_many_findings_of_one_run(world: World) -> None:
     edit(
         world.root / "bgctl.toml",
-        ("workers = 2", "wrokers = 2"),
+        ("workers = 0", "wrokers = 2"),
         ('read_timeout = "60s"', 'read_timeout = "60"'),
         ('unavailable_page = ""', 'unavailable_page = "sorry.html"'),
         ('check = "2s" ', 'check = "off" '),
@@ -90,7 +90,7 @@ def test_what_follows_from_a_mistake_is_no_second_one() -> None:
 
 
 def test_all_that_is_wrong_with_a_configuration_is_told_by_every_command(world: World) -> None:
-    edit(world.root / "bgctl.toml", ("workers = 2", "wrokers = 2"), ('check = "2s" ', 'check = "off" '))
+    edit(world.root / "bgctl.toml", ("workers = 0", "wrokers = 2"), ('check = "2s" ', 'check = "off" '))
     done = world.bgctl("status")
     assert done.returncode == 3
     first, second = done.stderr.splitlines()[:2]

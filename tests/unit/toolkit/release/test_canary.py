@@ -14,7 +14,8 @@ import pytest
 
 from tests.unit.toolkit.support.canary_worlds import NEW, OLD, CanaryWorld
 from tests.unit.toolkit.support.engines import project_of
-from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, READY, Reply, Web
+from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, READY
+from tests.web_server import Reply, Web
 from toolkit.errors import Failed, MovedOn, Refused
 from toolkit.project import Project
 from toolkit.release import canary, deploy, rollback, route

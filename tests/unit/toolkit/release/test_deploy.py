@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of
-from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, Reply, World
+from tests.unit.toolkit.support.worlds import BGCTL, CANDIDATE, DRAIN, GREEN, NONE, OUT, READY, World
+from tests.web_server import Reply
 from toolkit.engine.engine import Keep
 from toolkit.errors import Failed, NotYet, Refused
 from toolkit.project import Project

@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 
+from tests.terminals import Terminal
 from tests.unit.toolkit.support.engines import FakeEngine, Hooked, Killed, project_of, project_on
 from tests.unit.toolkit.support.logging_engine import Logging
 from tests.unit.toolkit.support.release_worlds import NEW, OLD, ReleaseWorld
-from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL, DRAIN, GREEN, World
 from toolkit.cron import tick
 from toolkit.engine.commands import Commands

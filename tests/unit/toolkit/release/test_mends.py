@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.unit.toolkit.support.engines import all_free, project_of
-from tests.unit.toolkit.support.worlds import BGCTL, Reply, World
+from tests.unit.toolkit.support.worlds import BGCTL, World
+from tests.web_server import Reply
 from toolkit import slots
 from toolkit.clock import SYSTEM
 from toolkit.config import parse

@@ -270,6 +270,19 @@ def test_what_was_changed_is_told_by_name_until_it_is_brought(world: World) -> N
     assert differences.look(project) == []
 
 
+def test_only_the_proxy_is_to_be_stopped_for_its_settings(world: World) -> None:
+    """`up` gives the session API a new container by itself, and the proxy one that lacks a folder."""
+    project, engine = resting(world)
+    there = dict.fromkeys(("proxy", "session-api", "redis"), "0123456789abcdef")
+
+    def next(name: str) -> str:
+        return differences._next(project, project.state(), name, "", there)
+
+    assert next("session-api") == "bgctl up"
+    assert next("proxy") == f"in a quiet minute: {engine.name} stop 0123456789ab; bgctl up"
+    assert "up -d --no-deps redis" in next("redis")
+
+
 def test_of_what_nothing_is_known_nothing_is_told(world: World) -> None:
     project, _ = resting(world)
     assert differences.look(project) == []

@@ -57,6 +57,16 @@ def test_a_path_without_its_last_slash_is_whose_it_would_be(
     assert found.get("= /api/deployment") == where
 
 
+def test_a_page_that_is_called_as_the_folder_of_assets_is_the_apps() -> None:
+    """nginx by itself would redirect /assets to /assets/, whatever the app has there."""
+    one = EXAMPLE.replace('routes = ["/"]', 'routes = ["/"]\nassets = ["/assets/", "/_next/static/"]', 1)
+    found = locations(rendered(one))
+    assert found["= /assets"] == found["= /_next/static"] == found["/"]
+    taken = one.replace('["/"]', '["/", "= /assets", "/_next/static"]', 1)
+    assert "= /_next/static" not in locations(rendered(taken))
+    assert rendered(taken).count("location = /assets {") == 1
+
+
 def opened(text: str) -> Callable[[str], bool]:
     """Whether a request from outside may reach a path of the session API: the first that fits decides."""
     (block,) = re.findall(r"map \$request_uri \$bg_for_api \{(.*?)\n    \}", text, re.DOTALL)

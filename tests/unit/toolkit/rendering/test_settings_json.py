@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.toolkit.support.rendered import CONFIG, EXAMPLE
 from toolkit import __version__, config
-from toolkit.rendering import settings_json
+from toolkit.rendering import capacity, settings_json
 
 
 def test_settings() -> None:
@@ -65,6 +65,7 @@ def test_settings() -> None:
         "min_rate": 32 << 10,
         "client_timeout": 30,
         "header_size": 32 << 10,
+        "connections": capacity.of(CONFIG.proxy, capacity.this_machine()).clients,
         "limit_wait": 1,
         "notice_page": "/etc/bgctl/notice.html",
         "unavailable_page": "/etc/bgctl/unavailable.html",

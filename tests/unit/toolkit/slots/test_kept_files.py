@@ -2,8 +2,10 @@
 
 import re
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from toolkit.engine.container import SERVICE, Container, Settings, Status
 from toolkit.errors import Failed
 from toolkit.project import Project
 from toolkit.release import prune
-from toolkit.slots import kept_files, serving
+from toolkit.slots import asset_answers, kept_files, kept_list, serving
+from toolkit.slots.kept_list import Kept
 
 FOREVER = "public, max-age=31536000"
 FILES = {
@@ -99,7 +102,10 @@ def project(world: World, tmp_path: Path, server: ThreadingHTTPServer) -> Projec
 
 def listed(project: Project) -> dict[str, dict[str, list[str]]]:
     found = msgspec.json.decode((project.root / "files/frontend/kept.json").read_bytes())
-    return {each["version"]: each["files"] for each in found["versions"]}
+    return {
+        each["version"]: {path: each["notes"][place - 1] for path, place in each["files"].items()}
+        for each in found["versions"]
+    }
 
 
 def warnings(project: Project) -> list[str]:
@@ -179,6 +185,90 @@ def test_what_is_too_large_is_not_kept(project: Project, tmp_path: Path) -> None
     assert not (project.root / "files/frontend/1.6.7").exists()
 
 
+def test_what_are_too_many_files_are_not_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app is not asked for them: that would take longer than a release has time."""
+    monkeypatch.setattr(kept_files, "MOST", 2)
+    monkeypatch.setattr(asset_answers, "of_all", lambda *_: pytest.fail("asked"))
+    kept_files.take(project, "blue", "1.6.7")
+    (said,) = warnings(project)
+    assert "they are too many: " in said
+    assert "2 of a version are kept at most; next: name smaller folders in services.frontend.assets" in said
+    assert not (project.root / "files/frontend/1.6.7").exists()
+
+
+def test_the_proxys_list_is_written_anew_only_when_it_says_something_else(project: Project) -> None:
+    kept_files.take(project, "blue", "1.6.7")
+    path = project.root / "files/frontend/kept.json"
+    before = path.stat()
+    kept_files.take(project, "blue", "1.6.7")
+    assert path.stat() == before
+    path.unlink()
+    kept_files.take(project, "blue", "1.6.7")
+    assert list(listed(project)) == ["1.6.7"], "a run that was cut short had not come to that"
+    made = path.read_bytes()[: kept_list.BEGINS]
+    put_older(project, "1.6.6")
+    kept_list.publish(project, "frontend")
+    assert path.read_bytes()[: kept_list.BEGINS] != made, "its beginning says so"
+    assert made.endswith(b'",')
+
+
+def fill(folder: Path, leave: int) -> None:
+    """Takes all room of the disk but so many bytes."""
+    with (folder / "filler").open("wb", buffering=0) as file:
+        with suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        file.truncate(file.tell() - leave)
+
+
+@pytest.mark.parametrize("leave", [0, 4096])
+def test_a_full_disk_leaves_nothing_half_done(
+    project: Project, monkeypatch: pytest.MonkeyPatch, leave: int
+) -> None:
+    """Full at the list of the version, or at that of the proxy. What is not listed would never be removed."""
+    files, put = project.root / "files", kept_files._put
+    files.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", files], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("may not mount a small file system here")
+
+    def put_then_fill(new: Path, place: Path) -> None:
+        put(new, place)
+        fill(files, leave)
+
+    monkeypatch.setattr(kept_files, "_put", put_then_fill)
+    try:
+        put_older(project, "1.6.6")
+        kept_list.publish(project, "frontend")
+        kept_files.take(project, "blue", "1.6.7")
+        (said,) = warnings(project)
+        assert "files of frontend 1.6.7 are not kept" in said
+        assert "the disk is full" in said
+        assert "; next: free some space: df -h" in said
+        assert (files / "frontend/1.6.7").exists() == (leave > 0)
+        assert list(listed(project)) == ["1.6.6"]
+        (files / "filler").unlink()
+        monkeypatch.setattr(kept_files, "_put", put)
+        kept_files.take(project, "blue", "1.6.7")
+        assert list(listed(project)) == ["1.6.7", "1.6.6"]
+    finally:
+        subprocess.run(["umount", files], check=True)
+
+
+def test_the_folder_that_a_full_disk_is_looked_at_by_is_there_afterwards(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(*_: object) -> None:
+        raise Failed("docker cp failed", "write a.js: no space left on device")
+
+    monkeypatch.setattr(Copying, "copy", copy)
+    kept_files.take(project, "blue", "1.6.7")
+    (said,) = warnings(project)
+    folder = re.search(r"next: free some space: df -h ([^;]+);", said)
+    assert folder
+    assert Path(folder[1]).is_dir()
+
+
 @pytest.mark.threat(42)
 def test_42_a_copy_that_was_cut_short_is_made_anew(project: Project) -> None:
     """Nothing of it is promised before all of it is there."""
@@ -200,8 +290,8 @@ def put_older(project: Project, *versions: str) -> None:
         folder = project.root / "files/frontend" / version
         (folder / "assets").mkdir(parents=True)
         (folder / "assets/x.js").write_text(version)
-        kept = kept_files.Kept(version, [], -at, 1, {"/assets/x.js": ("text/javascript", "")})
-        (folder / ".kept.json").write_bytes(msgspec.json.encode(kept))
+        kept = Kept(version, [], -at, 1, {"/assets/x.js": ("text/javascript", "")})
+        kept_list.note(project, "frontend", kept)
 
 
 def test_the_newest_stay_and_those_in_a_slot(project: Project) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from tests.unit.toolkit.support.engines import Listening, all_free
 from tests.unit.toolkit.support.replicas import ReplicatedEngine, names, project_of, replicated
-from tests.unit.toolkit.support.worlds import DRAIN, GREEN, NONE, READY, Web, World
+from tests.unit.toolkit.support.worlds import DRAIN, GREEN, NONE, READY, World
+from tests.web_server import Web
 from toolkit import slots
 from toolkit.checks import hazards
 from toolkit.commands import status as status_command

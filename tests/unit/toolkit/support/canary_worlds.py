@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.traffic import BOUNDS
-from tests.unit.toolkit.support.worlds import CANDIDATE, READY, Reply, Web, World
+from tests.unit.toolkit.support.worlds import CANDIDATE, READY, World
+from tests.web_server import Reply, Web
 
 OLD, NEW = "1.6.7", "1.6.8"
 

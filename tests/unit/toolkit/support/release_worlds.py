@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.unit.toolkit.support.worlds import Reply, Web, World
+from tests.unit.toolkit.support.worlds import World
+from tests.web_server import Reply, Web
 
 OLD, NEW = "1.6.7", "1.6.8"
 ENGINE = """#!/bin/sh

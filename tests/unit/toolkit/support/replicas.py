@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.unit.toolkit.support.engines import VARIABLES, FakeEngine, project_on
-from tests.unit.toolkit.support.worlds import Web, World
+from tests.unit.toolkit.support.worlds import World
+from tests.web_server import Web
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.engine import Keep
 from toolkit.project import Project

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from session_api.keys import signing_keys
+from tests.terminals import Terminal
 from tests.unit.toolkit.support.release_worlds import ReleaseWorld
-from tests.unit.toolkit.support.terminals import Terminal
 from tests.unit.toolkit.support.worlds import BGCTL
 from toolkit.terminal import table
 

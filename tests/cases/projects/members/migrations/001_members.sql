@@ -1,0 +1,1 @@
+create table members (id bigserial primary key, name text not null);

@@ -1,0 +1,1 @@
+"""Tells a server of the operator's what has happened in a release."""
