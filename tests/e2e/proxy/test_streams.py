@@ -198,7 +198,7 @@ def test_29_with_no_connection_left_state_and_timers_survive(stack):
         changed += (
             "worker_connections 64;\n" if "worker_connections " in line and ";" in line else f"{line}\n"
         )
-    conf.write_text(changed.replace("worker_rlimit_nofile 8192", "worker_rlimit_nofile 512"))
+    conf.write_text(f"worker_rlimit_nofile 512;\n{changed}")
     before = {row["pid"] for row in stack.proxy_status()["workers"]}
     stack.container("proxy").kill("SIGHUP")
     eventually(

@@ -71,23 +71,23 @@ def test_nginx_has_it() -> None:
     usual, small = rendered("sessions = 0"), rendered("sessions = 10000")
     assert "worker_processes 4;" in usual
     assert "worker_connections 8704;" in usual
-    assert "worker_rlimit_nofile 17408;\n" in usual
+    assert "worker_rlimit_nofile" not in usual, "the container may allow less"
     assert "lua_shared_dict bg_seen 100m;" in usual
     assert "lua_shared_dict bg_seen 3m;" in small
     text = EXAMPLE.replace("connections = 0", "connections = 10000", 1)
     written = nginx_conf.render(config.parse(text), machine=Machine(8 * GIB, 4))
-    assert "worker_rlimit_nofile 41024;  # written\n" in written, "compose/proxy/proxy looks for this"
+    assert "worker_rlimit_nofile 41024;\n" in written, "compose/proxy/proxy looks for this"
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize(("written", "refused"), [("  # written", True), ("", False)])
+@pytest.mark.parametrize(("written", "refused"), [("worker_rlimit_nofile 400;\n", True), ("", False)])
 def test_a_container_with_too_few_descriptors_refuses_what_is_written(
     written: str, refused: bool, tmp_path: Path
 ) -> None:
     """`proxy -t -c CONF`, as `bgctl reload` has it run, where 300 are to be had."""
     (tmp_path / "nginx").write_text("#!/bin/sh\nulimit -S -n\n")
     (tmp_path / "nginx").chmod(0o755)
-    (tmp_path / "conf").write_text(f"worker_rlimit_nofile 400;{written}\n")
+    (tmp_path / "conf").write_text(written)
     line = f'ulimit -n 300; PATH="{tmp_path}:$PATH" exec sh compose/proxy/proxy -t -c {tmp_path}/conf'
     ran = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == (1 if refused else 0)
