@@ -29,10 +29,12 @@ def session(sid: str = "s1", user: str = "u1", version: str = "1.6.7", **changes
 
 
 def damage(database: Path) -> None:
-    """Put a file of garbage in its place."""
+    """Put a file of garbage in its place, without the log from which SQLite would mend it."""
     garbage = database.with_suffix(".garbage")
     garbage.write_bytes(b"\xa5" * 20000)
     garbage.replace(database)
+    for suffix in ("-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
 def write_state(path: Path, blue: tuple[Any, str, int], green: tuple[Any, str, int], **changes: Any) -> None:
