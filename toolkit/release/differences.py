@@ -100,8 +100,13 @@ def _next(project: Project, now: State, name: str, slot: str, there: Mapping[str
     if name == project.config.proxy_service:
         if reload.missing_mounts(project):
             return reload.ANEW
-        return f"in a quiet minute: {project.engine.name} stop {there[name][:12]}; bgctl up"
+        return _anew(project, there[name])
     return f"in a quiet minute: {project.engine.compose_command} up -d --no-deps {name}"
+
+
+def _anew(project: Project, container: str) -> str:
+    """What brings a new container of the proxy. `container` is the id of the one that it has."""
+    return f"in a quiet minute: {project.engine.name} stop {container[:12]}; bgctl up"
 
 
 def _proxy_files(project: Project) -> Iterator[Difference]:
@@ -116,5 +121,4 @@ def _proxy_files(project: Project) -> Iterator[Difference]:
         yield Difference((project.config.proxy_service,), (RELOADED,), "bgctl reload")
     name = project.config.proxy_service
     if reload.is_resized(project) and (proxy := project.containers().get(name)):
-        next = f"in a quiet minute: {project.engine.name} stop {proxy.id[:12]}; bgctl up"
-        yield Difference((name,), (shared_memory.SETTING,), next)
+        yield Difference((name,), (shared_memory.SETTING,), _anew(project, proxy.id))

@@ -23,12 +23,12 @@ def steps(project: Project, plan: Plan) -> list[Step]:
         images.leave()
     else:
         images.check_context()
-    old, hooks = project.state().slots.blue.version, moments.around(project, "pre_build")
+    hooks = moments.around(project, "pre_build")
     return [
         Step(
             name="build",
             what=f"build the images that the compose file has a build: for{hooks}",
-            do=lambda: images.build(old),
+            do=images.build,
             needed=lambda: not not_built,
             skipped=f"skipped: {not_built}",
         ),
@@ -122,9 +122,10 @@ class Images:
         others = [name for name in self._services if name not in self.buildable]
         return [image for image in self._names(others) if not self._is_here(image)]
 
-    def build(self, old: str | None) -> str:
-        """Returns a note, as `push` and `pull` do. `old` is the version that is in service."""
-        moments.before(self._project, "pre_build", old, self._version)
+    def build(self) -> str:
+        """Returns a note, as `push` and `pull` do."""
+        serving = self._project.state().slots.blue.version
+        moments.before(self._project, "pre_build", serving, self._version)
         env = self._project.env_with("green", self._version)
         return image_builds.make(self._project, self._compose, self.buildable, env)
 

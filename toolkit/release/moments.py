@@ -26,13 +26,13 @@ EVENTS: dict[After, str] = {  # as a notice names them
 
 def before(project: Project, moment: Before, old: str | None, new: str) -> None:
     """Raises Failed when the command fails: then the release goes no further."""
-    _run(project, moment, {"BGCTL_OLD_VERSION": old or "", "BGCTL_VERSION": new})
+    _run(project, moment, old or "", new)
 
 
 def after(project: Project, moment: After, release: Deployment) -> None:
     """Only warns when the command fails: what it follows has happened."""
     try:
-        _run(project, moment, _versions(release))
+        _run(project, moment, release.old, release.new)
     except Failed as error:
         project.ui.warn(error.line)
     outbox.tell(project, EVENTS[moment], release.old, release.new)
@@ -53,11 +53,11 @@ def failed(project: Project, error: BgctlError) -> None:
     release = None
     with suppress(BgctlError):
         release = project.state().deployment
+    old, new = (release.old, release.new) if release else ("", "")
     try:
-        _run(project, "on_failure", {**_versions(release), "BGCTL_REASON": str(error)})
+        _run(project, "on_failure", old, new, BGCTL_REASON=str(error))
     except Failed as second:
         project.ui.warn(second.line)
-    old, new = (release.old, release.new) if release else ("", "")
     outbox.tell(project, "failure", old, new, str(error))
 
 
@@ -67,13 +67,8 @@ def around(project: Project, *moments: Before | After) -> str:
     return f"; hooks: {', '.join(named)}" if named else ""
 
 
-def _versions(release: Deployment | None) -> dict[str, str]:
-    if release is None:
-        return {"BGCTL_OLD_VERSION": "", "BGCTL_VERSION": ""}
-    return {"BGCTL_OLD_VERSION": release.old, "BGCTL_VERSION": release.new}
-
-
-def _run(project: Project, moment: str, env: dict[str, str]) -> None:
+def _run(project: Project, moment: str, old: str, new: str, **more: str) -> None:
+    """`old` and `new` are the versions of the release, or "". `more` are further variables. Raises Failed."""
     settings = project.config.hooks
     command = getattr(settings, moment)
     if not command:
@@ -85,11 +80,13 @@ def _run(project: Project, moment: str, env: dict[str, str]) -> None:
                 ["sh", "-c", command],
                 called=f"[hooks] {moment}",
                 folder=project.root,
-                env=env
-                | {
+                env={
                     "BGCTL_HOOK": moment,
+                    "BGCTL_OLD_VERSION": old,
+                    "BGCTL_VERSION": new,
                     "BGCTL_PROJECT_NAME": str(project.config.project.name),
                     "BGCTL_URL": public_url.base(project.config),
+                    **more,
                 },
                 timeout=settings.timeout,
                 tell=lambda line: project.ui.say(f"     {line}", "dim"),

@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -18,11 +18,10 @@ pytestmark = pytest.mark.whole
 
 
 @pytest.fixture
-def server() -> Iterator[Web]:
-    web = Web()
-    web.answers["/hook/s3cret"] = (204, b"")
-    yield web
-    web.stop()
+def server(web: Callable[[], Web]) -> Web:
+    made = web()
+    made.answers["/hook/s3cret"] = (204, b"")
+    return made
 
 
 @pytest.fixture
