@@ -24,7 +24,7 @@ from tests.bench.clients import Clients
 from tests.bench.parts import PARTS, Bench
 from tests.bench.rig import COOKIE, PROXIES_CORE, Rig
 
-ROUNDS = 5
+ROUNDS = 15
 NEXT = "1.6.8"
 STORE_SIZES = (1_000, 100_000)  # sessions; `python -m tests.bench.stores` measures a million, too
 ALONE = ("stores", "log-ins")  # without proxies

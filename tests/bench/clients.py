@@ -63,8 +63,9 @@ class Clients:
     def headers(self, name: str) -> list[str]:
         """Those of one client that comes again and again."""
         (token,) = self.tokens("EdDSA" if name != "hs256" else "HS256", 1)
-        if name == "cookie":
-            return [f"Cookie: {_jar(self._project, f'bg_session={token}')}"]
+        cookies = {"cookie": f"bg_session={token}", "pin": "", "session": f"{COOKIE}={secrets.token_hex(16)}"}
+        if name in cookies:
+            return [f"Cookie: {_jar(self._project, cookies[name])}"]
         return [f"Authorization: Bearer {token}"]
 
     def many(self, name: str, algorithm: str, count: int) -> Path:

@@ -24,7 +24,7 @@ TOOL = ("--tool=callgrind", "--smc-check=all-non-file", f"--callgrind-out-file={
 COMMAND = (*TOOL, "nginx", *twin.NGINX, twin.ALONE)
 # What vgdb needs, which tells callgrind to write down what it has counted.
 OPTIONS = ("--entrypoint=valgrind", "--cap-add=SYS_PTRACE", "--security-opt=seccomp=unconfined")
-CASES = ("bearer", "cookie")
+CASES = ("bearer", "cookie", "pin", "session")
 TIMERS = (
     "ngx_event_expire_timers"  # as many in a second whatever is asked: callgrind's slowness makes them many
 )

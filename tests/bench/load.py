@@ -13,10 +13,12 @@ CLIENTS_CORE = 0  # of wrk and the backend; the proxies have core 1
 PERCENTILE = r"^\s+%d%%\s+([\d.]+)([a-z]+)$"
 LONGEST = r"^\s+Latency\s+\S+\s+\S+\s+([\d.]+)([a-z]+)\s"
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
-# Each request has the next line of the file in its header, in turn.
+# Each request has the next line of the file in its header, in turn, from one that is drawn at the start.
 SCRIPT = """\
-local values, at = {}, 0
+local values = {}
 for line in io.lines("%(values)s") do values[#values + 1] = line end
+math.randomseed(os.time())
+local at = math.random(#values)
 local more = { %(more)s }
 request = function()
     at = at + 1

@@ -11,7 +11,8 @@ from typing import Any
 
 from testbed.project import ROOT
 from tests.bench import under_switch
-from tests.bench.instructions import PARTS, TIMERS
+from tests.bench.instructions import CASES, PARTS, TIMERS
+from tests.bench.report import quartiles
 from tests.bench.rows import FAIR
 
 RESULTS = ROOT / "build" / "bench.json"
@@ -52,6 +53,12 @@ SWITCH = {
     "generation": "another generation, the same routes",
     "routes": "new sessions go elsewhere",
 }
+INSTRUCTIONS = {
+    "bearer": "bearer",
+    "cookie": "cookie and pin",
+    "pin": "pin alone",
+    "session": "the app's cookie and pin",
+}
 ALLOCATED = {
     "bearer": "a token as bearer, EdDSA, seen before",
     "hs256": "a token as bearer, HS256, seen before",
@@ -85,13 +92,12 @@ def _compared(of: Sequence[tuple[str, str, str]]) -> Callable[[Document], Rows]:
         for name, words, plain in of:
             if name not in found["ratios"]:
                 continue
-            cpu = found["raw"]["cpu"][name]
             yield (
                 words,
                 _short(found["microseconds"][plain]),
                 _short(found["microseconds"][name]),
                 f"{found['ratios'][name]:.2f}",
-                f"{_short(min(cpu))}-{_short(max(cpu))}",
+                "{:.2f}-{:.2f}".format(*found["spread"][name]),
                 f"{_median(found['raw']['p99'][name])} · {_median(found['raw']['p99'][plain])}",
             )
 
@@ -117,7 +123,7 @@ def _switch(found: Document) -> Rows:
     of = found.get("under_switch_ms", {})
     for kind, words in SWITCH.items() if of else ():
         p99, pairs = of[kind]["p99"], under_switch.of_pairs(of, kind)
-        spread = f"{min(pairs):.2f}-{max(pairs):.2f}"
+        spread = "{:.2f}-{:.2f}".format(*quartiles(pairs))
         yield (
             f"{words} ({len(p99)} seconds)",
             f"{_median(of[kind]['p50'])} · {_median(p99)}",
@@ -130,7 +136,7 @@ def _instructions(found: Document) -> Rows:
     of = found.get("instructions")
     if not of:
         return
-    each = [of[case][name] for case in ("bearer", "cookie") for name in ("plain", "ours")]
+    each = [of[case][name] for case in CASES for name in ("plain", "ours")]
     yield "**all**", *(f"**{_thousands(statistics.median(one['total']))}**" for one in each)
     for library in each[-1]["libraries"]:
         yield library, *(_thousands(one["libraries"].get(library, 0)) for one in each)
@@ -197,7 +203,10 @@ TABLES: tuple[tuple[str, Sequence[str], Callable[[Document], Rows]], ...] = (
     ("A switch under load", ("seconds", "p50 · p99, ms", "longest", "times quiet", "spread"), _switch),
     (
         "Instructions",
-        ("thousands a request", "bearer: plain", "ours", "cookie and pin: plain", "ours"),
+        (
+            "thousands a request",
+            *(words for case in CASES for words in (f"{INSTRUCTIONS[case]}: plain", "ours")),
+        ),
         _instructions,
     ),
     ("Bytes allocated", ("request", "routing", "log phase"), _allocated),

@@ -12,7 +12,7 @@ from tests.bench.clients import Clients
 from tests.bench.rig import Rig, Subject
 from tests.bench.rows import Load, Measured, Row
 
-FEW_ROUNDS, SWITCHES = 3, 10
+FEW_ROUNDS, SWITCHES = 9, 30
 SIZES = {"10k": 10_000, "200k": 200_000}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,27 +15,45 @@ from rich.table import Table
 from tests.bench.rows import FAIR, Measured, Row
 
 # Tables of which a part measures some rows.
-TABLES = {"ratios", "microseconds", "raw", "cpu", "p50", "p99", "private_bytes", "measured"}
+TABLES = {"ratios", "spread", "microseconds", "raw", "cpu", "p50", "p99", "private_bytes", "measured"}
 COLD = ("cold_hs256", "cold_es256", "cold_eddsa", "haproxy_cold_hs256", "refused")
 
 
 def document(
     measured: Measured, rows: list[Row], more: dict[str, float], further: dict[str, Any]
 ) -> dict[str, Any]:
-    """`ratios` to the plain nginx with the same requests, of medians, and `more`; `raw`, each round."""
-    cpu = {name: statistics.median(values) for name, values in measured.cpu.items()}
-    ratios = {row.name: cpu[row.name] / cpu[row.plain] for row in rows if row.plain}
-    ratios |= {name: cpu[name] / cpu[FAIR] for name in COLD if name in cpu} | more
-    p99 = {name: statistics.median(values) for name, values in measured.p99.items()}
+    """`ratios` to the plain nginx with the same requests, and `more`; `raw`, each round.
+
+    A ratio is the median of the rounds' own: a machine's mood lasts longer than a round. `spread` has the
+    quartiles of these.
+    """
+    cpu, p99 = measured.cpu, measured.p99
+    pairs = {row.name: by_round(cpu[row.name], cpu[row.plain]) for row in rows if row.plain}
+    pairs |= {name: by_round(cpu[name], cpu[FAIR]) for name in COLD if name in cpu}
     for size in ("10k", "200k"):
         if f"bearer_{size}" in p99:
-            ratios[f"p99_{size}"] = p99[f"bearer_{size}"] / p99[f"plain_{size}"]
+            pairs[f"p99_{size}"] = by_round(p99[f"bearer_{size}"], p99[f"plain_{size}"])
+    ratios = {name: statistics.median(values) for name, values in pairs.items()} | more
     return {
+        "spread": {name: quartiles(values) for name, values in pairs.items()},
         "ratios": {name: round(value, 3) for name, value in ratios.items()},
-        "microseconds": {name: round(value, 2) for name, value in cpu.items()},
-        "raw": {"cpu": measured.cpu, "p50": measured.p50, "p99": measured.p99},
+        "microseconds": {name: round(statistics.median(values), 2) for name, values in cpu.items()},
+        "raw": {"cpu": cpu, "p50": measured.p50, "p99": p99},
         **further,
     }
+
+
+def by_round(values: Sequence[float], plain: Sequence[float]) -> list[float]:
+    """The ratio of each round."""
+    return [value / fair for value, fair in zip(values, plain, strict=True)]
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float]:
+    """Half of the values are between these."""
+    if len(values) == 1:
+        return values[0], values[0]
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return round(low, 3), round(high, 3)
 
 
 def write(path: Path, found: dict[str, Any], parts: Iterable[str]) -> None:
@@ -54,17 +72,17 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """Prints a line for each row, with the spread of its rounds."""
+    """Prints a line for each row. Half of its rounds are within `spread`."""
     table = Table(
-        "request", "CPU µs", "spread", "times plain", "p50 ms", "p99 ms", title="CPU of the proxies"
+        "request", "CPU µs", "times plain", "spread", "p50 ms", "p99 ms", title="CPU of the proxies"
     )
-    for name, values in found["raw"]["cpu"].items():
-        ratio = found["ratios"].get(name)
+    for name in found["raw"]["cpu"]:
+        ratio, spread = found["ratios"].get(name), found["spread"].get(name)
         table.add_row(
             name,
             f"{found['microseconds'][name]:.1f}",
-            f"{min(values):.1f}-{max(values):.1f}",
             f"{ratio:.2f}" if ratio else "",
+            "{:.2f}-{:.2f}".format(*spread) if spread else "",
             f"{statistics.median(found['raw']['p50'][name]):.1f}",
             f"{statistics.median(found['raw']['p99'][name]):.1f}",
         )

@@ -15,17 +15,17 @@ from tests.bench import load
 from tests.bench.clients import TOKENS, Clients
 from tests.bench.rig import Subject
 
-SECONDS = 2.0
+SECONDS = 1.0
 WARM_SECONDS = 3.0
 COLD_RATE = 4000  # requests in a second that are served at least, where nothing is known of their tokens
 # Tokens of one round that nobody has seen before, more than are asked with: by row, and of which algorithm.
 COLD = {
-    "cold_hs256": ("ours", "HS256", 80_000),
-    "cold_es256": ("ours", "ES256", 20_000),
-    "cold_eddsa": ("ours", "EdDSA", 20_000),
-    "haproxy_cold_hs256": ("haproxy", "HS256", 100_000),
+    "cold_hs256": ("ours", "HS256", 40_000),
+    "cold_es256": ("ours", "ES256", 10_000),
+    "cold_eddsa": ("ours", "EdDSA", 10_000),
+    "haproxy_cold_hs256": ("haproxy", "HS256", 50_000),
 }
-REFUSED = 80_000
+REFUSED = 40_000
 FAIR = "plain_cold"  # what they are compared with; to plain all tokens are alike
 
 Load = Callable[[Subject, float], load.Run]  # asks a proxy for so many seconds
