@@ -2,7 +2,7 @@
 
     python -m tests.bench.slopes [sockets] [sessions]
 
-`sockets`: idle WebSockets of visitors through a whole stack with one worker, two hundred more with each step;
+`sockets`: idle WebSockets of visitors through a whole stack with one worker, some hundred more with each step;
 the private memory of that worker after each, and what the kernel has for all sockets of the machine.
 `sessions`: lines of shared memory, as the proxy's own modules write them, by what the allocator takes.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.e2e.support.stacks import running
 from tests.e2e.support.workbench import workbench
 
-STEP, STEPS = 200, 5  # docker passes on some thousand connections to the app and no more
+STEP, STEPS = 300, 10
 AT_ONCE = 20  # handshakes that are open at a time
 LINES = 20_000
 UPGRADE = (
