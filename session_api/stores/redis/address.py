@@ -17,3 +17,9 @@ class RedisAddress:
         """Raises ValueError, which does not repeat what it refuses."""
         if not URL.fullmatch(self.url):
             raise ValueError("must be redis://HOST:PORT/DB, or rediss:// with TLS")
+
+    @property
+    def shown(self) -> str:
+        """Where the server is, for messages: without user, password and options."""
+        scheme, _, place = self.url.partition("?")[0].partition("://")
+        return f"{scheme}://{place.rpartition('@')[2]}"

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from session_api.settings import Settings, SettingsError, from_environment, variables
+from session_api.environment import SettingsError
+from session_api.settings import Settings, from_environment, variables
 from session_api.stores.redis.address import RedisAddress
 from tests.unit.session_api.support.data import ROOT
 

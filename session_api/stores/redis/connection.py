@@ -1,0 +1,34 @@
+"""A connection to Redis. The client library is loaded with the first one: bgctl imports this module, too."""
+
+from typing import Any
+
+from session_api.stores.redis.address import RedisAddress
+
+CONNECT_TIMEOUT, ANSWER_TIMEOUT = 1.0, 2.0  # seconds
+
+
+def connect(address: RedisAddress, within: float = ANSWER_TIMEOUT, *, text: bool = True) -> Any:
+    """A client, of the cluster's own kind where the server is part of one.
+
+    It waits `within` seconds for an answer. Answers are `text`, or else bytes. Raises the library's errors,
+    and ImportError where the library is not there.
+    """
+    from redis import Redis, RedisCluster
+    from redis.backoff import NoBackoff
+    from redis.exceptions import ConnectionError as RedisConnectionError
+    from redis.retry import Retry
+
+    options: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": within,
+        "decode_responses": text,
+    }
+    if address.password is not None:
+        options["password"] = address.password
+    # Once more when a connection was closed while it lay idle. Not after a time-out: it may have been done.
+    retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+    client = Redis.from_url(address.url, retry=retry, **options)
+    if client.info("cluster").get("cluster_enabled"):
+        client.close()
+        return RedisCluster.from_url(address.url, **options)
+    return client
