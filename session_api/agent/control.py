@@ -50,8 +50,8 @@ class Control:
             self._connection.request("GET", "/status")
             answer = self._connection.getresponse()
             text = answer.read(MOST)
-            if not answer.isclosed():
-                raise HTTPException("its answer is too long")
+            if not answer.isclosed():  # there is more: what was read is no JSON, and is refused as such
+                self._connection.close()
         except (OSError, HTTPException) as error:
             self._connection.close()
             if isinstance(error, OSError):

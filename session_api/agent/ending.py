@@ -1,4 +1,4 @@
-"""SIGTERM ends the agent at once, whatever it waits for; only what it is just writing is brought to its end."""
+"""SIGTERM ends the agent at once, whatever it waits for; only a file that it is writing is finished."""
 
 import signal
 from collections.abc import Iterator

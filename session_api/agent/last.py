@@ -1,7 +1,7 @@
 """What the agent wrote last, and its number: known again after a restart, wherever it was killed.
 
-agent.json, beside state.json, is written first. It has the number and the digest of the new text, and those of
-the one before: so the file itself says, by its digest, which of both it is.
+agent.json, beside state.json, is written first. It has the number and the digest of the new text, and those
+of the one before: so the file itself says, by its digest, which of both it is.
 """
 
 import logging
@@ -71,7 +71,9 @@ class Last:
     def denies(self, document: Document) -> bool:
         """Whether a document is another one than ours, under the same number."""
         ours = self._written
-        return document.number == ours.number and self.whole and digest(document.state.encode()) != ours.digest
+        return (
+            document.number == ours.number and self.whole and digest(document.state.encode()) != ours.digest
+        )
 
     def write(self, document: Document) -> None:
         """Raises OSError, with the old file intact."""

@@ -1,4 +1,4 @@
-"""state/node.json: what the proxy of this node is to know of it. `confirmed` is the agent's, the rest is not."""
+"""state/node.json: what the proxy is to know of its node. `confirmed` is the agent's, the rest is not."""
 
 from pathlib import Path
 from typing import Any

@@ -24,7 +24,7 @@ class Reporter:
     def __init__(self, node: str, shared: Shared, control: Control, follower: Follower, news: Event) -> None:
         self._node, self._shared, self._control = node, shared, control
         self._follower, self._news = follower, news
-        self._proxy, self._redis = Contact("the proxy"), Contact("Redis, which is to keep the report,")
+        self._proxy, self._redis = Contact("the proxy"), Contact("Redis, told of this node,")
 
     def run(self) -> NoReturn:
         """An error that nothing foresees ends the process: a silent agent that lives would be worse."""

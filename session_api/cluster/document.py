@@ -1,4 +1,4 @@
-"""The document: the text of state.json as all nodes are to have it, under the number of the lease that wrote it."""
+"""The document: the text of state.json for all nodes, under the number of the lease that wrote it."""
 
 from hashlib import sha256
 from typing import Annotated, NamedTuple
