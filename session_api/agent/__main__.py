@@ -27,9 +27,10 @@ def main() -> NoReturn:
         _begin(configured)
     except SetupError as error:
         sys.exit(f"agent: {error}")
-    shared, news = Shared(configured.store, Keys(configured.project)), Event()
-    follower = Follower(shared, configured.state, news, ending)
-    reporter = Reporter(configured.node, shared, Control(configured.control), follower, news)
+    keys, news = Keys(configured.project), Event()
+    follower = Follower(Shared(configured.store, keys), configured.state, news, ending)
+    control = Control(configured.control)
+    reporter = Reporter(configured.node, Shared(configured.store, keys), control, follower, news)
     Thread(target=reporter.run, daemon=True).start()
     follower.run()
 

@@ -1,6 +1,5 @@
 """Redis, as much of it as an agent uses: it reads the document, and leaves its report."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -27,12 +26,11 @@ class Gone(Exception):  # noqa: N818  (Redis is)
 
 
 class Shared:
-    """Safe among threads. The first use connects."""
+    """Not safe among threads: each has its own. The first use connects."""
 
     def __init__(self, address: RedisAddress, keys: Keys) -> None:
         self._address, self._keys = address, keys
         self._client: Any = None
-        self._opening = threading.Lock()
 
     def document(self) -> bytes | None:
         """Raises Gone."""
@@ -47,10 +45,9 @@ class Shared:
             self._connected().eval(SCRIPT, 1, self._keys.node(report.node), text, LASTS)
 
     def _connected(self) -> Any:
-        with self._opening:
-            if self._client is None:
-                self._client = connect(self._address, text=False)
-            return self._client
+        if self._client is None:
+            self._client = connect(self._address, text=False, single=True)
+        return self._client
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -52,7 +52,7 @@ class Held:
 
 
 class Lease:
-    """Of one project. `lasts`: seconds that it stays without a renewal; it is renewed three times as often."""
+    """Of one project. `lasts`: seconds that it stays without a renewal; it gets one three times as often."""
 
     def __init__(self, connection: Connection, keys: Keys, lasts: float = LASTS) -> None:
         self._connection, self._keys, self._lasts = connection, keys, lasts

@@ -7,11 +7,13 @@ from session_api.stores.redis.address import RedisAddress
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 1.0, 2.0  # seconds
 
 
-def connect(address: RedisAddress, within: float = ANSWER_TIMEOUT, *, text: bool = True) -> Any:
+def connect(
+    address: RedisAddress, within: float = ANSWER_TIMEOUT, *, text: bool = True, single: bool = False
+) -> Any:
     """A client, of the cluster's own kind where the server is part of one.
 
-    It waits `within` seconds for an answer. Answers are `text`, or else bytes. Raises the library's errors,
-    and ImportError where the library is not there.
+    It waits `within` seconds for an answer. Answers are `text`, or else bytes. With a `single` connection,
+    for one thread, a question costs a third. Raises the library's errors, and ImportError where there is none.
     """
     from redis import Redis, RedisCluster
     from redis.backoff import NoBackoff
@@ -27,7 +29,7 @@ def connect(address: RedisAddress, within: float = ANSWER_TIMEOUT, *, text: bool
         options["password"] = address.password
     # Once more when a connection was closed while it lay idle. Not after a time-out: it may have been done.
     retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
-    client = Redis.from_url(address.url, retry=retry, **options)
+    client = Redis.from_url(address.url, retry=retry, single_connection_client=single, **options)
     if client.info("cluster").get("cluster_enabled"):
         client.close()
         return RedisCluster.from_url(address.url, **options)
