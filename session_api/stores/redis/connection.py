@@ -13,7 +13,7 @@ def connect(
     """A client, of the cluster's own kind where the server is part of one.
 
     It waits `within` seconds for an answer. Answers are `text`, or else bytes. With a `single` connection,
-    for one thread, a question costs a third. Raises the library's errors, and ImportError where there is none.
+    for one thread, a question costs a third. Raises the library's errors, or ImportError without it.
     """
     from redis import Redis, RedisCluster
     from redis.backoff import NoBackoff

@@ -31,11 +31,16 @@ def test_what_is_published_becomes_the_file_of_every_node_and_is_reported(client
             each.has(text)
             report = each.reports(client, fence=1, generation=generation, error=None)
             assert report["node"] == each.name
-            workers = eventually(
-                lambda each=each: each.report(client)["status"]["workers"],  # type: ignore[misc]
-                lambda seen, generation=generation: {w["generation"] for w in seen} == {generation},  # type: ignore[misc]
-            )
-            assert len(workers) == 2
+            assert all_workers_have(generation, each, client)
+
+
+def all_workers_have(generation: int, web: Node, client: Redis) -> bool:
+    """Returns once its report says so."""
+    workers = eventually(
+        lambda: web.report(client)["status"]["workers"],
+        lambda seen: {worker["generation"] for worker in seen} == {generation},
+    )
+    return len(workers) == 2
 
 
 def test_a_report_has_the_time_of_redis(client: Redis, node: Nodes) -> None:
