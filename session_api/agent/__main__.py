@@ -10,6 +10,7 @@ from session_api.agent import node_file, settings
 from session_api.agent.control import Control
 from session_api.agent.ending import Ending
 from session_api.agent.follower import Follower
+from session_api.agent.last import Last
 from session_api.agent.reporter import Reporter
 from session_api.agent.settings import Settings
 from session_api.agent.shared import Shared
@@ -24,11 +25,13 @@ def main() -> NoReturn:
     logs.configure()
     try:
         configured = settings.from_environment(os.environ)
+        last = Last(configured.state)
         _begin(configured)
     except SetupError as error:
         sys.exit(f"agent: {error}")
     keys, news = Keys(configured.project), Event()
-    follower = Follower(Shared(configured.store, keys), configured.state, news, ending)
+    folder = configured.state.parent
+    follower = Follower(Shared(configured.store, keys), last, folder, news, ending)
     control = Control(configured.control)
     reporter = Reporter(configured.node, Shared(configured.store, keys), control, follower, news)
     Thread(target=reporter.run, daemon=True).start()

@@ -32,10 +32,11 @@ class Standing:
 class Follower:
     """`news` is set when the standing may have changed, for whoever reports it."""
 
-    def __init__(self, shared: Shared, state: Path, news: Event, ending: Ending) -> None:
-        self._shared, self._folder, self._news, self._ending = shared, state.parent, news, ending
-        self._last = Last(state)
-        self._redis, self._disk = Contact("Redis"), Contact("the folder of state.json")
+    def __init__(self, shared: Shared, last: Last, folder: Path, news: Event, ending: Ending) -> None:
+        self._shared, self._last, self._folder = shared, last, folder
+        self._news, self._ending = news, ending
+        self._redis = Contact("Redis")
+        self._disk = Contact("the folder of state.json", "is written", "cannot be written")
         self._seen: bytes | None = None
         self._fresh = True  # nothing was looked at yet
         self._confirmed = False

@@ -4,16 +4,15 @@ agent.json, beside state.json, is written first. It has the number and the diges
 of the one before: so the file itself says, by its digest, which of both it is.
 """
 
-import logging
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from session_api.cluster.document import NONE, Document, Number, digest
+from session_api.errors import SetupError
 from session_api.files import atomic
 
-log = logging.getLogger(__name__)
 NOTE = "agent.json"
 MODE = 0o644  # proxy and session API run as other users
 
@@ -41,6 +40,7 @@ class Last:
     """`number` is that of the newest text that was written here. `whole`: it is still what the file has."""
 
     def __init__(self, state: Path) -> None:
+        """Raises SetupError where it cannot be known: an older document could replace a newer one."""
         self._state, self._note = state, state.with_name(NOTE)
         self._written = Written(*NONE, "")
         self.whole = False
@@ -93,5 +93,5 @@ class Last:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            log.warning("%s cannot be used, what Redis has is taken: %s", self._note, error)
-            return None
+            what = f"{self._note} cannot be used: {error}"
+            raise SetupError(what, "remove it; then what Redis has is taken, be it older or not") from None

@@ -1,7 +1,7 @@
 """Several hosts as bgctl sees them: one document that all nodes follow, one lease on it, one proxy."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import inf
 
 from session_api.cluster.keys import Keys
@@ -12,16 +12,15 @@ from toolkit.cluster import lease, node_report
 from toolkit.cluster.cluster_proxy import ClusterProxy
 from toolkit.cluster.connection import Connection
 from toolkit.cluster.lease import Lease
-from toolkit.cluster.node_report import SILENT
 from toolkit.cluster.shared_document import SharedDocument
 from toolkit.cluster.view import View
-from toolkit.errors import BgctlError, Failed, Refused
+from toolkit.errors import Failed, Refused
 from toolkit.state import document as states
 from toolkit.state.document import State
 from toolkit.values import Address
 
 MEMBERS = 1.0  # seconds between two questions which nodes there are
-HEARD = 0.1  # seconds between two looks at whether all nodes are heard
+HEARD, PATIENCE = 0.1, 5.0  # seconds between two looks at whether all nodes are heard, and for all of them
 
 
 class Cluster:
@@ -48,6 +47,7 @@ class Cluster:
         self._members: frozenset[str] = frozenset()
         self._asked = -inf
         self._document: SharedDocument | None = None  # while we have the lease
+        self._without: frozenset[str] = frozenset()  # the nodes without which that change goes on
         self._check: Callable[[], None] = lambda: None  # whether all nodes are heard that have to be
 
     def proxy(self, control: Address) -> ClusterProxy:
@@ -62,14 +62,21 @@ class Cluster:
         seconds, micros, text, *reports = self._connection.run("look", keys)
         read = {name: node_report.decode(each) for name, each in zip(nodes, reports, strict=True) if each}
         known = {name: each for name, each in read.items() if each}
-        return View(int(seconds) + int(micros) / 1e6, text, members, known)
+        return View(int(seconds) + int(micros) / 1e6, text, members, known, self._without)
 
     def state(self) -> State | None:
         """The newest state that Redis or a node has; None: nothing was ever published.
 
         Raises Failed where there is a document that cannot be read.
         """
-        return self._state_of(self.look())
+        view = self._settled(_is_told)
+        if (node := view.lost) and node.state:
+            return self._decoded(node.state, f"the state of {node.node}")
+        try:
+            document = view.document
+        except ValueError as error:
+            raise self._broken(str(error)) from None
+        return self._decoded(document.state, self._keys.document) if document else None
 
     @contextmanager
     def change(
@@ -81,23 +88,21 @@ class Cluster:
         Raises Locked while another bgctl has the lease, after `wait` seconds, and Refused, with nothing
         changed, when Redis or a node is not there.
         """
-        self._check_owner()
-        self._check = (lambda: None) if starts else (lambda: self._heard(without))
-        self._check()
-        held = self._lease.take(command, self._clock.now(), lambda: self.look().fence, wait)
-        renewal = self._lease.renewing(held)
+        self._without = frozenset(without)
+        self._check = (lambda: None) if starts else self._heard
         try:
-            view = self.look()
-            self._document = SharedDocument(
-                self._connection, self._keys, self._lease, held, view.text, without
-            )
-            self._give_back(view)
-            yield
+            self._settled(_is_told)
+            self._check()
+            self._check_owner()
+            with self._lease.held(command, self._clock.now(), lambda: self.look().fence, wait) as held:
+                view = self.look()
+                self._document = SharedDocument(
+                    self._connection, self._keys, self._lease, held, view.text, without
+                )
+                self._give_back(view)
+                yield
         finally:
-            self._document = None
-            renewal.end()
-            with suppress(BgctlError):  # then it ends by itself
-                self._lease.release(held)
+            self._document, self._without = None, frozenset()
 
     def publish(self, state: State) -> None:
         """Makes this the state of all nodes; within `change`. That they have it, the proxy says.
@@ -119,31 +124,38 @@ class Cluster:
 
     def _check_owner(self) -> None:
         marks = sorted(self._marks())
-        try:
-            ours = not marks or self._connection.run("own", (self._keys.owners,), *marks)
-        except Unreachable as error:
-            raise _refused(error) from None
-        if not ours:
+        if marks and not self._connection.run("own", (self._keys.owners,), *marks):
             what = f"the state in this Redis ({self._keys.document}) is another project's"
             why = "none of its signing keys is ours"
             mend = "give each project a database of its own (BGCTL_STORE=redis://HOST:PORT/1); or, where all "
             mend += f"keys were made anew: redis-cli DEL '{self._keys.owners}'"
             raise Refused(what, why, mend)
 
-    def _heard(self, without: Collection[str]) -> None:
-        """Waits for a node that is just back. Raises Refused for those that stay silent."""
-        silent: dict[str, str] = {}
-        for _ in self._clock.every(HEARD, within=SILENT):
+    def _heard(self) -> None:
+        """Raises Refused for nodes that stay silent, and have to be heard."""
+        view = self._settled(lambda view: _is_told(view) and not view.silent(self._without))
+        if silent := view.silent(self._without):
+            nodes = " ".join(f"--without {node}" for node in silent)
+            why = "; ".join(f"{node} {since}" for node, since in silent.items())
+            mend = f"look at the node and its agent; or go on without: the same command with {nodes}"
+            raise Refused("not every node is heard", f"{why}; nothing is switched", mend)
+
+    def _settled(self, is_good: Callable[[View], bool]) -> View:
+        """Looks until it is good, for a node that is just back. Raises Refused while one is unclear."""
+        for _ in self._clock.every(HEARD, within=PATIENCE):
             try:
                 view = self.look()
             except Unreachable as error:
-                raise _refused(error) from None
-            if not (silent := view.silent(without)):
-                return
-        nodes = " ".join(f"--without {node}" for node in silent)
-        why = "; ".join(f"{node} {since}" for node, since in silent.items())
-        mend = f"look at the node and its agent; or go on without: the same command with {nodes}"
-        raise Refused("not every node is heard", f"{why}; nothing is switched", mend)
+                raise Refused(error.what, error.why, error.next) from None
+            if is_good(view):
+                return view
+        if not _is_told(view) and view.lost:
+            node = view.lost.node
+            what = f"{node} has a newer state ({view.lost.number}) than Redis ({view.number})"
+            why = view.lost.error or "it has not said which"
+            mend = f"look at the agent of {node}; or go on without what it has: --without {node}"
+            raise Refused(what, why, mend)
+        return view
 
     def _give_back(self, view: View) -> None:
         """What Redis has lost, and a node still has, is published again under our lease."""
@@ -156,15 +168,6 @@ class Cluster:
                 f"{node.node} has it still, and it is published again"
             )
 
-    def _state_of(self, view: View) -> State | None:
-        if (node := view.lost) and node.state:
-            return self._decoded(node.state, f"the state of {node.node}")
-        try:
-            document = view.document
-        except ValueError as error:
-            raise self._broken(str(error)) from None
-        return self._decoded(document.state, self._keys.document) if document else None
-
     def _decoded(self, text: str, name: str) -> State:
         try:
             return states.decode(text.encode())
@@ -176,6 +179,6 @@ class Cluster:
         return Failed("the document in Redis is not one of ours", why, mend)
 
 
-def _refused(error: Unreachable) -> Refused:
-    """Nothing has changed yet."""
-    return Refused(error.what, error.why, error.next)
+def _is_told(view: View) -> bool:
+    """Whether the newest state is here: in Redis, or in the report of the node that has it."""
+    return view.lost is None or view.lost.state is not None

@@ -4,7 +4,8 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,7 +58,30 @@ class Lease:
     def __init__(self, connection: Connection, keys: Keys, lasts: float = LASTS) -> None:
         self._connection, self._keys, self._lasts = connection, keys, lasts
 
-    def take(self, command: str, now: datetime, known: Callable[[], int], wait: float = 0) -> Held:
+    @contextmanager
+    def held(self, command: str, now: datetime, known: Callable[[], int], wait: float = 0) -> Iterator[Held]:
+        """Takes the lease, renews it over the block, and gives it back; raises as `_take` does."""
+        held = self._take(command, now, known, wait)
+        renewal = Renewal(lambda: self._renew(held), self._lasts / 3)
+        try:
+            yield held
+        finally:
+            renewal.end()
+            with suppress(BgctlError):  # then it ends by itself
+                self._connection.run("release", (self._keys.lease,), held.text)
+
+    def lost(self, text: bytes | None) -> MovedOn:
+        """The error to raise when the lease is not ours any more; `text` is the one that is there now."""
+        other = holder(text)
+        why = f"it was not renewed for {self._lasts:g} s: this bgctl was stopped, or Redis was not there"
+        why += f"; now {other.words} has it" if other else ""
+        return MovedOn("the lease on the state is not ours any more", why, LOOK)
+
+    @property
+    def _milliseconds(self) -> int:
+        return round(self._lasts * 1000)
+
+    def _take(self, command: str, now: datetime, known: Callable[[], int], wait: float) -> Held:
         """Raises Locked when another bgctl has it, at once or after `wait` seconds.
 
         `known` gives a fence that was given out before, which Redis may have forgotten.
@@ -73,23 +97,6 @@ class Lease:
             if fence or token.encode() in text:  # ours: the answer to the first try was lost on its way
                 return Held(fence or msgspec.json.decode(text, type=_Text).fence, text)
         raise self._locked(text)
-
-    def renewing(self, held: Held) -> "Renewal":
-        return Renewal(lambda: self._renew(held), self._lasts / 3)
-
-    def release(self, held: Held) -> None:
-        self._connection.run("release", (self._keys.lease,), held.text)
-
-    def lost(self, text: bytes | None) -> MovedOn:
-        """The error to raise when the lease is not ours any more; `text` is the one that is there now."""
-        other = holder(text)
-        why = f"it was not renewed for {self._lasts:g} s: this bgctl was stopped, or Redis was not there"
-        why += f"; now {other.words} has it" if other else ""
-        return MovedOn("the lease on the state is not ours any more", why, LOOK)
-
-    @property
-    def _milliseconds(self) -> int:
-        return round(self._lasts * 1000)
 
     def _renew(self, held: Held) -> bool:
         return bool(self._connection.run("renew", (self._keys.lease,), held.text, self._milliseconds))

@@ -3,14 +3,17 @@
 import msgspec
 from msgspec import Struct
 
-from session_api.cluster.document import Document, Number
+from session_api.cluster.document import Number
 from toolkit.clients.proxy_status import Status
 
 SILENT = 5.0  # seconds after which a node counts as silent; agents report each second
 
 
 class NodeReport(Struct, frozen=True):
-    """As the agent has written it (session_api/cluster/report.py). `at` is Redis' time, in Unix seconds."""
+    """As the agent has written it (session_api/cluster/report.py). `at` is Redis' time, in Unix seconds.
+
+    `state` is the text that the node has, where Redis has an older one or none.
+    """
 
     node: str
     at: float
@@ -25,13 +28,9 @@ class NodeReport(Struct, frozen=True):
         """That of the document that the node has written."""
         return Number(self.fence, self.generation)
 
-    @property
-    def offered(self) -> Document | None:
-        """The node's own document, where Redis had an older one or none."""
-        return Document(self.fence, self.state) if self.state and self.fence > 0 else None
-
     def age(self, now: float) -> float:
-        return max(0.0, now - self.at)
+        """Seconds; where the clock of Redis was set back, those by which it was."""
+        return abs(now - self.at)
 
 
 def decode(text: bytes) -> NodeReport | None:

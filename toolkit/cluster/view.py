@@ -12,13 +12,15 @@ from toolkit.terminal import humanize
 class View:
     """`now` is Redis' time. `text` is the document as it lies there, None: there is none.
 
-    `members` are the nodes that have to be heard, and `reports` are theirs, by node.
+    `members` are the nodes that have to be heard, and `reports` are theirs, by node. `without` are those
+    without which the change goes on that is being made here.
     """
 
     now: float
     text: bytes | None
     members: frozenset[str]
     reports: Mapping[str, NodeReport]
+    without: frozenset[str] = frozenset()
 
     @property
     def document(self) -> Document | None:
@@ -35,9 +37,13 @@ class View:
 
     @property
     def lost(self) -> NodeReport | None:
-        """The node whose document is the newest, where that is newer than the one of Redis."""
-        offering = [each for each in self.reports.values() if each.offered and each.number > self.number]
-        return max(offering, key=lambda each: (each.number, each.node), default=None)
+        """The node whose document is the newest, where that is newer than the one of Redis.
+
+        A node that has just found this out has not told its text yet.
+        """
+        newer = [each for each in self.reports.values() if each.number > self.number]
+        asked = [each for each in newer if each.node not in self.without]
+        return max(asked, key=lambda each: (each.number, each.state is not None, each.node), default=None)
 
     @property
     def fence(self) -> int:
@@ -46,11 +52,11 @@ class View:
 
     @property
     def left_out(self) -> frozenset[str]:
-        """The nodes without which the document of Redis is in force."""
+        """The nodes without which the document of Redis is in force, or the next one will be."""
         try:
-            return frozenset(self.document.without if self.document else ())
+            return self.without.union(self.document.without if self.document else ())
         except ValueError:
-            return frozenset()
+            return self.without
 
     def silent(self, without: Collection[str] = ()) -> dict[str, str]:
         """The nodes that are not heard, each with since when; those in `without` need not be."""

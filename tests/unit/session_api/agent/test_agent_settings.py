@@ -70,6 +70,15 @@ def test_it_refuses_to_start_without_a_name_or_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.whole
+def test_it_refuses_to_start_where_it_cannot_know_what_it_wrote(tmp_path: Path) -> None:
+    (tmp_path / "agent.json").write_text("{")
+    done = run(GIVEN | {"BGCTL_STATE": str(tmp_path / "state.json")})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"agent: {tmp_path}/agent.json cannot be used")
+    assert "next: remove it" in done.stderr
+
+
+@pytest.mark.whole
 def test_a_wrong_password_is_told_and_not_shown(
     start_redis: Callable[..., RedisServer], node: Callable[..., Node], tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from tests.unit.session_api.support.server import eventually
 pytestmark = pytest.mark.whole
 DYING = ("-m", "tests.unit.session_api.support.dying_agent")
 OLD, NEW = state_text(5), state_text(6)
-ALL_WRITTEN = "the folder of state.json answers"
+ALL_WRITTEN = "the folder of state.json is written"
 CALLS = 16  # node.json, agent.json, state.json, node.json: four calls each
 
 

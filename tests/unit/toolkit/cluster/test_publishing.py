@@ -10,6 +10,7 @@ from session_api.cluster.document import Number
 from tests.unit.session_api.support.agents import KEYS, put, state_text
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.toolkit.support.clusters import Desk, report, state
+from toolkit.cluster import cluster
 from toolkit.errors import Failed, MovedOn, Refused
 from toolkit.state import document
 
@@ -20,6 +21,11 @@ pytestmark = pytest.mark.whole
 def client(server: RedisServer) -> Iterator[Redis]:
     with server.client() as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", 0.3)
 
 
 def published(client: Redis) -> tuple[int, int, list[str]]:
@@ -64,23 +70,23 @@ def test_a_document_that_somebody_else_has_written_is_not_overwritten(
 
 def test_a_node_that_is_silent_is_named_and_nothing_is_switched(server: RedisServer, client: Redis) -> None:
     desk = Desk(server, "web1", "web2", "web3")
-    report(client, "web1", 1, 1)
-    report(client, "web2", 1, 1, age=100)
+    report(client, "web1", 0, 0)
+    report(client, "web2", 0, 0, age=100)
     with pytest.raises(Refused, match="web2 has been silent for 1 min; web3 has not reported yet") as caught:
         desk.publish(state(2))
     assert caught.value.next.endswith("--without web2 --without web3")
     assert client.get(KEYS.document) is None
     assert client.get(KEYS.lease) is None
-    report(client, "web1", 1, 1)  # it is heard still
+    report(client, "web1", 0, 0)  # it is heard still
     desk.publish(state(2), without={"web2", "web3"})
     assert published(client)[2] == ["web2", "web3"]
 
 
 def test_a_node_that_falls_silent_during_a_change_stops_it(server: RedisServer, client: Redis) -> None:
     desk = Desk(server, "web1")
-    report(client, "web1", 1, 1)
+    report(client, "web1", 0, 0)
     with desk.cluster.change("deploy"):
-        report(client, "web1", 1, 1, age=100)
+        report(client, "web1", 0, 0, age=100)
         with pytest.raises(Refused, match="web1 has been silent"):
             desk.cluster.publish(state(2))
     assert client.get(KEYS.document) is None
@@ -88,10 +94,10 @@ def test_a_node_that_falls_silent_during_a_change_stops_it(server: RedisServer, 
 
 def test_a_node_that_has_left_is_not_waited_for(server: RedisServer, client: Redis) -> None:
     desk = Desk(server, "web1")
-    report(client, "web1", 1, 1)
+    report(client, "web1", 0, 0)
     report(client, "web9", 50, 50, age=100, state=state_text(50))
     desk.publish(state(2))
-    assert published(client) == (2, 2, [])
+    assert published(client) == (1, 2, [])
 
 
 def test_a_command_that_starts_the_agents_waits_for_none(server: RedisServer, client: Redis) -> None:
@@ -123,13 +129,58 @@ def test_what_redis_has_lost_comes_back_from_a_node(
     assert published(client) == (4, 6, [])
 
 
+@pytest.mark.parametrize("starts", [False, True])
+def test_a_newer_state_whose_text_is_not_told_yet_is_not_replaced(
+    server: RedisServer, client: Redis, starts: bool
+) -> None:
+    """A Redis that was just started empty: `up` must not begin anew over what the nodes have."""
+    desk = Desk(server, "web1", "web2")
+    report(client, "web1", 7, 12)
+    report(client, "web2", 7, 12, error="state.json is not what the agent wrote last")
+    with pytest.raises(Refused, match=r"web2 has a newer state \(7\.12\) than Redis \(0\.0\)") as caught:
+        desk.cluster.state()
+    assert caught.value.next.endswith("--without web2")
+    with pytest.raises(Refused, match="has a newer state"):
+        desk.publish(state(1), starts=starts)
+    assert client.get(KEYS.document) is None
+    desk.publish(state(1), starts=starts, without={"web1", "web2"})
+    assert published(client)[:2] == (8, 1)
+
+
+def test_a_text_that_comes_a_moment_later_is_waited_for(
+    server: RedisServer, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", 60.0)
+    desk = Desk(server, "web1")
+    report(client, "web1", 7, 12)
+    looks = 0
+
+    def asked() -> set[str]:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            report(client, "web1", 7, 12, state=state_text(12))
+        return {"web1"}
+
+    desk.cluster._ask_members = asked
+    assert desk.cluster.state() == state(12)
+
+
+def test_a_clock_that_was_set_back_makes_no_node_seem_alive(server: RedisServer, client: Redis) -> None:
+    desk = Desk(server, "web1")
+    report(client, "web1", 1, 1, age=-3600)
+    assert "web1" in desk.cluster.look().silent()
+
+
 def test_a_node_without_its_text_still_lets_no_lower_number_be_given_out(
     server: RedisServer, client: Redis
 ) -> None:
     desk = Desk(server, "web1")
+    put(client, 41, 8)
     report(client, "web1", 41, 7)
-    desk.publish(state(8))
-    assert published(client)[:2] == (42, 8)
+    client.delete(KEYS.fence)
+    desk.publish(state(9))
+    assert published(client)[:2] == (42, 9)
 
 
 @pytest.mark.parametrize(
