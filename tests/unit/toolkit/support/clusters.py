@@ -9,6 +9,7 @@ from redis import Redis
 from session_api.agent.shared import SCRIPT
 from tests.unit.session_api.support.agents import KEYS, PROJECT
 from tests.unit.session_api.support.redis_server import RedisServer
+from tests.unit.session_api.support.sentinel import Watched
 from toolkit.cluster.cluster import Cluster
 from toolkit.state.document import Slots, State, maint, ready
 from toolkit.values import Address
@@ -25,7 +26,7 @@ class Desk:
     """One bgctl. `members` may be changed; `told` is what it has told the operator."""
 
     def __init__(
-        self, server: RedisServer, *members: str, lasts: float = 15.0, marks: Collection[str] = ()
+        self, server: RedisServer | Watched, *members: str, lasts: float = 15.0, marks: Collection[str] = ()
     ) -> None:
         self.members = set(members)
         self.told: list[str] = []
