@@ -103,7 +103,7 @@ format:  ## Put Python code into its form: ruff format, and what ruff can mend
 
 lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the newest)
 	@setup/venv
-	@$(LOCK) --python-version 3.11 pyproject.toml --extra include --extra grpc --extra acme --group session-api --group demo --group certificates --group podman --group test \
+	@$(LOCK) --python-version 3.11 pyproject.toml --extra include --extra grpc --extra acme --extra redis --group session-api --group demo --group certificates --group podman --group test \
 	    -o locks/dev.txt
 	@$(LOCK) --python-version 3.13 --group session-api -o locks/session-api.txt
 	@$(LOCK) --python-version 3.13 --group demo -o locks/demo-app.txt

@@ -2,23 +2,18 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
-from session_api.errors import SetupError
+from session_api import environment as env
+from session_api.environment import SettingsError, variable
 from session_api.stores.redis.address import RedisAddress
 from session_api.tokens.claims import OWN_VERSION
 
-T = TypeVar("T")
 LONG = 400 * 86400  # seconds
 MOST_PLACES = 4  # further cookies, and further headers, in which tokens are looked for
 STORES = "must be sqlite:///PATH (four slashes for an absolute path) or redis://HOST:PORT/DB"
 PASSWORD_FILE = "BGCTL_STORE_PASSWORD_FILE"  # noqa: S105  # the variable's name; belongs to BGCTL_STORE
-
-
-class SettingsError(SetupError):
-    """An environment variable is missing or makes no sense."""
 
 
 def _seconds(least: int, most: int) -> Callable[[str], int]:
@@ -69,67 +64,42 @@ def _store(url: str) -> Path | RedisAddress:
         raise ValueError(STORES) from None
 
 
-def _from(variable: str, parse: Callable[[str], object]) -> dict[str, Any]:
-    """Where a setting comes from, and what reads it: `parse` raises ValueError for nonsense."""
-    return {"variable": variable, "parse": parse}
-
-
 @dataclass(frozen=True)
 class Settings:
     """Durations are whole seconds; an `idle_timeout` of 0 is off."""
 
-    issuer: str = field(metadata=_from("BGCTL_ISSUER", str))
-    state: Path = field(default=Path("/state/state.json"), metadata=_from("BGCTL_STATE", Path))
-    keys: Path = field(default=Path("/keys"), metadata=_from("BGCTL_KEYS", Path))
+    issuer: str = field(metadata=variable("BGCTL_ISSUER", str))
+    state: Path = field(default=Path("/state/state.json"), metadata=variable("BGCTL_STATE", Path))
+    keys: Path = field(default=Path("/keys"), metadata=variable("BGCTL_KEYS", Path))
     store: Path | RedisAddress = field(
-        default=Path("/data/sessions.db"), metadata=_from("BGCTL_STORE", _store)
+        default=Path("/data/sessions.db"), metadata=variable("BGCTL_STORE", _store)
     )
-    token_ttl: int = field(default=7 * 86400, metadata=_from("BGCTL_TOKEN_TTL", _seconds(60, LONG)))
-    idle_timeout: int = field(default=1800, metadata=_from("BGCTL_IDLE_TIMEOUT", _seconds(0, LONG)))
-    leeway: int = field(default=60, metadata=_from("BGCTL_LEEWAY", _seconds(0, 3600)))
-    version_claim: str = field(default=OWN_VERSION, metadata=_from("BGCTL_VERSION_CLAIM", _claim))
+    token_ttl: int = field(default=7 * 86400, metadata=variable("BGCTL_TOKEN_TTL", _seconds(60, LONG)))
+    idle_timeout: int = field(default=1800, metadata=variable("BGCTL_IDLE_TIMEOUT", _seconds(0, LONG)))
+    leeway: int = field(default=60, metadata=variable("BGCTL_LEEWAY", _seconds(0, 3600)))
+    version_claim: str = field(default=OWN_VERSION, metadata=variable("BGCTL_VERSION_CLAIM", _claim))
     token_cookies: tuple[str, ...] = field(
-        default=(), metadata=_from("BGCTL_TOKEN_COOKIES", _names(r"[A-Za-z0-9_.-]{1,128}"))
+        default=(), metadata=variable("BGCTL_TOKEN_COOKIES", _names(r"[A-Za-z0-9_.-]{1,128}"))
     )
     token_headers: tuple[str, ...] = field(
-        default=(), metadata=_from("BGCTL_TOKEN_HEADERS", _names(r"[A-Za-z][A-Za-z0-9-]{0,60}"))
+        default=(), metadata=variable("BGCTL_TOKEN_HEADERS", _names(r"[A-Za-z][A-Za-z0-9-]{0,60}"))
     )
-    secure_cookies: bool = field(default=True, metadata=_from("BGCTL_SECURE_COOKIES", _boolean))
-    cookie_stem: str = field(default="bg", metadata=_from("BGCTL_COOKIE_STEM", _stem))
+    secure_cookies: bool = field(default=True, metadata=variable("BGCTL_SECURE_COOKIES", _boolean))
+    cookie_stem: str = field(default="bg", metadata=variable("BGCTL_COOKIE_STEM", _stem))
 
 
 def variables() -> list[str]:
     """The environment variables that are read."""
-    return [each.metadata["variable"] for each in fields(Settings)] + [PASSWORD_FILE]
+    return [*env.names(Settings), PASSWORD_FILE]
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read the variables; one that is absent or empty has its default. Raises SettingsError naming it."""
-    given = {}
-    for each in fields(Settings):
-        variable = each.metadata["variable"]
-        if text := environment.get(variable, ""):
-            given[each.name] = _parsed(variable, text, each.metadata["parse"])
+    given = env.given(Settings, environment)
     if "issuer" not in given:
         raise SettingsError("BGCTL_ISSUER is not set", "set it to the issuer in bgctl.toml: [tokens] issuer")
     settings = Settings(**given)
-    password_file = environment.get(PASSWORD_FILE, "")
-    password = _parsed(PASSWORD_FILE, password_file, _first_line) if password_file else ""
+    password = env.secret(PASSWORD_FILE, environment)
     if isinstance(settings.store, RedisAddress) and password:
         return replace(settings, store=replace(settings.store, password=password))
     return settings
-
-
-def _parsed(variable: str, text: str, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(text)
-    except ValueError as error:
-        shown = re.sub(r":.*@", ":***@", text)  # a URL may hold a password
-        raise SettingsError(f"{variable}={shown!r}: {error}", f"set {variable} in the compose file") from None
-
-
-def _first_line(path: str) -> str:
-    try:
-        return Path(path).read_text().split("\n")[0].rstrip("\r")
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from error

@@ -57,14 +57,21 @@ class Document(msgspec.Struct, frozen=True, rename="camel"):
 def load(path: Path) -> Document:
     """Read the file, and check that it makes sense as a whole. Raises StateError."""
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=Document)
+        data = path.read_bytes()
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror}", "bgctl up") from error
+    return decode(data, str(path))
+
+
+def decode(data: bytes, name: str) -> Document:
+    """Check a text, which messages call `name`. Raises StateError."""
+    try:
+        document = msgspec.json.decode(data, type=Document)
     except msgspec.MsgspecError as error:
-        raise StateError(f"{path} is not a state file: {error}", "bgctl doctor") from error
+        raise StateError(f"{name} is not a state file: {error}", "bgctl doctor") from error
     slots = (document.slots.blue, document.slots.green)
     if any(slot.version is None and slot.state != "maint" for slot in slots):
-        raise StateError(f"{path} has a slot in service without a version", "bgctl doctor")
+        raise StateError(f"{name} has a slot in service without a version", "bgctl doctor")
     if all(slot.state != "ready" for slot in slots):
-        raise StateError(f"{path} has no slot that is ready", "bgctl doctor")
+        raise StateError(f"{name} has no slot that is ready", "bgctl doctor")
     return document

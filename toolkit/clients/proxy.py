@@ -98,9 +98,9 @@ class Proxy:
                     return note
                 tell(f"{slot} has {describe(left)} open")
             elif now - known > APPLY:
-                why = (
-                    f"not every worker has generation {generation}" if status else "the proxy does not answer"
-                )
+                why = "the proxy does not answer"
+                if status:
+                    why = status.state_error or f"not every worker has generation {generation}"
                 break
         raise Failed(f"what {slot} has open is unknown", why, "bgctl doctor")
 

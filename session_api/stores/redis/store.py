@@ -15,11 +15,8 @@ from importlib import resources
 from typing import Any
 
 import msgspec
-from redis import Redis, RedisCluster, RedisError
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis import RedisError
 from redis.exceptions import NoScriptError, RedisClusterException
-from redis.retry import Retry
 
 from session_api.clock import Clock
 from session_api.stores.records import (
@@ -37,9 +34,10 @@ from session_api.stores.records import (
     VersionCount,
 )
 from session_api.stores.redis.address import RedisAddress
+from session_api.stores.redis.connection import ANSWER_TIMEOUT, connect
 from session_api.stores.store import GONE_SLACK, WALK, Fresh, StoreBusyError, StoreError, UnfitStoreError
 
-CONNECT_TIMEOUT, ANSWER_TIMEOUT, SWEEP_TIMEOUT = 1.0, 2.0, 5.0  # seconds
+SWEEP_TIMEOUT = 5.0  # seconds
 OTHERS = (
     "this Redis database holds the sessions of another project: none of its signing keys is ours; "
     "give each project a database of its own (BGCTL_STORE=redis://HOST:PORT/1), "
@@ -183,7 +181,7 @@ class RedisStore:
     def _connected(self) -> Any:
         with self._opening:
             if self._client is None:
-                self._client = _connect(self._address)
+                self._client = connect(self._address, ANSWER_TIMEOUT)
             return self._client
 
     @contextmanager
@@ -194,24 +192,6 @@ class RedisStore:
         except (RedisError, RedisClusterException, OSError) as error:
             kind = StoreBusyError if str(error).startswith("BUSY ") else StoreError
             raise kind(f"Redis: {error}") from error
-
-
-def _connect(address: RedisAddress) -> Any:
-    """A client; the cluster's own kind where the server is part of one."""
-    options: dict[str, Any] = {
-        "socket_connect_timeout": CONNECT_TIMEOUT,
-        "socket_timeout": ANSWER_TIMEOUT,
-        "decode_responses": True,
-    }
-    if address.password is not None:
-        options["password"] = address.password
-    # Once more when a connection was closed while it lay idle. Not after a time-out: it may have been done.
-    retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
-    client = Redis.from_url(address.url, retry=retry, **options)
-    if client.info("cluster").get("cluster_enabled"):
-        client.close()
-        return RedisCluster.from_url(address.url, **options)
-    return client
 
 
 @cache

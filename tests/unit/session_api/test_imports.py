@@ -9,7 +9,15 @@ from tests.unit.support.packages import ROOT, Package
 PACKAGE = ROOT / "session_api"
 MODULES = Package("session_api").modules
 # What bgctl imports, some of it before it says a word: HTTP and stores are no business of its own.
-BGCTLS = ("session_api.errors", "session_api.files", "session_api.keys", "session_api.tokens")
+BGCTLS = (
+    "session_api.cluster",
+    "session_api.errors",
+    "session_api.files",
+    "session_api.keys",
+    "session_api.stores.redis.address",
+    "session_api.stores.redis.connection",
+    "session_api.tokens",
+)
 
 
 def test_nothing_here_imports_the_toolkit() -> None:

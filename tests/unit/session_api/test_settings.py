@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from session_api.settings import Settings, SettingsError, from_environment, variables
+from session_api.environment import SettingsError
+from session_api.settings import Settings, from_environment, variables
 from session_api.stores.redis.address import RedisAddress
 from tests.unit.session_api.support.data import ROOT
 
@@ -60,6 +61,21 @@ def test_everything_can_be_set() -> None:
 @pytest.mark.parametrize("url", ["redis://h", "redis://h:1/15", "rediss://u:p@h:1/0", "unix:///run/s?db=1"])
 def test_redis(url: str) -> None:
     assert from_environment({"BGCTL_ISSUER": "bgctl", "BGCTL_STORE": url}).store == RedisAddress(url)
+
+
+def test_the_sentinels_of_an_address() -> None:
+    found = RedisAddress("redis+sentinel://a:1,b,[::1],[fd00::2]:9/shop/3").sentinels
+    assert found == ((("a", 1), ("b", 26379), ("::1", 26379), ("fd00::2", 9)), "shop", 3, False)
+    assert RedisAddress("rediss+sentinel://a/shop").sentinels == ((("a", 26379),), "shop", 0, True)
+    assert RedisAddress("redis://a:1").sentinels is None
+
+
+@pytest.mark.parametrize(
+    "place", ["", "a", "/shop", "a,/shop", "a:1:2/shop", "u:p@a/shop", "a/shop?x=1", "a/s p"]
+)
+def test_what_names_no_sentinels(place: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        RedisAddress(f"redis+sentinel://{place}")
 
 
 def test_the_password_comes_from_a_file_and_is_never_shown(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Runs the agent of a node: python3 -m session_api.agent."""
+
+import os
+import sys
+from threading import Event, Thread
+from typing import NoReturn
+
+from session_api import logs
+from session_api.agent import node_file, settings
+from session_api.agent.control import Control
+from session_api.agent.ending import Ending
+from session_api.agent.follower import Follower
+from session_api.agent.last import Last
+from session_api.agent.reporter import Reporter
+from session_api.agent.settings import Settings
+from session_api.agent.shared import Shared
+from session_api.cluster.keys import Keys
+from session_api.errors import SetupError
+
+
+def main() -> NoReturn:
+    """Ends with the reason where the environment is unfit, else by a signal."""
+    ending = Ending()
+    ending.install()
+    logs.configure()
+    try:
+        configured = settings.from_environment(os.environ)
+        last = Last(configured.state)
+        _begin(configured)
+    except SetupError as error:
+        sys.exit(f"agent: {error}")
+    keys, news = Keys(configured.project), Event()
+    folder = configured.state.parent
+    follower = Follower(Shared(configured.store, keys), last, folder, news, ending)
+    control = Control(configured.control)
+    reporter = Reporter(configured.node, Shared(configured.store, keys), control, follower, news)
+    Thread(target=reporter.run, daemon=True).start()
+    follower.run()
+
+
+def _begin(configured: Settings) -> None:
+    """Says that nothing was heard of Redis yet. Raises SetupError where the folder cannot be written."""
+    folder = configured.state.parent
+    try:
+        node_file.confirm(folder, False)
+    except OSError as error:
+        what = f"{folder} cannot be written: {error.strerror}"
+        raise SetupError(what, "let the user of this container write there") from None
+
+
+if __name__ == "__main__":
+    main()

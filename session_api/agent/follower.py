@@ -1,0 +1,102 @@
+"""Follows the document: each newer one in Redis becomes state.json; what cannot be used is left and told."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import NoReturn
+
+from session_api.agent import node_file
+from session_api.agent.contact import Contact
+from session_api.agent.ending import Ending
+from session_api.agent.last import Last
+from session_api.agent.shared import Gone, Shared
+from session_api.cluster.document import NONE, Document, Number, decode
+from session_api.errors import SetupError
+from session_api.state import document as state_document
+
+EVERY = 0.05  # seconds between two looks
+FOREIGN = "Redis has another document under the number of ours: what is in force here stays"
+EDITED = "state.json is not what the agent wrote last, and Redis has nothing as new"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where this node stands: the number of its file, what is wrong, and its text where Redis lacks that."""
+
+    number: Number
+    error: str | None = None
+    offered: str | None = None
+
+
+class Follower:
+    """`news` is set when the standing may have changed, for whoever reports it."""
+
+    def __init__(self, shared: Shared, last: Last, folder: Path, news: Event, ending: Ending) -> None:
+        self._shared, self._last, self._folder = shared, last, folder
+        self._news, self._ending = news, ending
+        self._redis = Contact("Redis")
+        self._disk = Contact("the folder of state.json", "is written", "cannot be written")
+        self._seen: bytes | None = None
+        self._fresh = True  # nothing was looked at yet
+        self._confirmed = False
+        self.standing = Standing(self._last.number)
+
+    def run(self) -> NoReturn:
+        while True:
+            time.sleep(self.look())
+
+    def look(self) -> float:
+        """One look at Redis. Returns the seconds until the next one."""
+        try:
+            data = self._shared.document()
+        except Gone as error:
+            return self._redis.lost(str(error))
+        if self._redis.why is not None:
+            self._news.set()
+        self._redis.met()
+        try:
+            if self._fresh or data != self._seen:
+                self._take(data)
+                self._seen, self._fresh = data, False
+            self._confirm()
+        except OSError as error:
+            self.standing = Standing(self._last.number, f"{self._folder} cannot be written: {error.strerror}")
+            return self._disk.lost(str(error))
+        self._disk.met()
+        return EVERY
+
+    def _take(self, data: bytes | None) -> None:
+        """Raises OSError where it cannot be written: then it is tried again."""
+        document, error = _read(data)
+        if document and self._last.denies(document):
+            error = FOREIGN
+        elif document and self._last.wants(document):
+            with self._ending.waits():
+                self._last.write(document)
+        behind = document is None or document.number < self._last.number
+        if behind and not self._last.whole and self._last.number > NONE:
+            error = error or EDITED
+        text = self._last.text() if behind and self._last.whole else None
+        self.standing = Standing(self._last.number, error, text.decode() if text else None)
+        self._news.set()
+
+    def _confirm(self) -> None:
+        if not self._confirmed:
+            with self._ending.waits():
+                node_file.confirm(self._folder, True)
+            self._confirmed = True
+
+
+def _read(data: bytes | None) -> tuple[Document | None, str | None]:
+    """The document, or why it is none. No document at all is no mistake."""
+    if data is None:
+        return None, None
+    try:
+        document = decode(data)
+        state_document.decode(document.state.encode(), "its state")
+    except SetupError as error:
+        return None, f"the document in Redis cannot be used: {error.what}"
+    except ValueError as error:
+        return None, f"the document in Redis cannot be used: {error}"
+    return document, None

@@ -1,0 +1,67 @@
+"""Reports to Redis where this node stands, and what its proxy says of it."""
+
+import logging
+import os
+from threading import Event
+from typing import NoReturn
+
+import msgspec
+
+from session_api.agent.contact import Contact
+from session_api.agent.control import Control, Status
+from session_api.agent.follower import Follower
+from session_api.agent.shared import Gone, Shared
+from session_api.cluster.document import NONE
+from session_api.cluster.report import EVERY, Report
+
+log = logging.getLogger(__name__)
+QUICK = 0.05  # seconds between two reports while a new document is not in force yet
+
+
+class Reporter:
+    """Runs in a thread of its own: a proxy that hangs keeps no document waiting."""
+
+    def __init__(self, node: str, shared: Shared, control: Control, follower: Follower, news: Event) -> None:
+        self._node, self._shared, self._control = node, shared, control
+        self._follower, self._news = follower, news
+        self._proxy, self._redis = Contact("the proxy"), Contact("Redis, told of this node,")
+
+    def run(self) -> NoReturn:
+        """An error that nothing foresees ends the process: a silent agent that lives would be worse."""
+        try:
+            while True:
+                self._news.wait(self.report())
+                self._news.clear()
+        except BaseException:
+            log.exception("the agent ends")
+            os._exit(70)
+
+    def report(self) -> float:
+        """Leaves one report. Returns the seconds until the next one."""
+        standing, status = self._follower.standing, self._status()
+        proxy = f"the proxy gives no good answer: {self._proxy.why}" if self._proxy.why else None
+        report = Report(
+            self._node,
+            *standing.number,
+            msgspec.Raw(status.text) if status else msgspec.Raw(b"null"),
+            "; ".join(filter(None, (standing.error, proxy))) or None,
+            standing.offered,
+        )
+        try:
+            self._shared.report(report)
+        except Gone as error:
+            if error.refused:  # of a Redis that does not answer at all, the follower says so
+                self._redis.lost(str(error))
+            return EVERY
+        self._redis.met()
+        settled = standing.number == NONE or not status or status.applied(standing.number.generation)
+        return EVERY if settled else QUICK
+
+    def _status(self) -> Status | None:
+        try:
+            status = self._control.status()
+        except (OSError, ValueError) as error:
+            self._proxy.lost(str(error) or type(error).__name__)
+            return None
+        self._proxy.met()
+        return status

@@ -1,0 +1,34 @@
+"""The names of a project's keys in Redis."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The braces put all keys into one slot of a Redis Cluster: a script may not reach beyond."""
+
+    project: str
+
+    @property
+    def document(self) -> str:
+        return self._named("document")
+
+    @property
+    def fence(self) -> str:
+        return self._named("fence")
+
+    @property
+    def lease(self) -> str:
+        return self._named("lease")
+
+    @property
+    def owners(self) -> str:
+        """The marks of the project to which all this belongs."""
+        return self._named("owners")
+
+    def node(self, name: str) -> str:
+        """The report of a node's agent."""
+        return self._named(f"node:{name}")
+
+    def _named(self, what: str) -> str:
+        return f"bgctl:{{{self.project}}}:{what}"

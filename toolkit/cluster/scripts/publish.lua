@@ -1,0 +1,11 @@
+-- Replaces the document. KEYS: lease, document. ARGV: our lease, the document that we know to be there ('': none), and
+-- the new one. Returns what came of it: the lease is another one, the document is another one, or it is done.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+    return 'lease'
+end
+local there = redis.call('GET', KEYS[2]) or ''
+if there ~= ARGV[2] and there ~= ARGV[3] then
+    return 'document'
+end
+redis.call('SET', KEYS[2], ARGV[3])
+return 'done'

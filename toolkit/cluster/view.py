@@ -1,0 +1,70 @@
+"""What one look at Redis shows: the document, who has the lease, and what each node has reported."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from session_api.cluster.document import NONE, Document, Number, decode
+from toolkit.cluster.node_report import SILENT, NodeReport
+from toolkit.terminal import humanize
+
+
+@dataclass(frozen=True)
+class View:
+    """`now` is Redis' time. `text` is the document as it lies there, None: there is none.
+
+    `members` are the nodes that have to be heard, and `reports` are theirs, by node. `without` are those
+    without which the change goes on that is being made here.
+    """
+
+    now: float
+    text: bytes | None
+    members: frozenset[str]
+    reports: Mapping[str, NodeReport]
+    without: frozenset[str] = frozenset()
+
+    @property
+    def document(self) -> Document | None:
+        """The document of Redis. Raises ValueError saying why what is there is none."""
+        return None if self.text is None else decode(self.text)
+
+    @property
+    def number(self) -> Number:
+        """That of the document of Redis; one that cannot be read is older than all."""
+        try:
+            return self.document.number if self.document else NONE
+        except ValueError:
+            return NONE
+
+    @property
+    def lost(self) -> NodeReport | None:
+        """The node whose document is the newest, where that is newer than the one of Redis.
+
+        A node that has just found this out has not told its text yet.
+        """
+        newer = [each for each in self.reports.values() if each.number > self.number]
+        asked = [each for each in newer if each.node not in self.without]
+        return max(asked, key=lambda each: (each.number, each.state is not None, each.node), default=None)
+
+    @property
+    def fence(self) -> int:
+        """The greatest number of a lease that a document or a node is known to have."""
+        return max([self.number.fence, *(each.fence for each in self.reports.values())])
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The nodes without which the document of Redis is in force, or the next one will be."""
+        try:
+            return self.without.union(self.document.without if self.document else ())
+        except ValueError:
+            return self.without
+
+    def silent(self, without: Collection[str] = ()) -> dict[str, str]:
+        """The nodes that are not heard, each with since when; those in `without` need not be."""
+        found = {}
+        for node in sorted(self.members.difference(without)):
+            report = self.reports.get(node)
+            if report is None:
+                found[node] = "has not reported yet"
+            elif (age := report.age(self.now)) > SILENT:
+                found[node] = f"has been silent for {humanize.span(age)}"
+        return found
