@@ -187,7 +187,8 @@ class Engine(Containers, Images):
         process.run(self.commands.kill(self._id(service), signal), timeout=LOOK)
 
     def exec(self, service: str, *argv: str) -> str:
-        return process.run(self.commands.exec(self._id(service), *argv), timeout=EXEC, both=True)
+        inside = self.inside(self._found(service))
+        return process.run(self.commands.exec(inside, *argv), timeout=EXEC, both=True)
 
     def logs(self, service: str, lines: int = 20) -> str:
         """The last lines, or why there are none: this only ever explains another failure."""
