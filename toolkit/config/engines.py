@@ -105,7 +105,7 @@ _PODMAN = EngineKind(
     needs_user_session=True,
     units=("podman.service", "podman-restart.service"),
 )
-# Several hosts with docker on each. A service's restart policy is part of its tasks: to change it replaces them.
+# Several hosts with docker on each. To change the restart policy of a service would replace its containers.
 SWARM = replace(_DOCKER, name="swarm", program="docker", changes_restart=False)
 # By name, in the order in which they are tried where bgctl.toml says "auto". That never means a swarm: a
 # project that is placed on several hosts is so because somebody has decided it.

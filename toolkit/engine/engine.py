@@ -1,7 +1,7 @@
 """The engine of one project: starts, stops and asks its containers."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +62,15 @@ class Engine(Containers, Images):
     @property
     def compose_command(self) -> str:
         return " ".join(self.commands.compose)
+
+    @property
+    def summary(self) -> str:
+        """What it is, in words."""
+        return f"{self.name}{', rootless' if self.rootless else ''}"
+
+    def troubles(self) -> Iterator[BgctlError]:
+        """What is wrong with it, though it answers."""
+        yield from ()
 
     @cached_property
     def rootless(self) -> bool:

@@ -9,7 +9,7 @@ from toolkit.swarm.layout import IMAGE_USER, Layout
 
 Document = dict[str, Any]
 
-STORE, PASSWORD = "BGCTL_STORE", "BGCTL_STORE_PASSWORD_FILE"  # noqa: S105  (a variable's name)
+STORE, PASSWORD = "BGCTL_STORE", "BGCTL_STORE_PASSWORD_FILE"
 STATE = "/state/state.json"
 WRITE_REDIS = "write BGCTL_STORE=redis://ADDRESS:6379/0 in the env file"
 

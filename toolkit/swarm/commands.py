@@ -23,7 +23,7 @@ class SwarmCommands(Commands):
         return SWARM
 
     def deploy(self) -> list[str]:
-        """The stack file is on standard input. Images are named by digest already: no node asks what a tag is."""
+        """The stack file is on standard input. Its images have digests: no node asks what a tag is by now."""
         resolved = ["--with-registry-auth", "--resolve-image", "never"]
         return [self.binary, "stack", "deploy", "--compose-file", "-", *resolved, self.project]
 

@@ -22,9 +22,7 @@ def of(service: Document, name: str, layout: Layout) -> Document:
     """For a service of ours one task on each of the project's nodes; for another one what it says itself."""
     told = {key: value for key, value in (service.get("deploy") or {}).items() if value}
     made: Document = {"endpoint_mode": told.get("endpoint_mode", BY_NAME)}
-    if name in layout.ours:
-        made["mode"] = "global"
-    elif told.get("mode") == "global":
+    if name in layout.ours or told.get("mode") == "global":
         made["mode"] = "global"
     else:
         made["replicas"] = int(told.get("replicas") or service.get("scale") or 1)

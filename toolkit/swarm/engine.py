@@ -1,7 +1,7 @@
-"""The engine of a project on a swarm: what `Engine` is for one host, with a service in place of a container."""
+"""The engine of a project on a swarm: as `Engine` for one host, with a service in place of each container."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from toolkit.clock import SYSTEM
@@ -11,7 +11,7 @@ from toolkit.engine import compose_files, process, yaml_text
 from toolkit.engine.container import Container
 from toolkit.engine.engine import CHANGE, LOOK, REMOVE, Engine, Keep
 from toolkit.engine.handover import Line
-from toolkit.errors import Failed, Refused
+from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.swarm import images
 from toolkit.swarm.commands import SwarmCommands, service_of
 from toolkit.swarm.layout import IMAGE_USER, Layout
@@ -40,6 +40,23 @@ class SwarmEngine(Services, Engine):
         Engine.__init__(self, commands, root, config.placed, patience, config)
         self.label = config.project.node_label
         self._layout = Layout.of(config, root, [root / name for name in commands.files])
+
+    @property
+    def summary(self) -> str:
+        """ "a swarm of 3 nodes (a, b, c)"; with a label, those that have it."""
+        names = [node.name for node in self.nodes()]
+        which = f" with the label {self.label}" if self.label else ""
+        return f"a swarm, of {len(names)} node{'s' * (len(names) != 1)}{which} ({', '.join(names)})"
+
+    def troubles(self) -> Iterator[BgctlError]:
+        """Nodes that are down, or have no name of their own: reports of agents are told apart by it."""
+        found = self.nodes()
+        for node in found:
+            if not node.ready:
+                why = f"the swarm says {node.status.state} of it; it may serve all the same"
+                yield NotYet(f"node {node.name} is not ready", why, f"docker node inspect {node.name}")
+        for name in {node.name for node in found if [each.name for each in found].count(node.name) > 1}:
+            yield Refused(f"several nodes are called {name}", "bgctl tells them by name", "hostnamectl")
 
     def look(self, service: str) -> Container | None:
         """The nodes run its HEALTHCHECK: a task that has one runs when that has passed."""

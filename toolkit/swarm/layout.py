@@ -10,7 +10,7 @@ from toolkit.config.kinds import NodeLabel
 from toolkit.engine.compose_lines import place
 from toolkit.errors import Refused
 
-# The service whose one process on each node writes what Redis has of the state into a file (session_api/agent).
+# The service that writes on each node what Redis has of the state into a file (session_api/agent).
 AGENT = "bgctl-agent"
 IMAGE_USER = "10001:10001"  # as whom our images run: no file of a host's own users is in these containers
 

@@ -88,7 +88,7 @@ def _volume(name: str, volume: Document) -> Document:
 
 
 def _tmpfs(service: Document) -> Iterator[Document]:
-    """Stack files have no `tmpfs`, but volumes of that type: anybody may write to them, as plain compose has it."""
+    """Stack files have no `tmpfs`, but volumes of that type, which anybody in the container may write to."""
     listed = service.get("tmpfs") or []
     for entry in [listed] if isinstance(listed, str) else listed:
         target, _, options = str(entry).partition(":")

@@ -91,9 +91,9 @@ class Node(Struct, frozen=True):
 
 
 def of_project(nodes: Sequence[Node], label: NodeLabel) -> list[Node]:
-    """Those that the swarm has for a project: with its label, and not drained. One that is down is among them.
+    """Those that the swarm has for a project: with its label, and not drained. Raises Refused: none is there.
 
-    Raises Refused where there is none.
+    One that is down is among them.
     """
     found = [node for node in nodes if node.has(label) and node.availability != "drain"]
     if found:

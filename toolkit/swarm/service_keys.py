@@ -9,19 +9,22 @@ from toolkit.swarm.layout import Layout
 Document = dict[str, Any]
 
 # What a stack file has as plain compose has it.
-KEPT = frozenset(
-    "cap_add cap_drop command dns dns_search entrypoint environment extra_hosts healthcheck hostname image init"
-    " labels logging read_only stdin_open stop_signal sysctls tty ulimits user working_dir".split()
-)
+KEPT = {
+    *("cap_add", "cap_drop", "command", "dns", "dns_search", "entrypoint", "environment", "extra_hosts"),
+    *("healthcheck", "hostname", "image", "init", "labels", "logging", "read_only", "stdin_open"),
+    *("stop_signal", "sysctls", "tty", "ulimits", "user", "working_dir"),
+}
 # What other modules of this room translate: deployment, mounts, networks, stack_file.
-TRANSLATED = frozenset(
-    "configs container_name cpus deploy links mem_limit mem_reservation network_mode networks pids_limit ports"
-    " restart scale secrets security_opt shm_size stop_grace_period tmpfs volumes".split()
-)
+TRANSLATED = {
+    *("configs", "container_name", "cpus", "deploy", "links", "mem_limit", "mem_reservation"),
+    *("network_mode", "networks", "pids_limit", "ports", "restart", "scale", "secrets", "security_opt"),
+    *("shm_size", "stop_grace_period", "tmpfs", "volumes"),
+}
 # What is for the compose command alone. The order of starts is bgctl's (toolkit/release/needs.py).
-SAYS_NOTHING = frozenset(
-    "annotations attach build depends_on develop expose platform profiles pull_policy".split()
-)
+SAYS_NOTHING = {
+    *("annotations", "attach", "build", "depends_on", "develop", "expose", "platform", "profiles"),
+    "pull_policy",
+}
 HARDENING = ("no-new-privileges", "no-new-privileges:true", "no-new-privileges=true")
 LABELS = ("label:", "label=")  # SELinux's: of paths of the host, which are not mounted here
 

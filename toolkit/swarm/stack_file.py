@@ -1,7 +1,7 @@
 """From a compose file to a stack file, which `docker stack deploy` takes.
 
-What goes in is what the compose command prints (`config`). What comes out has the one service that is asked for:
-a deployment changes that, and leaves all others of the swarm as they are.
+What goes in is what the compose command prints (`config`). What comes out has the one service that is asked
+for: a deployment changes that, and leaves all others of the swarm as they are.
 """
 
 import os
@@ -23,8 +23,8 @@ OF_VOLUMES = ("driver", "driver_opts", "external", "name", "labels")
 class StackFile:
     """`document` is a compose file as `config` prints it.
 
-    `image` is in each method what its service runs, in place of the name in the compose file. `read` reads the
-    files of the project that containers are to have.
+    `image` is in each method what its service runs, in place of the name in the compose file. `read` reads
+    the files of the project that containers are to have.
     """
 
     def __init__(self, document: Document, layout: Layout, read: Read = read) -> None:

@@ -1,4 +1,4 @@
-"""The services of a swarm and their tasks: on which nodes each should run, whether it does, and if not why."""
+"""The services of a swarm and their tasks: on which nodes each should run, and why it does not where so."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
