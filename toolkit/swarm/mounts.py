@@ -15,6 +15,7 @@ from toolkit.swarm.layout import Layout, Read
 Document = dict[str, Any]
 # The folders of a project that containers write to. On a swarm they are a volume of each node.
 VOLUMES = {"state": "bgctl-state", "data": "bgctl-data", "data/redis": "bgctl-redis"}
+OPTIONS = {"bind": ("propagation",), "volume": ("nocopy",), "tmpfs": ("size",)}  # of each type of volume
 NO_FILES = "the other nodes do not have the files of this folder"
 PUT_ELSEWHERE = "put it into the image, or name a volume, or a path outside of the project that each node has"
 
@@ -56,22 +57,21 @@ def _long(volume: object) -> Document:
     """An entry of `volumes` in its long form, with what a stack file may say of it."""
     if isinstance(volume, dict):
         made = {key: volume[key] for key in ("type", "source", "target", "read_only") if volume.get(key)}
-        kept = {
-            "bind": {"propagation"},
-            "volume": {"nocopy"},
-            "tmpfs": {"size"},
-        }.get(str(volume.get("type")), set())
-        told = volume.get(str(volume.get("type"))) or {}
-        if options := {key: told[key] for key in kept if key in told}:
-            made[str(volume["type"])] = options
+        kind = str(volume["type"])
+        told = volume.get(kind) or {}
+        if options := {key: told[key] for key in OPTIONS.get(kind, ()) if key in told}:
+            made[kind] = options
         return made
     source, _, rest = str(volume).partition(":")
     if not rest:
         return {"type": "volume", "target": source}
-    target, _, options = rest.partition(":")
+    target, _, how = rest.partition(":")
     kind = "bind" if source.startswith(("/", ".", "~")) else "volume"
-    only = {"read_only": True} if "ro" in options.split(",") else {}
-    return {"type": kind, "source": source, "target": target, **only}
+    return {"type": kind, "source": source, "target": target, **_only("ro" in how.split(","))}
+
+
+def _only(reads: bool) -> Document:
+    return {"read_only": True} if reads else {}
 
 
 def _inside(volume: Document, root: Path) -> str | None:
@@ -83,7 +83,7 @@ def _inside(volume: Document, root: Path) -> str | None:
 
 
 def _volume(name: str, volume: Document) -> Document:
-    only = {"read_only": True} if volume.get("read_only") else {}
+    only = _only(bool(volume.get("read_only")))
     return {"type": "volume", "source": name, "target": volume["target"], **only}
 
 
