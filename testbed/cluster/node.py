@@ -28,6 +28,7 @@ BOOT = """\
 set -e
 folder=$1
 hostname "$2"
+umount --recursive --lazy /var/lib/docker /run/docker 2>/dev/null || :  # what this machine's engine has there
 mount --bind "$folder/docker" /var/lib/docker
 mount --bind "$folder/srv" /srv
 mount -t tmpfs -o mode=755 tmpfs /run
