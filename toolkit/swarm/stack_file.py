@@ -4,15 +4,19 @@ What goes in is what the compose command prints (`config`). What comes out has t
 for: a deployment changes that, and leaves all others of the swarm as they are.
 """
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from toolkit.engine.container import ONE_SHOT
 from toolkit.errors import together
 from toolkit.swarm import agent, contents, deployment, mounts, networks, service_keys
 from toolkit.swarm.layout import AGENT, Layout, Read, read
 from toolkit.swarm.mounts import Mounts
+from toolkit.swarm.tasks import SPECIFIED
 
 Document = dict[str, Any]
 
@@ -66,7 +70,8 @@ class StackFile:
         for kind in contents.KINDS:
             ours = [each.mount for each in mounted.contents if each.kind == kind]
             made[kind] = [*[_long(each) for each in given.get(kind) or []], *ours]
-        return {key: value for key, value in made.items() if value != []}, mounted
+        made = {key: value for key, value in made.items() if value != []}
+        return _marked(made), mounted
 
     def _whole(self, name: str, service: Document, mounted: Mounts) -> Document:
         found: Document = {
@@ -104,6 +109,12 @@ class StackFile:
         path = Path(os.path.normpath(self._layout.root / str(told["file"])))
         data = self._read(path).get("", b"")
         return {"name": contents.name_of(self._layout.name, contents.key(name, data)), "file": str(path)}
+
+
+def _marked(service: Document) -> Document:
+    """With a label by which its containers are told from those of an earlier file."""
+    digest = hashlib.sha256(msgspec.json.encode(service, order="sorted")).hexdigest()[:16]
+    return {**service, "labels": {**_pairs(service.get("labels")), SPECIFIED: digest}}
 
 
 def _long(entry: object) -> Document:

@@ -16,6 +16,7 @@ COMING = ("new", "pending", "allocated", "assigned", "accepted", "preparing", "r
 FAILED = ("failed", "rejected")  # it died by itself; the node could not start it
 ENDED = (COMPLETE, *FAILED)
 GONE = ("shutdown", "orphaned", "remove")  # taken away by the swarm
+SPECIFIED = "bgctl.specified"  # a label of containers: another one for another entry of a stack file
 TRIES = 3  # so many failures of the same service on one node: it does not get better by itself
 
 
@@ -66,6 +67,12 @@ class _Spec(Struct, frozen=True):
     endpoint: dict[str, Any] = field(name="EndpointSpec", default_factory=dict)
 
 
+def _mark(template: Mapping[str, Any]) -> tuple[object, object]:
+    """What tells specifications apart: docker prints one of a service with defaults, one of a task without."""
+    labels = (template.get("ContainerSpec") or {}).get("Labels") or {}
+    return labels.get(SPECIFIED), template.get("ForceUpdate", 0)
+
+
 class _Update(Struct, frozen=True):
     state: str = field(name="State", default="")
     message: str = field(name="Message", default="")
@@ -114,9 +121,7 @@ class Service(Struct, frozen=True):
 
     def describes(self, task: Task) -> bool:
         """Whether a task is of this specification, and not of the one before."""
-        own, its = self.spec.template, task.spec
-        same = own.get("ContainerSpec") == its.get("ContainerSpec")
-        return same and own.get("ForceUpdate", 0) == its.get("ForceUpdate", 0)
+        return _mark(self.spec.template) == _mark(task.spec)
 
 
 class Place(Struct, frozen=True):
