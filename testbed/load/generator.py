@@ -8,7 +8,7 @@ import random
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from .judgement import Migrate
@@ -17,6 +17,7 @@ from .scene import Scene
 from .serving import Serving
 from .tally import Kept, Recorder, Tally
 from .user import HOLDERS, KINDS, Kind, User
+from .wandering import Balancer
 
 LAG_PROBE = 0.05  # seconds that a probe sleeps: how late it wakes is this process's own lag
 
@@ -27,7 +28,8 @@ class Load:
     `served` are the versions that are served when it starts; set_served() tells what changes. `rate` is the
     number of requests per second of all users together; those of holders (of WebSockets, event streams, long
     polls, large bodies) come on top. `ca` is the file of a certificate authority to trust. `timeout` is
-    seconds per request. `migrate` says what may move a session off a version that is served.
+    seconds per request. `migrate` says what may move a session off a version that is served. With `hosts`,
+    addresses, the host in `base_url` is only a name, and each request goes to any of them.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Load:
         ca: Path | None = None,
         timeout: float = 10.0,
         migrate: Migrate = "never",
+        hosts: Sequence[str] = (),
     ) -> None:
         self.rate = rate
         self._recorder = Recorder()
@@ -50,6 +53,7 @@ class Load:
             timeout,
             self._interval,
             migrate,
+            balancer=Balancer(hosts) if hosts else None,
         )
         self._users: dict[User, asyncio.Task[None]] = {}
         self._paced = 0

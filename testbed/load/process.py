@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +42,7 @@ class LoadProcess:
         rate: float = 400.0,
         ca: Path | None = None,
         migrate: Migrate = "never",
+        hosts: Sequence[str] = (),
     ) -> None:
         self._hello = {
             "url": base_url,
@@ -49,6 +50,7 @@ class LoadProcess:
             "rate": rate,
             "ca": str(ca) if ca else None,
             "migrate": migrate,
+            "hosts": list(hosts),
         }
         self.posts: dict[str, bool] = {}  # as Load.posts; filled by `stop`
         self._lock = threading.Lock()

@@ -46,6 +46,7 @@ class Regular(ApiClient):
     async def arrive(self) -> None:
         person, bearer = self.person, self.habit == "bearer"
         person.http = ClientSession(
+            connector=self.scene.connector(),
             cookie_jar=DummyCookieJar() if bearer else CookieJar(unsafe=True),
             headers=None if bearer else headers.ALWAYS,
             timeout=ClientTimeout(total=self.scene.timeout),

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import ClientError
+from aiohttp import BaseConnector, ClientError, TCPConnector
 
 from .judgement import Migrate
 from .serving import Serving
 from .tally import Recorder
+from .wandering import Balancer
 
 PAGE_VERSION = re.compile(r'data-version="([^"]+)"')
 LOST = (ClientError, TimeoutError, OSError)  # what is raised for a request without an answer
@@ -32,7 +33,7 @@ class Scene:
     """What all users share. `timeout` and what `interval` returns, between two requests, are seconds.
 
     `migrate` says what may move a session whose version is served. `draining` is the version whose sessions
-    migrate now. `ended`: the load ends, and all users are to go.
+    migrate now. `ended`: the load ends, and all users are to go. `balancer`: there are several hosts.
     """
 
     base_url: str
@@ -44,6 +45,13 @@ class Scene:
     migrate: Migrate = "never"
     draining: str | None = None
     ended: bool = False
+    balancer: Balancer | None = None
+
+    def connector(self) -> BaseConnector:
+        """The connections of one person."""
+        if self.balancer:
+            return self.balancer.connector(self.tls)
+        return TCPConnector(limit_per_host=6, ssl=self.tls, keepalive_timeout=60)
 
 
 @dataclass(slots=True)

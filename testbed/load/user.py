@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Literal, get_args
 
-from aiohttp import BaseConnector, ClientSession, ClientTimeout, CookieJar, DummyCookieJar, TCPConnector
+from aiohttp import ClientSession, ClientTimeout, CookieJar, DummyCookieJar
 
 from . import events, headers, poll, transfer, websocket
 from .apiclient import ApiClient
@@ -150,10 +150,9 @@ class User(Person):
 
     def _client(self) -> ClientSession:
         """A browser with cookies and connections of its own, or an API client, which keeps no cookies."""
-        connector: BaseConnector = TCPConnector(limit_per_host=6, ssl=self.scene.tls, keepalive_timeout=60)
         browses = self.kind != "bearer"
         return ClientSession(
-            connector=connector,
+            connector=self.scene.connector(),
             cookie_jar=CookieJar(unsafe=True) if browses else DummyCookieJar(),
             headers=headers.ALWAYS if browses else None,
             skip_auto_headers=("Accept",) if browses else (),  # a browser sends none with a handshake

@@ -51,9 +51,8 @@ class Worker:
             return AT_ONCE[verb](load, **given)
         raise LoadError(f"no such verb: {verb}")
 
-    async def _start(self, url: str, served: list[str], rate: float, ca: str | None, migrate: Any) -> None:
-        trusted = Path(ca) if ca else None
-        self._load = Load(url, served=served, rate=rate, ca=trusted, migrate=migrate)
+    async def _start(self, url: str, ca: str | None, **given: Any) -> None:
+        self._load = Load(url, ca=Path(ca) if ca else None, **given)
         await self._load.start()
 
     async def end(self) -> None:

@@ -76,10 +76,9 @@ class Preflight:
         looks.take("machine", self._machine, needs=["engine"])
 
     def _engine(self) -> Problems:
-        yield from ()
         engine = self.project.engine
-        rootless = ", rootless" if engine.rootless else ""
-        return f"{engine.name}{rootless}; containers run as {engine.user}"
+        yield from engine.troubles()
+        return f"{engine.summary}; containers run as {engine.user}"
 
     def _compose(self) -> Problems:
         project, found = self.project, self.compose

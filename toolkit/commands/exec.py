@@ -41,4 +41,5 @@ def command(ctx: click.Context, name: str | None, user: str, index: int) -> None
     project = options.project(app)
     found = target.container(project, name, index)
     terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
-    handover.become(Line(project.engine.commands.attached(found.id, argv, terminal, user)))
+    inside = project.engine.inside(found)
+    handover.become(Line(project.engine.commands.attached(inside, argv, terminal, user)))

@@ -7,6 +7,7 @@ commands is toolkit/engine/.
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class ComposeKind(Struct, frozen=True):
@@ -57,6 +58,11 @@ class EngineKind(Struct, frozen=True):
     # Whether a rootless one needs its user's runtime folder (toolkit/engine/user_session.py).
     needs_user_session: bool
     units: tuple[str, ...]  # systemd's, that have started before containers run
+    program: str = ""  # the engine's own, where that is called otherwise
+
+    @property
+    def binary(self) -> str:
+        return self.program or self.name
 
     @property
     def separate_compose(self) -> str:
@@ -99,7 +105,11 @@ _PODMAN = EngineKind(
     needs_user_session=True,
     units=("podman.service", "podman-restart.service"),
 )
-# By name, in the order in which they are tried where bgctl.toml says "auto".
+# Several hosts with docker on each. To change the restart policy of a service would replace its containers.
+SWARM = replace(_DOCKER, name="swarm", program="docker", changes_restart=False)
+# By name, in the order in which they are tried where bgctl.toml says "auto". That never means a swarm: a
+# project that is placed on several hosts is so because somebody has decided it.
 ENGINES = {each.name: each for each in (_DOCKER, _PODMAN)}
 NAMES = tuple(ENGINES)
+KINDS = {**ENGINES, SWARM.name: SWARM}  # all that bgctl.toml can name
 ANY = " or ".join(NAMES)  # for messages: "docker or podman"

@@ -6,7 +6,7 @@ from typing import Self
 
 from msgspec import Meta
 
-from toolkit.config.engines import NAMES
+from toolkit.config.engines import KINDS, SWARM
 from toolkit.values import Duration, Text
 
 
@@ -45,8 +45,25 @@ class FilePath(Text):
 
 
 class Engine(Text):
-    kind, like = f"an engine (auto, {', '.join(NAMES)})", "auto"
-    pattern = re.compile("|".join(("auto", *NAMES)))
+    kind, like = f"an engine (auto, {', '.join(KINDS)})", "auto"
+    pattern = re.compile("|".join(("auto", *KINDS)))
+
+    @property
+    def is_swarm(self) -> bool:
+        return self == SWARM.name
+
+
+class NodeLabel(Text):
+    """A label of swarm nodes: its name, whose value is then "true", or NAME=VALUE; empty: every node."""
+
+    kind, like = "a label of nodes", "shop"
+    pattern = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,62}(=[A-Za-z0-9._-]{1,63})?)?")
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The label's name and value."""
+        name, _, value = self.partition("=")
+        return name, value or "true"
 
 
 class Route(Text):

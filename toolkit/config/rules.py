@@ -15,6 +15,7 @@ from toolkit.config import (
     host_rules,
     jwks_table,
     service_rules,
+    swarm_rules,
 )
 from toolkit.config.configuration import Config
 from toolkit.config.kinds import DurationOrOff, FileName, FilePath, Size
@@ -46,6 +47,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     yield from service_rules.problems(config)
     yield from folder_rules.problems(config)
     yield from asset_rules.problems(config)
+    yield from swarm_rules.problems(config)
     yield from host_rules.problems(config)
     yield from address_rules.problems(config)
 

@@ -21,6 +21,7 @@ from toolkit.config.kinds import (
     Migrate,
     Name,
     Network,
+    NodeLabel,
     Origin,
     Path,
 )
@@ -31,13 +32,15 @@ from toolkit.values import Address, Duration
 class ProjectTable(Table, frozen=True):
     """The compose project. `compose_file`: a name, several, or "": what plain compose would use.
 
-    `kept_logs`: of so many versions the last log lines are kept when their containers go.
+    `kept_logs`: of so many versions the last log lines are kept when their containers go. `node_label`: on a
+    swarm, the nodes that have this label are the project's.
     """
 
     name: Name
     compose_file: str | tuple[str, ...] = ""
     env_file: FileName = FileName(".env")
     engine: Engine = Engine("auto")
+    node_label: NodeLabel = NodeLabel("")
     kept_logs: Annotated[int, Meta(ge=0, le=1000)] = 10
 
     @property

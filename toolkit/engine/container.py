@@ -28,7 +28,10 @@ class Health(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    """A container's State. Some versions of podman call `health` Healthcheck."""
+    """A container's State. Some versions of podman call `health` Healthcheck.
+
+    `words` are what is to be said where it does not run, in place of words about one container; "": those.
+    """
 
     status: str = field(name="Status", default="unknown")
     running: bool = field(name="Running", default=False)
@@ -37,6 +40,7 @@ class Status(Struct, frozen=True):
     health: Health | None = field(name="Health", default=None)
     healthcheck: Health | None = field(name="Healthcheck", default=None)
     pid: int = field(name="Pid", default=0)  # of its first process, as this host counts them
+    words: str = ""
 
 
 class HealthCheck(Struct, frozen=True):

@@ -33,6 +33,8 @@ def fault(container: Container | None) -> str | None:
 def stopped(container: Container) -> str | None:
     """Why a container does not run, or None."""
     now = container.state
+    if now.words:
+        return now.words
     if now.status == "restarting":
         return f"it dies and is restarted, the last time with exit code {now.exit_code}"
     if now.running:

@@ -87,7 +87,14 @@ class Containers(Asking):
         """The containers that `run_once` has started, running ones last."""
         return [each for each in self.all() if each.service == service and each.value(ONE_SHOT) is not None]
 
+    def inside(self, container: Container) -> str:
+        """The id by which a command can be run in it."""
+        return container.id
+
     def _id(self, service: str) -> str:
+        return self._found(service).id
+
+    def _found(self, service: str) -> Container:
         if found := self.containers().get(service):
-            return found.id
+            return found
         raise Failed(f"{service} has no container", "it is not running", "bgctl up")

@@ -41,7 +41,7 @@ def ask(kind: EngineKind, config: Config, root: Path) -> Engine | str:
     if kind.needs_user_session:
         user_session.find(os.getuid())
     try:
-        engine = Engine(_commands(kind, config, root), root, config.placed, config=config)
+        engine = Engine(commands(kind, config, root), root, config.placed, config=config)
         engine.rootless  # noqa: B018  (asking is the test)
     except Refused as error:
         return f"{error.what.removeprefix(kind.name).strip()}: {error.why}"
@@ -50,10 +50,10 @@ def ask(kind: EngineKind, config: Config, root: Path) -> Engine | str:
     return engine
 
 
-def _commands(kind: EngineKind, config: Config, root: Path) -> Commands:
+def commands(kind: EngineKind, config: Config, root: Path) -> Commands:
     project = config.project
     files = compose_files.choose(project, root).names
-    return Commands(kind.name, _compose_command(kind), project.name, files, project.env_file)
+    return Commands(kind.binary, _compose_command(kind), project.name, files, project.env_file)
 
 
 def _compose_command(kind: EngineKind) -> tuple[str, ...]:

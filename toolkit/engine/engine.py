@@ -1,7 +1,7 @@
 """The engine of one project: starts, stops and asks its containers."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +62,15 @@ class Engine(Containers, Images):
     @property
     def compose_command(self) -> str:
         return " ".join(self.commands.compose)
+
+    @property
+    def summary(self) -> str:
+        """What it is, in words."""
+        return f"{self.name}{', rootless' if self.rootless else ''}"
+
+    def troubles(self) -> Iterator[BgctlError]:
+        """What is wrong with it, though it answers."""
+        yield from ()
 
     @cached_property
     def rootless(self) -> bool:
@@ -187,7 +196,8 @@ class Engine(Containers, Images):
         process.run(self.commands.kill(self._id(service), signal), timeout=LOOK)
 
     def exec(self, service: str, *argv: str) -> str:
-        return process.run(self.commands.exec(self._id(service), *argv), timeout=EXEC, both=True)
+        inside = self.inside(self._found(service))
+        return process.run(self.commands.exec(inside, *argv), timeout=EXEC, both=True)
 
     def logs(self, service: str, lines: int = 20) -> str:
         """The last lines, or why there are none: this only ever explains another failure."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from toolkit.config.engines import ENGINES
+from toolkit.config.engines import KINDS
 from toolkit.files import atomic
 
 
@@ -12,7 +12,7 @@ def read(path: Path) -> str | None:
         name = path.read_text().strip()
     except (OSError, UnicodeDecodeError):
         return None
-    return name if name in ENGINES else None
+    return name if name in KINDS else None
 
 
 def write(path: Path, name: str) -> None:

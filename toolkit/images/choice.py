@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from toolkit import config
-from toolkit.config.engines import ENGINES, NAMES
+from toolkit.config.engines import ENGINES, KINDS, NAMES
 from toolkit.engine import process, user_session
 from toolkit.errors import Refused
 from toolkit.files import engine_file
@@ -33,9 +33,11 @@ def _silent(name: str) -> str:
 
 
 def _of_project(root: Path) -> str | None:
-    """None: `root` is no project, or its engine is not decided yet."""
+    """The engine whose program makes images; None: `root` is no project, or its engine is not decided yet."""
     path = root / "bgctl.toml"
     if not path.exists():
         return None
     named = config.load(path).project.engine
-    return str(named) if named != "auto" else engine_file.read(root / "state" / "engine")
+    if named == "auto":
+        return engine_file.read(root / "state" / "engine")
+    return KINDS[named].binary

@@ -50,7 +50,7 @@ def _make_folders(project: Project) -> str:
     for path in (project.state_dir, project.proxy_dir):
         path.mkdir(exist_ok=True)
         path.chmod(0o755)
-    engine_file.write(project.engine_path, project.engine.name)
+    engine_file.write(project.engine_path, project.engine.kind.name)
     project.data_dir.mkdir(exist_ok=True)
     project.data_dir.chmod(0o750)  # The database in it has e-mail addresses.
     (project.data_dir / "redis").mkdir(exist_ok=True)  # Otherwise the engine makes it, owned by root.

@@ -30,6 +30,7 @@ SAY = (
         "host_rules.py",
         "folder_rules.py",
         "asset_rules.py",
+        "swarm_rules.py",
     ),
 )
 ACTING = [

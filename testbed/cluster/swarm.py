@@ -1,0 +1,82 @@
+"""The swarm of a lab: who is in it, who leads, and what its managers think of each node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from .node import Node, NodeError
+from .waiting import eventually
+
+MANAGERS = 3  # so that the leader may die
+# How often nodes say that they are there; docker's default is 5 s. After three times that they are down.
+HEARTBEAT = "1s"
+
+
+class Swarm:
+    """The first `managers` of the nodes manage it, the others are workers."""
+
+    def __init__(self, nodes: Sequence[Node], managers: int = MANAGERS) -> None:
+        self.nodes = tuple(nodes)
+        self.managers = self.nodes[:managers]
+
+    def form(self) -> None:
+        """Makes it, has all join, and waits until each is ready."""
+        first, *others = self.nodes
+        first.docker("swarm", "init", "--advertise-addr", first.address, "--dispatcher-heartbeat", HEARTBEAT)
+        tokens = {
+            role: first.docker("swarm", "join-token", "--quiet", role).strip()
+            for role in ("manager", "worker")
+        }
+
+        def join(node: Node) -> None:
+            token = tokens["manager" if node in self.managers else "worker"]
+            own = ["--advertise-addr", node.address, "--token", token]
+            node.docker("swarm", "join", *own, f"{first.address}:2377")
+
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(join, others))
+        self.wait({node.name: "ready" for node in self.nodes})
+
+    def docker(self, *arguments: str, stdin: str = "") -> str:
+        """A command of docker on the leader."""
+        return self.leader().docker(*arguments, stdin=stdin)
+
+    def leader(self) -> Node:
+        """Who leads, as soon as anybody does. Raises AssertionError if nobody does for long."""
+        found: list[Node] = []
+
+        def look() -> bool:
+            found[:] = [node for node in self.managers if self._leads(node)]
+            return len(found) == 1
+
+        eventually(look, "one manager leads the swarm")
+        return found[0]
+
+    def states(self) -> dict[str, str]:
+        """What the leader thinks of each node, by its name: "ready", "down" or "unknown"."""
+        lines = self.docker("node", "ls", "--format", "{{json .}}").splitlines()
+        return {row["Hostname"]: row["Status"].lower() for row in map(json.loads, lines)}
+
+    def wait(self, expected: dict[str, str]) -> None:
+        """Until the leader thinks that of these nodes."""
+        eventually(
+            lambda: expected.items() <= self.states().items(),
+            f"the swarm says {expected}",
+            unless=(NodeError,),  # its leader may change meanwhile
+        )
+
+    def running(self, service: str) -> dict[str, str]:
+        """The names of the nodes where a task of the service runs, and its image."""
+        filters = ["--filter", "desired-state=running", "--format", "{{json .}}"]
+        rows = map(json.loads, self.docker("service", "ps", service, *filters).splitlines())
+        return {row["Node"]: row["Image"] for row in rows if row["CurrentState"].startswith("Running")}
+
+    def _leads(self, node: Node) -> bool:
+        if not node.is_on:
+            return False
+        try:
+            return node.docker("node", "inspect", "self", "--format", "{{.ManagerStatus.Leader}}") == "true\n"
+        except NodeError:  # it has no part in the swarm's decisions just now
+            return False

@@ -1,0 +1,49 @@
+"""Several hosts behind one name, as a load balancer shows them: each request may go to another one.
+
+A host that refuses a connection, or does not take it within a moment, is passed over. A request that got no
+answer at all is sent again, once, if it changes nothing: of a POST nobody knows what became of it.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+from collections.abc import Sequence
+
+from aiohttp import TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+REPEATABLE = ("GET", "HEAD")  # what load balancers send again by themselves
+NEXT_HOST = 0.25  # seconds after which a connection is tried at another host as well
+
+
+class Balancer(AbstractResolver):
+    """Finds all hosts under any name, in another order each time: the first is where a request goes."""
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        self._hosts = tuple(hosts)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in random.sample(self._hosts, len(self._hosts))
+        ]
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    def connector(self, tls: ssl.SSLContext | bool) -> TCPConnector:
+        """With a connection for each request, so that none stays at the host of the one before."""
+        return TCPConnector(
+            resolver=self, use_dns_cache=False, force_close=True, happy_eyeballs_delay=NEXT_HOST, ssl=tls
+        )

@@ -1,0 +1,1 @@
+"""Docker Swarm as an engine: each node of it is a host with a proxy, a session API and both slots."""

@@ -1,0 +1,116 @@
+"""Looks for the services of a project on its swarm."""
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from toolkit.config.kinds import NodeLabel
+from toolkit.engine import process
+from toolkit.engine.container import Container
+from toolkit.engine.containers import Containers
+from toolkit.engine.images import LOOK, Images
+from toolkit.errors import Refused
+from toolkit.swarm import nodes, tasks, view
+from toolkit.swarm.commands import SwarmCommands, service_of
+from toolkit.swarm.nodes import Membership, Node
+from toolkit.swarm.tasks import Service, Standing, Task
+
+
+class Services(Containers, Images):
+    """As `Containers`, with a service in place of each container. Every method raises Failed as those do."""
+
+    commands: SwarmCommands
+    label: NodeLabel  # that of the project's nodes
+
+    @cached_property
+    def membership(self) -> Membership:
+        return msgspec.json.decode(process.run(self.commands.membership(), timeout=LOOK), type=Membership)
+
+    def nodes(self) -> list[Node]:
+        """The nodes that the swarm has for this project. Raises Refused where there are none."""
+        return nodes.of_project(self._all_nodes(), self.label)
+
+    def _all_nodes(self) -> list[Node]:
+        ids = self._ask(self.commands.nodes(), self.patience).split()
+        return msgspec.json.decode(
+            self._ask(self.commands.inspect_nodes(*ids), self.patience), type=list[Node]
+        )
+
+    def all(self) -> list[Container]:
+        """This project's services, each as one container; running ones last."""
+        found = [view.of(each, self._image_id(each.service.image)) for each in self.standings()]
+        return sorted(found, key=lambda each: each.state.running)
+
+    def standings(self) -> list[Standing]:
+        services = self._services()
+        return tasks.standings(services, self._tasks([each.id for each in services]), self._all_nodes())
+
+    def standing(self, service: str) -> Standing | None:
+        """Of a service by its name in the compose file; what has run once is none of that name."""
+        name = f"{self.commands.project}_{service}"
+        return next((each for each in self.standings() if each.service.spec.name == name), None)
+
+    def _services(self) -> list[Service]:
+        ids = self._ask(self.commands.services(), self.patience).split()
+        if not ids:
+            return []
+        found = self._ask(self.commands.inspect_services(*ids), self.patience)
+        return msgspec.json.decode(found, type=list[Service])
+
+    def _tasks(self, services: Sequence[str]) -> list[Task]:
+        ids = self._ask(self.commands.tasks(*services), self.patience).split() if services else []
+        if not ids:
+            return []
+        return msgspec.json.decode(
+            self._ask(self.commands.inspect_tasks(*ids), self.patience), type=list[Task]
+        )
+
+    def _left_of(self, them: Collection[Task]) -> list[Task]:
+        """Those of some tasks, of services that were removed, that the nodes have yet to end."""
+        return [each for each in them if self._is_left(each.id)]
+
+    def _is_left(self, task: str) -> bool:
+        try:
+            process.run(self.commands.inspect_tasks(task), timeout=LOOK)
+        except process.Ended:
+            return False  # the swarm has forgotten it: it does so once it has ended
+        return True
+
+    def dead(self, service: str) -> str | None:
+        """Why a service cannot run on all its nodes any more, or None while it still may."""
+        found = self.standing(service)
+        return (found.hopeless or None) if found else "the swarm has no such service"
+
+    def inside(self, container: Container) -> str:
+        """Of a container of this service on this very node. Raises Refused where none is here."""
+        found = [each for each in self.standings() if each.service.id == service_of(container.id)]
+        places = [place for each in found for place in each.places]
+        for place in places:
+            if place.task.node == self.membership.node and place.task.status.container.id:
+                return place.task.status.container.id
+        where = ", ".join(place.node for place in places if place.runs)
+        why = f"docker enters containers of its own node only; it runs on {where or 'none'}"
+        raise Refused(f"{container.service} is not on this node", why, "type it there, over ssh")
+
+    def copy(self, container: Container, source: str, target: Path) -> None:
+        super().copy(msgspec.structs.replace(container, id=self.inside(container)), source, target)
+
+    def _image_id(self, name: str) -> str:
+        """By the name with its digest, which is the same image for ever."""
+        known: dict[str, str] = self.__dict__.setdefault("_image_ids", {})
+        if name not in known and (id := self.image_id(name)):
+            known[name] = id
+        return known.get(name, "")
+
+    # What is of one host: nothing of it is a project's here.
+
+    def neighbours(self) -> list[Path]:
+        return []
+
+    def elsewhere(self) -> list[Container]:
+        return []
+
+    def of_name(self, name: str) -> list[Container]:
+        return []

@@ -1,0 +1,220 @@
+"""The services of a swarm and their tasks: on which nodes each should run, and why it does not where so."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from toolkit.engine.container import SERVICE
+from toolkit.swarm.nodes import Node
+
+RUNNING, STARTING, COMPLETE = "running", "starting", "complete"
+# The order of a task's life. It waits for a place, is given to a node, and is made ready there.
+COMING = ("new", "pending", "allocated", "assigned", "accepted", "preparing", "ready", STARTING)
+FAILED = ("failed", "rejected")  # it died by itself; the node could not start it
+ENDED = (COMPLETE, *FAILED)
+GONE = ("shutdown", "orphaned", "remove")  # taken away by the swarm
+SPECIFIED = "bgctl.specified"  # a label of containers: another one for another entry of a stack file
+TRIES = 3  # so many failures of the same service on one node: it does not get better by itself
+
+
+class _ContainerStatus(Struct, frozen=True):
+    id: str = field(name="ContainerID", default="")
+    pid: int = field(name="PID", default=0)
+    exit_code: int = field(name="ExitCode", default=0)
+
+
+class _Status(Struct, frozen=True):
+    at: str = field(name="Timestamp", default="")
+    state: str = field(name="State", default="new")
+    error: str = field(name="Err", default="")
+    container: _ContainerStatus = field(name="ContainerStatus", default=_ContainerStatus())
+
+
+class Task(Struct, frozen=True):
+    """One task as `inspect` has it: a container on one node, from before it is placed until after its end."""
+
+    id: str = field(name="ID")
+    service: str = field(name="ServiceID")
+    created: str = field(name="CreatedAt", default="")
+    node: str = field(name="NodeID", default="")
+    slot: int = field(name="Slot", default=0)
+    status: _Status = field(name="Status", default=_Status())
+    desired: str = field(name="DesiredState", default="")
+    spec: dict[str, Any] = field(name="Spec", default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        return self.status.state
+
+    @property
+    def over(self) -> bool:
+        return self.state in ENDED or self.state in GONE
+
+    @property
+    def place(self) -> object:
+        """What another task is in the place of: one of its service on its node, or of its number."""
+        return self.slot or self.node
+
+
+class _Spec(Struct, frozen=True):
+    name: str = field(name="Name", default="")
+    labels: dict[str, str] | None = field(name="Labels", default=None)
+    template: dict[str, Any] = field(name="TaskTemplate", default_factory=dict)
+    mode: dict[str, Any] = field(name="Mode", default_factory=dict)
+    endpoint: dict[str, Any] = field(name="EndpointSpec", default_factory=dict)
+
+
+def _mark(template: Mapping[str, Any]) -> tuple[object, object]:
+    """What tells specifications apart: docker prints one of a service with defaults, one of a task without."""
+    labels = (template.get("ContainerSpec") or {}).get("Labels") or {}
+    return labels.get(SPECIFIED), template.get("ForceUpdate", 0)
+
+
+class _Update(Struct, frozen=True):
+    state: str = field(name="State", default="")
+    message: str = field(name="Message", default="")
+
+
+class Service(Struct, frozen=True):
+    """One service as `docker service inspect` has it."""
+
+    id: str = field(name="ID")
+    created: str = field(name="CreatedAt", default="")
+    spec: _Spec = field(name="Spec", default=_Spec())
+    update: _Update = field(name="UpdateStatus", default=_Update())
+
+    @property
+    def container(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.spec.template.get("ContainerSpec") or {}
+        return found
+
+    @property
+    def image(self) -> str:
+        """Its name, with the digest by which the nodes pull it, if it has one."""
+        return str(self.container.get("Image", ""))
+
+    @property
+    def digest(self) -> str:
+        """Another one for another specification of its tasks."""
+        text = msgspec.json.encode(self.spec.template, order="sorted")
+        return hashlib.sha256(text).hexdigest()[:16]
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether a task that ends is replaced."""
+        policy = self.spec.template.get("RestartPolicy") or {}
+        return str(policy.get("Condition", "any")) == "any"
+
+    @property
+    def name(self) -> str:
+        """As the compose file has it."""
+        return (self.spec.labels or {}).get(SERVICE, "")
+
+    @property
+    def contents(self) -> set[str]:
+        """The names of the secrets and configs that its tasks have."""
+        kinds = (("Secrets", "SecretName"), ("Configs", "ConfigName"))
+        return {str(each.get(name)) for kind, name in kinds for each in self.container.get(kind) or []}
+
+    def describes(self, task: Task) -> bool:
+        """Whether a task is of this specification, and not of the one before."""
+        return _mark(self.spec.template) == _mark(task.spec)
+
+
+class Place(Struct, frozen=True):
+    """Where one task of a service is wanted. `task` is the latest there, and `failures` how many failed.
+
+    `node` is the name of the node; "": the swarm has found none yet.
+    """
+
+    node: str
+    task: Task
+    failures: int
+    current: bool
+
+    @property
+    def runs(self) -> bool:
+        return self.task.state == RUNNING
+
+    @property
+    def problem(self) -> str:
+        """Why it does not run, in the swarm's own words; "": it runs, or is about to."""
+        if self.runs or self.task.state == COMPLETE:
+            return ""
+        said = self.task.status.error
+        if not said and self.task.state in FAILED:
+            said = f"it exited with code {self.task.status.container.exit_code}"
+        return said.strip()
+
+    @property
+    def hopeless(self) -> bool:
+        return not self.runs and self.failures >= TRIES
+
+
+class Standing(Struct, frozen=True):
+    """A service with all its places."""
+
+    service: Service
+    places: list[Place]
+
+    @property
+    def running(self) -> bool:
+        return bool(self.places) and all(place.runs for place in self.places)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the tasks of the present specification have all been started, or have failed."""
+        done = (RUNNING, STARTING, *ENDED)
+        return bool(self.places) and all(each.current and each.task.state in done for each in self.places)
+
+    @property
+    def words(self) -> str:
+        """ "2 of 3 running; node c: No such image"."""
+        count = sum(place.runs for place in self.places)
+        return "; ".join([f"{count} of {len(self.places)} running", *self.problems])
+
+    @property
+    def problems(self) -> list[str]:
+        """Each with the nodes that have it."""
+        found: dict[str, list[str]] = {}
+        for place in self.places:
+            if place.problem:
+                found.setdefault(place.problem, []).append(place.node)
+        return [_with_nodes(problem, nodes) for problem, nodes in found.items()]
+
+    @property
+    def hopeless(self) -> str:
+        """Why it cannot run any more by itself; "": it still may."""
+        over = any(place.task.state in ENDED for place in self.places)
+        lost = any(place.hopeless for place in self.places)
+        return self.words if lost or (over and not self.service.comes_back) else ""
+
+
+def _with_nodes(problem: str, nodes: Sequence[str]) -> str:
+    named = list(filter(None, nodes))
+    return f"{'nodes' if len(named) > 1 else 'node'} {', '.join(named)}: {problem}" if named else problem
+
+
+def standings(services: Iterable[Service], tasks: Sequence[Task], nodes: Sequence[Node]) -> list[Standing]:
+    there = {node.id: node for node in nodes if node.ready}
+    return [Standing(service, list(_places(service, tasks, there))) for service in services]
+
+
+def _places(service: Service, tasks: Sequence[Task], nodes: Mapping[str, Node]) -> Iterator[Place]:
+    """The places that the swarm has for a service now. What was on a node that is down is wanted elsewhere,
+    or nowhere."""
+    found: dict[object, list[Task]] = {}
+    for task in sorted((each for each in tasks if each.service == service.id), key=lambda each: each.created):
+        found.setdefault(task.place, []).append(task)
+    for tried in found.values():
+        latest = tried[-1]
+        if latest.state in GONE or (latest.node and latest.node not in nodes):
+            continue
+        if latest.desired in ("shutdown", "remove") and latest.state not in ENDED:
+            continue  # it is being taken away
+        failures = sum(each.state in FAILED and service.describes(each) for each in tried)
+        name = nodes[latest.node].name if latest.node else ""
+        yield Place(name, latest, failures, service.describes(latest))
