@@ -1,7 +1,7 @@
 """Makes each change of a project under its lock, and adds a line about it to the history."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +41,15 @@ class Changes:
         return self.state_dir / "history.jsonl"
 
     @contextmanager
-    def make(self, what: str, wait: float = 0) -> Iterator[None]:
+    def make(
+        self, what: str, wait: float = 0, also: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> Iterator[None]:
         """Holds the lock over a change and then adds its line, whatever came of it.
 
-        `wait`: seconds for another bgctl to end. Raises Locked while one is at work, and Refused while an
-        adoption is only half done.
+        `wait`: seconds for another bgctl to end. `also` is held, too. Raises Locked while one is at work, and
+        Refused while an adoption is only half done.
         """
-        with lock.held(self.state_dir, self.command, self.clock.now(), wait) as killed:
+        with lock.held(self.state_dir, self.command, self.clock.now(), wait) as killed, also():
             if killed:
                 self._record_killed(killed)
             if not what.startswith(ADOPT):

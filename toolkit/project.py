@@ -4,21 +4,21 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from session_api.keys import key_files
 from toolkit import config
 from toolkit.changes import Changes
 from toolkit.clock import SYSTEM, Clock
 from toolkit.engine import ports
 from toolkit.errors import BgctlError
 from toolkit.figures_taken import Figures
-from toolkit.files import engine_file, env_file, state_file
-from toolkit.files.atomic import NotSynced
+from toolkit.files import engine_file
+from toolkit.kept_state import KeptState, OnAllNodes, OnThisHost
+from toolkit.project_files import ProjectFiles
 from toolkit.state import lineage
 from toolkit.state.document import State
 from toolkit.terminal.ui import UI
@@ -27,6 +27,7 @@ from toolkit.values import Address
 if TYPE_CHECKING:
     from toolkit.clients.proxy import Proxy
     from toolkit.clients.session_api import Sessions
+    from toolkit.cluster.cluster import Cluster
     from toolkit.engine.compose import Compose
     from toolkit.engine.container import Container
     from toolkit.engine.engine import Engine
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 ENGINE_PATIENCE = 5.0  # seconds for a look at containers for which nothing else must wait
 
 
-class Project:
+class Project(ProjectFiles):
     """A project's parts are made when they are first needed: `bgctl history` asks no engine.
 
     Tests hand in parts of their own: `engine`, `proxy`, `sessions` (the session API's client), `clock`, and
@@ -56,42 +57,21 @@ class Project:
         is_free: Callable[[Address], bool] = ports.is_free,
     ) -> None:
         """`found` is the configuration, if it has been read already. Raises Refused where it is wrong."""
-        self.root = root.resolve()
-        self.ui = ui
+        super().__init__(root, ui, found)
         self.command = command
         self.clock, self.is_free = clock, is_free
-        self.config_path = self.root / "bgctl.toml"
-        self.config = found or config.load(self.config_path)
-        self.state_dir = self.root / "state"
-        self.state_path = self.state_dir / "state.json"
-        self.engine_path = self.state_dir / "engine"
-        self.needs_path = self.state_dir / "needs.json"
-        self.history_path = self.state_dir / "history.jsonl"
-        self.keys_dir = self.root / "keys"
-        self.secret_path = partial(key_files.find, self.keys_dir)
-        self.data_dir = self.root / "data"
-        self.proxy_dir = self.root / "proxy"
-        self.env_path = self.root / self.config.project.env_file
         # A part that is handed in takes the place of the one that its property would make.
         parts = {"engine": engine, "proxy": proxy, "sessions": sessions}
         self.__dict__.update({name: part for name, part in parts.items() if part is not None})
         self._graces: dict[str, float] | None = None  # by service, as the compose file was last read
 
     @cached_property
-    def compose_files(self) -> tuple[Path, ...]:
-        from toolkit.engine import compose_files
-
-        return tuple(self.root / name for name in compose_files.choose(self.config.project, self.root).names)
-
-    @property
-    def compose_path(self) -> Path:
-        """The first compose file, for messages that concern all of them."""
-        return self.compose_files[0]
-
-    @cached_property
     def engine(self) -> "Engine":
         from toolkit.engine import detection
+        from toolkit.swarm import joining
 
+        if self.config.project.engine.is_swarm:
+            return joining.join(self.config, self.root)
         return detection.detect(self.config, self.root, engine_file.read(self.engine_path))
 
     def containers(self) -> "dict[str, Container]":
@@ -101,7 +81,7 @@ class Project:
 
         named = self.config.project
         known = named.engine if named.engine != "auto" else engine_file.read(self.engine_path)
-        if "engine" in self.__dict__ or not known:
+        if "engine" in self.__dict__ or not known or self.config.project.engine.is_swarm:
             return self.engine.containers()
         commands = Commands(known, (), named.name, (), named.env_file)
         return Engine(commands, self.root, patience=ENGINE_PATIENCE).containers()
@@ -116,7 +96,31 @@ class Project:
     def proxy(self) -> "Proxy":
         from toolkit.clients.proxy import Proxy
 
-        return Proxy(self.config.proxy.control)
+        control = self.config.proxy.control
+        return self.cluster.proxy(control) if self.cluster else Proxy(control)
+
+    @cached_property
+    def cluster(self) -> "Cluster | None":
+        """All hosts of the project; None: there is one."""
+        if not self.config.project.engine.is_swarm:
+            return None
+        from toolkit.cluster import address
+        from toolkit.cluster.cluster import Cluster
+
+        found = address.find(self.env(), self.root)
+        return Cluster(found, self.config.project.name, self._node_names, self.ui.warn)
+
+    def _node_names(self) -> list[str]:
+        return [each.name for each in self.engine.hosts()]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of the hosts on which each slot runs; none: it is this one, and bgctl.toml says where."""
+        return [each.address for each in self.engine.hosts() if each.ready] if self.cluster else []
+
+    @cached_property
+    def _kept(self) -> KeptState:
+        return OnAllNodes(self.cluster) if self.cluster else OnThisHost(self.state_path)
 
     @cached_property
     def sessions(self) -> "Sessions":
@@ -135,10 +139,10 @@ class Project:
     @property
     def adopted(self) -> bool:
         """Whether `bgctl up` has made the first state already."""
-        return self.state_path.exists()
+        return self._kept.exists()
 
     def state(self) -> State:
-        return state_file.read(self.state_path)
+        return self._kept.read()
 
     def state_if_readable(self) -> State | None:
         try:
@@ -148,29 +152,13 @@ class Project:
 
     def save(self, new: State) -> State:
         """Writes a state that a transition gave. A state that is on disk already is not written again."""
-        if self.state_path.exists() and self.state() == new:
+        if self.adopted and self.state() == new:
             return new
         lasting = lineage.shorten(new.lineage, self.now(), self.config.tokens.longest)
         written = replace(new, lineage=lasting)
-        with self._in_place():
-            state_file.write(self.state_path, written)
+        with self.in_place():
+            self._kept.write(written)
         return written
-
-    def env(self) -> dict[str, str]:
-        """The env file. Raises Refused where it is broken."""
-        return env_file.load(self.env_path)
-
-    def set_env(self, key: str, value: str) -> None:
-        with self._in_place():
-            env_file.set_value(self.env_path, key, value)
-
-    @contextmanager
-    def _in_place(self) -> Iterator[None]:
-        """Warns where a power cut could undo what was written. The work goes on: the new file is in force."""
-        try:
-            yield
-        except NotSynced as error:
-            self.ui.warn(str(error))
 
     def compose_env(self, blue: str, green: str) -> dict[str, str]:
         """The variables for the compose file with these versions, over those of the env file."""
@@ -242,5 +230,5 @@ class Project:
             ui=lambda: self.ui,  # looked up late: cron replaces it
             figures=Figures(self.state_dir, self.config, self.clock),
         )
-        with changes.make(what, wait):
+        with changes.make(what, wait, lambda: self._kept.change(what, self.command, wait)):
             yield

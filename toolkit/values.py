@@ -107,6 +107,10 @@ class Address(Text):
         """The same host, so many ports further on."""
         return type(self)(f"{self.rpartition(':')[0]}:{self.port + ports}")
 
+    def at(self, host: str) -> Self:
+        """The same port of another host."""
+        return type(self).parse(f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}")
+
     @property
     def wildcard(self) -> bool:
         return ipaddress.ip_address(self.host).is_unspecified

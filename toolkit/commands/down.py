@@ -32,5 +32,5 @@ def command(app: App, yes: bool, dry_run: bool, as_json: bool) -> None:
 
     project = options.project(app, as_json)
     down.run(project, yes, dry_run)
-    if project.state_path.exists():
+    if project.adopted:
         options.show_state(project, as_json, dry_run)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -30,6 +30,19 @@ IMAGE_USER = 10001  # the user as whom our images run
 Keep = (
     Callable[[Container], object] | None
 )  # what is done with a container that has stopped, before it is gone
+
+
+class Host(Protocol):
+    """One of several hosts. `ready`: its engine is heard."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def ready(self) -> bool: ...
 
 
 class Engine(Containers, Images):
@@ -76,6 +89,10 @@ class Engine(Containers, Images):
     def rootless(self) -> bool:
         answer = process.run(self.commands.info(), timeout=LOOK)
         return "rootless" in answer or answer.strip() == "true"
+
+    def hosts(self) -> Sequence[Host]:
+        """The hosts on which each service of ours runs; none: it is this one alone."""
+        return []
 
     def storage(self) -> dict[str, Path]:
         """The folder of its images and containers, by what it is for; empty where it does not say."""

@@ -3,9 +3,11 @@
 The proxy sends the very same request (lua/bg/health/probe.lua).
 """
 
+from typing import Self
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.config import Config, Service
 from toolkit.values import Address
@@ -36,6 +38,10 @@ class Check(Struct, frozen=True):
         if self.by_grpc:
             return f"{self.path} of {self.address}"
         return f"{self.address.url}{self.path}"
+
+    def at(self, host: str) -> Self:
+        """The same check of the service on another host."""
+        return replace(self, address=self.address.at(host))
 
     @property
     def headers(self) -> dict[str, str]:

@@ -97,7 +97,7 @@ def _ended(each: Container) -> bool:
 
 def _forget(project: Project, service: str, version: str) -> None:
     """Removes the containers of versions to which there is no way back, and of an earlier try at this one."""
-    now = project.state() if project.state_path.exists() else None
+    now = project.state() if project.adopted else None
     kept = {now.slots.blue.version, now.slots.green.version} - {version} if now else set()
     for each in project.engine.one_shots(service):
         if each.value(ONE_SHOT) not in kept:

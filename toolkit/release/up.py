@@ -27,6 +27,7 @@ from toolkit.rendering import reload
 from toolkit.slots import proven
 from toolkit.state import gate, transitions
 from toolkit.state.document import State
+from toolkit.swarm import layout
 
 LAST_REQUESTS = 3.0  # seconds for a proxy that is replaced to finish what it has open
 START = 20.0  # seconds for a proxy to start and apply the state
@@ -65,6 +66,7 @@ def until_routing(project: Project, target: State, found: Compose, given: Given 
         *own_images(project, target, found),
         *build(project, target, found, given),
         *prepare(project, target, found),
+        *start_agents(project),
         *start_slots(project, target, found, in_service(target)),
         Step(
             name="proxy",
@@ -131,6 +133,24 @@ def prepare(project: Project, target: State, found: Compose) -> list[Step]:
             needed=lambda: not project.adopted,
         ),
     ]
+
+
+def start_agents(project: Project) -> list[Step]:
+    """Where there are several hosts, what brings the state to each of them."""
+    if not project.cluster:
+        return []
+    return [
+        Step(
+            name="agents",
+            what="start on each node what brings it the state",
+            do=lambda: start_agent(project),
+        )
+    ]
+
+
+def start_agent(project: Project) -> str:
+    project.engine.up(layout.AGENT, project.blue_env())
+    return f"on {', '.join(host.name for host in project.engine.hosts())}"
 
 
 def make_folders(project: Project, found: Compose) -> str:

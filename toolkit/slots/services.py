@@ -32,11 +32,17 @@ def workers(project: Project, slot: str) -> list[str]:
 
 
 def checks(project: Project, slot: str) -> list[tuple[str, Check]]:
-    """(compose service, its health check) of each service of a slot that has an address."""
+    """(compose service, its health check) of each service of a slot that has an address, on each host."""
     return [
-        (each.compose, health_check.of(project.config, each.name, slot, each.number))
+        (each.compose, check)
         for each in _reached(project, slot)
+        for check in _everywhere(project, health_check.of(project.config, each.name, slot, each.number))
     ]
+
+
+def _everywhere(project: Project, check: Check) -> list[Check]:
+    """The check of each host's own container; the one check where there is one host."""
+    return [check.at(address) for address in project.addresses] or [check]
 
 
 def first_checks(project: Project, slot: str) -> list[tuple[str, Check]]:

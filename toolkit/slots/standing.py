@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from toolkit.config.members import Member
 from toolkit.engine import container_health
-from toolkit.health import check as health_check
 from toolkit.health.cause import Trouble
 from toolkit.project import Project
+from toolkit.slots.services import checks
 from toolkit.slots.trouble import explained, look, trouble
 
 AT_ONCE = 8  # containers that are looked at together: one that hangs must not keep the others waiting
@@ -45,6 +45,7 @@ def _trouble(project: Project, member: Member, version: str) -> Trouble | None:
     if member.service.worker:
         problem = container_health.fault(project.engine.look(name))
         return Trouble(f"{name}: {problem}") if problem else None
-    check = health_check.of(project.config, member.name, member.slot, member.number)
-    found = look(project, name, check, version)
-    return explained(project, name, check, found) if found else None
+    for check in [each for of, each in checks(project, member.slot) if of == name]:
+        if found := look(project, name, check, version):
+            return explained(project, name, check, found)
+    return None

@@ -55,10 +55,11 @@ def _in_order(missing: set[str], found: Compose, everyone: list[str]) -> Iterato
 
 
 def _prove_member(project: Project, slot: str, name: str, version: str) -> None:
-    for each, check in checks(project, slot):
-        if each == name:
-            return prove_service(project, name, check, version)
-    return prove_by_engine(project, name)
+    own = [check for each, check in checks(project, slot) if each == name]
+    for check in own:
+        prove_service(project, name, check, version)
+    if not own:
+        prove_by_engine(project, name)
 
 
 def prove(project: Project, slot: str, version: str) -> None:

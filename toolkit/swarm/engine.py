@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 from toolkit.clock import SYSTEM
@@ -9,18 +10,20 @@ from toolkit.config import Config
 from toolkit.config.engines import SWARM
 from toolkit.engine import compose_files, process, yaml_text
 from toolkit.engine.container import Container
-from toolkit.engine.engine import CHANGE, LOOK, REMOVE, Engine, Keep
+from toolkit.engine.engine import CHANGE, LOOK, REMOVE, Engine, Host, Keep
 from toolkit.engine.handover import Line
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.swarm import images
 from toolkit.swarm.commands import SwarmCommands, service_of
 from toolkit.swarm.layout import IMAGE_USER, Layout
+from toolkit.swarm.nodes import Node
 from toolkit.swarm.services import Services
 from toolkit.swarm.stack_file import Document, StackFile
 from toolkit.swarm.tasks import Standing
 
 START = 180.0  # seconds for a service to be started on a node; its image may have to be pulled
 EACH = 0.2  # seconds between two looks at what the nodes have done
+HOSTS = 2.0  # seconds between two looks at which nodes there are
 ON_THIS_HOST = ("build", "config", "images", "pull", "push", "version")  # what compose does without the swarm
 
 
@@ -39,6 +42,8 @@ class SwarmEngine(Services, Engine):
         """`patience`: seconds for each command that looks for services."""
         Engine.__init__(self, commands, root, config.placed, patience, config)
         self.label = config.project.node_label
+        self._hosts: list[Node] = []
+        self._seen = -inf
         self._layout = Layout.of(config, root, [root / name for name in commands.files])
 
     @property
@@ -47,6 +52,12 @@ class SwarmEngine(Services, Engine):
         names = [node.name for node in self.nodes()]
         which = f" with the label {self.label}" if self.label else ""
         return f"a swarm, of {len(names)} node{'s' * (len(names) != 1)}{which} ({', '.join(names)})"
+
+    def hosts(self) -> Sequence[Host]:
+        """As last seen, for a while: each look asks docker twice."""
+        if SYSTEM.monotonic() - self._seen >= HOSTS:
+            self._hosts, self._seen = self.nodes(), SYSTEM.monotonic()
+        return self._hosts
 
     def troubles(self) -> Iterator[BgctlError]:
         """Nodes that are down, or have no name of their own: reports of agents are told apart by it."""
