@@ -4,8 +4,8 @@ Its first process is the first one of a process namespace: when that is killed, 
 once, those in containers too. That is a machine that loses its power. Mounts end with its last process; what
 stays is the folder, which is its disk, and the network namespace, which is its network card.
 
-To Docker it is a machine with the usual paths: /var/lib/docker, /run and /srv are its own, all other files
-are this machine's.
+To Docker it is a machine with the usual paths: /var/lib/docker, /etc/docker, /run and /srv are its own, all
+other files are this machine's.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ folder=$1
 hostname "$2"
 umount --recursive --lazy /var/lib/docker /run/docker 2>/dev/null || :  # what this machine's engine has there
 mount --bind "$folder/docker" /var/lib/docker
+mkdir -p /etc/docker
+mount --bind "$folder/etc" /etc/docker
 mount --bind "$folder/srv" /srv
 mount -t tmpfs -o mode=755 tmpfs /run
-exec docker-init -- dockerd --config-file "$folder/daemon.json"
+exec docker-init -- dockerd
 """
 
 
@@ -51,9 +53,9 @@ class Node:
         self.folder = site.folder / name
         self.host = f"unix://{self.folder / 'docker.sock'}"
         self._process: subprocess.Popen[bytes] | None = None
-        for part in ("docker", "srv"):
+        for part in ("docker", "etc", "srv"):
             (self.folder / part).mkdir(parents=True)
-        (self.folder / "daemon.json").write_text(json.dumps(_settings(self, site)))
+        (self.folder / "etc" / "daemon.json").write_text(json.dumps(_settings(self, site)))
 
     def __repr__(self) -> str:
         return f"Node({self.name}, {self.address})"
