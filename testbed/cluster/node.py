@@ -127,10 +127,6 @@ class Node:
         """What a command on this node prints. Raises NodeError with what it says if it fails."""
         return self._done(self.entering(*command), stdin)
 
-    def spawn(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
-        """Starts a command on this node; `options` are Popen's. It ends when the node is killed."""
-        return subprocess.Popen(self.entering(*command), **options)
-
     def entering(self, *command: str) -> list[str]:
         """The command line that runs `command` on this node, from this machine, in the folder one is in."""
         where = [f"--target={self._first_process()}", "--net", "--uts", "--mount", "--pid"]

@@ -7,10 +7,10 @@ plain HTTP on loopback, which is where this machine's pushes to; nodes are told 
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -18,9 +18,9 @@ import requests
 from testbed.ports import Ports
 
 from .node import Node
+from .waiting import eventually
 
 PORT = 5000
-START_SECONDS = 30.0
 CONFIG = """\
 version: 0.1
 log: {{level: warn}}
@@ -76,33 +76,14 @@ def _listening(folder: Path, name: str, host: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     configuration, log = folder / f"{name}.yml", folder / f"{name}.log"
     configuration.write_text(CONFIG.format(folder=folder, host=host))
-    command = [
-        "setpriv",
-        "--pdeathsig",
-        "TERM",
-        "--",
-        "docker-registry",
-        "serve",
-        str(configuration),
-    ]
+    command = ["setpriv", "--pdeathsig", "TERM", "docker-registry", "serve", str(configuration)]
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
         try:
-            _wait(f"http://{host}/v2/", log)
+            answers = partial(requests.get, f"http://{host}/v2/", timeout=5)
+            eventually(answers, f"the registry answers, see {log}", unless=(requests.ConnectionError,))
             yield
         finally:
             process.terminate()
-
-
-def _wait(url: str, log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        try:
-            requests.get(url, timeout=5).raise_for_status()
-        except requests.ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"the registry does not answer\n{log.read_text()[-2000:]}")
 
 
 def _docker(*arguments: str) -> None:
