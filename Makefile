@@ -118,4 +118,4 @@ lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the ne
 clean:  ## Remove .venv, caches and this project's images; stop a dockerd that setup started
 	@for engine in $(ENGINES); do setup/images "$$engine" --remove || exit 1; done
 	@setup/engine docker --stop
-	rm -rf .venv .cache .demo
+	rm -rf .venv .cache .demo /var/lib/bgctl-lab/registry
