@@ -119,24 +119,30 @@ class Node:
 
     # What runs on it
 
-    def docker(self, *arguments: str, stdin: str = "") -> str:
-        """What docker on this node's engine prints. Raises NodeError with what it says if it fails."""
-        return self._done(["docker", "-H", self.host, *arguments], stdin)
+    def docker(self, *arguments: str, stdin: str = "", patience: float = COMMAND_SECONDS) -> str:
+        """What docker on this node's engine prints.
+
+        Raises NodeError with what it says if it fails, or if there is no answer within `patience` seconds.
+        """
+        return self._done(["docker", "-H", self.host, *arguments], stdin, patience)
 
     def run(self, *command: str, stdin: str = "") -> str:
         """What a command on this node prints. Raises NodeError with what it says if it fails."""
-        return self._done(self.entering(*command), stdin)
+        return self._done(self.entering(*command), stdin, COMMAND_SECONDS)
 
     def entering(self, *command: str) -> list[str]:
         """The command line that runs `command` on this node, from this machine, in the folder one is in."""
         where = [f"--target={self._first_process()}", "--net", "--uts", "--mount", "--pid"]
         return ["nsenter", *where, "--", "env", f"--chdir={Path.cwd()}", *command]
 
-    def _done(self, command: Sequence[str], stdin: str) -> str:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=COMMAND_SECONDS)
+    def _done(self, command: Sequence[str], stdin: str, patience: float) -> str:
+        said = f"{self.name}: {' '.join(command)}"
+        try:
+            done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=patience)
+        except subprocess.TimeoutExpired:
+            raise NodeError(f"{said}: no answer within {patience:g} s") from None
         if done.returncode:
-            said = f"{done.stderr}{done.stdout}".strip()
-            raise NodeError(f"{self.name}: {' '.join(command)}: exit {done.returncode}: {said}")
+            raise NodeError(f"{said}: exit {done.returncode}: {done.stderr}{done.stdout}".strip())
         return done.stdout
 
     # Processes
