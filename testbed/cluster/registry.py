@@ -93,4 +93,5 @@ def _docker(*arguments: str) -> None:
     command = ["docker", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+        hint = "\nnext: setup/images docker" if "No such image" in done.stderr else ""
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}{hint}")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class Site:
         return f"10.213.{self.number}.{host}"
 
     def furnish(self) -> None:
-        """Its files are in memory: they are written in no time, and gone in no time with all their number."""
+        """Makes the folder. Its files are in memory: written in no time, and gone in no time."""
+        self.folder.mkdir()
         if said := _failed("mount", "-t", "tmpfs", "-o", "mode=711", self.name, str(self.folder)):
             raise RuntimeError(f"cannot mount a file system for {self.name}: {said}")
 
@@ -57,7 +59,8 @@ class Site:
                 held = ", ".join(map(str, left))
                 raise RuntimeError(f"{self.name} cannot be removed, something still uses {held}")
             time.sleep(0.05)
-        self.folder.rmdir()
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def _cgroups(self) -> list[Path]:
         """With cgroups v1 there is one in each controller's hierarchy; those of its nodes are in it."""
@@ -67,11 +70,10 @@ class Site:
 def _removed(cgroup: Path) -> bool:
     """Whether a cgroup and all below it could be removed: it cannot as long as there is a process in it."""
     for folder, _, _ in os.walk(cgroup, topdown=False):
-        with suppress(FileNotFoundError):
-            try:
-                Path(folder).rmdir()
-            except OSError:
-                return False
+        try:
+            Path(folder).rmdir()
+        except OSError:
+            return False
     return True
 
 
@@ -90,7 +92,7 @@ def site() -> Iterator[Site]:
         with _locked(number) as mine:
             if mine:
                 own = Site(number, LABS / str(number))
-                own.folder.mkdir()
+                own.clear()
                 try:
                     own.furnish()
                     yield own
