@@ -124,18 +124,18 @@ class Node:
 
         Raises NodeError with what it says if it fails, or if there is no answer within `patience` seconds.
         """
-        return self._done(["docker", "-H", self.host, *arguments], patience, stdin)
+        return self._done(["docker", "-H", self.host, *arguments], stdin, patience)
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, stdin: str = "") -> str:
         """What a command on this node prints. Raises NodeError with what it says if it fails."""
-        return self._done(self.entering(*command), COMMAND_SECONDS)
+        return self._done(self.entering(*command), stdin, COMMAND_SECONDS)
 
     def entering(self, *command: str) -> list[str]:
         """The command line that runs `command` on this node, from this machine, in the folder one is in."""
         where = [f"--target={self._first_process()}", "--net", "--uts", "--mount", "--pid"]
         return ["nsenter", *where, "--", "env", f"--chdir={Path.cwd()}", *command]
 
-    def _done(self, command: Sequence[str], patience: float, stdin: str = "") -> str:
+    def _done(self, command: Sequence[str], stdin: str, patience: float) -> str:
         said = f"{self.name}: {' '.join(command)}"
         try:
             done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=patience)
