@@ -1,6 +1,6 @@
 # What a developer and CI run. Everything may be run again at any time; what is done already is skipped.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop setup test unit e2e faults walk adoptions tokens recipes bench soak lint format lock clean
+.PHONY: help demo demo-stop setup test unit e2e faults walk adoptions tokens recipes cluster bench soak lint format lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE  # each start of bgctl would compile all of it, which tests do a thousand times
@@ -36,7 +36,7 @@ TOGETHER = $(PYTEST) -n 4 -m "not faults"
 OTHERS   = $(foreach kind,flaskshop notes blog members,--ignore tests/e2e/release/test_walk_$(kind).py) \
            $(foreach kind,django express fastapi nextjs php rails spa,--ignore tests/e2e/recipes/test_recipe_$(kind).py) \
            --deselect tests/e2e/recipes/test_recipe_flask.py::test_flask_in_browsers \
-           --ignore tests/e2e/adopt/test_adoptions.py
+           --ignore tests/e2e/adopt/test_adoptions.py --ignore tests/e2e/cluster/test_lab_faults.py
 NEED     = setup/venv && setup/engine docker && setup/images docker
 
 test: lint setup  ## Lint, then every test, on both engines
@@ -78,6 +78,10 @@ recipes:  ## An app of each framework from plain compose to a second version, as
 	@$(NEED) && setup/testtools && setup/standins docker --recipes
 	@$(PYTEST) -n 2 -rP tests/e2e/recipes
 
+cluster:  ## Three hosts on this machine that are cut off, killed and come back (as root, on Linux)
+	@$(NEED) && setup/packages iproute2 docker-registry redis-server curl
+	@$(PYTEST) tests/e2e/cluster
+
 bench:  ## What the proxy costs beside a plain nginx and others, a switch, the session API; 15 minutes (ONLY=warm,tls)
 	@$(NEED) && setup/standins docker --bench && setup/packages wrk nghttp2-client redis-server
 	@$(PYTHON) -m tests.bench $(if $(ONLY),--only $(ONLY))
@@ -114,4 +118,4 @@ lock:  ## Resolve pyproject.toml's groups into locks/ (UPGRADE=1 moves to the ne
 clean:  ## Remove .venv, caches and this project's images; stop a dockerd that setup started
 	@for engine in $(ENGINES); do setup/images "$$engine" --remove || exit 1; done
 	@setup/engine docker --stop
-	rm -rf .venv .cache .demo
+	rm -rf .venv .cache .demo /var/lib/bgctl-lab/registry

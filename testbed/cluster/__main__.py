@@ -27,6 +27,9 @@ def main() -> int:
             signal.pause()
     except KeyboardInterrupt:
         print("cluster: removed")
+    except RuntimeError as error:
+        print(f"cluster: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,15 @@ from .node import Node, running
 from .registry import Registry, pull, registry
 from .site import Site, site
 from .swarm import MANAGERS, Swarm
+
+PACKAGES = {  # of Debian, by a program that each has
+    "dockerd": "docker.io",
+    "docker-init": "docker.io",
+    "docker-registry": "docker-registry",
+    "ip": "iproute2",
+    "redis-server": "redis-server",
+    "setpriv": "util-linux",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +37,10 @@ class Lab:
 def laboratory(nodes: int = 3, images: Sequence[str] = (), managers: int = MANAGERS) -> Iterator[Lab]:
     """Nodes "node1", "node2" … in one swarm, each with these images of this machine's engine.
 
-    The nodes call an image what `Registry.name` says. At the end all of it is gone.
+    The nodes call an image what `Registry.name` says. At the end all of it is gone. Raises RuntimeError with
+    what is missing where there can be no lab.
     """
+    _check()
     names = [f"node{number}" for number in range(1, nodes + 1)]
     with (
         site() as here,
@@ -39,3 +52,11 @@ def laboratory(nodes: int = 3, images: Sequence[str] = (), managers: int = MANAG
         swarm = Swarm(machines, managers)
         swarm.form()
         yield Lab(here, net, shelf, machines, swarm)
+
+
+def _check() -> None:
+    if os.geteuid():
+        raise RuntimeError("it takes root to make a machine's namespaces: start this as root")
+    missing = {package for program, package in PACKAGES.items() if not shutil.which(program)}
+    if missing:
+        raise RuntimeError(f"programs are missing: setup/packages {' '.join(sorted(missing))}")

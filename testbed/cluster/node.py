@@ -4,8 +4,8 @@ Its first process is the first one of a process namespace: when that is killed, 
 once, those in containers too. That is a machine that loses its power. Mounts end with its last process; what
 stays is the folder, which is its disk, and the network namespace, which is its network card.
 
-To Docker it is a machine with the usual paths: /var/lib/docker, /run and /srv are its own, all other files
-are this machine's.
+To Docker it is a machine with the usual paths: /var/lib/docker, /etc/docker, /run and /srv are its own, all
+other files are this machine's.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ folder=$1
 hostname "$2"
 umount --recursive --lazy /var/lib/docker /run/docker 2>/dev/null || :  # what this machine's engine has there
 mount --bind "$folder/docker" /var/lib/docker
+mkdir -p /etc/docker
+mount --bind "$folder/etc" /etc/docker
 mount --bind "$folder/srv" /srv
 mount -t tmpfs -o mode=755 tmpfs /run
-exec docker-init -- dockerd --config-file "$folder/daemon.json"
+exec docker-init -- dockerd
 """
 
 
@@ -51,9 +53,9 @@ class Node:
         self.folder = site.folder / name
         self.host = f"unix://{self.folder / 'docker.sock'}"
         self._process: subprocess.Popen[bytes] | None = None
-        for part in ("docker", "srv"):
+        for part in ("docker", "etc", "srv"):
             (self.folder / part).mkdir(parents=True)
-        (self.folder / "daemon.json").write_text(json.dumps(_settings(self, site)))
+        (self.folder / "etc" / "daemon.json").write_text(json.dumps(_settings(self, site)))
 
     def __repr__(self) -> str:
         return f"Node({self.name}, {self.address})"
@@ -117,28 +119,30 @@ class Node:
 
     # What runs on it
 
-    def docker(self, *arguments: str, stdin: str = "") -> str:
-        """What docker on this node's engine prints. Raises NodeError with what it says if it fails."""
-        return self._done(["docker", "-H", self.host, *arguments], stdin)
+    def docker(self, *arguments: str, stdin: str = "", patience: float = COMMAND_SECONDS) -> str:
+        """What docker on this node's engine prints.
+
+        Raises NodeError with what it says if it fails, or if there is no answer within `patience` seconds.
+        """
+        return self._done(["docker", "-H", self.host, *arguments], stdin, patience)
 
     def run(self, *command: str, stdin: str = "") -> str:
         """What a command on this node prints. Raises NodeError with what it says if it fails."""
-        return self._done(self.entering(*command), stdin)
-
-    def spawn(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
-        """Starts a command on this node; `options` are Popen's. It ends when the node is killed."""
-        return subprocess.Popen(self.entering(*command), **options)
+        return self._done(self.entering(*command), stdin, COMMAND_SECONDS)
 
     def entering(self, *command: str) -> list[str]:
         """The command line that runs `command` on this node, from this machine, in the folder one is in."""
         where = [f"--target={self._first_process()}", "--net", "--uts", "--mount", "--pid"]
         return ["nsenter", *where, "--", "env", f"--chdir={Path.cwd()}", *command]
 
-    def _done(self, command: Sequence[str], stdin: str) -> str:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=COMMAND_SECONDS)
+    def _done(self, command: Sequence[str], stdin: str, patience: float) -> str:
+        said = f"{self.name}: {' '.join(command)}"
+        try:
+            done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=patience)
+        except subprocess.TimeoutExpired:
+            raise NodeError(f"{said}: no answer within {patience:g} s") from None
         if done.returncode:
-            said = f"{done.stderr}{done.stdout}".strip()
-            raise NodeError(f"{self.name}: {' '.join(command)}: exit {done.returncode}: {said}")
+            raise NodeError(f"{said}: exit {done.returncode}: {done.stderr}{done.stdout}".strip())
         return done.stdout
 
     # Processes

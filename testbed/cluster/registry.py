@@ -2,15 +2,16 @@
 
 It runs on this machine, so that it is there whatever becomes of the nodes. It listens twice: engines trust
 plain HTTP on loopback, which is where this machine's pushes to; nodes are told to trust the lab's network.
+What was pushed is kept for the next lab, because to compress it takes longer than all else.
 """
 
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -18,13 +19,15 @@ import requests
 from testbed.ports import Ports
 
 from .node import Node
+from .site import LABS
+from .waiting import eventually
 
 PORT = 5000
-START_SECONDS = 30.0
+KEPT = LABS / "registry"
 CONFIG = """\
 version: 0.1
 log: {{level: warn}}
-storage: {{filesystem: {{rootdirectory: "{folder}/data"}}}}
+storage: {{filesystem: {{rootdirectory: "{KEPT}"}}}}
 http: {{addr: "{host}", secret: "of this lab"}}
 """
 
@@ -63,7 +66,7 @@ def pull(nodes: Collection[Node], images: Collection[str]) -> None:
 
 @contextmanager
 def registry(folder: Path, outside: str) -> Iterator[Registry]:
-    """One whose files are in `folder`; `outside` is this machine's address in the lab."""
+    """One whose logs are in `folder`; `outside` is this machine's address in the lab."""
     hosts = f"{outside}:{PORT}", f"127.0.0.1:{Ports.free().proxy}"
     with ExitStack() as last:
         for name, host in zip(("nodes", "pushes"), hosts, strict=True):
@@ -75,38 +78,20 @@ def registry(folder: Path, outside: str) -> Iterator[Registry]:
 def _listening(folder: Path, name: str, host: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     configuration, log = folder / f"{name}.yml", folder / f"{name}.log"
-    configuration.write_text(CONFIG.format(folder=folder, host=host))
-    command = [
-        "setpriv",
-        "--pdeathsig",
-        "TERM",
-        "--",
-        "docker-registry",
-        "serve",
-        str(configuration),
-    ]
+    configuration.write_text(CONFIG.format(KEPT=KEPT, host=host))
+    command = ["setpriv", "--pdeathsig", "TERM", "docker-registry", "serve", str(configuration)]
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
         try:
-            _wait(f"http://{host}/v2/", log)
+            answers = partial(requests.get, f"http://{host}/v2/", timeout=5)
+            eventually(answers, f"the registry answers, see {log}", unless=(requests.ConnectionError,))
             yield
         finally:
             process.terminate()
-
-
-def _wait(url: str, log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        try:
-            requests.get(url, timeout=5).raise_for_status()
-        except requests.ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"the registry does not answer\n{log.read_text()[-2000:]}")
 
 
 def _docker(*arguments: str) -> None:
     command = ["docker", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+        hint = "\nnext: setup/images docker" if "No such image" in done.stderr else ""
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}{hint}")

@@ -12,11 +12,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-LABS = Path("/var/lib/bgctl-lab")  # not below /run or /tmp: the nodes' images need a real disk
+LABS = Path("/var/lib/bgctl-lab")  # not below /run, which each node has for itself
 NUMBERS = range(1, 100)
 CGROUPS = Path("/sys/fs/cgroup")
 PATIENCE = 10.0  # seconds that a killed lab's processes get to end
@@ -39,20 +39,28 @@ class Site:
     def address(self, host: int) -> str:
         return f"10.213.{self.number}.{host}"
 
+    def furnish(self) -> None:
+        """Makes the folder. Its files are in memory: written in no time, and gone in no time."""
+        self.folder.mkdir()
+        if said := _failed("mount", "-t", "tmpfs", "-o", "mode=711", self.name, str(self.folder)):
+            raise RuntimeError(f"cannot mount a file system for {self.name}: {said}")
+
     def clear(self) -> None:
-        """Removes its link, its folder and its cgroups. An engine may write until it is dead."""
-        unplug = ["ip", "link", "delete", self.name]  # with its namespace it would go too, but a bit later
-        subprocess.run(unplug, capture_output=True)
+        """Removes its link, its folder and its cgroups, once all of its processes are dead."""
+        _failed("ip", "link", "delete", self.name)  # it would go with its namespace, but a bit later
         end = time.monotonic() + PATIENCE
         while True:
-            shutil.rmtree(self.folder, ignore_errors=True)
             left = [path for path in self._cgroups() if not _removed(path)]
-            if not left and not self.folder.exists():
-                return
+            if self.folder.is_mount() and _failed("umount", str(self.folder)):
+                left.append(self.folder)
+            if not left:
+                break
             if time.monotonic() > end:
-                held = ", ".join(map(str, left or [self.folder]))
+                held = ", ".join(map(str, left))
                 raise RuntimeError(f"{self.name} cannot be removed, something still uses {held}")
             time.sleep(0.05)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def _cgroups(self) -> list[Path]:
         """With cgroups v1 there is one in each controller's hierarchy; those of its nodes are in it."""
@@ -62,12 +70,17 @@ class Site:
 def _removed(cgroup: Path) -> bool:
     """Whether a cgroup and all below it could be removed: it cannot as long as there is a process in it."""
     for folder, _, _ in os.walk(cgroup, topdown=False):
-        with suppress(FileNotFoundError):
-            try:
-                Path(folder).rmdir()
-            except OSError:
-                return False
+        try:
+            Path(folder).rmdir()
+        except OSError:
+            return False
     return True
+
+
+def _failed(*command: str) -> str:
+    """Runs a command; what it says if it fails, else nothing."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    return f"{done.stderr.strip()} (exit {done.returncode})" if done.returncode else ""
 
 
 @contextmanager
@@ -79,8 +92,9 @@ def site() -> Iterator[Site]:
         with _locked(number) as mine:
             if mine:
                 own = Site(number, LABS / str(number))
-                own.folder.mkdir(mode=0o711)
+                own.clear()
                 try:
+                    own.furnish()
                     yield own
                 finally:
                     own.clear()

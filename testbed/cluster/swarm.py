@@ -12,6 +12,8 @@ from .waiting import eventually
 MANAGERS = 3  # so that the leader may die
 # How often nodes say that they are there; docker's default is 5 s. After three times that they are down.
 HEARTBEAT = "1s"
+ASK_SECONDS = 5.0  # for an answer; a node may hang
+LEADS = ("--format", "{{.ManagerStatus.Leader}}")
 
 
 class Swarm:
@@ -77,6 +79,7 @@ class Swarm:
         if not node.is_on:
             return False
         try:
-            return node.docker("node", "inspect", "self", "--format", "{{.ManagerStatus.Leader}}") == "true\n"
-        except NodeError:  # it has no part in the swarm's decisions just now
+            said = node.docker("node", "inspect", "self", *LEADS, patience=ASK_SECONDS)
+        except NodeError:  # it hangs, or has no part in the swarm's decisions just now
             return False
+        return said == "true\n"

@@ -21,7 +21,6 @@ from .headers import Headers
 from .judgement import Judge, Session, Verdict
 from .scene import LOST, Answer, Leaving, Pace, Scene, name_of
 from .serving import Asked, Place
-from .wandering import REPEATABLE
 
 
 class Person:
@@ -121,7 +120,7 @@ class Caller:
 
         A server may close an idle connection at the moment in which a request is sent on it. If not a byte of
         an answer came, browsers send such a request again on a new connection, whatever its method. So does
-        this, once; and so does a load balancer, at another host, if the method is in REPEATABLE.
+        this, once.
         """
         url, sent = self.scene.base_url + path, Sent()
         for again in (False, True):
@@ -130,8 +129,7 @@ class Caller:
                     method, url, allow_redirects=False, trace_request_ctx=sent, **_fresh(options)
                 )
             except (ServerDisconnectedError, ConnectionResetError, ClientOSError) as error:
-                repeatable = sent.reused or (self.scene.balancer and method in REPEATABLE)
-                if again or not repeatable or isinstance(error, ClientConnectorError):
+                if again or not sent.reused or isinstance(error, ClientConnectorError):
                     raise
                 self.recorder.resent += 1
                 sent.reused = False

@@ -76,6 +76,23 @@ def test_the_leader_loses_its_power_and_another_one_leads(lab: Lab, app: None) -
     _all_answer(lab)
 
 
+def test_a_node_is_shut_down_in_good_order_and_has_its_disk_when_it_is_back(lab: Lab, app: None) -> None:
+    node = lab.nodes[2]
+    node.run("touch", "/srv/kept")
+    images = node.docker("images", "--quiet")
+    node.stop()
+    try:
+        assert not node.is_on and not _answers(node.address)
+        assert "Daemon shutdown complete" in node.log
+        lab.swarm.wait({node.name: "down"})
+    finally:
+        node.back()
+    node.run("test", "-e", "/srv/kept")
+    assert images and node.docker("images", "--quiet") == images
+    lab.swarm.wait({node.name: "ready"})
+    _all_answer(lab)
+
+
 def test_a_node_that_hangs_is_down_and_keeps_its_connections(lab: Lab, app: None) -> None:
     hanging = lab.nodes[1]
     with requests.Session() as http:
