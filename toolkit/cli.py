@@ -90,7 +90,8 @@ def _global(ctx: click.Context) -> list[str]:
     """The global options that concern the other machine, too."""
     named = ctx.get_parameter_source("project") is not ParameterSource.DEFAULT
     project = ["--project", str(ctx.params["project"])] if named else []
-    return [*project, "--debug"] if ctx.params["debug"] else project
+    without = [word for node in ctx.params["without"] for word in ("--without", node)]
+    return [*project, *without, *(["--debug"] if ctx.params["debug"] else [])]
 
 
 @click.command(
@@ -115,16 +116,22 @@ def _global(ctx: click.Context) -> list[str]:
     envvar="BGCTL_HOST",
     help="Run it on that machine, by ssh; DIR is there, and begins in USER's home.",
 )
+@click.option(
+    "--without",
+    metavar="NODE",
+    multiple=True,
+    help="On a swarm: go on though this node is not heard. It follows when it is back.",
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(__version__)
 @click.pass_context
-def cli(ctx: click.Context, project: Path, host: str | None, debug: bool) -> None:
+def cli(ctx: click.Context, project: Path, host: str | None, without: tuple[str, ...], debug: bool) -> None:
     """Blue-green releases: sessions stay on their version, and the old one stops when it is empty.
 
     Exit codes: 0 done; 1 failed; 2 usage; 3 refused, nothing changed; 4 locked by another; 5 not yet;
     130 interrupted.
     """
-    ctx.obj = App(project, debug)
+    ctx.obj = App(project, debug, frozenset(without))
     if os.environ.get(CALLER):
         from toolkit import remote
 

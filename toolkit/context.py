@@ -8,7 +8,11 @@ CALLER = "BGCTL_ENDS_WITH_CALLER"  # in the environment, by the bgctl of another
 
 @dataclass(frozen=True)
 class App:
-    """`project` is the project directory; `debug` shows tracebacks."""
+    """`project` is the project directory; `debug` shows tracebacks.
+
+    `without` are nodes of a swarm that need not be heard.
+    """
 
     project: Path
     debug: bool
+    without: frozenset[str] = frozenset()

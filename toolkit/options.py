@@ -99,7 +99,7 @@ def course(
 def project(app: App, as_json: bool = False) -> Project:
     """Raises Refused when there is no project, or its configuration is wrong."""
     ctx = click.get_current_context()
-    return Project(app.project, UI(as_json), ctx.command_path.partition(" ")[2])
+    return Project(app.project, UI(as_json), ctx.command_path.partition(" ")[2], without=app.without)
 
 
 def show_state(project: Project, as_json: bool, dry_run: bool = False) -> None:

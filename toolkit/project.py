@@ -14,7 +14,7 @@ from toolkit import config
 from toolkit.changes import Changes
 from toolkit.clock import SYSTEM, Clock
 from toolkit.engine import ports
-from toolkit.errors import BgctlError
+from toolkit.errors import BgctlError, Refused
 from toolkit.figures_taken import Figures
 from toolkit.files import engine_file
 from toolkit.kept_state import KeptState, OnAllNodes, OnThisHost
@@ -55,11 +55,15 @@ class Project(ProjectFiles):
         sessions: "Sessions | None" = None,
         clock: Clock = SYSTEM,
         is_free: Callable[[Address], bool] = ports.is_free,
+        without: frozenset[str] = frozenset(),
     ) -> None:
-        """`found` is the configuration, if it has been read already. Raises Refused where it is wrong."""
+        """`found` is the configuration, if it has been read already. Raises Refused where it is wrong.
+
+        `without`: nodes of a swarm that need not be heard.
+        """
         super().__init__(root, ui, found)
         self.command = command
-        self.clock, self.is_free = clock, is_free
+        self.clock, self.is_free, self._without = clock, is_free, without
         # A part that is handed in takes the place of the one that its property would make.
         parts = {"engine": engine, "proxy": proxy, "sessions": sessions}
         self.__dict__.update({name: part for name, part in parts.items() if part is not None})
@@ -116,11 +120,18 @@ class Project(ProjectFiles):
     @property
     def addresses(self) -> list[str]:
         """Of the hosts on which each slot runs; none: it is this one, and bgctl.toml says where."""
-        return [each.address for each in self.engine.hosts() if each.ready] if self.cluster else []
+        if not self.cluster:
+            return []
+        there = [each for each in self.engine.hosts() if each.name not in self._without]
+        return [each.address for each in there if each.ready]
 
     @cached_property
     def _kept(self) -> KeptState:
-        return OnAllNodes(self.cluster) if self.cluster else OnThisHost(self.state_path)
+        names = self._node_names() if self.cluster and self._without else []
+        if strange := sorted(self._without.difference(names)):
+            why = f"its nodes are {', '.join(names)}" if names else "there is one host"
+            raise Refused(f"--without {strange[0]}: there is no such node", why, "bgctl doctor")
+        return OnAllNodes(self.cluster, self._without) if self.cluster else OnThisHost(self.state_path)
 
     @cached_property
     def sessions(self) -> "Sessions":

@@ -2,7 +2,7 @@
 
     python -m tests.bench.slopes [sockets] [sessions]
 
-`sockets`: idle WebSockets of visitors through a whole stack with one worker, some hundred more with each step;
+`sockets`: idle WebSockets of visitors through a whole stack with one worker, hundreds more with each step;
 the private memory of that worker after each, and what the kernel has for all sockets of the machine.
 `sessions`: lines of shared memory, as the proxy's own modules write them, by what the allocator takes.
 """

@@ -51,7 +51,7 @@ def command(
     """
     from toolkit.adopt import back
     from toolkit.adopt import run as adoption
-    from toolkit.release import up
+    from toolkit.release import farewell
 
     project = options.project(app, as_json)
     if takes_back:
@@ -61,5 +61,5 @@ def command(
     adoption.run(project, terms, dry_run)
     options.show_state(project, as_json, dry_run)
     if not (as_json or dry_run):
-        project.ui.say(up.farewell(project))
+        project.ui.say(farewell.words(project))
     return None

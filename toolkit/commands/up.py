@@ -24,7 +24,7 @@ def command(app: App, dry_run: bool, as_json: bool) -> None:
     The first time it makes keys and adopts CURRENT_VERSION of the env file as blue. Later, and after a
     reboot, it starts what is missing and gives a running proxy its new configuration.
     """
-    from toolkit.release import differences, up
+    from toolkit.release import differences, farewell, up
 
     project = options.project(app, as_json)
     up.run(project, dry_run)
@@ -32,4 +32,4 @@ def command(app: App, dry_run: bool, as_json: bool) -> None:
     if not (as_json or dry_run):
         for each in differences.told(project):
             project.ui.warn(each.line)
-        project.ui.say(up.farewell(project))
+        project.ui.say(farewell.words(project))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -18,6 +18,7 @@ from toolkit.engine.compose_command import ComposeCommand
 from toolkit.engine.container import COMES_BACK, Container
 from toolkit.engine.containers import Containers
 from toolkit.engine.handover import Line
+from toolkit.engine.host import Host
 from toolkit.engine.images import Images
 from toolkit.errors import BgctlError, Failed
 
@@ -30,19 +31,6 @@ IMAGE_USER = 10001  # the user as whom our images run
 Keep = (
     Callable[[Container], object] | None
 )  # what is done with a container that has stopped, before it is gone
-
-
-class Host(Protocol):
-    """One of several hosts. `ready`: its engine is heard."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def address(self) -> str: ...
-
-    @property
-    def ready(self) -> bool: ...
 
 
 class Engine(Containers, Images):

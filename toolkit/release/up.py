@@ -4,7 +4,7 @@ from toolkit import slots
 from toolkit.acme import standing
 from toolkit.checks.preflight import NOTHING, Given
 from toolkit.clients.proxy import reachable
-from toolkit.config import SLOTS, public_url
+from toolkit.config import SLOTS
 from toolkit.drift import noting
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
@@ -20,7 +20,7 @@ from toolkit.release import (
     shared_services,
     stack_images,
 )
-from toolkit.release.in_service import in_service, open_slots, services, unproven, versions
+from toolkit.release.in_service import in_service, services, unproven, versions
 from toolkit.release.steps import Step, walk
 from toolkit.release.up_checks import check, to_build, well
 from toolkit.rendering import reload
@@ -244,21 +244,3 @@ def await_routing(project: Project) -> str:
     if now.gate:
         project.ui.warn(f"{gate.describe(now.gate, project.now())}; next: {gate.opener(now.gate)}")
     return f"generation {now.generation}: {slots.describe(now)}"
-
-
-def farewell(project: Project) -> str:
-    """Where the app is now, and what comes next."""
-    now = project.state()
-    serving = ", ".join(dict.fromkeys(open_slots(now).values()))
-    there = f"{project.config.project.name} {serving} is at {public_url.base(project.config)}"
-    if now.phase != "rest":
-        return f"{there}; a release is under way: bgctl status"
-    return f"{there}; the next release: bgctl deploy {following(serving) or 'VERSION'}"
-
-
-def following(version: str) -> str:
-    """The number after this one; "" where a version is something else, such as a commit."""
-    *before, last = version.split(".")
-    numbers = [*before, last]
-    is_number = all(each.isdecimal() for each in numbers) and len(last) < 7  # A commit may be all digits.
-    return ".".join([*before, str(int(last) + 1)]) if is_number else ""

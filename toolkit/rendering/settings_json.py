@@ -29,7 +29,7 @@ def render(config: Config, expiries: Mapping[str, int] = NO_EXPIRIES) -> bytes:
     values = {
         "schema": 1,
         "version": __version__,
-        "proxy_name": f"{socket.gethostname()}:{config.proxy.listen.port}",
+        "proxy_name": f"{_host(config)}:{config.proxy.listen.port}",
         "api": str(config.sessions.address),
         "control": str(config.proxy.control),
         "access_log": config.proxy.log_form == "json",  # the only form that says what routing knows
@@ -41,6 +41,11 @@ def render(config: Config, expiries: Mapping[str, int] = NO_EXPIRIES) -> bytes:
         "certificates": [{"host": host, "not_after": until} for host, until in expiries.items()],
     }
     return msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
+
+
+def _host(config: Config) -> str:
+    """The name of this host; "" on a swarm, where each proxy adds that of its own."""
+    return "" if config.project.engine.is_swarm else socket.gethostname()
 
 
 def _sessions(config: Config) -> dict[str, object]:

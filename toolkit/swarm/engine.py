@@ -10,8 +10,9 @@ from toolkit.config import Config
 from toolkit.config.engines import SWARM
 from toolkit.engine import compose_files, process, yaml_text
 from toolkit.engine.container import Container
-from toolkit.engine.engine import CHANGE, LOOK, REMOVE, Engine, Host, Keep
+from toolkit.engine.engine import CHANGE, LOOK, REMOVE, Engine, Keep
 from toolkit.engine.handover import Line
+from toolkit.engine.host import Host
 from toolkit.errors import BgctlError, Failed, NotYet, Refused
 from toolkit.swarm import images
 from toolkit.swarm.commands import SwarmCommands, service_of

@@ -42,6 +42,16 @@ local function name_pins(settings)
     end
 end
 
+-- The name by which the session API tells this proxy from others. The nodes of a swarm have one settings.json, which
+-- begins the name with the colon: there the node's own name goes before it.
+local function own_name(name)
+    if name:sub(1, 1) ~= ":" then
+        return name
+    end
+    local host = assert(files.read("/proc/sys/kernel/hostname"))
+    return host:gsub("%s+$", "") .. name
+end
+
 -- Headers, each with the nginx variable that has its value.
 local function with_variables(names)
     local headers = {}
@@ -74,6 +84,7 @@ function _M.load(path)
             error(path .. ": " .. name .. " is not a " .. kind, 0)
         end
     end
+    settings.proxy_name = own_name(settings.proxy_name)
     local stem = (settings.secure_cookies and "__Host-" or "") .. settings.cookie_stem
     settings.session_cookie = stem .. "_session="
     settings.update_cookie = stem .. "_update="

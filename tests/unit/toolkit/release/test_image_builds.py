@@ -11,9 +11,9 @@ from toolkit.clock import Clock
 from toolkit.engine.compose import ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
-from toolkit.release import image_builds, up
+from toolkit.release import farewell, image_builds, up
+from toolkit.release.farewell import following
 from toolkit.release.images import Images
-from toolkit.release.up import following
 
 
 def built_here(world: World, blue: str = "shop-frontend:1.6.7") -> tuple[Project, FakeEngine]:
@@ -146,7 +146,8 @@ def test_up_ends_with_where_the_app_is(world: World) -> None:
     world.put("rest", READY, NONE)
     project, _ = project_of(world)
     assert (
-        up.farewell(project) == "shop 1.6.7 is at http://127.0.0.1:8080; the next release: bgctl deploy 1.6.8"
+        farewell.words(project)
+        == "shop 1.6.7 is at http://127.0.0.1:8080; the next release: bgctl deploy 1.6.8"
     )
 
 
