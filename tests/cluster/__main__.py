@@ -1,7 +1,14 @@
-"""`python -m tests.cluster`: a release on three hosts, each request of whose users goes to another one."""
+"""`make cluster`: releases on three hosts, and faults in them; each request of a user goes to another host.
+
+    python -m tests.cluster [--faults N]
+
+The project is typed about on the second node, which has the Redis too; the first leads the swarm, and may be
+killed, as may the third.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 
@@ -9,49 +16,110 @@ from testbed.cluster import laboratory
 from testbed.cluster.redis import Redis
 from testbed.cluster.waiting import eventually
 from testbed.load import LoadProcess, Tally
-
-from .by_hand import NEEDED, NEW, OLD, Hosts
+from tests.cluster.faults import FAULTS, STEPS, Fault
+from tests.cluster.releasing import Release
+from tests.cluster.shop import NEEDED, NEW, OLD, Shop
 
 USERS = {"cookie": 12, "bearer": 6, "anonymous": 12, "tabs": 3, "websocket": 6}
+FAULT_USERS = {"cookie": 8, "bearer": 4, "anonymous": 8}
 RATE = 60.0  # requests a second, of all users
-ANSWERS = 600  # that are waited for before the switch, and after it
+ANSWERS = 300  # that are waited for before a release, and after it
+TRIES = 4  # of a command after its fault is over
 
 
 def main() -> int:
-    """0 when no request failed and no session was answered by another version than its own."""
+    """0 when no request failed, no session was flipped, and each fault ended with one version everywhere."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster")
+    parser.add_argument("--faults", type=int, default=50)
+    count = parser.parse_args().faults
     began = time.monotonic()
     with laboratory(images=NEEDED) as lab:
-        store = Redis(lab.nodes[0])
+        store = Redis(lab.nodes[1])
         store.start()
-        hosts = Hosts(lab, store)
-        hosts.up()
-        tally = _released(hosts)
-    print(_line(len(hosts.addresses), tally, time.monotonic() - began))
-    for failure in tally.failures:
+        shop = Shop(lab, lab.nodes[1], store)
+        shop.bgctl("up")
+        tallies, switches = [], []
+        tally, release = released(shop)
+        tallies.append(tally)
+        switches += release.switches
+        converged, serving = 0, NEW
+        for number in range(count):
+            fault, step = FAULTS[number % len(FAULTS)], STEPS[number % len(STEPS)]
+            tally, serving = broken(shop, fault, step, serving)
+            tallies.append(tally)
+            converged += is_one(shop, serving)
+            print(f"{fault.name} after {step}: {serving} everywhere; {words([tally])}", flush=True)
+    print(
+        f"cluster: nodes={len(shop.addresses)} {words(tallies)} switch_ms={max(switches)} faults={count} "
+        f"converged={converged} seconds={time.monotonic() - began:.0f}"
+    )
+    bad = [failure for tally in tallies for failure in tally.failures]
+    for failure in bad:
         print(f"  {failure}")
-    return 0 if tally.clean else 1
+    return 0 if converged == count and not sum(t.failed + t.flipped for t in tallies) else 1
 
 
-def _released(hosts: Hosts) -> Tally:
-    """From OLD to NEW, for those who come after the switch."""
-    with LoadProcess(hosts.url, served={OLD}, rate=RATE, hosts=hosts.addresses) as load:
+def released(shop: Shop) -> tuple[Tally, Release]:
+    """A release from OLD to NEW, from its beginning to its end, while users log out and come back."""
+    with LoadProcess(shop.url, served={OLD}, rate=RATE, hosts=shop.addresses) as load:
         for kind, n in USERS.items():
             load.spawn(kind, n)  # type: ignore[arg-type]
         eventually(lambda: load.snapshot().requests > ANSWERS, "users are there")
-        hosts.everywhere("up-green", NEW)
         load.set_served({OLD, NEW})
-        hosts.everywhere("route", "enable-green")
-        load.log_out(version=OLD, limit=10, visitors=True)  # who comes back is new
+        release = Release(shop, NEW)
+        release.after("routing", lambda: load.leave(OLD, 0.2, come_back=True))
+        if release.wait():
+            raise AssertionError(release.said)
+        load.set_served({NEW})
+        load.settle()
         eventually(lambda: load.snapshot().answers.get(NEW, 0) > ANSWERS, f"{NEW} is used")
-        return load.stop()
+        return load.stop(), release
 
 
-def _line(nodes: int, tally: Tally, seconds: float) -> str:
-    shares = " ".join(f"{version}={n}" for version, n in sorted(tally.answers.items()))
+def broken(shop: Shop, fault: Fault, step: str, serving: str) -> tuple[Tally, str]:
+    """A release in whose middle something goes wrong, and comes back. Returns what is served in the end."""
+    new = OLD if serving == NEW else NEW
+    with LoadProcess(shop.url, served={OLD, NEW}, rate=RATE, hosts=shop.addresses) as load:
+        for kind, n in FAULT_USERS.items():
+            load.spawn(kind, n)  # type: ignore[arg-type]
+        eventually(lambda: load.snapshot().requests > ANSWERS, "users are there")
+        release = Release(shop, new)
+        switch = step if step in STEPS[:2] else "routing"  # from then on there is another version to come to
+        release.after(switch, lambda: load.leave(serving, 0.1, come_back=True))
+        release.after(step, lambda: fault.begin(shop))
+        release.wait()
+        fault.end(shop)
+        serving = brought_to_rest(shop, new, serving)
+        return load.stop(), serving
+
+
+def brought_to_rest(shop: Shop, new: str, old: str) -> str:
+    """As an operator would: the same command again, and where that does not do it, everybody back."""
+    said = ""
+    for _ in range(TRIES):
+        again = shop.bgctl("deploy", new, "--yes", code=None)
+        if again.returncode == 0:
+            return new
+        said += again.stdout + again.stderr
+    back = shop.bgctl("rollback", code=None)
+    if back.returncode:
+        raise AssertionError(f"{said}{back.stdout}{back.stderr}")
+    return old
+
+
+def is_one(shop: Shop, serving: str) -> bool:
+    """Whether all nodes have the same state, and serve just this."""
+    routes = shop.routes()
     return (
-        f"cluster: nodes={nodes} requests={tally.requests} failed={tally.failed} flipped={tally.flipped} "
-        f"{shares} gap={tally.max_gap_ms:.0f}ms seconds={seconds:.0f}"
+        len(routes) == len(shop.addresses)
+        and len(set(routes.values())) == 1
+        and {version for _, version in routes.values()} == {serving}
     )
+
+
+def words(tallies: list[Tally]) -> str:
+    names = ("requests", "failed", "flipped")
+    return " ".join(f"{name}={sum(getattr(tally, name) for tally in tallies)}" for name in names)
 
 
 if __name__ == "__main__":

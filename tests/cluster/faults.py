@@ -1,0 +1,59 @@
+"""What can go wrong on several hosts, one thing at a time: how it begins, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from testbed.cluster import Node
+from tests.cluster.shop import Shop
+
+# Steps of a release after which a fault begins.
+STEPS = ("start-green", "record", "routing", "drain", "retire-blue", "stop-blue", "start-blue", "serve-blue")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`begin` and `end` are given the project. Of a node in `lost` requests may be lost, and of no other."""
+
+    name: str
+    begin: Callable[[Shop], object]
+    end: Callable[[Shop], object]
+
+
+def _node(shop: Shop, number: int) -> Node:
+    return shop.lab.nodes[number]
+
+
+def _signal_agent(name: str) -> Callable[[Shop], object]:
+    """Of the last node: to the first process of its agent's container."""
+
+    def do(shop: Shop) -> None:
+        node = _node(shop, 2)
+        of = "label=com.docker.swarm.service.name=shop_bgctl-agent"
+        for container in node.docker("ps", "--quiet", "--filter", of).split():
+            node.docker("kill", "--signal", name, container)
+
+    return do
+
+
+def _back(number: int) -> Callable[[Shop], object]:
+    def do(shop: Shop) -> None:
+        _node(shop, number).back()
+        shop.lab.swarm.wait({node.name: "ready" for node in shop.lab.nodes})
+
+    return do
+
+
+def _mended(shop: Shop) -> None:
+    _node(shop, 2).mend()
+    shop.lab.swarm.wait({node.name: "ready" for node in shop.lab.nodes})
+
+
+FAULTS = (
+    Fault("a node killed", lambda shop: _node(shop, 2).kill(), _back(2)),
+    Fault("a node cut off", lambda shop: _node(shop, 2).cut(), _mended),
+    Fault("the leader killed", lambda shop: _node(shop, 0).kill(), _back(0)),
+    Fault("Redis killed", lambda shop: shop.store.kill(), lambda shop: shop.store.start()),
+    Fault("an agent stopped", _signal_agent("STOP"), _signal_agent("CONT")),
+)

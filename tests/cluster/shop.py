@@ -1,0 +1,78 @@
+"""A project that a lab's swarm places: its folder is on one manager, where its commands are typed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from testbed.cluster import Lab, Node
+from testbed.cluster.node import NodeError
+from testbed.cluster.redis import Redis
+from testbed.ports import Ports
+from testbed.project import BGCTL, IMAGES, Project
+
+PLACE = Path("/srv/shop")  # on the manager
+OLD, NEW = "1.6.7", "1.6.8"
+NEEDED = [
+    f"localhost/{IMAGES}/{name}"
+    for name in ("proxy:dev", "session-api:dev", f"demo-app:{OLD}", f"demo-app:{NEW}")
+]
+PORTS = Ports()
+IDLE = "10s"  # after which a visitor who has gone is not waited for
+SECONDS = 300.0  # for a command of bgctl
+
+
+class Shop:
+    """`addresses` are those of its nodes, at each of which it is reached, at the port of `url`."""
+
+    def __init__(self, lab: Lab, manager: Node, store: Redis) -> None:
+        self.lab, self.manager, self.store = lab, manager, store
+        self.addresses = [node.address for node in lab.nodes]
+        self.url = f"http://shop.example:{PORTS.proxy}"
+        registry = lab.registry.host
+        listen = f"0.0.0.0:{PORTS.proxy}"  # of each node's network, which only this machine reaches
+        folder = manager.folder / PLACE.relative_to("/")
+        Project(
+            folder, "shop", "swarm", ports=PORTS, listen=listen, store=store.url, idle_timeout=IDLE
+        ).create()
+        env = folder / ".env"
+        text = env.read_text().replace("REGISTRY_URL=localhost", f"REGISTRY_URL={registry}")
+        env.write_text(text.replace("localhost/", f"{registry}/"))
+
+    def line(self, *arguments: str) -> list[str]:
+        """The command line of bgctl on the manager."""
+        return self.manager.entering(str(BGCTL), "--project", str(PLACE), *arguments)
+
+    def bgctl(self, *arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Runs bgctl to its end. Raises with its output if it does not exit with `code` (None: with any)."""
+        done = subprocess.run(
+            self.line(*arguments),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        if code is not None and done.returncode != code:
+            said = f"{done.stdout}{done.stderr}"
+            raise AssertionError(f"bgctl {' '.join(arguments)}: exit {done.returncode}, not {code}\n{said}")
+        return done
+
+    def status(self, node: Node) -> dict[str, Any]:
+        """What the control listener of a node's proxy says; {} where none answers."""
+        try:
+            said = node.run("curl", "--silent", "--max-time", "5", f"http://127.0.0.1:{PORTS.control}/status")
+        except NodeError:
+            return {}
+        found: dict[str, Any] = json.loads(said)
+        return found
+
+    def routes(self) -> dict[str, tuple[int | None, str | None]]:
+        """Of each node that answers, the generation that its proxy has, and the version of blue."""
+        heard = {node.name: self.status(node) for node in self.lab.nodes}
+        return {
+            name: (said["generation"], said["slots"]["blue"]["version"])
+            for name, said in heard.items()
+            if said
+        }
