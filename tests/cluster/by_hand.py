@@ -49,6 +49,10 @@ class Hosts:
         for node in self._nodes:
             self._bgctl(node, *arguments)
 
+    def first(self, *arguments: str) -> None:
+        """A command of bgctl on the first node alone."""
+        self._bgctl(self._nodes[0], *arguments)
+
     def _create(self, folder: Path) -> None:
         listen = f"0.0.0.0:{PORTS.proxy}"  # of the node's network, which only this machine reaches
         Project(folder, "shop", ports=PORTS, listen=listen, store=self._store.url).create()
