@@ -36,7 +36,8 @@ TOGETHER = $(PYTEST) -n 4 -m "not faults"
 OTHERS   = $(foreach kind,flaskshop notes blog members,--ignore tests/e2e/release/test_walk_$(kind).py) \
            $(foreach kind,django express fastapi nextjs php rails spa,--ignore tests/e2e/recipes/test_recipe_$(kind).py) \
            --deselect tests/e2e/recipes/test_recipe_flask.py::test_flask_in_browsers \
-           --ignore tests/e2e/adopt/test_adoptions.py --ignore tests/e2e/cluster/test_lab_faults.py
+           --ignore tests/e2e/adopt/test_adoptions.py \
+           $(foreach kind,judges lab_faults,--ignore tests/e2e/cluster/test_$(kind).py)
 NEED     = setup/venv && setup/engine docker && setup/images docker
 
 test: lint setup  ## Lint, then every test, on both engines
@@ -78,9 +79,10 @@ recipes:  ## An app of each framework from plain compose to a second version, as
 	@$(NEED) && setup/testtools && setup/standins docker --recipes
 	@$(PYTEST) -n 2 -rP tests/e2e/recipes
 
-cluster:  ## Three hosts on this machine that are cut off, killed and come back (as root, on Linux)
+cluster:  ## Three hosts on this machine: they are cut off, killed and come back; then a release on all (as root)
 	@$(NEED) && setup/packages iproute2 docker-registry redis-server curl
 	@$(PYTEST) tests/e2e/cluster
+	@$(PYTHON) -m tests.cluster
 
 bench:  ## What the proxy costs beside a plain nginx and others, a switch, the session API; 15 minutes (ONLY=warm,tls)
 	@$(NEED) && setup/standins docker --bench && setup/packages wrk nghttp2-client redis-server
