@@ -75,6 +75,7 @@ def test_an_older_document_is_never_written_nor_the_same_number_twice(
     else:
         web.reports(client, fence=2, generation=5, state=text)  # it offers what Redis has lost
     agent.kill()
+    client.delete(KEYS.node("web1"))
     web.start()
     web.reports(client, generation=5, fence=2)
     assert web.text == text

@@ -9,7 +9,7 @@ from redis import Redis
 
 from session_api.agent.last import Last
 from session_api.cluster.document import Document
-from tests.unit.session_api.support.agents import Node, put, state_text
+from tests.unit.session_api.support.agents import KEYS, Node, put, state_text
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.session_api.support.server import eventually
 
@@ -30,6 +30,7 @@ def test_killed_at_each_point_it_never_goes_back(server: RedisServer, node: Call
             assert web.text in (OLD, NEW)
             seen.append(web.text)
             put(client, 2, 5)  # Redis loses the last write
+            client.delete(KEYS.node(web.name))
             web.start()
             web.reports(client, fence=2, generation=6 if seen[-1] == NEW else 5, error=None)
             assert web.text == seen[-1]

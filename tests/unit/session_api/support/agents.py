@@ -47,12 +47,31 @@ def put(
     return text
 
 
+def environment(store: str, project: str, node: str, state: Path, control: str) -> dict[str, str]:
+    """What an agent is told."""
+    return os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "BGCTL_STORE": store,
+        "BGCTL_PROJECT": project,
+        "BGCTL_NODE": node,
+        "BGCTL_STATE": str(state),
+        "BGCTL_CONTROL": control,
+    }
+
+
 class Agent:
     """One process, and the lines that it logs."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, environment: dict[str, str], command: tuple[str, ...] = ("-m", "session_api.agent")
+    ) -> None:
         self.process = subprocess.Popen(
-            command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, *command],
+            env=environment,
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read)
@@ -94,22 +113,13 @@ class Node:
         self.workers = 2
         self.stuck_at: int | None = None  # the generation at which its workers stay
         self.open = 0
-        self.environment = os.environ | {
-            "PYTHONPATH": str(ROOT),
-            "BGCTL_STORE": store,
-            "BGCTL_PROJECT": PROJECT,
-            "BGCTL_NODE": name,
-            "BGCTL_STATE": str(self.state),
-            "BGCTL_CONTROL": f"http://{self.proxy.address}",
-        }
-        self.environment |= changes
+        control = f"http://{self.proxy.address}"
+        self.environment = environment(store, PROJECT, name, self.state, control) | changes
         self._agents: list[Agent] = []
 
     def start(self, *command: str) -> Agent:
         """Starts its agent, by `command` if there is one."""
-        self._agents.append(
-            Agent([sys.executable, *(command or ("-m", "session_api.agent"))], self.environment)
-        )
+        self._agents.append(Agent(self.environment, *([command] if command else [])))
         return self._agents[-1]
 
     @property

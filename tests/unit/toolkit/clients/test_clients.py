@@ -160,6 +160,24 @@ def test_27_requests_and_websockets_have_their_own_deadlines(
     assert proxy.finished(left, seconds, Drain()) == note
 
 
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (slot(0, 0, 6), "not every worker has generation 7"),
+        (status(6, 6, stateError="web2 has been silent for 6 s"), "web2 has been silent for 6 s"),
+        ((500, b""), "the proxy does not answer"),
+    ],
+)
+def test_why_it_is_unknown_whether_a_slot_is_empty(
+    web: Callable[[], Web], monkeypatch: pytest.MonkeyPatch, reply: Reply, said: str
+) -> None:
+    monkeypatch.setattr(proxy, "APPLY", 0.1)
+    control = web()
+    control.answers["/status"] = reply
+    with pytest.raises(Failed, match=f"what green has open is unknown: {said}"):
+        Proxy(Address(control.address)).wait_empty("green", 7, Drain(), lambda text: None)
+
+
 @pytest.fixture
 def admin_key(tmp_path):
     path = tmp_path / "admin.key"
