@@ -68,7 +68,7 @@ class _Spec(Struct, frozen=True):
 
 
 def _mark(template: Mapping[str, Any]) -> tuple[object, object]:
-    """What tells specifications apart: docker prints one of a service with defaults, one of a task without."""
+    """What tells specifications apart: docker prints that of a service with defaults, a task's without."""
     labels = (template.get("ContainerSpec") or {}).get("Labels") or {}
     return labels.get(SPECIFIED), template.get("ForceUpdate", 0)
 

@@ -1,4 +1,4 @@
-"""A project on a swarm of two nodes, which the tests of this folder share: each ends with what it began with."""
+"""A project on a swarm of two nodes, which the tests of this folder share: each leaves it as it was."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Placed:
         reload.store(self.project, reload.wanted(self.project, anew=True)[0])
 
     def route(self, blue: str | None = None, green: str | None = None) -> None:
-        """Writes the state into the volume of each node, as its agent does, and waits until it is in force."""
+        """Writes the state into the volume of each node, as its agent does; waits until it is in force."""
         slots = {name: _slot(version) for name, version in (("blue", blue), ("green", green))}
         document = {
             "schemaVersion": 2,
