@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from testbed.cluster.waiting import eventually
-from tests.e2e.swarm.placed import NEW, OLD, Placed
+from tests.e2e.swarm.placed import NEW, OLD, Placed, Watch
+from toolkit.engine.container import Container
+from toolkit.errors import Failed, Refused
+
+
+def is_coming(container: Container) -> bool:
+    return container.state.running or container.state.status in ("created", "restarting")
 
 
 def test_each_node_serves(placed: Placed) -> None:
@@ -29,3 +37,76 @@ def test_a_candidate_comes_and_goes_beside_blue(placed: Placed) -> None:
     assert placed.tasks("frontend-green") == set()
     assert placed.tasks("frontend-blue") == blue, "blue has nothing to do with it"
     eventually(lambda: placed.versions() == [OLD, OLD], "both nodes serve blue")
+
+
+def test_a_candidate_that_dies_is_past_hope_with_its_reason(placed: Placed) -> None:
+    env = placed.project.compose_env(OLD, f"{NEW}-crash")
+    placed.engine.up("frontend-green", env)
+    eventually(lambda: placed.engine.dead("frontend-green"), "it is given up")
+    reason = placed.engine.dead("frontend-green") or ""
+    assert "node1" in reason and "0 of 2 running" in reason
+    placed.engine.remove("frontend-green", 5)
+
+
+def test_an_image_that_no_registry_has_is_refused_with_the_command_to_type(placed: Placed) -> None:
+    env = placed.project.compose_env(OLD, "0.0.1")
+    with pytest.raises(Failed, match=r"demo-app:0\.0\.1 could not be pulled") as caught:
+        placed.engine.up("frontend-green", env)
+    assert "docker pull" in caught.value.next
+    assert "frontend-green" not in placed.engine.containers()
+
+
+def test_new_settings_of_the_proxy_replace_it_node_by_node(placed: Placed) -> None:
+    before, known = placed.engine.containers()["proxy"], placed.contents()
+    placed.folder.configure(read_timeout="59s")
+    placed.project = placed.bgctl()
+    placed.render()
+    with Watch(placed) as watch:
+        placed.engine.up("proxy", placed.project.env_of(OLD))
+    assert placed.engine.containers()["proxy"].id != before.id
+    assert watch.nobody == 0, "one node after the other: at each moment one of them serves"
+    assert placed.versions() == [OLD, OLD], "each has the state on its own volume"
+    assert len(placed.contents()) == len(known), "what no service has any more is gone"
+    assert placed.contents() != known
+
+
+def test_the_same_again_gets_new_tasks(placed: Placed) -> None:
+    before = placed.tasks("session-api")
+    placed.engine.up("session-api", placed.project.env_of(OLD))
+    after = placed.tasks("session-api")
+    assert len(after) == len(placed.nodes) and not before & after
+
+
+def test_a_one_shot_runs_on_one_node_and_its_end_is_known(placed: Placed) -> None:
+    placed.engine.run_once("frontend-green", "2.0", placed.project.compose_env(OLD, f"{NEW}-crash"))
+    ended = lambda: [each for each in placed.engine.one_shots("frontend-green") if not is_coming(each)]  # noqa: E731
+    eventually(ended, "it has run")
+    (one,) = ended()
+    assert one.state.status == "exited" and one.state.exit_code != 0
+    assert "frontend-green" not in placed.engine.containers(), "it is beside the slots"
+    assert placed.engine.log_of(one)
+    placed.engine.remove_one(one)
+    assert placed.engine.one_shots("frontend-green") == []
+
+
+def test_what_a_swarm_does_not_do_is_refused(placed: Placed, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Refused, match="no signal"):
+        placed.engine.signal("proxy", "HUP")
+    with pytest.raises(Refused, match="nothing for a swarm"):
+        placed.engine.typed(["exec", "proxy", "sh"], placed.project.env_of(OLD))
+    monkeypatch.setenv("DOCKER_HOST", placed.nodes[1].host)
+    with pytest.raises(Refused, match="no manager") as caught:
+        placed.bgctl()
+    assert f"bgctl --host {placed.nodes[0].address}" in caught.value.next
+
+
+def test_down_leaves_nothing_but_volumes(placed: Placed) -> None:
+    env = placed.project.env_of(OLD)
+    for service in list(placed.engine.containers()):
+        placed.engine.remove(service, 30)
+    placed.engine.down(env)
+    assert placed.engine.all() == [] and placed.contents() == set()
+    volumes = [node.docker("volume", "ls", "--quiet").split() for node in placed.nodes]
+    assert all("placed_bgctl-state" in each for each in volumes)
+    placed.start()
+    assert placed.versions() == [OLD, OLD], "they serve by the state that they had"
