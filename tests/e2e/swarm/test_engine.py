@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 from testbed.cluster.waiting import eventually
 from tests.e2e.swarm.placed import NEW, OLD, Placed, Watch
 from toolkit.engine.container import Container
 from toolkit.errors import Failed, Refused
+from toolkit.observe import logs
 
 
 def is_coming(container: Container) -> bool:
@@ -84,9 +86,34 @@ def test_a_one_shot_runs_on_one_node_and_its_end_is_known(placed: Placed) -> Non
     (one,) = ended()
     assert one.state.status == "exited" and one.state.exit_code != 0
     assert "frontend-green" not in placed.engine.containers(), "it is beside the slots"
-    assert placed.engine.log_of(one)
+    assert "crash" in placed.engine.log_of(one)
     placed.engine.remove_one(one)
     assert placed.engine.one_shots("frontend-green") == []
+
+
+def test_the_log_of_a_service_has_the_lines_of_all_nodes_each_with_its_time(placed: Placed) -> None:
+    lines, faults = logs.last(placed.project, ["session-api"], 50)
+    assert faults == []
+    assert all(line.at for line in lines) and len({line.line for line in lines}) > 0
+    starts = [line for line in lines if "Listening" in line.line or "listening" in line.line]
+    assert len(starts) == len(placed.nodes), lines
+
+
+def test_a_firewall_keeps_a_slots_port_to_its_node(placed: Placed) -> None:
+    """As docs/swarm.md says it."""
+    node, port = placed.nodes[0], placed.folder.ports.blue
+    outside, inside = f"http://{node.address}:{port}/healthz", f"http://127.0.0.1:{port}/healthz"
+    rule = ["-i", "eth0", "-p", "tcp", "-m", "conntrack", "--ctorigdstport", str(port)]
+    rule += ["--ctdir", "ORIGINAL", "-j", "DROP"]
+    assert requests.get(outside, timeout=5).ok
+    node.run("iptables", "-I", "DOCKER-USER", *rule)
+    try:
+        with pytest.raises(requests.ConnectionError):
+            requests.get(outside, timeout=2)
+        node.run("curl", "--fail", "--silent", inside)
+        assert placed.versions() == [OLD, OLD]
+    finally:
+        node.run("iptables", "-D", "DOCKER-USER", *rule)
 
 
 def test_what_a_swarm_does_not_do_is_refused(placed: Placed, monkeypatch: pytest.MonkeyPatch) -> None:
