@@ -14,6 +14,7 @@ from session_api.keys import key_files
 from toolkit import config
 from toolkit.changes import Changes
 from toolkit.clock import SYSTEM, Clock
+from toolkit.config.engines import SWARM
 from toolkit.engine import ports
 from toolkit.errors import BgctlError
 from toolkit.figures_taken import Figures
@@ -91,7 +92,10 @@ class Project:
     @cached_property
     def engine(self) -> "Engine":
         from toolkit.engine import detection
+        from toolkit.swarm import joining
 
+        if self.config.project.engine == SWARM.name:
+            return joining.join(self.config, self.root)
         return detection.detect(self.config, self.root, engine_file.read(self.engine_path))
 
     def containers(self) -> "dict[str, Container]":
@@ -101,7 +105,7 @@ class Project:
 
         named = self.config.project
         known = named.engine if named.engine != "auto" else engine_file.read(self.engine_path)
-        if "engine" in self.__dict__ or not known:
+        if "engine" in self.__dict__ or known in (None, SWARM.name):
             return self.engine.containers()
         commands = Commands(known, (), named.name, (), named.env_file)
         return Engine(commands, self.root, patience=ENGINE_PATIENCE).containers()

@@ -19,11 +19,16 @@ from toolkit.project import Project
 from toolkit.release import folders
 from toolkit.rendering import reload
 from toolkit.state.document import SCHEMA, Slots, State, encode, maint, ready
-from toolkit.swarm import joining
 from toolkit.swarm.engine import SwarmEngine
 from toolkit.terminal.ui import UI
 
 OLD, NEW = "1.6.7", "1.6.8"
+MIGRATE = """\
+services:
+  migrate:
+    image: {image}
+    entrypoint: [sh, -c, "echo migrated for $$BGCTL_VERSION; exit 3"]
+"""
 STATE = "/var/lib/docker/volumes/{project}_bgctl-state/_data"
 
 
@@ -36,12 +41,13 @@ class Placed:
         env = folder / ".env"
         text = env.read_text().replace("localhost/", f"{lab.registry.host}/")
         env.write_text(text.replace("REGISTRY_URL=localhost", f"REGISTRY_URL={lab.registry.host}"))
+        (folder / "compose.override.yaml").write_text(MIGRATE.format(image=self.image(OLD)))
         self.project = self.bgctl()
 
     def bgctl(self) -> Project:
         """What each command of bgctl makes anew: nothing of the last one is known to it."""
         project = Project(self.folder.directory, UI(), "test")
-        project.__dict__["engine"] = joining.join(project.config, project.root)
+        assert isinstance(project.engine, SwarmEngine)
         return project
 
     @property
