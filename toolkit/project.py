@@ -58,8 +58,7 @@ class Project:
     ) -> None:
         """`found` is the configuration, if it has been read already. Raises Refused where it is wrong."""
         self.root = root.resolve()
-        self.ui = ui
-        self.command = command
+        self.ui, self.command = ui, command
         self.clock, self.is_free = clock, is_free
         self.config_path = self.root / "bgctl.toml"
         self.config = found or config.load(self.config_path)
@@ -91,11 +90,12 @@ class Project:
 
     @cached_property
     def engine(self) -> "Engine":
-        from toolkit.engine import detection
-        from toolkit.swarm import joining
-
         if self.config.project.engine == SWARM.name:
+            from toolkit.swarm import joining
+
             return joining.join(self.config, self.root)
+        from toolkit.engine import detection
+
         return detection.detect(self.config, self.root, engine_file.read(self.engine_path))
 
     def containers(self) -> "dict[str, Container]":
