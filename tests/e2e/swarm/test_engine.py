@@ -54,7 +54,7 @@ def test_a_candidate_that_dies_is_past_hope_with_its_reason(placed: Placed) -> N
 
     eventually(killed, "it is given up")
     reason = placed.engine.dead("frontend-green") or ""
-    assert "of 2 running" in reason and "node1" in reason, reason
+    assert "of 2 running" in reason and "exited with code" in reason and "node" in reason, reason
     placed.engine.remove("frontend-green", 5)
 
 
@@ -106,7 +106,7 @@ def test_the_log_of_a_service_has_the_lines_of_all_nodes_each_with_its_time(plac
     assert faults == []
     assert all(line.at for line in lines) and len({line.line for line in lines}) > 0
     starts = [line for line in lines if "Listening" in line.line or "listening" in line.line]
-    assert len(starts) == len(placed.nodes), lines
+    assert len(starts) >= len(placed.nodes), lines
 
 
 def test_a_firewall_keeps_a_slots_port_to_its_node(placed: Placed) -> None:

@@ -120,7 +120,8 @@ def test_one_failure_is_followed_by_another_try_and_several_are_not_hoped_away()
     assert standing(*once).hopeless == ""
     thrice = [task("a", "failed", at, code=3) for at in (1, 2, 3)]
     assert standing(*thrice).hopeless == "0 of 1 running; node a: it exited with code 3"
-    assert standing(*thrice, task("a", "ready", 4)).hopeless, "the next try will go like them"
+    next_try = standing(*thrice, task("a", "ready", 4))
+    assert next_try.hopeless == "0 of 1 running; node a: it exited with code 3", "it will go like them"
     assert standing(*thrice, task("a", "running", 4)).hopeless == "", "it runs"
     other = [task("a", "failed", at, labels=BEFORE) for at in (1, 2, 3)]
     assert standing(*other).hopeless == "", "those were of the specification before"
