@@ -102,8 +102,13 @@ class SwarmEngine(Services, Engine):
         return [node.id for node in self.nodes()] == [self.membership.node]
 
     def _deploy(self, made: Document, env: Mapping[str, str]) -> None:
+        """What docker complains of may quote values of the env file."""
         argv, told = self.commands.deploy(), yaml_text.of(made)
-        process.run(argv, timeout=START, env=self.told(env), cwd=self.root, told=told)
+        try:
+            process.run(argv, timeout=START, env=self.told(env), cwd=self.root, told=told)
+        except Failed as error:
+            why = self._compose.without_secrets(error.why)
+            raise type(error)(error.what, why, error.next or "bgctl doctor") from None
 
     def _wait(self, service: str, nodes: int) -> None:
         """Raises Failed where the swarm gives an update up, or does not come to its end.

@@ -131,7 +131,7 @@ class Service(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """Where one task of a service is wanted. `task` is the latest there, of the `current` specification or not.
+    """Where one task of a service is wanted. `task` is the latest there; `current`: of this specification.
 
     `failed` are those before it that failed, of that specification. `node` is the name of the node; "": the
     swarm has found none yet.
