@@ -12,6 +12,7 @@ import requests
 
 from testbed.cluster import Lab, Node
 from testbed.cluster.node import NodeError
+from testbed.cluster.redis import Redis
 from testbed.cluster.waiting import eventually
 from testbed.project import IMAGES
 from testbed.project import Project as Folder
@@ -33,9 +34,9 @@ STATE = "/var/lib/docker/volumes/{project}_bgctl-state/_data"
 
 
 class Placed:
-    def __init__(self, lab: Lab, folder: Path, store: str) -> None:
-        self.lab, self.nodes = lab, lab.nodes
-        self.folder = Folder(folder, "placed", "swarm", store=store)
+    def __init__(self, lab: Lab, folder: Path, redis: Redis) -> None:
+        self.lab, self.nodes, self.redis = lab, lab.nodes, redis
+        self.folder = Folder(folder, "placed", "swarm", store=redis.url)
         self.folder.listen = f"0.0.0.0:{self.folder.ports.proxy}"
         self.folder.create()
         env = folder / ".env"
@@ -80,22 +81,27 @@ class Placed:
 
     def route(self, blue: str | None = None, green: str | None = None) -> None:
         """Writes the state into the volume of each node, as its agent does; waits until it is in force."""
-        generation = max(0, *(self._generation(node) for node in self.nodes)) + 1
-        slots = Slots(*(ready(each) if each else maint(None) for each in (blue, green)))
-        now = State(SCHEMA, generation, "2026-01-15T10:30:00Z", "rest", None, slots)
+        generation = max(0, *(self.generation(node) for node in self.nodes)) + 1
+        text = self.state(generation, blue, green)
         place = STATE.format(project=self.folder.name)
         for node in self.nodes:
             script = f"cat >{place}/new && mv {place}/new {place}/state.json"
-            node.run("sh", "-c", script, stdin=encode(now).decode())
+            node.run("sh", "-c", script, stdin=text)
         for node in self.nodes:
-            in_force = partial(self._serves, node, generation)
+            in_force = partial(self.serves, node, generation)
             eventually(in_force, f"the state is in force on {node.name}")
 
-    def _serves(self, node: Node, generation: int) -> bool:
-        """Whether its proxy has the state in all its workers, and finds the slots well."""
-        return self._generation(node) == generation and self.version(node) is not None
+    def state(self, generation: int, blue: str | None = None, green: str | None = None) -> str:
+        """The text of state.json in which these versions serve."""
+        slots = Slots(*(ready(each) if each else maint(None) for each in (blue, green)))
+        now = State(SCHEMA, generation, "2026-01-15T10:30:00Z", "rest", None, slots)
+        return encode(now).decode()
 
-    def _generation(self, node: Node) -> int:
+    def serves(self, node: Node, generation: int) -> bool:
+        """Whether its proxy has the state in all its workers, and finds the slots well."""
+        return self.generation(node) == generation and self.version(node) is not None
+
+    def generation(self, node: Node) -> int:
         """That of the state in force there, 0 without one; -1: the proxy does not answer."""
         try:
             return int(self.status(node)["generation"] or 0)
