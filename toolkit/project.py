@@ -14,7 +14,6 @@ from session_api.keys import key_files
 from toolkit import config
 from toolkit.changes import Changes
 from toolkit.clock import SYSTEM, Clock
-from toolkit.config.engines import SWARM
 from toolkit.engine import ports
 from toolkit.errors import BgctlError
 from toolkit.figures_taken import Figures
@@ -90,7 +89,7 @@ class Project:
 
     @cached_property
     def engine(self) -> "Engine":
-        if self.config.project.engine == SWARM.name:
+        if self.config.project.engine.several_hosts:
             from toolkit.swarm import joining
 
             return joining.join(self.config, self.root)
@@ -105,7 +104,7 @@ class Project:
 
         named = self.config.project
         known = named.engine if named.engine != "auto" else engine_file.read(self.engine_path)
-        if "engine" in self.__dict__ or known in (None, SWARM.name):
+        if "engine" in self.__dict__ or not known or named.engine.several_hosts:
             return self.engine.containers()
         commands = Commands(known, (), named.name, (), named.env_file)
         return Engine(commands, self.root, patience=ENGINE_PATIENCE).containers()

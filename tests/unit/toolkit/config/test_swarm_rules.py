@@ -12,8 +12,8 @@ SWARM = EXAMPLE.replace('engine = "auto" ', 'engine = "swarm"')
 
 
 def test_a_swarm_is_named_and_never_found_by_chance() -> None:
-    assert config.parse(SWARM).project.engine.is_swarm
-    assert not config.parse(EXAMPLE).project.engine.is_swarm
+    assert config.parse(SWARM).project.engine.several_hosts
+    assert not config.parse(EXAMPLE).project.engine.several_hosts
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,15 @@ def test_what_is_of_one_host_is_refused(written: str, instead: str, setting: str
     config.parse(one_host)
     with pytest.raises(Refused, match=rf"{setting}.*has several"):
         config.parse(one_host.replace('engine = "auto" ', 'engine = "swarm"'))
+
+
+def test_what_is_fetched_into_a_file_of_one_host_is_refused() -> None:
+    fetched = (
+        f'{EXAMPLE}\n[jwks.auth0]\nurl = "https://shop.example/jwks.json"\nissuer = "https://shop.example/"\n'
+    )
+    config.parse(fetched)
+    with pytest.raises(Refused, match=r"jwks\.auth0\.url.*has several"):
+        config.parse(fetched.replace('engine = "auto" ', 'engine = "swarm"'))
 
 
 def test_what_each_node_may_have_is_taken() -> None:
