@@ -20,6 +20,7 @@ from toolkit.swarm.stack_file import Document, StackFile
 from toolkit.swarm.tasks import Standing
 
 START = 180.0  # seconds for a service to be started on a node; its image may have to be pulled
+NAME_ANEW = "hostnamectl set-hostname NAME, on one of them; then start its docker again"
 EACH = 0.2  # seconds between two looks at what the nodes have done
 ON_THIS_HOST = ("build", "config", "images", "pull", "push", "version")  # what compose does without the swarm
 
@@ -54,9 +55,10 @@ class SwarmEngine(Services, Engine):
         for node in found:
             if not node.ready:
                 why = f"the swarm says {node.status.state} of it; it may serve all the same"
-                yield NotYet(f"node {node.name} is not ready", why, f"docker node inspect {node.name}")
+                what = f"node {node.name} ({node.address}) is not ready"
+                yield NotYet(what, why, f"docker node inspect {node.name}")
         for name in {node.name for node in found if [each.name for each in found].count(node.name) > 1}:
-            yield Refused(f"several nodes are called {name}", "bgctl tells them by name", "hostnamectl")
+            yield Refused(f"several nodes are called {name}", "bgctl tells them by name", NAME_ANEW)
 
     def look(self, service: str) -> Container | None:
         """The nodes run its HEALTHCHECK: a task that has one runs when that has passed."""

@@ -105,10 +105,13 @@ class Services(Containers, Images):
 
     def _image_id(self, name: str) -> str:
         """By the name with its digest, which is the same image for ever."""
-        known: dict[str, str] = self.__dict__.setdefault("_image_ids", {})
-        if name not in known and (id := self.image_id(name)):
-            known[name] = id
-        return known.get(name, "")
+        if name not in self._image_ids and (id := self.image_id(name)):
+            self._image_ids[name] = id
+        return self._image_ids.get(name, "")
+
+    @cached_property
+    def _image_ids(self) -> dict[str, str]:
+        return {}
 
     # What is of one host: nothing of it is a project's here.
 

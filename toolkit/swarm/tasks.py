@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from toolkit.engine.container import SERVICE
 from toolkit.swarm.nodes import Node
 
 RUNNING, STARTING, COMPLETE = "running", "starting", "complete"
@@ -113,11 +112,6 @@ class Service(Struct, frozen=True):
         """Whether a task that ends is replaced."""
         policy = self.spec.template.get("RestartPolicy") or {}
         return str(policy.get("Condition", "any")) == "any"
-
-    @property
-    def name(self) -> str:
-        """As the compose file has it."""
-        return (self.spec.labels or {}).get(SERVICE, "")
 
     @property
     def contents(self) -> set[str]:
