@@ -27,6 +27,11 @@ def test_each_node_serves(placed: Placed) -> None:
     assert placed.engine.running("frontend-blue", {"COOKIE_STEM": "bg"})
 
 
+def test_doctor_says_which_nodes_there_are(placed: Placed) -> None:
+    said = placed.folder.bgctl("doctor", code=None).stdout
+    assert "a swarm, of 2 nodes (node1, node2); containers run as 10001:10001" in said, said
+
+
 def test_a_candidate_comes_and_goes_beside_blue(placed: Placed) -> None:
     blue = placed.tasks("frontend-blue")
     env = placed.project.compose_env(OLD, NEW)
