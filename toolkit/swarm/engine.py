@@ -17,7 +17,7 @@ from toolkit.swarm.commands import SwarmCommands, service_of
 from toolkit.swarm.layout import IMAGE_USER, Layout
 from toolkit.swarm.services import Services
 from toolkit.swarm.stack_file import Document, StackFile
-from toolkit.swarm.tasks import Standing
+from toolkit.swarm.tasks import SPECIFIED, Standing
 
 START = 180.0  # seconds for a service to be started on a node; its image may have to be pulled
 NAME_ANEW = "hostnamectl set-hostname NAME, on one of them; then start its docker again"
@@ -81,6 +81,14 @@ class SwarmEngine(Services, Engine):
             process.run(self.commands.replace_tasks(after.service.id), timeout=CHANGE)
         self._wait(service, len(before.places) if before else 1)
         self._sweep()
+
+    def is_current(self, service: str, env: Mapping[str, str]) -> bool:
+        """Whether a service runs as a deployment would have it now: its settings, image, keys and files."""
+        stack, found = self._stack(env), self.standing(service)
+        if found is None or not found.running:
+            return False
+        made = stack.of(service, self._pinned(stack, service))
+        return found.service.mark == made["services"][service]["labels"][SPECIFIED]
 
     def run_once(self, service: str, version: str, env: Mapping[str, str]) -> None:
         """Starts one task of the service beside all others, on one node, and does not wait for its end."""

@@ -119,6 +119,11 @@ class Service(Struct, frozen=True):
         kinds = (("Secrets", "SecretName"), ("Configs", "ConfigName"))
         return {str(each.get(name)) for kind, name in kinds for each in self.container.get(kind) or []}
 
+    @property
+    def mark(self) -> str:
+        """What the stack file has written on its containers."""
+        return str((self.container.get("Labels") or {}).get(SPECIFIED, ""))
+
     def describes(self, task: Task) -> bool:
         """Whether a task is of this specification, and not of the one before."""
         return _mark(self.spec.template) == _mark(task.spec)

@@ -75,9 +75,13 @@ def test_new_settings_of_the_proxy_replace_it_node_by_node(placed: Placed) -> No
     before, known = placed.engine.containers()["proxy"], placed.contents()
     placed.folder.configure(read_timeout="59s")
     placed.project = placed.bgctl()
+    env = placed.project.env_of(OLD)
+    assert placed.engine.is_current("proxy", env), "nothing was rendered yet"
     placed.render()
+    assert not placed.engine.is_current("proxy", env)
     with Watch(placed) as watch:
-        placed.engine.up("proxy", placed.project.env_of(OLD))
+        placed.engine.up("proxy", env)
+    assert placed.engine.is_current("proxy", env)
     assert placed.engine.containers()["proxy"].id != before.id
     assert watch.nobody == 0, "one node after the other: at each moment one of them serves"
     assert placed.versions() == [OLD, OLD], "each has the state on its own volume"
