@@ -88,7 +88,8 @@ class SwarmEngine(Services, Engine):
         if found is None or not found.running:
             return False
         made = stack.of(service, self._pinned(stack, service))
-        return found.service.mark == made["services"][service]["labels"][SPECIFIED]
+        wanted: str = made["services"][service]["labels"][SPECIFIED]
+        return found.service.mark == wanted
 
     def run_once(self, service: str, version: str, env: Mapping[str, str]) -> None:
         """Starts one task of the service beside all others, on one node, and does not wait for its end."""
