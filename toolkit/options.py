@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.context import App
+from toolkit.errors import Refused
 from toolkit.project import Project
 from toolkit.terminal.ui import UI
 from toolkit.values import Duration, is_rising
@@ -100,6 +101,12 @@ def project(app: App, as_json: bool = False) -> Project:
     """Raises Refused when there is no project, or its configuration is wrong."""
     ctx = click.get_current_context()
     return Project(app.project, UI(as_json), ctx.command_path.partition(" ")[2], without=app.without)
+
+
+def check_one_host(project: Project, what: str, next: str) -> None:
+    """Raises Refused where the project is on several: files of this one would not be enough."""
+    if project.config.project.engine.several_hosts:
+        raise Refused(what, f'bgctl.toml has engine = "{project.config.project.engine}"', next)
 
 
 def show_state(project: Project, as_json: bool, dry_run: bool = False) -> None:

@@ -71,11 +71,12 @@ class Project(ProjectFiles):
 
     @cached_property
     def engine(self) -> "Engine":
-        from toolkit.engine import detection
-        from toolkit.swarm import joining
+        if self.config.project.engine.several_hosts:
+            from toolkit.swarm import joining
 
-        if self.config.project.engine.is_swarm:
             return joining.join(self.config, self.root)
+        from toolkit.engine import detection
+
         return detection.detect(self.config, self.root, engine_file.read(self.engine_path))
 
     def containers(self) -> "dict[str, Container]":
@@ -85,7 +86,7 @@ class Project(ProjectFiles):
 
         named = self.config.project
         known = named.engine if named.engine != "auto" else engine_file.read(self.engine_path)
-        if "engine" in self.__dict__ or not known or self.config.project.engine.is_swarm:
+        if "engine" in self.__dict__ or not known or named.engine.several_hosts:
             return self.engine.containers()
         commands = Commands(known, (), named.name, (), named.env_file)
         return Engine(commands, self.root, patience=ENGINE_PATIENCE).containers()
@@ -106,7 +107,7 @@ class Project(ProjectFiles):
     @cached_property
     def cluster(self) -> "Cluster | None":
         """All hosts of the project; None: there is one."""
-        if not self.config.project.engine.is_swarm:
+        if not self.config.project.engine.several_hosts:
             return None
         from toolkit.cluster import address
         from toolkit.cluster.cluster import Cluster

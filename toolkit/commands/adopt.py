@@ -54,6 +54,7 @@ def command(
     from toolkit.release import farewell
 
     project = options.project(app, as_json)
+    options.check_one_host(project, "nothing is adopted on a swarm", "docker compose down, then: bgctl up")
     if takes_back:
         return back.run(project, dry_run)
     within = deadline or project.config.drain.websocket_deadline

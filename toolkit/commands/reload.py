@@ -31,6 +31,7 @@ def command(app: App, wait: float, dry_run: bool, as_json: bool) -> None:
     from toolkit.rendering import reload
 
     project = options.project(app, as_json)
+    options.check_one_host(project, "nothing is reloaded on a swarm", "bgctl up")
     note = reload.run(project, dry_run, wait)
     if as_json:
         project.ui.emit(

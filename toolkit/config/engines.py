@@ -59,6 +59,7 @@ class EngineKind(Struct, frozen=True):
     needs_user_session: bool
     units: tuple[str, ...]  # systemd's, that have started before containers run
     program: str = ""  # the engine's own, where that is called otherwise
+    several_hosts: bool = False
 
     @property
     def binary(self) -> str:
@@ -106,7 +107,7 @@ _PODMAN = EngineKind(
     units=("podman.service", "podman-restart.service"),
 )
 # Several hosts with docker on each. To change the restart policy of a service would replace its containers.
-SWARM = replace(_DOCKER, name="swarm", program="docker", changes_restart=False)
+SWARM = replace(_DOCKER, name="swarm", program="docker", several_hosts=True, changes_restart=False)
 # By name, in the order in which they are tried where bgctl.toml says "auto". That never means a swarm: a
 # project that is placed on several hosts is so because somebody has decided it.
 ENGINES = {each.name: each for each in (_DOCKER, _PODMAN)}

@@ -6,7 +6,7 @@ from typing import Self
 
 from msgspec import Meta
 
-from toolkit.config.engines import KINDS, SWARM
+from toolkit.config.engines import KINDS
 from toolkit.values import Duration, Text
 
 
@@ -49,8 +49,8 @@ class Engine(Text):
     pattern = re.compile("|".join(("auto", *KINDS)))
 
     @property
-    def is_swarm(self) -> bool:
-        return self == SWARM.name
+    def several_hosts(self) -> bool:
+        return self in KINDS and KINDS[self].several_hosts
 
 
 class NodeLabel(Text):

@@ -10,7 +10,7 @@ ONE_HOST = 'and engine = "swarm" has several'
 
 def problems(config: Config) -> Iterator[tuple[Where, str]]:
     """Each as (path of the setting, what is wrong and what to write)."""
-    if not config.project.engine.is_swarm:
+    if not config.project.engine.several_hosts:
         if config.project.node_label:
             yield ("project", "node_label"), 'is for a swarm; add engine = "swarm", or remove it'
         return
@@ -25,6 +25,9 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
             ("proxy", "access_log_file"),
             f'{why}; remove it: the containers\' output is read by "bgctl logs"',
         )
+    for name in (name for name, each in config.jwks.items() if each.url):
+        why = f"is fetched again and again into a file of one host, {ONE_HOST}"
+        yield ("jwks", name, "url"), f'{why}; write file = "jwks.json" in its place'
     for name, service in config.services.items():
         yield from _of_folders(name, service.assets, ("services", name, "assets"))
         yield from _of_folders(name, service.static, ("services", name, "static"))

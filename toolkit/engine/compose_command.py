@@ -115,7 +115,7 @@ class ComposeCommand:
         try:
             return process.run(argv, timeout=timeout, env=env, cwd=self._root, tell=tell, told=fed)
         except Failed as error:
-            why = self._without_secrets(error.why)
+            why = self.without_secrets(error.why)
             raise type(error)(error.what, why, error.next, error.detail) from None
 
     def build(
@@ -130,12 +130,12 @@ class ComposeCommand:
         def hear(line: str) -> None:
             said.append(line)
             if tell and _INSTRUCTION.match(line):
-                tell(self._without_secrets(line.strip()))
+                tell(self.without_secrets(line.strip()))
 
         try:
             self.run(lambda commands: commands.build(*services), env, BUILD, hear)
         except Failed as error:
-            detail = self._without_secrets("\n".join(line for line in said[-DETAIL:] if line.strip()))
+            detail = self.without_secrets("\n".join(line for line in said[-DETAIL:] if line.strip()))
             again, engine = self.build_by_hand(services, env), self._commands.binary
             raise diagnosis.of_build(error, detail, engine, ", ".join(services), again) from None
 
@@ -166,7 +166,7 @@ class ComposeCommand:
 
         return tuple(mark(self._root / name) for name in (*self._commands.files, self._commands.env_file))
 
-    def _without_secrets(self, said: str) -> str:
+    def without_secrets(self, said: str) -> str:
         """With the names of the env file instead of what they stand for."""
         try:
             values = env_file.load(self._root / self._commands.env_file)

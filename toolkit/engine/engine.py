@@ -141,6 +141,10 @@ class Engine(Containers, Images):
         """Starts a container that is there and does not run, with all that it had."""
         process.run(self.commands.start(container.id), timeout=CHANGE)
 
+    def is_current(self, service: str, env: Mapping[str, str]) -> bool:
+        """Whether it runs with all that `up` would give it; False as well where that is not known."""
+        return False
+
     def run_once(self, service: str, version: str, env: Mapping[str, str]) -> None:
         """Starts a container of the service beside all others, and does not wait for its end."""
         self._compose.run(lambda commands: commands.run_once(service, version), self.told(env))

@@ -17,6 +17,7 @@ from toolkit.release import (
     image_builds,
     needs,
     proof_record,
+    proxies,
     shared_services,
     stack_images,
 )
@@ -204,6 +205,8 @@ def start_as_proven(project: Project, slot: str, version: str, generation: int) 
 
 def start_proxy(project: Project) -> str:
     """Reloads a proxy that runs and answers. One that does not answer may be dying of what it has loaded."""
+    if project.config.project.engine.several_hosts:
+        return proxies.start(project)
     if hint := standing.hint(project):
         project.ui.warn(hint)
     name = project.config.proxy_service

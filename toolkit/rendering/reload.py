@@ -148,8 +148,6 @@ def apply(project: Project, files: dict[str, bytes]) -> str:
     """
     if is_loaded(project, files):
         return NOTHING
-    if project.cluster:
-        return apply_everywhere(project, files)
     old = stored(project, files)
     prepare(project, files)
     test(project, files["nginx.conf"])
@@ -163,17 +161,6 @@ def apply(project: Project, files: dict[str, bytes]) -> str:
         raise Failed(error.what, error.why, error.next, lines) from None
     mark_loaded(project, files)
     return "took the new configuration"
-
-
-def apply_everywhere(project: Project, files: dict[str, bytes]) -> str:
-    """Replaces the proxies of several hosts, one after the other; returns a note.
-
-    What one of them does not start with is given up there: the others go on with what they have.
-    """
-    store(project, files)
-    project.engine.up(project.config.proxy_service, project.blue_env())
-    mark_loaded(project, files)
-    return "each proxy was replaced, one after the other"
 
 
 def prepare(project: Project, files: dict[str, bytes]) -> None:

@@ -45,7 +45,7 @@ def render(config: Config, expiries: Mapping[str, int] = NO_EXPIRIES) -> bytes:
 
 def _host(config: Config) -> str:
     """The name of this host; "" on a swarm, where each proxy adds that of its own."""
-    return "" if config.project.engine.is_swarm else socket.gethostname()
+    return "" if config.project.engine.several_hosts else socket.gethostname()
 
 
 def _sessions(config: Config) -> dict[str, object]:

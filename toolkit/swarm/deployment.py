@@ -11,8 +11,9 @@ Document = dict[str, Any]
 # Names of the services' tasks in a network, and no address of its own for each: that would need IPVS.
 BY_NAME = "dnsrr"
 AGAIN_AFTER = "1s"
-# One node after the other, and each begins with the end of the old container: both want the same ports.
-REPLACED = {"parallelism": 1, "order": "stop-first", "failure_action": "pause", "monitor": "1s"}
+# One node after the other, and each begins with the end of the old container: both want the same ports. The
+# next one follows when the last has had time to serve.
+REPLACED = {"parallelism": 1, "delay": "5s", "order": "stop-first", "failure_action": "pause"}
 CONDITIONS = {"always": "any", "unless-stopped": "any", "on-failure": "on-failure", "no": "none"}
 LIMITS = {"mem_limit": ("limits", "memory"), "cpus": ("limits", "cpus"), "pids_limit": ("limits", "pids")}
 LIMITS["mem_reservation"] = ("reservations", "memory")

@@ -20,9 +20,10 @@ from toolkit.swarm.layout import IMAGE_USER, Layout
 from toolkit.swarm.nodes import Node
 from toolkit.swarm.services import Services
 from toolkit.swarm.stack_file import Document, StackFile
-from toolkit.swarm.tasks import Standing
+from toolkit.swarm.tasks import SPECIFIED, Standing
 
 START = 180.0  # seconds for a service to be started on a node; its image may have to be pulled
+NAME_ANEW = "hostnamectl set-hostname NAME, on one of them; then start its docker again"
 EACH = 0.2  # seconds between two looks at what the nodes have done
 HOSTS = 2.0  # seconds between two looks at which nodes there are
 ON_THIS_HOST = ("build", "config", "images", "pull", "push", "version")  # what compose does without the swarm
@@ -66,9 +67,10 @@ class SwarmEngine(Services, Engine):
         for node in found:
             if not node.ready:
                 why = f"the swarm says {node.status.state} of it; it may serve all the same"
-                yield NotYet(f"node {node.name} is not ready", why, f"docker node inspect {node.name}")
+                what = f"node {node.name} ({node.address}) is not ready"
+                yield NotYet(what, why, f"docker node inspect {node.name}")
         for name in {node.name for node in found if [each.name for each in found].count(node.name) > 1}:
-            yield Refused(f"several nodes are called {name}", "bgctl tells them by name", "hostnamectl")
+            yield Refused(f"several nodes are called {name}", "bgctl tells them by name", NAME_ANEW)
 
     def look(self, service: str) -> Container | None:
         """The nodes run its HEALTHCHECK: a task that has one runs when that has passed."""
@@ -92,6 +94,15 @@ class SwarmEngine(Services, Engine):
         self._wait(service, len(before.places) if before else 1)
         self._sweep()
 
+    def is_current(self, service: str, env: Mapping[str, str]) -> bool:
+        """Whether a service runs as a deployment would have it now: its settings, image, keys and files."""
+        stack, found = self._stack(env), self.standing(service)
+        if found is None or not found.running:
+            return False
+        made = stack.of(service, self._pinned(stack, service))
+        wanted: str = made["services"][service]["labels"][SPECIFIED]
+        return found.service.mark == wanted
+
     def run_once(self, service: str, version: str, env: Mapping[str, str]) -> None:
         """Starts one task of the service beside all others, on one node, and does not wait for its end."""
         stack = self._stack(env)
@@ -114,8 +125,13 @@ class SwarmEngine(Services, Engine):
         return [node.id for node in self.nodes()] == [self.membership.node]
 
     def _deploy(self, made: Document, env: Mapping[str, str]) -> None:
+        """What docker complains of may quote values of the env file."""
         argv, told = self.commands.deploy(), yaml_text.of(made)
-        process.run(argv, timeout=START, env=self.told(env), cwd=self.root, told=told)
+        try:
+            process.run(argv, timeout=START, env=self.told(env), cwd=self.root, told=told)
+        except Failed as error:
+            why = self._compose.without_secrets(error.why)
+            raise type(error)(error.what, why, error.next or "bgctl doctor") from None
 
     def _wait(self, service: str, nodes: int) -> None:
         """Raises Failed where the swarm gives an update up, or does not come to its end.

@@ -53,7 +53,6 @@ class _Status(Struct, frozen=True):
 class _Spec(Struct, frozen=True):
     labels: dict[str, str] | None = field(name="Labels", default=None)
     availability: str = field(name="Availability", default="active")
-    role: str = field(name="Role", default="worker")
 
 
 class Node(Struct, frozen=True):
@@ -80,10 +79,6 @@ class Node(Struct, frozen=True):
     def availability(self) -> str:
         """ "active" takes tasks, "pause" keeps those that it has, "drain" has none."""
         return self.spec.availability
-
-    @property
-    def manager(self) -> bool:
-        return self.spec.role == "manager"
 
     def has(self, label: NodeLabel) -> bool:
         name, value = label.pair

@@ -1,8 +1,10 @@
 """Looks for the services of a project on its swarm."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +18,9 @@ from toolkit.swarm import nodes, tasks, view
 from toolkit.swarm.commands import SwarmCommands, service_of
 from toolkit.swarm.nodes import Membership, Node
 from toolkit.swarm.tasks import Service, Standing, Task
+
+T = TypeVar("T")
+AGAIN = 2  # tries more, where what was listed is gone
 
 
 class Services(Containers, Images):
@@ -33,10 +38,7 @@ class Services(Containers, Images):
         return nodes.of_project(self._all_nodes(), self.label)
 
     def _all_nodes(self) -> list[Node]:
-        ids = self._ask(self.commands.nodes(), self.patience).split()
-        return msgspec.json.decode(
-            self._ask(self.commands.inspect_nodes(*ids), self.patience), type=list[Node]
-        )
+        return self._listed(self.commands.nodes(), self.commands.inspect_nodes, list[Node])
 
     def all(self) -> list[Container]:
         """This project's services, each as one container; running ones last."""
@@ -53,19 +55,23 @@ class Services(Containers, Images):
         return next((each for each in self.standings() if each.service.spec.name == name), None)
 
     def _services(self) -> list[Service]:
-        ids = self._ask(self.commands.services(), self.patience).split()
-        if not ids:
-            return []
-        found = self._ask(self.commands.inspect_services(*ids), self.patience)
-        return msgspec.json.decode(found, type=list[Service])
+        return self._listed(self.commands.services(), self.commands.inspect_services, list[Service])
 
     def _tasks(self, services: Sequence[str]) -> list[Task]:
-        ids = self._ask(self.commands.tasks(*services), self.patience).split() if services else []
-        if not ids:
+        if not services:
             return []
-        return msgspec.json.decode(
-            self._ask(self.commands.inspect_tasks(*ids), self.patience), type=list[Task]
-        )
+        return self._listed(self.commands.tasks(*services), self.commands.inspect_tasks, list[Task])
+
+    def _listed(self, listing: list[str], inspect: Callable[..., list[str]], kind: type[T]) -> T:
+        """What a listing names, inspected. What the swarm forgets in between makes it list once more."""
+        for _ in range(AGAIN):
+            with suppress(process.Ended):
+                return self._inspected(listing, inspect, kind)
+        return self._inspected(listing, inspect, kind)
+
+    def _inspected(self, listing: list[str], inspect: Callable[..., list[str]], kind: type[T]) -> T:
+        ids = self._ask(listing, self.patience).split()
+        return msgspec.json.decode(self._ask(inspect(*ids), self.patience) if ids else "[]", type=kind)
 
     def _left_of(self, them: Collection[Task]) -> list[Task]:
         """Those of some tasks, of services that were removed, that the nodes have yet to end."""
@@ -99,10 +105,13 @@ class Services(Containers, Images):
 
     def _image_id(self, name: str) -> str:
         """By the name with its digest, which is the same image for ever."""
-        known: dict[str, str] = self.__dict__.setdefault("_image_ids", {})
-        if name not in known and (id := self.image_id(name)):
-            known[name] = id
-        return known.get(name, "")
+        if name not in self._image_ids and (id := self.image_id(name)):
+            self._image_ids[name] = id
+        return self._image_ids.get(name, "")
+
+    @cached_property
+    def _image_ids(self) -> dict[str, str]:
+        return {}
 
     # What is of one host: nothing of it is a project's here.
 

@@ -65,12 +65,11 @@ class StackFile:
         made["networks"] = networks.of_service(given, name, layout)
         made["deploy"] = deployment.of(given, name, layout)
         made["stop_grace_period"] = str(given.get("stop_grace_period") or f"{layout.grace:g}s")
-        made["ports"] = networks.ports(given.get("ports") or [])
-        made["volumes"] = mounted.volumes
+        lists: Document = {"ports": networks.ports(given.get("ports") or []), "volumes": mounted.volumes}
         for kind in contents.KINDS:
             ours = [each.mount for each in mounted.contents if each.kind == kind]
-            made[kind] = [*[_long(each) for each in given.get(kind) or []], *ours]
-        made = {key: value for key, value in made.items() if value != []}
+            lists[kind] = [*[_long(each) for each in given.get(kind) or []], *ours]
+        made |= {key: each for key, each in lists.items() if each}
         return _marked(made), mounted
 
     def _whole(self, name: str, service: Document, mounted: Mounts) -> Document:

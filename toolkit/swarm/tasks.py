@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from toolkit.engine.container import SERVICE
 from toolkit.swarm.nodes import Node
 
 RUNNING, STARTING, COMPLETE = "running", "starting", "complete"
@@ -50,6 +49,12 @@ class Task(Struct, frozen=True):
         return self.status.state
 
     @property
+    def reason(self) -> str:
+        """Why it does not run, in the swarm's own words where there is no exit code; "": nothing is wrong."""
+        code = self.status.container.exit_code
+        return f"it exited with code {code}" if self.state == "failed" and code else self.status.error.strip()
+
+    @property
     def over(self) -> bool:
         return self.state in ENDED or self.state in GONE
 
@@ -68,7 +73,7 @@ class _Spec(Struct, frozen=True):
 
 
 def _mark(template: Mapping[str, Any]) -> tuple[object, object]:
-    """What tells specifications apart: docker prints one of a service with defaults, one of a task without."""
+    """What tells specifications apart: docker prints that of a service with defaults, a task's without."""
     labels = (template.get("ContainerSpec") or {}).get("Labels") or {}
     return labels.get(SPECIFIED), template.get("ForceUpdate", 0)
 
@@ -109,15 +114,15 @@ class Service(Struct, frozen=True):
         return str(policy.get("Condition", "any")) == "any"
 
     @property
-    def name(self) -> str:
-        """As the compose file has it."""
-        return (self.spec.labels or {}).get(SERVICE, "")
-
-    @property
     def contents(self) -> set[str]:
         """The names of the secrets and configs that its tasks have."""
         kinds = (("Secrets", "SecretName"), ("Configs", "ConfigName"))
         return {str(each.get(name)) for kind, name in kinds for each in self.container.get(kind) or []}
+
+    @property
+    def mark(self) -> str:
+        """What the stack file has written on its containers."""
+        return str((self.container.get("Labels") or {}).get(SPECIFIED, ""))
 
     def describes(self, task: Task) -> bool:
         """Whether a task is of this specification, and not of the one before."""
@@ -125,14 +130,15 @@ class Service(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """Where one task of a service is wanted. `task` is the latest there, and `failures` how many failed.
+    """Where one task of a service is wanted. `task` is the latest there; `current`: of this specification.
 
-    `node` is the name of the node; "": the swarm has found none yet.
+    `failed` are those before it that failed, of that specification. `node` is the name of the node; "": the
+    swarm has found none yet.
     """
 
     node: str
     task: Task
-    failures: int
+    failed: list[Task]
     current: bool
 
     @property
@@ -141,17 +147,14 @@ class Place(Struct, frozen=True):
 
     @property
     def problem(self) -> str:
-        """Why it does not run, in the swarm's own words; "": it runs, or is about to."""
+        """Why it does not run; "": it does, or is about to for the first time, or has done its work."""
         if self.runs or self.task.state == COMPLETE:
             return ""
-        said = self.task.status.error
-        if not said and self.task.state in FAILED:
-            said = f"it exited with code {self.task.status.container.exit_code}"
-        return said.strip()
+        return next((why for each in (self.task, *self.failed[-1:]) if (why := each.reason)), "")
 
     @property
     def hopeless(self) -> bool:
-        return not self.runs and self.failures >= TRIES
+        return not self.runs and len(self.failed) >= TRIES
 
 
 class Standing(Struct, frozen=True):
@@ -215,6 +218,6 @@ def _places(service: Service, tasks: Sequence[Task], nodes: Mapping[str, Node]) 
             continue
         if latest.desired in ("shutdown", "remove") and latest.state not in ENDED:
             continue  # it is being taken away
-        failures = sum(each.state in FAILED and service.describes(each) for each in tried)
+        failed = [each for each in tried if each.state in FAILED and service.describes(each)]
         name = nodes[latest.node].name if latest.node else ""
-        yield Place(name, latest, failures, service.describes(latest))
+        yield Place(name, latest, failed, service.describes(latest))

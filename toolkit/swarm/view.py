@@ -53,7 +53,7 @@ def _status(standing: Standing) -> Status:
         return Status("exited", False, code, started, words=standing.words if standing.problems else "")
     starting = any(place.task.state == STARTING for place in places)
     health = Health("starting") if starting else None
-    status = "restarting" if any(place.failures for place in places) else "created"
+    status = "restarting" if any(place.failed for place in places) else "created"
     return Status(status, False, code, started, health=health, words=standing.words)
 
 

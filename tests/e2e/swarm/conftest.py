@@ -1,4 +1,4 @@
-"""A project on a swarm of two nodes, which the tests of this folder share: each ends with what it began with."""
+"""A project on a swarm of two nodes, which the tests of this folder share: each leaves it as it was."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def placed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Placed]:
         patch.setenv("DOCKER_HOST", lab.nodes[0].host)
         redis = Redis(lab.nodes[0])
         redis.start()
-        one = Placed(lab, folder, redis.url)
+        one = Placed(lab, folder, redis)
         one.begin()
         yield one

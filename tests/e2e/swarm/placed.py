@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 import json
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from testbed.cluster import Lab, Node
+from testbed.cluster.node import NodeError
+from testbed.cluster.redis import Redis
 from testbed.cluster.waiting import eventually
 from testbed.project import IMAGES
 from testbed.project import Project as Folder
 from toolkit.project import Project
 from toolkit.release import folders
 from toolkit.rendering import reload
-from toolkit.swarm import joining
+from toolkit.state.document import SCHEMA, Slots, State, encode, maint, ready
 from toolkit.swarm.engine import SwarmEngine
 from toolkit.terminal.ui import UI
 
 OLD, NEW = "1.6.7", "1.6.8"
+MIGRATE = """\
+services:
+  migrate:
+    image: {image}
+    entrypoint: [sh, -c, "echo migrated for $$BGCTL_VERSION; exit 3"]
+"""
 STATE = "/var/lib/docker/volumes/{project}_bgctl-state/_data"
 
 
 class Placed:
-    def __init__(self, lab: Lab, folder: Path, store: str) -> None:
-        self.lab, self.nodes = lab, lab.nodes
-        self.folder = Folder(folder, "placed", "swarm", store=store)
+    def __init__(self, lab: Lab, folder: Path, redis: Redis) -> None:
+        self.lab, self.nodes, self.redis = lab, lab.nodes, redis
+        self.folder = Folder(folder, "placed", "swarm", store=redis.url)
         self.folder.listen = f"0.0.0.0:{self.folder.ports.proxy}"
         self.folder.create()
         env = folder / ".env"
         text = env.read_text().replace("localhost/", f"{lab.registry.host}/")
         env.write_text(text.replace("REGISTRY_URL=localhost", f"REGISTRY_URL={lab.registry.host}"))
+        (folder / "compose.override.yaml").write_text(MIGRATE.format(image=self.image(OLD)))
         self.project = self.bgctl()
 
     def bgctl(self) -> Project:
         """What each command of bgctl makes anew: nothing of the last one is known to it."""
         project = Project(self.folder.directory, UI(), "test")
-        project.__dict__["engine"] = joining.join(project.config, project.root)
+        assert isinstance(project.engine, SwarmEngine)
         return project
 
     @property
@@ -54,38 +65,48 @@ class Placed:
         folders.make_keys(self.project)
         folders.make_folders(self.project)
         self.render()
+        self.start()
+        self.route(blue=OLD)
+
+    def start(self) -> None:
         env = self.project.env_of(OLD)
         for service in ("session-api", "frontend-blue", "proxy"):
             self.engine.up(service, env)
-        self.route(blue=OLD)
+        for node in self.nodes:
+            answers = partial(self.status, node)
+            eventually(answers, f"the proxy of {node.name} answers", unless=(NodeError,))
 
     def render(self) -> None:
         reload.store(self.project, reload.wanted(self.project, anew=True)[0])
 
     def route(self, blue: str | None = None, green: str | None = None) -> None:
-        """Writes the state into the volume of each node, as its agent does, and waits until it is in force."""
-        slots = {name: _slot(version) for name, version in (("blue", blue), ("green", green))}
-        document = {
-            "schemaVersion": 2,
-            "generation": max(self._generation(node) for node in self.nodes) + 1,
-            "updatedAt": "2026-01-15T10:30:00Z",
-            "phase": "rest",
-            "deployment": None,
-            "slots": slots,
-        }
+        """Writes the state into the volume of each node, as its agent does; waits until it is in force."""
+        generation = max(0, *(self.generation(node) for node in self.nodes)) + 1
+        text = self.state(generation, blue, green)
         place = STATE.format(project=self.folder.name)
         for node in self.nodes:
             script = f"cat >{place}/new && mv {place}/new {place}/state.json"
-            node.run("sh", "-c", script, stdin=json.dumps(document))
+            node.run("sh", "-c", script, stdin=text)
         for node in self.nodes:
-            wanted = document["generation"]
-            eventually(lambda n=node, w=wanted: self._generation(n) == w, f"{node.name} has the state")
+            in_force = partial(self.serves, node, generation)
+            eventually(in_force, f"the state is in force on {node.name}")
 
-    def _generation(self, node: Node) -> int:
+    def state(self, generation: int, blue: str | None = None, green: str | None = None) -> str:
+        """The text of state.json in which these versions serve."""
+        slots = Slots(*(ready(each) if each else maint(None) for each in (blue, green)))
+        now = State(SCHEMA, generation, "2026-01-15T10:30:00Z", "rest", None, slots)
+        return encode(now).decode()
+
+    def serves(self, node: Node, generation: int) -> bool:
+        """Whether its proxy has the state in all its workers, and finds the slots well."""
+        return self.generation(node) == generation and self.version(node) is not None
+
+    def generation(self, node: Node) -> int:
+        """That of the state in force there, 0 without one; -1: the proxy does not answer."""
         try:
             return int(self.status(node)["generation"] or 0)
-        except RuntimeError:
-            return 0
+        except NodeError:
+            return -1
 
     def status(self, node: Node) -> dict[str, Any]:
         """What the control listener of a node's proxy says: it is on loopback there."""
@@ -103,6 +124,11 @@ class Placed:
     def versions(self) -> list[str | None]:
         return [self.version(node) for node in self.nodes]
 
+    def contents(self) -> set[str]:
+        """The names of the swarm's secrets and configs."""
+        listed = [self.lab.swarm.docker(kind, "ls", "--format", "{{.Name}}") for kind in ("secret", "config")]
+        return set(" ".join(listed).split())
+
     def tasks(self, service: str) -> set[str]:
         """The ids of a service's containers, on all nodes."""
         label = f"label=com.docker.swarm.service.name={self.folder.name}_{service}"
@@ -110,7 +136,22 @@ class Placed:
         return set(" ".join(listed).split())
 
 
-def _slot(version: str | None) -> dict[str, Any]:
-    if version is None:
-        return {"version": None, "state": "maint", "weight": 0}
-    return {"version": version, "state": "ready", "weight": 100}
+class Watch:
+    """Asks both nodes in turn, for as long as something is done to them."""
+
+    def __init__(self, placed: Placed) -> None:
+        self.nobody = 0  # how often no node answered
+        self._placed, self._over = placed, threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self.nobody += not any(self._placed.versions())
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()

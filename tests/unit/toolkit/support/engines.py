@@ -1,6 +1,6 @@
 """An engine without containers: it notes what is asked of it, and what it starts answers as it should."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -9,11 +9,13 @@ import msgspec
 import pytest
 
 from tests.unit.toolkit.support.worlds import World
+from toolkit.config.engines import ENGINES
 from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose, ComposeService
 from toolkit.engine.container import SERVICE, Container, Settings, Status
 from toolkit.engine.engine import Engine, Keep
 from toolkit.engine.images import ImageFacts
+from toolkit.errors import BgctlError
 from toolkit.files import atomic
 from toolkit.project import Project
 from toolkit.terminal.ui import UI
@@ -25,6 +27,7 @@ VARIABLES = {"blue": "CURRENT_VERSION", "green": "VERSION"}
 
 class FakeEngine:
     name, user, group, rootless, compose_command = "docker", "0:0", None, False, "docker-compose"
+    kind, summary = ENGINES["docker"], "docker"
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -45,6 +48,12 @@ class FakeEngine:
         self.digests: dict[str, str] = {}  # by digest: the id of the image that a registry has under it
         self.started: dict[str, str] = {}  # by service: the id of the image from which it was started
         self.runs: dict[str, str] = {}  # by service: the image it runs, where that is not the compose file's
+
+    def troubles(self) -> Iterator[BgctlError]:
+        yield from ()
+
+    def inside(self, container: Container) -> str:
+        return container.id
 
     def still(self) -> AbstractContextManager[None]:
         return nullcontext()
