@@ -3,10 +3,17 @@
 from pathlib import Path
 
 from toolkit import __version__
+from toolkit.config.engines import ENGINES
 from toolkit.engine import process
 from toolkit.engine.commands import Commands
 from toolkit.errors import Failed
 
+# Where docker looks for the program of `docker compose`, beside what its own settings name.
+PLUGINS = (
+    Path("~/.docker/cli-plugins"),
+    *(Path(folder, "docker/cli-plugins") for folder in ("/usr/local/lib", "/usr/local/libexec")),
+    *(Path(folder, "docker/cli-plugins") for folder in ("/usr/lib", "/usr/libexec")),
+)
 ANSWER = 20.0  # seconds for a compose command to say its version
 
 
@@ -25,6 +32,14 @@ def of(commands: Commands) -> str:
     else:
         said = _file(process.which(words[0]) or words[0])
     return f"{kind.name} {said}; bgctl {__version__}"
+
+
+def programs() -> list[str]:
+    """Another list for another set of compose commands on this machine, each known by its file."""
+    kinds = [kind for engine in ENGINES.values() for kind in engine.compose]
+    own = sorted({kind.words[0] for kind in kinds} | set(ENGINES))
+    plugins = [str(each) for folder in PLUGINS for each in folder.expanduser().glob("docker-compose*")]
+    return [f"{path} {_file(path)}" for path in [*filter(None, map(process.which, own)), *sorted(plugins)]]
 
 
 def _file(program: str) -> str:

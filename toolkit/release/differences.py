@@ -4,21 +4,27 @@ Values are never told: they may be secrets. A container of which nothing was not
 compose has started it, or a bgctl that noted nothing.
 """
 
+import os
 from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit import slots
+from toolkit import shipped, slots
 from toolkit.clients.proxy import reachable
 from toolkit.config import SLOTS
-from toolkit.drift import fingerprints, noting
+from toolkit.drift import fingerprints, noting, unchanged
+from toolkit.engine import compose_files, compose_form, compose_inputs
+from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
 from toolkit.files import started_file
 from toolkit.project import Project
-from toolkit.rendering import reload, shared_memory
+from toolkit.rendering import capacity, inputs, reload, shared_memory
 from toolkit.state.document import State
 from toolkit.state.started import Started
 
+Containers = Mapping[str, Container]  # by compose service
 RELOADED = "bgctl.toml"  # what the proxy has not loaded of it
 
 
@@ -40,12 +46,17 @@ class Difference(Struct, frozen=True):
         return f"{self.what}: {', '.join(self.settings)}; next: {self.next}"
 
 
-def look(project: Project) -> list[Difference]:
-    """Raises what the engine or the compose command says."""
+def look(project: Project, containers: Containers | None = None) -> list[Difference]:
+    """Raises what the engine or the compose command says. `containers` are those that are there, if known."""
     now = project.state()
     if now.deployment and now.deployment.is_restart:
         return []  # that is what it is about
-    return [*_containers(project, now), *_proxy_files(project)]
+    there = project.containers() if containers is None else containers
+
+    def find() -> list[Difference]:
+        return [*_containers(project, now, there), *_proxy_files(project, there)]
+
+    return unchanged.look(project, _facts(project, now, there), partial(_files, project), find)
 
 
 def told(project: Project) -> list[Difference]:
@@ -61,11 +72,43 @@ def of_slots(project: Project) -> list[Difference]:
     return [each for each in told(project) if each.slot]
 
 
-def _containers(project: Project, now: State) -> Iterator[Difference]:
+def _facts(project: Project, now: State, containers: Containers) -> object:
+    """What a look is made of, beside files and the environment."""
+    return (
+        sorted(_running(containers).items()),
+        [now.slots[slot].version for slot in SLOTS],
+        reachable(project.proxy) is not None,
+        (os.getuid(), os.getgid(), capacity.this_machine()),
+        compose_form.programs(),
+        shipped.marks(),
+    )
+
+
+def _files(project: Project) -> list[Path] | None:
+    """Those that a look reads; None: they are not all known, or one look is not like the next."""
+    root, state = project.root, project.state_dir
+    composed = compose_inputs.of(project.compose_files, root)
+    try:
+        rendered = inputs.of(project)
+    except BgctlError:
+        return None
+    if composed is None or rendered is None:
+        return None
+    candidates = [root / name for name in (*compose_files.NAMES, *compose_files.OVERRIDES)]
+    own = [project.config_path, project.env_path, project.engine_path, state / started_file.NAME]
+    return [*own, *candidates, *composed, *rendered]
+
+
+def _running(containers: Containers) -> dict[str, str]:
+    """The ids of those that run, by service."""
+    return {name: each.id for name, each in containers.items() if each.state.running}
+
+
+def _containers(project: Project, now: State, containers: Containers) -> Iterator[Difference]:
     key, noted = started_file.key(project.keys_dir), started_file.read(project.state_dir)
     if key is None or not noted:
         return
-    there = {name: each.id for name, each in project.containers().items() if each.state.running}
+    there = _running(containers)
     versions = _versions(project, now, noted)
     names = [name for name in noted if noted[name].id == there.get(name) and name in versions]
     if not names:
@@ -109,7 +152,7 @@ def _anew(project: Project, container: str) -> str:
     return f"in a quiet minute: {project.engine.name} stop {container[:12]}; bgctl up"
 
 
-def _proxy_files(project: Project) -> Iterator[Difference]:
+def _proxy_files(project: Project, containers: Containers) -> Iterator[Difference]:
     """A proxy that has not loaded what bgctl.toml says; one of another bgctl is told so too."""
     if reload.loaded(project) is None or reachable(project.proxy) is None:
         return
@@ -120,5 +163,5 @@ def _proxy_files(project: Project) -> Iterator[Difference]:
     if not reload.is_loaded(project, files):
         yield Difference((project.config.proxy_service,), (RELOADED,), "bgctl reload")
     name = project.config.proxy_service
-    if reload.is_resized(project) and (proxy := project.containers().get(name)):
+    if reload.is_resized(project) and (proxy := containers.get(name)):
         yield Difference((name,), (shared_memory.SETTING,), _anew(project, proxy.id))
