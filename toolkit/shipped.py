@@ -22,15 +22,11 @@ def shipped(*parts: str) -> Path:
 
 def marks() -> list[tuple[str, int]]:
     """Tells one bgctl from another, in a checkout too, where files change and the version does not."""
-    folders = (_HERE, shipped("nginx"), shipped("compose", "bgctl.yaml"))
-    return sorted(found for each in folders for found in _marks(os.fspath(each)))
+    return sorted(found for each in (_HERE, shipped("nginx")) for found in _marks(os.fspath(each)))
 
 
-def _marks(path: str) -> Iterator[tuple[str, int]]:
-    if not os.path.isdir(path):
-        yield path, os.stat(path).st_mtime_ns
-        return
-    with os.scandir(path) as found:
+def _marks(folder: str) -> Iterator[tuple[str, int]]:
+    with os.scandir(folder) as found:
         for each in found:
             if each.is_dir():
                 yield from _marks(each.path)

@@ -21,7 +21,7 @@ from toolkit.project import Project
 T = TypeVar("T")
 HOLDS = 3600.0  # seconds: the libraries of a compose command may change, and its own file does not show it
 # Variables that steer compose commands and their engines, whether a file names them or not.
-STEERING = ("COMPOSE_", "CONTAINER", "DOCKER_", "HOME", "PODMAN_", "PYTHON", "XDG_")
+STEERING = ("BGCTL_IMAGES", "COMPOSE_", "CONTAINER", "DOCKER_", "HOME", "PODMAN_", "PYTHON", "XDG_")
 LAST_COMMAND = "_"  # a shell's own: another one each time, and part of nearly every text
 
 

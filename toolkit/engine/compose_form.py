@@ -1,5 +1,6 @@
 """Tells compose commands apart by the form in which they print a compose file."""
 
+import os
 from pathlib import Path
 
 from toolkit import __version__
@@ -8,12 +9,8 @@ from toolkit.engine import process
 from toolkit.engine.commands import Commands
 from toolkit.errors import Failed
 
-# Where docker looks for the program of `docker compose`, beside what its own settings name.
-PLUGINS = (
-    Path("~/.docker/cli-plugins"),
-    *(Path(folder, "docker/cli-plugins") for folder in ("/usr/local/lib", "/usr/local/libexec")),
-    *(Path(folder, "docker/cli-plugins") for folder in ("/usr/lib", "/usr/libexec")),
-)
+# Where docker looks for the program of `docker compose`, beside the user's own folder.
+PLUGINS = [f"/usr/{place}/docker/cli-plugins" for place in ("local/lib", "local/libexec", "lib", "libexec")]
 ANSWER = 20.0  # seconds for a compose command to say its version
 
 
@@ -38,7 +35,8 @@ def programs() -> list[str]:
     """Another list for another set of compose commands on this machine, each known by its file."""
     kinds = [kind for engine in ENGINES.values() for kind in engine.compose]
     own = sorted({kind.words[0] for kind in kinds} | set(ENGINES))
-    plugins = [str(each) for folder in PLUGINS for each in folder.expanduser().glob("docker-compose*")]
+    own_folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    plugins = [str(each) for place in (f"{own_folder}/cli-plugins", *PLUGINS) for each in Path(place).glob("docker-compose*")]
     return [f"{path} {_file(path)}" for path in [*filter(None, map(process.which, own)), *sorted(plugins)]]
 
 

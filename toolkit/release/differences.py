@@ -96,7 +96,8 @@ def _files(project: Project) -> list[Path] | None:
         return None
     candidates = [root / name for name in (*compose_files.NAMES, *compose_files.OVERRIDES)]
     own = [project.config_path, project.env_path, project.engine_path, state / started_file.NAME]
-    return [*own, *candidates, *composed, *rendered]
+    ours = shipped.shipped("compose", "bgctl.yaml")  # has services that the user's files need not have
+    return [*own, *candidates, *composed, ours, *rendered]
 
 
 def _running(containers: Containers) -> dict[str, str]:
