@@ -7,6 +7,7 @@ import signal
 import statistics
 import subprocess
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -69,7 +70,8 @@ def _cost(project: Project, argv: tuple[str, ...]) -> float:
 
 
 def _started(project: Project, argv: tuple[str, ...], output: int) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in project.environment.items() if name[:6] != "PYTHON"}
+    environment = {**project.environment}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each start would compile all of bgctl
     command = [str(project.program), "--project", str(project.directory), *argv]
     return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.DEVNULL, text=True)
 
@@ -86,7 +88,7 @@ def _monitor(project: Project) -> list[float]:
         assert process.stdout
         found = [_used_by(process, process.stdout) for _ in range(LOOKS + 2)][1:]
         process.send_signal(signal.SIGINT)
-    return [round(1000 * (now - then) / INTERVAL, 1) for then, now in zip(found, found[1:], strict=False)]
+    return [round(1000 * (now - then) / INTERVAL, 1) for then, now in pairwise(found)]
 
 
 def _used_by(process: subprocess.Popen[str], output: IO[str]) -> float:

@@ -166,7 +166,11 @@ def _log_ins(found: Document) -> Rows:
 def _cli(found: Document) -> Rows:
     of = found.get("cli_ms", {})
     for name in filter(of.__contains__, cli.WORDS):
-        yield cli.WORDS[name], f"{statistics.median(of[name]):.0f}", f"{min(of[name]):.0f}-{max(of[name]):.0f}"
+        yield (
+            cli.WORDS[name],
+            f"{statistics.median(of[name]):.0f}",
+            f"{min(of[name]):.0f}-{max(of[name]):.0f}",
+        )
 
 
 def _short(number: float) -> str:

@@ -35,9 +35,10 @@ def programs() -> list[str]:
     """Another list for another set of compose commands on this machine, each known by its file."""
     kinds = [kind for engine in ENGINES.values() for kind in engine.compose]
     own = sorted({kind.words[0] for kind in kinds} | set(ENGINES))
-    own_folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-    plugins = [str(each) for place in (f"{own_folder}/cli-plugins", *PLUGINS) for each in Path(place).glob("docker-compose*")]
-    return [f"{path} {_file(path)}" for path in [*filter(None, map(process.which, own)), *sorted(plugins)]]
+    users = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker", "cli-plugins")
+    folders = [users, *map(Path, PLUGINS)]
+    plugins = sorted(str(each) for folder in folders for each in folder.expanduser().glob("docker-compose*"))
+    return [f"{path} {_file(path)}" for path in [*filter(None, map(process.which, own)), *plugins]]
 
 
 def _file(program: str) -> str:

@@ -12,7 +12,7 @@ _ESCAPES = re.compile(r"\\(?:[xuU]|\r?\n)")
 CONTENTS = ("secrets", "configs")  # whose files are compared as well
 
 
-class Unknown(Exception):
+class UnknownFileError(Exception):
     """A file is named in a way that only the compose command understands."""
 
 
@@ -23,21 +23,21 @@ def of(files: Sequence[Path], root: Path) -> list[Path] | None:
     """
     try:
         return [*files, *(root / name for path in files for name in _named(path, root))]
-    except (Unknown, OSError, UnicodeDecodeError, msgspec.MsgspecError):
+    except (UnknownFileError, OSError, UnicodeDecodeError, msgspec.MsgspecError):
         return None
 
 
 def _named(path: Path, root: Path) -> Iterator[str]:
     text = path.read_bytes().decode()
     if path.parent.resolve() != root.resolve() or _ESCAPES.search(text):
-        raise Unknown
+        raise UnknownFileError
     document = msgspec.yaml.decode(text, type=dict[str, Any])
     if document.get("include"):
-        raise Unknown
+        raise UnknownFileError
     for service in _tables(document.get("services")):
         extended = service.get("extends")
         if isinstance(extended, dict) and extended.get("file"):
-            raise Unknown
+            raise UnknownFileError
         for key in ("env_file", "label_file"):
             yield from map(_plain, _paths(service.get(key)))
     for each in (each for key in CONTENTS for each in _tables(document.get(key))):
@@ -58,5 +58,5 @@ def _paths(told: object) -> Iterator[object]:
 def _plain(name: object) -> str:
     """A path without variables, which is one of the project's folder or an absolute one."""
     if not isinstance(name, str) or "$" in name or name.startswith("~"):
-        raise Unknown
+        raise UnknownFileError
     return name

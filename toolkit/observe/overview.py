@@ -19,7 +19,7 @@ from toolkit.observe.background import Answer, Question
 from toolkit.observe.sources import Containers, Found, Sources
 from toolkit.project import Project
 from toolkit.release import differences
-from toolkit.release.differences import Difference
+from toolkit.release.difference import Difference
 from toolkit.state.document import Deployment, Gate
 
 COMPOSE = 10.0  # seconds for what the compose command makes of the files

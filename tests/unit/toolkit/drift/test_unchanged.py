@@ -1,6 +1,5 @@
 """A look that found no difference is not taken again, until something has changed of what it was made of."""
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -131,4 +130,4 @@ def test_a_folder_in_which_nothing_can_be_written_prevents_no_look(looks: Looks)
     (noted / "full").touch()
     assert [looks.look(), looks.look()] == [[], []]
     assert looks.taken == 2
-    assert os.listdir(noted) == ["full"]
+    assert [each.name for each in noted.iterdir()] == ["full"]
