@@ -15,11 +15,11 @@ from toolkit.engine import container_health
 from toolkit.files import needs_file
 from toolkit.jwks import standing
 from toolkit.jwks.standing import Standing
-from toolkit.observe.background import Question
+from toolkit.observe.background import Answer, Question
 from toolkit.observe.sources import Containers, Found, Sources
 from toolkit.project import Project
 from toolkit.release import differences
-from toolkit.release.differences import Difference
+from toolkit.release.difference import Difference
 from toolkit.state.document import Deployment, Gate
 
 COMPOSE = 10.0  # seconds for what the compose command makes of the files
@@ -109,13 +109,21 @@ class Overview(Struct, frozen=True, rename="camel"):
 def gather(project: Project) -> Overview:
     """Asks all sources, and the compose command, which takes longer. Raises only without a usable state."""
     project.state()
-    files, told = Question(partial(differences.look, project), COMPOSE), threading.Event()
+    found = Sources(project).wait()
+    view, files = overview(project, found), _differences(project, found.containers)
+    silent = {**view.silent, **({"files": files.fault} if files.fault else {})}
+    return replace(view, differences=files.value, silent=silent)
+
+
+def _differences(project: Project, containers: Answer[Containers]) -> Answer[list[Difference]]:
+    """Those of the containers that were found: the engine is not asked for them once more."""
+    if containers.value is None:
+        return Answer(fault=containers.fault)
+    files = Question(partial(differences.look, project, containers.value), COMPOSE)
+    told = threading.Event()
     files.ask(told.set)
-    found = overview(project, Sources(project).wait())
     told.wait(COMPOSE)
-    answer = files.answer
-    silent = {**found.silent, **({"files": answer.fault} if answer.fault else {})}
-    return replace(found, differences=answer.value, silent=silent)
+    return files.answer
 
 
 def overview(project: Project, found: Found) -> Overview:
