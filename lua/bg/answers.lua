@@ -1,5 +1,5 @@
--- What nginx calls where the proxy answers by itself: the link of a preview, and requests that were refused or that no
--- slot has answered.
+-- What nginx calls where the proxy answers by itself: the link of a preview, what load balancers ask, and requests that
+-- were refused or that no slot has answered.
 
 local at_hand = require("bg.lib.at_hand")
 local bodies = require("bg.limits.bodies")
@@ -8,6 +8,7 @@ local error_page = require("bg.gate.error_page")
 local inflight = require("bg.workers.inflight")
 local lineage = require("bg.routing.lineage")
 local preview_link = require("bg.tokens.preview_link")
+local readiness = require("bg.node.readiness")
 local router = require("bg.routing.router")
 local signed_cookies = require("bg.tokens.signed_cookies")
 
@@ -37,6 +38,23 @@ function _M.preview()
     ngx.header["Set-Cookie"], ngx.header.Location = given.cookie, given.location
     ngx.header["Content-Type"] = "text/plain; charset=utf-8"
     ngx.print(given.text and given.text .. "\n" or "")
+end
+
+--- content_by_lua of the path where load balancers ask whether to send this node traffic ([proxy] balancer_path): 200
+-- where they should, else 503, each with a word.
+function _M.node()
+    local method = ngx.var.request_method
+    if method ~= "GET" and method ~= "HEAD" then
+        ngx.header.Allow = "GET, HEAD"
+        return ngx.exit(405)
+    end
+    local why_not = readiness.why_not()
+    local text = (why_not or "ready") .. "\n"
+    ngx.status = why_not and 503 or 200
+    ngx.header["Cache-Control"] = "no-store"
+    ngx.header["Content-Type"] = "text/plain; charset=utf-8"
+    ngx.header["Content-Length"] = #text
+    ngx.print(text)
 end
 
 -- The errors with which nginx itself has refused a request, by the status that it gave.

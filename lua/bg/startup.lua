@@ -10,6 +10,7 @@ local exposition = require("bg.control.exposition")
 local figures = require("bg.figures.figures")
 local kept = require("bg.assets.kept")
 local mirror = require("bg.routing.mirror")
+local node_file = require("bg.node.node_file")
 local page_versions = require("bg.routing.page_versions")
 local phases = require("bg.phases")
 local queue = require("bg.gate.queue")
@@ -65,6 +66,7 @@ local function sync()
         datagrams.leave()
     end
     router.state_file:poll()
+    node_file.poll()
     if router.routing() ~= woken_for or exiting() then -- a request may have read the state first (routing.router)
         woken_for = router.routing()
         queue.wake()
@@ -72,13 +74,14 @@ local function sync()
     checks.sync()
     counters.fold()
     figures.fold()
-    workers.publish(router.state_file) -- comes last: what is published has been folded
+    workers.publish(router.state_file, node_file.said().is_drained) -- comes last: what is published has been folded
 end
 
 --- init_by_lua: reads settings and keys. Raises where they must not be used: nginx does not start then.
 function _M.init(settings_file)
     local given = settings.load(settings_file)
     router.init(given)
+    node_file.init(given)
     phases.init(given)
     page_versions.begin(given.keeps_pages, given.token_longest)
     recorder.init(given)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.project import ROOT, Project, name_of_its_own
-from tests.bench import log_ins, report, stores, switch
+from tests.bench import cli, log_ins, report, stores, switch
 from tests.bench.clients import Clients
 from tests.bench.parts import PARTS, Bench
 from tests.bench.rig import COOKIE, PROXIES_CORE, Rig
@@ -28,7 +28,7 @@ ROUNDS = 15
 NEXT = "1.6.8"
 STORE_SIZES = (1_000, 100_000)  # sessions; `python -m tests.bench.stores` measures a million, too
 ALONE = ("stores", "log-ins")  # without proxies
-ALL = ("switch", *PARTS, *ALONE)
+ALL = ("cli", "switch", *PARTS, *ALONE)
 RESULTS = ROOT / "build" / "bench.json"
 
 
@@ -39,7 +39,8 @@ def main() -> int:
     document: dict[str, Any] = {}
     if set(wanted) - set(ALONE):
         document = _with_proxies(wanted, options.rounds)
-        report.show(document)
+        if set(wanted) & set(PARTS):
+            report.show(document)
     if "stores" in wanted:
         document["stores"] = stores.activity(sizes=STORE_SIZES)
         print(stores.activity_report(document["stores"]), flush=True)
@@ -65,6 +66,9 @@ def _with_proxies(wanted: list[str] | tuple[str, ...], rounds: int) -> dict[str,
     with tempfile.TemporaryDirectory() as folder, _project(Path(folder)) as project:
         further: dict[str, Any] = {}
         project.bgctl("up")
+        if "cli" in wanted:
+            further["cli_ms"] = cli.measure(project)
+            print(cli.report(further["cli_ms"]), flush=True)
         if "switch" in wanted:
             further["switch_ms"] = _switches(project)
         if not set(wanted) & set(PARTS):

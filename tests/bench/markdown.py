@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.project import ROOT
-from tests.bench import under_switch
+from tests.bench import cli, under_switch
 from tests.bench.instructions import CASES, PARTS, TIMERS
 from tests.bench.report import quartiles
 from tests.bench.rows import FAIR
@@ -169,6 +169,16 @@ def _log_ins(found: Document) -> Rows:
         yield f"log-ins, {kind}", f"{of[kind]['rate']:,}", f"{min(rounds):,}-{max(rounds):,}"
 
 
+def _cli(found: Document) -> Rows:
+    of = found.get("cli_ms", {})
+    for name in filter(of.__contains__, cli.WORDS):
+        yield (
+            cli.WORDS[name],
+            f"{statistics.median(of[name]):.0f}",
+            f"{min(of[name]):.0f}-{max(of[name]):.0f}",
+        )
+
+
 def _short(number: float) -> str:
     return f"{number:.1f}" if number < 100 else f"{number:.0f}"
 
@@ -212,6 +222,7 @@ TABLES: tuple[tuple[str, Sequence[str], Callable[[Document], Rows]], ...] = (
     ("Bytes allocated", ("request", "routing", "log phase"), _allocated),
     ("Rows of activity", ("store", "rows a second (CPU each)", "bare (CPU each)"), _stores),
     ("Log-ins", ("", "a second", "spread"), _log_ins),
+    ("Commands", ("command", "ms of CPU", "spread"), _cli),
 )
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from pathlib import Path
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def cpu(pid: int | str) -> float:
-    """Seconds that it has computed, user and system."""
+def cpu(pid: int | str, with_children: bool = False) -> float:
+    """Seconds that it has computed, user and system; `with_children`: they that it has waited for, too."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    return sum(map(int, fields[11 : 15 if with_children else 13])) / TICK
 
 
 def children(pid: int) -> list[str]:

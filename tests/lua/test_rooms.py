@@ -17,6 +17,7 @@ ORDER = [
     {"workers"},
     {"activity", "figures", "health", "limits", "tokens"},
     {"routing"},
+    {"node"},
     {"control"},
     {"phases", "log_phase", "answers"},
     {"assets"},

@@ -5,16 +5,21 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from toolkit.clients.figures import Figures
+from toolkit.state.node import Node
 
 SILENT = 10.0  # seconds without a delivery; the session API calls its counts unknown after as long
 
 
 class Worker(Struct, frozen=True):
-    """A worker process of nginx. `generation` is that of the state it routes by; None: it has none yet."""
+    """A worker process of nginx. `generation` is that of the state it routes by; None: it has none yet.
+
+    `drained`: it goes by a node.json that drains the node.
+    """
 
     pid: int
     generation: int | None
     exiting: bool = False
+    drained: bool = False
 
 
 class PassedOver(Struct, frozen=True):
@@ -92,11 +97,26 @@ class Mirror(Struct, frozen=True):
     dropped: int
 
 
+class NodeStatus(Node, frozen=True, rename="camel"):
+    """What node.json says as the proxy has read it, and what load balancers are told at `path`.
+
+    `path` "": they cannot ask. `why_not`: in a word, why they are told to send nothing; None where `ready`.
+    `error`: why the file was refused. `busy_connections` are those of clients on which something is under
+    way, at whatever service.
+    """
+
+    path: str = ""
+    ready: bool = True
+    why_not: str | None = None
+    error: str | None = None
+    busy_connections: int = 0
+
+
 class Status(Struct, frozen=True):
     """The whole answer of GET /status.
 
     `figures` are by version, of the versions that slots serve, and count since `started_at`. That is Unix
-    time; None: an older proxy, which has no figures.
+    time; None: an older proxy, which has no figures. `node` None: an older one as well.
     """
 
     workers: list[Worker]
@@ -109,6 +129,7 @@ class Status(Struct, frozen=True):
     started_at: float | None = field(name="startedAt", default=None)
     gate: Gate | None = None
     mirror: Mirror | None = None
+    node: NodeStatus | None = None
 
     @property
     def open_requests(self) -> int:
@@ -127,3 +148,8 @@ class Status(Struct, frozen=True):
         """
         up_to_date = [worker for worker in self.live if worker.generation == generation]
         return len(up_to_date) == len(self.live) >= self.expected
+
+    def drained(self, wanted: bool) -> bool:
+        """Whether every live worker goes by a node.json that drains the node; not `wanted`: none does."""
+        agreed = [worker for worker in self.live if worker.drained == wanted]
+        return len(agreed) == len(self.live) >= self.expected

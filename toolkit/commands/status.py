@@ -81,9 +81,11 @@ def row(name: str, slot: "SlotView") -> list[object]:
 
 
 def remarks(view: "Overview", now: datetime) -> Iterator[str]:
+    from toolkit.observe import node
     from toolkit.state import gate
 
     yield proxy_line(view)
+    yield from node.lines(view.node, now)
     if view.gate:
         held = view.proxy.held if view.proxy else None
         yield f"{gate.describe(view.gate, now, held)}; next: {gate.opener(view.gate)}"

@@ -80,6 +80,13 @@ class LogName(Text):
     )
 
 
+class BalancerPath(Text):
+    """A path at which the proxy itself answers; empty: it does not."""
+
+    kind, like = 'a path of its own, without a "/" at its end', "/bgctl-health"
+    pattern = re.compile(r"(?!.*/\.)(?!/_bgctl/)(/[A-Za-z0-9._~-]{1,100}){1,5}|")
+
+
 class Rate(Text):
     """So many in a second, or in a minute."""
 

@@ -22,6 +22,7 @@ def problems(config: Config) -> Iterator[tuple[Where, str]]:
     if any(network.endswith("/0") for network in config.proxy.trusted):
         yield ("proxy", "trusted"), 'is everybody; name the load balancers, such as "10.0.0.0/8"'
     yield from _proxy_protocol_problems(config)
+    yield from _balancer_problems(config)
     if config.proxy.log_form not in LOG_FORMS:
         yield ("proxy", "access_log"), 'is none of its forms; write "json", "combined" or false'
     if config.proxy.access_log_file and not config.proxy.log_form:
@@ -34,6 +35,17 @@ def _proxy_protocol_problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield here, 'is without the load balancers that are believed; add trusted = ["10.0.0.0/8"]'
     if config.proxy.proxy_protocol and config.tls.http3:
         yield ("tls", "http3"), "comes by UDP, which has no PROXY protocol; write http3 = false"
+
+
+def _balancer_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    """A path that is something else already: where nginx would refuse it, and where the app would miss it."""
+    path = config.proxy.balancer_path
+    for name, service in config.services.items() if path else ():
+        taken = [route.rpartition(" ")[2] for route in service.routes]
+        taken += [*map(str, service.assets), *map(str, service.static)]
+        below = [prefix for prefix in taken if config.is_session_api(service) and path.startswith(prefix)]
+        if path in (*taken, *(prefix.removesuffix("/") for prefix in taken)) or below:
+            yield ("proxy", "balancer_path"), f'is a path of [services.{name}]; write "/bgctl-health"'
 
 
 def _tls_problems(config: Config) -> Iterator[tuple[Where, str]]:

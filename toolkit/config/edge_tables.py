@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from toolkit.config.edge_kinds import HostName, Listen, LogName, Rate, UnknownHosts
+from toolkit.config.edge_kinds import BalancerPath, HostName, Listen, LogName, Rate, UnknownHosts
 from toolkit.config.kinds import (
     Between,
     CookieStem,
@@ -33,10 +33,12 @@ class Proxy(Table, frozen=True):
 
     `listen` is plain HTTP: beside [tls], it redirects. `trusted` are the networks whose X-Forwarded-* is
     believed, or with `proxy_protocol` what they say of the client as a connection begins (PROXY protocol,
-    versions 1 and 2). `pin_idle` is as it is written; what holds is Config.pin_idle. `unknown_hosts`: what
-    becomes of requests for hosts that neither a service nor a certificate nor a neighbour names. `workers`,
-    `connections` (of clients, for each worker) and `sessions` (whom the proxy knows at a time) are 0 where
-    they follow the machine: toolkit/rendering/capacity.py.
+    versions 1 and 2). At `balancer_path` they ask whether this node is to get traffic ("": they cannot), and
+    `balancer_notice` is how long they take until they have noticed that it is not. `pin_idle` is as it is
+    written; what holds is Config.pin_idle. `unknown_hosts`: what becomes of requests for hosts that neither a
+    service nor a certificate nor a neighbour names. `workers`, `connections` (of clients, for each worker)
+    and `sessions` (whom the proxy knows at a time) are 0 where they follow the machine:
+    toolkit/rendering/capacity.py.
     """
 
     service: ServiceName = ServiceName("proxy")
@@ -63,6 +65,8 @@ class Proxy(Table, frozen=True):
     access_log_keep: Annotated[int, Meta(ge=1, le=1000)] = 5
     trusted: tuple[Network, ...] = ()
     proxy_protocol: bool = False
+    balancer_path: BalancerPath = BalancerPath("")
+    balancer_notice: Duration = Duration(10)
     include: Path = Path("")
     unavailable_page: Path = Path("")
 

@@ -8,6 +8,7 @@ from msgspec import structs
 from toolkit.clients.proxy_status import Activity
 from toolkit.clients.session_api import User
 from toolkit.files.history import Entry
+from toolkit.observe import node
 from toolkit.observe.overview import Overview, ProxyView, SlotView, overview
 from toolkit.observe.sources import Found
 from toolkit.project import Project
@@ -51,6 +52,7 @@ def alarms(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.gate:
         held = snapshot.proxy.held if snapshot.proxy else None
         yield f"{gate.describe(snapshot.gate, snapshot.at, held)}; {gate.opener(snapshot.gate)}"
+    yield from node.lines(snapshot.node, snapshot.at)
     if snapshot.unknown:
         yield f"sessions are unknown: {snapshot.unknown}"
     for name, slot in snapshot.slots.items():

@@ -19,6 +19,7 @@ from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.files import adoption_file
 from toolkit.health import idle
 from toolkit.jwks import standing as jwks_standing
+from toolkit.observe import node
 from toolkit.project import Project
 from toolkit.release import differences, needs
 from toolkit.rendering import include_file, pages, tls_files
@@ -238,6 +239,7 @@ def _started(project: Project) -> Problems:
 RUNNING: dict[str, tuple[Callable[[Project], Problems], tuple[str, ...]]] = {
     "state": (_state_problems, ()),
     "gate": (_gate_problems, ("state",)),
+    "node": (node.problems, ("state",)),
     "by hand": (_by_hand_problems, ("state", "engine", "compose file")),
     "settings": (_settings_problems, ("state", *WITH_COMPOSE)),
     "cookies": (_cookie_problems, ("engine",)),

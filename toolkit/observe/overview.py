@@ -1,7 +1,6 @@
 """What `bgctl status` and `bgctl monitor` show. What no source could say is unknown: None."""
 
 import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,15 +10,14 @@ from msgspec.structs import replace
 from toolkit.clients import proxy_status
 from toolkit.clients.session_api import Count, Forecast, Report
 from toolkit.config import SLOTS
-from toolkit.engine import container_health
-from toolkit.files import needs_file
 from toolkit.jwks import standing
 from toolkit.jwks.standing import Standing
-from toolkit.observe.background import Question
+from toolkit.observe import container_words
+from toolkit.observe.background import Answer, Question
 from toolkit.observe.sources import Containers, Found, Sources
 from toolkit.project import Project
 from toolkit.release import differences
-from toolkit.release.differences import Difference
+from toolkit.release.difference import Difference
 from toolkit.state.document import Deployment, Gate
 
 COMPOSE = 10.0  # seconds for what the compose command makes of the files
@@ -88,7 +86,7 @@ class Overview(Struct, frozen=True, rename="camel"):
     counts are not known. `silent` has the sources that did not answer, each with why. `needs` has, of the
     services on which the project depends, those that do not run, each with why. `differences` has what runs
     with other settings than the files say; None: nobody asked, or that is not known. `jwks` are the identity
-    providers.
+    providers. `node` is what the proxy is told of its node, and what load balancers are told of it.
     """
 
     phase: str | None
@@ -104,18 +102,27 @@ class Overview(Struct, frozen=True, rename="camel"):
     needs: dict[str, str] = {}
     differences: list[Difference] | None = None
     jwks: dict[str, Standing] = {}
+    node: proxy_status.NodeStatus | None = None
 
 
 def gather(project: Project) -> Overview:
     """Asks all sources, and the compose command, which takes longer. Raises only without a usable state."""
     project.state()
-    files, told = Question(partial(differences.look, project), COMPOSE), threading.Event()
+    found = Sources(project).wait()
+    view, files = overview(project, found), _differences(project, found.containers)
+    silent = {**view.silent, **({"files": files.fault} if files.fault else {})}
+    return replace(view, differences=files.value, silent=silent)
+
+
+def _differences(project: Project, containers: Answer[Containers]) -> Answer[list[Difference]]:
+    """Those of the containers that were found: the engine is not asked for them once more."""
+    if containers.value is None:
+        return Answer(fault=containers.fault)
+    files = Question(partial(differences.look, project, containers.value), COMPOSE)
+    told = threading.Event()
     files.ask(told.set)
-    found = overview(project, Sources(project).wait())
     told.wait(COMPOSE)
-    answer = files.answer
-    silent = {**found.silent, **({"files": answer.fault} if answer.fault else {})}
-    return replace(found, differences=answer.value, silent=silent)
+    return files.answer
 
 
 def overview(project: Project, found: Found) -> Overview:
@@ -134,8 +141,9 @@ def overview(project: Project, found: Found) -> Overview:
         unknown=report.unknown if report else None,
         silent=dict(_silent(found)),
         gate=now.gate if now else None,
-        needs=_needs(project, found.containers.value),
+        needs=container_words.of_needs(project, found.containers.value),
         jwks=standing.look(project),
+        node=found.proxy.value.node if found.proxy.value else None,
     )
 
 
@@ -180,7 +188,7 @@ def _slot(project: Project, name: str, found: Found) -> SlotView:
         version=version,
         state=slot.state if slot else None,
         weight=slot.weight if slot else None,
-        container=_container(project, name, found.containers.value),
+        container=container_words.of_slot(project, name, found.containers.value),
         health=(health.word or None) if health else None,
         sessions=count.sessions,
         users=count.users,
@@ -190,39 +198,9 @@ def _slot(project: Project, name: str, found: Found) -> SlotView:
         error_rate=error_rate(seen, before) if seen else None,
         passed_over=seen.health.why if seen and seen.health.up is False else None,
         advice=(health.advice or None) if health else None,
-        replicas_passed_over=_passed_over(project, seen) if seen else {},
+        replicas_passed_over=container_words.passed_over(project, seen) if seen else {},
         serves_partly=health.serves_partly if health else False,
     )
-
-
-def _needs(project: Project, containers: Containers | None) -> dict[str, str]:
-    if containers is None:
-        return {}
-    return container_health.faults(needs_file.read(project.needs_path), containers)
-
-
-def _container(project: Project, slot: str, containers: Containers | None) -> str | None:
-    if containers is None:
-        return None
-    by_service: dict[str, list[str]] = defaultdict(list)
-    for member in project.config.members(slot):
-        found = containers.get(member.compose)
-        by_service[member.name].append(found.state.status if found else "none")
-    return ", ".join(map(_of_replicas, by_service.values()))
-
-
-def _of_replicas(words: list[str]) -> str:
-    """ "running", or where replicas differ "2 of 3 running"."""
-    if len(set(words)) == 1:
-        return words[0]
-    return f"{words.count('running')} of {len(words)} running"
-
-
-def _passed_over(project: Project, seen: proxy_status.Slot) -> dict[str, str]:
-    """The replicas that the proxy finds down, by compose service, each with why."""
-    reached = [each for each in project.config.placed.values() if not each.service.worker]
-    called = {str(each.address): each.compose for each in reached}
-    return {called.get(each.address, each.address): each.why for each in seen.health.passed}
 
 
 def _proxy(seen: proxy_status.Status | None) -> ProxyView | None:

@@ -26,7 +26,7 @@ from toolkit.release.steps import Step, walk
 from toolkit.release.up_checks import check, to_build, well
 from toolkit.rendering import reload
 from toolkit.slots import proven
-from toolkit.state import gate, transitions
+from toolkit.state import gate, node, transitions
 from toolkit.state.document import State
 from toolkit.swarm import layout
 
@@ -244,6 +244,9 @@ def await_routing(project: Project) -> str:
         project.proxy.wait_applied(now.generation, START, lambda: project.engine.dead(name))
     except Failed as error:
         raise Failed(error.what, error.why, error.next, project.engine.logs(name)) from None
+    running = reachable(project.proxy)
+    if running and running.node and (told := node.line(running.node, project.now())):
+        project.ui.warn(told)
     if now.gate:
         project.ui.warn(f"{gate.describe(now.gate, project.now())}; next: {gate.opener(now.gate)}")
     return f"generation {now.generation}: {slots.describe(now)}"

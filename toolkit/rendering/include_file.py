@@ -47,6 +47,15 @@ def load(config: Config, root: Path) -> Read:
     return Read(found.with_passwords(places), files)
 
 
+def names(config: Config, root: Path) -> list[str]:
+    """The file and the password files that it names. Raises Refused for one that cannot be read."""
+    name = str(config.proxy.include)
+    if not name:
+        return []
+    found, _ = include_rules.read(_parse(root, name), name, config)
+    return [name, *[path for path, _ in found.password_files]]
+
+
 def problems(config: Config, root: Path) -> Iterator[BgctlError]:
     """What is wrong with the file, if there is one."""
     try:

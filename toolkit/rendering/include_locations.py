@@ -93,7 +93,8 @@ def check_place(exact: bool, path: str, config: Config) -> None:
 
 def _ours(config: Config) -> list[str]:
     apis = [service for service in config.services.values() if config.is_session_api(service)]
-    return [*OURS, *[path_of(route) for service in apis for route in service.routes]]
+    asked = [str(config.proxy.balancer_path)] if config.proxy.balancer_path else []
+    return [*OURS, *asked, *[path_of(route) for service in apis for route in service.routes]]
 
 
 def _routes(config: Config) -> dict[tuple[bool, str], str]:

@@ -115,6 +115,7 @@ def _edge(config: Config, pem: str) -> dict[str, object]:
         "access_log_to": f"{LOG_FOLDER}/{proxy.access_log_file}" if proxy.access_log_file else "/dev/stdout",
         "trusted": proxy.trusted,
         "proxy_protocol": proxy.proxy_protocol,
+        "balancer_path": proxy.balancer_path,
         "limits": _limits(config),
     }
 

@@ -37,6 +37,11 @@ def missing(config: Config, root: Path) -> Iterator[BgctlError]:
             yield Refused("a page is missing", why, f"make {page}, or edit bgctl.toml")
 
 
+def named(config: Config) -> list[str]:
+    """The operator's own pages, as bgctl.toml names them."""
+    return [page for _, page in _named(config) if page]
+
+
 def _named(config: Config) -> tuple[tuple[str, str], ...]:
     """In the order of PAGES: the setting, and the path that it names, or ""."""
     return (

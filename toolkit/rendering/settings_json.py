@@ -14,6 +14,7 @@ from toolkit.rendering import capacity, sites
 NO_EXPIRIES: Mapping[str, int] = {}
 FILES = {  # paths in the proxy's container
     "state_file": "/state/state.json",
+    "node_file": "/state/node.json",
     "jwks_file": "/state/jwks.json",
     "keys_dir": "/keys/verify",
     "pin_key_file": "/keys/pin/pin.secret",
@@ -83,6 +84,7 @@ def _routing(config: Config) -> dict[str, object]:
             for site in others
         ],
         "unknown_hosts": str(config.proxy.unknown_hosts),
+        "balancer_path": str(config.proxy.balancer_path),
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
         "drain_deadline": int(config.drain.deadline),
@@ -105,7 +107,13 @@ def _routes(config: Config, site: sites.Site) -> list[dict[str, object]]:
     return [
         {"location": route, "service": name, "slotted": config.services[name].slotted}
         for name, route in (*site.routes, *folders)
-    ]
+    ] + _own(config, site)
+
+
+def _own(config: Config, site: sites.Site) -> list[dict[str, object]]:
+    """What the proxy answers by itself, where bgctl.toml says at which path."""
+    asked = config.proxy.balancer_path
+    return [{"location": f"= {asked}"}] if asked and not site.neighbour else []
 
 
 def _health(config: Config) -> dict[str, object]:

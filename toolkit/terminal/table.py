@@ -7,12 +7,15 @@ for each column; the last columns below each row. Off a terminal each row is one
 import re
 import textwrap
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 GAP = 2  # blanks between two columns
 SHORT = 14  # letters of a cell that stays on one line: "3 min ago" is one thing
@@ -24,13 +27,20 @@ NUMBER = re.compile(r"(\d) (?=(?:d|h|min|s|ms|%)\b|%)")
 Rows = Sequence[Sequence[str]]
 
 
-def lines(columns: Sequence[str], rows: Rows, room: int | None, turns: bool = False) -> list[Text]:
-    """The lines of a table on a screen of `room` columns; None: there is no screen.
+def plain(columns: Sequence[str], rows: Rows) -> list[str]:
+    """The lines of a table where there is no screen."""
+    table = [columns, *rows]
+    wide, right = natural(table), numeric(rows)
+    return [_joined(row, wide, right) for row in table]
+
+
+def lines(columns: Sequence[str], rows: Rows, room: int, turns: bool = False) -> "list[Text]":
+    """The lines of a table on a screen of `room` columns.
 
     `turns`: the table may be turned. That is for few rows, each named by its first column.
     """
     table = [columns, *rows]
-    if room is None or sum(natural(table)) + GAP * (len(columns) - 1) <= room:
+    if sum(natural(table)) + GAP * (len(columns) - 1) <= room:
         return drawn(table, natural(table), numeric(rows))
     if found := widths(table, room):
         return drawn(table, found, numeric(rows))
@@ -72,22 +82,22 @@ def numeric(rows: Rows) -> list[int]:
     ]
 
 
-def drawn(table: Rows, widths: Sequence[int], right: Sequence[int]) -> list[Text]:
+def drawn(table: Rows, widths: Sequence[int], right: Sequence[int]) -> "list[Text]":
     """The lines of a table whose columns have these widths. Its first row is the heading."""
+    from rich.text import Text
+
     found: list[Text] = []
     for number, row in enumerate(table):
         cells = [_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
         for parts in zip_longest(*cells, fillvalue=""):
-            padded = [
-                _padded(part, width, at in right)
-                for at, (part, width) in enumerate(zip(parts, widths, strict=True))
-            ]
-            found.append(Text((" " * GAP).join(padded).rstrip(), "" if number else "bold"))
+            found.append(Text(_joined(parts, widths, right), "" if number else "bold"))
     return found
 
 
-def hung(columns: Sequence[str], rows: Rows, room: int) -> list[Text]:
+def hung(columns: Sequence[str], rows: Rows, room: int) -> "list[Text]":
     """The lines of a table with as many columns as fit, and the others below each row."""
+    from rich.text import Text
+
     wide, stay = natural([columns, *rows]), 1
     while sum(wide[: stay + 1]) + GAP * stay <= room:
         stay += 1
@@ -127,7 +137,17 @@ def _least(cell: str) -> int:
 def _wrapped(cell: str, width: int) -> list[str]:
     if cell_len(cell) <= width:
         return [cell]
-    return [line.plain.rstrip() for line in Text(cell).wrap(_RULER, width, overflow="fold")]
+    from rich.text import Text
+
+    return [line.plain.rstrip() for line in Text(cell).wrap(_ruler(), width, overflow="fold")]
+
+
+def _joined(cells: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> str:
+    """One line; `right` are the numbers of the columns that are aligned at the right."""
+    padded = [
+        _padded(cell, width, at in right) for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return (" " * GAP).join(padded).rstrip()
 
 
 def _padded(cell: str, width: int, right: bool) -> str:
@@ -135,4 +155,9 @@ def _padded(cell: str, width: int, right: bool) -> str:
     return space + cell if right else cell + space
 
 
-_RULER = Console(width=1000)  # rich wants one to wrap text; nothing is printed on it
+@cache
+def _ruler() -> "Console":
+    """rich wants one to wrap text; nothing is printed on it."""
+    from rich.console import Console
+
+    return Console(width=1000)

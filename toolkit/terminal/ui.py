@@ -13,6 +13,7 @@ import msgspec
 
 from toolkit.errors import BgctlError
 from toolkit.terminal import humanize
+from toolkit.terminal.plain import Plain
 from toolkit.terminal.taken import Taken
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class UI:
         """Yields a function that shows how far something has come; `of` stands behind the share."""
         from toolkit.terminal import progress
 
-        if not self._out.is_terminal or self._out.is_dumb_terminal:
+        if isinstance(self._out, Plain) or not self._out.is_terminal or self._out.is_dumb_terminal:
             yield progress.Lines(self.say).show
             return
         from rich.live import Live
@@ -99,7 +100,11 @@ class UI:
         from toolkit.terminal import table
 
         cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
-        for line in table.lines(columns, cells, self._room(self._out), turns):
+        if isinstance(self._out, Plain):
+            for text in table.plain(columns, cells):
+                self._out.print(text)
+            return
+        for line in table.lines(columns, cells, self._out.width, turns):
             self._out.print(line, soft_wrap=True)
 
     def emit(self, document: object) -> None:
@@ -107,12 +112,11 @@ class UI:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
 
     def error(self, error: BgctlError) -> None:
-        show = self._error.print
         self._print(self._error, f"bgctl: {error}", "red")
         if error.detail:
             self._print(self._error, error.detail, "dim")
         if error.next:
-            show(f"next: {error.next}", markup=False, highlight=False, soft_wrap=True)
+            self._unbroken(f"next: {error.next}")
 
     def confirm(self, question: str) -> bool:
         """Asks a question for yes or no. False if there is no terminal on which it could be asked."""
@@ -135,35 +139,40 @@ class UI:
         return sys.stdout.isatty()
 
     @staticmethod
-    def _print(console: "Console", text: str, style: str) -> None:
+    def _print(console: "Console | Plain", text: str, style: str) -> None:
         """Prints a line, on a terminal broken between words: the terminal itself would break it anywhere.
 
         A colour marks only the first word, such as "ok" or "warning:". The rest has the terminal's own
         colour, which can be read on a light background and on a dark one.
         """
+        if isinstance(console, Plain):
+            console.print(text)
+            return
         from rich.text import Text
 
-        if (room := UI._room(console)) and len(text) > room:
+        if len(text) > console.width:
             from toolkit.terminal import table
 
-            text = table.wrapped(text, room, INDENT)
+            text = table.wrapped(text, console.width, INDENT)
         said = Text(text, style if style == "dim" else "")
         if style != "dim" and (word := re.match(r"\s*\S+", text)):
             said.stylize(style, 0, word.end())
         console.print(said, soft_wrap=True)
 
-    @staticmethod
-    def _room(console: "Console") -> int | None:
-        """The terminal's columns; None off a terminal, where lines are as long as they are."""
-        return console.width if console.is_terminal else None
+    def _unbroken(self, text: str) -> None:
+        """Prints a command as one line of any length, to be copied from the terminal."""
+        if isinstance(self._error, Plain):
+            self._error.print(text)
+        else:
+            self._error.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @cached_property
-    def _out(self) -> "Console":
-        return _console(sys.stderr if self.as_json else sys.stdout)
+    def _out(self) -> "Console | Plain":
+        return _printer(sys.stderr if self.as_json else sys.stdout)
 
     @cached_property
-    def _error(self) -> "Console":
-        return _console(sys.stderr)
+    def _error(self) -> "Console | Plain":
+        return _printer(sys.stderr)
 
 
 class BufferedUI(UI):
@@ -192,11 +201,23 @@ class BufferedUI(UI):
         self._lines = []
 
 
+def _printer(stream: TextIO) -> "Console | Plain":
+    if stream.isatty():
+        return _console(stream)
+    _replace_unknown(stream)
+    return Plain(stream)
+
+
+def _replace_unknown(stream: TextIO) -> None:
+    """A letter that a terminal or a file lacks must not end a release."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+
+
 def _console(stream: TextIO) -> "Console":
     from rich.console import Console
 
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="replace")  # A letter that a terminal lacks must not end a release.
+    _replace_unknown(stream)
     plain = not stream.isatty() or "NO_COLOR" in os.environ
     return Console(file=stream, no_color=plain, width=None if stream.isatty() else WIDTH)
 

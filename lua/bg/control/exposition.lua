@@ -6,6 +6,7 @@ local counters = require("bg.lib.counters")
 local figures = require("bg.figures.figures")
 local files = require("bg.lib.files")
 local prometheus = require("bg.lib.prometheus")
+local readiness = require("bg.node.readiness")
 local reporter = require("bg.activity.reporter")
 local router = require("bg.routing.router")
 local strict_json = require("bg.lib.strict_json")
@@ -147,6 +148,8 @@ local function state(sums)
         .. one("bgctl_state_generation_highest", "gauge", "Highest generation in force in any worker.", sums.highest)
         .. one("bgctl_state_age_seconds", "gauge", "Longest time since a worker last read a good state.",
             format("%.3f", sums.age))
+        .. one("bgctl_node_ready", "gauge", "Whether load balancers are told to send this node traffic.",
+            readiness.why_not() and 0 or 1)
         .. each("bgctl_phase_info", "gauge", "Phase of the release.", { phase }, function(word)
             return 1, { "phase", word }
         end)

@@ -7,6 +7,8 @@ local credentials = require("bg.tokens.credentials")
 local explain = require("bg.control.explain")
 local exposition = require("bg.control.exposition")
 local figures = require("bg.figures.figures")
+local node_file = require("bg.node.node_file")
+local readiness = require("bg.node.readiness")
 local reporter = require("bg.activity.reporter")
 local request = require("bg.routing.request")
 local router = require("bg.routing.router")
@@ -17,6 +19,7 @@ local summary = require("bg.figures.summary")
 local workers = require("bg.workers.workers")
 
 local ngx = ngx
+local max, tonumber = math.max, tonumber
 
 local _M = {}
 
@@ -39,6 +42,7 @@ local function worker_rows(list)
             pid = worker.pid,
             generation = worker.generation,
             exiting = worker.exiting,
+            drained = worker.is_drained,
             stateAge = state_age(worker),
         }
     end
@@ -63,6 +67,27 @@ local function gate_row(held)
     if gate or held > 0 then
         return { mode = gate and gate.mode or cjson.null, ["until"] = gate and gate.ends or cjson.null, held = held }
     end
+end
+
+-- Connections of clients on which something is under way, at whatever service; not this one.
+local function busy_connections()
+    return max(0, tonumber(ngx.var.connections_active) - tonumber(ngx.var.connections_waiting) - 1)
+end
+
+-- What load balancers are told at `path`, "" where they cannot ask; and what node.json says.
+local function node_row()
+    local said, why_not = node_file.said(), readiness.why_not()
+    return {
+        path = router.settings.balancer_path,
+        ready = why_not == nil,
+        whyNot = why_not or cjson.null,
+        drain = said.is_drained,
+        since = said.since or cjson.null,
+        why = said.why or "",
+        confirmed = said.is_confirmed,
+        error = node_file.fault() or cjson.null,
+        busyConnections = busy_connections(),
+    }
 end
 
 local function slot_rows(sums)
@@ -104,6 +129,7 @@ function _M.status()
         figures = summary.by_version(router.routing()),
         mirror = summary.mirror(router.routing()) or cjson.null,
         gate = gate_row(sums.held) or cjson.null,
+        node = node_row(),
         stateError = router.state_file.why or cjson.null,
         keysError = credentials.fault() or reporter.fault() or cjson.null,
         activity = reporter.status(),

@@ -10,11 +10,11 @@ local _M = {}
 local EXPECTED = {
     issuer = "string", leeway = "number", token_longest = "number", secure_cookies = "boolean", cookie_stem = "string",
     pin_idle = "number", version_claim = "string",
-    state_file = "string", jwks_file = "string", keys_dir = "string",
+    state_file = "string", node_file = "string", jwks_file = "string", keys_dir = "string",
     pin_key_file = "string", proxy_key_file = "string",
     proxy_name = "string", api = "string", control = "string", active_window = "number", held_every = "number",
     migrate = "string", migrate_idle = "number", routes = "table", access_log = "boolean",
-    sites = "table", unknown_hosts = "string",
+    sites = "table", unknown_hosts = "string", balancer_path = "string",
     peers = "table", health_check = "number", health_timeout = "number", health_fails = "number",
     notice_page = "string", unavailable_page = "string", maintenance_page = "string",
     max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",

@@ -13,9 +13,9 @@ local ipairs, pairs, tonumber = ipairs, pairs, tonumber
 ffi.cdef("int kill(int pid, int signal);")
 
 local ESRCH = 3
--- Generation, whether it is exiting, when the state was last good, requests and WebSockets of blue and of green, and
--- how many requests it holds at the gate.
-local LINE = "^(%d+) (%d) (%d+%.%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$"
+-- Generation, whether it is exiting, when the state was last good, requests and WebSockets of blue and of green, how
+-- many requests it holds at the gate, and whether its node is drained.
+local LINE = "^(%d+) (%d) (%d+%.%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d)$"
 
 local dict = ngx.shared.bg_workers
 
@@ -26,21 +26,24 @@ function _M.is_alive(pid)
     return ffi.C.kill(pid, 0) == 0 or ffi.errno() ~= ESRCH
 end
 
---- Publishes this worker's line. `state_file` is the hot file with the routing table.
-function _M.publish(state_file)
+--- Publishes this worker's line. `state_file` is the hot file with the routing table. `is_drained`: whether the worker
+-- goes by a node.json that drains the node (node.node_file); nothing is asked of that in a worker that is leaving.
+function _M.publish(state_file, is_drained)
     local generation = state_file.value and state_file.value.generation or 0
     local exiting = ngx.worker.exiting() and 1 or 0
     local blue, blue_websockets = inflight.of("blue")
     local green, green_websockets = inflight.of("green")
-    local ok, err = dict:safe_set(ngx.worker.pid(), format("%d %d %.3f %d %d %d %d %d",
-        generation, exiting, state_file.good_at, blue, blue_websockets, green, green_websockets, queue.count()))
+    local ok, err = dict:safe_set(ngx.worker.pid(), format("%d %d %.3f %d %d %d %d %d %d",
+        generation, exiting, state_file.good_at, blue, blue_websockets, green, green_websockets, queue.count(),
+        is_drained and 1 or 0))
     if not ok then
         ngx.log(ngx.ERR, "cannot publish this worker's state: ", err)
     end
 end
 
 local function parse(pid, line)
-    local generation, exiting, good_at, blue, blue_websockets, green, green_websockets, held = match(line, LINE)
+    local generation, exiting, good_at, blue, blue_websockets, green, green_websockets, held, drained =
+        match(line, LINE)
     return {
         pid = pid,
         generation = tonumber(generation),
@@ -49,11 +52,12 @@ local function parse(pid, line)
         inflight = { blue = tonumber(blue), green = tonumber(green) },
         websockets = { blue = tonumber(blue_websockets), green = tonumber(green_websockets) },
         held = tonumber(held),
+        is_drained = drained == "1",
     }
 end
 
 --- All living workers by pid, those that are leaving included: a list of `{pid, generation, exiting, good_at, inflight,
--- websockets, held}`. The requests of a dead worker died with it: its line is dropped.
+-- websockets, held, is_drained}`. The requests of a dead worker died with it: its line is dropped.
 function _M.list()
     local list = {}
     for _, pid in ipairs(dict:get_keys(0)) do

@@ -93,7 +93,7 @@ def settings_of_edge(neighbour: Stack) -> dict[str, Any]:
         "ports": ports,
         "tls": True,
         "listen": [f"127.0.0.1:{ports.proxy}", f"[::1]:{ports.proxy}"],
-        "proxy_more": {"unknown_hosts": "refuse"},
+        "proxy_more": {"unknown_hosts": "refuse", "balancer_path": "/lb", "access_log": "json"},
         "tls_more": {"listen": [f"127.0.0.1:{ports.tls}", f"[::1]:{ports.tls}"], "redirect": False},
         "frontend_more": {"hosts": ["localhost", *SHOP]},
         "tables_more": {
@@ -156,6 +156,12 @@ def test_an_app_at_its_hosts_by_both_families(edge, host, family):
     assert curl(edge, host, "/_bgctl/activity", *options, *told, family=family) == "404"
 
 
+def test_a_load_balancer_is_answered_at_each_host_but_the_neighbours(edge):
+    assert curl(edge, "shop.test", "/lb") == curl(edge, "localhost", "/lb") == "ready\n"
+    theirs = requests.get(f"http://127.0.0.1:{edge.ports.proxy}/lb", timeout=10)
+    assert "X-Deployment-Version" in theirs.headers, "it was the neighbour's to answer"
+
+
 @pytest.mark.threat(100)
 @pytest.mark.parametrize(
     ("request_", "wanted"),
@@ -171,6 +177,9 @@ def test_an_app_at_its_hosts_by_both_families(edge, host, family):
         ("GET /healthz HTTP/1.1\nHost: shop.test.elsewhere.test\n\n", 421),
         ("GET /_bgctl/preview HTTP/1.1\nHost: elsewhere.test\n\n", 421),
         ("GET /healthz HTTP/1.0\n\n", 421),
+        ("GET /lb HTTP/1.0\n\n", 200),
+        ("GET /lb HTTP/1.1\nHost: elsewhere.test\n\n", 200),
+        ("GET /lb/ HTTP/1.1\nHost: elsewhere.test\n\n", 421),
         ("GET /healthz HTTP/1.1\n\n", 400),
         ("GET /healthz HTTP/1.1\nHost: shop.test\nHost: elsewhere.test\n\n", 400),
         ("GET /healthz HTTP/1.1\nHost: shop.test/x\n\n", 400),

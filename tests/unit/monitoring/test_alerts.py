@@ -63,6 +63,10 @@ CASES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
     ),
     "BgctlRoutingFaults": ([{"bgctl_faults_total": "0x27 1x30"}], [{"bgctl_faults_total": "3x60"}]),
     "BgctlSlotDown": ([{'bgctl_slot_up{slot="green"}': "0x60"}], [{'bgctl_slot_up{slot="green"}': "1x60"}]),
+    "BgctlNodeNotReady": (
+        [{"bgctl_node_ready": "0x60"}],
+        [{"bgctl_node_ready": "1x60"}, {"bgctl_node_ready": "1x20 0x9 1x30"}],
+    ),
     "BgctlErrors": ([traffic(blue=9), traffic(blue=0, green=50)], [traffic(blue=2, green=4)]),
     "BgctlGreenWorse": (
         [

@@ -16,7 +16,7 @@ from toolkit.engine.compose import ComposeService
 from toolkit.errors import Failed, Refused
 from toolkit.files import releases_file, started_file
 from toolkit.project import Project
-from toolkit.release import deploy, differences, promote, restart, rollback
+from toolkit.release import comparing, deploy, differences, promote, restart, rollback
 from toolkit.release.deploy_plan import Plan
 from toolkit.release.drain import Watch
 from toolkit.release.remaining import DrainTerms
@@ -262,6 +262,8 @@ def test_what_was_changed_is_told_by_name_until_it_is_brought(world: World) -> N
         return found
 
     engine.document = changed  # type: ignore[method-assign]
+    with project.env_path.open("a") as file:
+        file.write("TOKEN=hunter2\n")
     (only,) = differences.look(project)
     told = "frontend-blue runs with other settings than your files say: TOKEN; next: bgctl restart"
     assert only.line == told, "nothing was noted of the session API"
@@ -276,7 +278,7 @@ def test_only_the_proxy_is_to_be_stopped_for_its_settings(world: World) -> None:
     there = dict.fromkeys(("proxy", "session-api", "redis"), "0123456789abcdef")
 
     def next(name: str) -> str:
-        return differences._next(project, project.state(), name, "", there)
+        return comparing._next(project, project.state(), name, "", there)
 
     assert next("session-api") == "bgctl up"
     assert next("proxy") == f"in a quiet minute: {engine.name} stop 0123456789ab; bgctl up"

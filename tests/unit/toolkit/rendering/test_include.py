@@ -296,3 +296,11 @@ def test_a_complaint_of_nginx_is_told_of_the_line_that_the_operator_wrote() -> N
         include_values.blamed(said.format("/etc/bgctl/nginx.conf.new").replace(":2\n", ":3\n"), conf) is None
     )
     assert include_values.blamed("something else", conf) is None
+
+
+def test_the_path_of_load_balancers_is_bgctls_own(write: Callable[[str], Path]) -> None:
+    text = WITH_INCLUDE.replace('balancer_path = ""', 'balancer_path = "/up"')
+    for line in ("location = /up { return 204; }", "rewrite ^/up(.*)$ /down$1 permanent;"):
+        with pytest.raises(BgctlError, match="bgctl's own"):
+            conf_of(write(line), text)
+        assert conf_of(write(line)), "where there is none, it is anybody's"

@@ -27,6 +27,8 @@ def test_settings() -> None:
         "session_cookies": [],
         "key_headers": ["authorization"],
         "state_file": "/state/state.json",
+        "node_file": "/state/node.json",
+        "balancer_path": "",
         "jwks_file": "/state/jwks.json",
         "keys_dir": "/keys/verify",
         "pin_key_file": "/keys/pin/pin.secret",

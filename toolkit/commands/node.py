@@ -1,0 +1,72 @@
+"""`bgctl node`: takes this host out from behind its load balancer, and puts it back."""
+
+import click
+
+from toolkit import options
+from toolkit.context import App
+from toolkit.terminal.help_text import Group
+
+
+@click.group(
+    "node",
+    cls=Group,
+    examples={
+        'bgctl node drain --why "new kernel"': "waits until nothing is open",
+        "bgctl node ready": "traffic comes again",
+    },
+)
+def command() -> None:
+    """Take this host out for maintenance, and put it back.
+
+    Load balancers ask at [proxy] balancer_path whether this node is to get traffic (docs/load-balancer.md).
+    """
+
+
+name_argument = click.argument("name", default="", metavar="[NAME]")
+
+
+@command.command(
+    "drain",
+    examples={
+        "bgctl node drain": "",
+        "bgctl node drain --within 5m": "gives up waiting, with exit code 5; the node stays drained",
+    },
+)
+@name_argument
+@click.option(
+    "--within",
+    type=options.lifetime,
+    help="Wait for so long until nothing is open.  [default: [drain] websocket_deadline]",
+)
+@click.option("--why", default="", metavar="TEXT", help="What status and doctor say of it.")
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def drain(app: App, name: str, within: float | None, why: str, dry_run: bool, as_json: bool) -> None:
+    """Tell load balancers to send nothing here, and wait until nothing is open.
+
+    What still comes is served: nothing is refused. The node stays drained, over restarts too, until
+    bgctl node ready. NAME is this host's, and may be left out. Exit code 5 when something is still open.
+    """
+    from toolkit.release import node
+
+    project = options.project(app, as_json)
+    longest = project.config.drain.websocket_deadline if within is None else within
+    node.drain(project, name, longest, why, dry_run)
+    if not dry_run:
+        project.ui.say("drained: nothing is open; stop the stack or the machine, or: bgctl node ready")
+
+
+@command.command("ready", examples={"bgctl node ready": ""})
+@name_argument
+@options.dry_run_option
+@options.json_option
+@click.pass_obj
+def ready(app: App, name: str, dry_run: bool, as_json: bool) -> None:
+    """Tell load balancers to send traffic here again."""
+    from toolkit.release import node
+
+    project = options.project(app, as_json)
+    said = node.ready(project, name, dry_run)
+    if as_json and not dry_run:
+        project.ui.emit({"node": node.here(), "drained": said.drain})
