@@ -17,7 +17,7 @@ from toolkit.clock import SYSTEM, Clock
 from toolkit.engine import ports
 from toolkit.errors import BgctlError
 from toolkit.figures_taken import Figures
-from toolkit.files import engine_file, env_file, state_file
+from toolkit.files import engine_file, env_file, releases_file, state_file
 from toolkit.files.atomic import NotSynced
 from toolkit.state import lineage
 from toolkit.state.document import State
@@ -76,6 +76,9 @@ class Project:
         parts = {"engine": engine, "proxy": proxy, "sessions": sessions}
         self.__dict__.update({name: part for name, part in parts.items() if part is not None})
         self._graces: dict[str, float] | None = None  # by service, as the compose file was last read
+        self.leaves: tuple[
+            str, ...
+        ] = ()  # the services that the release of this command is to leave unchanged
 
     @cached_property
     def compose_files(self) -> tuple[Path, ...]:
@@ -110,7 +113,7 @@ class Project:
     def image_proof(self) -> "ImageProof":
         from toolkit.health.image_proof import ImageProof
 
-        return ImageProof(self.containers, self.image_of)
+        return ImageProof(self.containers, self.image_of, self.runs_on)
 
     @cached_property
     def proxy(self) -> "Proxy":
@@ -145,6 +148,21 @@ class Project:
             return self.state()
         except BgctlError:
             return None
+
+    @property
+    def unchanged(self) -> tuple[str, ...]:
+        """The services that the release leaves unchanged: the one under way, else the one to begin."""
+        now = self.state_if_readable()
+        return now.deployment.unchanged if now and now.deployment else self.leaves
+
+    def runs_on(self, service: str, version: str) -> str:
+        """The id of the image by which a service that was left unchanged belongs to this version, or ""."""
+        try:
+            release = releases_file.read(self.state_dir).of(version)
+        except BgctlError:
+            return ""  # what cannot be read is told where it is needed
+        image = release.image_of(service) if release and service in release.unchanged else None
+        return image.id if image else ""
 
     def save(self, new: State) -> State:
         """Writes a state that a transition gave. A state that is on disk already is not written again."""

@@ -123,6 +123,20 @@ class Engine(Containers, Images):
             self._remove(old, grace, keep)
         self._compose.run(lambda commands: commands.up(service), told)
 
+    def create(self, service: str, env: Mapping[str, str]) -> None:
+        """Makes a service's container and its networks, and starts nothing."""
+        self._compose.run(lambda commands: commands.create(service), self.told(env))
+
+    def networks(self) -> list[str]:
+        return process.run(self.commands.networks(), timeout=LOOK).split()
+
+    def join(self, network: str, container: Container, aliases: Sequence[str]) -> None:
+        """Has a running container found in one more network, by these names."""
+        process.run(self.commands.join(network, container.id, aliases), timeout=LOOK)
+
+    def leave(self, network: str, container: Container) -> None:
+        process.run(self.commands.leave(network, container.id), timeout=LOOK)
+
     def start(self, container: Container) -> None:
         """Starts a container that is there and does not run, with all that it had."""
         process.run(self.commands.start(container.id), timeout=CHANGE)

@@ -8,6 +8,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit import slots
 from toolkit.clients import proxy_status
 from toolkit.clients.session_api import Count, Forecast, Report
 from toolkit.config import SLOTS
@@ -205,7 +206,7 @@ def _container(project: Project, slot: str, containers: Containers | None) -> st
     if containers is None:
         return None
     by_service: dict[str, list[str]] = defaultdict(list)
-    for member in project.config.members(slot):
+    for member in slots.containers(project, slot):
         found = containers.get(member.compose)
         by_service[member.name].append(found.state.status if found else "none")
     return ", ".join(map(_of_replicas, by_service.values()))

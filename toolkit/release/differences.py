@@ -12,8 +12,10 @@ from toolkit import slots
 from toolkit.clients.proxy import reachable
 from toolkit.config import SLOTS
 from toolkit.drift import fingerprints, noting
+from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
 from toolkit.files import started_file
+from toolkit.health.image_proof import tag
 from toolkit.project import Project
 from toolkit.rendering import reload, shared_memory
 from toolkit.state.document import State
@@ -65,8 +67,12 @@ def _containers(project: Project, now: State) -> Iterator[Difference]:
     key, noted = started_file.key(project.keys_dir), started_file.read(project.state_dir)
     if key is None or not noted:
         return
-    there = {name: each.id for name, each in project.containers().items() if each.state.running}
+    running = {name: each for name, each in project.containers().items() if each.state.running}
+    there = {name: each.id for name, each in running.items()}
     versions = _versions(project, now, noted)
+    versions |= {
+        name: _started_on(project, running[name], versions[name]) for name in versions if name in running
+    }
     names = [name for name in noted if noted[name].id == there.get(name) and name in versions]
     if not names:
         return
@@ -85,6 +91,12 @@ def _versions(project: Project, now: State, noted: Mapping[str, Started]) -> dic
     beside = dict.fromkeys(noted, now.slots.blue.version or "")
     slotted = {name: now.slots[slot].version or "" for slot in SLOTS for name in slots.names(project, slot)}
     return {name: version for name, version in (beside | slotted).items() if version}
+
+
+def _started_on(project: Project, container: Container, version: str) -> str:
+    """The version on which a container was started: an older one, where a release has left it unchanged."""
+    is_older = container.has_image(project.runs_on(container.service, version))
+    return tag(container.config.image) if is_older else version
 
 
 def _slot(project: Project, name: str) -> str:

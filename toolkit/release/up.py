@@ -157,7 +157,19 @@ def start_slots(project: Project, target: State, found: Compose, wanted: dict[st
 
     first = needs.steps(project, found, services, blue, once=blue_starts_at_rest)
     begun = target.generation
+    if wanted and "blue" not in open_slots(target) and slots.unchanged(project):
+        first.append(start_unchanged(project, blue))
     return [*first, *[start_slot(project, slot, version, begun) for slot, version in wanted.items()]]
+
+
+def start_unchanged(project: Project, blue: str) -> Step:
+    return Step(
+        name="start-unchanged",
+        what=f"start {', '.join(slots.unchanged(project))}, which green has of blue",
+        do=lambda: slots.start_unchanged(project, blue),
+        needed=lambda: not all(map(project.engine.running, slots.unchanged(project))),
+        skipped="runs already",
+    )
 
 
 def start_slot(project: Project, slot: str, version: str, generation: int) -> Step:
