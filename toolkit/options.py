@@ -59,7 +59,6 @@ def names(text: str) -> tuple[str, ...]:
 services_option = click.option(
     "--services",
     type=names,
-    default=(),
     metavar="NAMES",
     help="Those that change: web,api. The others run on, for both versions.  [default: all]",
 )

@@ -45,7 +45,7 @@ def command(
     interval: float,
     skip_build: bool,
     push: bool | None,
-    services: tuple[str, ...],
+    services: tuple[str, ...] | None,
     shares: tuple[int, ...] | None,
     pause: float | None,
     deadline: float | None,
@@ -72,7 +72,7 @@ def command(
     watch = drain.Watch(options.terms(project, deadline, idle_timeout), interval or 2.0)
     course = options.course(project, shares, pause, watch.interval)
     version = version or next_version.find(project)
-    plan = Plan(version, watch, not (yes or auto), not skip_build, course, push, services=services)
+    plan = Plan(version, watch, not (yes or auto), not skip_build, course, push, services=services or ())
     with moments.failing(project):
         deploy.run(project, plan, dry_run)
     options.show_state(project, as_json, dry_run)

@@ -20,7 +20,9 @@ from toolkit.terminal.help_text import Command
 @options.dry_run_option
 @options.json_option
 @click.pass_obj
-def command(app: App, version: str | None, services: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def command(
+    app: App, version: str | None, services: tuple[str, ...] | None, dry_run: bool, as_json: bool
+) -> None:
     """Start the new version beside the old one.
 
     VERSION is the env file's VERSION unless given. Green is proven healthy, and to be that version; nobody is
@@ -31,7 +33,7 @@ def command(app: App, version: str | None, services: tuple[str, ...], dry_run: b
     project = options.project(app, as_json)
     with moments.failing(project):
         version = version or up_green.from_env(project)
-        scope.begin(project, services, f"bgctl up-green {version}", version)
+        scope.begin(project, services or (), f"bgctl up-green {version}", version)
         up_green.run(project, version, dry_run)
     if not dry_run:
         project.ui.say("next: bgctl route enable-green, or bgctl route canary 10")
