@@ -47,13 +47,13 @@ def told(project: Project) -> str:
     return f", with {' and '.join(project.unchanged)} unchanged" if project.unchanged else ""
 
 
-def check(project: Project, found: Compose, version: str) -> None:
-    """Raises Refused where a release that begins cannot leave services unchanged.
-
-    `found` is the compose file with both slots on `version`.
-    """
+def check(project: Project, version: str) -> None:
+    """Raises Refused where a release that begins cannot leave services unchanged."""
     if not project.unchanged or project.state().deployment:
         return
+    found = project.compose(project.env_of(version))
+    if wrong := [*_callers(project, found), *_one_image(project, found)]:
+        raise together(wrong)
     if wrong := list(_container_problems(project, found, version)):
         raise together(wrong)
     if project.proxy.status().unchanged is None:
@@ -80,6 +80,32 @@ def _problems(project: Project, leaves: Sequence[str], command: str) -> Iterator
                 f"it is a pair in the compose file, and {name}-green, which green may call, would be missing"
             )
             yield Refused(what, why, f"make it one service with a port, or, to release all: {command}")
+
+
+def _callers(project: Project, found: Compose) -> Iterator[BgctlError]:
+    """Unchanged services that depend on one that changes: for both versions they would call the old one."""
+    unchanged = project.unchanged
+    changed = {
+        each.compose: each.name for each in project.config.members("blue") if each.name not in unchanged
+    }
+    for name in unchanged:
+        called = [changed[other] for other in found.services[f"{name}-blue"].needs if other in changed]
+        if called:
+            why = f"unchanged, it would call the old {called[0]} for the new version too"
+            mend = f"name {name} in --services as well"
+            yield Refused(f"{name} depends on {' and '.join(called)}, by the compose file", why, mend)
+
+
+def _one_image(project: Project, found: Compose) -> Iterator[BgctlError]:
+    """Unchanged services with the image of one that changes: under one name there is one image."""
+    changed = {
+        found.image(f"{name}-blue"): name for name in project.config.slotted if name not in project.unchanged
+    }
+    for name in project.unchanged:
+        if other := changed.get(found.image(f"{name}-blue")):
+            what = f"{name} has the image of {other}, which changes"
+            why = f"under {found.image(f'{name}-blue')} there is one image"
+            yield Refused(what, why, f"name {name} in --services as well, or give it an image of its own")
 
 
 def _container_problems(project: Project, found: Compose, version: str) -> Iterator[BgctlError]:

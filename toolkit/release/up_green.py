@@ -78,8 +78,8 @@ def check(project: Project, now: State, version: str, pull: bool, anew: bool = F
 
 def check_start(project: Project, version: str, pull: bool, anew: bool = False) -> Compose:
     """As `check`, of what green is made of and depends on."""
+    scope.check(project, version)
     found = slots.check_slot_images(project, "green", version, pull, anew)
-    scope.check(project, found, version)
     green, paths = slots.names(project, "green"), project.compose_files
     for clash in hazards.names(project.config, found, paths):
         raise clash
