@@ -113,7 +113,7 @@ class Project:
     def image_proof(self) -> "ImageProof":
         from toolkit.health.image_proof import ImageProof
 
-        return ImageProof(self.containers, self.image_of, self.runs_on)
+        return ImageProof(self.containers, self.image_of, partial(releases_file.image_left, self.state_dir))
 
     @cached_property
     def proxy(self) -> "Proxy":
@@ -148,21 +148,6 @@ class Project:
             return self.state()
         except BgctlError:
             return None
-
-    @property
-    def unchanged(self) -> tuple[str, ...]:
-        """The services that the release leaves unchanged: the one under way, else the one to begin."""
-        now = self.state_if_readable()
-        return now.deployment.unchanged if now and now.deployment else self.leaves
-
-    def runs_on(self, service: str, version: str) -> str:
-        """The id of the image by which a service that was left unchanged belongs to this version, or ""."""
-        try:
-            release = releases_file.read(self.state_dir).of(version)
-        except BgctlError:
-            return ""  # what cannot be read is told where it is needed
-        image = release.image_of(service) if release and service in release.unchanged else None
-        return image.id if image else ""
 
     def save(self, new: State) -> State:
         """Writes a state that a transition gave. A state that is on disk already is not written again."""

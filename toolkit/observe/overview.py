@@ -197,9 +197,8 @@ def _slot(project: Project, name: str, found: Found) -> SlotView:
 
 
 def _needs(project: Project, containers: Containers | None) -> dict[str, str]:
-    if containers is None:
-        return {}
-    return container_health.faults(needs_file.read(project.needs_path), containers)
+    needed = [] if containers is None else needs_file.read(project.needs_path)
+    return container_health.faults(needed, containers or {})
 
 
 def _container(project: Project, slot: str, containers: Containers | None) -> str | None:
@@ -223,7 +222,7 @@ def _passed_over(project: Project, seen: proxy_status.Slot) -> dict[str, str]:
     """The replicas that the proxy finds down, by compose service, each with why."""
     reached = [each for each in project.config.placed.values() if not each.service.worker]
     called = {str(each.address): each.compose for each in reached}
-    return {called.get(each.address, each.address): each.why for each in seen.health.passed}
+    return {called.get(down.address, down.address): down.why for down in seen.health.passed}
 
 
 def _proxy(seen: proxy_status.Status | None) -> ProxyView | None:

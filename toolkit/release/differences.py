@@ -14,7 +14,7 @@ from toolkit.config import SLOTS
 from toolkit.drift import fingerprints, noting
 from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
-from toolkit.files import started_file
+from toolkit.files import releases_file, started_file
 from toolkit.health.image_proof import tag
 from toolkit.project import Project
 from toolkit.rendering import reload, shared_memory
@@ -95,7 +95,7 @@ def _versions(project: Project, now: State, noted: Mapping[str, Started]) -> dic
 
 def _started_on(project: Project, container: Container, version: str) -> str:
     """The version on which a container was started: an older one, where a release has left it unchanged."""
-    is_older = container.has_image(project.runs_on(container.service, version))
+    is_older = container.has_image(releases_file.image_left(project.state_dir, container.service, version))
     return tag(container.config.image) if is_older else version
 
 

@@ -166,7 +166,7 @@ def retire_blue(project: Project, terms: DrainTerms) -> str:
 def stop_blue_again(project: Project) -> None:
     """Blue does not come up on the new version: green goes on serving it, and blue stays out of routing."""
     if not taken_over(project):
-        slots.stop(project, "blue", but=project.unchanged)
+        slots.stop(project, "blue", but=slots.unchanged(project))
         project.ui.warn("green serves everyone; mend it and run bgctl promote again, or bgctl rollback")
 
 

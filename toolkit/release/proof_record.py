@@ -26,7 +26,7 @@ def note(project: Project, slot: str, version: str, generation: int) -> None:
     before = proven.known(project)
     last = before.of(version)
     returned = last is not None and last.returned
-    left = slots.unchanged(project) if slot == "green" else (last and last.unchanged) or ()
+    left = slots.unchanged_names(project) if slot == "green" else (last and last.unchanged) or ()
     new = Release(version, stamp(project.now()), generation, images, returned, tuple(left))
     if images:
         save(project, before.noted(new))
@@ -124,7 +124,7 @@ def _images(project: Project, slot: str, version: str, found: Compose) -> tuple[
     Of what the release leaves unchanged, the image that blue runs is the new version's as well.
     """
     started = slots.names(project, slot)
-    running = [*started, *(slots.unchanged(project) if slot == "green" else [])]
+    running = [*started, *(slots.unchanged_names(project) if slot == "green" else [])]
     ids = {name: each.image_id for name, each in project.engine.containers().items() if name in running}
     once = _one_shots(project, found, started)
     ids |= {name: image_id for name in once if (image_id := _of_one_shot(project, name, version))}

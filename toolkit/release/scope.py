@@ -44,12 +44,12 @@ def with_services(command: str, services: Iterable[str]) -> str:
 
 def told(project: Project) -> str:
     """For the end of a line that says what is started."""
-    return f", with {' and '.join(project.unchanged)} unchanged" if project.unchanged else ""
+    return f", with {' and '.join(slots.unchanged(project))} unchanged" if slots.unchanged(project) else ""
 
 
 def check(project: Project, version: str) -> None:
     """Raises Refused where a release that begins cannot leave services unchanged."""
-    if not project.unchanged or project.state().deployment:
+    if not slots.unchanged(project) or project.state().deployment:
         return
     found = project.compose(project.env_of(version))
     if wrong := [*_callers(project, found), *_one_image(project, found)]:
@@ -84,7 +84,7 @@ def _problems(project: Project, leaves: Sequence[str], command: str) -> Iterator
 
 def _callers(project: Project, found: Compose) -> Iterator[BgctlError]:
     """Unchanged services that depend on one that changes: for both versions they would call the old one."""
-    unchanged = project.unchanged
+    unchanged = slots.unchanged(project)
     changed = {
         each.compose: each.name for each in project.config.members("blue") if each.name not in unchanged
     }
@@ -99,9 +99,11 @@ def _callers(project: Project, found: Compose) -> Iterator[BgctlError]:
 def _one_image(project: Project, found: Compose) -> Iterator[BgctlError]:
     """Unchanged services with the image of one that changes: under one name there is one image."""
     changed = {
-        found.image(f"{name}-blue"): name for name in project.config.slotted if name not in project.unchanged
+        found.image(f"{name}-blue"): name
+        for name in project.config.slotted
+        if name not in slots.unchanged(project)
     }
-    for name in project.unchanged:
+    for name in slots.unchanged(project):
         if other := changed.get(found.image(f"{name}-blue")):
             what = f"{name} has the image of {other}, which changes"
             why = f"under {found.image(f'{name}-blue')} there is one image"
@@ -111,7 +113,7 @@ def _one_image(project: Project, found: Compose) -> Iterator[BgctlError]:
 def _container_problems(project: Project, found: Compose, version: str) -> Iterator[BgctlError]:
     """Unchanged services that do not run, or of which the new version has another image already."""
     there = project.engine.containers()
-    for name in slots.unchanged(project):
+    for name in slots.unchanged_names(project):
         container, image = there.get(name), found.image(name)
         if container is None or not container.state.running:
             yield Refused(f"{name} does not run", "a release that leaves it unchanged needs it", "bgctl up")

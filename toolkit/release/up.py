@@ -19,6 +19,7 @@ from toolkit.release import (
     proof_record,
     shared_services,
     stack_images,
+    unchanged,
 )
 from toolkit.release.in_service import in_service, open_slots, services, unproven, versions
 from toolkit.release.steps import Step, walk
@@ -65,6 +66,7 @@ def until_routing(project: Project, target: State, found: Compose, given: Given 
         *own_images(project, target, found),
         *build(project, target, found, given),
         *prepare(project, target, found),
+        *unchanged.steps(project, target),
         *start_slots(project, target, found, in_service(target)),
         Step(
             name="proxy",
@@ -157,19 +159,7 @@ def start_slots(project: Project, target: State, found: Compose, wanted: dict[st
 
     first = needs.steps(project, found, services, blue, once=blue_starts_at_rest)
     begun = target.generation
-    if wanted and "blue" not in open_slots(target) and slots.unchanged(project):
-        first.append(start_unchanged(project, blue))
     return [*first, *[start_slot(project, slot, version, begun) for slot, version in wanted.items()]]
-
-
-def start_unchanged(project: Project, blue: str) -> Step:
-    return Step(
-        name="start-unchanged",
-        what=f"start {', '.join(slots.unchanged(project))}, which green has of blue",
-        do=lambda: slots.start_unchanged(project, blue),
-        needed=lambda: not all(map(project.engine.running, slots.unchanged(project))),
-        skipped="runs already",
-    )
 
 
 def start_slot(project: Project, slot: str, version: str, generation: int) -> Step:

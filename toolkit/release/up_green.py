@@ -18,7 +18,7 @@ def run(project: Project, version: str | None, dry_run: bool = False, back: bool
     with project.change(f"up-green {version}", dry_run):
         now = project.state()
         check_serving(project, now, version)
-        target = transitions.candidate(now, version, project.now(), project.unchanged)
+        target = transitions.candidate(now, version, project.now(), slots.unchanged(project))
         anew = now.phase == "rest" and not back
         found = check(project, now, version, not dry_run, anew)
         if not dry_run:

@@ -25,6 +25,7 @@ from toolkit.slots.services import (
     need_engine,
     public,
     unchanged,
+    unchanged_names,
     workers,
 )
 from toolkit.slots.serving import absent, answers, dead, serves
@@ -73,6 +74,7 @@ __all__ = [
     "trouble",
     "troubles",
     "unchanged",
+    "unchanged_names",
     "wait_empty",
     "watch_idle",
     "workers",

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from toolkit.engine.container import Container
 from toolkit.project import Project
+from toolkit.slots.services import unchanged
 
 BLUE, GREEN = "bgctl-blue", "bgctl-green"  # how the names of the two networks end
 
@@ -26,7 +27,7 @@ class Place(Struct, frozen=True):
 
 def join(project: Project, version: str) -> None:
     """Has green find the services that are unchanged, and no others of blue, before it starts."""
-    wanted = project.unchanged
+    wanted = unchanged(project)
     missing = [each for each in _places(project, wanted) if not each.there]
     _part(project, wanted)
     if missing and missing[0].network not in project.engine.networks():

@@ -14,17 +14,23 @@ from toolkit.values import Address
 def containers(project: Project, slot: str) -> list[Member]:
     """The containers of a slot: green has none of a service that the release leaves unchanged."""
     everyone = project.config.members(slot)
-    return everyone if slot == "blue" else [each for each in everyone if each.name not in project.unchanged]
+    return everyone if slot == "blue" else [each for each in everyone if each.name not in unchanged(project)]
 
 
 def home(project: Project, service: str, slot: str) -> str:
     """The slot whose containers of a service a slot has: its own, or blue's where that is unchanged."""
-    return "blue" if service in project.unchanged else slot
+    return "blue" if service in unchanged(project) else slot
 
 
-def unchanged(project: Project) -> list[str]:
-    """Blue's compose services that the release leaves unchanged."""
-    return [each.compose for each in project.config.members("blue") if each.name in project.unchanged]
+def unchanged(project: Project) -> tuple[str, ...]:
+    """The services that the release leaves unchanged: the one under way, else the one to begin."""
+    now = project.state_if_readable()
+    return now.deployment.unchanged if now and now.deployment else project.leaves
+
+
+def unchanged_names(project: Project) -> list[str]:
+    """Blue's compose services of these."""
+    return [each.compose for each in project.config.members("blue") if each.name in unchanged(project)]
 
 
 def names(project: Project, slot: str) -> list[str]:

@@ -3,6 +3,7 @@
 from toolkit.engine import container_health
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError
+from toolkit.files import releases_file
 from toolkit.health.check import Check
 from toolkit.project import Project
 from toolkit.slots.services import checks, names, names_of_all, workers
@@ -53,13 +54,14 @@ def idle_workers(
     `starting`: workers that have just been started count as at work.
     """
     seen = {name: project.engine.look(name) for name in workers(project, slot)}
+    left = {name: releases_file.image_left(project.state_dir, name, version) for name in seen}
     images = {name: found.image(name) for name in seen if name in found.services}
     return [
         name
         for name, each in seen.items()
         if each is None
         or (container_health.fault(each) and not (starting and container_health.is_starting(each)))
-        or not (each.runs(images.get(name, "")) or each.has_image(project.runs_on(name, version)))
+        or not (each.runs(images.get(name, "")) or each.has_image(left[name]))
     ]
 
 

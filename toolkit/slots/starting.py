@@ -13,7 +13,7 @@ from toolkit.health.check import Check
 from toolkit.health.proof import Unhealthy
 from toolkit.project import Project
 from toolkit.slots import crossing, file_copies, keeping, kept_files, proven
-from toolkit.slots.services import checks, names, unchanged, workers
+from toolkit.slots.services import checks, names, unchanged_names, workers
 from toolkit.slots.serving import compose_file, to_start
 from toolkit.slots.trouble import explained, image_fault
 
@@ -46,7 +46,7 @@ def start_unchanged(project: Project, version: str) -> str:
 
     For a blue that is out of service: otherwise these start with it.
     """
-    everyone, env = unchanged(project), project.env_with("blue", version)
+    everyone, env = unchanged_names(project), project.env_with("blue", version)
     missing = {name for name in everyone if not project.engine.running(name)}
     held = _hold(project, missing, version, env)
     for name in everyone:
