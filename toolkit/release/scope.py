@@ -98,12 +98,10 @@ def _callers(project: Project, found: Compose) -> Iterator[BgctlError]:
 
 def _one_image(project: Project, found: Compose) -> Iterator[BgctlError]:
     """Unchanged services with the image of one that changes: under one name there is one image."""
-    changed = {
-        found.image(f"{name}-blue"): name
-        for name in project.config.slotted
-        if name not in slots.unchanged(project)
-    }
-    for name in slots.unchanged(project):
+    unchanged = slots.unchanged(project)
+    others = [name for name in project.config.slotted if name not in unchanged]
+    changed = {found.image(f"{name}-blue"): name for name in others}
+    for name in unchanged:
         if other := changed.get(found.image(f"{name}-blue")):
             what = f"{name} has the image of {other}, which changes"
             why = f"under {found.image(f'{name}-blue')} there is one image"

@@ -130,7 +130,7 @@ def test_a_release_changes_what_it_names(tmp_path):
         with Crowd(walk.url, "1", Quartet, USERS) as crowd:
             walk.edit("app.py", 'VERSION = "1"', 'VERSION = "2"')
             with untouched(walk, "web", "stock", "worker"):
-                walk.release(crowd, "1", "2", page.goes_on, scope="api")
+                walk.release(crowd, "1", "2", scope="api")
             assert page.goes_on(), "the page's own stream was cut by a release of the API"
             tally = crowd.tally()
         print(f"walk: quartet failed={tally.failed} flipped={tally.flipped} requests={tally.requests}")

@@ -1,4 +1,4 @@
-"""A service that a release leaves unchanged is blue's, for both versions: where its requests go, and who counts them."""
+"""A service that a release leaves unchanged is blue's, for both versions: who answers, and who is counted."""
 
 from __future__ import annotations
 

@@ -77,10 +77,14 @@ def begin(project: Project, *named: str) -> None:
     scope.begin(project, named, DEPLOY, "1.6.8")
 
 
+def try_to_begin(project: Project, *named: str) -> None:
+    begin(project, *named)
+    scope.check(project, "1.6.8")
+
+
 def why(project: Project, *named: str) -> str:
     with pytest.raises(BgctlError) as refused:
-        begin(project, *named)
-        scope.check(project, "1.6.8")
+        try_to_begin(project, *named)
     return str(refused.value.line)
 
 
@@ -224,7 +228,6 @@ def test_it_is_refused_with_nothing_changed(world: World) -> None:
     engine.needs = {"api": ["frontend"]}
     before = world.state
     with pytest.raises(Refused):
-        begin(project, "frontend")
-        scope.check(project, "1.6.8")
+        try_to_begin(project, "frontend")
     assert world.state == before
     assert engine.asked == []
