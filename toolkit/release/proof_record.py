@@ -65,7 +65,7 @@ def hold(project: Project, found: Compose, services: Iterable[str], version: str
     return [
         Step(
             name="images",
-            what=f"have {', '.join(moved)} as proven: the name has moved since",
+            what=f"have {', '.join(moved)} mean what was proven",
             do=lambda: "; ".join(proven.hold(project, found, services, version)),
             needed=lambda: any(proven.astray(project, found, services, version)),
         )

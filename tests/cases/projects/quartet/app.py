@@ -5,8 +5,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.request import urlopen
 
-VERSION = "1"
 NAME = sys.argv[1]
+VERSION = "1"
 ASKS = ("api", "worker")  # the stock
 
 
