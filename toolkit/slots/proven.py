@@ -59,7 +59,7 @@ def astray(project: Project, found: Compose, services: Iterable[str], version: s
     for service in services:
         wanted = release.image_of(service) if release else None
         name = found.image(service) if service in found.services else ""
-        if wanted is None or not name or (name, wanted.id) in told:
+        if release is None or wanted is None or not name or (name, wanted.id) in told:
             continue
         told.add((name, wanted.id))
         now = project.engine.image_facts(name)
