@@ -83,9 +83,9 @@ end
 --- How many requests `slot` has in flight, WebSockets included, and how many of them are WebSockets; then the same of
 -- its requests to services that the release leaves `unchanged` (`{service -> true}`): no slot has to be empty of those.
 function _M.of(slot, unchanged)
-    local requests, others = sum(counts[false][slot], unchanged)
+    local plain, others = sum(counts[false][slot], unchanged)
     local websockets, others_websockets = sum(counts[true][slot], unchanged)
-    return requests + websockets, websockets, others + others_websockets, others_websockets
+    return plain + websockets, websockets, others + others_websockets, others_websockets
 end
 
 --- The requests in flight, by number, each as leave() has it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ RELEASE = {"id": "d", "from": "1.6.7", "to": "1.6.8", "startedAt": "2026-01-15T1
 ups = st.sampled_from([True, False, None])
 
 
-def parse(lua: Lua, state: dict[str, object], **release: object) -> object:
+def parse(lua: Lua, state: dict[str, object], **release: object) -> Any:
     text = json.dumps({**state, "deployment": {**RELEASE, **release}}).encode()
     return lua.module("routing.routing_table")[b"parse"](text)
 
