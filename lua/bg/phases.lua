@@ -228,7 +228,7 @@ function _M.held_route(most)
 end
 
 --- access_by_lua where slot() has found the gate closed, and of files, where it may have found it open.
-function _M.held_slot(service, most)
+function _M.held_slot(most, service)
     if ngx.var.bg_upstream == "" then
         return wait(_M.slot, service, most)
     end

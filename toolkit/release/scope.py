@@ -56,9 +56,11 @@ def check(project: Project, version: str) -> None:
         raise together(wrong)
     if wrong := list(_container_problems(project, found, version)):
         raise together(wrong)
+    there = project.engine.containers().get(project.config.proxy_service)
     if project.proxy.status().unchanged is None:
         why = "it would look for unchanged services in green"
-        raise Refused("the proxy is of an older bgctl", why, "bgctl images, then: bgctl up")
+        stop = f"{project.engine.name} stop {there.id[:12]}" if there else "bgctl down"
+        raise Refused("the proxy is of an older bgctl", why, f"in a quiet minute: {stop}; bgctl up")
 
 
 def _check_begun(release: Deployment, leaves: tuple[str, ...], command: str) -> None:

@@ -76,7 +76,7 @@ function _M.list()
     return list
 end
 
---- The sums of a list(): requests in flight (`inflight`) and `websockets` by slot, and of the services that `both` have;
+--- The sums of a list(): requests (`inflight`) and `websockets` by slot, and of the services that are `both`'s;
 -- how many are `held` at the gate; and, of the workers that still take requests, the `lowest` (nil: there is no such
 -- worker) and the `highest` generation, and `age`, the most seconds since one of them last read a good state.
 function _M.totals(list)
