@@ -6,6 +6,7 @@ An unchanged service keeps its containers, which are blue's, and both versions h
 from collections.abc import Iterable, Iterator, Sequence
 
 from toolkit import slots
+from toolkit.engine import derivation
 from toolkit.engine.compose import Compose
 from toolkit.engine.images import plain_id
 from toolkit.errors import BgctlError, Refused, together
@@ -52,7 +53,7 @@ def check(project: Project, version: str) -> None:
     if not slots.unchanged(project) or project.state().deployment:
         return
     found = project.compose(project.env_of(version))
-    if wrong := [*_callers(project, found), *_one_image(project, found)]:
+    if wrong := [*_pairs(project), *_callers(project, found), *_one_image(project, found)]:
         raise together(wrong)
     if wrong := list(_container_problems(project, found, version)):
         raise together(wrong)
@@ -77,11 +78,17 @@ def _problems(project: Project, leaves: Sequence[str], command: str) -> Iterator
         if service.version != "image":
             why = f'it proves its version by its answer (version = "{service.version}"), which stays as it is'
             yield Refused(what, why, f'write version = "image" for it, or, to release all: {command}')
-        elif not service.worker and not service.port:
-            why = (
-                f"it is a pair in the compose file, and {name}-green, which green may call, would be missing"
+
+
+def _pairs(project: Project) -> Iterator[BgctlError]:
+    """Unchanged services that the compose file has as a pair."""
+    singles = derivation.singles(project.engine.document(None), project.config)
+    for name in slots.unchanged(project):
+        if name not in singles:
+            why = f"it is a pair in the compose file, and green would miss {name}-green, which it may call"
+            yield Refused(
+                f"{name} cannot be left unchanged", why, "make it one service, or name it in --services"
             )
-            yield Refused(what, why, f"make it one service with a port, or, to release all: {command}")
 
 
 def _callers(project: Project, found: Compose) -> Iterator[BgctlError]:
