@@ -26,9 +26,9 @@ def start(project: Project, slot: str, version: str, anew: bool = False) -> str:
     """
     env, found = project.env_with(slot, version), compose_file(project, slot, version)
     missing = to_start(project, slot, version, found)
+    held = [] if anew else _hold(project, missing, version, env)
     if slot == "green":
         crossing.join(project, version)
-    held = [] if anew else _hold(project, missing, version, env)
     for name, waits_for in _in_order(missing, found, names(project, slot)):
         for other in waits_for:
             _prove_member(project, slot, other, version)
