@@ -112,11 +112,7 @@ class Container(Struct, frozen=True):
     def networks(self) -> dict[str, list[str]]:
         """By the name of each network, the names by which others there find it; not those of the engine."""
         return {
-            name: [
-                alias
-                for alias in endpoint.aliases or []
-                if alias != self.service and not self.id.startswith(alias)
-            ]
+            name: [each for each in endpoint.aliases or [] if each not in (self.service, self.id[:12])]
             for name, endpoint in (self.networking.networks or {}).items()
         }
 

@@ -15,6 +15,8 @@ from toolkit.project import Project
 from toolkit.release import proof_record, scope
 from toolkit.state.releases import Image, Release, Releases
 
+DEPLOY = "bgctl deploy 1.6.8"
+
 
 def begin(project: Project, *named: str) -> None:
     scope.begin(project, named, DEPLOY, "1.6.8")

@@ -25,7 +25,6 @@ health = "container"
 [health]
 """
 NAMES = [f"{name}-{slot}" for name in ("frontend", "api", "worker") for slot in ("blue", "green")]
-DEPLOY = "bgctl deploy 1.6.8"
 
 
 class Engine(FakeEngine):
