@@ -49,6 +49,20 @@ def shares(text: str) -> tuple[int, ...]:
     return found
 
 
+def names(text: str) -> tuple[str, ...]:
+    """A click type: "web,api"."""
+    found = tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+    if not found:
+        raise click.BadParameter("it names no service; write web,api")
+    return found
+
+
+services_option = click.option(
+    "--services",
+    type=names,
+    metavar="NAMES",
+    help="Those that change: web,api. The others run on, for both versions.  [default: all]",
+)
 interval_option = click.option(
     "--interval", "-i", type=seconds, default="2s", show_default=True, help="Between looks."
 )

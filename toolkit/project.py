@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from toolkit.clock import SYSTEM, Clock
 from toolkit.engine import ports
 from toolkit.errors import BgctlError, Refused
 from toolkit.figures_taken import Figures
-from toolkit.files import engine_file
+from toolkit.files import engine_file, releases_file
 from toolkit.kept_state import KeptState, OnAllNodes, OnThisHost
 from toolkit.project_files import ProjectFiles
 from toolkit.state import lineage
@@ -68,6 +68,9 @@ class Project(ProjectFiles):
         parts = {"engine": engine, "proxy": proxy, "sessions": sessions}
         self.__dict__.update({name: part for name, part in parts.items() if part is not None})
         self._graces: dict[str, float] | None = None  # by service, as the compose file was last read
+        self.leaves: tuple[
+            str, ...
+        ] = ()  # the services that the release of this command is to leave unchanged
 
     @cached_property
     def engine(self) -> "Engine":
@@ -95,7 +98,7 @@ class Project(ProjectFiles):
     def image_proof(self) -> "ImageProof":
         from toolkit.health.image_proof import ImageProof
 
-        return ImageProof(self.containers, self.image_of)
+        return ImageProof(self.containers, self.image_of, partial(releases_file.image_left, self.state_dir))
 
     @cached_property
     def proxy(self) -> "Proxy":

@@ -42,6 +42,14 @@ function _M.init(settings)
     logs = settings.access_log
 end
 
+local NONE = {}
+
+-- The services that the release under way leaves unchanged, `{service -> true}`.
+local function unchanged_now()
+    local routing = router.routing()
+    return routing and routing.unchanged or NONE
+end
+
 -- Where the request goes; `other` is nil or false where no other slot may answer it.
 local function tell_place(version, generation, other)
     at_hand.set("bg_version", version)
@@ -73,8 +81,10 @@ local function tell_nginx(decision)
     end
 end
 
--- The upstream for the request at hand, and the decision (routing.router), nil while no state has been read yet.
-local function route(is_slotted)
+-- The upstream for the request at hand to `service`, nil where slots have none of it; and the decision
+-- (routing.router), nil while no state has been read yet.
+local function route(service)
+    local is_slotted = service ~= nil
     local decision = router.route(request.AT_HAND, ngx.time(), is_slotted)
     if not decision then
         return STABLE
@@ -85,13 +95,17 @@ local function route(is_slotted)
         counters.add(MIGRATIONS)
     end
     slot_totals.routed(slot.name, reason)
+    local unchanged = unchanged_now()
     -- A preview shows its version, or that the version fails: an answer of the other slot would hide that.
-    return reason == PREVIEW and slot.alone or rules.upstream(slot, checks.up), decision
+    if reason == PREVIEW and not unchanged[service] then
+        return slot.alone, decision
+    end
+    return rules.upstream(slot, service, unchanged, checks.up), decision
 end
 
 -- The same, without a decision where routing fails: then the stable slot serves. Never throws.
-local function route_safely(is_slotted)
-    local ok, upstream, decision = pcall(route, is_slotted)
+local function route_safely(service)
+    local ok, upstream, decision = pcall(route, service)
     if ok then
         return upstream, decision
     end
@@ -126,22 +140,23 @@ end
 --- set_by_lua of a location that both slots share. Returns the upstream's name, or "" while the gate is closed.
 function _M.route()
     look_if_leaving()
-    return is_closed() and "" or (route_safely(false))
+    return is_closed() and "" or (route_safely(nil))
 end
 
 -- Decides about the request at hand anew. Returns what slot() does.
-local function slot_anew()
+local function slot_anew(service)
     local leaving = look_if_leaving()
     if is_closed() then
         return ""
     end
-    local upstream, decision = route_safely(true)
+    local upstream, decision = route_safely(service)
     local slot, holder, number
     if decision then
         slot, holder = decision.slot, decision.holder
     end
     number = at_hand.number()
-    inflight.enter(number, slot and slot.name or STABLE, at_hand.has("bg_lasting"), holder, slot, ngx.now())
+    local name = slot and slot.name or STABLE
+    inflight.enter(number, name, service, at_hand.has("bg_lasting"), holder, slot, ngx.now())
     if leaving then
         workers.publish(router.state_file)
         if holder then
@@ -152,7 +167,7 @@ local function slot_anew()
 end
 
 -- Puts a decision that was kept (routing.decision_cache) into effect. Returns what slot() does.
-local function slot_again(kept, holder)
+local function slot_again(kept, holder, service)
     local way = kept.way
     local slot = way.slot
     tell_place(way.version, way.generation, way.other_version)
@@ -160,21 +175,21 @@ local function slot_again(kept, holder)
         tell_log(way.reason, kept)
     end
     counters.add(way.series)
-    inflight.enter(at_hand.number(), slot.name, kept.is_lasting == true, holder, slot, ngx.now())
-    return rules.upstream(slot, checks.up)
+    inflight.enter(at_hand.number(), slot.name, service, kept.is_lasting == true, holder, slot, ngx.now())
+    return rules.upstream(slot, service, unchanged_now(), checks.up)
 end
 
---- set_by_lua of a slotted location. Returns the upstream's name, and counts the request as in flight until it is
--- logged (bg.log_phase); or returns "" while the gate is closed. Most requests take the first way, which LuaJIT
--- compiles: there is no loop, no pcall and no metamethod on it.
-function _M.slot()
+--- set_by_lua of a location of `service`, which is slotted. Returns the upstream's name, and counts the request as in
+-- flight until it is logged (bg.log_phase); or returns "" while the gate is closed. Most requests take the first way,
+-- which LuaJIT compiles: there is no loop, no pcall and no metamethod on it.
+function _M.slot(service)
     if not exiting() and not is_gated() then
         local kept, holder = router.again(request.AT_HAND, ngx.time())
         if kept then
-            return slot_again(kept, holder)
+            return slot_again(kept, holder, service)
         end
     end
-    return slot_anew()
+    return slot_anew(service)
 end
 
 --- access_by_lua of a request with a large body: when this returns, the body is whole, or the request is refused.
@@ -189,8 +204,9 @@ function _M.balance(service, own, other)
     replicas.balance(service, own, other)
 end
 
--- Waits at the gate until it opens, and then has the request routed by `enter`; or turns the request away.
-local function wait(enter, most)
+-- Waits at the gate until it opens, and then has the request routed by `enter`, which is told its `service`; or turns
+-- the request away.
+local function wait(enter, service, most)
     local upstream
     repeat
         local verdict = queue.pass(router.state_file, ngx.var.bg_allowed ~= "")
@@ -198,7 +214,7 @@ local function wait(enter, most)
             counters.add(TURNED_AWAY[verdict])
             return error_page.send(verdict)
         end
-        upstream = enter()
+        upstream = enter(service)
     until upstream ~= ""
     ngx.var.bg_upstream = upstream
     if ngx.var.bg_body == "large" then
@@ -208,13 +224,13 @@ end
 
 --- access_by_lua where route() has found the gate closed.
 function _M.held_route(most)
-    return wait(_M.route, most)
+    return wait(_M.route, nil, most)
 end
 
 --- access_by_lua where slot() has found the gate closed, and of files, where it may have found it open.
-function _M.held_slot(most)
+function _M.held_slot(most, service)
     if ngx.var.bg_upstream == "" then
-        return wait(_M.slot, most)
+        return wait(_M.slot, service, most)
     end
 end
 

@@ -33,13 +33,14 @@ class Slots(msgspec.Struct, frozen=True):
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """The release under way."""
+    """The release under way. `unchanged` are the services that it leaves as they are."""
 
     id: str
     old: str = msgspec.field(name="from")
     new: str = msgspec.field(name="to")
     started_at: str = msgspec.field(name="startedAt")
     step: str
+    unchanged: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ()
 
 
 class Document(msgspec.Struct, frozen=True, rename="camel"):

@@ -112,16 +112,29 @@ class NodeStatus(Node, frozen=True, rename="camel"):
     busy_connections: int = 0
 
 
+class Unchanged(Struct, frozen=True):
+    """The services that the release leaves unchanged, and what is in flight there."""
+
+    services: dict[str, bool] = {}
+    open: int = 0
+    websockets: int = 0
+
+    @property
+    def open_requests(self) -> int:
+        return self.open - self.websockets
+
+
 class Status(Struct, frozen=True):
     """The whole answer of GET /status.
 
     `figures` are by version, of the versions that slots serve, and count since `started_at`. That is Unix
-    time; None: an older proxy, which has no figures. `node` None: an older one as well.
+    time; None: an older proxy, which has no figures. `node` and `unchanged` None: an older one as well.
     """
 
     workers: list[Worker]
     expected: int = field(name="workersExpected")
     slots: dict[str, Slot]
+    unchanged: Unchanged | None = None
     generation: int | None = None
     state_error: str | None = field(name="stateError", default=None)
     activity: Activity | None = None
@@ -133,8 +146,9 @@ class Status(Struct, frozen=True):
 
     @property
     def open_requests(self) -> int:
-        """Requests in flight at any slot, WebSockets left out."""
-        return sum(slot.open_requests for slot in self.slots.values())
+        """Requests in flight at any slot, or at a service of both, WebSockets left out."""
+        unchanged = self.unchanged.open_requests if self.unchanged else 0
+        return sum(slot.open_requests for slot in self.slots.values()) + unchanged
 
     @property
     def live(self) -> list[Worker]:

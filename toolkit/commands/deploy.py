@@ -15,6 +15,7 @@ from toolkit.terminal.help_text import Command
         "bgctl deploy": "the version that git describe says",
         "bgctl deploy 1.6.8 --yes": "asks nothing: for CI",
         "bgctl deploy 1.6.8 --canary 5,25,50,100": "in shares that are judged",
+        "bgctl deploy 1.6.8 --services web,api": "these change; a worker runs on as it is",
     },
 )
 @click.argument("version", required=False)
@@ -28,6 +29,7 @@ from toolkit.terminal.help_text import Command
     default=None,
     help="Push what is built, or leave it here.  [default: where an image's name begins with a registry]",
 )
+@options.services_option
 @options.canary_option
 @options.pause_option
 @options.deadline_option
@@ -43,6 +45,7 @@ def command(
     interval: float,
     skip_build: bool,
     push: bool | None,
+    services: tuple[str, ...] | None,
     shares: tuple[int, ...] | None,
     pause: float | None,
     deadline: float | None,
@@ -69,7 +72,7 @@ def command(
     watch = drain.Watch(options.terms(project, deadline, idle_timeout), interval or 2.0)
     course = options.course(project, shares, pause, watch.interval)
     version = version or next_version.find(project)
-    plan = Plan(version, watch, not (yes or auto), not skip_build, course, push)
+    plan = Plan(version, watch, not (yes or auto), not skip_build, course, push, services=services or ())
     with moments.failing(project):
         deploy.run(project, plan, dry_run)
     options.show_state(project, as_json, dry_run)

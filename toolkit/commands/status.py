@@ -86,6 +86,8 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
 
     yield proxy_line(view)
     yield from node.lines(view.node, now)
+    if view.deployment and (left := view.deployment.unchanged):
+        yield f"unchanged in {view.deployment.new}, for both versions: {', '.join(left)}"
     if view.gate:
         held = view.proxy.held if view.proxy else None
         yield f"{gate.describe(view.gate, now, held)}; next: {gate.opener(view.gate)}"

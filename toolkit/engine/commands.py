@@ -66,6 +66,22 @@ class Commands:
         marked = ["-e", f"{ONE_SHOT}={version}"]
         return [*self._compose(), "run", "-d", "-T", "--no-deps", *marked, service]
 
+    def create(self, service: str) -> list[str]:
+        """Makes the networks that it needs as well, where they are missing."""
+        return [*self._compose(), "up", "--no-start", "--no-deps", service]
+
+    def join(self, network: str, container: str, aliases: Sequence[str]) -> list[str]:
+        """In that network the container is found by these names."""
+        named = [word for alias in aliases for word in ("--alias", alias)]
+        return [self.binary, "network", "connect", *named, network, container]
+
+    def leave(self, network: str, container: str) -> list[str]:
+        return [self.binary, "network", "disconnect", network, container]
+
+    def networks(self) -> list[str]:
+        """The answer is the names of all networks on this engine."""
+        return [self.binary, "network", "ls", "--format", "{{.Name}}"]
+
     def start(self, container: str) -> list[str]:
         return [self.binary, "start", container]
 

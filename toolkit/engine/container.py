@@ -90,6 +90,16 @@ class HostSettings(Struct, frozen=True):
     network: str = field(name="NetworkMode", default="")
 
 
+class Endpoint(Struct, frozen=True):
+    """A container's place in a network: the names by which it is found there."""
+
+    aliases: list[str] | None = field(name="Aliases", default=None)
+
+
+class Networking(Struct, frozen=True):
+    networks: dict[str, Endpoint] | None = field(name="Networks", default=None)
+
+
 class Container(Struct, frozen=True):
     """One container. `id` is the engine's own, `image_id` that of its image."""
 
@@ -100,6 +110,15 @@ class Container(Struct, frozen=True):
     host: HostSettings = field(name="HostConfig", default=HostSettings())
     created: str = field(name="Created", default="")
     image_id: str = field(name="Image", default="")
+    networking: Networking = field(name="NetworkSettings", default=Networking())
+
+    @property
+    def networks(self) -> dict[str, list[str]]:
+        """By the name of each network, the names by which others there find it; not those of the engine."""
+        return {
+            name: [each for each in endpoint.aliases or [] if each not in (self.service, self.id[:12])]
+            for name, endpoint in (self.networking.networks or {}).items()
+        }
 
     @property
     def checks(self) -> HealthCheck | None:
@@ -132,6 +151,10 @@ class Container(Struct, frozen=True):
     def runs(self, image: str) -> bool:
         """Whether it was started from this image; podman writes the registry before its name."""
         return not image or self.config.image == image or self.config.image.endswith(f"/{image}")
+
+    def has_image(self, image_id: str) -> bool:
+        """Whether it was started from the image with this id, in 64 digits."""
+        return bool(image_id) and self.image_id.removeprefix("sha256:") == image_id
 
     @property
     def folder(self) -> str:

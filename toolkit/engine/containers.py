@@ -1,15 +1,17 @@
 """Looks for containers on an engine: those of this project, and those of others that matter to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from toolkit.engine import process
 from toolkit.engine.asking import Asking
 from toolkit.engine.commands import Commands
 from toolkit.engine.container import ONE_SHOT, RENDERED, Container
 from toolkit.errors import Failed
 
+LOOK = 20.0  # seconds for what answers at once
 COPY = 120.0  # seconds for a folder of a container
 
 
@@ -98,3 +100,13 @@ class Containers(Asking):
         if found := self.containers().get(service):
             return found
         raise Failed(f"{service} has no container", "it is not running", "bgctl up")
+
+    def networks(self) -> list[str]:
+        return self._ask(self.commands.networks(), LOOK).split()
+
+    def join(self, network: str, container: Container, aliases: Sequence[str]) -> None:
+        """Has a running container found in one more network, by these names."""
+        process.run(self.commands.join(network, container.id, aliases), timeout=LOOK)
+
+    def leave(self, network: str, container: Container) -> None:
+        process.run(self.commands.leave(network, container.id), timeout=LOOK)

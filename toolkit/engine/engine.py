@@ -16,6 +16,7 @@ from toolkit.engine.commands import Commands
 from toolkit.engine.compose import Compose
 from toolkit.engine.compose_command import ComposeCommand
 from toolkit.engine.container import COMES_BACK, Container
+from toolkit.engine.container_user import IMAGE_USER, container_user
 from toolkit.engine.containers import Containers
 from toolkit.engine.handover import Line
 from toolkit.engine.host import Host
@@ -27,7 +28,6 @@ CHANGE = 60.0  # seconds for what starts something
 EXEC = 30.0  # seconds for a command in a container
 REMOVE = 30.0  # seconds; to stop a container takes its grace longer
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
-IMAGE_USER = 10001  # the user as whom our images run
 Keep = (
     Callable[[Container], object] | None
 )  # what is done with a container that has stopped, before it is gone
@@ -137,6 +137,10 @@ class Engine(Containers, Images):
             self._remove(old, grace, keep)
         self._compose.run(lambda commands: commands.up(service), told)
 
+    def create(self, service: str, env: Mapping[str, str]) -> None:
+        """Makes a service's container and its networks, and starts nothing."""
+        self._compose.run(lambda commands: commands.create(service), self.told(env))
+
     def start(self, container: Container) -> None:
         """Starts a container that is there and does not run, with all that it had."""
         process.run(self.commands.start(container.id), timeout=CHANGE)
@@ -245,10 +249,3 @@ class Engine(Containers, Images):
         restart = "no" if self.changes_restart else COMES_BACK
         ours = {"BGCTL_USER": self.user, "BGCTL_GREEN_RESTART": restart, **env}
         return self._compose.with_derived(ours)
-
-
-def container_user(rootless: bool, uid: int, gid: int) -> str:
-    """uid:gid in the containers: the image's for root, else the operator's, whom rootless maps to 0."""
-    if rootless:
-        return "0:0"
-    return f"{IMAGE_USER}:{IMAGE_USER}" if uid == 0 else f"{uid}:{gid}"

@@ -1,7 +1,8 @@
 """Proves a slot's version by its container's image, which is what `version = "image"` asks for.
 
 A slot is of a version when its container runs the image that the compose file has for that version. Images
-are told apart by their tags alone: the same image in another registry is no other version. Where the engine
+are told apart by their tags alone: the same image in another registry is no other version. A service that a
+release has left unchanged runs on by an older name, and is told by its image's id. Where the engine
 gives no answer, that to the health check stands alone, because routing must not wait for an engine.
 """
 
@@ -37,16 +38,19 @@ def says(image: str, version: str) -> bool:
 class ImageProof:
     """Asks the engine for containers (`containers()`, by service) and the compose file for images.
 
-    `image_of(service, version)` is the image that the compose file has.
+    `image_of(service, version)` is the image that the compose file has. `runs_on(service, version)` is the id
+    of the image of a service that was left unchanged by the release of that version, else "".
     """
 
     def __init__(
         self,
         containers: Callable[[], Mapping[str, "Container"]],
         image_of: Callable[[str, str], str],
+        runs_on: Callable[[str, str], str] = lambda service, version: "",
     ) -> None:
         self._containers = containers
         self._image_of = image_of
+        self._runs_on = runs_on
         self._known: dict[tuple[str, str], str | None] = {}
         self._silent_since: float | None = None
 
@@ -59,7 +63,7 @@ class ImageProof:
         if container is None or not container.state.running:
             return Fault("image", f"something answers at {check.address}, and no container of {name} runs")
         runs = container.config.image
-        if tag(runs) == version:
+        if tag(runs) == version or container.has_image(self._runs_on(name, version)):
             return None
         wanted = self._wanted(name, version)
         if wanted is None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from toolkit import slots
 from toolkit.clients import proxy_status
 from toolkit.engine import container_health
 from toolkit.files import needs_file
@@ -19,7 +20,7 @@ def of_slot(project: Project, slot: str, containers: Containers | None) -> str |
     if containers is None:
         return None
     by_service: dict[str, list[str]] = defaultdict(list)
-    for member in project.config.members(slot):
+    for member in slots.containers(project, slot):
         found = containers.get(member.compose)
         by_service[member.name].append(found.state.status if found else "none")
     return ", ".join(map(_of_replicas, by_service.values()))

@@ -13,7 +13,8 @@ from toolkit.drift import fingerprints, noting
 from toolkit.engine import compose_files, compose_inputs
 from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
-from toolkit.files import started_file
+from toolkit.files import releases_file, started_file
+from toolkit.health.image_proof import tag
 from toolkit.project import Project
 from toolkit.release.difference import Difference
 from toolkit.rendering import inputs, reload, shared_memory
@@ -57,6 +58,9 @@ def _containers(project: Project, now: State, containers: Containers) -> Iterato
         return
     there = running(containers)
     versions = _versions(project, now, noted)
+    versions |= {
+        name: _started_on(project, containers[name], versions[name]) for name in versions if name in there
+    }
     names = [name for name in noted if noted[name].id == there.get(name) and name in versions]
     if not names:
         return
@@ -75,6 +79,12 @@ def _versions(project: Project, now: State, noted: Mapping[str, Started]) -> dic
     beside = dict.fromkeys(noted, now.slots.blue.version or "")
     slotted = {name: now.slots[slot].version or "" for slot in SLOTS for name in slots.names(project, slot)}
     return {name: version for name, version in (beside | slotted).items() if version}
+
+
+def _started_on(project: Project, container: Container, version: str) -> str:
+    """The version on which a container was started: an older one, where a release has left it unchanged."""
+    is_older = container.has_image(releases_file.image_left(project.state_dir, container.service, version))
+    return tag(container.config.image) if is_older else version
 
 
 def _slot(project: Project, name: str) -> str:

@@ -18,6 +18,7 @@ from toolkit.release import (
     preview,
     rollback,
     route,
+    scope,
     up_green,
 )
 from toolkit.release.deploy_plan import UNUSED, Plan, at_rest_on, check, check_asking
@@ -32,6 +33,7 @@ def run(project: Project, plan: Plan, dry_run: bool = False) -> None:
     if at_rest_on(now, plan.version):
         project.ui.say(f"nothing to do: {plan.version} is what everyone has")
         return
+    scope.begin(project, plan.services, plan.release, plan.version)
     check(project, now, plan)
     deploy = Deploy(project, plan)
     if dry_run:
@@ -80,7 +82,8 @@ class Deploy:
     def start_green(self) -> Step:
         return Step(
             name="up-green",
-            what=f"start green on {self.version} and prove it{self._hooks('post_up_green')}",
+            what=f"start green on {self.version} and prove it{scope.told(self.project)}"
+            + self._hooks("post_up_green"),
             do=self._start_green,
             needed=self._green_wanted,
             skipped=f"green runs {self.version} already",

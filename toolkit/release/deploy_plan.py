@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from toolkit.errors import Refused
 from toolkit.project import Project
-from toolkit.release import promote, up_green
+from toolkit.release import promote, scope, up_green
 from toolkit.release.canary import Course
 from toolkit.release.drain import Watch
 from toolkit.state import gate, restarting, transitions
@@ -19,6 +19,7 @@ class Plan:
 
     `push` says whether what is built goes to a registry; None: where the image's name begins with one.
     `back`: an older version comes back on the images with which it was proven, and nothing is migrated.
+    `services` are those that it changes; none are named: all, or those with which it has begun.
     """
 
     version: str
@@ -28,10 +29,16 @@ class Plan:
     course: Course | None = None
     push: bool | None = None
     back: bool = False
+    services: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
         """The command line that goes on with it."""
+        return scope.with_services(self.release, self.services)
+
+    @property
+    def release(self) -> str:
+        """The same for all services."""
         return f"bgctl {'rollback --to' if self.back else 'deploy'} {self.version}"
 
 

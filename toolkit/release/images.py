@@ -7,7 +7,7 @@ from toolkit.engine import diagnosis
 from toolkit.engine.compose import Compose
 from toolkit.errors import Failed
 from toolkit.project import Project
-from toolkit.release import image_builds, moments, needs
+from toolkit.release import image_builds, moments, needs, scope
 from toolkit.release.deploy_plan import UNUSED, Plan
 from toolkit.release.steps import Step
 
@@ -15,8 +15,9 @@ from toolkit.release.steps import Step
 def steps(project: Project, plan: Plan) -> list[Step]:
     """Build what can be built, push it to its registry, and pull the rest.
 
-    Raises Refused where a build would take keys along.
+    Raises Refused where a build would take keys along, and where a service cannot be left unchanged.
     """
+    scope.check(project, plan.version)
     images = Images(project, plan.version, plan.push)
     not_built = _why_not_built(project, plan, images)
     if not_built:

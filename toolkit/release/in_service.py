@@ -43,4 +43,5 @@ def services(project: Project, target: State | None) -> list[str]:
     return [
         project.config.proxy_service,
         *[name for slot in in_service(target) for name in slots.names(project, slot)],
+        *([] if "blue" in in_service(target) else slots.unchanged_names(project)),
     ]

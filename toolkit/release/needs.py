@@ -32,7 +32,7 @@ def plan(project: Project, found: Compose, services: Iterable[str]) -> list[Depe
         project.config.proxy_service,
         *[name for name, each in project.config.shared.items() if each.address == api],
     }
-    apart |= {name for slot in SLOTS for name in slots.names(project, slot)}
+    apart |= {name for slot in SLOTS for name in slots.names_of_all(project, slot)}
     return dependencies.plan(found, services, apart, project.compose_files)
 
 

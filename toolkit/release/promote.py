@@ -64,8 +64,8 @@ def steps(project: Project, release: Deployment, terms: DrainTerms, found: Compo
         ),
         Step(
             name="stop-blue",
-            what=f"stop blue on {old}",
-            do=lambda: slots.stop(project, "blue"),
+            what=f"stop blue on {old}{_but(release)}",
+            do=lambda: slots.stop(project, "blue", but=release.unchanged),
             needed=lambda: not taken_over(project) and not slots.serves(project, "blue", new),
         ),
         Step(
@@ -83,6 +83,10 @@ def steps(project: Project, release: Deployment, terms: DrainTerms, found: Compo
         *_green_goes(project),
         Step(name="record", what=f"CURRENT_VERSION={new}, rest", do=lambda: record(project, new)),
     ]
+
+
+def _but(release: Deployment) -> str:
+    return f", but for {', '.join(release.unchanged)}" if release.unchanged else ""
 
 
 def _green_goes(project: Project) -> list[Step]:
@@ -162,7 +166,7 @@ def retire_blue(project: Project, terms: DrainTerms) -> str:
 def stop_blue_again(project: Project) -> None:
     """Blue does not come up on the new version: green goes on serving it, and blue stays out of routing."""
     if not taken_over(project):
-        slots.stop(project, "blue")
+        slots.stop(project, "blue", but=slots.unchanged(project))
         project.ui.warn("green serves everyone; mend it and run bgctl promote again, or bgctl rollback")
 
 

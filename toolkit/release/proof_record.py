@@ -14,6 +14,7 @@ from toolkit.project import Project
 from toolkit.release import needs
 from toolkit.release.steps import Step
 from toolkit.slots import proven
+from toolkit.state.document import Deployment
 from toolkit.state.releases import Image, Release, Releases
 from toolkit.values import stamp
 
@@ -25,7 +26,8 @@ def note(project: Project, slot: str, version: str, generation: int) -> None:
     before = proven.known(project)
     last = before.of(version)
     returned = last is not None and last.returned
-    new = Release(version, stamp(project.now()), generation, images, returned)
+    left = slots.unchanged_names(project) if slot == "green" else (last and last.unchanged) or ()
+    new = Release(version, stamp(project.now()), generation, images, returned, tuple(left))
     if images:
         save(project, before.noted(new))
 
@@ -63,11 +65,50 @@ def hold(project: Project, found: Compose, services: Iterable[str], version: str
     return [
         Step(
             name="images",
-            what=f"have {', '.join(moved)} as proven: the name has moved since",
+            what=f"have {', '.join(moved)} mean what was proven",
             do=lambda: "; ".join(proven.hold(project, found, services, version)),
             needed=lambda: any(proven.astray(project, found, services, version)),
         )
     ]
+
+
+def give_up(project: Project, release: Deployment) -> list[Step]:
+    """A step after which no image of the old version has a name of the new one any more.
+
+    The promotion gives such names to what the release leaves unchanged. A later release of that version would
+    take them for what it asks for.
+    """
+    if not release.unchanged:
+        return []
+    return [
+        Step(
+            name="names",
+            what=f"take the name {release.new} from the images of {', '.join(release.unchanged)}",
+            do=lambda: _take_names(project, release),
+            needed=lambda: bool(_lent_names(project, release)),
+            skipped="they have none",
+        )
+    ]
+
+
+def _take_names(project: Project, release: Deployment) -> str:
+    """Only warns of a failure: people are served, and a release begins with a look at these names."""
+    names = _lent_names(project, release)
+    for name in names:
+        try:
+            project.engine.remove_image(name)
+        except BgctlError as error:
+            project.ui.warn(error.line)
+    return f"{', '.join(names)} means nothing any more"
+
+
+def _lent_names(project: Project, release: Deployment) -> list[str]:
+    new, old = (proven.known(project).of(version) for version in (release.new, release.old))
+    mine = {new.image_of(service) for service in new.unchanged} if new else set()
+    others = {each.name for each in old.images} if old else set()
+    lent = {each.name: each for each in mine if each and each.name not in others}
+    facts = {name: project.engine.image_facts(name) for name in lent}
+    return sorted(name for name, found in facts.items() if found and proven.is_of(found, lent[name]))
 
 
 def save(project: Project, new: Releases) -> None:
@@ -78,14 +119,18 @@ def save(project: Project, new: Releases) -> None:
 
 
 def _images(project: Project, slot: str, version: str, found: Compose) -> tuple[Image, ...]:
-    """Those of the slot first: where both slots' images have one name, they are the same image."""
-    other = next(each for each in SLOTS if each != slot)
-    running = slots.names(project, slot)
+    """Those of the slot first: where both slots' images have one name, they are the same image.
+
+    Of what the release leaves unchanged, the image that blue runs is the new version's as well.
+    """
+    started = slots.names(project, slot)
+    running = [*started, *(slots.unchanged_names(project) if slot == "green" else [])]
     ids = {name: each.image_id for name, each in project.engine.containers().items() if name in running}
-    once = _one_shots(project, found, running)
+    once = _one_shots(project, found, started)
     ids |= {name: image_id for name in once if (image_id := _of_one_shot(project, name, version))}
     images: dict[str, Image] = {}
-    for service in [*running, *slots.names(project, other), *once]:
+    both = [name for each in SLOTS for name in slots.names_of_all(project, each)]
+    for service in dict.fromkeys([*running, *both, *once]):
         name = found.image(service) if service in found.services else ""
         if not name:
             continue

@@ -7,7 +7,7 @@ from toolkit.clients.proxy import reachable
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import history
 from toolkit.project import Project
-from toolkit.release import moments, needs, restart_back, route
+from toolkit.release import moments, needs, proof_record, restart_back, route
 from toolkit.release.steps import Step, walk
 from toolkit.state import transitions
 from toolkit.state.document import Deployment
@@ -58,6 +58,7 @@ def steps(project: Project, release: Deployment, wait: bool = True) -> list[Step
     stop_green = [
         Step(name="drain-green", what="wait for what green has open", do=lambda: drain_green(project)),
         Step(name="stop-green", what="stop green", do=lambda: slots.stop(project, "green")),
+        *proof_record.give_up(project, release),
         Step(name="record", what=f"CURRENT_VERSION={old}, rest", do=lambda: record(project, old)),
     ]
     return [*go_back, *stop_green] if wait else go_back

@@ -12,6 +12,7 @@ from toolkit.files import adoption_file
 from toolkit.jwks import refreshing
 from toolkit.project import Project
 from toolkit.release import (
+    agents,
     down,
     folders,
     image_builds,
@@ -20,6 +21,7 @@ from toolkit.release import (
     proxies,
     shared_services,
     stack_images,
+    unchanged,
 )
 from toolkit.release.in_service import in_service, services, unproven, versions
 from toolkit.release.steps import Step, walk
@@ -28,7 +30,6 @@ from toolkit.rendering import reload
 from toolkit.slots import proven
 from toolkit.state import gate, node, transitions
 from toolkit.state.document import State
-from toolkit.swarm import layout
 
 LAST_REQUESTS = 3.0  # seconds for a proxy that is replaced to finish what it has open
 START = 20.0  # seconds for a proxy to start and apply the state
@@ -67,7 +68,8 @@ def until_routing(project: Project, target: State, found: Compose, given: Given 
         *own_images(project, target, found),
         *build(project, target, found, given),
         *prepare(project, target, found),
-        *start_agents(project),
+        *agents.steps(project),
+        *unchanged.steps(project, target),
         *start_slots(project, target, found, in_service(target)),
         Step(
             name="proxy",
@@ -134,24 +136,6 @@ def prepare(project: Project, target: State, found: Compose) -> list[Step]:
             needed=lambda: not project.adopted,
         ),
     ]
-
-
-def start_agents(project: Project) -> list[Step]:
-    """Where there are several hosts, what brings the state to each of them."""
-    if not project.cluster:
-        return []
-    return [
-        Step(
-            name="agents",
-            what="start on each node what brings it the state",
-            do=lambda: start_agent(project),
-        )
-    ]
-
-
-def start_agent(project: Project) -> str:
-    project.engine.up(layout.AGENT, project.blue_env())
-    return f"on {', '.join(host.name for host in project.engine.hosts())}"
 
 
 def make_folders(project: Project, found: Compose) -> str:

@@ -5,7 +5,7 @@ from toolkit.checks import hazards
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Refused
 from toolkit.project import Project
-from toolkit.release import moments, needs, proof_record
+from toolkit.release import moments, needs, proof_record, scope
 from toolkit.release.steps import Step, always, walk
 from toolkit.rendering import reload
 from toolkit.state import transitions
@@ -18,7 +18,7 @@ def run(project: Project, version: str | None, dry_run: bool = False, back: bool
     with project.change(f"up-green {version}", dry_run):
         now = project.state()
         check_serving(project, now, version)
-        target = transitions.candidate(now, version, project.now())
+        target = transitions.candidate(now, version, project.now(), slots.unchanged(project))
         anew = now.phase == "rest" and not back
         found = check(project, now, version, not dry_run, anew)
         if not dry_run:
@@ -37,14 +37,15 @@ def run(project: Project, version: str | None, dry_run: bool = False, back: bool
 def steps(project: Project, target: State, version: str, found: Compose, anew: bool) -> list[Step]:
     """The runbook: what green depends on is started, and data is migrated, before green itself."""
     green = slots.names(project, "green")
-    others = found.services.keys() - set(slots.names(project, "blue"))  # one-shots among them
+    blues = {*slots.names(project, "blue"), *slots.names_of_all(project, "green")} - {*green}
+    others = found.services.keys() - blues  # one-shots among them
     held = [] if anew else proof_record.hold(project, found, sorted(others), version)
     return [
         *held,
         *needs.steps(project, found, green, version, once=always),
         Step(
             name="start-green",
-            what=f"start green on {version} and prove it",
+            what=f"start green on {version} and prove it{scope.told(project)}",
             do=lambda: start(project, version, anew),
             undo=lambda: slots.stop(project, "green"),
         ),
@@ -77,6 +78,7 @@ def check(project: Project, now: State, version: str, pull: bool, anew: bool = F
 
 def check_start(project: Project, version: str, pull: bool, anew: bool = False) -> Compose:
     """As `check`, of what green is made of and depends on."""
+    scope.check(project, version)
     found = slots.check_slot_images(project, "green", version, pull, anew)
     green, paths = slots.names(project, "green"), project.compose_files
     for clash in hazards.names(project.config, found, paths):

@@ -15,6 +15,7 @@ from toolkit.engine.container import Container
 from toolkit.errors import Failed
 from toolkit.files import atomic, disk
 from toolkit.project import Project
+from toolkit.slots.services import home
 
 KEEP = 5  # versions of a service, beside those that are in a slot
 NEW, OLD = ".new", ".old"  # with a dot in front they are not sent
@@ -26,7 +27,7 @@ def take(project: Project, slot: str, version: str) -> None:
     """Copies what a slot's containers have, unless that has been done. Raises Failed where one lacks it."""
     for each in project.config.folders:
         if each.folder.in_slot:
-            found = project.engine.look(f"{each.service}-{slot}")
+            found = project.engine.look(f"{each.service}-{home(project, each.service, slot)}")
             try:
                 if found and _is_new(project, each, version, found):
                     _copy(project, each, version, found)

@@ -21,6 +21,7 @@ from toolkit.project import Project
 from toolkit.slots import asset_answers, file_copies, kept_list, serving
 from toolkit.slots.asset_answers import Noted
 from toolkit.slots.kept_list import Kept
+from toolkit.slots.services import home
 
 NEW = ".new-kept"
 MOST = 10_000  # files of a version: the proxy has the names of all that are kept in memory
@@ -40,7 +41,7 @@ def take(project: Project, slot: str, version: str) -> None:
     """
     for service in _services(project):
         try:
-            if _take(project, service, slot, version):
+            if _take(project, service, home(project, service, slot), version):
                 forget(project, surplus(project, service))
         except (BgctlError, OSError) as error:
             if isinstance(error, OSError):

@@ -27,13 +27,15 @@ class OtherImage(Failed):
 class Astray(Struct, frozen=True):
     """A name of the compose file that is not the image with which a version was proven.
 
-    `now` is the image that has the name; None: none has it.
+    `now` is the image that has the name; None: none has it. `is_lent`: it runs by an older name, because a
+    release has left its service unchanged.
     """
 
     name: str
     version: str
     wanted: Image
     now: ImageFacts | None
+    is_lent: bool = False
 
     @property
     def state(self) -> str:
@@ -57,12 +59,12 @@ def astray(project: Project, found: Compose, services: Iterable[str], version: s
     for service in services:
         wanted = release.image_of(service) if release else None
         name = found.image(service) if service in found.services else ""
-        if wanted is None or not name or (name, wanted.id) in told:
+        if release is None or wanted is None or not name or (name, wanted.id) in told:
             continue
         told.add((name, wanted.id))
         now = project.engine.image_facts(name)
         if now is None or not is_of(now, wanted):
-            yield Astray(name, version, wanted, now)
+            yield Astray(name, version, wanted, now, is_lent=now is None and service in release.unchanged)
 
 
 def check(project: Project, found: Compose, services: Iterable[str], version: str, next: str) -> None:
@@ -85,6 +87,8 @@ def settle(project: Project, each: Astray, next: str) -> str:
     how = ""
     if project.engine.has_image(each.wanted.id):
         project.engine.tag(each.wanted.id, each.name)
+        if each.is_lent:
+            return f"{each.name} is the image that runs on"
     else:
         how = f", pulled as {_pull(project, each, next)}"
     return f"{each.state.replace(' is ', ' was ', 1)}, and is again the one that was proven{how}"

@@ -11,14 +11,41 @@ from toolkit.state.document import State
 from toolkit.values import Address
 
 
+def containers(project: Project, slot: str) -> list[Member]:
+    """The containers of a slot: green has none of a service that the release leaves unchanged."""
+    everyone = project.config.members(slot)
+    return everyone if slot == "blue" else [each for each in everyone if each.name not in unchanged(project)]
+
+
+def home(project: Project, service: str, slot: str) -> str:
+    """The slot whose containers of a service a slot has: its own, or blue's where that is unchanged."""
+    return "blue" if service in unchanged(project) else slot
+
+
+def unchanged(project: Project) -> tuple[str, ...]:
+    """The services that the release leaves unchanged: the one under way, else the one to begin."""
+    now = project.state_if_readable()
+    return now.deployment.unchanged if now and now.deployment else project.leaves
+
+
+def unchanged_names(project: Project) -> list[str]:
+    """Blue's compose services of these."""
+    return [each.compose for each in project.config.members("blue") if each.name in unchanged(project)]
+
+
 def names(project: Project, slot: str) -> list[str]:
     """Every compose service of a slot."""
+    return [member.compose for member in containers(project, slot)]
+
+
+def names_of_all(project: Project, slot: str) -> list[str]:
+    """As `names`, with those that green has in other releases."""
     return [member.compose for member in project.config.members(slot)]
 
 
 def first_names(project: Project, slot: str) -> list[str]:
     """Of `names` one for each service: its replicas have the same image."""
-    return [member.compose for member in project.config.members(slot) if member.number == 1]
+    return [member.compose for member in containers(project, slot) if member.number == 1]
 
 
 def members(project: Project, slot: str) -> list[tuple[str, Service, Address]]:
@@ -28,7 +55,7 @@ def members(project: Project, slot: str) -> list[tuple[str, Service, Address]]:
 
 def workers(project: Project, slot: str) -> list[str]:
     """The compose services of a slot that have no address. Only the engine can tell how they are."""
-    return [each.compose for each in project.config.members(slot) if each.service.worker]
+    return [each.compose for each in containers(project, slot) if each.service.worker]
 
 
 def checks(project: Project, slot: str) -> list[tuple[str, Check]]:
@@ -53,7 +80,7 @@ def first_checks(project: Project, slot: str) -> list[tuple[str, Check]]:
 
 def _reached(project: Project, slot: str) -> list[Member]:
     """The containers of a slot that have an address."""
-    return [each for each in project.config.members(slot) if not each.service.worker]
+    return [each for each in containers(project, slot) if not each.service.worker]
 
 
 def addresses(project: Project, slots: Iterable[str]) -> list[tuple[str, Address]]:

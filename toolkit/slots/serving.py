@@ -3,9 +3,10 @@
 from toolkit.engine import container_health
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError
+from toolkit.files import releases_file
 from toolkit.health.check import Check
 from toolkit.project import Project
-from toolkit.slots.services import checks, names, workers
+from toolkit.slots.services import checks, names, names_of_all, workers
 from toolkit.slots.trouble import image_fault, look
 
 TRIES = 3  # One slow answer is no reason to restart what may be serving people.
@@ -17,7 +18,7 @@ def serves(project: Project, slot: str, version: str) -> bool:
     if not (reached and workers(project, slot)):
         return reached
     try:
-        return not idle_workers(project, slot, compose_file(project, slot, version))
+        return not idle_workers(project, slot, version, compose_file(project, slot, version))
     except BgctlError:
         return True  # A silent engine could restart nothing, and must not keep a rollback waiting.
 
@@ -34,7 +35,7 @@ def to_start(project: Project, slot: str, version: str, found: Compose) -> set[s
         for name, check in checks(project, slot)
         if not (project.engine.running(name) and _answers_soon(project, name, check, version))
     }
-    return reached | set(idle_workers(project, slot, found, starting=True))
+    return reached | set(idle_workers(project, slot, version, found, starting=True))
 
 
 def _answers_soon(project: Project, name: str, check: Check, version: str) -> bool:
@@ -43,19 +44,24 @@ def _answers_soon(project: Project, name: str, check: Check, version: str) -> bo
     return answers(project, name, check, version)
 
 
-def idle_workers(project: Project, slot: str, found: Compose, starting: bool = False) -> list[str]:
+def idle_workers(
+    project: Project, slot: str, version: str, found: Compose, starting: bool = False
+) -> list[str]:
     """The workers of a slot that are not at work with the image that the compose file `found` has for them.
+
+    Nor with the one with which they were left unchanged by the release of `version`.
 
     `starting`: workers that have just been started count as at work.
     """
     seen = {name: project.engine.look(name) for name in workers(project, slot)}
+    left = {name: releases_file.image_left(project.state_dir, name, version) for name in seen}
     images = {name: found.image(name) for name in seen if name in found.services}
     return [
         name
         for name, each in seen.items()
         if each is None
         or (container_health.fault(each) and not (starting and container_health.is_starting(each)))
-        or not each.runs(images.get(name, ""))
+        or not (each.runs(images.get(name, "")) or each.has_image(left[name]))
     ]
 
 
@@ -81,4 +87,4 @@ def dead(project: Project, slot: str) -> bool:
 def absent(project: Project, slot: str) -> bool:
     """Whether no container of this slot is left, running or not."""
     found = project.engine.containers()
-    return not any(name in found for name in names(project, slot))
+    return not any(name in found for name in names_of_all(project, slot))

@@ -9,7 +9,7 @@ from toolkit.config.members import Member
 from toolkit.engine import container_health
 from toolkit.health.cause import Trouble
 from toolkit.project import Project
-from toolkit.slots.services import checks
+from toolkit.slots.services import checks, containers
 from toolkit.slots.trouble import explained, look, trouble
 
 AT_ONCE = 8  # containers that are looked at together: one that hangs must not keep the others waiting
@@ -24,7 +24,7 @@ class Standing(Struct, frozen=True):
 
 def standing(project: Project, slot: str, version: str) -> Standing:
     """Looks at every container of a slot. One without replicas is up as a whole, or down."""
-    members = project.config.members(slot)
+    members = containers(project, slot)
     if all(each.service.replicas == 1 for each in members):
         return Standing(trouble(project, slot, version))
     with ThreadPoolExecutor(AT_ONCE) as pool:

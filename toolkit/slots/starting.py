@@ -12,8 +12,8 @@ from toolkit.health.cause import Trouble
 from toolkit.health.check import Check
 from toolkit.health.proof import Unhealthy
 from toolkit.project import Project
-from toolkit.slots import file_copies, keeping, kept_files, proven
-from toolkit.slots.services import checks, names, workers
+from toolkit.slots import crossing, file_copies, keeping, kept_files, proven
+from toolkit.slots.services import checks, names, unchanged_names, workers
 from toolkit.slots.serving import compose_file, to_start
 from toolkit.slots.trouble import explained, image_fault
 
@@ -27,6 +27,8 @@ def start(project: Project, slot: str, version: str, anew: bool = False) -> str:
     env, found = project.env_with(slot, version), compose_file(project, slot, version)
     missing = to_start(project, slot, version, found)
     held = [] if anew else _hold(project, missing, version, env)
+    if slot == "green":
+        crossing.join(project, version)
     for name, waits_for in _in_order(missing, found, names(project, slot)):
         for other in waits_for:
             _prove_member(project, slot, other, version)
@@ -37,6 +39,20 @@ def start(project: Project, slot: str, version: str, anew: bool = False) -> str:
     file_copies.take(project, slot, version)
     kept_files.take(project, slot, version)
     return "; ".join([f"{slot} is healthy on {version}", *held])
+
+
+def start_unchanged(project: Project, version: str) -> str:
+    """Starts what green has of blue's where it does not run, on blue's `version`. Returns a note.
+
+    For a blue that is out of service: otherwise these start with it.
+    """
+    everyone, env = unchanged_names(project), project.env_with("blue", version)
+    missing = {name for name in everyone if not project.engine.running(name)}
+    held = _hold(project, missing, version, env)
+    for name in everyone:
+        if name in missing:
+            noting.up(project, name, env, keep=partial(keeping.keep, project))
+    return "; ".join([f"{', '.join(everyone)} run", *held])
 
 
 def _hold(project: Project, services: set[str], version: str, env: Mapping[str, str]) -> list[str]:

@@ -1,13 +1,14 @@
 """Waits until a slot is empty, stops it, and tells the engine whether to restart green."""
 
 import re
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
 from toolkit.health.image_proof import tag
 from toolkit.project import Project
-from toolkit.slots import keeping, kept_files
+from toolkit.slots import crossing, keeping, kept_files
 from toolkit.slots.services import first_names, has_sessions, names
 from toolkit.state.document import State
 
@@ -24,14 +25,20 @@ def wait_empty(project: Project, slot: str) -> str:
     return f"{slot} {note}"
 
 
-def stop(project: Project, slot: str) -> str:
-    """Sends SIGTERM, waits for the grace period, then removes the containers. Nothing to stop is fine."""
+def stop(project: Project, slot: str, but: Collection[str] = ()) -> str:
+    """Sends SIGTERM, waits for the grace period, then removes the containers. Nothing to stop is fine.
+
+    `but`: the services that run on.
+    """
     kept_files.take_last(project, slot)
     more = surplus(project, slot)
     members = project.config.members(slot)
     for service in project.config.slotted:
-        remove(project, [member.compose for member in members if member.name == service])
+        if service not in but:
+            remove(project, [member.compose for member in members if member.name == service])
     remove(project, more)
+    if slot == "green":
+        crossing.part(project)
     return f"{slot} is stopped"
 
 

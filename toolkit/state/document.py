@@ -36,14 +36,19 @@ class Slots(Struct, frozen=True, forbid_unknown_fields=True):
         return self.blue if name == "blue" else self.green
 
 
-class Deployment(Struct, frozen=True, forbid_unknown_fields=True):
-    """The release that is under way, or a restart, of a version in place of itself. `step`: its last one."""
+class Deployment(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The release that is under way, or a restart, of a version in place of itself. `step`: its last one.
+
+    `unchanged` are the services that it leaves as they are: of these there are blue's containers only, and
+    both versions have them.
+    """
 
     id: str
     old: Version = field(name="from")
     new: Version = field(name="to")
     started_at: str = field(name="startedAt")
     step: str
+    unchanged: Annotated[tuple[str, ...], Meta(min_length=1)] = ()
 
     @property
     def is_restart(self) -> bool:

@@ -31,6 +31,8 @@ class Release(Struct, frozen=True, omit_defaults=True):
     """A version as it was proven at a time (a stamp); `generation` is that of the state then.
 
     `returned`: it was brought back by `rollback --to`, so that newer versions have been at work on its data.
+    `unchanged`: the compose services that its release has left as they were. Their containers run on by the
+    images' names of the version before, and belong to this version all the same.
     """
 
     version: str
@@ -38,6 +40,7 @@ class Release(Struct, frozen=True, omit_defaults=True):
     generation: int
     images: tuple[Image, ...]
     returned: bool = False
+    unchanged: tuple[str, ...] = ()
 
     def image_of(self, service: str) -> Image | None:
         """The image of a compose service; None: it was not there when this was noted."""

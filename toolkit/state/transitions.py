@@ -4,6 +4,7 @@ A transition that would change nothing returns the very same state; any other ha
 that is not possible in this state raises Refused, with the command to run instead.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -32,8 +33,8 @@ def adopt(version: str, now: datetime, after: int = 0) -> State:
     return State(SCHEMA, after + 1, stamp(now), "rest", None, Slots(ready(version), maint(None)))
 
 
-def candidate(state: State, version: str, now: datetime) -> State:
-    """Green runs and is healthy; no session is sent to it yet."""
+def candidate(state: State, version: str, now: datetime, unchanged: Sequence[str] = ()) -> State:
+    """Green runs and is healthy; no session is sent to it yet. `unchanged`: what it leaves as it is."""
     check_version(version)
     _require(state, ("rest", "candidate", "preview"), "a release is under way", "bgctl rollback")
     blue = serving_version(state, "blue")
@@ -46,7 +47,9 @@ def candidate(state: State, version: str, now: datetime) -> State:
     if state.deployment:
         why = "it makes way for another one when it is rolled back"
         raise Refused(f"{state.deployment.new} is the candidate", why, "bgctl rollback")
-    deployment = Deployment(now.strftime("%Y%m%d-%H%M%S"), blue, version, stamp(now), "candidate")
+    deployment = Deployment(
+        now.strftime("%Y%m%d-%H%M%S"), blue, version, stamp(now), "candidate", tuple(unchanged)
+    )
     return advance(state, now, "candidate", deployment, ready(blue), maint(version))
 
 

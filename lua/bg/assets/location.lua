@@ -60,7 +60,7 @@ end
 -- @param most  the limit of its service (limits.bodies)
 function _M.access(service, id, most)
     local var = ngx.var
-    phases.held_slot(most)
+    phases.held_slot(most, service)
     local method, routing = var.request_method, router.routing()
     if method ~= "GET" and method ~= "HEAD" or var.bg_body == "large" then
         return go_on("@bg_app_" .. id, var)

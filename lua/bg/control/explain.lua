@@ -39,7 +39,7 @@ function _M.of(request, now)
     local has_pin = decision.life and not open
     local rows = rule_rows.of({
         decision = decision, request = request, now = now, settings = settings, is_slotted = is_slotted,
-        routing = routing, is_open = open,
+        service = route and route.service, routing = routing, is_open = open,
         shown = credentials.all(request, request.cookie(), now),
     })
     asked_version.apply(decision, routing, request, is_slotted)

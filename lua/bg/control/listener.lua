@@ -108,6 +108,15 @@ local function slot_rows(sums)
     return rows
 end
 
+-- The services that the release leaves unchanged, `{service -> true}`, and what is in flight there.
+local function unchanged_row(sums)
+    local routing = router.routing()
+    return {
+        services = routing and routing.unchanged or {},
+        open = sums.inflight.both, websockets = sums.websockets.both,
+    }
+end
+
 --- GET /healthz: says that this process answers.
 function _M.healthz()
     answer(200, { status = "ok" })
@@ -125,6 +134,7 @@ function _M.status()
         workersExpected = ngx.worker.count(),
         workers = worker_rows(list),
         slots = slot_rows(sums),
+        unchanged = unchanged_row(sums),
         startedAt = figures.started_at(),
         figures = summary.by_version(router.routing()),
         mirror = summary.mirror(router.routing()) or cjson.null,

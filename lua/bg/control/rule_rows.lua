@@ -178,8 +178,12 @@ local function health(facts)
     if facts.is_open and not facts.asked then
         return { outcome = "no", why = "the slot is still to be drawn" }
     end
+    local unchanged = facts.routing.unchanged
+    if unchanged[facts.service] then
+        return { outcome = "no", why = facts.service .. " is unchanged by this release: blue's containers answer" }
+    end
     local is_covered = decision.reason ~= PREVIEW and facts.is_slotted
-        and rules.upstream(slot, checks.up) == slot.cover
+        and rules.upstream(slot, facts.service, unchanged, checks.up) == slot.cover
     if slot.cover and is_covered then
         return { outcome = "covered", why = slot.name .. " is down: the other slot answers" }
     end
@@ -200,7 +204,8 @@ local ROWS = {
 
 --- The rows of all rules in their order. `facts`: the `decision` (routing.router) about a `request` (routing.request)
 -- at `now` (seconds) with the routing table `routing` and these `settings`; what its credentials are worth (`shown`,
--- tokens.credentials); `is_slotted`: its service has slots; `is_open`: its slot is still to be drawn.
+-- tokens.credentials); the `service` that it is for, and whether that `is_slotted`; `is_open`: its slot is still to be
+-- drawn.
 function _M.of(facts)
     local rows = {}
     for _, rule in ipairs(ROWS) do

@@ -18,6 +18,7 @@ local SOON = 0.25 -- seconds: no more often do failed requests lead to a round o
 local KEPT = 5 -- rounds for which a record counts that is not renewed
 -- Whether it is up, since when, bad answers in a row, the version, and why it is not up.
 local LINE = "^(%S) (%d+%.%d+) (%d+) (%S+) ?(.*)$"
+local NONE = {}
 local UP, WORDS = { ["1"] = true, ["0"] = false }, { [true] = "1", [false] = "0" }
 
 local checks = {}
@@ -32,6 +33,7 @@ local dict = ngx.shared.bg_health
 local settings
 local current -- function: the routing table in force (routing.routing_table), or nil
 local groups = { blue = {}, green = {} } -- slot -> the peers of each of its services, as the settings have them
+local blues = {} -- service -> its peers in blue
 local summaries = { blue = {}, green = {} } -- slot -> what this worker last read of it
 
 -- `up`: slot -> true, false, or nil while that is not known. `down`: address of a peer -> true, where it is down.
@@ -44,11 +46,14 @@ function _M.init(given, routing)
     for _, peer in ipairs(settings.peers) do
         local name = peer.slot .. " " .. peer.service
         if not known[name] then
-            known[name] = {}
+            known[name] = { service = peer.service }
             table.insert(groups[peer.slot], known[name])
         end
         table.insert(known[name], peer)
         peer.group = known[name]
+    end
+    for _, group in ipairs(groups.blue) do
+        blues[group.service] = group
     end
 end
 
@@ -74,10 +79,21 @@ local function write(peer, record)
     end
 end
 
--- The version that a peer has to prove, or nil where its slot is out of service.
+-- The slot in service of which a peer is, or nil. A service that the release leaves unchanged has blue's peers, and
+-- those are in service for as long as one of the slots is.
+local function place_of(peer, routing)
+    local slot = routing.slots[peer.slot]
+    if not routing.unchanged[peer.service] then
+        return slot
+    elseif peer.slot == "blue" then
+        return slot.state ~= "maint" and slot or routing.slots.green
+    end
+end
+
+-- The version that a peer has to prove, or nil where it is out of service.
 local function wanted(peer)
     local routing = current()
-    local slot = routing and routing.slots[peer.slot]
+    local slot = routing and place_of(peer, routing)
     return slot and slot.state ~= "maint" and slot.version or nil
 end
 
@@ -175,7 +191,9 @@ end
 local function summary(name)
     local passed = {}
     local all = groups[name][1] and { up = true, since = 0 } or {}
+    local unchanged = current() and current().unchanged or NONE
     for _, group in ipairs(groups[name]) do
+        group = unchanged[group.service] and blues[group.service] or group
         local found = of_group(group, passed)
         if found.up == false and all.up ~= false then
             local several = #group > 1 and "all " .. #group .. " replicas, the last of them: " or ""

@@ -165,7 +165,7 @@ end
 -- `routing`. `var` are nginx's variables.
 function _M.offer(service, slot, routing, var)
     local green = routing.slots.green
-    if not _M.is_wanted(routing) or slot.name ~= "blue" then
+    if not _M.is_wanted(routing) or slot.name ~= "blue" or routing.unchanged[service] then
         return
     end
     local to = services[service]

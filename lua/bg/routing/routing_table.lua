@@ -66,6 +66,21 @@ local function lineage_flaw(lineage, generation)
     end
 end
 
+-- What is wrong with the services that the release leaves unchanged; nil when they are well-formed, or absent.
+local function unchanged_flaw(deployment)
+    local unchanged = type(deployment) == "table" and deployment.unchanged
+    if not unchanged then
+        return nil
+    elseif type(unchanged) ~= "table" or unchanged == strict_json.null or unchanged[1] == nil then
+        return "deployment.unchanged is not a list"
+    end
+    for i, name in ipairs(unchanged) do
+        if type(name) ~= "string" then
+            return "deployment.unchanged: entry " .. i .. " is not a name"
+        end
+    end
+end
+
 -- What is wrong with the document; nil when it is well-formed.
 local function check(document)
     if not document then
@@ -86,6 +101,7 @@ local function check(document)
         end
     end
     return gate_flaw(document.gate) or lineage_flaw(document.lineage, document.generation)
+        or unchanged_flaw(document.deployment)
 end
 
 -- A slot: `{name, other, version, state, weight, upstream, alone, cover}`, of which the last three are nginx upstreams.
@@ -152,9 +168,19 @@ local function gate_of(gate)
     end
 end
 
+-- `{service -> true}` of the services that the release under way leaves as they are: blue's containers of them have the
+-- requests of both slots (decision record 91).
+local function unchanged_of(deployment)
+    local unchanged = {}
+    for _, name in ipairs(type(deployment) == "table" and deployment.unchanged or {}) do
+        unchanged[name] = true
+    end
+    return unchanged
+end
+
 --- The routing table that `text` makes, `{generation, phase, is_preview, slots = {blue, green}, by_version = {version
--- -> slot}, is_split, green_share, gate, lineage}`; or nil and what is wrong with the text. `green_share` is green's
--- share of new sessions, 0 to 1.
+-- -> slot}, is_split, green_share, gate, lineage, unchanged}`; or nil and what is wrong with the text. `green_share` is
+-- green's share of new sessions, 0 to 1; `unchanged` is `{service -> true}`.
 function _M.parse(text)
     local document = strict_json.object(text)
     local why = check(document)
@@ -179,6 +205,7 @@ function _M.parse(text)
         green_share = share,
         gate = gate_of(document.gate),
         lineage = lineage_of(document.lineage),
+        unchanged = unchanged_of(document.deployment),
     }
 end
 

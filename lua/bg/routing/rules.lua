@@ -8,6 +8,7 @@ local reasons = require("bg.lib.reasons")
 
 local PREVIEW, MOVED, TOKEN, PIN = reasons.PREVIEW, reasons.MOVED, reasons.TOKEN, reasons.PIN
 local SESSION = reasons.SESSION
+local OF_BLUE = "blue_alone" -- the upstream of a service that is unchanged
 
 local _M = {}
 
@@ -61,10 +62,13 @@ function _M.fresh(routing, draw)
     return draw < routing.green_share and routing.slots.green or routing.slots.blue
 end
 
---- The nginx upstream for requests of `slot`: its own, or the one that asks the other slot first while it is known that
--- this slot is down and the other one is up. `up` is what the checks say (health.checks).
-function _M.upstream(slot, up)
-    if up[slot.name] == false and slot.cover and up[slot.other] then
+--- The nginx upstream for requests of `slot` to `service`: the slot's own, or the one that asks the other slot first
+-- while it is known that this slot is down and the other one is up. Of a service that the release leaves `unchanged`
+-- (`{service -> true}`) there are blue's containers only. `up` is what the checks say (health.checks).
+function _M.upstream(slot, service, unchanged, up)
+    if unchanged[service] then
+        return OF_BLUE
+    elseif up[slot.name] == false and slot.cover and up[slot.other] then
         return slot.cover
     end
     return slot.upstream

@@ -1,14 +1,14 @@
--- The requests that this worker has in flight, per slot; WebSockets are counted apart, and so are event streams, which
--- count as such. A request is known by its number (lib.at_hand) from the moment it is routed until it is logged, so
--- that a request whose client goes away is counted out like any other.
+-- The requests that this worker has in flight, per slot and service; WebSockets are counted apart, and so are event
+-- streams, which count as such. A request is known by its number (lib.at_hand) from the moment it is routed until it is
+-- logged, so that a request whose client goes away is counted out like any other.
 
 local slots = require("bg.lib.slots")
 
-local ipairs = ipairs
+local ipairs, pairs = ipairs, pairs
 
-local counts = { [false] = {}, [true] = {} } -- whether it lasts -> slot -> requests
+local counts = { [false] = {}, [true] = {} } -- whether it lasts -> slot -> service -> requests
 for _, slot in ipairs(slots.SLOTS) do
-    counts[false][slot], counts[true][slot] = 0, 0
+    counts[false][slot], counts[true][slot] = {}, {}
 end
 
 local MOST_SPARE = 1000
@@ -21,32 +21,34 @@ local _M = {}
 --- Counts a request in at `now` (seconds).
 -- @param number    the request's number
 -- @param name      the slot's name
+-- @param service   the service's name
 -- @param is_lasting whether it is a WebSocket or an event stream
 -- @param holder    the row of its session (activity.recorder), or nil
 -- @param slot      the slot (routing.routing_table) that it was routed to, or nil
-function _M.enter(number, name, is_lasting, holder, slot, now)
+function _M.enter(number, name, service, is_lasting, holder, slot, now)
     if requests[number] then -- a request that nginx has never logged: its memory has another one by now
         _M.done(_M.leave(number))
     end
-    local of_slot = counts[is_lasting]
-    of_slot[name] = of_slot[name] + 1
+    local of_slot = counts[is_lasting][name]
+    of_slot[service] = (of_slot[service] or 0) + 1
     local request
     if spares > 0 then
         request, spares = spare[spares], spares - 1
     else
         request = {}
     end
-    request.name, request.is_lasting, request.holder, request.slot, request.since = name, is_lasting, holder, slot, now
+    request.name, request.service, request.is_lasting = name, service, is_lasting
+    request.holder, request.slot, request.since = holder, slot, now
     requests[number] = request
 end
 
---- Counts the request with this number out. Returns what enter() was told, `{name, is_lasting, holder, slot, since}`;
--- nil where it is not counted.
+--- Counts the request with this number out. Returns what enter() was told, `{name, service, is_lasting, holder, slot,
+-- since}`; nil where it is not counted.
 function _M.leave(number)
     local request = requests[number]
     if request then
-        local of_slot = counts[request.is_lasting]
-        of_slot[request.name] = of_slot[request.name] - 1
+        local of_slot = counts[request.is_lasting][request.name]
+        of_slot[request.service] = of_slot[request.service] - 1
         requests[number] = nil
         return request
     end
@@ -66,10 +68,24 @@ function _M.has(number)
     return requests[number] ~= nil
 end
 
---- How many requests `slot` has in flight, WebSockets included, and how many of them are WebSockets.
-function _M.of(slot)
-    local websockets = counts[true][slot]
-    return counts[false][slot] + websockets, websockets
+local function sum(of_slot, unchanged)
+    local own, others = 0, 0
+    for service, count in pairs(of_slot) do
+        if unchanged[service] then
+            others = others + count
+        else
+            own = own + count
+        end
+    end
+    return own, others
+end
+
+--- How many requests `slot` has in flight, WebSockets included, and how many of them are WebSockets; then the same of
+-- its requests to services that the release leaves `unchanged` (`{service -> true}`): no slot has to be empty of those.
+function _M.of(slot, unchanged)
+    local plain, others = sum(counts[false][slot], unchanged)
+    local websockets, others_websockets = sum(counts[true][slot], unchanged)
+    return plain + websockets, websockets, others + others_websockets, others_websockets
 end
 
 --- The requests in flight, by number, each as leave() has it.

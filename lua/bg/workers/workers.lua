@@ -13,9 +13,10 @@ local ipairs, pairs, tonumber = ipairs, pairs, tonumber
 ffi.cdef("int kill(int pid, int signal);")
 
 local ESRCH = 3
--- Generation, whether it is exiting, when the state was last good, requests and WebSockets of blue and of green, how
--- many requests it holds at the gate, and whether its node is drained.
-local LINE = "^(%d+) (%d) (%d+%.%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d)$"
+-- Generation, whether it is exiting, when the state was last good, requests and WebSockets of blue, of green and of the
+-- services that are both's, how many requests it holds at the gate, and whether its node is drained.
+local LINE = "^(%d+) (%d) (%d+%.%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d)$"
+local NONE = {}
 
 local dict = ngx.shared.bg_workers
 
@@ -31,26 +32,30 @@ end
 function _M.publish(state_file, is_drained)
     local generation = state_file.value and state_file.value.generation or 0
     local exiting = ngx.worker.exiting() and 1 or 0
-    local blue, blue_websockets = inflight.of("blue")
-    local green, green_websockets = inflight.of("green")
-    local ok, err = dict:safe_set(ngx.worker.pid(), format("%d %d %.3f %d %d %d %d %d %d",
-        generation, exiting, state_file.good_at, blue, blue_websockets, green, green_websockets, queue.count(),
-        is_drained and 1 or 0))
+    local unchanged = state_file.value and state_file.value.unchanged or NONE
+    local blue, blue_websockets, of_blue, of_blue_websockets = inflight.of("blue", unchanged)
+    local green, green_websockets, of_green, of_green_websockets = inflight.of("green", unchanged)
+    local ok, err = dict:safe_set(ngx.worker.pid(), format("%d %d %.3f %d %d %d %d %d %d %d %d",
+        generation, exiting, state_file.good_at, blue, blue_websockets, green, green_websockets,
+        of_blue + of_green, of_blue_websockets + of_green_websockets, queue.count(), is_drained and 1 or 0))
     if not ok then
         ngx.log(ngx.ERR, "cannot publish this worker's state: ", err)
     end
 end
 
 local function parse(pid, line)
-    local generation, exiting, good_at, blue, blue_websockets, green, green_websockets, held, drained =
-        match(line, LINE)
+    local generation, exiting, good_at, blue, blue_websockets, green, green_websockets, both, both_websockets, held,
+        drained = match(line, LINE)
     return {
         pid = pid,
         generation = tonumber(generation),
         exiting = exiting == "1",
         good_at = tonumber(good_at),
-        inflight = { blue = tonumber(blue), green = tonumber(green) },
-        websockets = { blue = tonumber(blue_websockets), green = tonumber(green_websockets) },
+        inflight = { blue = tonumber(blue), green = tonumber(green), both = tonumber(both) },
+        websockets = {
+            blue = tonumber(blue_websockets), green = tonumber(green_websockets),
+            both = tonumber(both_websockets),
+        },
         held = tonumber(held),
         is_drained = drained == "1",
     }
@@ -73,12 +78,12 @@ function _M.list()
     return list
 end
 
---- The sums of a list(): requests in flight (`inflight`) and `websockets` by slot, and how many are `held` at the gate;
--- and, of the workers that still take requests, the `lowest` (nil: there is no such worker) and the `highest`
--- generation, and `age`, the most seconds since one of them last read a good state.
+--- The sums of a list(): requests (`inflight`) and `websockets` by slot, and of the services that are `both`'s;
+-- how many are `held` at the gate; and, of the workers that still take requests, the `lowest` (nil: there is no such
+-- worker) and the `highest` generation, and `age`, the most seconds since one of them last read a good state.
 function _M.totals(list)
     local sums = {
-        inflight = { blue = 0, green = 0 }, websockets = { blue = 0, green = 0 },
+        inflight = { blue = 0, green = 0, both = 0 }, websockets = { blue = 0, green = 0, both = 0 },
         held = 0, highest = 0, age = 0,
     }
     for _, worker in ipairs(list) do

@@ -70,6 +70,23 @@ class Pair(User):
             self.fail("GET", "/", f"two versions in one answer: {text}")
 
 
+class Caller(User):
+    """A visitor of a page and of its API. `parts`: what each of them has to say, by the session's version."""
+
+    own_words = re.compile(r"(?!)")  # a part may be older than the version that it belongs to
+    parts: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - of the releases of the quartet
+
+    def log_in(self) -> None:
+        self.use()
+
+    def use(self) -> None:
+        for path, which in (("/", 0), ("/api/who", 1)):
+            text = self.ask("GET", path, " v")
+            version = self.session.version
+            if text and version and text != self.parts[version][which]:
+                self.fail("GET", path, f"{text}, and {version} is {self.parts[version]}")
+
+
 class Member(User):
     """Somebody who joins, reads their name, and changes it: what was written last is what is read."""
 

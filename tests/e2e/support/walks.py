@@ -155,11 +155,16 @@ class Walk(Stack):
         applied = {worker["generation"] for worker in self.proxy_status()["workers"]}
         return state["phase"] == "draining" and applied == {state["generation"]}
 
-    def release(self, crowd: Crowd, old: str, new: str, checks: Callable[[], None] | None = None) -> None:
-        """`bgctl deploy`, unattended, while people come and go; the last of the old version leave in time."""
+    def release(
+        self, crowd: Crowd, old: str, new: str, checks: Callable[[], None] | None = None, scope: str = ""
+    ) -> None:
+        """`bgctl deploy`, unattended, while people come and go; the last of the old version leave in time.
+
+        `scope`: the services that change, such as "web,api"; "": all.
+        """
         regulars, stores = crowd.on(old), self.stores()
         crowd.released(old, new)
-        options = ("--auto", "--idle-timeout", IDLE)
+        options = ("--auto", "--idle-timeout", IDLE, *(["--services", scope] if scope else []))
         deploy = self.start("deploy", new, *options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             eventually(lambda: self.switched() or deploy.poll() is not None, "switched", BUILD_SECONDS)

@@ -148,7 +148,7 @@ def test_the_other_slot_serves_only_when_both_are_known_and_only_this_one_is_dow
     known = lua.table({name: up for name, up in (("blue", blue), ("green", green)) if up is not None})
     for name, other, up, others in (("blue", "green", blue, green), ("green", "blue", green, blue)):
         slot = routes[b"slots"][name.encode()]
-        upstream = plain(lua.module("routing.rules")[b"upstream"](slot, known))
+        upstream = plain(lua.module("routing.rules")[b"upstream"](slot, b"web", lua.table({}), known))
         alone = state["slots"][other]["state"] == "maint"
         if up is False and others and not alone:
             assert upstream == f"{name}_by_{other}"

@@ -49,7 +49,7 @@ dict.add = function(self, key, value) return not self:get(key) and self:set(key,
 local checks = require("bg.health.checks")
 local blue, green = { version = "1.6.7", state = "ready" }, { state = "maint" }
 checks.init({ peers = peers, health_check = 1, health_timeout = 1, health_fails = 1 }, function()
-    return { slots = { blue = blue, green = green } }
+    return { slots = { blue = blue, green = green }, unchanged = {} }
 end)
 return {
     answers = answers, lines = lines, down = checks.down,

@@ -149,7 +149,7 @@ def test_83_a_body_for_a_service_without_slots_is_no_reason_to_look_at_the_slots
         require("bg.routing.router").settings = { header_size = 32768 }
         require("bg.answers").unavailable()
         local of_shared = hurried
-        require("bg.workers.inflight").enter(1, "blue", false, nil, nil, 0)
+        require("bg.workers.inflight").enter(1, "blue", "web", false, nil, nil, 0)
         require("bg.answers").unavailable()
         return of_shared, hurried
     """

@@ -25,7 +25,7 @@ ngx.socket.tcp = function()
 end
 local mirror = require("bg.routing.mirror")
 local green = { name = "green", version = "1.6.8" }
-local state = { phase = "candidate", generation = 17, slots = { green = green } }
+local state = { phase = "candidate", generation = 17, slots = { green = green }, unchanged = {} }
 mirror.init({ mirrors = { web = { address = "127.0.0.1:9", share = 100 } } }, function() return state end)
 local var = { request_method = "GET", request_uri = "/", bg_host = "x", bg_forwarded_host = "x",
     bg_forwarded_port = "443", bg_sent_scheme = "https", bg_lasting = "", request_id = "1",

@@ -64,7 +64,7 @@ DIFFERENCES = {
     ("updatedAt", "api"): "it may be absent; but bgctl takes any text, and the session API only a time",
     ("phase", "proxy"): "a phase that it does not know routes by its slots alone",
     ("phase", "api"): "a phase that it does not know counts as none",
-    ("deployment", "proxy"): NOT_READ,
+    ("deployment", "proxy"): "it reads what is unchanged (tests/lua/routing/test_unchanged.py), and no more",
     ("deployment", "api"): "it shows what there is, and judges no release",
     ("slots.blue.weight", "proxy"): "a weight counts only where a slot is ready; 1.0 is 1",
     ("slots.blue.weight", "api"): "a weight counts only where a slot is ready",
@@ -226,3 +226,16 @@ def test_of_a_good_document_they_read_the_same(readers, document):
     gate = own.gate and (own.gate.mode, own.gate.until and unix(own.gate.until))
     there = proxy.get("gate")
     assert gate == (there and (there["mode"], there.get("ends")))
+
+
+@pytest.mark.parametrize("unchanged", [["api"], ["api", "worker"]])
+def test_what_a_release_leaves_unchanged_is_read_alike(readers: Readers, unchanged: list[str]) -> None:
+    text = json.dumps(changed(("deployment", "unchanged"), unchanged)).encode()
+    assert list(readers.bgctl(text).deployment.unchanged) == unchanged
+    assert list(readers.api(text).deployment.unchanged) == unchanged
+    assert readers.proxy(text)["unchanged"] == dict.fromkeys(unchanged, True)
+
+
+@pytest.mark.parametrize("unchanged", [None, "", "api", 1, {}, [], [1], ["api", None]])
+def test_and_refused_alike(readers: Readers, unchanged: object) -> None:
+    assert not readers.takers(changed(("deployment", "unchanged"), unchanged))

@@ -8,7 +8,8 @@ import pytest
 from tests.unit.toolkit.support.containers import container
 from toolkit.engine.commands import Commands
 from toolkit.engine.container import Container
-from toolkit.engine.engine import Engine, container_user
+from toolkit.engine.container_user import container_user
+from toolkit.engine.engine import Engine
 
 ROOT = Path(__file__).parents[4]
 DOCKER = Commands("docker", ("docker-compose",), "shop", ("compose.yaml",), ".env")

@@ -17,13 +17,13 @@ health = "/h"
 """
 AS_EVER = """\
 location /shop/ {
-    set_by_lua_block $bg_upstream { return package.loaded["bg.phases"].slot() }
+    set_by_lua_block $bg_upstream { return package.loaded["bg.phases"].slot("api") }
     if ($bg_body = large) {
         access_by_lua_block { require("bg.phases").body() }
     }
     if ($bg_upstream = "") {  # the gate is closed (decision record 17)
         lua_check_client_abort on;
-        access_by_lua_block { require("bg.phases").held_slot() }
+        access_by_lua_block { require("bg.phases").held_slot(nil, "api") }
     }
     proxy_pass http://bg_api_$bg_upstream;
     proxy_set_header X-Forwarded-Proto https;
@@ -54,7 +54,7 @@ def test_limits_of_one_service_are_in_its_locations_alone() -> None:
         assert conf.count(line) == 1
         assert line in location(conf, "/shop/")
     assert f'require("bg.phases").body({2 << 30})' in location(conf, "/shop/")
-    assert f'require("bg.phases").held_slot({2 << 30})' in location(conf, "/shop/")
+    assert f'require("bg.phases").held_slot({2 << 30}, "api")' in location(conf, "/shop/")
 
 
 def test_bodies_that_stream_wait_nowhere() -> None:
