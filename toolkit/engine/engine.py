@@ -28,9 +28,8 @@ CHANGE = 60.0  # seconds for what starts something
 EXEC = 30.0  # seconds for a command in a container
 REMOVE = 30.0  # seconds; to stop a container takes its grace longer
 RESTART_VARIABLE = '"${BGCTL_GREEN_RESTART:-no}"'
-Keep = (
-    Callable[[Container], object] | None
-)  # what is done with a container that has stopped, before it is gone
+# What is done with a container that has stopped, before it is gone.
+Keep = Callable[[Container], object] | None
 
 
 class Engine(Containers, Images):

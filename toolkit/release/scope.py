@@ -52,6 +52,9 @@ def check(project: Project, version: str) -> None:
     """Raises Refused where a release that begins cannot leave services unchanged."""
     if not slots.unchanged(project) or project.state().deployment:
         return
+    if project.cluster:
+        why = "its containers would have to be found in green's network on each node, and that is not built"
+        raise Refused("a swarm cannot leave services unchanged", why, f"bgctl deploy {version}")
     found = project.compose(project.env_of(version))
     if wrong := [*_pairs(project), *_callers(project, found), *_one_image(project, found)]:
         raise together(wrong)

@@ -10,7 +10,7 @@ from tests.unit.toolkit.support.rendered import EXAMPLE, ROOT
 from toolkit import config
 from toolkit.config.edge_tables import Proxy
 from toolkit.errors import Refused
-from toolkit.rendering import capacity, nginx_conf, reload
+from toolkit.rendering import capacity, complaint, nginx_conf
 from toolkit.rendering.capacity import GIB, Machine
 
 
@@ -93,7 +93,7 @@ def test_a_container_with_too_few_descriptors_refuses_what_is_written(
     assert ran.returncode == (1 if refused else 0)
     if refused:
         assert "needs 400 file descriptors for each worker, and this container may have 300" in ran.stderr
-        found = reload._refusal(ran.stderr, "")
+        found = complaint.refusal(ran.stderr, "")
         assert "ulimits" in (found.next or "")
     else:
         assert ran.stdout == "300\n", "nginx has all that there are"
