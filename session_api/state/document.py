@@ -32,7 +32,7 @@ class Slots(msgspec.Struct, frozen=True):
     green: Slot
 
 
-class Deployment(msgspec.Struct, frozen=True):
+class Deployment(msgspec.Struct, frozen=True, omit_defaults=True):
     """The release under way. `unchanged` are the services that it leaves as they are."""
 
     id: str

@@ -81,5 +81,7 @@ def test_a_node_is_down_just_when_the_upstreams_of_its_new_sessions_are(lua, sta
 
     slots = routing[b"slots"].values()
     taking = [slot for slot in slots if slot[b"state"] == b"ready" and slot[b"weight"] > 0]
-    chosen = [plain(lua.module("routing.rules")[b"upstream"](slot, found)) for slot in taking]
+    chosen = [
+        plain(lua.module("routing.rules")[b"upstream"](slot, b"web", lua.table({}), found)) for slot in taking
+    ]
     assert (judge(lua, state, up) == "down") is not any(map(answers, chosen))

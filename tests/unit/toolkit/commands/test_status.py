@@ -58,18 +58,20 @@ def test_54_status_says_why_something_is_unknown(release: ReleaseWorld) -> None:
 
 
 def test_status_asks_everybody_at_once(release: ReleaseWorld) -> None:
-    """Nobody answers before all four have been asked."""
-    everybody = threading.Barrier(4, timeout=1.5)
+    """Nobody answers a first question before all four have been asked theirs."""
+    everybody, asked = threading.Barrier(4, timeout=1.5), set[int]()
 
-    def together(answer: Reply | Callable[[], Reply]) -> Callable[[], Reply]:
+    def together(number: int, answer: Reply | Callable[[], Reply]) -> Callable[[], Reply]:
         def reply() -> Reply:
-            everybody.wait()
+            if number not in asked:
+                asked.add(number)
+                everybody.wait()
             return answer() if callable(answer) else answer
 
         return reply
 
-    for web in (release.control, release.api, release.blue, release.green):
-        web.answers = {path: together(answer) for path, answer in web.answers.items()}
+    for number, web in enumerate((release.control, release.api, release.blue, release.green)):
+        web.answers = {path: together(number, answer) for path, answer in web.answers.items()}
     view = json.loads(run(release, "status", "--json"))
     assert not everybody.broken
     assert view["silent"] == {}
