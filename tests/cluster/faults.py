@@ -25,7 +25,7 @@ def _node(shop: Shop, number: int) -> Node:
     return shop.lab.nodes[number]
 
 
-def _signal_agent(name: str) -> Callable[[Shop], object]:
+def signal_agent(name: str) -> Callable[[Shop], object]:
     """Of the last node: to the first process of its agent's container."""
 
     def do(shop: Shop) -> None:
@@ -55,5 +55,5 @@ FAULTS = (
     Fault("a node cut off", lambda shop: _node(shop, 2).cut(), _mended),
     Fault("the leader killed", lambda shop: _node(shop, 0).kill(), _back(0)),
     Fault("Redis killed", lambda shop: shop.store.kill(), lambda shop: shop.store.start()),
-    Fault("an agent stopped", _signal_agent("STOP"), _signal_agent("CONT")),
+    Fault("an agent stopped", signal_agent("STOP"), signal_agent("CONT")),
 )

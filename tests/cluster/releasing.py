@@ -31,8 +31,9 @@ class Release:
 
     def _read(self) -> None:
         assert self._process.stdout
-        for line in self._process.stdout:
-            self.said += line
+        with self._process.stdout as lines:
+            for line in lines:
+                self.said += line
 
     def after(self, step: str, do: Callable[[], object]) -> Self:
         """Does it as soon as this step is over, or the release has ended before that."""

@@ -59,6 +59,11 @@ class Shop:
             raise AssertionError(f"bgctl {' '.join(arguments)}: exit {done.returncode}, not {code}\n{said}")
         return done
 
+    def log(self, service: str) -> list[str]:
+        """What the containers of a service have said that are there now, on all nodes."""
+        said = self.manager.run("sh", "-c", f"docker service logs --raw shop_{service} 2>&1")
+        return said.splitlines()
+
     def status(self, node: Node) -> dict[str, Any]:
         """What the control listener of a node's proxy says; {} where none answers."""
         try:

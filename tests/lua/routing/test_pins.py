@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -248,6 +250,15 @@ def test_74_what_bgctl_renders_names_the_cookies(lua, tmp_path, secure, pin, pre
     assert settings["preview_cookie"] == f"{prefix}bg_preview=" == f"{preview_link.stem(written)}_preview="
     assert settings.get("pin_jar") == ((pin and f"{written.pin.same_site}/{written.pin.domain}") or None)
     assert settings["key_headers"] == {1: {"name": "authorization", "variable": "http_authorization"}}
+
+
+def test_each_node_of_a_swarm_has_a_proxy_of_its_own_name(lua, tmp_path):
+    """They have one settings.json: what comes before the colon is the node's."""
+    text = re.sub(r'engine = "\w+"', 'engine = "swarm"', EXAMPLE)
+    (tmp_path / "settings.json").write_bytes(settings_json.render(config.parse(text)))
+    assert json.loads((tmp_path / "settings.json").read_text())["proxy_name"] == ":8080"
+    settings = plain(lua.module("lib.settings")[b"load"](str(tmp_path / "settings.json").encode()))
+    assert settings["proxy_name"] == f"{socket.gethostname()}:8080"
 
 
 KEYS = ["Basic dTpw", "Bearer opaque", "Bearer a.b.c.d.e", "Token 7f3Kq0-"]

@@ -77,6 +77,12 @@ def test_status_asks_everybody_at_once(release: ReleaseWorld) -> None:
     assert view["silent"] == {}
 
 
+def test_no_node_is_left_out_where_there_is_one_host(release: ReleaseWorld) -> None:
+    done = release.bgctl("--without", "node3", "status", env=release.env)
+    assert done.returncode == 3
+    assert "--without node3: there is no such node: there is one host" in done.stderr
+
+
 def test_sessions_by_version(release: ReleaseWorld) -> None:
     text = run(release, "sessions")
     assert cells(text, "version") == HEAD
