@@ -7,6 +7,8 @@ import socket
 from dataclasses import astuple, dataclass, fields
 from typing import Self
 
+# The system's: tests in several processes draw from the same seed, and would draw the same ports.
+RANDOM = random.SystemRandom()
 PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
 
 
@@ -24,7 +26,7 @@ class Ports:
     @classmethod
     def free(cls, replicas: int = 1) -> Self:
         """Ports that are free now, each with free ones after it for so many replicas."""
-        rows = [range(first, first + replicas) for first in random.sample(PORTS[::replicas], 200)]
+        rows = [range(first, first + replicas) for first in RANDOM.sample(PORTS[::replicas], 200)]
         return cls(*[row.start for row in rows if all(map(_is_free, row))][: len(fields(cls))])
 
     def all_free(self) -> bool:

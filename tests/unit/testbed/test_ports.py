@@ -1,0 +1,14 @@
+"""The ports of a project: those of two tests that begin at the same moment are not the same."""
+
+import random
+
+from testbed.ports import Ports
+
+
+def test_they_do_not_follow_from_the_seed_of_a_test() -> None:
+    """Each process of the tests begins each of its tests with one and the same seed."""
+    drawn = set()
+    for _ in range(3):
+        random.seed(7)
+        drawn.add(Ports.free())
+    assert len(drawn) == 3
