@@ -10,6 +10,7 @@ from typing import Self
 # The system's: tests in several processes draw from the same seed, and would draw the same ports.
 RANDOM = random.SystemRandom()
 PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
+GIVEN = set[int]()  # by this process: nothing listens there before its project is up
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,11 @@ class Ports:
 
     @classmethod
     def free(cls, replicas: int = 1) -> Self:
-        """Ports that are free now, each with free ones after it for so many replicas."""
-        rows = [range(first, first + replicas) for first in RANDOM.sample(PORTS[::replicas], 200)]
-        return cls(*[row.start for row in rows if all(map(_is_free, row))][: len(fields(cls))])
+        """Ports that are free now, each with free ones after it for so many replicas; none is given twice."""
+        rows = [range(first, first + replicas) for first in RANDOM.sample(PORTS[::replicas], 400)]
+        free = [row for row in rows if GIVEN.isdisjoint(row) and all(map(_is_free, row))][: len(fields(cls))]
+        GIVEN.update(port for row in free for port in row)
+        return cls(*[row.start for row in free])
 
     def all_free(self) -> bool:
         return all(map(_is_free, astuple(self)))

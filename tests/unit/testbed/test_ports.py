@@ -1,6 +1,7 @@
 """The ports of a project: those of two tests that begin at the same moment are not the same."""
 
 import random
+from dataclasses import astuple
 
 from testbed.ports import Ports
 
@@ -12,3 +13,9 @@ def test_they_do_not_follow_from_the_seed_of_a_test() -> None:
         random.seed(7)
         drawn.add(Ports.free())
     assert len(drawn) == 3
+
+
+def test_none_is_given_twice() -> None:
+    """An authority that took its ports before the project's proxy listens took one of the proxy's."""
+    given = [port for _ in range(40) for port in astuple(Ports.free())]
+    assert len(set(given)) == len(given)
