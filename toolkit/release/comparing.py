@@ -42,7 +42,8 @@ def files(project: Project) -> list[Path] | None:
     if composed is None or rendered is None:
         return None
     candidates = [root / name for name in (*compose_files.NAMES, *compose_files.OVERRIDES)]
-    own = [project.config_path, project.env_path, project.engine_path, state / started_file.NAME]
+    noted = [state / started_file.NAME, state / releases_file.NAME]
+    own = [project.config_path, project.env_path, project.engine_path, *noted]
     ours = shipped("compose", "bgctl.yaml")  # has services that the user's files need not have
     return [*own, *candidates, *composed, ours, *rendered]
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 from functools import partial
 
-import pytest
-
 from testbed.cluster.waiting import eventually
 from tests.e2e.swarm.placed import OLD, Placed
 from toolkit.swarm.layout import AGENT
-
-pytest.importorskip("session_api.agent")
 
 
 def test_what_is_published_is_in_force_on_each_node(placed: Placed) -> None:

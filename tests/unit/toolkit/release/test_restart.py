@@ -288,3 +288,11 @@ def test_only_the_proxy_is_to_be_stopped_for_its_settings(world: World) -> None:
 def test_of_what_nothing_is_known_nothing_is_told(world: World) -> None:
     project, _ = resting(world)
     assert differences.look(project) == []
+
+
+def test_what_a_comparison_reads_of_the_state_is_among_its_files(world: World) -> None:
+    """Or a look that found nothing would be believed after one of them has changed."""
+    project, _ = resting(world)
+    found = comparing.files(project)
+    assert found is not None
+    assert {"started.json", "releases.json"} <= {path.name for path in found}
