@@ -59,6 +59,11 @@ class Task(Struct, frozen=True):
         return self.state in ENDED or self.state in GONE
 
     @property
+    def leaves(self) -> bool:
+        """Whether it is being taken away, and has not gone yet."""
+        return self.desired in ("shutdown", "remove") and not self.over
+
+    @property
     def place(self) -> object:
         """What another task is in the place of: one of its service on its node, or of its number."""
         return self.slot or self.node
@@ -158,26 +163,33 @@ class Place(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """A service with all its places."""
+    """A service with all its places. `leaves`: a task is being taken away, and another one may follow it."""
 
     service: Service
     places: list[Place]
+    leaves: bool = False
 
     @property
     def running(self) -> bool:
-        return bool(self.places) and all(place.runs for place in self.places)
+        return bool(self.places) and all(place.runs for place in self.places) and not self.leaves
 
     @property
     def settled(self) -> bool:
-        """Whether the tasks of the present specification have all been started, or have failed."""
+        """Whether the tasks of the present specification have all been started, or have failed.
+
+        Tasks are listed, and then looked at. The one that comes may not have been there when they were
+        listed, and is to be waited for all the same: the one before it leaves.
+        """
         done = (RUNNING, STARTING, *ENDED)
-        return bool(self.places) and all(each.current and each.task.state in done for each in self.places)
+        are_done = all(each.current and each.task.state in done for each in self.places)
+        return bool(self.places) and are_done and not self.leaves
 
     @property
     def words(self) -> str:
         """ "2 of 3 running; node c: No such image"."""
         count = sum(place.runs for place in self.places)
-        return "; ".join([f"{count} of {len(self.places)} running", *self.problems])
+        leaving = ["one is being taken away"] if self.leaves else []
+        return "; ".join([f"{count} of {len(self.places)} running", *leaving, *self.problems])
 
     @property
     def problems(self) -> list[str]:
@@ -203,21 +215,33 @@ def _with_nodes(problem: str, nodes: Sequence[str]) -> str:
 
 def standings(services: Iterable[Service], tasks: Sequence[Task], nodes: Sequence[Node]) -> list[Standing]:
     there = {node.id: node for node in nodes if node.ready}
-    return [Standing(service, list(_places(service, tasks, there))) for service in services]
+    return [_standing(service, tasks, there) for service in services]
 
 
-def _places(service: Service, tasks: Sequence[Task], nodes: Mapping[str, Node]) -> Iterator[Place]:
-    """The places that the swarm has for a service now. What was on a node that is down is wanted elsewhere,
+def _standing(service: Service, tasks: Sequence[Task], nodes: Mapping[str, Node]) -> Standing:
+    tried = list(_tried(service, tasks, nodes))
+    leaves = any(each[-1].leaves for each in tried)
+    return Standing(service, list(_places(service, tried, nodes)), leaves)
+
+
+def _tried(service: Service, tasks: Sequence[Task], nodes: Mapping[str, Node]) -> Iterator[list[Task]]:
+    """The tasks at each place, the latest last. What was on a node that is down is wanted elsewhere,
     or nowhere."""
     found: dict[object, list[Task]] = {}
     for task in sorted((each for each in tasks if each.service == service.id), key=lambda each: each.created):
         found.setdefault(task.place, []).append(task)
     for tried in found.values():
         latest = tried[-1]
-        if latest.state in GONE or (latest.node and latest.node not in nodes):
+        if latest.state not in GONE and (not latest.node or latest.node in nodes):
+            yield tried
+
+
+def _places(service: Service, tried: list[list[Task]], nodes: Mapping[str, Node]) -> Iterator[Place]:
+    """The places that the swarm has for a service now."""
+    for tasks in tried:
+        latest = tasks[-1]
+        if latest.leaves:
             continue
-        if latest.desired in ("shutdown", "remove") and latest.state not in ENDED:
-            continue  # it is being taken away
-        failed = [each for each in tried if each.state in FAILED and service.describes(each)]
+        failed = [each for each in tasks if each.state in FAILED and service.describes(each)]
         name = nodes[latest.node].name if latest.node else ""
         yield Place(name, latest, failed, service.describes(latest))

@@ -60,6 +60,11 @@ def running(*places: str) -> list[Task]:
     return [task(place, "running") for place in places]
 
 
+def leaving(place: str) -> Task:
+    """It runs still, and the swarm has told its node to end it."""
+    return msgspec.structs.replace(task(place, "running"), desired="shutdown")
+
+
 def test_it_runs_when_it_runs_on_each_node() -> None:
     found = seen(*running("a", "b", "c"))
     assert found.state.running
@@ -95,6 +100,12 @@ def test_what_the_swarm_takes_away_is_no_place_any_more() -> None:
     assert standing(*running("a"), task("b", "shutdown")).words == "1 of 1 running"
 
 
+def test_one_that_is_being_replaced_is_waited_for() -> None:
+    found = seen(*running("a"), leaving("b"))
+    assert not found.state.running
+    assert container_health.fault(found) == "1 of 1 running; one is being taken away"
+
+
 def test_the_latest_task_of_a_place_counts() -> None:
     assert standing(task("a", "failed", 1), task("a", "running", 2)).running
     assert not standing(task("a", "running", 1), task("a", "failed", 2)).running
@@ -109,6 +120,8 @@ def test_the_latest_task_of_a_place_counts() -> None:
         ([*running("a"), task("b", "running", labels=BEFORE)], False),
         ([*running("a"), task("b", "failed")], True),
         ([task("a", "starting")], True),  # its HEALTHCHECK has yet to pass
+        ([*running("a"), leaving("b")], False),  # the next one of b was not there when tasks were listed
+        ([*running("a"), leaving("b"), task("b", "running", 2)], True),
     ],
 )
 def test_when_a_deployment_has_come_to_its_end(them: list[Task], settled: bool) -> None:
