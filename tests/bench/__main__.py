@@ -2,8 +2,8 @@
 
     python -m tests.bench [--rounds N] [--only warm,10k,...]
 
-Figures go to build/bench.json: those of the parts that were measured replace what is there of them. `python
--m tests.bench.markdown` prints them as tables; docs/performance.md says what they are.
+Figures go to build/bench.json, as soon as a part is over: they replace what is there of that part. `python -m
+tests.bench.markdown` prints them as tables; docs/performance.md says what they are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from testbed.project import ROOT, Project, name_of_its_own
 from tests.bench import cli, log_ins, report, stores, switch
@@ -36,19 +35,17 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started is removed then, too
     wanted = options.only.split(",") if options.only else ALL
-    document: dict[str, Any] = {}
     if set(wanted) - set(ALONE):
-        document = _with_proxies(wanted, options.rounds)
-        if set(wanted) & set(PARTS):
-            report.show(document)
+        _with_proxies(wanted, options.rounds)
     if "stores" in wanted:
-        document["stores"] = stores.activity(sizes=STORE_SIZES)
-        print(stores.activity_report(document["stores"]), flush=True)
+        found = stores.activity(sizes=STORE_SIZES)
+        print(stores.activity_report(found), flush=True)
+        report.write(RESULTS, {"stores": found}, "stores")
     if "log-ins" in wanted:
         os.sched_setaffinity(0, {PROXIES_CORE})  # of its clients; the session API has the other core
-        document["log_ins"] = log_ins.measure()
-        print(log_ins.report(document["log_ins"]), flush=True)
-    report.write(RESULTS, document, wanted)
+        measured = log_ins.measure()
+        print(log_ins.report(measured), flush=True)
+        report.write(RESULTS, {"log_ins": measured}, "log-ins")
     return 0
 
 
@@ -62,25 +59,30 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _with_proxies(wanted: list[str] | tuple[str, ...], rounds: int) -> dict[str, Any]:
+def _with_proxies(wanted: list[str] | tuple[str, ...], rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder, _project(Path(folder)) as project:
-        further: dict[str, Any] = {}
         project.bgctl("up")
         if "cli" in wanted:
-            further["cli_ms"] = cli.measure(project)
-            print(cli.report(further["cli_ms"]), flush=True)
+            milliseconds = cli.measure(project)
+            print(cli.report(milliseconds), flush=True)
+            report.write(RESULTS, {"cli_ms": milliseconds}, "cli")
         if "switch" in wanted:
-            further["switch_ms"] = _switches(project)
-        if not set(wanted) & set(PARTS):
-            return further
-        rig = Rig(Path(folder) / "rig", _with_one_worker(project), NEXT)
-        try:
-            bench = Bench(rig, rig.start(), Clients(project, Path(folder), rig.secret), rounds)
-            for name in filter(wanted.__contains__, PARTS):
-                _follow(PARTS[name](bench))
-        finally:
-            rig.stop()
-        return report.document(bench.measured, bench.rows, bench.ratios, further | bench.further)
+            report.write(RESULTS, {"switch_ms": _switches(project)}, "switch")
+        if set(wanted) & set(PARTS):
+            _measure_parts([name for name in PARTS if name in wanted], project, Path(folder), rounds)
+
+
+def _measure_parts(names: list[str], project: Project, folder: Path, rounds: int) -> None:
+    rig = Rig(folder / "rig", _with_one_worker(project), NEXT)
+    try:
+        bench = Bench(rig, rig.start(), Clients(project, folder, rig.secret), rounds)
+        for name in names:
+            _follow(PARTS[name](bench))
+            found = report.document(bench.measured, bench.rows, bench.ratios, bench.further)
+            report.write(RESULTS, found, name)
+    finally:
+        rig.stop()
+    report.show(found)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,12 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
     return round(low, 3), round(high, 3)
 
 
-def write(path: Path, found: dict[str, Any], parts: Iterable[str]) -> None:
+def write(path: Path, found: dict[str, Any], part: str) -> None:
     """What is there of other parts stays; `measured` says when each part was."""
     path.parent.mkdir(exist_ok=True)
     so_far = json.loads(path.read_text()) if path.exists() else {}
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    whole = merged(so_far, {**found, "measured": dict.fromkeys(parts, now)})
+    whole = merged(so_far, {**found, "measured": {part: now}})
     path.write_text(json.dumps(whole, indent=2) + "\n")
 
 
