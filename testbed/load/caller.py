@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -89,12 +90,12 @@ class Caller:
 
         `document` is given for an asset: the version of its page. Once that is retired, 404 is no failure.
         """
-        asked = self.scene.serving.asks()
+        asked, began = self.scene.serving.asks(), time.monotonic()
         self.recorder.requests += 1
         try:
             answer = await self._exchange(method, path, options)
         except LOST as error:
-            self.fail(method, path, name_of(error))
+            self._miss(method, path, name_of(error), began)
             return None
         said = list(answer.versions())
         self.judge(path, said, judge, asked)
@@ -102,7 +103,7 @@ class Caller:
             self.recorder.overtaken += 1
             return None
         if not 200 <= answer.status < 400:
-            self.fail(method, path, str(answer.status))
+            self._miss(method, path, str(answer.status), began)
             return None
         if not answer.headers.get("X-Deployment-Version"):
             self.fail(method, path, "no X-Deployment-Version")
@@ -187,6 +188,14 @@ class Caller:
         except ValueError:
             self.fail("GET", path, "not JSON")
             return None
+
+    def _miss(self, method: str, path: str, what: str, began: float) -> None:
+        """Counts a request that got no good answer."""
+        if self.scene.balancer and self.scene.balancer.was_away(began):
+            self.recorder.lost += 1
+            self.pace.back_off()
+        else:
+            self.fail(method, path, what)
 
     def fail(self, method: str, path: str, what: str) -> None:
         self.recorder.failed += 1

@@ -78,6 +78,11 @@ class Load:
         """Tells that this is in force: a version that has gone must not answer a new request."""
         self._scene.serving.settle()
 
+    def set_away(self, hosts: Collection[str]) -> None:
+        """Tells which of several hosts are away: before they go, and after they are back."""
+        if self._scene.balancer:
+            self._scene.balancer.set_away(hosts)
+
     def set_migrate(self, migrate: Migrate) -> None:
         """Tells what may move a session; it must be told before the proxy does it."""
         self._scene.migrate = migrate

@@ -102,6 +102,10 @@ class LoadProcess:
         """
         self._ask("leave", version=version, every=every, kind=kind, come_back=come_back)
 
+    def set_away(self, hosts: Collection[str]) -> None:
+        """Tells which hosts are away: before they go, and when they are back. What they lose is no fault."""
+        self._ask("set_away", hosts=sorted(hosts))
+
     def set_migrate(self, migrate: Migrate) -> None:
         """Tells what may move a session: "navigation" before the proxy does so, "never" after it."""
         self._ask("set_migrate", migrate=migrate)

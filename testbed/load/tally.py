@@ -41,7 +41,8 @@ class Tally:
     """The counts of a load. A release was seamless if `clean` is true and `max_gap_ms` is small.
 
     requests: HTTP requests with an outcome, each counted once; WebSocket handshakes are among them. failed:
-    transport errors, time-outs, statuses that are neither 2xx nor 3xx, answers that make no sense. flipped:
+    transport errors, time-outs, statuses that are neither 2xx nor 3xx, answers that make no sense. lost: the
+    same of requests that had reached a host which was away meanwhile, as the load was told. flipped:
     answers by another version than the one that had to give them: the page's for all that a page loads and
     asks for, else the session's. A session's version is the one that it was left on, or, when that was taken
     out of service, the one that took over. moved: sessions whose version was taken out of service, and that
@@ -62,6 +63,7 @@ class Tally:
 
     requests: int = 0
     failed: int = 0
+    lost: int = 0
     flipped: int = 0
     moved: int = 0
     migrated: int = 0
@@ -109,7 +111,7 @@ class Recorder:
     def __init__(self) -> None:
         self.requests = self.failed = self.flipped = self.moved = self.overtaken = self.resent = 0
         self.migrated = self.views = 0
-        self.opened = self.cut = self.doubled = 0
+        self.opened = self.cut = self.doubled = self.lost = 0
         self.streams = self.streams_cut = self.streams_renewed = 0
         self.polls = self.uploads = self.downloads = 0
         self.posts: dict[str, bool] = {}  # the key of each POST, and whether the app has answered it
@@ -154,6 +156,7 @@ class Recorder:
         return Tally(
             requests=self.requests,
             failed=self.failed,
+            lost=self.lost,
             flipped=self.flipped,
             moved=self.moved,
             migrated=self.migrated,

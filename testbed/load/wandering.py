@@ -11,12 +11,15 @@ import asyncio
 import random
 import socket
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
+from math import inf
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from aiohttp import TCPConnector
+from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 
 NEXT_HOST = 0.25  # seconds after which a connection is tried at another host as well
 
@@ -30,6 +33,8 @@ class Balancer(AbstractResolver):
     def __init__(self, hosts: Sequence[str]) -> None:
         self._hosts = tuple(hosts)
         self._last: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
+        self._reached: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
+        self._away: dict[str, float] = {}  # each host that is away, or was: until when
 
     def _order(self) -> list[str]:
         order = random.sample(self._hosts, len(self._hosts))
@@ -56,8 +61,39 @@ class Balancer(AbstractResolver):
     async def close(self) -> None:
         """There is nothing to close."""
 
+    def set_away(self, hosts: Collection[str]) -> None:
+        """Tells that these hosts go, before they do, and that all others are back, after they are."""
+        now = time.monotonic()
+        self._away = {host: min(until, now) for host, until in self._away.items()} | dict.fromkeys(hosts, inf)
+
+    def was_away(self, since: float) -> bool:
+        """Whether the host that this task's last request has reached was away at any time since then."""
+        task = asyncio.current_task()
+        host = self._reached.get(task) if task else None
+        return host is not None and self._away.get(host, -inf) > since
+
+    def reaches(self, host: str | None) -> None:
+        """Notes which host has taken the request of this task; None: none has yet."""
+        if task := asyncio.current_task():
+            self._reached.pop(task, None)
+            if host:
+                self._reached[task] = host
+
     def connector(self, tls: ssl.SSLContext | bool) -> TCPConnector:
         """With a connection for each request, so that none stays at the host of the one before."""
-        return TCPConnector(
-            resolver=self, use_dns_cache=False, force_close=True, happy_eyeballs_delay=NEXT_HOST, ssl=tls
+        return _Connector(self, tls)
+
+
+class _Connector(TCPConnector):
+    def __init__(self, balancer: Balancer, tls: ssl.SSLContext | bool) -> None:
+        super().__init__(
+            resolver=balancer, use_dns_cache=False, force_close=True, happy_eyeballs_delay=NEXT_HOST, ssl=tls
         )
+        self._balancer = balancer
+
+    async def connect(self, req: ClientRequest, traces: list[Any], timeout: ClientTimeout) -> Connection:
+        self._balancer.reaches(None)
+        connection = await super().connect(req, traces, timeout)
+        if connection.transport:
+            self._balancer.reaches(connection.transport.get_extra_info("peername")[0])
+        return connection

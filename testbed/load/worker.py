@@ -91,6 +91,7 @@ AT_ONCE: dict[str, Callable[..., Any]] = {
     "leave": _leave,
     "set_served": Load.set_served,
     "settle": Load.settle,
+    "set_away": Load.set_away,
     "set_migrate": Load.set_migrate,
     "set_draining": Load.set_draining,
     "set_rate": _set_rate,

@@ -86,9 +86,12 @@ def broken(shop: Shop, fault: Fault, step: str, serving: str) -> tuple[Tally, st
         release = Release(shop, new)
         switch = step if step in STEPS[:2] else "routing"  # from then on there is another version to come to
         release.after(switch, lambda: load.leave(serving, 0.1, come_back=True))
-        release.after(step, lambda: fault.begin(shop))
+        away = [shop.addresses[fault.away]] if fault.away is not None else []
+        release.after(step, lambda: load.set_away(away))
+        fault.begin(shop)
         release.wait()
         fault.end(shop)
+        load.set_away([])
         serving = brought_to_rest(shop, new, serving)
         return load.stop(), serving
 
@@ -118,7 +121,7 @@ def is_one(shop: Shop, serving: str) -> bool:
 
 
 def words(tallies: list[Tally]) -> str:
-    names = ("requests", "failed", "flipped")
+    names = ("requests", "failed", "flipped", "lost")
     return " ".join(f"{name}={sum(getattr(tally, name) for tally in tallies)}" for name in names)
 
 

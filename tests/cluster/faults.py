@@ -14,11 +14,15 @@ STEPS = ("start-green", "record", "routing", "drain", "retire-blue", "stop-blue"
 
 @dataclass(frozen=True)
 class Fault:
-    """`begin` and `end` are given the project. Of a node in `lost` requests may be lost, and of no other."""
+    """`begin` and `end` are given the project. The node of this number is `away` meanwhile, if there is one.
+
+    What had reached that node may be lost, and nothing else.
+    """
 
     name: str
     begin: Callable[[Shop], object]
     end: Callable[[Shop], object]
+    away: int | None = None
 
 
 def _node(shop: Shop, number: int) -> Node:
@@ -51,9 +55,9 @@ def _mended(shop: Shop) -> None:
 
 
 FAULTS = (
-    Fault("a node killed", lambda shop: _node(shop, 2).kill(), _back(2)),
-    Fault("a node cut off", lambda shop: _node(shop, 2).cut(), _mended),
-    Fault("the leader killed", lambda shop: _node(shop, 0).kill(), _back(0)),
+    Fault("a node killed", lambda shop: _node(shop, 2).kill(), _back(2), away=2),
+    Fault("a node cut off", lambda shop: _node(shop, 2).cut(), _mended, away=2),
+    Fault("the leader killed", lambda shop: _node(shop, 0).kill(), _back(0), away=0),
     Fault("Redis killed", lambda shop: shop.store.kill(), lambda shop: shop.store.start()),
     Fault("an agent stopped", signal_agent("STOP"), signal_agent("CONT")),
 )

@@ -89,3 +89,33 @@ def test_what_a_host_has_dropped_is_sent_to_another_unless_it_changes_something(
         assert {failure.method for failure in final.failures} == {"POST"}
 
     run(scenario())
+
+
+def test_what_is_lost_at_a_host_that_is_away_is_counted_apart(service_key: Path) -> None:
+    """The third host hears requests and drops them; only for a while the load knows that it is away."""
+    dropped: Counter[bool] = Counter()
+
+    async def scenario() -> None:
+        async with hosts(service_key, *HOSTS[:2]) as (load, _, port):
+            is_away = True
+
+            async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                if (await reader.readuntil(b" ")).startswith(b"POST"):
+                    dropped[is_away] += 1
+                writer.close()
+
+            load.set_away([HOSTS[2]])
+            server = await asyncio.start_server(drop, HOSTS[2], port)
+            load.spawn("cookie", 3)
+            await until(lambda: dropped[True] > 2)
+            await until(lambda: load.tally().lost == dropped[True])
+            assert load.tally().failed == 0
+            load.set_away([])
+            is_away = False
+            await until(lambda: dropped[False] > 2)
+            final = await load.stop()
+            server.close()
+        assert final.lost + final.failed == dropped[True] + dropped[False], final.failures
+        assert final.failed > 2
+
+    run(scenario())
