@@ -1,7 +1,7 @@
 """One project directory and everything that acts on it: configuration, state, engine, proxy, session API."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property, partial
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from toolkit.engine.compose import Compose
     from toolkit.engine.container import Container
     from toolkit.engine.engine import Engine
+    from toolkit.engine.host import Host
     from toolkit.health.image_proof import ImageProof
 
 ENGINE_PATIENCE = 5.0  # seconds for a look at containers for which nothing else must wait
@@ -57,9 +58,9 @@ class Project(ProjectFiles):
         is_free: Callable[[Address], bool] = ports.is_free,
         without: frozenset[str] = frozenset(),
     ) -> None:
-        """`found` is the configuration, if it has been read already. Raises Refused where it is wrong.
+        """`found`: the configuration, if it was read already. `without`: nodes that need not be heard.
 
-        `without`: nodes of a swarm that need not be heard.
+        Raises Refused where the configuration is wrong.
         """
         super().__init__(root, ui, found)
         self.command = command
@@ -68,9 +69,8 @@ class Project(ProjectFiles):
         parts = {"engine": engine, "proxy": proxy, "sessions": sessions}
         self.__dict__.update({name: part for name, part in parts.items() if part is not None})
         self._graces: dict[str, float] | None = None  # by service, as the compose file was last read
-        self.leaves: tuple[
-            str, ...
-        ] = ()  # the services that the release of this command is to leave unchanged
+        # The services that the release of this command is to leave unchanged.
+        self.leaves: tuple[str, ...] = ()
 
     @cached_property
     def engine(self) -> "Engine":
@@ -104,8 +104,8 @@ class Project(ProjectFiles):
     def proxy(self) -> "Proxy":
         from toolkit.clients.proxy import Proxy
 
-        control = self.config.proxy.control
-        return self.cluster.proxy(control) if self.cluster else Proxy(control)
+        make = self.cluster.proxy if self.cluster else Proxy
+        return make(self.config.proxy.control)
 
     @cached_property
     def cluster(self) -> "Cluster | None":
@@ -115,23 +115,24 @@ class Project(ProjectFiles):
         from toolkit.cluster import address
         from toolkit.cluster.cluster import Cluster
 
-        found = address.find(self.env(), self.root)
-        return Cluster(found, self.config.project.name, self._node_names, self.ui.warn)
+        store = address.find(self.env(), self.root)
+        name = self.config.project.name
+        return Cluster(store, name, lambda: [each.name for each in self.hosts], self.ui.warn)
 
-    def _node_names(self) -> list[str]:
-        return [each.name for each in self.engine.hosts()]
+    @property
+    def hosts(self) -> "Sequence[Host]":
+        """Those of a project that has several."""
+        return self.engine.hosts() if self.cluster else ()
 
     @property
     def addresses(self) -> list[str]:
         """Of the hosts on which each slot runs; none: it is this one, and bgctl.toml says where."""
-        if not self.cluster:
-            return []
-        there = [each for each in self.engine.hosts() if each.name not in self._without]
+        there = [each for each in self.hosts if each.name not in self._without]
         return [each.address for each in there if each.ready]
 
     @cached_property
     def _kept(self) -> KeptState:
-        names = self._node_names() if self.cluster and self._without else []
+        names = [each.name for each in self.hosts] if self._without else []
         if strange := sorted(self._without.difference(names)):
             why = f"its nodes are {', '.join(names)}" if names else "there is one host"
             raise Refused(f"--without {strange[0]}: there is no such node", why, "bgctl doctor")

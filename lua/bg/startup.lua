@@ -2,6 +2,7 @@
 
 local bodies = require("bg.limits.bodies")
 local checks = require("bg.health.checks")
+local confirmation = require("bg.node.confirmation")
 local counters = require("bg.lib.counters")
 local credentials = require("bg.tokens.credentials")
 local datagrams = require("bg.workers.datagrams")
@@ -65,8 +66,8 @@ local function sync()
     if exiting() then
         datagrams.leave()
     end
-    router.state_file:poll()
     node_file.poll()
+    router.state_file:poll()
     if router.routing() ~= woken_for or exiting() then -- a request may have read the state first (routing.router)
         woken_for = router.routing()
         queue.wake()
@@ -88,6 +89,7 @@ function _M.init(settings_file)
     restored.init(given)
     reporter.init(given, function() return slot_totals.by_version(router.routing()) end)
     figures.begin(ngx.now())
+    confirmation.init(given, router.state_file)
     error_page.init(given)
     checks.init(given, router.routing)
     checks_seconds = given.health_check

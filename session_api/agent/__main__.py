@@ -2,17 +2,18 @@
 
 import os
 import sys
+from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Event, Thread
 from typing import NoReturn
 
 from session_api import logs
-from session_api.agent import node_file, settings
+from session_api.agent import settings
 from session_api.agent.control import Control
 from session_api.agent.ending import Ending
 from session_api.agent.follower import Follower
 from session_api.agent.last import Last
 from session_api.agent.reporter import Reporter
-from session_api.agent.settings import Settings
 from session_api.agent.shared import Shared
 from session_api.cluster.keys import Keys
 from session_api.errors import SetupError
@@ -26,7 +27,7 @@ def main() -> NoReturn:
     try:
         configured = settings.from_environment(os.environ)
         last = Last(configured.state)
-        _begin(configured)
+        _check_folder(configured.state.parent)
     except SetupError as error:
         sys.exit(f"agent: {error}")
     keys, news = Keys(configured.project), Event()
@@ -38,11 +39,11 @@ def main() -> NoReturn:
     follower.run()
 
 
-def _begin(configured: Settings) -> None:
-    """Says that nothing was heard of Redis yet. Raises SetupError where the folder cannot be written."""
-    folder = configured.state.parent
+def _check_folder(folder: Path) -> None:
+    """Raises SetupError where state.json could not be replaced."""
     try:
-        node_file.confirm(folder, False)
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         what = f"{folder} cannot be written: {error.strerror}"
         raise SetupError(what, "let the user of this container write there") from None

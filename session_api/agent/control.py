@@ -19,6 +19,7 @@ class Status(msgspec.Struct, frozen=True):
 
     workers: list[_Worker]
     expected: int = msgspec.field(name="workersExpected")
+    began: float | None = msgspec.field(name="startedAt", default=None)  # Unix time of this proxy's start
     text: bytes = b""
 
     def applied(self, generation: int) -> bool:

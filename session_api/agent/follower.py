@@ -30,7 +30,11 @@ class Standing:
 
 
 class Follower:
-    """`news` is set when the standing may have changed, for whoever reports it."""
+    """`news` is set when the standing may have changed, for whoever reports it.
+
+    `proxy` is the moment at which the node's proxy began, as it was last seen: a proxy holds all requests
+    until it is told that Redis was asked since.
+    """
 
     def __init__(self, shared: Shared, last: Last, folder: Path, news: Event, ending: Ending) -> None:
         self._shared, self._last, self._folder = shared, last, folder
@@ -39,7 +43,9 @@ class Follower:
         self._disk = Contact("the folder of state.json", "is written", "cannot be written")
         self._seen: bytes | None = None
         self._fresh = True  # nothing was looked at yet
-        self._confirmed = False
+        self.proxy: float | None = None
+        self._told: float | None = None  # the proxy that was told
+        self._is_read = False  # whether Redis has a good document, or none
         self.standing = Standing(self._last.number)
 
     def run(self) -> NoReturn:
@@ -48,6 +54,7 @@ class Follower:
 
     def look(self) -> float:
         """One look at Redis. Returns the seconds until the next one."""
+        proxy = self.proxy  # one that is seen later has to wait for the next look
         try:
             data = self._shared.document()
         except Gone as error:
@@ -59,7 +66,7 @@ class Follower:
             if self._fresh or data != self._seen:
                 self._take(data)
                 self._seen, self._fresh = data, False
-            self._confirm()
+            self._confirm(proxy)
         except OSError as error:
             self.standing = Standing(self._last.number, f"{self._folder} cannot be written: {error.strerror}")
             return self._disk.lost(str(error))
@@ -69,6 +76,7 @@ class Follower:
     def _take(self, data: bytes | None) -> None:
         """Raises OSError where it cannot be written: then it is tried again."""
         document, error = _read(data)
+        self._is_read = error is None
         if document and self._last.denies(document):
             error = FOREIGN
         elif document and self._last.wants(document):
@@ -81,11 +89,12 @@ class Follower:
         self.standing = Standing(self._last.number, error, text.decode() if text else None)
         self._news.set()
 
-    def _confirm(self) -> None:
-        if not self._confirmed:
+    def _confirm(self, proxy: float | None) -> None:
+        """Where Redis has what this agent cannot read, the file may be old: then the proxy has to wait."""
+        if proxy is not None and proxy != self._told and self._is_read:
             with self._ending.waits():
-                node_file.confirm(self._folder, True)
-            self._confirmed = True
+                node_file.confirm(self._folder, proxy)
+            self._told = proxy
 
 
 def _read(data: bytes | None) -> tuple[Document | None, str | None]:

@@ -1,4 +1,4 @@
-"""state/node.json: what the proxy is to know of its node. `confirmed` is the agent's, the rest is not."""
+"""state/node.json: what the proxy is to know of its node. `heardFor` is the agent's, the rest is not."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ NODE = "node.json"
 MODE = 0o644
 
 
-def confirm(folder: Path, confirmed: bool) -> None:
-    """Says whether Redis has been heard since the agent began, as `confirmed`. Raises OSError."""
+def confirm(folder: Path, began: float) -> None:
+    """Says that Redis was heard since the proxy began that did so at this Unix time. Raises OSError."""
     path = folder / NODE
     there = _read(path)
-    if there.get("confirmed") is not confirmed:
-        atomic.write(path, msgspec.json.encode(there | {"confirmed": confirmed}), mode=MODE)
+    if there.get("heardFor") != began:
+        atomic.write(path, msgspec.json.encode(there | {"heardFor": began}), mode=MODE)
 
 
 def _read(path: Path) -> dict[str, Any]:

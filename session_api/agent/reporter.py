@@ -64,4 +64,5 @@ class Reporter:
             self._proxy.lost(str(error) or type(error).__name__)
             return None
         self._proxy.met()
+        self._follower.proxy = status.began
         return status

@@ -100,11 +100,14 @@ class Mirror(Struct, frozen=True):
 class NodeStatus(Node, frozen=True, rename="camel"):
     """What node.json says as the proxy has read it, and what load balancers are told at `path`.
 
-    `path` "": they cannot ask. `why_not`: in a word, why they are told to send nothing; None where `ready`.
+    `confirmed`: the proxy goes by its state; of several nodes, each waits until its agent has heard Redis
+    since the proxy began. `path` "": they cannot ask. `why_not`: in a word, why they are told to send
+    nothing; None where `ready`.
     `error`: why the file was refused. `busy_connections` are those of clients on which something is under
     way, at whatever service.
     """
 
+    confirmed: bool = True
     path: str = ""
     ready: bool = True
     why_not: str | None = None

@@ -11,11 +11,15 @@ from toolkit.files import node_file
 from toolkit.project import Project
 from toolkit.state import node
 
+UNCONFIRMED = "the proxy holds all requests: its agent has not heard Redis since the proxy started"
+
 
 def lines(seen: NodeStatus | None, now: datetime) -> Iterator[str]:
     """For `status` and `monitor`. That no slot is up is said of the slots."""
     if seen and (said := node.line(seen, now)):
         yield said
+    if seen and not seen.confirmed:
+        yield f"{UNCONFIRMED}; next: bgctl doctor"
     if seen and seen.error:
         yield f"the proxy refused node.json: {seen.error}; next: {node.READY}"
 
@@ -24,7 +28,7 @@ def problems(project: Project) -> Problems:
     """For `doctor`: a drain that was forgotten looks like a node that nobody uses."""
     said = node_file.read(project.state_dir)
     if text := node.describe(said, project.now()):
-        yield NotYet(text, next=node.READY if said.drain else "bgctl status")
+        yield NotYet(text, next=node.READY)
     status = reachable(project.proxy)
     seen = status.node if status else None
     if seen and seen.error:

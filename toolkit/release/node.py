@@ -107,7 +107,7 @@ def _last(project: Project, within: float) -> Step:
 def _mark(project: Project, why: str) -> str:
     before = _said(project)
     since = before.since if before.drain and is_stamp(before.since) else stamp(project.now())
-    _write(project, Node(True, since, why or before.why, before.confirmed))
+    _write(project, Node(True, since, why or before.why))
     _await(project, True, "drain its node")
     return f"load balancers are told to send nothing, since {since}"
 
@@ -144,7 +144,7 @@ def _ready_step(project: Project) -> Step:
 
 
 def _unmark(project: Project) -> str:
-    _write(project, Node(confirmed=_said(project).confirmed))
+    _write(project, Node())
     if reachable(project.proxy, tries=3) is None:
         return "ready as soon as the proxy runs; next: bgctl up"
     _await(project, False, "take the drain back")
@@ -166,7 +166,7 @@ def _said(project: Project) -> Node:
     except Failed:
         status = reachable(project.proxy)
         known: NodeStatus = (status and status.node) or NodeStatus()
-        return Node(known.drain, known.since, known.why, known.confirmed)
+        return Node(known.drain, known.since, known.why)
 
 
 def _write(project: Project, new: Node) -> None:

@@ -10,11 +10,12 @@ from toolkit.rendering import certificates, include_file, pages, passwords, relo
 
 
 def of(project: Project) -> list[Path] | None:
-    """None: one look is not like the next, because a certificate has run out, and each look warns of it.
+    """None: one look is not like the next. A certificate has run out, and each look warns of it; or there are
+    several hosts, which the engine has to be asked for.
 
     Raises Refused where [proxy] include names a file that is not understood.
     """
-    if _has_run_out(project):
+    if project.cluster or _has_run_out(project):
         return None
     own = [project.root / name for name in _names(project.config, project.root)]
     ours = [project.proxy_dir / name for name in (*render.NAMES, reload.LOADED)]

@@ -1,11 +1,12 @@
 """nginx.conf: the values of bgctl.toml that its template is filled with."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from toolkit.config import Config, served_folders
 from toolkit.config.edge_kinds import Listen
 from toolkit.config.kinds import Size
+from toolkit.engine.host import Host
 from toolkit.rendering import capacity, locations, service_values, settings_json, site_values, templates
 from toolkit.rendering.capacity import Machine
 from toolkit.rendering.include_values import Include
@@ -36,21 +37,22 @@ def render(
     pems: Mapping[str, str] = {},
     included: Include = NO_INCLUDE,
     machine: Machine | None = None,
+    hosts: Sequence[Host] = (),
 ) -> str:
     """`pem` is the file below proxy/ with certificate and key, where [tls] is on.
 
     `pems` are those of further certificates, by the table of bgctl.toml that names them. `included` are the
-    operator's own lines. `machine` is the one that has to carry it; None: this one. Raises Refused where it
-    cannot.
+    operator's own lines. `machine` is the one that has to carry it; None: this one. `hosts` are those of a
+    project that has several. Raises Refused where the machine cannot carry it.
     """
     carries = capacity.of(config.proxy, machine or capacity.this_machine())
-    values = {**_routing(config, pems), **_edge(config, pem)}
+    values = {**_routing(config, pems, hosts), **_edge(config, pem)}
     return templates.fill("nginx.conf.j2", **values, included=included, capacity=carries)
 
 
-def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
+def _routing(config: Config, pems: Mapping[str, str], hosts: Sequence[Host]) -> dict[str, object]:
     """What stands between the listener and the services."""
-    proxy, services = config.proxy, service_values.of(config)
+    proxy, services = config.proxy, service_values.of(config, hosts)
     names = ("read_timeout", "connect_timeout", "upstream_keepalive", "client_timeout")
     # Secure cookies without TLS here mean that TLS ends in front of the proxy: browsers come by HTTPS.
     scheme = "https" if proxy.secure_cookies and not config.tls.on else "$scheme"
@@ -71,7 +73,7 @@ def _routing(config: Config, pems: Mapping[str, str]) -> dict[str, object]:
         "neighbours": site_values.neighbours(config),
         "variables": VARIABLES,
         "http2": any(service.protocol != "http" for service in config.services.values()),
-        "grpc_peers": settings_json.grpc_checks(config),
+        "grpc_peers": settings_json.grpc_checks(config, hosts),
         "check_timeout": config.health.check_timeout.nginx,
         "folders": config.folders,
         "assets": any(service.assets for service in config.services.values()),

@@ -64,7 +64,8 @@ def wanted(project: Project, anew: bool = False) -> tuple[dict[str, bytes], list
     names = {each.source.setting: tls_files.name_of(each.found) for each in loaded}
     pems = {tls_files.name_of(each.found): each.found.pem for each in loaded}
     usual = names.pop("tls", "")
-    files = render.files(project.config, project.root, usual, names, certificates.expiries(loaded))
+    expiries = certificates.expiries(loaded)
+    files = render.files(project.config, project.root, usual, names, expiries, project.hosts)
     conf = adoption.moved(files["nginx.conf"].decode(), adoption_file.read(project.state_dir))
     if not anew:
         conf = shared_memory.kept(conf, _running(project))

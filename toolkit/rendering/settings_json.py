@@ -1,15 +1,16 @@
 """settings.json: what the proxy's Lua side is told of bgctl.toml. bg.lib.settings reads and checks it."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from toolkit import __version__
 from toolkit.config import SLOTS, Config
+from toolkit.engine.host import Host
 from toolkit.health import check as health_check
 from toolkit.health.check import Check
-from toolkit.rendering import capacity, sites
+from toolkit.rendering import capacity, sites, spares
 
 NO_EXPIRIES: Mapping[str, int] = {}
 FILES = {  # paths in the proxy's container
@@ -25,8 +26,11 @@ FILES = {  # paths in the proxy's container
 }
 
 
-def render(config: Config, expiries: Mapping[str, int] = NO_EXPIRIES) -> bytes:
-    """`expiries` are the last moments (Unix time) of the certificates, each by its first name."""
+def render(config: Config, expiries: Mapping[str, int] = NO_EXPIRIES, hosts: Sequence[Host] = ()) -> bytes:
+    """`expiries` are the last moments (Unix time) of the certificates, each by its first name.
+
+    `hosts` are those of a project that has several.
+    """
     values = {
         "schema": 1,
         "version": __version__,
@@ -36,8 +40,9 @@ def render(config: Config, expiries: Mapping[str, int] = NO_EXPIRIES) -> bytes:
         "access_log": config.proxy.log_form == "json",  # the only form that says what routing knows
         **FILES,
         **_sessions(config),
-        **_routing(config),
-        **_health(config),
+        **_routing(config, hosts),
+        **_health(config, hosts),
+        "follows_agent": config.project.engine.several_hosts,
         **_limits(config),
         "certificates": [{"host": host, "not_after": until} for host, until in expiries.items()],
     }
@@ -70,7 +75,7 @@ def _sessions(config: Config) -> dict[str, object]:
     }
 
 
-def _routing(config: Config) -> dict[str, object]:
+def _routing(config: Config, hosts: Sequence[Host]) -> dict[str, object]:
     """`routes` are those of hosts that nothing names; `sites` are the others (toolkit/rendering/sites.py)."""
     usual, *others = sites.of(config)
     return {
@@ -88,7 +93,8 @@ def _routing(config: Config) -> dict[str, object]:
         "migrate": str(config.drain.migrate),
         "migrate_idle": int(config.drain.migrate_idle),
         "drain_deadline": int(config.drain.deadline),
-        "replicas": replicas(config),
+        "replicas": replicas(config, hosts),
+        "spares": _spares(config, hosts),
         "assets": assets(config),
         "mirrors": {
             name: {"address": str(service.at("green")), "share": service.mirror}
@@ -116,9 +122,9 @@ def _own(config: Config, site: sites.Site) -> list[dict[str, object]]:
     return [{"location": f"= {asked}"}] if asked and not site.neighbour else []
 
 
-def _health(config: Config) -> dict[str, object]:
+def _health(config: Config, hosts: Sequence[Host]) -> dict[str, object]:
     return {
-        "peers": peers(config),
+        "peers": peers(config, hosts),
         "health_check": float(config.health.check),
         "health_timeout": float(config.health.check_timeout),
         "health_fails": config.health.fails,
@@ -136,26 +142,49 @@ def _limits(config: Config) -> dict[str, object]:
     }
 
 
-def peers(config: Config) -> list[dict[str, str]]:
-    """What the proxy checks the health of, and how: as bgctl does, save that it cannot ask an engine."""
+def peers(config: Config, hosts: Sequence[Host] = ()) -> list[dict[str, str]]:
+    """What the proxy checks the health of, and how: as bgctl does, save that it cannot ask an engine.
+
+    Those of other hosts say on which `node` they are: a proxy leaves out those of its own.
+    """
     everyone = [each for name in config.reached for each in config.pair(name)]
     checks = [(each.slot, health_check.of(config, each.name, each.slot, each.number)) for each in everyone]
-    return [_peer(slot, check, config) for slot, check in checks if not check.by_engine]
+    own = [_peer(slot, check, config) for slot, check in checks if not check.by_engine]
+    others = [each for each in spares.of_all(config, hosts) if not each.check.by_engine]
+    return own + [_peer(each.slot, each.check, config) | {"node": each.node} for each in others]
 
 
-def grpc_checks(config: Config) -> list[Check]:
+def grpc_checks(config: Config, hosts: Sequence[Host] = ()) -> list[Check]:
     """Those that the proxy asks by gRPC: its control listener asks them for Lua, which speaks no HTTP/2."""
     everyone = [each for name in config.reached for each in config.pair(name)]
     checks = [health_check.of(config, each.name, each.slot, each.number) for each in everyone]
+    checks += [each.check for each in spares.of_all(config, hosts)]
     return [check for check in checks if check.by_grpc]
 
 
-def replicas(config: Config) -> dict[str, dict[str, list[str]]]:
-    """The addresses of the services that have several containers in a slot: service, slot, addresses."""
-    several = [name for name, service in config.reached.items() if service.replicas > 1]
+def replicas(config: Config, hosts: Sequence[Host] = ()) -> dict[str, dict[str, list[str]]]:
+    """The addresses of the services among whose containers Lua chooses: service, slot, addresses."""
+    several = [
+        name
+        for name, service in config.reached.items()
+        if service.replicas > 1 or spares.of(config, hosts, name)
+    ]
     return {
         name: {slot: [str(each.address) for each in config.pair(name) if each.slot == slot] for slot in SLOTS}
         for name in several
+    }
+
+
+def _spares(config: Config, hosts: Sequence[Host]) -> dict[str, dict[str, list[dict[str, str]]]]:
+    """Those on other hosts: service, slot, `{node, address}` of each."""
+    found = {name: spares.of(config, hosts, name) for name in config.reached}
+    return {
+        name: {
+            slot: [{"node": each.node, "address": str(each.address)} for each in them if each.slot == slot]
+            for slot in SLOTS
+        }
+        for name, them in found.items()
+        if them
     }
 
 

@@ -20,7 +20,7 @@ local function is_open(decision, share)
 end
 
 --- What is decided for a request (routing.request) at `now` (seconds): `{slot, version, reason, service, host,
--- neighbour, refused, pin, rules}`; nil while no state has been read yet. `slot` and `version` are nil where the draw
+-- neighbour, refused, pin, rules}`; nil while no state is in force yet. `slot` and `version` are nil where the draw
 -- of a new session is still to be made; `service` is nil where the proxy answers by itself; `host` is the name in
 -- bgctl.toml by which the request's host is known. Of a host that is a `neighbour`'s or is `refused`, nothing is
 -- decided here, whatever the rest says. `pin` is what a new pin would say, `{version, from, life}`, with its life in
@@ -30,11 +30,11 @@ function _M.of(request, now)
     local here, host = site.find(settings, request.host())
     local route = request.has_path and location.find(here.routes, request.path()) or nil
     local is_slotted = not request.has_path or (route ~= nil and route.slotted)
-    local decision = router.decide({ pin_claims = {} }, request, now, is_slotted, true)
-    if not decision then
+    local routing = router.routing()
+    if not routing or routing.generation == 0 then
         return nil
     end
-    local routing = router.routing()
+    local decision = router.decide({ pin_claims = {} }, request, now, is_slotted, true)
     local open, claims = is_open(decision, routing.green_share), decision.pin_claims
     local has_pin = decision.life and not open
     local rows = rule_rows.of({

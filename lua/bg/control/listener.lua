@@ -3,6 +3,7 @@
 
 local checks = require("bg.health.checks")
 local cjson = require("cjson.safe")
+local confirmation = require("bg.node.confirmation")
 local credentials = require("bg.tokens.credentials")
 local explain = require("bg.control.explain")
 local exposition = require("bg.control.exposition")
@@ -84,7 +85,7 @@ local function node_row()
         drain = said.is_drained,
         since = said.since or cjson.null,
         why = said.why or "",
-        confirmed = said.is_confirmed,
+        confirmed = confirmation.is_given(),
         error = node_file.fault() or cjson.null,
         busyConnections = busy_connections(),
     }

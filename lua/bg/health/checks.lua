@@ -105,7 +105,8 @@ end
 
 -- Logs that a peer has gone down, or has come up again.
 local function tell(peer, was, now)
-    local what = (#peer.group > 1 and "a replica of " or "") .. peer.slot
+    local of = peer.node and "a spare of " or #peer.group > 1 and "a replica of " or ""
+    local what = of .. peer.slot
     if now.up == false and was.up ~= false then
         ngx.log(ngx.WARN, what, " is down: ", peer.service, " at ", peer.address, ": ", now.why)
     elseif now.up and was.up == false then
@@ -170,15 +171,15 @@ function _M.hurry()
     end
 end
 
--- What is known of the peers of one service in a slot, `{up, since, why}` (health.verdict). Adds those that are down to
--- `passed`, where they are replicas.
+-- What is known of the peers of one service in a slot, `{up, since, why}` (health.verdict). Adds those of this node that
+-- are down to `passed`, where there are others in their place.
 local function of_group(group, passed)
     local records = {}
     for i, peer in ipairs(group) do
         local record = known(peer)
         records[i] = record
         _M.down[peer.address] = record.up == false or nil
-        if record.up == false and #group > 1 then
+        if record.up == false and #group > 1 and not peer.node then
             passed[#passed + 1] = { address = peer.address, why = record.why }
         end
     end
@@ -187,7 +188,7 @@ end
 
 -- What is known of a slot, `{up, since, why, passed}`: it is down with any of its services, and up when all of them
 -- are. Empty where it has no peers, or where that is not known, but for `passed`: the replicas that are down, a list of
--- `{address, why}`.
+-- `{address, why}`. Where the containers of other nodes stand in for its own, it is up.
 local function summary(name)
     local passed = {}
     local all = groups[name][1] and { up = true, since = 0 } or {}

@@ -19,8 +19,8 @@ local EXPECTED = {
     notice_page = "string", unavailable_page = "string", maintenance_page = "string",
     max_body = "number", min_rate = "number", client_timeout = "number", header_size = "number",
     limit_wait = "number", connections = "number",
-    version = "string", drain_deadline = "number", mirrors = "table", replicas = "table",
-    assets = "table",
+    version = "string", drain_deadline = "number", mirrors = "table", replicas = "table", spares = "table",
+    assets = "table", follows_agent = "boolean",
     certificates = "table",
     pin_domain = "string", pin_same_site = "string", key_headers = "table", session_cookies = "table",
     token_headers = "table", token_cookies = "table",
@@ -42,14 +42,27 @@ local function name_pins(settings)
     end
 end
 
+local function name_of_node()
+    local host = assert(files.read("/proc/sys/kernel/hostname"))
+    return (host:gsub("%s+$", ""))
+end
+
 -- The name by which the session API tells this proxy from others. The nodes of a swarm have one settings.json, which
 -- begins the name with the colon: there the node's own name goes before it.
 local function own_name(name)
-    if name:sub(1, 1) ~= ":" then
-        return name
+    return name:sub(1, 1) == ":" and name_of_node() .. name or name
+end
+
+-- Of a list in which some entries are of a `node`, those that are not of this one: it has them at addresses of its own.
+local function of_others(list)
+    local own, others = nil, {}
+    for _, entry in ipairs(list) do
+        own = own or entry.node and name_of_node()
+        if not entry.node or entry.node ~= own then
+            others[#others + 1] = entry
+        end
     end
-    local host = assert(files.read("/proc/sys/kernel/hostname"))
-    return host:gsub("%s+$", "") .. name
+    return others
 end
 
 -- Headers, each with the nginx variable that has its value.
@@ -85,6 +98,10 @@ function _M.load(path)
         end
     end
     settings.proxy_name = own_name(settings.proxy_name)
+    settings.peers = of_others(settings.peers)
+    for _, spares in pairs(settings.spares) do
+        spares.blue, spares.green = of_others(spares.blue), of_others(spares.green)
+    end
     local stem = (settings.secure_cookies and "__Host-" or "") .. settings.cookie_stem
     settings.session_cookie = stem .. "_session="
     settings.update_cookie = stem .. "_update="

@@ -8,9 +8,10 @@ local strict_json = require("bg.lib.strict_json")
 local type = type
 
 local ENOENT = 2
-local TEXTS = { "since", "why" }
-local FLAGS = { "drain", "confirmed" }
-local NOTHING_SAID = { is_drained = false, is_confirmed = true }
+-- What each member is, and what is said of another one.
+local KINDS = { drain = "boolean", since = "string", why = "string", heardFor = "number" }
+local WORDS = { boolean = "true or false", string = "text", number = "a number" }
+local NOTHING_SAID = { is_drained = false }
 
 local file -- the hot file (lib.hot_file)
 
@@ -29,23 +30,17 @@ local function flaw(document)
     if not document then
         return "not a strict JSON object"
     end
-    for _, name in ipairs(FLAGS) do
+    for name, kind in pairs(KINDS) do
         local value = member(document, name)
-        if value ~= nil and type(value) ~= "boolean" then
-            return name .. " is not true or false"
-        end
-    end
-    for _, name in ipairs(TEXTS) do
-        local value = member(document, name)
-        if value ~= nil and type(value) ~= "string" then
-            return name .. " is not text"
+        if value ~= nil and type(value) ~= kind then
+            return name .. " is not " .. WORDS[kind]
         end
     end
 end
 
---- What `text` says, `{is_drained, is_confirmed, since, why}`; or nil and what is wrong with it. "": there is no file.
--- `is_drained`: load balancers are to send nothing; `since` and `why` are what bgctl noted of that. `is_confirmed`:
--- the node is not one of a cluster, or has heard from it since it started.
+--- What `text` says, `{is_drained, since, why, heard_for}`; or nil and what is wrong with it. "": there is no file.
+-- `is_drained`: load balancers are to send nothing; `since` and `why` are what bgctl noted of that. `heard_for`: the
+-- agent of a cluster's node has heard Redis since the proxy began that did so at this moment (node.confirmation).
 function _M.parse(text)
     if text == "" then
         return NOTHING_SAID
@@ -57,9 +52,9 @@ function _M.parse(text)
     end
     return {
         is_drained = document.drain == true,
-        is_confirmed = document.confirmed ~= false,
         since = member(document, "since"),
         why = member(document, "why"),
+        heard_for = member(document, "heardFor"),
     }
 end
 

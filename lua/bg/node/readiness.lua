@@ -3,6 +3,7 @@
 -- all nodes may come to it at the same moment, and then nobody would be served.
 
 local checks = require("bg.health.checks")
+local confirmation = require("bg.node.confirmation")
 local node_file = require("bg.node.node_file")
 local router = require("bg.routing.router")
 local slots = require("bg.lib.slots")
@@ -32,16 +33,17 @@ local function is_served(routing, up)
 end
 
 --- Why the node is to get no traffic, a word or two; nil where it is to get some.
--- @param node    what node.json says (node.node_file)
--- @param routing the routing table (routing.routing_table), or nil while there is none
--- @param up      what the checks say of each slot (health.checks)
-function _M.judge(node, routing, up)
+-- @param node         what node.json says (node.node_file)
+-- @param is_confirmed whether the proxy may go by its state (node.confirmation)
+-- @param routing      the routing table (routing.routing_table), or nil while there is none
+-- @param up           what the checks say of each slot (health.checks)
+function _M.judge(node, is_confirmed, routing, up)
     if node.is_drained then
         return DRAINED
+    elseif not is_confirmed then
+        return UNCONFIRMED
     elseif not routing then
         return NO_STATE
-    elseif not node.is_confirmed then
-        return UNCONFIRMED
     elseif not is_served(routing, up) then
         return DOWN
     end
@@ -54,7 +56,7 @@ function _M.why_not()
         router.state_file:poll()
         checks.sync()
     end
-    return _M.judge(node_file.said(), router.routing(), checks.up)
+    return _M.judge(node_file.said(), confirmation.is_given(), router.routing(), checks.up)
 end
 
 return _M

@@ -1,38 +1,56 @@
 -- Names the replica that a request is sent to, where a slot has several containers of a service. They take turns; one
 -- that is known to be down, or that has failed this very request, comes after all others, and so does the other slot.
--- nginx does the rest: connections, time-outs, and whether a failed request may be sent again.
+-- The slot's containers on other nodes are spares: they are asked when there is none on this node, and before the other
+-- slot. nginx does the rest: connections, time-outs, and whether a failed request may be sent again.
 
 local balancer = require("ngx.balancer")
 local checks = require("bg.health.checks")
+local slots = require("bg.lib.slots")
 
 local ngx = ngx
 local format, match = string.format, string.match
-local pairs = pairs
+local ipairs, pairs = ipairs, pairs
 
-local services = {} -- name -> slot -> its replicas, `{address, host, port, ring}`, with whose turn it is in `turn`
+-- name -> slot -> its rings: the replicas of this node, and the spares. A ring is a list of `{address, host, port,
+-- rings}`, with whose turn it is in `turn`; `count` of the rings is how many there are in all.
+local services = {}
 
 local _M = {}
 
-local function ring_of(addresses)
+local function add_ring(rings, addresses)
     local ring = { turn = 0 }
     for i, address in ipairs(addresses) do
         local host, port = match(address, "^(.*):(%d+)$")
-        ring[i] = { address = address, host = host, port = tonumber(port), ring = ring }
+        ring[i] = { address = address, host = host, port = tonumber(port), rings = rings }
     end
-    return ring
+    rings[#rings + 1] = ring
+    rings.count = (rings.count or 0) + #ring
+end
+
+local function spares_of(settings, name, slot)
+    local addresses = {}
+    for i, spare in ipairs(settings.spares[name] and settings.spares[name][slot] or {}) do
+        addresses[i] = spare.address
+    end
+    return addresses
 end
 
 --- Begins with these settings (lib.settings).
 function _M.init(settings)
-    for name, slots in pairs(settings.replicas) do
-        services[name] = { blue = ring_of(slots.blue), green = ring_of(slots.green) }
+    for name, replicas in pairs(settings.replicas) do
+        services[name] = {}
+        for _, slot in ipairs(slots.SLOTS) do
+            services[name][slot] = {}
+            add_ring(services[name][slot], replicas[slot])
+            add_ring(services[name][slot], spares_of(settings, name, slot))
+        end
     end
 end
 
 -- The first replica of a ring, from its turn on, that was not `tried` (address -> true) and is not `down` (the same);
 -- then it is the turn of the one after it. Otherwise nil, and the first that was not tried.
 local function next_of(ring, tried, down)
-    local spare
+    local untried
     for i = 0, #ring - 1 do
         local at = (ring.turn + i) % #ring + 1
         local replica = ring[at]
@@ -41,21 +59,34 @@ local function next_of(ring, tried, down)
                 ring.turn = at % #ring
                 return replica
             end
-            spare = spare or replica
+            untried = untried or replica
         end
     end
-    return nil, spare
+    return nil, untried
 end
 
---- The replica to ask next, `{address, host, port}`: of the ring `own`, then of `other` (nil where there is none to
--- fall back on), those that are up; then those that are down. nil where all were tried.
-function _M.choose(own, other, tried, down)
-    local replica, spare = next_of(own, tried, down)
-    local others_spare
-    if not replica and other then
-        replica, others_spare = next_of(other, tried, down)
+-- The same of all rings of a slot.
+local function next_of_slot(rings, tried, down)
+    local last
+    for i = 1, #rings do
+        local replica, untried = next_of(rings[i], tried, down)
+        if replica then
+            return replica
+        end
+        last = last or untried
     end
-    return replica or spare or others_spare
+    return nil, last
+end
+
+--- The replica to ask next, `{address, host, port}`: of the slot `own`, then of `other` (nil where there is none to fall
+-- back on), those that are up; then those that are down. nil where all were tried.
+function _M.choose(own, other, tried, down)
+    local replica, last = next_of_slot(own, tried, down)
+    local others_last
+    if not replica and other then
+        replica, others_last = next_of_slot(other, tried, down)
+    end
+    return replica or last or others_last
 end
 
 local NONE = {} -- nothing was tried yet
@@ -67,8 +98,10 @@ local function note_missing(ctx)
         return nil
     end
     ctx.tried = ctx.tried or {}
-    for _, replica in ipairs(ctx.replica.ring) do
-        ctx.tried[replica.address] = true
+    for _, ring in ipairs(ctx.replica.rings) do
+        for _, replica in ipairs(ring) do
+            ctx.tried[replica.address] = true
+        end
     end
     return ctx.tried
 end
@@ -87,15 +120,15 @@ end
 --- balancer_by_lua of a service with replicas: nginx asks the replica that this names. `own` is the slot that is asked
 -- first, `other` the one after it, nil where there is none to fall back on.
 function _M.balance(service, own, other)
-    local rings, ctx = services[service], ngx.ctx
-    local ring, others = rings[own], other and rings[other]
+    local by_slot, ctx = services[service], ngx.ctx
+    local rings, others = by_slot[own], other and by_slot[other]
     local tried = ctx.replica and (note_missing(ctx) or note_failure(ctx)) or NONE
-    local replica = _M.choose(ring, others, tried, checks.down)
+    local replica = _M.choose(rings, others, tried, checks.down)
     if not replica then -- only connections that were kept open have failed so far: nginx does not count those
         ctx.tried = nil
-        replica = _M.choose(ring, others, NONE, checks.down)
+        replica = _M.choose(rings, others, NONE, checks.down)
     elseif tried == NONE then
-        balancer.set_more_tries(#ring + (others and #others or 0) - 1)
+        balancer.set_more_tries(rings.count + (others and others.count or 0) - 1)
     end
     ctx.replica = replica
     local ok, err = balancer.set_current_peer(replica.host, replica.port)
@@ -107,9 +140,9 @@ end
 --- The address of a replica of this slot that is not known to be down, for a copy of a request; nil where the service
 -- has no replicas.
 function _M.address(service, slot)
-    local rings = services[service]
-    if rings then
-        return _M.choose(rings[slot], nil, NONE, checks.down).address
+    local by_slot = services[service]
+    if by_slot then
+        return _M.choose(by_slot[slot], nil, NONE, checks.down).address
     end
 end
 

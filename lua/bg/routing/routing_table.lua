@@ -123,6 +123,29 @@ local function slot_of(name, document)
     }
 end
 
+-- A slot that serves nobody.
+local function closed(name)
+    return { name = name, other = OTHER[name], state = "maint", weight = 0, upstream = name .. "_alone",
+        alone = name .. "_alone" }
+end
+
+--- The routing table of a proxy that may not go by its state yet: the gate is closed until `ends` (seconds since the
+-- epoch). No document has its generation.
+function _M.waiting(ends)
+    return {
+        generation = 0,
+        phase = "rest",
+        is_preview = false,
+        slots = { blue = closed("blue"), green = closed("green") },
+        by_version = {},
+        is_split = false,
+        green_share = 0,
+        gate = { mode = "pause", ends = ends },
+        lineage = {},
+        unchanged = {},
+    }
+end
+
 -- The lineage as a list of `{from, to, generation, at}` (`at` in seconds since the epoch), the oldest entry first.
 local function lineage_of(entries)
     local lineage = {}

@@ -120,8 +120,6 @@ def test_the_word_of_each_reason(nodes):
         eventually(lambda: series in requests.get(f"{one.control_url}/metrics", timeout=10).text, series)
 
     one.expected += [r"node\.json refused, the last good one stays in force: ", DOWN]
-    said.write_text('{"confirmed": false}')
-    is_told(503, "unconfirmed")
     said.write_text('{"drain": true}')
     is_told(503, "drained")
     said.write_text('{"drain": tru')

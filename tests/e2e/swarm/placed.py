@@ -10,6 +10,9 @@ from typing import Any
 
 import requests
 
+from session_api.cluster.document import Document
+from session_api.cluster.document import encode as encode_document
+from session_api.cluster.keys import Keys
 from testbed.cluster import Lab, Node
 from testbed.cluster.node import NodeError
 from testbed.cluster.redis import Redis
@@ -21,6 +24,7 @@ from toolkit.release import folders
 from toolkit.rendering import reload
 from toolkit.state.document import SCHEMA, Slots, State, encode, maint, ready
 from toolkit.swarm.engine import SwarmEngine
+from toolkit.swarm.layout import AGENT
 from toolkit.terminal.ui import UI
 
 OLD, NEW = "1.6.7", "1.6.8"
@@ -30,7 +34,7 @@ services:
     image: {image}
     entrypoint: [sh, -c, "echo migrated for $$BGCTL_VERSION; exit 3"]
 """
-STATE = "/var/lib/docker/volumes/{project}_bgctl-state/_data"
+FENCE = 1
 
 
 class Placed:
@@ -52,6 +56,11 @@ class Placed:
         return project
 
     @property
+    def keys(self) -> Keys:
+        """The names of what the project has in Redis."""
+        return Keys(self.folder.name)
+
+    @property
     def engine(self) -> SwarmEngine:
         found = self.project.engine
         assert isinstance(found, SwarmEngine)
@@ -70,7 +79,7 @@ class Placed:
 
     def start(self) -> None:
         env = self.project.env_of(OLD)
-        for service in ("session-api", "frontend-blue", "proxy"):
+        for service in (AGENT, "session-api", "frontend-blue", "proxy"):
             self.engine.up(service, env)
         for node in self.nodes:
             answers = partial(self.status, node)
@@ -80,13 +89,10 @@ class Placed:
         reload.store(self.project, reload.wanted(self.project, anew=True)[0])
 
     def route(self, blue: str | None = None, green: str | None = None) -> None:
-        """Writes the state into the volume of each node, as its agent does; waits until it is in force."""
+        """Publishes the state; waits until it is in force on each node."""
         generation = max(0, *(self.generation(node) for node in self.nodes)) + 1
-        text = self.state(generation, blue, green)
-        place = STATE.format(project=self.folder.name)
-        for node in self.nodes:
-            script = f"cat >{place}/new && mv {place}/new {place}/state.json"
-            node.run("sh", "-c", script, stdin=text)
+        document = Document(FENCE, self.state(generation, blue, green))
+        self.redis.client.set(self.keys.document, encode_document(document))
         for node in self.nodes:
             in_force = partial(self.serves, node, generation)
             eventually(in_force, f"the state is in force on {node.name}")

@@ -12,6 +12,7 @@ from tests.e2e.swarm.placed import NEW, OLD, Placed, Watch
 from toolkit.engine.container import Container
 from toolkit.errors import Failed, Refused
 from toolkit.observe import logs
+from toolkit.swarm.layout import AGENT
 
 
 def is_coming(container: Container) -> bool:
@@ -21,7 +22,7 @@ def is_coming(container: Container) -> bool:
 def test_each_node_serves(placed: Placed) -> None:
     assert placed.versions() == [OLD, OLD]
     found = placed.bgctl().engine.containers()
-    assert set(found) == {"proxy", "session-api", "frontend-blue"}
+    assert set(found) == {AGENT, "proxy", "session-api", "frontend-blue"}
     assert all(each.state.running for each in found.values())
     assert found["frontend-blue"].runs(placed.image(OLD))
     assert placed.engine.running("frontend-blue", {"COOKIE_STEM": "bg"})
@@ -118,11 +119,24 @@ def test_the_log_of_a_service_has_the_lines_of_all_nodes_each_with_its_time(plac
     assert len(starts) >= len(placed.nodes), lines
 
 
-def test_a_firewall_keeps_a_slots_port_to_its_node(placed: Placed) -> None:
-    """As docs/swarm.md says it."""
-    node, port = placed.nodes[0], placed.folder.ports.blue
+def test_a_firewall_keeps_a_slots_port_to_the_nodes(placed: Placed) -> None:
+    """As docs/swarm.md says it; the other nodes are asked for their slots where one has none."""
+    node, other = placed.nodes
+    port = placed.folder.ports.blue
     outside, inside = f"http://{node.address}:{port}/healthz", f"http://127.0.0.1:{port}/healthz"
-    rule = ["-i", "eth0", "-p", "tcp", "-m", "conntrack", "--ctorigdstport", str(port)]
+    rule = [
+        "-i",
+        "eth0",
+        "!",
+        "-s",
+        other.address,
+        "-p",
+        "tcp",
+        "-m",
+        "conntrack",
+        "--ctorigdstport",
+        str(port),
+    ]
     rule += ["--ctdir", "ORIGINAL", "-j", "DROP"]
     assert requests.get(outside, timeout=5).ok
     node.run("iptables", "-I", "DOCKER-USER", *rule)
@@ -130,6 +144,7 @@ def test_a_firewall_keeps_a_slots_port_to_its_node(placed: Placed) -> None:
         with pytest.raises(requests.ConnectionError):
             requests.get(outside, timeout=2)
         node.run("curl", "--fail", "--silent", inside)
+        other.run("curl", "--fail", "--silent", "--max-time", "5", outside)
         assert placed.versions() == [OLD, OLD]
     finally:
         node.run("iptables", "-D", "DOCKER-USER", *rule)
@@ -155,4 +170,4 @@ def test_down_leaves_nothing_but_volumes(placed: Placed) -> None:
     volumes = [node.docker("volume", "ls", "--quiet").split() for node in placed.nodes]
     assert all("placed_bgctl-state" in each for each in volumes)
     placed.start()
-    assert placed.versions() == [OLD, OLD], "they serve by the state that they had"
+    assert placed.versions() == [OLD, OLD], "they serve by the state that Redis has"

@@ -64,15 +64,25 @@ return {
 
 
 class Checked:
-    """The checks of blue, with so many containers of each of these services."""
+    """The checks of blue: so many containers of each of these services, and `spares` of "web" elsewhere."""
 
-    def __init__(self, **services: int) -> None:
+    def __init__(self, spares: int = 0, **services: int) -> None:
         self.lua = Lua()
         self.lua.runtime.execute(NGINX_STUB)(1000)
         peers = [
             {"slot": "blue", "service": name, "address": f"{name}:{number}", "proof": "image"}
             for name, count in services.items()
             for number in range(1, count + 1)
+        ]
+        peers += [
+            {
+                "slot": "blue",
+                "service": "web",
+                "address": f"there:{number}",
+                "proof": "image",
+                "node": f"n{number}",
+            }
+            for number in range(1, spares + 1)
         ]
         self.nginx = self.lua.runtime.execute(OPEN, self.lua.table(peers))
 
@@ -128,3 +138,17 @@ def test_a_slot_without_replicas_is_told_as_ever() -> None:
     found = blue.round(web_1="timeout")
     assert found == {"up": False, "since": 1000, "why": "web: timeout", "passed": {}}
     assert blue.lines == ["blue is down: web at web:1: timeout"]
+
+
+def test_a_slot_is_up_while_a_spare_of_it_is_and_its_own_is_told() -> None:
+    blue = Checked(spares=2, web=1)
+    assert blue.round()["passed"] == {}
+    found = blue.round(web_1="refused")
+    assert (found["up"], found["passed"]) == (True, {1: {"address": "web:1", "why": "refused"}})
+    assert blue.down == {"web:1"}
+    found = blue.round(there_2="timeout")
+    assert (found["up"], found["passed"]) == (True, {}), "that is told on its own node"
+    assert blue.down == {"there:2"}
+    assert "a replica of blue is up again: web at web:1" in blue.lines
+    assert "a spare of blue is down: web at there:2: timeout" in blue.lines
+    assert blue.round(web_1="refused", there_1="refused", there_2="refused")["up"] is False

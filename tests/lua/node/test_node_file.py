@@ -30,15 +30,15 @@ def parse(lua: Lua, text: bytes):
 
 
 def test_what_bgctl_writes_is_what_the_proxy_reads(lua: Lua, tmp_path: Path) -> None:
-    for said in (Node(), Node(True, "2026-01-15T10:30:00Z", "new kernel"), Node(confirmed=False)):
+    for said in (Node(), Node(True, "2026-01-15T10:30:00Z", "new kernel")):
         node_file.write(tmp_path, said)
         found = parse(lua, (tmp_path / node_file.NAME).read_bytes())
-        assert (found["is_drained"], found["is_confirmed"]) == (said.drain, said.confirmed)
+        assert found["is_drained"] == said.drain
         assert (found.get("since"), found.get("why")) == (said.since, said.why)
 
 
 def test_without_a_file_the_node_takes_traffic(lua: Lua) -> None:
-    assert parse(lua, b"") == parse(lua, b"{}") == {"is_drained": False, "is_confirmed": True}
+    assert parse(lua, b"") == parse(lua, b"{}") == {"is_drained": False}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_without_a_file_the_node_takes_traffic(lua: Lua) -> None:
         (b"[]", "not a strict JSON object"),
         (b'{"drain": "true"}', "drain is not true or false"),
         (b'{"drain": 1}', "drain is not true or false"),
-        (b'{"confirmed": 0}', "confirmed is not true or false"),
+        (b'{"heardFor": true}', "heardFor is not a number"),
         (b'{"drain": true, "since": 5}', "since is not text"),
         (b'{"drain": true, "why": {}}', "why is not text"),
     ],

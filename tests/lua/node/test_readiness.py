@@ -25,10 +25,10 @@ def lua() -> Lua:
 
 
 def judge(lua, state, up, *, drained=False, confirmed=True):
-    node = lua.table({"is_drained": drained, "is_confirmed": confirmed})
+    node = lua.table({"is_drained": drained})
     routing = parse(lua, state) if state else None
     known = lua.table({name: word for name, word in up.items() if word is not None})
-    return plain(lua.module("node.readiness")[b"judge"](node, routing, known))
+    return plain(lua.module("node.readiness")[b"judge"](node, confirmed, routing, known))
 
 
 @pytest.mark.parametrize("gate", MODES)
@@ -38,6 +38,7 @@ def test_what_is_said_of_the_node_counts_and_a_closed_gate_does_not(lua, gate):
     assert judge(lua, state, up, drained=True) == "drained"
     assert judge(lua, state, up, confirmed=False) == "unconfirmed"
     assert judge(lua, None, up) == "no state"
+    assert judge(lua, None, up, confirmed=False) == "unconfirmed"
     assert judge(lua, None, up, drained=True, confirmed=False) == "drained", "the operator's word first"
 
 

@@ -13,7 +13,7 @@ from tests.lua.support.luajit import NGINX_STUB, Lua, plain
 OWN = [f"127.0.0.1:{port}" for port in (8081, 8082, 8083)]
 OTHER = [f"127.0.0.1:{port}" for port in (9081, 9082, 9083)]
 OPEN = b"""
-local mine, theirs, health, hurried = ...
+local mine, theirs, health, hurried, spares = ...
 local asked, tries, failure = nil, {}, "failed"
 package.loaded["bg.routing.replicas"], package.loaded["bg.health.checks"] = nil, nil
 package.loaded["bg.health.checks"] = { down = health, hurry = function() hurried() end }
@@ -23,7 +23,7 @@ package.loaded["ngx.balancer"] = {
     set_more_tries = function(count) tries[#tries + 1] = count return true end,
 }
 local replicas = require("bg.routing.replicas")
-replicas.init({ replicas = { web = { blue = mine, green = theirs } } })
+replicas.init({ replicas = { web = { blue = mine, green = theirs } }, spares = { web = spares } })
 return {
     begin = function() ngx.ctx = {} end,
     ask = function(other) replicas.balance("web", "blue", other) return asked end,
@@ -35,15 +35,24 @@ return {
 
 
 class Slot:
-    """Blue's balancer, with green behind it; `down` are addresses."""
+    """Blue's balancer, with green behind it; `down` are addresses, `spares` those of both on other nodes."""
 
-    def __init__(self, down: set[str] | None = None, own: list[str] = OWN, other: list[str] = OTHER) -> None:
+    def __init__(
+        self,
+        down: set[str] | None = None,
+        own: list[str] = OWN,
+        other: list[str] = OTHER,
+        spares: dict[str, list[str]] | None = None,
+    ) -> None:
         self.lua = Lua()
         self.lua.runtime.execute(NGINX_STUB)
         self.hurried = 0
         health = self.lua.table(dict.fromkeys(down or set(), True))
+        elsewhere = self.lua.table(
+            {slot: [{"address": each} for each in them] for slot, them in (spares or {}).items()}
+        )
         self.nginx = self.lua.runtime.execute(
-            OPEN, self.lua.table(own), self.lua.table(other), health, self._hurry
+            OPEN, self.lua.table(own), self.lua.table(other), health, self._hurry, elsewhere
         )
 
     def _hurry(self) -> None:
@@ -119,3 +128,36 @@ def test_copies_go_to_the_candidates_replicas_in_turn(down: set[str], copies: li
     slot = Slot(down)
     assert [plain(slot.nginx[b"copy"](b"web")) for _ in range(3)] == copies
     assert slot.nginx[b"copy"](b"api") is None
+
+
+HERE, THERE = ["127.0.0.1:8081"], ["127.0.0.1:8083"]
+SPARES = {"blue": ["10.0.0.2:8081", "10.0.0.3:8081"], "green": ["10.0.0.2:8083", "10.0.0.3:8083"]}
+EVERYONE = [*HERE, *SPARES["blue"], *THERE, *SPARES["green"]]
+
+
+def test_spares_are_asked_for_nothing_while_a_slot_of_this_node_is_up() -> None:
+    slot = Slot(own=HERE, other=THERE, spares=SPARES)
+    assert [slot.request()[0] for _ in range(6)] == HERE * 6
+
+
+@given(st.sets(st.sampled_from(EVERYONE)), st.integers(0, 3))
+def test_the_spares_of_a_slot_come_before_the_other_slot(down: set[str], turns: int) -> None:
+    slot = Slot(down, HERE, THERE, SPARES)
+    for _ in range(turns):
+        slot.request()
+    asked = slot.request(len(EVERYONE) - 1)
+    assert sorted(asked) == sorted(EVERYONE)
+    places = (HERE, SPARES["blue"], THERE, SPARES["green"])
+    place_of = {address: number for number, place in enumerate(places) for address in place}
+    up = [place_of[address] for address in asked if address not in down]
+    assert up == sorted(up), "this node, others, and the same of the other slot"
+    assert asked == [each for each in asked if each not in down] + [each for each in asked if each in down]
+    in_slot = [address in (*THERE, *SPARES["green"]) for address in asked if address in down]
+    assert in_slot == sorted(in_slot)
+    assert slot.tries[-1] == len(EVERYONE) - 1
+
+
+def test_what_this_node_has_not_got_its_spares_have_not_either() -> None:
+    slot = Slot(own=HERE, other=THERE, spares=SPARES)
+    slot.nginx[b"lacks"]()
+    assert slot.request(1) == [*HERE, *THERE]

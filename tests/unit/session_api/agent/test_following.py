@@ -188,6 +188,7 @@ def test_sigterm_ends_it_at_once_and_cleanly(
     web = node()
     agent = web.start()
     web.has(put(client, 1, 1))
+    eventually((web.state.parent / "node.json").exists, bool)
     if frozen:
         server.process.send_signal(signal.SIGSTOP)
         eventually(lambda: agent.events("Redis gives no good answer"), bool)
@@ -201,17 +202,33 @@ def test_sigterm_ends_it_at_once_and_cleanly(
     ]
 
 
-def test_node_json_says_whether_redis_was_heard(server: RedisServer, client: Redis, node: Nodes) -> None:
+def test_a_proxy_is_told_when_redis_was_asked_since_it_began(
+    server: RedisServer, client: Redis, node: Nodes
+) -> None:
     web = node()
-    (web.state.parent / "node.json").write_text('{"drain": true, "confirmed": true}')
+    (web.state.parent / "node.json").write_text('{"drain": true, "heardFor": 1000.5}')
     put(client, 1, 1)
     server.kill()
     agent = web.start()
-    eventually(lambda: web.file, lambda seen: seen == {"drain": True, "confirmed": False})
     eventually(lambda: agent.events("Redis gives no good answer"), bool)
-    assert web.file["confirmed"] is False
+    eventually(lambda: agent.events("the proxy answers"), bool)
+    assert web.file == {"drain": True, "heardFor": 1000.5}, "that was for the proxy before"
     server.start()
-    eventually(lambda: web.file, lambda seen: seen == {"drain": True, "confirmed": True})
+    eventually(lambda: web.file, lambda seen: seen == {"drain": True, "heardFor": web.began})
+    first, web.began = web.began, web.began + 60  # it is started again
+    eventually(lambda: web.file["heardFor"], lambda seen: seen == first + 60)
+
+
+def test_a_proxy_is_told_nothing_while_redis_has_what_cannot_be_read(client: Redis, node: Nodes) -> None:
+    web = node()
+    client.set(KEYS.document, '{"schema": 99}')
+    web.start()
+    web.reports(client, generation=0)
+    eventually(lambda: web.report(client)["status"], bool)
+    assert not (web.state.parent / "node.json").exists()
+    web.has(put(client, 1, 1))
+    eventually((web.state.parent / "node.json").exists, bool)
+    assert web.file == {"heardFor": web.began}
 
 
 def test_a_node_that_is_left_out_follows_all_the_same(client: Redis, node: Nodes) -> None:

@@ -1,6 +1,6 @@
 """An agent that is killed at each point of its work: the file is whole, and no node goes back."""
 
-import itertools
+import json
 import signal
 from collections.abc import Callable
 
@@ -9,24 +9,23 @@ from redis import Redis
 
 from session_api.agent.last import Last
 from session_api.cluster.document import Document
-from tests.unit.session_api.support.agents import KEYS, Node, put, state_text
+from tests.unit.session_api.support.agents import KEYS, Agent, Node, put, state_text
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.session_api.support.server import eventually
 
 pytestmark = pytest.mark.whole
 DYING = ("-m", "tests.unit.session_api.support.dying_agent")
 OLD, NEW = state_text(5), state_text(6)
-ALL_WRITTEN = "the folder of state.json is written"
-CALLS = 16  # node.json, agent.json, state.json, node.json: four calls each
+CALLS = 12  # agent.json, state.json, node.json: four calls each
 
 
 def test_killed_at_each_point_it_never_goes_back(server: RedisServer, node: Callable[..., Node]) -> None:
     seen = []
     with server.client() as client:
-        for point in itertools.count():
+        for point in range(CALLS):
             web = node(f"web{point}")
-            if not is_killed_at(point, web, client):
-                break
+            agent = begin(point, web, client)
+            assert agent.ended() == -signal.SIGKILL
             assert web.text in (OLD, NEW)
             seen.append(web.text)
             put(client, 2, 5)  # Redis loses the last write
@@ -36,16 +35,17 @@ def test_killed_at_each_point_it_never_goes_back(server: RedisServer, node: Call
             assert web.text == seen[-1]
             web.has(put(client, 3, 7))
             web.kill()
-    assert point == CALLS
+        agent = begin(CALLS, web := node("last"), client)
+        eventually(lambda: web.file, lambda said: said == {"heardFor": web.began})
+        web.reports(client, fence=2, generation=6, error=None)
+        assert agent.process.poll() is None, "there is no further point"
     assert seen == sorted(seen), "once the new one is there, it stays"
     assert {OLD, NEW} == set(seen)
 
 
-def is_killed_at(point: int, web: Node, client: Redis) -> bool:
-    """Whether the agent comes to that point while it writes NEW over OLD; else it does all of its work."""
-    (web.state.parent / "node.json").write_text('{"confirmed": true}')
+def begin(point: int, web: Node, client: Redis) -> Agent:
+    """An agent that writes NEW over OLD, and says so to its proxy, unless it comes to that point before."""
+    (web.state.parent / "node.json").write_text(json.dumps({"heardFor": web.began - 60}))
     Last(web.state).write(Document(2, OLD))
     put(client, 2, 6)
-    agent = web.start(*DYING, str(point))
-    eventually(lambda: agent.process.poll() is not None or agent.events(ALL_WRITTEN), bool)
-    return not agent.events(ALL_WRITTEN) and agent.ended() == -signal.SIGKILL
+    return web.start(*DYING, str(point))

@@ -113,6 +113,7 @@ class Node:
         self.workers = 2
         self.stuck_at: int | None = None  # the generation at which its workers stay
         self.open = 0
+        self.began = 1768473000.123  # when its proxy did, as the proxy says it
         control = f"http://{self.proxy.address}"
         self.environment = environment(store, PROJECT, name, self.state, control) | changes
         self._agents: list[Agent] = []
@@ -164,6 +165,7 @@ class Node:
         slots = {name: {**slot, "open": self.open, "websockets": 0} for name, slot in state["slots"].items()}
         return 200, {
             "schema": 1,
+            "startedAt": self.began,
             "generation": generation,
             "workers": workers,
             "workersExpected": 2,

@@ -15,10 +15,10 @@ DRAINED = Node(True, "2026-01-15T10:30:00Z", "new kernel")
 
 
 def test_without_a_file_the_node_takes_traffic(tmp_path: Path) -> None:
-    assert node_file.read(tmp_path) == Node(drain=False, confirmed=True)
+    assert node_file.read(tmp_path) == Node(drain=False)
 
 
-@pytest.mark.parametrize("said", [DRAINED, Node(confirmed=False), Node()])
+@pytest.mark.parametrize("said", [DRAINED, Node()])
 def test_what_is_written_is_read(tmp_path: Path, said: Node) -> None:
     node_file.write(tmp_path, said)
     assert node_file.read(tmp_path) == said
@@ -41,6 +41,3 @@ def test_it_is_told_in_a_line() -> None:
     assert node.describe(Node(), NOW) == node.line(Node(), NOW) == ""
     said = node.line(DRAINED, NOW)
     assert "(3 h), new kernel: load balancers are told to send it nothing; next: bgctl node ready" in said
-    unheard = node.line(Node(confirmed=False), NOW)
-    assert unheard.startswith("its agent has not heard from the cluster")
-    assert "next:" not in unheard, "it is the agent's to change"

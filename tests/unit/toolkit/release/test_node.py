@@ -47,7 +47,7 @@ class Balanced:
         ]
         slots = {name: {**slot, "requests": self.served} for name, slot in document["slots"].items()}
         seen = {
-            **{"drain": said.drain, "since": said.since, "why": said.why, "confirmed": said.confirmed},
+            **{"drain": said.drain, "since": said.since, "why": said.why},
             **{"path": self.path, "ready": not said.drain, "whyNot": "drained" if said.drain else None},
             **{"error": None, "busyConnections": self.busy},
         }
@@ -65,7 +65,7 @@ def balanced(world: World) -> Balanced:
 def test_a_drained_node_is_marked_given_time_and_left(balanced: Balanced) -> None:
     node.drain(balanced.project, "", WITHIN, "new kernel")
     said = balanced.file()
-    assert (said.drain, said.why, said.confirmed) == (True, "new kernel", True)
+    assert (said.drain, said.why) == (True, "new kernel")
     assert balanced.engine.asked == ["signal proxy HUP"], "clients close the connections that they keep"
     steps = [each.name for each in balanced.project.ui.taken]
     assert steps == ["node", "balancers", "connections", "open"]
@@ -145,9 +145,9 @@ def test_ready_says_what_else_keeps_traffic_away(balanced: Balanced) -> None:
 
 
 def test_a_node_whose_proxy_is_away_is_ready_when_it_starts(balanced: Balanced) -> None:
-    node_file.write(balanced.world.root / "state", Node(True, confirmed=False))
+    node_file.write(balanced.world.root / "state", Node(True))
     balanced.world.control.stop()
-    assert node.ready(balanced.project, "") == Node(confirmed=False), "the agent's word stays"
+    assert node.ready(balanced.project, "") == Node()
     with pytest.raises(Refused, match="the proxy does not run"):
         node.drain(balanced.project, "", WITHIN)
 

@@ -76,6 +76,8 @@ def test_settings() -> None:
         "drain_deadline": 0,
         "mirrors": {},
         "replicas": {},
+        "spares": {},
+        "follows_agent": False,
         "assets": {},
         "certificates": [],
     }
