@@ -127,14 +127,18 @@ def check_listeners(project: Project) -> None:
 
 
 def check_peers(project: Project) -> None:
-    """Raises Refused if the proxy checks the slots' health in an old way: it could find a good slot down."""
+    """Raises Refused if the proxy checks the slots' health in an old way: it could find a good slot down.
+
+    That a node has joined, or has left, is no reason: there may be another spare, or one less.
+    """
     try:
-        told = json.loads((project.proxy_dir / "settings.json").read_bytes()).get("peers")
+        told = json.loads((project.proxy_dir / "settings.json").read_bytes()).get("peers") or []
     except (OSError, ValueError):
         return  # `bgctl up` has not been here yet, or will write the file anew.
-    if told != settings_json.peers(project.config):
+    if [each for each in told if "node" not in each] != settings_json.peers(project.config):
         why = "[services.*] in bgctl.toml is not what it has loaded"
-        raise Refused("the proxy asks slots for their health otherwise", why, "bgctl reload")
+        next = "bgctl up" if project.cluster else "bgctl reload"
+        raise Refused("the proxy asks slots for their health otherwise", why, next)
 
 
 def is_loaded(project: Project, files: dict[str, bytes]) -> bool:
