@@ -71,6 +71,7 @@ local function sync()
     if router.routing() ~= woken_for or exiting() then -- a request may have read the state first (routing.router)
         woken_for = router.routing()
         queue.wake()
+        checks.hurry()
     end
     checks.sync()
     counters.fold()

@@ -191,11 +191,13 @@ class Caller:
 
     def _miss(self, method: str, path: str, what: str, began: float) -> None:
         """Counts a request that got no good answer."""
-        if self.scene.balancer and self.scene.balancer.was_away(began):
+        if not (balancer := self.scene.balancer):
+            self.fail(method, path, what)
+        elif not balancer.was_away(began):
+            self.fail(method, path, f"{what}, at {balancer.reached or 'no host'}")
+        else:
             self.recorder.lost += 1
             self.pace.back_off()
-        else:
-            self.fail(method, path, what)
 
     def fail(self, method: str, path: str, what: str) -> None:
         self.recorder.failed += 1

@@ -66,11 +66,15 @@ class Balancer(AbstractResolver):
         now = time.monotonic()
         self._away = {host: min(until, now) for host, until in self._away.items()} | dict.fromkeys(hosts, inf)
 
-    def was_away(self, since: float) -> bool:
-        """Whether the host that this task's last request has reached was away at any time since then."""
+    @property
+    def reached(self) -> str | None:
+        """The host that this task's last request has reached; None: none has taken it."""
         task = asyncio.current_task()
-        host = self._reached.get(task) if task else None
-        return host is not None and self._away.get(host, -inf) > since
+        return self._reached.get(task) if task else None
+
+    def was_away(self, since: float) -> bool:
+        """Whether that host was away at any time since then."""
+        return self.reached is not None and self._away.get(self.reached, -inf) > since
 
     def reaches(self, host: str | None) -> None:
         """Notes which host has taken the request of this task; None: none has yet."""

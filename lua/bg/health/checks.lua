@@ -36,7 +36,8 @@ local groups = { blue = {}, green = {} } -- slot -> the peers of each of its ser
 local blues = {} -- service -> its peers in blue
 local summaries = { blue = {}, green = {} } -- slot -> what this worker last read of it
 
--- `up`: slot -> true, false, or nil while that is not known. `down`: address of a peer -> true, where it is down.
+-- `up`: slot -> true, false, or nil while that is not known. `down`: address of a peer -> true, where it is down, or
+-- where it is not known whether it is up, and another one of its service is.
 local _M = { up = {}, down = {} }
 
 --- Begins with these settings (lib.settings). `routing()` gives the routing table in force, or nil.
@@ -172,13 +173,17 @@ function _M.hurry()
 end
 
 -- What is known of the peers of one service in a slot, `{up, since, why}` (health.verdict). Adds those of this node that
--- are down to `passed`, where there are others in their place.
+-- are down to `passed`, where there are others in their place. One of which nothing is known yet gets nothing, either,
+-- while another one is up: it may be about to start.
 local function of_group(group, passed)
-    local records = {}
+    local records, is_any_up = {}, false
     for i, peer in ipairs(group) do
-        local record = known(peer)
-        records[i] = record
-        _M.down[peer.address] = record.up == false or nil
+        records[i] = known(peer)
+        is_any_up = is_any_up or records[i].up == true
+    end
+    for i, peer in ipairs(group) do
+        local record = records[i]
+        _M.down[peer.address] = record.up == false or (record.up == nil and is_any_up) or nil
         if record.up == false and #group > 1 and not peer.node then
             passed[#passed + 1] = { address = peer.address, why = record.why }
         end

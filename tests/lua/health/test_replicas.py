@@ -48,11 +48,13 @@ local dict = ngx.shared.bg_health
 dict.add = function(self, key, value) return not self:get(key) and self:set(key, value) end
 local checks = require("bg.health.checks")
 local blue, green = { version = "1.6.7", state = "ready" }, { state = "maint" }
-checks.init({ peers = peers, health_check = 1, health_timeout = 1, health_fails = 1 }, function()
+local settings = { peers = peers, health_check = 1, health_timeout = 1, health_fails = 1 }
+checks.init(settings, function()
     return { slots = { blue = blue, green = green }, unchanged = {} }
 end)
 return {
     answers = answers, lines = lines, down = checks.down,
+    bear = function(fails) settings.health_fails = fails end,
     round = function()
         dict:delete("turn")
         checks.tick()
@@ -152,3 +154,15 @@ def test_a_slot_is_up_while_a_spare_of_it_is_and_its_own_is_told() -> None:
     assert "a replica of blue is up again: web at web:1" in blue.lines
     assert "a spare of blue is down: web at there:2: timeout" in blue.lines
     assert blue.round(web_1="refused", there_1="refused", there_2="refused")["up"] is False
+
+
+def test_one_of_which_nothing_is_known_waits_while_another_is_up() -> None:
+    """A container that is being started may take a connection, and drop it."""
+    blue = Checked(spares=1, web=1)
+    blue.nginx[b"bear"](2)
+    found = blue.round(web_1="refused")
+    assert found["up"] is True
+    assert blue.down == {"web:1"}
+    assert found["passed"] == {}, "it has not gone down: it has yet to come"
+    assert blue.round()["up"] is True
+    assert blue.down == set()
