@@ -21,6 +21,7 @@ TOLD = r"(blue|green) is (down|up again): frontend at "
 PROBED = r"recv\(\) failed|context: ngx\.timer"
 COMPOSE = (Path(__file__).parents[3] / "compose" / "compose.yaml").read_text()
 REPLICAS = 3
+PACE = 0.02  # seconds between two requests of one visitor
 
 
 class Several(Stack):
@@ -65,7 +66,7 @@ class Visitors:
 
     def _ask(self, stack: Stack) -> None:
         browser = stack.visitor()
-        while not self._over.is_set():
+        while not self._over.wait(PACE):
             began = time.monotonic()
             answer = browser.get(f"{stack.url}/api/whoami", timeout=30)
             version = answer.headers.get("X-Deployment-Version")

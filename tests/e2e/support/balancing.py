@@ -19,6 +19,7 @@ from tests.e2e.support.stacks import NEW, OLD, Stack, eventually
 
 PATH = "/bgctl-health"
 SOURCE = "127.0.0.2"  # from where HAProxy comes, and whom the nodes trust
+PACE = 0.1  # seconds between two requests of one client
 NOTICE = "2s"  # for HAProxy, which looks five times a second
 # Nothing is tried a second time: a request that a node loses is lost.
 CONFIGURATION = """\
@@ -143,7 +144,7 @@ class Clients:
 
     def _go(self, version: str, token: str, keeps: bool) -> None:
         kept = requests.Session()
-        while not self._over.wait(0.02):
+        while not self._over.wait(PACE):
             try:
                 what = self._ask(kept if keeps else requests.Session(), version, token)
             except requests.ConnectionError as error:
