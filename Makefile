@@ -64,7 +64,7 @@ walk:  ## Ordinary projects through two releases each, under load, from the whee
 	@for engine in $(ENGINES); do \
 	    setup/engine "$$engine" && setup/images "$$engine" && setup/standins "$$engine" || exit 1; \
 	done
-	@$(PYTEST) -n 2 -rP tests/e2e/release/test_walk_*.py
+	@$(PYTEST) -n 2 -rP -k "not short" tests/e2e/release/test_walk_*.py
 
 adoptions:  ## Ordinary projects adopted under load, again and again, and killed at every step (ROUNDS=20)
 	@$(NEED) && setup/standins docker

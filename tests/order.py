@@ -17,7 +17,7 @@ APART = frozenset(
     {"test_canary", "test_counts", "test_crash", "test_deploy", "test_mends", "test_soak", "test_streams"}
 )
 
-# A fixture of the whole folder brings up a lab of several hosts, which is dear: its files stay in one process.
+# A fixture of the whole folder brings up a lab of several hosts, which is dear: it does so in one process.
 TOGETHER = ("tests/e2e/cluster", "tests/e2e/swarm")
 
 # By what they take, the longest first: the beginning of `file::test` below one of FOLDERS.

@@ -23,7 +23,7 @@ def heard(walk: Walk, slot: str) -> set[tuple[str, str]]:
     return set(PAIR.findall(walk.engine_says("logs", worker)))
 
 
-@pytest.mark.parametrize("last", ["2", pytest.param("3", marks=pytest.mark.faults)])
+@pytest.mark.parametrize("last", ["2", pytest.param("3", marks=pytest.mark.faults)], ids=["short", "long"])
 def test_calls_inside_the_stack_stay_on_their_version(tmp_path, last):
     with walking(tmp_path, "pair", 18300) as walk:
         walk.compose("up", "-d")
