@@ -53,8 +53,8 @@ e2e:  ## Real stacks on docker (ONLY=failover: those whose names have that)
 	@$(NEED) && setup/testtools && setup/standins docker
 	@$(TOGETHER) $(if $(ONLY),-k "$(ONLY)") tests/e2e $(OTHERS)
 
-faults:  ## The longest walks through faults at their full length, of which `make test` takes a short form (needs npm)
-	@$(NEED)
+faults:  ## The longest tests at their full length, of which `make test` takes a short form (needs npm)
+	@$(NEED) && setup/testtools && setup/standins docker
 	@mkdir -p .cache/sockets && cp tests/cases/sockets/* .cache/sockets/ && cd .cache/sockets && npm ci --silent
 	@BGCTL_NODE_SOCKETS=.cache/sockets $(PYTEST) -n 2 -m faults tests/e2e
 	@$(PYTEST) tests/model/test_model_sequences.py

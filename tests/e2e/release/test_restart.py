@@ -62,7 +62,7 @@ def test_nobody_notices_a_restart(stack):
     assert stack.ask("status")["differences"] == [], "nothing has been changed yet"
     stack.set("FEATURE", "one")
     assert TELLS in stack.bgctl("status").stdout
-    with LoadProcess(stack.url, served={OLD}, rate=60) as load:
+    with LoadProcess(stack.url, served={OLD}, rate=150) as load:
         load.keep(10)
         for kind, number in CROWD.items():
             load.spawn(kind, number)
