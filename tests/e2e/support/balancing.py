@@ -110,8 +110,9 @@ def bearer(stack: Stack, version: str) -> str:
 class Clients:
     """Sessions of both versions that ask on and on, some on a connection that they keep.
 
-    `pace`: seconds between two requests of each. `seen` counts answers, and what was wrong. A connection that was closed while it was idle is opened
-    anew, as browsers do; a request on a new one that gets no answer is lost.
+    `pace`: seconds between two requests of each. `seen` counts answers, and what was wrong. A connection that
+    was closed while it was idle is opened anew, as browsers do; a request on a new one that gets no answer is
+    lost.
     """
 
     def __init__(self, url: str, signer: Stack, pace: float, size: int = 3) -> None:
