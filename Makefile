@@ -53,8 +53,8 @@ e2e:  ## Real stacks on docker (ONLY=failover: those whose names have that)
 	@$(NEED) && setup/testtools && setup/standins docker
 	@$(TOGETHER) $(if $(ONLY),-k "$(ONLY)") tests/e2e $(OTHERS)
 
-faults:  ## The longest walks through faults at their full length, of which `make test` takes a short form (needs npm)
-	@$(NEED)
+faults:  ## The longest tests at their full length, of which `make test` takes a short form (needs npm)
+	@$(NEED) && setup/testtools && setup/standins docker
 	@mkdir -p .cache/sockets && cp tests/cases/sockets/* .cache/sockets/ && cd .cache/sockets && npm ci --silent
 	@BGCTL_NODE_SOCKETS=.cache/sockets $(PYTEST) -n 2 -m faults tests/e2e
 	@$(PYTEST) tests/model/test_model_sequences.py
@@ -64,7 +64,7 @@ walk:  ## Ordinary projects through two releases each, under load, from the whee
 	@for engine in $(ENGINES); do \
 	    setup/engine "$$engine" && setup/images "$$engine" && setup/standins "$$engine" || exit 1; \
 	done
-	@$(PYTEST) -n 2 -rP tests/e2e/release/test_walk_*.py
+	@$(PYTEST) -n 2 -rP -k "not short" tests/e2e/release/test_walk_*.py
 
 adoptions:  ## Ordinary projects adopted under load, again and again, and killed at every step (ROUNDS=20)
 	@$(NEED) && setup/standins docker

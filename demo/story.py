@@ -25,13 +25,16 @@ PAUSE = 0.12  # seconds between two users who leave
 
 
 class Story(Stage):
-    """Tells the release on `console` while `load` runs against `project`."""
+    """Tells the release on `console` while `load` runs against `project`, for so many `requests` at least."""
 
-    def __init__(self, project: Project, load: LoadProcess, console: Console) -> None:
+    def __init__(
+        self, project: Project, load: LoadProcess, console: Console, requests: int = REQUESTS
+    ) -> None:
         super().__init__(project, load, console, served=OLD)
+        self.requests = requests
 
     def tell(self) -> Tally:
-        """The whole story, at least `REQUESTS` requests long. Returns the final tally."""
+        """The whole story. Returns the final tally."""
         self.crowd_on_old()
         self.release_new()
         self.empty_old()
@@ -42,7 +45,7 @@ class Story(Stage):
         self.remark(f"from the switch to the end of the release: {first:.0f} s, and {second:.0f} s this time")
         self.roll_a_mistake_back()
         self.load.call_all()
-        self.wait("the last of the requests", lambda tally: tally.requests >= REQUESTS)
+        self.wait("the last of the requests", lambda tally: tally.requests >= self.requests)
         tally = self.load.stop()
         self.read_ledgers()
         tally.doubled_posts = max(tally.doubled_posts, len(self.ledger.doubled()))

@@ -6,7 +6,9 @@ each bgctl that a test sends it to. A handler of our own is not handed on to wha
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -20,6 +22,10 @@ settings.load_profile("bgctl")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
+# docker-compose 1.29 loads distutils, for which Debian has setuptools: to load all of that instead takes as
+# long as its other work. From Python 3.12 on there is nothing else.
+if any(Path("/usr/lib").glob("python3*/distutils/spawn.py")):
+    os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib")
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]

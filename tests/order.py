@@ -17,9 +17,13 @@ APART = frozenset(
     {"test_canary", "test_counts", "test_crash", "test_deploy", "test_mends", "test_soak", "test_streams"}
 )
 
+# A fixture of the whole folder brings up a lab of several hosts, which is dear: it does so in one process.
+TOGETHER = ("tests/e2e/cluster", "tests/e2e/swarm")
+
 # By what they take, the longest first: the beginning of `file::test` below one of FOLDERS.
 LONGEST_FIRST = (
     "test_release::",
+    "test_engine::",
     "test_activity::",
     "test_counts::test_51_52_54",
     "test_tls::",
@@ -48,6 +52,9 @@ FOLDERS = ("e2e", "browser", "model")  # real stacks and browsers, and then the 
 def group(test: str) -> str:
     """What is the same for tests that run in one process, one after the other: `test` is a pytest node id."""
     file = test.partition("::")[0]
+    for folder in TOGETHER:
+        if file.startswith(f"{folder}/"):
+            return folder
     apart = file.startswith("tests/e2e/") and PurePath(file).stem in APART
     return test if apart else file
 

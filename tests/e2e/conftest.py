@@ -13,10 +13,6 @@ from tests.e2e.support.shelf import Shelf
 from tests.e2e.support.stacks import Stack, running
 
 os.environ.setdefault("BGCTL_RUN", f"tests-{os.getpid()}")  # by hand too: what is made has a label
-# docker-compose 1.29 loads distutils, for which Debian has setuptools: to load all of that instead takes as
-# long as half of its other work. From Python 3.12 on there is nothing else.
-if any(Path("/usr/lib").glob("python3*/distutils/spawn.py")):
-    os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib")
 
 
 PROCESSES = 5  # at the most, for as many have ports of their own

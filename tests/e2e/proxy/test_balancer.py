@@ -16,6 +16,12 @@ from tests.e2e.support.balancing import PATH, SETTINGS, Clients, Node, balanced
 from tests.e2e.support.stacks import NEW, eventually, running
 
 pytestmark = pytest.mark.timeout(600)
+# What HAProxy speaks, and the seconds between two requests of one client.
+FORMS = [
+    pytest.param("http", 0.1, id="short"),
+    pytest.param("http", 0.02, id="http", marks=pytest.mark.faults),
+    pytest.param("tcp", 0.02, id="tcp", marks=pytest.mark.faults),
+]
 DOWN = r"(blue|green) is (down|up again): |connect\(\) failed"
 
 
@@ -37,11 +43,11 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Node
             two.remove()
 
 
-@pytest.mark.parametrize("mode", ["http", "tcp"])
-def test_a_node_goes_for_maintenance_and_comes_back_and_no_request_is_lost(nodes, tmp_path, mode):
+@pytest.mark.parametrize(("mode", "pace"), FORMS)
+def test_a_node_goes_for_maintenance_and_comes_back_and_no_request_is_lost(nodes, tmp_path, mode, pace):
     """Of sessions of both versions, none is lost or flipped; a WebSocket lives until it has ended."""
     one, two = nodes
-    with balanced(tmp_path, mode, one, two) as url, Clients(url, one) as clients:
+    with balanced(tmp_path, mode, one, two) as url, Clients(url, one, pace) as clients:
         eventually(lambda: one.served > 100 and two.served > 100, "both get traffic")
         with socket_on(one, two, url) as held:
             said = one.bgctl("node", "drain", "--why", "new kernel", "--within", "3s", code=5)

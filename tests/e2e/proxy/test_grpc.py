@@ -18,6 +18,7 @@ from testbed.ports import Ports
 from tests.e2e.support.cases import Case
 from tests.e2e.support.stacks import eventually, running
 
+PACE = 0.05  # seconds between two rounds of one caller
 KEY = (("authorization", "Bearer key-of-a-client"),)
 OTHER = (("authorization", "Bearer key-of-another-client"),)
 TLS = """\
@@ -114,7 +115,7 @@ class Chat:
 
 
 class Load:
-    """Callers with one key that call all the time; `seen` are the versions, or how it failed."""
+    """Callers with one key that call again and again; `seen` are the versions, or how it failed."""
 
     def __init__(self, stack: Greeter, metadata: Any, count: int = 4) -> None:
         self.seen: list[str] = []
@@ -123,7 +124,7 @@ class Load:
 
     def _call(self, stack: Greeter, metadata: Any) -> None:
         with client(stack) as caller:
-            while not self._over.is_set():
+            while not self._over.wait(PACE):
                 try:
                     self.seen.append(caller.hello("you", metadata=metadata, timeout=20)[0])
                     self.seen += {each[0] for each in caller.count("3 0.01", metadata=metadata, timeout=20)}

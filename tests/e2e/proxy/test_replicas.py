@@ -21,6 +21,7 @@ TOLD = r"(blue|green) is (down|up again): frontend at "
 PROBED = r"recv\(\) failed|context: ngx\.timer"
 COMPOSE = (Path(__file__).parents[3] / "compose" / "compose.yaml").read_text()
 REPLICAS = 3
+PACE = 0.02  # seconds between two requests of one visitor
 
 
 class Several(Stack):
@@ -65,7 +66,7 @@ class Visitors:
 
     def _ask(self, stack: Stack) -> None:
         browser = stack.visitor()
-        while not self._over.is_set():
+        while not self._over.wait(PACE):
             began = time.monotonic()
             answer = browser.get(f"{stack.url}/api/whoami", timeout=30)
             version = answer.headers.get("X-Deployment-Version")
@@ -183,7 +184,7 @@ def test_the_other_slot_answers_when_all_are_gone_and_not_before(several: Stack)
 
 def test_a_release_takes_all_of_them_along(several: Stack) -> None:
     old, new = versions(several)
-    with LoadProcess(several.url, served={old}, rate=100) as load:
+    with LoadProcess(several.url, served={old}, rate=50) as load:
         load.spawn("cookie", 10)
         load.spawn("anonymous", 10)
         load.spawn("websocket", 10)

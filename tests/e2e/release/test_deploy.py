@@ -11,6 +11,7 @@ import pytest
 from testbed.load import LoadProcess
 from testbed.project import BGCTL
 from tests.e2e.support.stacks import NEW, OLD, Stack, eventually, running
+from toolkit.clock import at_most_every
 
 NEXT = "1.6.9"
 IDLE = "5s"
@@ -35,7 +36,7 @@ def arrive(load: LoadProcess, version: str) -> None:
 
 def test_deploy_runs_a_whole_release_unattended(site):
     """Nobody at the keyboard, no terminal; zero failed, and the old version goes when the last has left."""
-    with LoadProcess(site.url, served={OLD}, rate=100) as load:
+    with LoadProcess(site.url, served={OLD}, rate=50) as load:
         arrive(load, OLD)
         load.set_served({OLD, NEW})
         release = site.start(
@@ -63,6 +64,7 @@ def test_48_cron_drains_and_promotes_while_people_leave(site):
     bare = {"PATH": "/usr/bin:/bin"}
     command = [str(BGCTL), "--project", str(site.directory), "drain", "--auto"]
     looks: list[tuple[int, str]] = []
+    cron = at_most_every(1, lambda: str(look()))  # real cron looks each minute
 
     def look() -> int:
         done = subprocess.run(
@@ -72,16 +74,16 @@ def test_48_cron_drains_and_promotes_while_people_leave(site):
         return done.returncode
 
     assert look() == 0, "nothing is draining"
-    with LoadProcess(site.url, served={OLD}, rate=100) as load:
+    with LoadProcess(site.url, served={OLD}, rate=50) as load:
         arrive(load, OLD)
         load.set_served({OLD, NEW})
         site.start_of_release()
         assert look() == 5
         load.leave(OLD, LEAVING_EVERY)
-        eventually(lambda: look() == 5 and people_on(load, OLD) == 0, "the last one has left")
+        eventually(lambda: cron() == "5" and people_on(load, OLD) == 0, "the last one has left")
         load.spawn("cookie", 5)
         load.set_served({NEW})
-        eventually(lambda: look() == 0, "promoted")
+        eventually(lambda: cron() == "0", "promoted")
         tally = load.stop()
     assert tally.clean, tally
     assert [said for code, said in looks[:-1]] == [""] * (len(looks) - 1), "silent while there is nothing new"

@@ -86,7 +86,7 @@ def everyone_gets(walk: Walk, version: str) -> bool:
 
 
 def a_failing_service_takes_all_back(walk: Walk) -> None:
-    walk.edit("app.py", 'VERSION = "2"', 'VERSION = "3" if NAME != "api" else sys.exit("no")')
+    walk.edit("app.py", 'VERSION = "3"', 'VERSION = "3" if NAME != "api" else sys.exit("no")')
     with untouched(walk, "web", "api", "stock", "worker"):
         said = walk.bgctl("deploy", "3", "--services", "web,api", "--auto", code=None)
         assert "api-green" in said.stderr
@@ -123,7 +123,9 @@ def it_goes_on_after_a_kill(walk: Walk) -> None:
     assert everyone_gets(walk, "3")
 
 
-def test_a_release_changes_what_it_names(tmp_path):
+@pytest.mark.parametrize("form", ["short", pytest.param("long", marks=pytest.mark.faults)])
+def test_a_release_changes_what_it_names(tmp_path, form):
+    """The short form leaves out the two releases that are taken back."""
     with walking(tmp_path, "quartet", 18320) as walk:
         walk.compose("up", "-d", "--build")
         eventually(lambda: walk.answers("/"), "the page answers")
@@ -147,8 +149,10 @@ def test_a_release_changes_what_it_names(tmp_path):
         assert walk.ask("status")["differences"] == [], "nobody has changed a setting"
 
         behind = Stream(f"{walk.url}/api/stream")
-        a_failing_service_takes_all_back(walk)
-        it_is_taken_back_in_the_middle(walk)
+        walk.edit("app.py", 'VERSION = "2"', 'VERSION = "3"')
+        if form == "long":
+            a_failing_service_takes_all_back(walk)
+            it_is_taken_back_in_the_middle(walk)
         it_goes_on_after_a_kill(walk)
         assert behind.goes_on(), "the API's stream was cut by releases of the page"
         assert set(behind.said) == {"data: api v2"}

@@ -31,6 +31,7 @@ networks:
   default: {{{{}}}}
 """
 PATIENCE = 60.0  # seconds
+PACE = 0.05  # seconds between two requests of one client
 STEPS = (  # of an adoption, those that each project has
     *("note", "image", "keys", "folders", "state", "start-blue", "proxy", "routing", "session-api"),
     *("settings", "redirect", "finish", "stop", "listen", "remove"),
@@ -145,7 +146,7 @@ class Load:
             thread.join(PATIENCE)
 
     def _ask(self) -> None:
-        while not self._over.wait(0.02):
+        while not self._over.wait(PACE):
             self.requests += 1
             try:
                 requests.get(self._url, timeout=15, headers={"Connection": "close"}).raise_for_status()

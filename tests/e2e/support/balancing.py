@@ -110,12 +110,13 @@ def bearer(stack: Stack, version: str) -> str:
 class Clients:
     """Sessions of both versions that ask on and on, some on a connection that they keep.
 
-    `seen` counts answers, and what was wrong. A connection that was closed while it was idle is opened
-    anew, as browsers do; a request on a new one that gets no answer is lost.
+    `pace`: seconds between two requests of each. `seen` counts answers, and what was wrong. A connection that
+    was closed while it was idle is opened anew, as browsers do; a request on a new one that gets no answer is
+    lost.
     """
 
-    def __init__(self, url: str, signer: Stack, size: int = 3) -> None:
-        self.url, self.seen = url, Counter[str]()
+    def __init__(self, url: str, signer: Stack, pace: float, size: int = 3) -> None:
+        self.url, self.seen, self._pace = url, Counter[str](), pace
         self._lock, self._over = threading.Lock(), threading.Event()
         people = [
             (version, bearer(signer, version), keeps) for version in (OLD, NEW) for keeps in (True, False)
@@ -143,7 +144,7 @@ class Clients:
 
     def _go(self, version: str, token: str, keeps: bool) -> None:
         kept = requests.Session()
-        while not self._over.wait(0.02):
+        while not self._over.wait(self._pace):
             try:
                 what = self._ask(kept if keeps else requests.Session(), version, token)
             except requests.ConnectionError as error:
