@@ -41,11 +41,16 @@ local function flaw(document)
             return name .. " is not text"
         end
     end
+    local leave = member(document, "leave")
+    if leave ~= nil and type(leave) ~= "number" then
+        return "leave is not a number"
+    end
 end
 
---- What `text` says, `{is_drained, is_confirmed, since, why}`; or nil and what is wrong with it. "": there is no file.
+--- What `text` says, `{is_drained, is_confirmed, since, why, leave}`; or nil and what is wrong with it. "": there is no file.
 -- `is_drained`: load balancers are to send nothing; `since` and `why` are what bgctl noted of that. `is_confirmed`:
--- the node is not one of a cluster, or has heard from it since it started.
+-- the node is not one of a cluster, or has heard from it since it started. `leave`: how often clients were to let go of
+-- the connections that they keep (node.leaving).
 function _M.parse(text)
     if text == "" then
         return NOTHING_SAID
@@ -60,6 +65,7 @@ function _M.parse(text)
         is_confirmed = document.confirmed ~= false,
         since = member(document, "since"),
         why = member(document, "why"),
+        leave = member(document, "leave"),
     }
 end
 
