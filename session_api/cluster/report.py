@@ -14,7 +14,8 @@ class Report(msgspec.Struct, frozen=True):
 
     `status` is the answer of the proxy's control listener, null where there is none, and `error` says what
     is wrong. `wish` is the one that node.json has. `state` is the text of the file where Redis has an older
-    document or none: so no switch is lost with a Redis that has lost it. Redis adds `at`, its own time, when it gets the report.
+    document or none: so no switch is lost with a Redis that has lost it. Redis adds `at`, its own time, when
+    it gets the report.
     """
 
     node: str
