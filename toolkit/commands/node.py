@@ -29,6 +29,7 @@ name_argument = click.argument("name", default="", metavar="[NAME]")
     "drain",
     examples={
         "bgctl node drain": "",
+        "bgctl node drain node2": "of a swarm, typed on a manager",
         "bgctl node drain --within 5m": "gives up waiting, with exit code 5; the node stays drained",
     },
 )

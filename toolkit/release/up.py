@@ -230,8 +230,8 @@ def await_routing(project: Project) -> str:
     except Failed as error:
         raise Failed(error.what, error.why, error.next, project.engine.logs(name)) from None
     for name, each in sum_of_proxies.by_node(reachable(project.proxy)).items():
-        if told := node.line(each, project.now(), name):
-            project.ui.warn(told)
+        if each.drain:
+            project.ui.warn(node.line(each, project.now(), name))
     if now.gate:
         project.ui.warn(f"{gate.describe(now.gate, project.now())}; next: {gate.opener(now.gate)}")
     return f"generation {now.generation}: {slots.describe(now)}"
