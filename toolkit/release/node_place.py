@@ -152,7 +152,8 @@ def find(project: Project, name: str, verb: str) -> Place:
     if wanted in names:
         return OfSwarm(project, project.cluster, wanted)
     why = f"its nodes are {', '.join(names)}"
-    raise Refused(f"{wanted} is no node of this project", why, f"bgctl node {verb} {names[0]}")
+    what = f"{wanted or 'this host'} is no node of this project"
+    raise Refused(what, why, f"bgctl node {verb} {names[0]}")
 
 
 def _typed_on(project: Project) -> str:
