@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from redis import Redis
@@ -61,7 +62,7 @@ class Site:
             put(client, 1, 1)
             for each in self.nodes.values():
                 each.reports(client, fence=1, generation=1, error=None)
-                eventually(lambda each=each: each.file.get("confirmed"), bool)
+                eventually(partial(getattr, each, "file"), lambda file: file.get("confirmed") is True)
 
     def bgctl(self, *without: str) -> Project:
         """What each command makes anew."""
@@ -102,8 +103,8 @@ def test_a_node_is_drained_by_name_and_gets_traffic_again(site: Site, client: Re
 
 def test_what_is_still_open_there_is_told_with_the_name_in_what_to_type(site: Site) -> None:
     site.nodes["web1"].open = 3
-    site.nodes["web2"].open = 2
-    with pytest.raises(NotYet, match=": 2 requests are open") as caught:
+    site.nodes["web2"].open = 2  # in each slot
+    with pytest.raises(NotYet, match=": 4 requests are open") as caught:
         nodes.drain(site.bgctl(), "web2", 0.1)
     assert "bgctl node drain web2 " in caught.value.next
     assert caught.value.next.endswith("bgctl node ready web2")
@@ -117,7 +118,7 @@ def test_ready_ends_a_drain_that_waits(site: Site) -> None:
     said: list[str] = []
 
     def tell(text: str) -> None:
-        if text == "1 requests" and not said:
+        if text == "2 requests" and not said:
             said.append(text)
             nodes.ready(site.bgctl(), "web2")
         progress(text)
@@ -171,7 +172,7 @@ def test_redis_that_comes_back_empty_takes_no_drain_back(site: Site, client: Red
     fence = site.nodes["web2"].file["fence"]
     client.flushall()
     for each in site.nodes.values():
-        eventually(lambda each=each: each.report(client).get("state"), bool)
+        eventually(partial(each.report, client), lambda seen: bool(seen.get("state")))
     place = node_place.find(site.bgctl(), "web2", "ready")
     assert place.said().why == "new kernel", "the node says so"
     nodes.ready(site.bgctl(), "web2")
