@@ -143,6 +143,8 @@ def _ready_step(project: Project, place: Place) -> Step:
 
 
 def _unmark(place: Place) -> str:
+    if not place.unheard:
+        place.settle()
     place.write(Node(confirmed=place.said().confirmed))
     if place.unheard or reachable(place.proxy, tries=3) is None:
         return f"ready {place.later}"

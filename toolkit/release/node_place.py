@@ -1,6 +1,7 @@
 """The node that `bgctl node` is about: this host, or one of a swarm."""
 
 import socket
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -14,6 +15,8 @@ from toolkit.files.atomic import NotSynced
 from toolkit.project import Project
 from toolkit.rendering import reload
 from toolkit.state.node import Node
+
+ASKS = 10.0  # seconds for a proxy that was just started to ask its slots for their health
 
 
 class Place(Protocol):
@@ -48,6 +51,9 @@ class Place(Protocol):
 
     def leave(self) -> None:
         """Has clients let go of the connections that they keep: new workers take over. Raises Failed."""
+
+    def settle(self) -> None:
+        """Waits until its proxy knows whether its slots are up."""
 
     def dated(self) -> tuple[Status, float]:
         """What its proxy says, and at which second of any clock. Raises Failed."""
@@ -96,6 +102,9 @@ class ThisHost:
         """HTTP/1 clients have their idle connections closed, HTTP/2 clients get a GOAWAY (record 92)."""
         reload.replace_workers(self._project)
 
+    def settle(self) -> None:
+        """There is nothing to wait for: `bgctl up` has proven them."""
+
     def dated(self) -> tuple[Status, float]:
         return self.proxy.status(), self._project.clock.monotonic()
 
@@ -139,6 +148,21 @@ class OfSwarm:
         self._cluster.wish(self.name, replace(wish, leave=wish.leave + 1))
         self.proxy.wait_until(reload.replaced(before), "have new workers take over", reload.RELOAD_SECONDS)
 
+    def settle(self) -> None:
+        """After a reboot the proxy is there before its slots, and what it does not know counts as up.
+
+        A report from before says nothing of that. Where the proxy never knows, such as of a service without
+        health, it goes on after a while.
+        """
+        with suppress(Failed):
+            _, before = self.proxy.dated()
+
+            def is_known(_: Status) -> bool:
+                status, at = self.proxy.dated()
+                return at > before and _has_asked(status)
+
+            self.proxy.wait_until(is_known, "ask its slots for their health", ASKS)
+
     def dated(self) -> tuple[Status, float]:
         return self.proxy.dated()
 
@@ -154,6 +178,10 @@ def find(project: Project, name: str, verb: str) -> Place:
     why = f"its nodes are {', '.join(names)}"
     what = f"{wanted or 'this host'} is no node of this project"
     raise Refused(what, why, f"bgctl node {verb} {names[0]}")
+
+
+def _has_asked(status: Status) -> bool:
+    return all(slot.health.up is not None for slot in status.slots.values() if slot.state == "ready")
 
 
 def _typed_on(project: Project) -> str:

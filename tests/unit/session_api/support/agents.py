@@ -120,6 +120,7 @@ class Node:
         self.workers = 2
         self.stuck_at: int | None = None  # the generation at which its workers stay
         self.open = 0
+        self.up: bool | None = True  # whether its slots are; None: nobody has asked them yet
         self.path = "/bgctl-health"  # at which load balancers ask its proxy
         control = f"http://{self.proxy.address}"
         self.environment = environment(store, PROJECT, name, self.state, control) | changes
@@ -175,7 +176,8 @@ class Node:
             {"pid": pid + 10 * leave, "generation": generation, "drained": drain}
             for pid in range(self.workers)
         ]
-        slots = {name: {**slot, "open": self.open, "websockets": 0} for name, slot in state["slots"].items()}
+        more = {"open": self.open, "websockets": 0, "health": {"up": self.up}}
+        slots = {name: {**slot, **more} for name, slot in state["slots"].items()}
         return 200, {
             "schema": 1,
             "generation": generation,

@@ -15,6 +15,7 @@ from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.session_api.support.server import eventually
 from tests.unit.toolkit.support.engines import FakeEngine, Listening, project_on
 from tests.unit.toolkit.support.worlds import World
+from tests.web_server import Reply
 from toolkit.engine.host import Host
 from toolkit.errors import MovedOn, NotYet, Refused
 from toolkit.observe import node as told
@@ -165,6 +166,38 @@ def test_a_drain_that_nobody_would_notice_is_refused(site: Site, client: Redis) 
     with pytest.raises(Refused, match="does not answer at /bgctl-health yet") as caught:
         nodes.drain(site.bgctl(), "web2", WITHIN)
     assert caught.value.next == "bgctl up", "a swarm has no reload"
+
+
+def test_a_node_is_ready_when_its_proxy_knows_of_its_slots(
+    site: Site, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a reboot the proxy is there first: what it does not know counts as up."""
+    monkeypatch.setattr(node_place, "ASKS", WITHIN)
+    node = site.nodes["web2"]
+    nodes.drain(site.bgctl(), "web2", WITHIN)
+    node.up = None
+    eventually(lambda: is_up(node, client), lambda up: up is None)
+    seen: list[bool] = []
+    usual = node.proxy.answers["/status"]
+
+    def asked_later() -> Reply:
+        if len(seen) == 3:
+            node.up = False
+        seen.append(node.file["drain"])
+        return usual()  # type: ignore[operator]
+
+    node.proxy.answers["/status"] = asked_later
+    nodes.ready(site.bgctl(), "web2")
+    assert all(seen[:4]), "it stays drained until then"
+    monkeypatch.setattr(node_place, "ASKS", 0.1)
+    node.up = None
+    nodes.drain(site.bgctl(), "web2", WITHIN)
+    assert not nodes.ready(site.bgctl(), "web2").drain, "where that is never known, it goes on"
+
+
+def is_up(web: Node, client: Redis) -> bool | None:
+    known: bool | None = web.report(client)["status"]["slots"]["blue"]["health"]["up"]
+    return known
 
 
 def test_redis_that_comes_back_empty_takes_no_drain_back(site: Site, client: Redis) -> None:
