@@ -16,9 +16,10 @@ from toolkit.terminal.help_text import Group
     },
 )
 def command() -> None:
-    """Take this host, or a node of a swarm, out for maintenance, and put it back.
+    """Take a node out for maintenance, and put it back.
 
-    Load balancers ask at [proxy] balancer_path whether a node is to get traffic (docs/load-balancer.md).
+    A node is this host, or one of a swarm. Load balancers ask at [proxy] balancer_path whether it is to get
+    traffic (docs/load-balancer.md).
     """
 
 
