@@ -47,7 +47,8 @@ local function flaw(document)
     end
 end
 
---- What `text` says, `{is_drained, is_confirmed, since, why, leave}`; or nil and what is wrong with it. "": there is no file.
+--- What `text` says, `{is_drained, is_confirmed, since, why, leave}`; or nil and what is wrong with it. "": there is no
+-- file.
 -- `is_drained`: load balancers are to send nothing; `since` and `why` are what bgctl noted of that. `is_confirmed`:
 -- the node is not one of a cluster, or has heard from it since it started. `leave`: how often clients were to let go of
 -- the connections that they keep (node.leaving).
