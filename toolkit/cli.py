@@ -48,7 +48,7 @@ SECTIONS = {
         "down": "Stop the stack; data, keys and state are kept.",
         "reload": "Give the proxy a changed configuration or certificate.",
         "certificate": "Obtain and renew certificates by ACME.",
-        "node": "Take this host out for maintenance, and put it back.",
+        "node": "Take a node out for maintenance, and put it back.",
         "pause": "Hold new requests for a moment, for as long as a command runs.",
         "resume": "Let the held requests through.",
         "maintenance": "Show everybody a page, but for the addresses that are allowed.",

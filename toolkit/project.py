@@ -64,7 +64,7 @@ class Project(ProjectFiles):
         """
         super().__init__(root, ui, found)
         self.command = command
-        self.clock, self.is_free, self._without = clock, is_free, without
+        self.clock, self.is_free, self.without = clock, is_free, without
         # A part that is handed in takes the place of the one that its property would make.
         parts = {"engine": engine, "proxy": proxy, "sessions": sessions}
         self.__dict__.update({name: part for name, part in parts.items() if part is not None})
@@ -127,16 +127,16 @@ class Project(ProjectFiles):
     @property
     def addresses(self) -> list[str]:
         """Of the hosts on which each slot runs; none: it is this one, and bgctl.toml says where."""
-        there = [each for each in self.hosts if each.name not in self._without]
+        there = [each for each in self.hosts if each.name not in self.without]
         return [each.address for each in there if each.ready]
 
     @cached_property
     def _kept(self) -> KeptState:
-        names = [each.name for each in self.hosts] if self._without else []
-        if strange := sorted(self._without.difference(names)):
+        names = [each.name for each in self.hosts] if self.without else []
+        if strange := sorted(self.without.difference(names)):
             why = f"its nodes are {', '.join(names)}" if names else "there is one host"
             raise Refused(f"--without {strange[0]}: there is no such node", why, "bgctl doctor")
-        return OnAllNodes(self.cluster, self._without) if self.cluster else OnThisHost(self.state_path)
+        return OnAllNodes(self.cluster, self.without) if self.cluster else OnThisHost(self.state_path)
 
     @cached_property
     def sessions(self) -> "Sessions":

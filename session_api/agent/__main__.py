@@ -32,9 +32,10 @@ def main() -> NoReturn:
         sys.exit(f"agent: {error}")
     keys, news = Keys(configured.project), Event()
     folder = configured.state.parent
-    follower = Follower(Shared(configured.store, keys), last, folder, news, ending)
+    shared = (configured.store, keys, configured.node)
+    follower = Follower(Shared(*shared), last, folder, news, ending)
     control = Control(configured.control)
-    reporter = Reporter(configured.node, Shared(configured.store, keys), control, follower, news)
+    reporter = Reporter(configured.node, Shared(*shared), control, follower, news)
     Thread(target=reporter.run, daemon=True).start()
     follower.run()
 

@@ -12,6 +12,7 @@ MOST = 1 << 20  # bytes of an answer
 class _Worker(msgspec.Struct, frozen=True):
     generation: int | None = None
     exiting: bool = False
+    drained: bool = False
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -25,6 +26,10 @@ class Status(msgspec.Struct, frozen=True):
     def applied(self, generation: int) -> bool:
         live = [worker.generation for worker in self.workers if not worker.exiting]
         return len(live) >= self.expected and set(live) <= {generation}
+
+    def grants(self, drain: bool) -> bool:
+        """Whether its workers go by a node.json that drains the node; not `drain`: by one that does not."""
+        return all(worker.drained == drain for worker in self.workers if not worker.exiting)
 
 
 class Control:

@@ -1,5 +1,9 @@
-"""Follows the document: each newer one in Redis becomes state.json; what cannot be used is left and told."""
+"""Follows Redis: each newer document becomes state.json, each newer wish goes into node.json.
 
+What cannot be used is left, and told.
+"""
+
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +15,12 @@ from session_api.agent.contact import Contact
 from session_api.agent.ending import Ending
 from session_api.agent.last import Last
 from session_api.agent.shared import Gone, Shared
+from session_api.cluster import node_wish
 from session_api.cluster.document import NONE, Document, Number, decode
 from session_api.errors import SetupError
 from session_api.state import document as state_document
 
+log = logging.getLogger(__name__)
 EVERY = 0.05  # seconds between two looks
 FOREIGN = "Redis has another document under the number of ours: what is in force here stays"
 EDITED = "state.json is not what the agent wrote last, and Redis has nothing as new"
@@ -46,6 +52,8 @@ class Follower:
         self.proxy: float | None = None
         self._told: float | None = None  # the proxy that was told
         self._is_read = False  # whether Redis has a good document, or none
+        self._wished: bytes | None = None  # as it was seen last
+        self.wish = node_file.wish(folder)
         self.standing = Standing(self._last.number)
 
     def run(self) -> NoReturn:
@@ -56,7 +64,7 @@ class Follower:
         """One look at Redis. Returns the seconds until the next one."""
         proxy = self.proxy  # one that is seen later has to wait for the next look
         try:
-            data = self._shared.document()
+            data, wished = self._shared.look()
         except Gone as error:
             return self._redis.lost(str(error))
         if self._redis.why is not None:
@@ -66,6 +74,7 @@ class Follower:
             if self._fresh or data != self._seen:
                 self._take(data)
                 self._seen, self._fresh = data, False
+            self._grant(wished)
             self._confirm(proxy)
         except OSError as error:
             self.standing = Standing(self._last.number, f"{self._folder} cannot be written: {error.strerror}")
@@ -88,6 +97,22 @@ class Follower:
         text = self._last.text() if behind and self._last.whole else None
         self.standing = Standing(self._last.number, error, text.decode() if text else None)
         self._news.set()
+
+    def _grant(self, data: bytes | None) -> None:
+        """Where Redis has none, or an older one, what was wished before goes on. Raises OSError as _take."""
+        if data is None or data == self._wished:
+            return
+        try:
+            wished = node_wish.decode(data)
+        except ValueError as error:
+            log.warning("what Redis wishes of this node cannot be used: %s", error)
+            wished = node_wish.NONE
+        if wished.number > self.wish.number:
+            with self._ending.waits():
+                node_file.grant(self._folder, wished)
+            self.wish = wished
+            self._news.set()
+        self._wished = data
 
     def _confirm(self, proxy: float | None) -> None:
         """Where Redis has what this agent cannot read, the file may be old: then the proxy has to wait."""

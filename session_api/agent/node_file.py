@@ -1,10 +1,12 @@
-"""state/node.json: what the proxy is to know of its node. `heardFor` is the agent's, the rest is not."""
+"""state/node.json: what the proxy is to know of its node: `heardFor` by the agent, the rest by a wish."""
 
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from session_api.cluster import node_wish
+from session_api.cluster.node_wish import NodeWish
 from session_api.files import atomic
 
 NODE = "node.json"
@@ -17,6 +19,21 @@ def confirm(folder: Path, began: float) -> None:
     there = _read(path)
     if there.get("heardFor") != began:
         atomic.write(path, msgspec.json.encode(there | {"heardFor": began}), mode=MODE)
+
+
+def wish(folder: Path) -> NodeWish:
+    """The last one that was written here: a node that was drained stays so, whatever Redis has lost."""
+    try:
+        return msgspec.convert(_read(folder / NODE), NodeWish)
+    except ValueError:
+        return node_wish.NONE
+
+
+def grant(folder: Path, wished: NodeWish) -> None:
+    """Writes a wish. Raises OSError."""
+    path = folder / NODE
+    there = _read(path)
+    atomic.write(path, msgspec.json.encode(there | msgspec.structs.asdict(wished)), mode=MODE)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from session_api.cluster.document import NONE
 from session_api.cluster.report import EVERY, Report
 
 log = logging.getLogger(__name__)
-QUICK = 0.05  # seconds between two reports while a new document is not in force yet
+QUICK = 0.05  # seconds between two reports while what is new is not in force yet
 
 
 class Reporter:
@@ -38,7 +38,7 @@ class Reporter:
 
     def report(self) -> float:
         """Leaves one report. Returns the seconds until the next one."""
-        standing, status = self._follower.standing, self._status()
+        standing, wish, status = self._follower.standing, self._follower.wish, self._status()
         proxy = f"the proxy gives no good answer: {self._proxy.why}" if self._proxy.why else None
         report = Report(
             self._node,
@@ -46,6 +46,7 @@ class Reporter:
             msgspec.Raw(status.text) if status else msgspec.Raw(b"null"),
             "; ".join(filter(None, (standing.error, proxy))) or None,
             standing.offered,
+            wish,
         )
         try:
             self._shared.report(report)
@@ -54,8 +55,9 @@ class Reporter:
                 self._redis.lost(str(error))
             return EVERY
         self._redis.met()
-        settled = standing.number == NONE or not status or status.applied(standing.number.generation)
-        return EVERY if settled else QUICK
+        is_new = standing.number != NONE and status and not status.applied(standing.number.generation)
+        is_wished = status and not status.grants(wish.drain)
+        return QUICK if is_new or is_wished else EVERY
 
     def _status(self) -> Status | None:
         try:

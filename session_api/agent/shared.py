@@ -1,4 +1,4 @@
-"""Redis, as much of it as an agent uses: it reads the document, and leaves its report."""
+"""Redis, as much of it as an agent uses: it reads the document and its node's wish, and leaves its report."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,21 +28,21 @@ class Gone(Exception):  # noqa: N818  (Redis is)
 class Shared:
     """Not safe among threads: each has its own. The first use connects."""
 
-    def __init__(self, address: RedisAddress, keys: Keys) -> None:
-        self._address, self._keys = address, keys
+    def __init__(self, address: RedisAddress, keys: Keys, node: str) -> None:
+        self._address, self._keys, self._node = address, keys, node
         self._client: Any = None
 
-    def document(self) -> bytes | None:
-        """Raises Gone."""
+    def look(self) -> tuple[bytes | None, bytes | None]:
+        """The document, and what is wished of this node. Raises Gone."""
         with self._errors():
-            found: bytes | None = self._connected().get(self._keys.document)
-            return found
+            document, wish = self._connected().mget(self._keys.document, self._keys.wish(self._node))
+            return document, wish
 
     def report(self, report: Report) -> None:
         """Raises Gone."""
         text = msgspec.json.encode(report)
         with self._errors():
-            self._connected().eval(SCRIPT, 1, self._keys.node(report.node), text, LASTS)
+            self._connected().eval(SCRIPT, 1, self._keys.node(self._node), text, LASTS)
 
     def _connected(self) -> Any:
         if self._client is None:

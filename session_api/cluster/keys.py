@@ -30,5 +30,9 @@ class Keys:
         """The report of a node's agent."""
         return self._named(f"node:{name}")
 
+    def wish(self, name: str) -> str:
+        """What a node is to do, for its agent."""
+        return self._named(f"wish:{name}")
+
     def _named(self, what: str) -> str:
         return f"bgctl:{{{self.project}}}:{what}"

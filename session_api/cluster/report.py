@@ -2,6 +2,9 @@
 
 import msgspec
 
+from session_api.cluster import node_wish
+from session_api.cluster.node_wish import NodeWish
+
 EVERY = 1.0  # seconds between two reports while nothing happens
 LASTS = 86400  # seconds for which Redis keeps a report: of a node that has gone, none stays for ever
 
@@ -10,8 +13,9 @@ class Report(msgspec.Struct, frozen=True):
     """`fence` and `generation` are those of the file; 0: it has none.
 
     `status` is the answer of the proxy's control listener, null where there is none, and `error` says what
-    is wrong. `state` is the text of the file where Redis has an older document or none: so no switch is
-    lost with a Redis that has lost it. Redis adds `at`, its own time, when it gets the report.
+    is wrong. `wish` is the one that node.json has. `state` is the text of the file where Redis has an older
+    document or none: so no switch is lost with a Redis that has lost it. Redis adds `at`, its own time, when
+    it gets the report.
     """
 
     node: str
@@ -20,3 +24,4 @@ class Report(msgspec.Struct, frozen=True):
     status: msgspec.Raw = msgspec.Raw(b"null")
     error: str | None = None
     state: str | None = None
+    wish: NodeWish = node_wish.NONE

@@ -21,6 +21,7 @@ NEEDED = [
 ]
 PORTS = Ports()
 IDLE = "10s"  # after which a visitor who has gone is not waited for
+BALANCER = {"balancer_path": "/bgctl-health", "balancer_notice": "2s"}
 SECONDS = 300.0  # for a command of bgctl
 
 
@@ -35,7 +36,14 @@ class Shop:
         listen = f"0.0.0.0:{PORTS.proxy}"  # of each node's network, which only this machine reaches
         folder = manager.folder / PLACE.relative_to("/")
         Project(
-            folder, "shop", "swarm", ports=PORTS, listen=listen, store=store.url, idle_timeout=IDLE
+            folder,
+            "shop",
+            "swarm",
+            ports=PORTS,
+            listen=listen,
+            store=store.url,
+            idle_timeout=IDLE,
+            proxy_more=BALANCER,
         ).create()
         env = folder / ".env"
         text = env.read_text().replace("REGISTRY_URL=localhost", f"REGISTRY_URL={registry}")

@@ -4,7 +4,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from math import inf
 
+from msgspec.structs import replace
+
+from session_api.cluster import node_wish
 from session_api.cluster.keys import Keys
+from session_api.cluster.node_wish import NodeWish
 from session_api.stores.redis.address import RedisAddress
 from toolkit.clients.http import Unreachable
 from toolkit.clock import SYSTEM, Clock
@@ -12,6 +16,8 @@ from toolkit.cluster import lease, node_report
 from toolkit.cluster.cluster_proxy import ClusterProxy
 from toolkit.cluster.connection import Connection
 from toolkit.cluster.lease import Lease
+from toolkit.cluster.leased_writer import LeasedWriter
+from toolkit.cluster.node_proxy import NodeProxy
 from toolkit.cluster.shared_document import SharedDocument
 from toolkit.cluster.view import View
 from toolkit.errors import Failed, Refused
@@ -46,7 +52,8 @@ class Cluster:
         self._lease = Lease(self._connection, self._keys, lasts)
         self._members: frozenset[str] = frozenset()
         self._asked = -inf
-        self._document: SharedDocument | None = None  # while we have the lease
+        self._writer: LeasedWriter | None = None  # while we have the lease
+        self._document: SharedDocument | None = None  # then, too
         self._without: frozenset[str] = frozenset()  # the nodes without which that change goes on
         self._check: Callable[[], None] = lambda: None  # whether all nodes are heard that have to be
 
@@ -54,15 +61,22 @@ class Cluster:
         """All proxies as one; `control` is the control listener of this host's, which explains."""
         return ClusterProxy(self.look, control)
 
+    def node(self, name: str, control: Address) -> NodeProxy:
+        """The proxy of one node alone; `control` as in `proxy`."""
+        return NodeProxy(self.look, name, control)
+
     def look(self) -> View:
         """Raises Unreachable, or Refused or Failed where Redis is not to be used."""
         members = self._known_members()
         nodes = sorted(members)
-        keys = (self._keys.document, *(self._keys.node(name) for name in nodes))
-        seconds, micros, text, *reports = self._connection.run("look", keys)
+        keys = [self._keys.document]
+        keys += [key(name) for key in (self._keys.node, self._keys.wish) for name in nodes]
+        seconds, micros, text, *found = self._connection.run("look", keys)
+        reports, wishes = found[: len(nodes)], found[len(nodes) :]
         read = {name: node_report.decode(each) for name, each in zip(nodes, reports, strict=True) if each}
         known = {name: each for name, each in read.items() if each}
-        return View(int(seconds) + int(micros) / 1e6, text, members, known, self._without)
+        wished = {name: each for name, each in zip(nodes, wishes, strict=True) if each}
+        return View(int(seconds) + int(micros) / 1e6, text, members, known, self._without, wished)
 
     def state(self) -> State | None:
         """The newest state that Redis or a node has; None: nothing was ever published.
@@ -96,13 +110,12 @@ class Cluster:
             self._check_owner()
             with self._lease.held(command, self._clock.now(), lambda: self.look().fence, wait) as held:
                 view = self.look()
-                self._document = SharedDocument(
-                    self._connection, self._keys, self._lease, held, view.text, without
-                )
+                self._writer = LeasedWriter(self._connection, self._keys, self._lease, held)
+                self._document = SharedDocument(self._writer, self._keys.document, view.text, without)
                 self._give_back(view)
                 yield
         finally:
-            self._document, self._without = None, frozenset()
+            self._document, self._writer, self._without = None, None, frozenset()
 
     def publish(self, state: State) -> None:
         """Makes this the state of all nodes; within `change`. That they have it, the proxy says.
@@ -113,6 +126,18 @@ class Cluster:
         assert self._document is not None, "publish is called within change"
         self._check()
         self._document.publish(states.encode(state).decode())
+
+    def wish(self, node: str, wished: NodeWish) -> None:
+        """Leaves this for the node's agent, under the number of our lease; within `change`.
+
+        Raises as `publish` does. That the node does it, its report says.
+        """
+        assert self._writer is not None, "wish is called within change"
+        self._check()
+        text = node_wish.encode(replace(wished, fence=self._writer.held.fence))
+        there = self.look().wishes.get(node, b"")
+        name = f"what is wished of {node}"
+        self._writer.replace(self._keys.wish(node), there, text, name, name)
 
     def close(self) -> None:
         self._connection.close()

@@ -1,9 +1,12 @@
 """The proxies of all nodes as one: their status is the sum of what the agents have reported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+
+from msgspec.structs import replace
 
 from toolkit.clients.http import Unreachable
 from toolkit.clients.proxy import Proxy
+from toolkit.clients.proxy_status import NodeStatus
 from toolkit.cluster import sum_of_proxies
 from toolkit.cluster.node_report import SILENT, NodeReport
 from toolkit.cluster.sum_of_proxies import Sum
@@ -37,7 +40,18 @@ def summed(view: View) -> Sum:
     if not parts:
         why = "; ".join(f"{node} {why}" for node, why in missing.items())
         raise Unreachable("no node reports of its proxy", why or "there are no nodes", "bgctl up")
-    return sum_of_proxies.of(parts, dict(sorted(missing.items())), view.left_out)
+    found = sum_of_proxies.of(parts, dict(sorted(missing.items())), view.left_out)
+    return replace(found, nodes=dict(sorted((_drained_unheard(view, heard) | found.nodes).items())))
+
+
+def _drained_unheard(view: View, heard: Collection[str]) -> dict[str, NodeStatus]:
+    """The nodes that are drained and give no answer: their machines may be off."""
+    wishes = {node: view.wish(node) for node in view.members.difference(heard)}
+    return {
+        node: NodeStatus(True, wish.since, wish.why, ready=False, why_not="drained")
+        for node, wish in wishes.items()
+        if wish.drain
+    }
 
 
 def _wrong(report: NodeReport, view: View) -> str | None:

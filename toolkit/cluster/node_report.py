@@ -3,7 +3,9 @@
 import msgspec
 from msgspec import Struct
 
+from session_api.cluster import node_wish
 from session_api.cluster.document import Number
+from session_api.cluster.node_wish import NodeWish
 from toolkit.clients.proxy_status import Status
 
 SILENT = 5.0  # seconds after which a node counts as silent; agents report each second
@@ -12,7 +14,7 @@ SILENT = 5.0  # seconds after which a node counts as silent; agents report each 
 class NodeReport(Struct, frozen=True):
     """As the agent has written it (session_api/cluster/report.py). `at` is Redis' time, in Unix seconds.
 
-    `state` is the text that the node has, where Redis has an older one or none.
+    `state` is the text that the node has, where Redis has an older one or none; `wish` is what it does.
     """
 
     node: str
@@ -22,6 +24,7 @@ class NodeReport(Struct, frozen=True):
     status: Status | None = None
     error: str | None = None
     state: str | None = None
+    wish: NodeWish = node_wish.NONE
 
     @property
     def number(self) -> Number:

@@ -7,16 +7,29 @@ from msgspec import field
 from msgspec.structs import replace
 
 from toolkit.clients.figures import Figures
-from toolkit.clients.proxy_status import Activity, Gate, Mirror, PassedOver, PeerHealth, Slot, Status
+from toolkit.clients.proxy_status import (
+    Activity,
+    Gate,
+    Mirror,
+    NodeStatus,
+    PassedOver,
+    PeerHealth,
+    Slot,
+    Status,
+)
 
 T = TypeVar("T")
 
 
 class Sum(Status, frozen=True):
-    """`parts` are the statuses that are waited for, by node. `missing` nodes are not heard: each with why."""
+    """`parts` are the statuses that are waited for, by node. `missing` nodes are not heard: each with why.
+
+    `nodes` has what each node is told, and what load balancers are told of it.
+    """
 
     parts: dict[str, Status] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, NodeStatus] = field(default_factory=dict)
 
     def applied(self, generation: int) -> bool:
         """Each proxy by itself: workers that one has too many do not stand in for those of another one."""
@@ -48,7 +61,15 @@ def of(
         mirror=_mirror(every, newest),
         parts={node: each for node, each in parts.items() if node not in left_out},
         missing=dict(missing),
+        nodes={node: each.node for node, each in parts.items() if each.node},
     )
+
+
+def by_node(status: Status | None) -> dict[str, NodeStatus]:
+    """What each node is told, by name; "" is the one of this host, where there is no other."""
+    if isinstance(status, Sum):
+        return status.nodes
+    return {"": status.node} if status and status.node else {}
 
 
 def _slot(name: str, parts: Mapping[str, Status], newest: Status) -> Slot:

@@ -1,9 +1,12 @@
 """What one look at Redis shows: the document, who has the lease, and what each node has reported."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
+from session_api.cluster import node_wish
 from session_api.cluster.document import NONE, Document, Number, decode
+from session_api.cluster.node_wish import NodeWish
 from toolkit.cluster.node_report import SILENT, NodeReport
 from toolkit.terminal import humanize
 
@@ -13,7 +16,8 @@ class View:
     """`now` is Redis' time. `text` is the document as it lies there, None: there is none.
 
     `members` are the nodes that have to be heard, and `reports` are theirs, by node. `without` are those
-    without which the change goes on that is being made here.
+    without which the change goes on that is being made here. `wishes` are the texts of what Redis wishes of
+    nodes, by node.
     """
 
     now: float
@@ -21,6 +25,7 @@ class View:
     members: frozenset[str]
     reports: Mapping[str, NodeReport]
     without: frozenset[str] = frozenset()
+    wishes: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def document(self) -> Document | None:
@@ -48,7 +53,20 @@ class View:
     @property
     def fence(self) -> int:
         """The greatest number of a lease that a document or a node is known to have."""
-        return max([self.number.fence, *(each.fence for each in self.reports.values())])
+        known = [self.number.fence]
+        known += [number for each in self.reports.values() for number in (each.fence, each.wish.fence)]
+        return max([*known, *(self.wish(node).fence for node in self.wishes)])
+
+    def wish(self, node: str) -> NodeWish:
+        """What is wished of a node: the newer one of what Redis has and of what the node does.
+
+        What Redis has lost, the node still does.
+        """
+        report = self.reports.get(node)
+        done, wished = report.wish if report else node_wish.NONE, node_wish.NONE
+        with suppress(ValueError):
+            wished = node_wish.decode(self.wishes.get(node, b""))
+        return max(done, wished, key=lambda each: each.number)
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""`bgctl node`: takes this host out from behind its load balancer, and puts it back."""
+"""`bgctl node`: takes a node out from behind its load balancer, and puts it back."""
 
 import click
 
@@ -16,9 +16,10 @@ from toolkit.terminal.help_text import Group
     },
 )
 def command() -> None:
-    """Take this host out for maintenance, and put it back.
+    """Take a node out for maintenance, and put it back.
 
-    Load balancers ask at [proxy] balancer_path whether this node is to get traffic (docs/load-balancer.md).
+    A node is this host, or one of a swarm. Load balancers ask at [proxy] balancer_path whether it is to get
+    traffic (docs/load-balancer.md).
     """
 
 
@@ -29,6 +30,7 @@ name_argument = click.argument("name", default="", metavar="[NAME]")
     "drain",
     examples={
         "bgctl node drain": "",
+        "bgctl node drain node2": "of a swarm, typed on a manager",
         "bgctl node drain --within 5m": "gives up waiting, with exit code 5; the node stays drained",
     },
 )
@@ -46,15 +48,15 @@ def drain(app: App, name: str, within: float | None, why: str, dry_run: bool, as
     """Tell load balancers to send nothing here, and wait until nothing is open.
 
     What still comes is served: nothing is refused. The node stays drained, over restarts too, until
-    bgctl node ready. NAME is this host's, and may be left out. Exit code 5 when something is still open.
+    bgctl node ready. NAME is a node of the swarm, else the one where this is typed. Exit code 5 when
+    something is still open.
     """
     from toolkit.release import node
 
     project = options.project(app, as_json)
     longest = project.config.drain.websocket_deadline if within is None else within
-    node.drain(project, name, longest, why, dry_run)
-    if not dry_run:
-        project.ui.say("drained: nothing is open; stop the stack or the machine, or: bgctl node ready")
+    if said := node.drain(project, name, longest, why, dry_run):
+        project.ui.say(said)
 
 
 @command.command("ready", examples={"bgctl node ready": ""})
@@ -67,6 +69,4 @@ def ready(app: App, name: str, dry_run: bool, as_json: bool) -> None:
     from toolkit.release import node
 
     project = options.project(app, as_json)
-    said = node.ready(project, name, dry_run)
-    if as_json and not dry_run:
-        project.ui.emit({"node": node.here(), "drained": said.drain})
+    node.ready(project, name, dry_run)

@@ -85,7 +85,7 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
     from toolkit.state import gate
 
     yield proxy_line(view)
-    yield from node.lines(view.node, now)
+    yield from node.lines(view.told, now)
     if view.deployment and (left := view.deployment.unchanged):
         yield f"unchanged in {view.deployment.new}, for both versions: {', '.join(left)}"
     if view.gate:

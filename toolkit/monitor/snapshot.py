@@ -52,7 +52,7 @@ def alarms(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.gate:
         held = snapshot.proxy.held if snapshot.proxy else None
         yield f"{gate.describe(snapshot.gate, snapshot.at, held)}; {gate.opener(snapshot.gate)}"
-    yield from node.lines(snapshot.node, snapshot.at)
+    yield from node.lines(snapshot.told, snapshot.at)
     if snapshot.unknown:
         yield f"sessions are unknown: {snapshot.unknown}"
     for name, slot in snapshot.slots.items():

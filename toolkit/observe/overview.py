@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from toolkit.clients import proxy_status
 from toolkit.clients.session_api import Count, Forecast, Report
+from toolkit.cluster import sum_of_proxies
 from toolkit.config import SLOTS
 from toolkit.jwks import standing
 from toolkit.jwks.standing import Standing
@@ -86,7 +87,8 @@ class Overview(Struct, frozen=True, rename="camel"):
     counts are not known. `silent` has the sources that did not answer, each with why. `needs` has, of the
     services on which the project depends, those that do not run, each with why. `differences` has what runs
     with other settings than the files say; None: nobody asked, or that is not known. `jwks` are the identity
-    providers. `node` is what the proxy is told of its node, and what load balancers are told of it.
+    providers. `node` is what the proxy is told of its node, and what load balancers are told of it; `nodes`
+    has the same of the nodes of a swarm, by name.
     """
 
     phase: str | None
@@ -103,6 +105,12 @@ class Overview(Struct, frozen=True, rename="camel"):
     differences: list[Difference] | None = None
     jwks: dict[str, Standing] = {}
     node: proxy_status.NodeStatus | None = None
+    nodes: dict[str, proxy_status.NodeStatus] = {}
+
+    @property
+    def told(self) -> dict[str, proxy_status.NodeStatus]:
+        """All nodes, "" for the one of this host."""
+        return {**({"": self.node} if self.node else {}), **self.nodes}
 
 
 def gather(project: Project) -> Overview:
@@ -144,6 +152,7 @@ def overview(project: Project, found: Found) -> Overview:
         needs=container_words.of_needs(project, found.containers.value),
         jwks=standing.look(project),
         node=found.proxy.value.node if found.proxy.value else None,
+        nodes={name: each for name, each in sum_of_proxies.by_node(found.proxy.value).items() if name},
     )
 
 

@@ -2,11 +2,11 @@
 
 from msgspec import Struct
 
-from toolkit.clients.proxy import APPLY, reachable
+from toolkit.clients.proxy import APPLY
 from toolkit.clients.proxy_status import NodeStatus, Status
-from toolkit.errors import Failed, MovedOn, NotYet
-from toolkit.files import node_file
+from toolkit.errors import BgctlError, Failed, MovedOn, NotYet
 from toolkit.project import Project
+from toolkit.release.node_place import Place
 from toolkit.state import node
 
 LOOK = 0.1  # seconds between two looks
@@ -50,7 +50,10 @@ class Left(Struct, frozen=True):
 
 
 class Traffic:
-    """What comes, from one look to the next: `seconds` count from any moment."""
+    """What comes, from one look to the next: `seconds` count from any moment.
+
+    They are those of the status and not of the look: the same status seen twice says nothing of what comes.
+    """
 
     def __init__(self) -> None:
         self._served: int | None = None
@@ -71,34 +74,38 @@ class Traffic:
         )
 
 
-def wait(project: Project, within: float) -> Left:
+def wait(project: Project, place: Place, within: float) -> Left:
     """Returns what is left after `within` seconds, or as soon as the node is empty.
 
     Raises MovedOn when the node is drained no more, and Failed when the proxy has said nothing for a while.
     """
     traffic, left, known = Traffic(), None, 0.0
-    for seconds in project.clock.every(LOOK, within=max(within, QUIET + LOOK)):
-        if not node_file.read(project.state_dir).drain:
+    for seconds in project.clock.every(LOOK, within=max(within, QUIET + place.lag)):
+        try:
+            status, at = place.dated()
+        except BgctlError:
+            if seconds - known > APPLY:
+                break
+            continue
+        if status.node and not status.node.drain:
             raise MovedOn("the node is ready again", "another bgctl has said so", "bgctl status")
-        if status := reachable(project.proxy):
-            left, known = traffic.look(status, seconds), seconds
-            if left.empty:
-                return left
-            if seconds >= QUIET:
-                project.ui.progress(str(left))
-        elif seconds - known > APPLY:
-            break
+        left, known = traffic.look(status, at), seconds
+        if left.empty:
+            return left
+        if seconds >= QUIET:
+            project.ui.progress(str(left))
     if left is None or seconds - known > APPLY:
         raise Failed("what this node has open is unknown", "the proxy does not answer", "bgctl doctor")
     return left
 
 
-def check(left: Left, path: str) -> None:
-    """Raises NotYet unless the node is empty."""
+def check(left: Left, path: str, typed: str = "") -> None:
+    """Raises NotYet unless the node is empty; `typed` is what follows a command that means it."""
     if left.empty:
         return
     if left.still_comes:
         why = f"{left}: is there a load balancer that does not ask at {path}?"
-        raise NotYet("the node is drained, and not empty", why, f"bgctl node drain, or: {node.READY}")
-    next = f"bgctl node drain   (waits on; to stop the stack now cuts them), or: {node.READY}"
+        next = f"bgctl node drain{typed}, or: {node.READY}{typed}"
+        raise NotYet("the node is drained, and not empty", why, next)
+    next = f"bgctl node drain{typed}   (waits on; to stop the stack now cuts them), or: {node.READY}{typed}"
     raise NotYet("the node is drained, and not empty", f"{left} are open", next)

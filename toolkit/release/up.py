@@ -4,6 +4,7 @@ from toolkit import slots
 from toolkit.acme import standing
 from toolkit.checks.preflight import NOTHING, Given
 from toolkit.clients.proxy import reachable
+from toolkit.cluster import sum_of_proxies
 from toolkit.config import SLOTS
 from toolkit.drift import noting
 from toolkit.engine.compose import Compose
@@ -228,9 +229,9 @@ def await_routing(project: Project) -> str:
         project.proxy.wait_applied(now.generation, START, lambda: project.engine.dead(name))
     except Failed as error:
         raise Failed(error.what, error.why, error.next, project.engine.logs(name)) from None
-    running = reachable(project.proxy)
-    if running and running.node and (told := node.line(running.node, project.now())):
-        project.ui.warn(told)
+    for name, each in sum_of_proxies.by_node(reachable(project.proxy)).items():
+        if each.drain:
+            project.ui.warn(node.line(each, project.now(), name))
     if now.gate:
         project.ui.warn(f"{gate.describe(now.gate, project.now())}; next: {gate.opener(now.gate)}")
     return f"generation {now.generation}: {slots.describe(now)}"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from toolkit.clients.proxy import reachable
 from toolkit.clients.proxy_status import Status
@@ -192,16 +192,21 @@ def test(project: Project, conf: bytes) -> None:
 def replace_workers(project: Project) -> None:
     """Sends SIGHUP to nginx, and waits until new workers have replaced all of today's. Raises Failed."""
     name = project.config.proxy_service
-    before = {worker.pid for worker in project.proxy.status().live}
+    is_done = replaced({worker.pid for worker in project.proxy.status().live})
+    project.engine.signal(name, "HUP")
+    project.proxy.wait_until(
+        is_done, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead(name)
+    )
 
-    def replaced(status: Status) -> bool:
+
+def replaced(before: set[int]) -> Callable[[Status], bool]:
+    """Whether new workers are there in the place of those with these process ids."""
+
+    def is_done(status: Status) -> bool:
         pids = {worker.pid for worker in status.live}
         return len(pids) >= status.expected and not pids & before
 
-    project.engine.signal(name, "HUP")
-    project.proxy.wait_until(
-        replaced, "load the new configuration", RELOAD_SECONDS, lambda: project.engine.dead(name)
-    )
+    return is_done
 
 
 def store(project: Project, files: dict[str, bytes]) -> None:

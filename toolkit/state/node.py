@@ -1,4 +1,4 @@
-"""node.json as a value: what the proxy of this host is told of the node that it runs on."""
+"""node.json as a value: what a proxy is told of the node that it runs on."""
 
 from datetime import datetime
 
@@ -17,15 +17,23 @@ class Node(Struct, frozen=True):
     why: str = ""
 
 
-def describe(node: Node, now: datetime) -> str:
-    """Why it is to get no traffic, in one line; "" where nothing is said against it."""
+def describe(node: Node, now: datetime, name: str = "") -> str:
+    """Why it is to get no traffic, in one line; "" where nothing is said against it.
+
+    `name` is the node's, "" for the one of this host.
+    """
     if not node.drain:
         return ""
     since = f" {humanize.since(node.since, now)}" if node.since else ""
     why = f", {node.why}" if node.why else ""
-    return f"this node is drained{since}{why}: load balancers are told to send it nothing"
+    return f"{name or 'this node'} is drained{since}{why}: load balancers are told to send it nothing"
 
 
-def line(node: Node, now: datetime) -> str:
+def line(node: Node, now: datetime, name: str = "") -> str:
     """The same with what to type."""
-    return f"{describe(node, now)}; next: {READY}" if node.drain else ""
+    return f"{describe(node, now, name)}; next: {ready(name)}" if node.drain else ""
+
+
+def ready(name: str = "") -> str:
+    """What to type, so that the node of this name gets traffic again."""
+    return f"{READY} {name}".rstrip()

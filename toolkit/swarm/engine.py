@@ -61,6 +61,12 @@ class SwarmEngine(Services, Engine):
             self._hosts, self._seen = self.nodes(), SYSTEM.monotonic()
         return self._hosts
 
+    @property
+    def here(self) -> str:
+        """What the swarm calls the node whose docker this is."""
+        ours = self.membership.node
+        return next((node.name for node in self._all_nodes() if node.id == ours), "")
+
     def troubles(self) -> Iterator[BgctlError]:
         """Nodes that are down, or have no name of their own: reports of agents are told apart by it."""
         found = self.nodes()

@@ -11,7 +11,9 @@ local abs = math.abs
 local HOLD = 10 -- seconds for which requests are held; those after that are turned away
 local SAME = 0.0005 -- seconds: moments of which one was written as text
 local WAITING = "waiting" -- in place of a text of state.json
+local KEY = "confirmed"
 
+local dict = ngx.shared.bg_health -- it outlives the workers, and not the proxy
 local follows = false -- whether there is an agent
 local given = false
 
@@ -24,7 +26,12 @@ end
 
 --- Whether the proxy goes by its state.json. Once it does, it goes on doing so: the agent may end, or lose Redis.
 function _M.is_given()
-    given = given or not follows or is_for(node_file.said(), figures.started_at())
+    if not given then
+        given = not follows or dict:get(KEY) or is_for(node_file.said(), figures.started_at())
+        if given and follows then
+            dict:safe_set(KEY, true)
+        end
+    end
     return given
 end
 

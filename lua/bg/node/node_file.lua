@@ -9,7 +9,7 @@ local type = type
 
 local ENOENT = 2
 -- What each member is, and what is said of another one.
-local KINDS = { drain = "boolean", since = "string", why = "string", heardFor = "number" }
+local KINDS = { drain = "boolean", since = "string", why = "string", leave = "number", heardFor = "number" }
 local WORDS = { boolean = "true or false", string = "text", number = "a number" }
 local NOTHING_SAID = { is_drained = false }
 
@@ -38,9 +38,10 @@ local function flaw(document)
     end
 end
 
---- What `text` says, `{is_drained, since, why, heard_for}`; or nil and what is wrong with it. "": there is no file.
--- `is_drained`: load balancers are to send nothing; `since` and `why` are what bgctl noted of that. `heard_for`: the
--- agent of a cluster's node has heard Redis since the proxy began that did so at this moment (node.confirmation).
+--- What `text` says, `{is_drained, since, why, leave, heard_for}`; or nil and what is wrong with it. "": there is no file.
+-- `is_drained`: load balancers are to send nothing; `since` and `why` are what bgctl noted of that. `leave`: how often
+-- clients were to let go of the connections that they keep (node.leaving). `heard_for`: the agent of a cluster's node
+-- has heard Redis since the proxy began that did so at this moment (node.confirmation).
 function _M.parse(text)
     if text == "" then
         return NOTHING_SAID
@@ -54,6 +55,7 @@ function _M.parse(text)
         is_drained = document.drain == true,
         since = member(document, "since"),
         why = member(document, "why"),
+        leave = member(document, "leave"),
         heard_for = member(document, "heardFor"),
     }
 end

@@ -10,9 +10,10 @@ local max, min = math.max, math.min
 local format, match = string.format, string.match
 local ipairs, pairs, tonumber = ipairs, pairs, tonumber
 
-ffi.cdef("int kill(int pid, int signal);")
+ffi.cdef("int kill(int pid, int signal); int getppid(void);")
 
 local ESRCH = 3
+local SIGHUP = 1
 -- Generation, whether it is exiting, when the state was last good, requests and WebSockets of blue, of green and of the
 -- services that are both's, how many requests it holds at the gate, and whether its node is drained.
 local LINE = "^(%d+) (%d) (%d+%.%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d)$"
@@ -25,6 +26,14 @@ local _M = {}
 --- Whether a process of this host lives.
 function _M.is_alive(pid)
     return ffi.C.kill(pid, 0) == 0 or ffi.errno() ~= ESRCH
+end
+
+--- Has nginx start new workers in the place of all that there are, as a reload does. Its first process and the workers
+-- are of one user.
+function _M.renew()
+    if ffi.C.kill(ffi.C.getppid(), SIGHUP) ~= 0 then
+        ngx.log(ngx.ERR, "cannot have new workers take over: error ", ffi.errno(), " of kill")
+    end
 end
 
 --- Publishes this worker's line. `state_file` is the hot file with the routing table. `is_drained`: whether the worker

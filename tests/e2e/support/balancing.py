@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -31,12 +31,9 @@ defaults
   timeout tunnel 10m
 listen front
   bind 127.0.0.1:{here}
-  source {source}
   balance roundrobin
   option httpchk GET {path}
-  default-server check check-send-proxy inter 200ms fall 2 rise 2
-  server one 127.0.0.1:{one} send-proxy
-  server two 127.0.0.1:{two} send-proxy-v2
+  default-server check inter 200ms fall 2 rise 2
 """
 
 
@@ -78,10 +75,22 @@ SETTINGS: dict[str, Any] = {
 
 @contextmanager
 def balanced(folder: Path, mode: str, one: Stack, two: Stack) -> Iterator[str]:
-    """The address of a load balancer in front of both."""
+    """The address of a load balancer in front of both, which speaks the PROXY protocol to them."""
+    how = f"source {SOURCE} check-send-proxy"
+    servers = [
+        f"127.0.0.1:{one.ports.proxy} {how} send-proxy",
+        f"127.0.0.1:{two.ports.proxy} {how} send-proxy-v2",
+    ]
+    with in_front(folder, mode, servers) as url:
+        yield url
+
+
+@contextmanager
+def in_front(folder: Path, mode: str, servers: Sequence[str]) -> Iterator[str]:
+    """The address of a load balancer in front of these servers, each an address with options of HAProxy's."""
     here, path = Ports.free().proxy, folder / f"{mode}.cfg"
-    ports = {"here": here, "one": one.ports.proxy, "two": two.ports.proxy}
-    path.write_text(CONFIGURATION.format(mode=mode, source=SOURCE, path=PATH, **ports))
+    lines = [f"  server {number} {server}\n" for number, server in enumerate(servers, 1)]
+    path.write_text(CONFIGURATION.format(mode=mode, here=here, path=PATH) + "".join(lines))
     front = subprocess.Popen(["haproxy", "-db", "-f", str(path)], stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{here}"
     try:

@@ -36,12 +36,15 @@ class Started:
     """A proxy that has begun with this folder."""
 
     def __init__(self, folder: Path, *, follows: bool = True) -> None:
-        lua = Lua()
-        lua.runtime.execute(NGINX_STUB)(0)
-        settings = {
-            name: str(folder / name.replace("_file", ".json")) for name in ("state_file", "node_file")
-        }
-        self._proxy = lua.runtime.execute(OPEN, lua.table(settings | {"follows_agent": follows}), BEGAN)
+        self._lua = Lua()
+        self._lua.runtime.execute(NGINX_STUB)(0)
+        files = {name: str(folder / name.replace("_file", ".json")) for name in ("state_file", "node_file")}
+        self._settings = files | {"follows_agent": follows}
+        self.reload()
+
+    def reload(self) -> None:
+        """A new worker begins, with the shared memory of those before."""
+        self._proxy = self._lua.runtime.execute(OPEN, self._lua.table(self._settings), BEGAN)
         self.poll()
 
     def poll(self) -> bool:
@@ -94,6 +97,15 @@ def test_once_given_the_word_holds_for_the_life_of_the_proxy(tmp_path: Path) -> 
     proxy.poll()
     assert proxy.is_given
     assert proxy.routing["slots"]["blue"]["version"] == "1.6.7"
+
+
+def test_workers_that_follow_a_reload_need_no_word_of_their_own(tmp_path: Path) -> None:
+    written(tmp_path)
+    said(tmp_path, {"heardFor": BEGAN})
+    proxy = Started(tmp_path)
+    (tmp_path / "node.json").write_text("{")
+    proxy.reload()
+    assert proxy.is_given
 
 
 def test_a_word_that_went_through_json_is_for_the_same_proxy(tmp_path: Path) -> None:

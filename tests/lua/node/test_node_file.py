@@ -51,6 +51,7 @@ def test_without_a_file_the_node_takes_traffic(lua: Lua) -> None:
         (b'{"heardFor": true}', "heardFor is not a number"),
         (b'{"drain": true, "since": 5}', "since is not text"),
         (b'{"drain": true, "why": {}}', "why is not text"),
+        (b'{"drain": true, "leave": "1"}', "leave is not a number"),
     ],
 )
 def test_what_is_malformed_is_refused_and_named(lua: Lua, text: bytes, why: str) -> None:

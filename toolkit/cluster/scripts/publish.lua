@@ -1,5 +1,6 @@
--- Replaces the document. KEYS: lease, document. ARGV: our lease, the document that we know to be there ('': none), and
--- the new one. Returns what came of it: the lease is another one, the document is another one, or it is done.
+-- Replaces the document, or what is wished of a node. KEYS: lease, and where it is. ARGV: our lease, the text that we
+-- know to be there ('': none), and the new one. Returns what came of it: the lease is another one, the document is
+-- another one, or it is done.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
     return 'lease'
 end

@@ -11,8 +11,10 @@ from typing import Any
 from redis import Redis
 
 from session_api.cluster import document as documents
+from session_api.cluster import node_wish
 from session_api.cluster.document import Document
 from session_api.cluster.keys import Keys
+from session_api.cluster.node_wish import NodeWish
 from tests.unit.session_api.support.data import ROOT
 from tests.unit.session_api.support.server import eventually
 from tests.web_server import Reply, Web
@@ -45,6 +47,11 @@ def put(
     text = state_text(generation, version)
     client.set(KEYS.document, documents.encode(Document(fence, text, without)))
     return text
+
+
+def wish(client: Redis, node: str, fence: int, **members: Any) -> None:
+    """Wishes something of a node as bgctl does, but without a lease."""
+    client.set(KEYS.wish(node), node_wish.encode(NodeWish(fence, **members)))
 
 
 def environment(store: str, project: str, node: str, state: Path, control: str) -> dict[str, str]:
@@ -114,6 +121,8 @@ class Node:
         self.stuck_at: int | None = None  # the generation at which its workers stay
         self.open = 0
         self.began = 1768473000.123  # when its proxy did, as the proxy says it
+        self.up: bool | None = True  # whether its slots are; None: nobody has asked them yet
+        self.path = "/bgctl-health"  # at which load balancers ask its proxy
         control = f"http://{self.proxy.address}"
         self.environment = environment(store, PROJECT, name, self.state, control) | changes
         self._agents: list[Agent] = []
@@ -130,8 +139,9 @@ class Node:
 
     @property
     def file(self) -> dict[str, Any]:
-        """What node.json has."""
-        found: dict[str, Any] = json.loads((self.state.parent / "node.json").read_text())
+        """What node.json has; {}: there is none."""
+        path = self.state.parent / "node.json"
+        found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         return found
 
     def has(self, text: str) -> None:
@@ -161,8 +171,14 @@ class Node:
     def _status(self) -> Reply:
         state = json.loads(self.text or '{"generation": null, "slots": {}}')
         generation = self.stuck_at or state["generation"]
-        workers = [{"pid": pid, "generation": generation} for pid in range(self.workers)]
-        slots = {name: {**slot, "open": self.open, "websockets": 0} for name, slot in state["slots"].items()}
+        told = self.file
+        drain, leave = told.get("drain", False), told.get("leave", 0)
+        workers = [
+            {"pid": pid + 10 * leave, "generation": generation, "drained": drain}
+            for pid in range(self.workers)
+        ]
+        more = {"open": self.open, "websockets": 0, "health": {"up": self.up}}
+        slots = {name: {**slot, **more} for name, slot in state["slots"].items()}
         return 200, {
             "schema": 1,
             "startedAt": self.began,
@@ -170,4 +186,5 @@ class Node:
             "workers": workers,
             "workersExpected": 2,
             "slots": slots,
+            "node": {**told, "path": self.path, "ready": not drain, "whyNot": "drained" if drain else None},
         }

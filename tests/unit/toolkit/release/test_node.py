@@ -13,7 +13,7 @@ from toolkit.errors import Failed, MovedOn, NotYet, Refused
 from toolkit.files import node_file
 from toolkit.observe import doctor
 from toolkit.project import Project
-from toolkit.release import node, node_empty
+from toolkit.release import node, node_empty, node_place
 from toolkit.release.node_empty import QUIET, Traffic
 from toolkit.state.node import Node
 from toolkit.values import is_stamp
@@ -123,7 +123,7 @@ def test_ready_ends_a_drain_and_who_waits_for_it(balanced: Balanced) -> None:
 
     balanced.project.ui.progress = tell  # type: ignore[method-assign]
     with pytest.raises(MovedOn, match="ready again"):
-        node_empty.wait(balanced.project, WITHIN)
+        node_empty.wait(balanced.project, node_place.find(balanced.project, "", "drain"), WITHIN)
     assert said == ["1 WebSockets"]
     assert balanced.file() == Node()
     assert balanced.world.history[-1]["what"] == "node ready"
@@ -228,6 +228,7 @@ def test_a_node_is_empty_when_nothing_has_come_for_a_moment() -> None:
     assert not traffic.look(status(6, opened=1, busy=1), 3).empty
     assert traffic.look(status(6, busy=2), 3).connections == 2
     assert traffic.look(status(7), 4).still_comes
+    assert traffic.look(status(7), 4).still_comes, "the same look again says nothing of what comes"
 
 
 def test_drained_is_said_by_all_workers_that_serve() -> None:
