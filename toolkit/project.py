@@ -68,9 +68,8 @@ class Project(ProjectFiles):
         parts = {"engine": engine, "proxy": proxy, "sessions": sessions}
         self.__dict__.update({name: part for name, part in parts.items() if part is not None})
         self._graces: dict[str, float] | None = None  # by service, as the compose file was last read
-        self.leaves: tuple[
-            str, ...
-        ] = ()  # the services that the release of this command is to leave unchanged
+        # The services that the release of this command is to leave unchanged.
+        self.leaves: tuple[str, ...] = ()
 
     @cached_property
     def engine(self) -> "Engine":
@@ -112,11 +111,12 @@ class Project(ProjectFiles):
         """All hosts of the project; None: there is one."""
         if not self.config.project.engine.several_hosts:
             return None
+        from session_api.keys import marks
         from toolkit.cluster import address
         from toolkit.cluster.cluster import Cluster
 
-        found = address.find(self.env(), self.root)
-        return Cluster(found, self.config.project.name, self._node_names, self.ui.warn)
+        found, ours = address.find(self.env(), self.root), partial(marks.of, self.keys_dir)
+        return Cluster(found, self.config.project.name, self._node_names, self.ui.warn, ours)
 
     def _node_names(self) -> list[str]:
         return [each.name for each in self.engine.hosts()]

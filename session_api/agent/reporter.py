@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from threading import Event
 from typing import NoReturn
 
@@ -46,6 +47,7 @@ class Reporter:
             msgspec.Raw(status.text) if status else msgspec.Raw(b"null"),
             "; ".join(filter(None, (standing.error, proxy))) or None,
             standing.offered,
+            time.time(),
         )
         try:
             self._shared.report(report)

@@ -26,6 +26,11 @@ class Keys:
         """The marks of the project to which all this belongs."""
         return self._named("owners")
 
+    @property
+    def files(self) -> str:
+        """With which files the project was changed last, and where."""
+        return self._named("files")
+
     def node(self, name: str) -> str:
         """The report of a node's agent."""
         return self._named(f"node:{name}")

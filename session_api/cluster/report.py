@@ -2,6 +2,8 @@
 
 import msgspec
 
+from session_api.state.document import SCHEMA
+
 EVERY = 1.0  # seconds between two reports while nothing happens
 LASTS = 86400  # seconds for which Redis keeps a report: of a node that has gone, none stays for ever
 
@@ -11,7 +13,8 @@ class Report(msgspec.Struct, frozen=True):
 
     `status` is the answer of the proxy's control listener, null where there is none, and `error` says what
     is wrong. `state` is the text of the file where Redis has an older document or none: so no switch is
-    lost with a Redis that has lost it. Redis adds `at`, its own time, when it gets the report.
+    lost with a Redis that has lost it. Redis adds `at`, its own time, when it gets the report; `clock` is the
+    node's. `reads` is the newest schema of states that this agent reads.
     """
 
     node: str
@@ -20,3 +23,5 @@ class Report(msgspec.Struct, frozen=True):
     status: msgspec.Raw = msgspec.Raw(b"null")
     error: str | None = None
     state: str | None = None
+    clock: float | None = None
+    reads: int = SCHEMA

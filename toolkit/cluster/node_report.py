@@ -12,7 +12,8 @@ SILENT = 5.0  # seconds after which a node counts as silent; agents report each 
 class NodeReport(Struct, frozen=True):
     """As the agent has written it (session_api/cluster/report.py). `at` is Redis' time, in Unix seconds.
 
-    `state` is the text that the node has, where Redis has an older one or none.
+    `state` is the text that the node has, where Redis has an older one or none. `clock` is the node's own
+    time, and `reads` the newest schema of states that its agent reads; the first agents told neither.
     """
 
     node: str
@@ -22,6 +23,8 @@ class NodeReport(Struct, frozen=True):
     status: Status | None = None
     error: str | None = None
     state: str | None = None
+    clock: float | None = None
+    reads: int = 2
 
     @property
     def number(self) -> Number:

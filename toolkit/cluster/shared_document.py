@@ -50,6 +50,11 @@ class SharedDocument:
         self._there = text
         return new.number
 
+    def keep(self, key: str, text: bytes) -> None:
+        """Puts a text under another key. Raises MovedOn, with nothing changed, when the lease is lost."""
+        if not self._connection.run("keep", (self._keys.lease, key), self._held.text, text):
+            raise self._lease.lost(self._now_held())
+
     def _now_held(self) -> bytes | None:
         with suppress(BgctlError):
             found: bytes | None = self._connection.run("look", (self._keys.lease,))[2]
