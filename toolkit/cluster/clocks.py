@@ -5,7 +5,7 @@ from statistics import median_low
 
 
 def wrong(ahead: Mapping[str, float], tolerable: float) -> dict[str, float]:
-    """`ahead` has by how many seconds each is ahead of one of them. The wrong ones, each by how many it is."""
+    """`ahead` says by how many seconds each is ahead of one of them. Returns the same of those that are off."""
     if not ahead:
         return {}
     middle = median_low(ahead.values())

@@ -66,7 +66,7 @@ class View:
         return {each.node: each.clock - each.at for each in heard if each.clock is not None}
 
     def behind(self, schema: int) -> dict[str, int]:
-        """The nodes whose agents do not read states of this schema, each with the newest one that it reads."""
+        """The nodes whose agents do not read states of this schema, each with the newest that it reads."""
         asked = [each for node, each in self.reports.items() if node not in self.without]
         return {each.node: each.reads for each in asked if each.reads < schema}
 

@@ -150,6 +150,6 @@ def writing(project: Project, what: str) -> Iterator[None]:
 
 
 def say_next(project: Project) -> None:
-    """On a swarm containers have the keys with which they were started: says what brings them the new ones."""
+    """On a swarm containers have the keys with which they were started: says what brings new ones."""
     if project.config.project.engine.several_hosts:
         project.ui.say(ON_NODES)

@@ -1,4 +1,4 @@
-"""What `bgctl doctor` looks at where a project has several hosts: their clocks, and the files of each manager."""
+"""What `bgctl doctor` looks at where there are several hosts: their clocks, and the files of each manager."""
 
 from collections.abc import Callable
 
