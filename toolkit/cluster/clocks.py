@@ -5,7 +5,7 @@ from statistics import median_low
 
 
 def wrong(ahead: Mapping[str, float], tolerable: float) -> dict[str, float]:
-    """`ahead` says by how many seconds each is ahead of one of them. Returns the same of those that are off."""
+    """`ahead` says by how many seconds each is ahead of one of them. Returns those that are off."""
     if not ahead:
         return {}
     middle = median_low(ahead.values())

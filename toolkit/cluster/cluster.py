@@ -12,7 +12,7 @@ from toolkit.cluster import last_files, lease, node_report
 from toolkit.cluster.cluster_proxy import ClusterProxy
 from toolkit.cluster.connection import Connection
 from toolkit.cluster.last_files import LastFiles
-from toolkit.cluster.lease import Lease
+from toolkit.cluster.lease import Holder, Lease
 from toolkit.cluster.owners import Marks, Owners
 from toolkit.cluster.shared_document import SharedDocument
 from toolkit.cluster.view import View
@@ -86,8 +86,10 @@ class Cluster:
     @contextmanager
     def change(
         self, command: str, wait: float = 0, without: Collection[str] = (), starts: bool = False
-    ) -> Iterator[None]:
+    ) -> Iterator[Holder | None]:
         """Holds the lease over a change, in which `publish` may be called.
+
+        Yields who had the lease before and has not given it back.
 
         Every node has to be heard but those in `without`; a command that `starts` the agents need hear none.
         Raises Locked while another bgctl has the lease, after `wait` seconds, and Refused, with nothing
@@ -105,7 +107,7 @@ class Cluster:
                     self._connection, self._keys, self._lease, held, view.text, without
                 )
                 self._give_back(view)
-                yield
+                yield held.lost
         finally:
             self._document, self._without = None, frozenset()
 

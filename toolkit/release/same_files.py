@@ -66,7 +66,7 @@ def brought(project: Project) -> Iterator[None]:
 
 
 def here(project: Project, key: bytes) -> LastFiles:
-    """The files of this place as they are now. The versions in the env file do not count: bgctl writes them."""
+    """The files of this place now. The versions in the env file do not count, because bgctl writes them."""
     prints = fingerprints.of(_texts(project), key)
     now = stamp(project.now())
     return LastFiles(
