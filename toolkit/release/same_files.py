@@ -20,7 +20,7 @@ from toolkit.files import env_file, started_file
 from toolkit.files.env_file import VERSIONS
 from toolkit.files.lock import whoami
 from toolkit.project import Project
-from toolkit.rendering import inputs
+from toolkit.rendering import inputs, tls_files
 from toolkit.values import stamp
 
 BGCTL = "bgctl itself"  # another version of it renders other files
@@ -106,7 +106,8 @@ def _texts(project: Project) -> dict[str, str]:
     rendered = [root / name for name in inputs.named(project.config, root)]
     keys = [path for path in sorted(project.keys_dir.rglob("*")) if path.name != started_file.KEY.name]
     found = {BGCTL: __version__, project.env_path.name: _settings(project)}
-    for path in dict.fromkeys([project.config_path, *composed, *rendered, *keys]):
+    made = [tls_files.folder(project) / tls_files.QUIC_KEY]
+    for path in dict.fromkeys([project.config_path, *composed, *rendered, *keys, *made]):
         name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
         with suppress(OSError):
             found.setdefault(name, path.read_bytes().hex())

@@ -8,7 +8,7 @@ from toolkit.clients.proxy import reachable
 from toolkit.engine.compose import Compose
 from toolkit.errors import caught, together
 from toolkit.project import Project
-from toolkit.release import folders, image_builds, needs
+from toolkit.release import folders, image_builds, needs, proxies
 from toolkit.release.in_service import in_service, services, versions
 from toolkit.rendering import reload
 from toolkit.state.document import State
@@ -60,6 +60,8 @@ def _proxy_files(project: Project) -> Problems:
     yield from caught(lambda: reload.wanted_or_stored(project))
     if project.adopted and project.engine.running(project.config.proxy_service):
         yield from caught(lambda: reload.check_listeners(project))
+        if project.cluster:
+            yield from proxies.problems(project)
     return ""
 
 
