@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from testbed.cluster import Lab, laboratory
+from testbed.cluster.redis import Redis
+from testbed.cluster.registry import pull
 from testbed.project import IMAGES
+from tests.cluster.shop import NEEDED, PLACE, Shop
 
+FAULTY = re.compile(r"\[(warn|error|crit|alert|emerg)\]")  # lines of nginx's log
 APP = f"localhost/{IMAGES}/demo-app:1.6.7"
 
 
@@ -19,3 +25,28 @@ def lab() -> Iterator[Lab]:
         pytest.skip("a lab's nodes need root, for their namespaces")
     with laboratory(images=[APP]) as one:
         yield one
+
+
+@pytest.fixture
+def shop(lab: Lab) -> Iterator[Shop]:
+    """On OLD. Its commands are typed on the second node, which has the Redis, too."""
+    pull(lab.nodes, lab.registry.push(NEEDED))
+    store = Redis(lab.nodes[1])
+    store.start(empty=True)
+    found = Shop(lab, lab.nodes[1], store)
+    try:
+        found.bgctl("up")
+        yield found
+        assert [line for line in found.log("proxy") if FAULTY.search(line)] == []
+        found.bgctl("down", "--yes")
+    finally:
+        store.kill()
+        _forget(lab)
+
+
+def _forget(lab: Lab) -> None:
+    """The next project of this name begins with nothing."""
+    for node in lab.nodes:
+        shutil.rmtree(node.folder / PLACE.relative_to("/"), ignore_errors=True)
+        for volume in node.docker("volume", "ls", "--quiet", "--filter", "name=shop_").split():
+            node.docker("volume", "rm", "--force", volume)

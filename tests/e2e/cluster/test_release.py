@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
-import pytest
-
-from testbed.cluster import Lab
-from testbed.cluster.redis import Redis
-from testbed.cluster.registry import pull
 from testbed.cluster.waiting import eventually
 from tests.cluster.__main__ import released
 from tests.cluster.faults import signal_agent
-from tests.cluster.shop import NEEDED, NEW, OLD, Shop
+from tests.cluster.shop import NEW, OLD, Shop
 
-FAULTY = re.compile(r"\[(warn|error|crit|alert|emerg)\]")  # lines of nginx's log
 REFUSED = 3
-
-
-@pytest.fixture
-def shop(lab: Lab) -> Iterator[Shop]:
-    """On OLD. Its commands are typed on the second node, which has the Redis, too."""
-    pull(lab.nodes, lab.registry.push(NEEDED))
-    store = Redis(lab.nodes[1])
-    store.start(empty=True)
-    found = Shop(lab, lab.nodes[1], store)
-    try:
-        found.bgctl("up")
-        yield found
-        assert [line for line in found.log("proxy") if FAULTY.search(line)] == []
-        found.bgctl("down", "--yes")
-    finally:
-        store.kill()
 
 
 def test_a_release_on_all_hosts_and_one_that_goes_on_without_a_node(shop: Shop) -> None:

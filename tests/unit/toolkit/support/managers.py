@@ -13,6 +13,7 @@ from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.toolkit.support.engines import FakeEngine
 from tests.unit.toolkit.support.worlds import World
 from toolkit.engine.engine import Engine
+from toolkit.errors import Failed
 from toolkit.project import Project
 from toolkit.terminal.ui import UI
 
@@ -30,12 +31,20 @@ class SwarmOfNames(FakeEngine):
         super().__init__(world)
         self.nodes = [Node(name) for name in names]
         self.current: set[str] = set()
+        self.complaint = ""  # of what is tried out
 
     def hosts(self) -> Sequence[Node]:
         return self.nodes
 
     def is_current(self, service: str, env: Mapping[str, str]) -> bool:
         return service in self.current
+
+    def try_out(self, image: str, folder: Path, target: str, *argv: str) -> str:
+        found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        self.asked.append(f"try {image} {target} {' '.join(argv)}: {', '.join(found)}")
+        if self.complaint:
+            raise Failed("docker failed with exit code 1", self.complaint)
+        return ""
 
 
 class Managers:
