@@ -1,4 +1,4 @@
-"""What an operator of several hosts can have wrong: on three of them, each told before anything is changed."""
+"""What an operator of three hosts can have wrong: each is told, with nothing changed."""
 
 from __future__ import annotations
 
