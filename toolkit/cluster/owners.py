@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Literal
 
 from session_api.cluster.keys import Keys
+from session_api.errors import SetupError
 from toolkit.cluster.connection import Connection
 from toolkit.errors import Refused
 
@@ -29,7 +30,10 @@ class Owners:
 
     def _ask(self, script: Literal["ours", "own"]) -> bool:
         """Returns whether it is known to be ours: without a mark it is not, and is asked again."""
-        marks = self._marks()
+        try:
+            marks = self._marks()
+        except SetupError as error:
+            raise Refused(error.what, next=error.next_step) from None
         if marks is not None and not marks:
             return True
         if not self._connection.run(script, (self._keys.owners,), *sorted(marks or ())):

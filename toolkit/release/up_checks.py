@@ -57,10 +57,11 @@ def _take(looks: Looks, project: Project, target: State | None, pull: bool, give
 
 def _proxy_files(project: Project) -> Problems:
     """What is wrong with the proxy's certificate, pages and listeners."""
-    yield from caught(lambda: reload.wanted_or_stored(project))
+    wrong = list(caught(lambda: reload.wanted_or_stored(project)))
+    yield from wrong
     if project.adopted and project.engine.running(project.config.proxy_service):
         yield from caught(lambda: reload.check_listeners(project))
-        if project.cluster:
+        if project.cluster and not wrong:
             yield from proxies.problems(project)
     return ""
 
