@@ -22,8 +22,8 @@ def web() -> Iterator[Callable[[], Web]]:
         return servers[-1]
 
     yield start
-    for server in servers:
-        server.stop()
+    for each in servers:
+        each.stop()
 
 
 @pytest.fixture
