@@ -20,7 +20,9 @@ BAD = "rewrite ^/x/\\u0041 /y permanent;\n"  # nginx alone can tell that this is
 def another_manager(shop: Shop, node: Node) -> Shop:
     """The same project, typed on another manager, in a copy of the folder as it is now."""
     folder = node.folder / PLACE.relative_to("/")
-    shutil.copytree(folder_of(shop), folder, ignore=shutil.ignore_patterns("state", "proxy"))
+    shutil.copytree(folder_of(shop), folder)
+    for name in ("state", "proxy"):
+        shutil.rmtree(folder / name)
     other = copy.copy(shop)
     other.manager = node
     return other

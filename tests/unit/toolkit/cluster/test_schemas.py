@@ -81,5 +81,5 @@ def test_an_old_agent_beside_a_new_document_keeps_what_it_has_and_says_so(
     with server.client() as client:
         client.set(KEYS.document, documents.encode(Document(9, state_text(2, schema=NEWER))))
         said = eventually(lambda: web.report(client).get("error"), bool)
-    assert "the document in Redis cannot be used" in said
+    assert "the document in Redis cannot be used" in str(said)
     assert web.text == before

@@ -61,7 +61,9 @@ class Managers:
 
     def another(self, folder: Path) -> Path:
         """The folder of another manager: a copy of what the first one has now."""
-        shutil.copytree(self.first, folder, ignore=shutil.ignore_patterns("state", "proxy"))
+        shutil.copytree(self.first, folder)
+        for name in ("state", "proxy"):
+            shutil.rmtree(folder / name, ignore_errors=True)
         return folder
 
     def bgctl(self, folder: Path | None = None, command: str = "up") -> Project:
