@@ -62,7 +62,7 @@ class Images(Asking):
         """Runs an image once, as the owner of our files, with a folder of this host; returns what it says."""
         user, families = f"{os.getuid()}:{os.getgid()}", [each.name for each in sorted(FAMILIES.glob("ipv*"))]
         command = self.commands.try_out(image, folder, target, user, families, *argv)
-        return process.run(command, timeout=CHANGE, both=True)
+        return process.run(command, timeout=CHANGE, both=True, called=f"a container of {image}")
 
     def has_image(self, image: str) -> bool:
         return bool(self.image_id(image))

@@ -16,7 +16,7 @@ from toolkit.project import Project
 from toolkit.rendering import complaint, reload, tls_files
 
 PLACE = "/etc/bgctl"  # where a proxy finds its files
-FROM_NGINX = "nginx: ["  # how its complaints begin
+FROM_NGINX = "nginx: configuration file"  # how the last line of its complaints begins
 
 
 def start(project: Project) -> str:

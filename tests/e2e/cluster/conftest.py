@@ -6,12 +6,15 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from testbed.cluster import Lab, laboratory
+from testbed.cluster import Lab, Node, laboratory
+from testbed.cluster.node import NodeError
 from testbed.cluster.redis import Redis
 from testbed.cluster.registry import pull
+from testbed.cluster.waiting import eventually
 from testbed.project import IMAGES
 from tests.cluster.shop import NEEDED, PLACE, Shop
 
@@ -46,7 +49,14 @@ def shop(lab: Lab) -> Iterator[Shop]:
 
 def _forget(lab: Lab) -> None:
     """The next project of this name begins with nothing."""
+    lab.swarm.docker("stack", "rm", "shop")
     for node in lab.nodes:
         shutil.rmtree(node.folder / PLACE.relative_to("/"), ignore_errors=True)
-        for volume in node.docker("volume", "ls", "--quiet", "--filter", "name=shop_").split():
-            node.docker("volume", "rm", "--force", volume)
+        eventually(partial(_is_bare, node), f"{node.name} has nothing of it", unless=(NodeError,))
+
+
+def _is_bare(node: Node) -> bool:
+    """Raises NodeError while containers have its volumes."""
+    for volume in node.docker("volume", "ls", "--quiet", "--filter", "name=shop_").split():
+        node.docker("volume", "rm", volume)
+    return True

@@ -15,7 +15,8 @@ from toolkit.kept_state import OnThisHost
 from toolkit.release import proxies, up
 from toolkit.rendering import reload
 
-EMERG = 'nginx: [emerg] unknown directive "listn" in /etc/bgctl/nginx.conf:20'
+EMERG = """[emerg] 1#1: unknown directive "listn" in /etc/bgctl/nginx.conf:20
+nginx: configuration file /etc/bgctl/nginx.conf test failed"""
 READY = {"version": "1.6.7", "state": "ready", "weight": 100}
 NONE = {"version": None, "state": "maint", "weight": 0}
 
