@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from session_api.errors import SetupError
 from toolkit.clients.look import Look
@@ -15,6 +16,11 @@ from toolkit.state.document import Deployment, State
 from toolkit.terminal.ui import UI
 from toolkit.values import stamp
 
+if TYPE_CHECKING:
+    from toolkit.cluster.lease import Holder
+
+KILLED = "it ended without a word (pid {pid}): killed, or the machine stopped"
+LOST = "its lease ended by itself (pid {pid} on {host}): killed, stopped, or cut off from Redis"
 ADOPT = "adopt"  # how a change begins that goes on with an adoption, or takes it back
 
 
@@ -42,16 +48,23 @@ class Changes:
 
     @contextmanager
     def make(
-        self, what: str, wait: float = 0, also: Callable[[], AbstractContextManager[None]] = nullcontext
+        self,
+        what: str,
+        wait: float = 0,
+        also: "Callable[[], AbstractContextManager[Holder | None]]" = nullcontext,
     ) -> Iterator[None]:
         """Holds the lock over a change and then adds its line, whatever came of it.
 
-        `wait`: seconds for another bgctl to end. `also` is held, too. Raises Locked while one is at work, and
-        Refused while an adoption is only half done.
+        `wait`: seconds for another bgctl to end. `also` is held, too, and gives who had it before and has not
+        given it back. Raises Locked while one is at work, and Refused while an adoption is only half done.
         """
-        with lock.held(self.state_dir, self.command, self.clock.now(), wait) as killed, also():
+        with lock.held(self.state_dir, self.command, self.clock.now(), wait) as killed, also() as lost:
             if killed:
-                self._record_killed(killed)
+                self._record_ended(killed.since, killed.user, killed.command, KILLED.format(pid=killed.pid))
+            if lost and not (killed and (killed.host, killed.pid) == (lost.host, lost.pid)):
+                self._record_ended(
+                    lost.since, lost.who, lost.command, LOST.format(pid=lost.pid, host=lost.host)
+                )
             if not what.startswith(ADOPT):
                 adoption_file.check(self.state_dir)
             made = Made(what, self.state(), self.clock.monotonic(), len(self.ui().taken), self.figures.look())
@@ -64,21 +77,21 @@ class Changes:
                 raise
             self._record(made, "done", "")
 
-    def _record_killed(self, last: lock.Holder) -> None:
-        """Adds the line of a command that was killed before it could add its own."""
+    def _record_ended(self, since: str, who: str, command: str, why: str) -> None:
+        """Adds the line of a command that has ended before it could add its own."""
         now = self.state()
         release = now.deployment if now else None
         entry = history.Entry(
-            last.since,
-            last.user,
-            last.command,
-            last.command,
+            since,
+            who,
+            command,
+            command,
             release.old if release else None,
             release.new if release else None,
             now.generation if now else None,
             0,
             "interrupted",
-            f"it ended without a word (pid {last.pid}): killed, or the machine stopped",
+            why,
             release.id if release else None,
         )
         try:

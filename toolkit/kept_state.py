@@ -11,6 +11,7 @@ from toolkit.state.document import State
 
 if TYPE_CHECKING:
     from toolkit.cluster.cluster import Cluster
+    from toolkit.cluster.lease import Holder
 
 # Commands that start the agents, or stop them: they cannot ask that every node is heard before.
 WITHOUT_AGENTS = ("up", "down")
@@ -27,8 +28,11 @@ class KeptState(Protocol):
     def write(self, new: State) -> None:
         """Raises Failed with the old state in force, NotSynced with the new one in force."""
 
-    def change(self, what: str, command: str, wait: float) -> AbstractContextManager[None]:
-        """What has to be held while the state is changed, beside the lock of this host."""
+    def change(self, what: str, command: str, wait: float) -> AbstractContextManager["Holder | None"]:
+        """What has to be held while the state is changed, beside the lock of this host.
+
+        Gives who held it before, on whichever host, and did not come to an end.
+        """
 
 
 class OnThisHost:
@@ -46,7 +50,7 @@ class OnThisHost:
     def write(self, new: State) -> None:
         state_file.write(self._path, new)
 
-    def change(self, what: str, command: str, wait: float) -> AbstractContextManager[None]:
+    def change(self, what: str, command: str, wait: float) -> AbstractContextManager["Holder | None"]:
         return nullcontext()
 
 
@@ -69,6 +73,6 @@ class OnAllNodes:
         self._cluster.publish(new)
 
     @contextmanager
-    def change(self, what: str, command: str, wait: float) -> Iterator[None]:
-        with self._cluster.change(command, wait, self._without, starts=what in WITHOUT_AGENTS):
-            yield
+    def change(self, what: str, command: str, wait: float) -> "Iterator[Holder | None]":
+        with self._cluster.change(command, wait, self._without, starts=what in WITHOUT_AGENTS) as lost:
+            yield lost

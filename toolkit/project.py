@@ -63,8 +63,7 @@ class Project(ProjectFiles):
         Raises Refused where the configuration is wrong.
         """
         super().__init__(root, ui, found)
-        self.command = command
-        self.clock, self.is_free, self.without = clock, is_free, without
+        self.command, self.clock, self.is_free, self.without = command, clock, is_free, without
         # A part that is handed in takes the place of the one that its property would make.
         parts = {"engine": engine, "proxy": proxy, "sessions": sessions}
         self.__dict__.update({name: part for name, part in parts.items() if part is not None})
@@ -112,12 +111,13 @@ class Project(ProjectFiles):
         """All hosts of the project; None: there is one."""
         if not self.config.project.engine.several_hosts:
             return None
+        from session_api.keys import marks
         from toolkit.cluster import address
         from toolkit.cluster.cluster import Cluster
 
-        store = address.find(self.env(), self.root)
+        store, ours = address.find(self.env(), self.root), partial(marks.of, self.keys_dir)
         name = self.config.project.name
-        return Cluster(store, name, lambda: [each.name for each in self.hosts], self.ui.warn)
+        return Cluster(store, name, lambda: [each.name for each in self.hosts], self.ui.warn, ours)
 
     @property
     def hosts(self) -> "Sequence[Host]":

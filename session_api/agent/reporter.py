@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from threading import Event
 from typing import NoReturn
 
@@ -47,6 +48,7 @@ class Reporter:
             "; ".join(filter(None, (standing.error, proxy))) or None,
             standing.offered,
             wish,
+            time.time(),
         )
         try:
             self._shared.report(report)

@@ -22,9 +22,19 @@ class Keys:
         return self._named("lease")
 
     @property
+    def taken(self) -> str:
+        """The lease that was given out last, until it is given back: it stays where its holder was killed."""
+        return self._named("taken")
+
+    @property
     def owners(self) -> str:
         """The marks of the project to which all this belongs."""
         return self._named("owners")
+
+    @property
+    def files(self) -> str:
+        """With which files the project was changed last, and where."""
+        return self._named("files")
 
     def node(self, name: str) -> str:
         """The report of a node's agent."""

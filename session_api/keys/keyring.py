@@ -5,7 +5,7 @@ from pathlib import Path
 
 from session_api.errors import SetupError
 from session_api.files.watched import Watched
-from session_api.keys import algorithms, document, issuer_keys, key_files
+from session_api.keys import algorithms, document, issuer_keys, key_files, marks
 from session_api.keys.algorithms import PrivateKey, PublicKey
 from session_api.keys.document import Entry, KeyringError, Signers
 from session_api.keys.issuer_keys import Source
@@ -83,8 +83,7 @@ class Keyring:
 
     def marks(self) -> set[str]:
         """A digest of each public key of ours, which tell this project from others. Secrets have none."""
-        publics = [key.public for key in self._ring.get().keys.values() if key.signed_by != "app"]
-        return {algorithms.digest(public) for public in publics if not isinstance(public, bytes)}
+        return marks.of_keys(key.public for key in self._ring.get().keys.values() if key.signed_by != "app")
 
     @property
     def service_key(self) -> bytes:

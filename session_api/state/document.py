@@ -11,6 +11,7 @@ from session_api.state.lineage import Handover
 from session_api.version_name import VersionName
 
 PREVIEW = "preview"
+SCHEMA = 2  # the newest one that is read here; the same number as bgctl writes
 
 
 class StateError(SetupError):

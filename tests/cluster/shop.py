@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ NEEDED = [
     for name in ("proxy:dev", "session-api:dev", f"demo-app:{OLD}", f"demo-app:{NEW}")
 ]
 PORTS = Ports()
+FAULTY = re.compile(r"\[(warn|error|crit|alert|emerg)\]")  # lines of nginx's log
 IDLE = "10s"  # after which a visitor who has gone is not waited for
 BALANCER = {"balancer_path": "/bgctl-health", "balancer_notice": "2s"}
 SECONDS = 300.0  # for a command of bgctl
@@ -71,6 +73,10 @@ class Shop:
         """What the containers of a service have said that are there now, on all nodes."""
         said = self.manager.run("sh", "-c", f"docker service logs --raw shop_{service} 2>&1")
         return said.splitlines()
+
+    def faults(self) -> list[str]:
+        """What its proxies have logged as wrong."""
+        return [line for line in self.log("proxy") if FAULTY.search(line)]
 
     def status(self, node: Node) -> dict[str, Any]:
         """What the control listener of a node's proxy says; {} where none answers."""

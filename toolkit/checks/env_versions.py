@@ -1,7 +1,7 @@
 """Looks at the versions in the env file: whether they can be read, and whether they are those that run."""
 
 from toolkit.checks.looks import Problems
-from toolkit.errors import BgctlError, Refused
+from toolkit.errors import BgctlError, NotYet, Refused
 from toolkit.files import env_file
 from toolkit.project import Project
 
@@ -31,6 +31,10 @@ def other_version(project: Project) -> Problems:
     wanted = current(project)
     if wanted and (blue := _serves(project)) and blue != wanted:
         what = f"CURRENT_VERSION is {wanted} in {project.env_path.name}"
+        if project.config.project.engine.several_hosts:
+            why = f"blue serves {blue}; its release has written that where it was typed"
+            yield NotYet(what, why, f"write CURRENT_VERSION={blue} here, too")
+            return ""
         yield Refused(what, f"blue serves {blue}; a new version is a release", f"bgctl up-green {wanted}")
     return ""
 

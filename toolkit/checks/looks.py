@@ -44,6 +44,8 @@ MENDS = {
     "images": f"start {ANY}",
     "ports": f"start {ANY}",
     "settings": "bgctl restart",
+    "files": "copy them from there",
+    "clocks": "bgctl up",
     "cookies": f"start {ANY}",
     "machine": "make room",
     "proxy": "bgctl up",

@@ -12,12 +12,14 @@ from session_api.cluster.node_wish import NodeWish
 from session_api.stores.redis.address import RedisAddress
 from toolkit.clients.http import Unreachable
 from toolkit.clock import SYSTEM, Clock
-from toolkit.cluster import lease, node_report
+from toolkit.cluster import last_files, lease, node_report
 from toolkit.cluster.cluster_proxy import ClusterProxy
 from toolkit.cluster.connection import Connection
-from toolkit.cluster.lease import Lease
+from toolkit.cluster.last_files import LastFiles
+from toolkit.cluster.lease import Holder, Lease
 from toolkit.cluster.leased_writer import LeasedWriter
 from toolkit.cluster.node_proxy import NodeProxy
+from toolkit.cluster.owners import Marks, Owners
 from toolkit.cluster.shared_document import SharedDocument
 from toolkit.cluster.view import View
 from toolkit.errors import Failed, Refused
@@ -32,8 +34,8 @@ HEARD, PATIENCE = 0.1, 5.0  # seconds between two looks at whether all nodes are
 class Cluster:
     """`members` gives the names of the nodes that have to be heard; the engine says which they are.
 
-    `marks` tell this project from another one of the same name (the key ring's), and `tell` tells the
-    operator what was found and mended.
+    `marks` tell this project from another one of the same name, and `tell` tells the operator what was found
+    and mended.
     """
 
     def __init__(
@@ -42,13 +44,14 @@ class Cluster:
         project: str,
         members: Callable[[], Collection[str]],
         tell: Callable[[str], None] = lambda words: None,
-        marks: Callable[[], Collection[str]] = frozenset,
+        marks: Marks = frozenset,
         clock: Clock = SYSTEM,
         lasts: float = lease.LASTS,
     ) -> None:
         """`lasts`: seconds that a lease stays without a renewal."""
         self._keys, self._connection, self._clock = Keys(project), Connection(address), clock
-        self._ask_members, self._tell, self._marks = members, tell, marks
+        self._ask_members, self._tell = members, tell
+        self._owners = Owners(self._connection, self._keys, marks)
         self._lease = Lease(self._connection, self._keys, lasts)
         self._members: frozenset[str] = frozenset()
         self._asked = -inf
@@ -76,14 +79,16 @@ class Cluster:
         read = {name: node_report.decode(each) for name, each in zip(nodes, reports, strict=True) if each}
         known = {name: each for name, each in read.items() if each}
         wished = {name: each for name, each in zip(nodes, wishes, strict=True) if each}
-        return View(int(seconds) + int(micros) / 1e6, text, members, known, self._without, wished)
+        now, here = int(seconds) + int(micros) / 1e6, self._clock.now().timestamp()
+        return View(now, text, members, known, self._without, wished, here)
 
     def state(self) -> State | None:
         """The newest state that Redis or a node has; None: nothing was ever published.
 
-        Raises Failed where there is a document that cannot be read.
+        Raises Failed where there is a document that cannot be read, and Refused where it is not ours.
         """
         view = self._settled(_is_told)
+        self._owners.check()
         if (node := view.lost) and node.state:
             return self._decoded(node.state, f"the state of {node.node}")
         try:
@@ -95,8 +100,10 @@ class Cluster:
     @contextmanager
     def change(
         self, command: str, wait: float = 0, without: Collection[str] = (), starts: bool = False
-    ) -> Iterator[None]:
+    ) -> Iterator[Holder | None]:
         """Holds the lease over a change, in which `publish` may be called.
+
+        Yields who had the lease before and has not given it back.
 
         Every node has to be heard but those in `without`; a command that `starts` the agents need hear none.
         Raises Locked while another bgctl has the lease, after `wait` seconds, and Refused, with nothing
@@ -107,13 +114,13 @@ class Cluster:
         try:
             self._settled(_is_told)
             self._check()
-            self._check_owner()
+            self._owners.join()
             with self._lease.held(command, self._clock.now(), lambda: self.look().fence, wait) as held:
                 view = self.look()
                 self._writer = LeasedWriter(self._connection, self._keys, self._lease, held)
                 self._document = SharedDocument(self._writer, self._keys.document, view.text, without)
                 self._give_back(view)
-                yield
+                yield held.lost
         finally:
             self._document, self._writer, self._without = None, None, frozenset()
 
@@ -125,6 +132,7 @@ class Cluster:
         """
         assert self._document is not None, "publish is called within change"
         self._check()
+        self._owners.join()  # the keys may have been made within this change
         self._document.publish(states.encode(state).decode())
 
     def wish(self, node: str, wished: NodeWish) -> None:
@@ -139,6 +147,15 @@ class Cluster:
         name = f"what is wished of {node}"
         self._writer.replace(self._keys.wish(node), there, text, name, name)
 
+    def files(self) -> LastFiles | None:
+        """Those with which the project was changed last; None: that is not known."""
+        return last_files.decode(self._connection.run("look", (self._keys.files,))[2])
+
+    def note_files(self, files: LastFiles) -> None:
+        """Makes these the last ones; within `change`. Raises as `publish` does."""
+        assert self._writer is not None, "note_files is called within change"
+        self._writer.keep(self._keys.files, last_files.encode(files))
+
     def close(self) -> None:
         self._connection.close()
 
@@ -146,15 +163,6 @@ class Cluster:
         if self._clock.monotonic() - self._asked >= MEMBERS:
             self._members, self._asked = frozenset(self._ask_members()), self._clock.monotonic()
         return self._members
-
-    def _check_owner(self) -> None:
-        marks = sorted(self._marks())
-        if marks and not self._connection.run("own", (self._keys.owners,), *marks):
-            what = f"the state in this Redis ({self._keys.document}) is another project's"
-            why = "none of its signing keys is ours"
-            mend = "give each project a database of its own (BGCTL_STORE=redis://HOST:PORT/1); or, where all "
-            mend += f"keys were made anew: redis-cli DEL '{self._keys.owners}'"
-            raise Refused(what, why, mend)
 
     def _heard(self) -> None:
         """Raises Refused for nodes that stay silent, and have to be heard."""
@@ -164,6 +172,10 @@ class Cluster:
             why = "; ".join(f"{node} {since}" for node, since in silent.items())
             mend = f"look at the node and its agent; or go on without: the same command with {nodes}"
             raise Refused("not every node is heard", f"{why}; nothing is switched", mend)
+        if behind := view.behind(states.SCHEMA):
+            why = ", ".join(f"that of {node} reads schema {reads}" for node, reads in behind.items())
+            why += f", and this bgctl writes states of schema {states.SCHEMA}"
+            raise Refused("not every agent reads what is published", why, "bgctl up   (brings newer agents)")
 
     def _settled(self, is_good: Callable[[View], bool]) -> View:
         """Looks until it is good, for a node that is just back. Raises Refused while one is unclear."""
@@ -197,6 +209,10 @@ class Cluster:
         try:
             return states.decode(text.encode())
         except ValueError as error:
+            if (schema := states.schema_of(text.encode())) > states.SCHEMA:
+                why = f"it has schema {schema}, and this one reads up to {states.SCHEMA}"
+                mend = "install that bgctl here as well: pipx upgrade bgctl"
+                raise Refused("a newer bgctl has written the state", why, mend) from None
             raise self._broken(f"{name}: {error}") from None
 
     def _broken(self, why: str) -> Failed:

@@ -46,10 +46,14 @@ class _Text(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Held:
-    """The lease as it was given out: its number, and its text, by which Redis knows it."""
+    """The lease as it was given out: its number, and its text, by which Redis knows it.
+
+    `lost` had the one before, and has not given it back.
+    """
 
     fence: int
     text: bytes
+    lost: Holder | None = None
 
 
 class Lease:
@@ -68,7 +72,7 @@ class Lease:
         finally:
             renewal.end()
             with suppress(BgctlError):  # then it ends by itself
-                self._connection.run("release", (self._keys.lease,), held.text)
+                self._connection.run("release", (self._keys.lease, self._keys.taken), held.text)
 
     def lost(self, text: bytes | None) -> MovedOn:
         """The error to raise when the lease is not ours any more; `text` is the one that is there now."""
@@ -90,12 +94,13 @@ class Lease:
         me = Holder(os.getpid(), whoami(), socket.gethostname(), command, stamp(now), token)
         rest = b'"holder":' + msgspec.json.encode(me) + b"}"
         for _ in SYSTEM.every(POLL, within=wait):
-            answer = self._connection.run(
-                "take", (self._keys.lease, self._keys.fence), rest, self._milliseconds, known()
-            )
+            keys = (self._keys.lease, self._keys.fence, self._keys.taken)
+            answer = self._connection.run("take", keys, rest, self._milliseconds, known())
             fence, text = int(answer[0]), bytes(answer[1])
-            if fence or token.encode() in text:  # ours: the answer to the first try was lost on its way
-                return Held(fence or msgspec.json.decode(text, type=_Text).fence, text)
+            if fence:
+                return Held(fence, text, holder(answer[2]))
+            if token.encode() in text:  # ours: the answer to the first try was lost on its way
+                return Held(msgspec.json.decode(text, type=_Text).fence, text)
         raise self._locked(text)
 
     def _renew(self, held: Held) -> bool:

@@ -31,6 +31,11 @@ class LeasedWriter:
             what = f"{old} in Redis is not the one that was there before"
             raise MovedOn(what, f"somebody else has written {key}", LOOK)
 
+    def keep(self, key: str, text: bytes) -> None:
+        """Puts a text in the place of any. Raises MovedOn, with nothing changed, when the lease is lost."""
+        if not self._connection.run("keep", (self._keys.lease, key), self.held.text, text):
+            raise self._lease.lost(self._now_held())
+
     def _now_held(self) -> bytes | None:
         with suppress(BgctlError):
             found: bytes | None = self._connection.run("look", (self._keys.lease,))[2]

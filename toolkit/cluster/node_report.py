@@ -15,6 +15,8 @@ class NodeReport(Struct, frozen=True):
     """As the agent has written it (session_api/cluster/report.py). `at` is Redis' time, in Unix seconds.
 
     `state` is the text that the node has, where Redis has an older one or none; `wish` is what it does.
+    `clock` is the node's own time, and `reads` the newest schema of states that its agent reads; the first
+    agents told neither.
     """
 
     node: str
@@ -25,6 +27,8 @@ class NodeReport(Struct, frozen=True):
     error: str | None = None
     state: str | None = None
     wish: NodeWish = node_wish.NONE
+    clock: float | None = None
+    reads: int = 2
 
     @property
     def number(self) -> Number:

@@ -17,7 +17,7 @@ class View:
 
     `members` are the nodes that have to be heard, and `reports` are theirs, by node. `without` are those
     without which the change goes on that is being made here. `wishes` are the texts of what Redis wishes of
-    nodes, by node.
+    nodes, by node. `here` is this host's time when it has looked.
     """
 
     now: float
@@ -26,6 +26,7 @@ class View:
     reports: Mapping[str, NodeReport]
     without: frozenset[str] = frozenset()
     wishes: Mapping[str, bytes] = field(default_factory=dict)
+    here: float = 0.0
 
     @property
     def document(self) -> Document | None:
@@ -75,6 +76,17 @@ class View:
             return self.without.union(self.document.without if self.document else ())
         except ValueError:
             return self.without
+
+    @property
+    def clocks(self) -> dict[str, float]:
+        """By how many seconds the clock of each node is ahead of Redis', where its agent has said so."""
+        heard = [each for node, each in self.reports.items() if node not in self.without]
+        return {each.node: each.clock - each.at for each in heard if each.clock is not None}
+
+    def behind(self, schema: int) -> dict[str, int]:
+        """The nodes whose agents do not read states of this schema, each with the newest that it reads."""
+        asked = [each for node, each in self.reports.items() if node not in self.without]
+        return {each.node: each.reads for each in asked if each.reads < schema}
 
     def silent(self, without: Collection[str] = ()) -> dict[str, str]:
         """The nodes that are not heard, each with since when; those in `without` need not be."""

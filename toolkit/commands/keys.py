@@ -98,6 +98,7 @@ def remove(app: App, kid: str, dry_run: bool) -> None:
     with keys_import.writing(project, "keys remove"):
         app_keys.remove(project.keys_dir, kid, owner=project.owner)
     project.ui.say(f"{kid} is removed: tokens that are signed with it are not accepted any more")
+    keys_import.say_next(project)
 
 
 @command.command(
@@ -132,6 +133,7 @@ def rotate(app: App, alg: str | None, secret_file: Path | None, dry_run: bool) -
     project.ui.say(
         f"{key.kid} ({key.alg}) signs from now on; tokens of the one before are accepted for {accepted}"
     )
+    keys_import.say_next(project)
 
 
 @command.command("list", examples={"bgctl keys list": ""})

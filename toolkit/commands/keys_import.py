@@ -29,6 +29,7 @@ short_option = click.option(
     is_flag=True,
     help="Take a secret under 32 bytes: its tokens are accepted, it signs nothing.",
 )
+ON_NODES = "no node has this yet; next: bgctl up   (replaces proxies, then session APIs, node by node)"
 WEAK = "{kid}: a short secret can be guessed. Whoever does chooses a version, and a name to be counted by"
 TRIED = "more than {most} keys are for {alg}: tokens for it that name none (kid) are refused"
 
@@ -94,6 +95,7 @@ def command(
             owner=project.owner,
         )
     say_imported(project, key)
+    say_next(project)
 
 
 def say_imported(project: Project, key: "KeyInfo") -> None:
@@ -137,8 +139,17 @@ def read(path: Path) -> bytes:
 @contextmanager
 def writing(project: Project, what: str) -> Iterator[None]:
     """Under the lock and in the history; a broken disk is told in our words."""
+    from toolkit.release import same_files
+
     with project.change(what):
+        same_files.check(project)
         try:
             yield
         except OSError as error:
             raise disk.unwritten(project.keys_dir, error) from None
+
+
+def say_next(project: Project) -> None:
+    """On a swarm containers have the keys with which they were started: says what brings new ones."""
+    if project.config.project.engine.several_hosts:
+        project.ui.say(ON_NODES)

@@ -3,6 +3,7 @@
 import click
 
 from toolkit import options
+from toolkit.commands import keys_import
 from toolkit.context import App
 from toolkit.errors import Failed, Refused
 from toolkit.project import Project
@@ -39,6 +40,7 @@ def command(app: App, names: tuple[str, ...], dry_run: bool) -> None:
         return
     looks = refreshing.run(project, wanted)
     _say(project, wanted)
+    keys_import.say_next(project)
     failed = [name for name in wanted if looks[name].error]
     if failed:
         first = looks[failed[0]]

@@ -101,6 +101,8 @@ def remarks(view: "Overview", now: datetime) -> Iterator[str]:
         elif slot.replicas_passed_over:
             yield f"the proxy passes over {replicas(slot)}; next: bgctl up"
     yield from (each.line for each in view.differences or ())
+    if view.other_files:
+        yield f"{view.other_files}; next: copy them from there"
     for name, why in view.needs.items():
         yield f"{name} does not do its work: {why}; next: bgctl up"
     yield from map(jwks_line, view.jwks, view.jwks.values())

@@ -15,10 +15,15 @@ from toolkit.terminal.help_text import Command
         "bgctl up --dry-run": "what it would do",
     },
 )
+@click.option(
+    "--these-files",
+    is_flag=True,
+    help="On a swarm: with the files of this folder, though the last change was made with others elsewhere.",
+)
 @options.dry_run_option
 @options.json_option
 @click.pass_obj
-def command(app: App, dry_run: bool, as_json: bool) -> None:
+def command(app: App, these_files: bool, dry_run: bool, as_json: bool) -> None:
     """Start the stack, or bring it back as the state says.
 
     The first time it makes keys and adopts CURRENT_VERSION of the env file as blue. Later, and after a
@@ -27,7 +32,7 @@ def command(app: App, dry_run: bool, as_json: bool) -> None:
     from toolkit.release import differences, farewell, up
 
     project = options.project(app, as_json)
-    up.run(project, dry_run)
+    up.run(project, dry_run, these_files)
     options.show_state(project, as_json, dry_run)
     if not (as_json or dry_run):
         for each in differences.told(project):

@@ -66,6 +66,30 @@ class Commands:
         marked = ["-e", f"{ONE_SHOT}={version}"]
         return [*self._compose(), "run", "-d", "-T", "--no-deps", *marked, service]
 
+    def try_out(
+        self, image: str, folder: Path, target: str, user: str, families: Sequence[str], *argv: str
+    ) -> list[str]:
+        """Runs an image once, with one folder of this host, and connected to nothing.
+
+        It may listen at any address of these families ("ipv4"): there, all are nobody's.
+        """
+        apart = [word for each in families for word in ("--sysctl", f"net.{each}.ip_nonlocal_bind=1")]
+        bound = ["--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp:mode=1777", "--user", user]  # noqa: S108
+        mount = f"type=bind,source={folder},target={target},readonly"
+        return [
+            self.binary,
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            *apart,
+            *bound,
+            "--mount",
+            mount,
+            image,
+            *argv,
+        ]
+
     def create(self, service: str) -> list[str]:
         """Makes the networks that it needs as well, where they are missing."""
         return [*self._compose(), "up", "--no-start", "--no-deps", service]

@@ -1,5 +1,6 @@
 """The images of an engine."""
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ CHANGE = 60.0  # seconds for a name that comes or goes
 REMOVE = 300.0  # seconds: layers are deleted with the last name of an image
 PULL = 600.0  # seconds
 PUSH = 3600.0  # seconds
+FAMILIES = Path("/proc/sys/net")  # has a folder for each that this machine knows
 _SIZES = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 
 
@@ -55,6 +57,12 @@ class Images(Asking):
     """A look finds nothing when the engine fails, hangs or is absent; a change raises Failed then."""
 
     commands: Commands
+
+    def try_out(self, image: str, folder: Path, target: str, *argv: str) -> str:
+        """Runs an image once, as the owner of our files, with a folder of this host; returns what it says."""
+        user, families = f"{os.getuid()}:{os.getgid()}", [each.name for each in sorted(FAMILIES.glob("ipv*"))]
+        command = self.commands.try_out(image, folder, target, user, families, *argv)
+        return process.run(command, timeout=CHANGE, both=True, called=f"a container of {image}")
 
     def has_image(self, image: str) -> bool:
         return bool(self.image_id(image))

@@ -19,7 +19,7 @@ from toolkit.errors import BgctlError, Failed, NotYet
 from toolkit.files import adoption_file
 from toolkit.health import idle
 from toolkit.jwks import standing as jwks_standing
-from toolkit.observe import node
+from toolkit.observe import hosts, node
 from toolkit.project import Project
 from toolkit.release import differences, needs
 from toolkit.rendering import include_file, pages, tls_files
@@ -53,7 +53,7 @@ def examine(root: Path, ui: UI, command: str) -> list[Finding]:
     wanted = Preflight(project, versions, preflight.all_services(project), probe=True)
     wanted.take(looks)
     looks.take("dependencies", lambda: dependency_problems(project, wanted, current), WITH_COMPOSE)
-    for name, (look, required) in RUNNING.items():
+    for name, (look, required) in (RUNNING | hosts.looks(project)).items():
         asks_engine = name == "health" and slots.need_engine(project)
         looks.take(name, partial(look, project), (*required, "engine") if asks_engine else required)
     looks.take("idle connections", lambda: _idle_problems(project, watch))

@@ -17,7 +17,7 @@ from toolkit.observe import container_words
 from toolkit.observe.background import Answer, Question
 from toolkit.observe.sources import Containers, Found, Sources
 from toolkit.project import Project
-from toolkit.release import differences
+from toolkit.release import differences, same_files
 from toolkit.release.difference import Difference
 from toolkit.state.document import Deployment, Gate
 
@@ -88,7 +88,8 @@ class Overview(Struct, frozen=True, rename="camel"):
     services on which the project depends, those that do not run, each with why. `differences` has what runs
     with other settings than the files say; None: nobody asked, or that is not known. `jwks` are the identity
     providers. `node` is what the proxy is told of its node, and what load balancers are told of it; `nodes`
-    has the same of the nodes of a swarm, by name.
+    has the same of the nodes of a swarm, by name. `other_files` says which files the last change was made
+    with at another place, and where.
     """
 
     phase: str | None
@@ -106,6 +107,7 @@ class Overview(Struct, frozen=True, rename="camel"):
     jwks: dict[str, Standing] = {}
     node: proxy_status.NodeStatus | None = None
     nodes: dict[str, proxy_status.NodeStatus] = {}
+    other_files: str | None = None
 
     @property
     def told(self) -> dict[str, proxy_status.NodeStatus]:
@@ -119,7 +121,7 @@ def gather(project: Project) -> Overview:
     found = Sources(project).wait()
     view, files = overview(project, found), _differences(project, found.containers)
     silent = {**view.silent, **({"files": files.fault} if files.fault else {})}
-    return replace(view, differences=files.value, silent=silent)
+    return replace(view, differences=files.value, silent=silent, other_files=same_files.told(project))
 
 
 def _differences(project: Project, containers: Answer[Containers]) -> Answer[list[Difference]]:

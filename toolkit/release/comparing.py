@@ -107,6 +107,8 @@ def _next(project: Project, now: State, name: str, slot: str, there: Mapping[str
 
 def _anew(project: Project, container: str) -> str:
     """What brings a new container of the proxy. `container` is the id of the one that it has."""
+    if project.config.project.engine.several_hosts:
+        return "bgctl up"
     return f"in a quiet minute: {project.engine.name} stop {container[:12]}; bgctl up"
 
 
@@ -119,7 +121,7 @@ def _proxy_files(project: Project, containers: Containers) -> Iterator[Differenc
     except BgctlError:
         return  # a certificate or a page: doctor tells what is wrong with it
     if not reload.is_loaded(project, files):
-        yield Difference((project.config.proxy_service,), (RELOADED,), "bgctl reload")
+        yield Difference((project.config.proxy_service,), (RELOADED,), reload.command(project))
     name = project.config.proxy_service
     if reload.is_resized(project) and (proxy := containers.get(name)):
         yield Difference((name,), (shared_memory.SETTING,), _anew(project, proxy.id))

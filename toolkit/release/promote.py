@@ -10,7 +10,7 @@ from toolkit import slots
 from toolkit.engine.compose import Compose
 from toolkit.errors import MovedOn, Refused
 from toolkit.project import Project
-from toolkit.release import moments, needs, proof_record, route
+from toolkit.release import moments, needs, proof_record, route, same_files
 from toolkit.release.remaining import DrainTerms, remaining
 from toolkit.release.steps import Step, walk
 from toolkit.slots import proven
@@ -35,10 +35,14 @@ def run(
             why = f"it is {now.deployment.new} that is released now"
             raise MovedOn(f"{only} is not promoted", why, "bgctl status")
         release, found = check(project, now, terms)
-        walk(steps(project, release, terms, found), project.ui, dry_run)
-    if not dry_run:
-        project.ui.say(f"{release.new} is what everyone has; rest")
-        moments.after(project, "post_promote", release)
+        todo = steps(project, release, terms, found)
+        if dry_run:
+            return walk(todo, project.ui, dry_run)
+        with same_files.brought(project):
+            walk(todo, project.ui)
+    project.ui.say(f"{release.new} is what everyone has; rest")
+    moments.after(project, "post_promote", release)
+    return None
 
 
 def before(project: Project, terms: DrainTerms) -> None:
@@ -116,6 +120,7 @@ def check(project: Project, now: State, terms: DrainTerms) -> tuple[Deployment, 
         next = "bgctl route enable-green" if release else "bgctl up-green VERSION"
         raise Refused(f"nothing to promote in phase {now.phase}", "green does not serve everyone", next)
     project.env()  # The last step writes the env file: a broken one is refused before the first step.
+    same_files.check(project)
     check_empty(project, now, terms)
     serving = "blue" if taken_over_by(now) else "green"
     if problem := slots.fault(project, serving, release.new):

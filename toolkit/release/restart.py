@@ -9,7 +9,16 @@ from toolkit import slots
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.project import Project
-from toolkit.release import differences, image_builds, needs, proof_record, restart_back, route, up_green
+from toolkit.release import (
+    differences,
+    image_builds,
+    needs,
+    proof_record,
+    restart_back,
+    route,
+    same_files,
+    up_green,
+)
 from toolkit.release.steps import Step, show_plan, walk
 from toolkit.rendering import reload
 from toolkit.slots import proven
@@ -33,8 +42,9 @@ def run(project: Project, build: bool = False, dry_run: bool = False) -> None:
             return show_plan([*restart.to_green(), *restart.back_to_blue()], project.ui)
         tell_one_shots(project, now, version, build)
         tell_settings(project)
-        walk(restart.to_green(), project.ui, take_back=True)
-        walk(restart.back_to_blue(), project.ui)
+        with same_files.brought(project):
+            walk(restart.to_green(), project.ui, take_back=True)
+            walk(restart.back_to_blue(), project.ui)
     project.ui.say(f"{version} runs with the settings of today; rest")
     return None
 
@@ -45,6 +55,7 @@ def check(project: Project, now: State, version: str, build: bool, pull: bool) -
     A blue that is not healthy is only warned of: what it lacks may be what this restart brings.
     """
     project.env()
+    same_files.check(project)
     try:
         project.proxy.status()
     except BgctlError as error:

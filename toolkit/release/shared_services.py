@@ -69,7 +69,8 @@ def start(project: Project, name: str, found: Compose | None = None) -> str:
     """Starts a shared service unless it runs well. `found` is the compose file; None: it is still to be read.
 
     The session API is also started anew where its store is another one now, and where it does not take our
-    admin key: then its container has mounted a key that is gone.
+    admin key: then its container has mounted a key that is gone. On a swarm, where keys and settings are in
+    new containers only, each is started anew where something of it has changed.
     """
     service, env = project.config.shared[name], project.blue_env()
     address, check = service.at("address"), health_check.of(project.config, name)
@@ -78,6 +79,8 @@ def start(project: Project, name: str, found: Compose | None = None) -> str:
     store = found.services[name].variable(STORE)
     told = {**env, STORE: store} if store else env
     well = project.engine.running(name, told) and slots.answers(project, name, check, None)
+    if well and project.config.project.engine.several_hosts:
+        well = project.engine.is_current(name, env)
     if not well or (is_session_api and project.sessions.refuses_us()):
         image_builds.provide(project, found, name, env)
         slots.check_port(project, name, address)

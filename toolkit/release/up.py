@@ -20,6 +20,7 @@ from toolkit.release import (
     needs,
     proof_record,
     proxies,
+    same_files,
     shared_services,
     stack_images,
     unchanged,
@@ -36,14 +37,20 @@ LAST_REQUESTS = 3.0  # seconds for a proxy that is replaced to finish what it ha
 START = 20.0  # seconds for a proxy to start and apply the state
 
 
-def run(project: Project, dry_run: bool = False) -> None:
+def run(project: Project, dry_run: bool = False, these_files: bool = False) -> None:
+    """`these_files`: whatever files the last change on a swarm was made with, at another place."""
     # At boot a unit calls again until the engine answers: the engine comes first, before the history.
     project.engine  # noqa: B018
     with project.change("up", dry_run):
+        if not these_files:
+            same_files.check(project)
         found = steps(project, pull=not dry_run)
-        if not dry_run:
-            down.forget(project)
-        walk(found, project.ui, dry_run)
+        if dry_run:
+            return walk(found, project.ui, dry_run)
+        down.forget(project)
+        with same_files.brought(project):
+            walk(found, project.ui)
+    return None
 
 
 def steps(project: Project, pull: bool = True) -> list[Step]:

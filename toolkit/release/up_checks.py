@@ -8,7 +8,7 @@ from toolkit.clients.proxy import reachable
 from toolkit.engine.compose import Compose
 from toolkit.errors import caught, together
 from toolkit.project import Project
-from toolkit.release import folders, image_builds, needs
+from toolkit.release import folders, image_builds, needs, proxies
 from toolkit.release.in_service import in_service, services, versions
 from toolkit.rendering import reload
 from toolkit.state.document import State
@@ -57,9 +57,12 @@ def _take(looks: Looks, project: Project, target: State | None, pull: bool, give
 
 def _proxy_files(project: Project) -> Problems:
     """What is wrong with the proxy's certificate, pages and listeners."""
-    yield from caught(lambda: reload.wanted_or_stored(project))
+    wrong = list(caught(lambda: reload.wanted_or_stored(project)))
+    yield from wrong
     if project.adopted and project.engine.running(project.config.proxy_service):
         yield from caught(lambda: reload.check_listeners(project))
+        if project.cluster and not wrong:
+            yield from proxies.problems(project)
     return ""
 
 

@@ -5,7 +5,7 @@ from toolkit.checks import hazards
 from toolkit.engine.compose import Compose
 from toolkit.errors import BgctlError, Refused
 from toolkit.project import Project
-from toolkit.release import moments, needs, proof_record, scope
+from toolkit.release import clocks, moments, needs, proof_record, same_files, scope
 from toolkit.release.steps import Step, always, walk
 from toolkit.rendering import reload
 from toolkit.state import transitions
@@ -28,10 +28,15 @@ def run(project: Project, version: str | None, dry_run: bool = False, back: bool
         if target == now and not dry_run and not slots.fault(project, "green", version):
             project.set_env("VERSION", version)
             project.ui.say(f"green runs {version} already and is healthy")
-            return
-        walk(steps(project, target, version, found, anew), project.ui, dry_run)
-    if target.deployment and not dry_run:
+            return None
+        todo = steps(project, target, version, found, anew)
+        if dry_run:
+            return walk(todo, project.ui, dry_run)
+        with same_files.brought(project):
+            walk(todo, project.ui)
+    if target.deployment:
         moments.after(project, "post_up_green", target.deployment)
+    return None
 
 
 def steps(project: Project, target: State, version: str, found: Compose, anew: bool) -> list[Step]:
@@ -92,6 +97,8 @@ def check_start(project: Project, version: str, pull: bool, anew: bool = False) 
 def check_ground(project: Project, now: State) -> None:
     """Raises Refused where a candidate could not start, whatever its images are."""
     project.env()
+    same_files.check(project)
+    clocks.check(project)
     try:
         project.proxy.status()
     except BgctlError as error:

@@ -17,13 +17,13 @@ def of(project: Project) -> list[Path] | None:
     """
     if project.cluster or _has_run_out(project):
         return None
-    own = [project.root / name for name in _names(project.config, project.root)]
+    own = [project.root / name for name in named(project.config, project.root)]
     ours = [project.proxy_dir / name for name in (*render.NAMES, reload.LOADED)]
     copies = [path for name in (tls_files.FOLDER, passwords.FOLDER) for path in _in(project.proxy_dir / name)]
     return [*own, project.state_dir / adoption_file.NAME, *ours, *copies]
 
 
-def _names(config: Config, root: Path) -> list[str]:
+def named(config: Config, root: Path) -> list[str]:
     """What bgctl.toml names, as paths below the project's folder."""
     pairs = [name for each in certificates.all_of(config) for name in (each.certificate, each.key)]
     return [*pairs, *pages.named(config), *include_file.names(config, root)]

@@ -137,8 +137,12 @@ def check_peers(project: Project) -> None:
         return  # `bgctl up` has not been here yet, or will write the file anew.
     if [each for each in told if "node" not in each] != settings_json.peers(project.config):
         why = "[services.*] in bgctl.toml is not what it has loaded"
-        next = "bgctl up" if project.cluster else "bgctl reload"
-        raise Refused("the proxy asks slots for their health otherwise", why, next)
+        raise Refused("the proxy asks slots for their health otherwise", why, command(project))
+
+
+def command(project: Project) -> str:
+    """The one that gives the proxy what bgctl.toml says by now; those of a swarm are replaced."""
+    return "bgctl up" if project.config.project.engine.several_hosts else "bgctl reload"
 
 
 def is_loaded(project: Project, files: dict[str, bytes]) -> bool:

@@ -80,12 +80,24 @@ class State(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     lineage: Lineage = ()
 
 
+class _Said(Struct, frozen=True):
+    schema: int = 0
+
+
 def decode(data: bytes) -> State:
     """Raises ValueError saying what is wrong. Schema 1, which had no lineage, is read as an empty one."""
     state = replace(msgspec.json.decode(data, type=State), schema=SCHEMA)
     if problem := problem_of(state):
         raise ValueError(problem)
     return state
+
+
+def schema_of(data: bytes) -> int:
+    """The schema that a text says it has, whether that can be read here or not; 0: it says none."""
+    try:
+        return msgspec.json.decode(data, type=_Said).schema
+    except ValueError:
+        return 0
 
 
 def encode(state: State) -> bytes:

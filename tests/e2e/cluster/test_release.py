@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from testbed.cluster import Lab, Node
-from testbed.cluster.redis import Redis
-from testbed.cluster.registry import pull
 from testbed.cluster.waiting import eventually
 from testbed.load import LoadProcess
 from tests.cluster.__main__ import released
 from tests.cluster.faults import signal_agent
-from tests.cluster.shop import NEEDED, NEW, OLD, PORTS, Shop
+from tests.cluster.shop import NEW, OLD, PORTS, Shop
+from tests.e2e.cluster.conftest import running
 from tests.e2e.support.balancing import in_front
 
-FAULTY = re.compile(r"\[(warn|error|crit|alert|emerg)\]")  # lines of nginx's log
 REFUSED = 3
 
 
 @pytest.fixture(scope="module")
 def shop(lab: Lab) -> Iterator[Shop]:
-    """On OLD. Its commands are typed on the second node, which has the Redis, too."""
-    pull(lab.nodes, lab.registry.push(NEEDED))
-    store = Redis(lab.nodes[1])
-    store.start(empty=True)
-    found = Shop(lab, lab.nodes[1], store)
-    try:
-        found.bgctl("up")
-        yield found
-        found.bgctl("down", "--yes")
-    finally:
-        store.kill()
+    with running(lab) as one:
+        yield one
 
 
 def test_a_release_on_all_hosts_and_one_that_goes_on_without_a_node(shop: Shop) -> None:
-    quiet = faults(shop)
+    quiet = shop.faults()
     tally, release = released(shop)
     assert (tally.failed, tally.flipped, tally.failures) == (0, 0, [])
     assert len(release.switches) == 2, "to green, and back to blue"
@@ -61,7 +49,7 @@ def test_a_release_on_all_hosts_and_one_that_goes_on_without_a_node(shop: Shop) 
     shop.bgctl("rollback")
     assert {version for _, version in shop.routes().values()} == {NEW}
     assert "no such node" in shop.bgctl("--without", "node4", "status", code=REFUSED).stderr
-    assert faults(shop) == quiet
+    assert shop.faults() == quiet
 
 
 def test_a_node_goes_for_maintenance_and_comes_back_and_no_request_is_lost(
@@ -70,7 +58,7 @@ def test_a_node_goes_for_maintenance_and_comes_back_and_no_request_is_lost(
     """The load balancer passes connections on: clients that keep theirs have to let go of them."""
     node = shop.lab.nodes[2]
     (serving,) = {str(version) for _, version in shop.routes().values()}
-    quiet = faults(shop)
+    quiet = shop.faults()
     servers = [f"{address}:{PORTS.proxy}" for address in shop.addresses]
     with in_front(tmp_path, "tcp", servers) as url, LoadProcess(url, served={serving}, rate=60) as load:
         load.spawn("cookie", 6)
@@ -87,7 +75,7 @@ def test_a_node_goes_for_maintenance_and_comes_back_and_no_request_is_lost(
         assert "node3 is drained" in shop.bgctl("status").stdout
         refused = shop.bgctl("node", "drain", "node9", code=REFUSED).stderr
         assert "its nodes are node1, node2, node3" in refused
-        assert faults(shop) == quiet
+        assert shop.faults() == quiet
 
         node.stop()
         node.back()
@@ -101,11 +89,6 @@ def test_a_node_goes_for_maintenance_and_comes_back_and_no_request_is_lost(
         final = load.stop()
     print(f"{final.requests} requests, {final.resent} sent again")
     assert (final.failed, final.flipped, final.failures) == (0, 0, [])
-
-
-def faults(shop: Shop) -> list[str]:
-    """What its proxies have logged."""
-    return [line for line in shop.log("proxy") if FAULTY.search(line)]
 
 
 def answered(load: LoadProcess, more: int) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.session_api.support.cluster_fixtures import server, start_redis
 from tests.unit.toolkit.support.release_worlds import ReleaseWorld
 from tests.unit.toolkit.support.worlds import World
 from tests.web_server import Web
+
+__all__ = ["release", "server", "start_redis", "web", "world"]
 
 
 @pytest.fixture
@@ -19,8 +22,8 @@ def web() -> Iterator[Callable[[], Web]]:
         return servers[-1]
 
     yield start
-    for server in servers:
-        server.stop()
+    for each in servers:
+        each.stop()
 
 
 @pytest.fixture

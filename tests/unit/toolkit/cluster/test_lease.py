@@ -16,6 +16,8 @@ from tests.unit.session_api.support.data import ROOT
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.session_api.support.server import eventually
 from tests.unit.toolkit.support.clusters import Desk, state
+from tests.unit.toolkit.support.managers import Managers
+from tests.unit.toolkit.support.worlds import World
 from toolkit.errors import Locked, MovedOn
 
 pytestmark = pytest.mark.whole
@@ -97,6 +99,34 @@ def test_who_waits_gets_it_when_the_other_one_ends(server: RedisServer, other: C
     holder.stdin.close()  # it comes to its end
     waiting.join(60)
     assert done.is_set()
+
+
+def test_who_was_killed_is_told_to_the_next_one_and_to_no_other(
+    server: RedisServer, other: Callable[[float], Other]
+) -> None:
+    holder = other(SHORT)
+    holder.end()
+    with Desk(server).cluster.change("deploy", wait=60) as lost:
+        assert lost is not None
+        assert (lost.pid, lost.command) == (holder.process.pid, "deploy 1.6.8")
+    with Desk(server).cluster.change("deploy") as lost:
+        assert lost is None
+
+
+def test_the_history_has_whose_lease_it_was(
+    world: World, server: RedisServer, other: Callable[[float], Other]
+) -> None:
+    project = Managers(world, server).bgctl()
+    with project.change("up"):
+        project.save(state(1))
+    holder = other(SHORT)
+    holder.end()
+    with project.change("up", wait=60):
+        pass
+    _, lost, done = world.history
+    assert (lost["command"], lost["outcome"]) == ("deploy 1.6.8", "interrupted")
+    assert lost["why"].startswith(f"its lease ended by itself (pid {holder.process.pid} on ")
+    assert done["outcome"] == "done"
 
 
 def test_it_lasts_as_long_as_it_is_renewed(server: RedisServer, client: Redis) -> None:

@@ -209,10 +209,10 @@ def test_two_projects_share_a_redis(server: RedisServer, client: Redis) -> None:
 
 
 def test_another_project_of_the_same_name_is_refused(server: RedisServer, client: Redis) -> None:
-    Desk(server, marks=("ours",)).publish(state(1))
-    Desk(server, marks=("ours", "new")).publish(state(2))
+    Desk(server, marks=lambda: {"ours"}).publish(state(1))
+    Desk(server, marks=lambda: {"ours", "new"}).publish(state(2))
     with pytest.raises(Refused, match="another project's") as caught:
-        Desk(server, marks=("theirs",)).publish(state(3))
+        Desk(server, marks=lambda: {"theirs"}).publish(state(3))
     assert f"redis-cli DEL '{KEYS.owners}'" in caught.value.next
     assert published(client)[:2] == (2, 2)
 

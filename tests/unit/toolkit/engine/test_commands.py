@@ -49,6 +49,12 @@ OPTIONS = "--project-name shop --file compose.yaml --env-file .env --profile dep
         (PODMAN.kill("a1", "HUP"), "podman kill --signal HUP a1"),
         (PODMAN.logs("a1", 20), "podman logs --tail 20 a1"),
         (DOCKER.exec("a1", "/opt/bgctl/proxy", "-t"), "docker exec a1 /opt/bgctl/proxy -t"),
+        (
+            DOCKER.try_out("x:1", Path("/srv/shop/new"), "/etc/bgctl", "0:0", ["ipv4"], "-t"),
+            "docker run --rm --network none --sysctl net.ipv4.ip_nonlocal_bind=1 --read-only --cap-drop ALL "
+            "--tmpfs /tmp:mode=1777 --user 0:0 "
+            "--mount type=bind,source=/srv/shop/new,target=/etc/bgctl,readonly x:1 -t",
+        ),
         (DOCKER.image("x:1"), "docker image inspect --format {{.Id}} {{json .Config.Volumes}} x:1"),
         (DOCKER.pull("x:1"), "docker pull x:1"),
         (DOCKER.info(), "docker info --format {{json .SecurityOptions}}"),

@@ -1,7 +1,6 @@
 """A cluster as tests make one: bgctl's side, and reports of nodes that have no agent."""
 
 import json
-from collections.abc import Collection
 from typing import Any
 
 from redis import Redis
@@ -11,6 +10,7 @@ from tests.unit.session_api.support.agents import KEYS, PROJECT
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.session_api.support.sentinel import Watched
 from toolkit.cluster.cluster import Cluster
+from toolkit.cluster.owners import Marks
 from toolkit.state.document import Slots, State, maint, ready
 from toolkit.values import Address
 
@@ -26,12 +26,12 @@ class Desk:
     """One bgctl. `members` may be changed; `told` is what it has told the operator."""
 
     def __init__(
-        self, server: RedisServer | Watched, *members: str, lasts: float = 15.0, marks: Collection[str] = ()
+        self, server: RedisServer | Watched, *members: str, lasts: float = 15.0, marks: Marks = frozenset
     ) -> None:
         self.members = set(members)
         self.told: list[str] = []
         self.cluster = Cluster(
-            server.address, PROJECT, lambda: self.members, self.told.append, lambda: marks, lasts=lasts
+            server.address, PROJECT, lambda: self.members, self.told.append, marks, lasts=lasts
         )
 
     def publish(self, new: State, **how: Any) -> None:
