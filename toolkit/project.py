@@ -122,7 +122,7 @@ class Project(ProjectFiles):
     @property
     def hosts(self) -> "Sequence[Host]":
         """Those of a project that has several."""
-        return self.engine.hosts() if self.cluster else ()
+        return self.engine.hosts() if self.config.project.engine.several_hosts else ()
 
     @property
     def addresses(self) -> list[str]:

@@ -11,10 +11,10 @@ local taken = { slot = 0, log = 0 } -- KiB, by function
 
 local function watch(module, name)
     local inner = module[name]
-    module[name] = function()
+    module[name] = function(argument)
         memory("stop")
         local before = memory("count")
-        local answer = inner()
+        local answer = inner(argument)
         taken[name] = taken[name] + memory("count") - before
         return answer
     end

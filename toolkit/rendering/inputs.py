@@ -15,7 +15,7 @@ def of(project: Project) -> list[Path] | None:
 
     Raises Refused where [proxy] include names a file that is not understood.
     """
-    if project.cluster or _has_run_out(project):
+    if project.config.project.engine.several_hosts or _has_run_out(project):
         return None
     own = [project.root / name for name in named(project.config, project.root)]
     ours = [project.proxy_dir / name for name in (*render.NAMES, reload.LOADED)]

@@ -38,6 +38,7 @@ def test_they_are_replaced_where_they_have_something_else(
         return current
 
     monkeypatch.setattr(engine, "is_current", is_current, raising=False)
+    monkeypatch.setattr(engine, "hosts", tuple, raising=False)
     note = up.start_proxy(project)
     assert engine.asked == ([] if current else ["up proxy"])
     assert (note == reload.NOTHING) is current
