@@ -172,9 +172,9 @@ function _M.hurry()
     end
 end
 
--- What is known of the peers of one service in a slot, `{up, since, why}` (health.verdict). Adds those of this node that
--- are down to `passed`, where there are others in their place. One of which nothing is known yet gets nothing, either,
--- while another one is up: it may be about to start.
+-- What is known of the peers of one service in a slot, `{up, since, why}` (health.verdict). Adds those of this node
+-- that are down to `passed`, where there are others in their place. One of which nothing is known yet gets nothing,
+-- either, while another one is up: it may be about to start.
 local function of_group(group, passed)
     local records, is_any_up = {}, false
     for i, peer in ipairs(group) do

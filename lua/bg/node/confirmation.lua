@@ -1,6 +1,6 @@
--- Whether this proxy may go by its state.json. On one host it may at once. Where there are several, the file may be from
--- before the node was away, and others have switched since. So a proxy that begins waits for the word of its agent,
--- which has asked Redis since then (node.json). Until it comes, requests are held at the gate, as in a pause.
+-- Whether this proxy may go by its state.json. On one host it may at once. Where there are several, the file may be
+-- from before the node was away, and others have switched since. So a proxy that begins waits for the word of its
+-- agent, which has asked Redis since then (node.json). Until it comes, requests are held at the gate, as in a pause.
 
 local figures = require("bg.figures.figures")
 local node_file = require("bg.node.node_file")

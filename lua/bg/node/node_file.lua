@@ -38,10 +38,10 @@ local function flaw(document)
     end
 end
 
---- What `text` says, `{is_drained, since, why, leave, heard_for}`; or nil and what is wrong with it. "": there is no file.
--- `is_drained`: load balancers are to send nothing; `since` and `why` are what bgctl noted of that. `leave`: how often
--- clients were to let go of the connections that they keep (node.leaving). `heard_for`: the agent of a cluster's node
--- has heard Redis since the proxy began that did so at this moment (node.confirmation).
+--- What `text` says, `{is_drained, since, why, leave, heard_for}`; or nil and what is wrong with it. "": there is no
+-- file. `is_drained`: load balancers are to send nothing; `since` and `why` are what bgctl noted of that. `leave`: how
+-- often clients were to let go of the connections that they keep (node.leaving). `heard_for`: the agent of a cluster's
+-- node has heard Redis since the proxy began that did so at this moment (node.confirmation).
 function _M.parse(text)
     if text == "" then
         return NOTHING_SAID

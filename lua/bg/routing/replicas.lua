@@ -78,8 +78,8 @@ local function next_of_slot(rings, tried, down)
     return nil, last
 end
 
---- The replica to ask next, `{address, host, port}`: of the slot `own`, then of `other` (nil where there is none to fall
--- back on), those that are up; then those that are down. nil where all were tried.
+--- The replica to ask next, `{address, host, port}`: of the slot `own`, then of `other` (nil where there is none to
+-- fall back on), those that are up; then those that are down. nil where all were tried.
 function _M.choose(own, other, tried, down)
     local replica, last = next_of_slot(own, tried, down)
     local others_last
