@@ -253,7 +253,7 @@ def test_maintenance_of_the_edge_is_not_the_neighbours(edge, behind):
 
 
 def test_a_release_of_the_neighbour_is_unnoticed_through_the_edge(edge, behind):
-    with LoadProcess(behind.url, served={OLD}, rate=50) as load:
+    with LoadProcess(behind.url, served={OLD}, rate=100) as load:
         load.spawn("cookie", 10)
         load.spawn("anonymous", 5)
         load.spawn("websocket", 3)

@@ -184,7 +184,7 @@ def test_the_other_slot_answers_when_all_are_gone_and_not_before(several: Stack)
 
 def test_a_release_takes_all_of_them_along(several: Stack) -> None:
     old, new = versions(several)
-    with LoadProcess(several.url, served={old}, rate=50) as load:
+    with LoadProcess(several.url, served={old}, rate=100) as load:
         load.spawn("cookie", 10)
         load.spawn("anonymous", 10)
         load.spawn("websocket", 10)

@@ -331,7 +331,7 @@ def test_long_lines_stay_whole(edge):
 
 def test_a_renewed_certificate_is_loaded_under_load(edge):
     """Without a failed request; and where nothing has changed, nothing is done or said."""
-    with LoadProcess(edge.url, served={OLD}, rate=75, ca=edge.ca) as load:
+    with LoadProcess(edge.url, served={OLD}, rate=150, ca=edge.ca) as load:
         load.spawn("cookie", 10)
         load.spawn("anonymous", 5)
         load.spawn("websocket", 5)
@@ -467,7 +467,7 @@ def test_a_scan_finds_no_weak_protocol_and_no_weak_cipher(edge, tmp_path, checks
 
 
 def test_a_release_goes_through_tls_unnoticed(edge):
-    with LoadProcess(edge.url, served={OLD}, rate=50, ca=edge.ca) as load:
+    with LoadProcess(edge.url, served={OLD}, rate=100, ca=edge.ca) as load:
         load.spawn("cookie", 10)
         load.spawn("websocket", 5)
         eventually(lambda: load.snapshot().websockets_opened >= 5, "the WebSockets are open")

@@ -36,7 +36,7 @@ def arrive(load: LoadProcess, version: str) -> None:
 
 def test_deploy_runs_a_whole_release_unattended(site):
     """Nobody at the keyboard, no terminal; zero failed, and the old version goes when the last has left."""
-    with LoadProcess(site.url, served={OLD}, rate=50) as load:
+    with LoadProcess(site.url, served={OLD}, rate=100) as load:
         arrive(load, OLD)
         load.set_served({OLD, NEW})
         release = site.start(
@@ -74,7 +74,7 @@ def test_48_cron_drains_and_promotes_while_people_leave(site):
         return done.returncode
 
     assert look() == 0, "nothing is draining"
-    with LoadProcess(site.url, served={OLD}, rate=50) as load:
+    with LoadProcess(site.url, served={OLD}, rate=100) as load:
         arrive(load, OLD)
         load.set_served({OLD, NEW})
         site.start_of_release()

@@ -27,7 +27,7 @@ def test_a_full_cycle_on_podman(tmp_path):
     project.create()
     try:
         project.bgctl("up")
-        with LoadProcess(project.url, served={OLD}, rate=50) as load:
+        with LoadProcess(project.url, served={OLD}, rate=100) as load:
             load.spawn("cookie", 10)
             load.spawn("anonymous", 10)
             load.spawn("websocket", 10)

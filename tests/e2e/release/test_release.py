@@ -13,10 +13,12 @@ from demo.story import FIRST, IDLE, NEW, NEXT, OLD, RATE, REQUESTS, Story
 from testbed.load import LoadProcess
 from tests.e2e.support.stacks import Stack, running
 
-# Requests a second, and in all. `make demo` tells the same story at twice the longer one's pace.
+# Requests a second: half of the demo's, for other tests run beside this one. Not fewer: a visitor who asks
+# more rarely may come so late, on a busy machine, that he counts as idle.
+PACE = RATE / 2
 FORMS = [
-    pytest.param(RATE / 4, 5_000, id="short"),
-    pytest.param(RATE / 2, REQUESTS, id="long", marks=pytest.mark.faults),
+    pytest.param(5_000, id="short"),
+    pytest.param(REQUESTS, id="long", marks=pytest.mark.faults),
 ]
 
 pytestmark = pytest.mark.timeout(900)  # minutes of load; a slow machine may take its time
@@ -28,10 +30,10 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         yield one
 
 
-@pytest.mark.parametrize(("pace", "requests"), FORMS)
-def test_two_releases_and_a_rollback_that_nobody_notices(stack, pace, requests):
+@pytest.mark.parametrize("requests", FORMS)
+def test_two_releases_and_a_rollback_that_nobody_notices(stack, requests):
     """Zero failed, zero flipped, no WebSocket cut, no POST done twice; nothing at all in the error log."""
-    with LoadProcess(stack.url, served={OLD}, rate=pace) as load:
+    with LoadProcess(stack.url, served={OLD}, rate=PACE) as load:
         tally = Story(stack, load, Console(force_terminal=False), requests).tell()
     assert (tally.failed, tally.flipped, tally.websockets_cut, tally.doubled_posts) == (0, 0, 0, 0), tally
     assert tally.clean

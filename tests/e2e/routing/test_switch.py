@@ -185,7 +185,7 @@ def test_28_open_requests_return_to_zero_when_clients_go_away(release):
 def test_60_a_reload_under_load_loses_nothing(release):
     """HUP: the old workers finish what they have, WebSockets and event streams included."""
     release.start_of_release()
-    with LoadProcess(release.url, served={OLD, NEW}, rate=100) as load:
+    with LoadProcess(release.url, served={OLD, NEW}, rate=200) as load:
         load.spawn("cookie", 20)
         load.spawn("anonymous", 10)
         load.spawn("websocket", 10)
