@@ -21,6 +21,7 @@ COMES_BY_ITSELF = ("bearer", "visitor")
 PIN = "bg_pin"
 EVERY = 1.5  # seconds between two requests of a regular that comes by itself, on average
 APP_ASKS_AGAIN = 5.5  # seconds after which the app asks a session API that was too slow for it once more
+TRIES = 4  # a busy machine is slow for longer than that
 WHO = "/api/whoami"
 BOARD = "/"
 
@@ -69,14 +70,14 @@ class Regular(ApiClient):
         if self.habit == "forgetful":
             self.person.http.cookie_jar.clear(lambda cookie: cookie.key.endswith(PIN))
         sent = {} if self.habit == "bearer" else headers.fetch(self.scene.base_url + BOARD)
-        for last_try in (False, True):
+        for tries_left in reversed(range(TRIES)):
             answer = await self.request("GET", WHO, self.person.session, headers=sent)
             self.last = time.monotonic()
-            if answer is None or self._recognised(answer, last_try):
+            if answer is None or self._recognised(answer, is_last=not tries_left):
                 return
             await asyncio.sleep(APP_ASKS_AGAIN)
 
-    def _recognised(self, answer: Answer, last_try: bool) -> bool:
+    def _recognised(self, answer: Answer, *, is_last: bool) -> bool:
         """Whether it was answered as whom it is; False: the app did not know, and it is worth another try."""
         if self.habit == "visitor":
             before, self._sid = self._sid, self._pinned()
@@ -84,7 +85,7 @@ class Regular(ApiClient):
                 self.fail("GET", WHO, "taken for a newcomer")
             return True
         user = self.field(answer, WHO, "user")
-        if user is None and not last_try:
+        if user is None and not is_last:
             return False
         if user != self.person.name:
             self.fail("GET", WHO, "the session is lost")

@@ -4,7 +4,7 @@
 
 local slots = require("bg.lib.slots")
 
-local ipairs, pairs = ipairs, pairs
+local ipairs = ipairs
 
 local counts = { [false] = {}, [true] = {} } -- whether it lasts -> slot -> service -> requests
 for _, slot in ipairs(slots.SLOTS) do
@@ -68,24 +68,9 @@ function _M.has(number)
     return requests[number] ~= nil
 end
 
-local function sum(of_slot, unchanged)
-    local own, others = 0, 0
-    for service, count in pairs(of_slot) do
-        if unchanged[service] then
-            others = others + count
-        else
-            own = own + count
-        end
-    end
-    return own, others
-end
-
---- How many requests `slot` has in flight, WebSockets included, and how many of them are WebSockets; then the same of
--- its requests to services that the release leaves `unchanged` (`{service -> true}`): no slot has to be empty of those.
-function _M.of(slot, unchanged)
-    local plain, others = sum(counts[false][slot], unchanged)
-    local websockets, others_websockets = sum(counts[true][slot], unchanged)
-    return plain + websockets, websockets, others + others_websockets, others_websockets
+--- How many requests `slot` has in flight, by service: `{service -> count}` without WebSockets, and of these.
+function _M.by_service(slot)
+    return counts[false][slot], counts[true][slot]
 end
 
 --- The requests in flight, by number, each as leave() has it.

@@ -2,7 +2,7 @@
 -- under its own pid, with generation and counts together: a reader never pairs an old count with a new generation.
 
 local ffi = require("ffi")
-local inflight = require("bg.workers.inflight")
+local open = require("bg.workers.open")
 local queue = require("bg.gate.queue")
 
 local ngx = ngx
@@ -42,8 +42,8 @@ function _M.publish(state_file, is_drained)
     local generation = state_file.value and state_file.value.generation or 0
     local exiting = ngx.worker.exiting() and 1 or 0
     local unchanged = state_file.value and state_file.value.unchanged or NONE
-    local blue, blue_websockets, of_blue, of_blue_websockets = inflight.of("blue", unchanged)
-    local green, green_websockets, of_green, of_green_websockets = inflight.of("green", unchanged)
+    local blue, blue_websockets, of_blue, of_blue_websockets = open.of("blue", unchanged)
+    local green, green_websockets, of_green, of_green_websockets = open.of("green", unchanged)
     local ok, err = dict:safe_set(ngx.worker.pid(), format("%d %d %.3f %d %d %d %d %d %d %d %d",
         generation, exiting, state_file.good_at, blue, blue_websockets, green, green_websockets,
         of_blue + of_green, of_blue_websockets + of_green_websockets, queue.count(), is_drained and 1 or 0))

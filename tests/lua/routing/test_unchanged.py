@@ -47,12 +47,12 @@ def test_a_document_that_says_it_badly_is_refused_as_a_whole(lua, state, unchang
 
 
 COUNT = b"""
-local inflight = require("bg.workers.inflight")
+local inflight, open = require("bg.workers.inflight"), require("bg.workers.open")
 inflight.enter(1, "blue", "api", true, nil, nil, 0)
 inflight.enter(2, "blue", "web", false, nil, nil, 0)
 inflight.enter(3, "green", "api", false, nil, nil, 0)
 local function of(unchanged)
-    return { blue = { inflight.of("blue", unchanged) }, green = { inflight.of("green", unchanged) } }
+    return { blue = { open.of("blue", unchanged) }, green = { open.of("green", unchanged) } }
 end
 local before, during = of({}), of({ api = true })
 for number = 1, 3 do inflight.leave(number) end
