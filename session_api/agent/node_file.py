@@ -15,10 +15,7 @@ MODE = 0o644
 
 def confirm(folder: Path, began: float) -> None:
     """Says that Redis was heard since the proxy began that did so at this Unix time. Raises OSError."""
-    path = folder / NODE
-    there = _read(path)
-    if there.get("heardFor") != began:
-        atomic.write(path, msgspec.json.encode(there | {"heardFor": began}), mode=MODE)
+    _put(folder, {"heardFor": began})
 
 
 def wish(folder: Path) -> NodeWish:
@@ -31,9 +28,15 @@ def wish(folder: Path) -> NodeWish:
 
 def grant(folder: Path, wished: NodeWish) -> None:
     """Writes a wish. Raises OSError."""
+    _put(folder, msgspec.structs.asdict(wished))
+
+
+def _put(folder: Path, members: dict[str, Any]) -> None:
+    """Changes these members, and lets be what else is there. Raises OSError."""
     path = folder / NODE
     there = _read(path)
-    atomic.write(path, msgspec.json.encode(there | msgspec.structs.asdict(wished)), mode=MODE)
+    if (wanted := there | members) != there:
+        atomic.write(path, msgspec.json.encode(wanted), mode=MODE)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ local abs = math.abs
 
 local HOLD = 10 -- seconds for which requests are held; those after that are turned away
 local SAME = 0.0005 -- seconds: moments of which one was written as text
-local WAITING = "waiting" -- in place of a text of state.json
+local WAITING = "\0" -- in place of a text of state.json, which has no such letter
 local KEY = "confirmed"
 
 local dict = ngx.shared.bg_health -- it outlives the workers, and not the proxy
@@ -47,10 +47,10 @@ function _M.init(settings, file)
         return WAITING
     end
     function file.parse(text)
-        if _M.is_given() then
-            return parse(text)
+        if text == WAITING then -- another worker may have got the word since it was read
+            return routing_table.waiting(figures.started_at() + HOLD)
         end
-        return routing_table.waiting(figures.started_at() + HOLD)
+        return parse(text)
     end
 end
 

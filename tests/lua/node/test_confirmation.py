@@ -50,6 +50,12 @@ class Started:
     def poll(self) -> bool:
         return bool(self._proxy[b"poll"]())
 
+    def read(self) -> bytes:
+        return bytes(self._proxy[b"file"][b"read"]())
+
+    def parse(self, text: bytes) -> Any:
+        return plain(self._proxy[b"file"][b"parse"](text))
+
     @property
     def is_given(self) -> bool:
         return bool(self._proxy[b"is_given"]())
@@ -87,6 +93,16 @@ def test_until_the_agent_says_so_nothing_is_served_and_requests_are_held(tmp_pat
     assert proxy.poll()
     assert proxy.is_given
     assert proxy.routing["slots"]["blue"]["version"] == "1.6.8"
+
+
+def test_the_word_may_come_to_another_worker_between_two_steps_of_this_one(tmp_path: Path) -> None:
+    written(tmp_path)
+    proxy = Started(tmp_path)
+    text = proxy.read()
+    said(tmp_path, {"heardFor": BEGAN})
+    proxy.reload()
+    assert proxy.is_given
+    assert proxy.parse(text)["generation"] == 0, "it is no state.json, and none is refused"
 
 
 def test_once_given_the_word_holds_for_the_life_of_the_proxy(tmp_path: Path) -> None:
