@@ -37,7 +37,7 @@ OTHERS   = $(foreach kind,flaskshop notes blog members,--ignore tests/e2e/releas
            $(foreach kind,django express fastapi nextjs php rails spa,--ignore tests/e2e/recipes/test_recipe_$(kind).py) \
            --deselect tests/e2e/recipes/test_recipe_flask.py::test_flask_in_browsers \
            --ignore tests/e2e/adopt/test_adoptions.py \
-           $(foreach kind,judges lab_faults bad_input,--ignore tests/e2e/cluster/test_$(kind).py)
+           $(foreach kind,judges lab_faults bad_input one_to_three,--ignore tests/e2e/cluster/test_$(kind).py)
 NEED     = setup/venv && setup/engine docker && setup/images docker
 
 test: lint setup  ## Lint, then every test, on both engines

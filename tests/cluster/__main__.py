@@ -36,7 +36,7 @@ def main() -> int:
     with laboratory(images=NEEDED) as lab:
         store = Redis(lab.nodes[1])
         store.start()
-        shop = Shop(lab, lab.nodes[1], store)
+        shop = Shop(lab, lab.nodes[1], store).create()
         shop.bgctl("up")
         tallies, switches = [], []
         tally, release = released(shop)

@@ -1,12 +1,13 @@
-"""A project that a lab's swarm places: its folder is on one manager, where its commands are typed."""
+"""A project in a lab: its folder is on one node, where its commands are typed. A swarm places it on all."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from testbed.cluster import Lab, Node
 from testbed.cluster.node import NodeError
@@ -34,22 +35,38 @@ class Shop:
         self.lab, self.manager, self.store = lab, manager, store
         self.addresses = [node.address for node in lab.nodes]
         self.url = f"http://shop.example:{PORTS.proxy}"
-        registry = lab.registry.host
-        listen = f"0.0.0.0:{PORTS.proxy}"  # of each node's network, which only this machine reaches
-        folder = manager.folder / PLACE.relative_to("/")
+        self.folder = manager.folder / PLACE.relative_to("/")  # as this machine sees it
+
+    def create(self, engine: str = "swarm", store: str | None = None) -> Self:
+        """Writes its files. `store` is BGCTL_STORE, "" for none, and the Redis if nothing is said."""
         Project(
-            folder,
+            self.folder,
             "shop",
-            "swarm",
+            engine,
             ports=PORTS,
-            listen=listen,
-            store=store.url,
+            listen=f"0.0.0.0:{PORTS.proxy}",  # of each node's network, which only this machine reaches
+            store=self.store.url if store is None else store,
             idle_timeout=IDLE,
             proxy_more=BALANCER,
         ).create()
-        env = folder / ".env"
-        text = env.read_text().replace("REGISTRY_URL=localhost", f"REGISTRY_URL={registry}")
-        env.write_text(text.replace("localhost/", f"{registry}/"))
+        registry = self.lab.registry.host
+        self.edit(".env", "REGISTRY_URL=localhost", f"REGISTRY_URL={registry}")
+        self.edit(".env", "localhost/", f"{registry}/")
+        return self
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Changes a text wherever a file of the project has it."""
+        text = (self.folder / name).read_text()
+        assert old in text, f"{name} has no {old}"
+        (self.folder / name).write_text(text.replace(old, new))
+
+    def copied(self, node: Node, *without: str) -> Shop:
+        """The same project, typed on another node, in a copy of the folder as it is now."""
+        other = Shop(self.lab, node, self.store)
+        shutil.copytree(self.folder, other.folder)
+        for name in without:
+            shutil.rmtree(other.folder / name)
+        return other
 
     def line(self, *arguments: str) -> list[str]:
         """The command line of bgctl on the manager."""

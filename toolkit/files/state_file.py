@@ -36,6 +36,12 @@ def write(path: Path, new: State) -> None:
     _keep(_last(path), document.encode(new))
 
 
+def remove(path: Path) -> None:
+    """Removes it and its copy, if they are there."""
+    for each in (path, _last(path)):
+        each.unlink(missing_ok=True)
+
+
 def _keep(path: Path, data: bytes) -> None:
     """Keeps a copy of the state in force, or none: an earlier state would take a switch back."""
     try:

@@ -18,6 +18,7 @@ from toolkit.release import (
     folders,
     image_builds,
     needs,
+    one_host,
     proof_record,
     proxies,
     same_files,
@@ -93,7 +94,9 @@ def until_routing(project: Project, target: State, found: Compose, given: Given 
 
 
 def first_state(project: Project) -> State:
-    """What runs today, as blue at rest."""
+    """What runs today, as blue at rest; on a swarm, what ran on the one host before it."""
+    if before := one_host.left(project):
+        return before
     # A proxy that outlived its state file has seen generations: the next one is new to it.
     running = reachable(project.proxy)
     version = project.env()["CURRENT_VERSION"]
@@ -141,7 +144,7 @@ def prepare(project: Project, target: State, found: Compose) -> list[Step]:
             name="state",
             what="adopt what runs today as blue",
             do=lambda: adopt(project, target),
-            needed=lambda: not project.adopted,
+            needed=lambda: not project.adopted or one_host.is_left(project),
         ),
     ]
 
@@ -153,7 +156,9 @@ def make_folders(project: Project, found: Compose) -> str:
 
 
 def adopt(project: Project, target: State) -> str:
-    project.save(target)
+    if not project.adopted:
+        project.save(target)
+    one_host.forget(project)
     return f"blue is {target.slots.blue.version}, generation {target.generation}"
 
 

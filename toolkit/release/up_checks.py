@@ -8,7 +8,7 @@ from toolkit.clients.proxy import reachable
 from toolkit.engine.compose import Compose
 from toolkit.errors import caught, together
 from toolkit.project import Project
-from toolkit.release import folders, image_builds, needs, proxies
+from toolkit.release import folders, image_builds, needs, one_host, proxies
 from toolkit.release.in_service import in_service, services, versions
 from toolkit.rendering import reload
 from toolkit.state.document import State
@@ -43,6 +43,8 @@ def _take(looks: Looks, project: Project, target: State | None, pull: bool, give
     looks.take("env file", lambda: env_versions.readable(project))
     looks.take("version", lambda: env_versions.other_version(project))
     looks.take("certificate", lambda: _proxy_files(project))
+    if target is None:
+        looks.take("state", lambda: one_host.problems(project))
     if not folders.keys_wanted(project):
         looks.take("keys", lambda: key_ring.problems(project))
     pair, wanted_services = versions(project, target), services(project, target)

@@ -35,17 +35,17 @@ def running(lab: Lab) -> Iterator[Shop]:
     pull(lab.nodes, lab.registry.push(NEEDED))
     store = Redis(lab.nodes[1])
     store.start(empty=True)
-    found = Shop(lab, lab.nodes[1], store)
+    found = Shop(lab, lab.nodes[1], store).create()
     try:
         found.bgctl("up")
         yield found
         found.bgctl("down", "--yes")
     finally:
         store.kill()
-        _forget(lab)
+        forget(lab)
 
 
-def _forget(lab: Lab) -> None:
+def forget(lab: Lab) -> None:
     """The next project of this name begins with nothing."""
     lab.swarm.docker("stack", "rm", "shop")
     for node in lab.nodes:

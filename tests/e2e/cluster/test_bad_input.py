@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from testbed.cluster import Lab, Node
+from testbed.cluster import Lab
 from testbed.cluster.waiting import eventually
-from tests.cluster.shop import NEW, OLD, PLACE, Shop
+from tests.cluster.shop import NEW, OLD, Shop
 from tests.e2e.cluster.conftest import running
 
 REFUSED = 3
 OWN = "proxy.include"
 BAD = "rewrite ^/x/\\u0041 /y permanent;\n"  # nginx alone can tell that this is no pattern
-
-
-def another_manager(shop: Shop, node: Node) -> Shop:
-    """The same project, typed on another manager, in a copy of the folder as it is now."""
-    folder = node.folder / PLACE.relative_to("/")
-    shutil.copytree(folder_of(shop), folder)
-    for name in ("state", "proxy"):
-        shutil.rmtree(folder / name)
-    other = copy.copy(shop)
-    other.manager = node
-    return other
-
-
-def folder_of(shop: Shop) -> Path:
-    return shop.manager.folder / PLACE.relative_to("/")
 
 
 def tasks(shop: Shop, service: str) -> set[str]:
@@ -58,7 +42,7 @@ def shop(lab: Lab) -> Iterator[Shop]:
 @pytest.fixture
 def second(shop: Shop) -> Shop:
     """The project of `shop`, on another manager."""
-    return another_manager(shop, shop.lab.nodes[0])
+    return shop.copied(shop.lab.nodes[0], "state", "proxy")
 
 
 def test_files_of_two_managers_and_keys_that_are_rotated(shop: Shop, second: Shop) -> None:
@@ -67,7 +51,7 @@ def test_files_of_two_managers_and_keys_that_are_rotated(shop: Shop, second: Sho
     assert "run already on node1, node2, node3" in said
     assert [tasks(shop, name) for name in ("bgctl-agent", "proxy", "session-api")] == [agents, proxies, apis]
 
-    with (folder_of(shop) / "compose.yaml").open("a") as compose:
+    with (shop.folder / "compose.yaml").open("a") as compose:
         compose.write("\n# newer\n")
     rotated = shop.bgctl("keys", "rotate").stdout
     assert "next: bgctl up" in rotated
@@ -84,8 +68,8 @@ def test_files_of_two_managers_and_keys_that_are_rotated(shop: Shop, second: Sho
     assert "are not those of the last change" in second.bgctl("status").stdout
     assert "last change" not in second.bgctl("rollback", code=None).stderr, "the way out is always open"
 
-    shutil.rmtree(folder_of(second) / "keys")
-    shutil.copytree(folder_of(shop) / "keys", folder_of(second) / "keys")
+    shutil.rmtree(second.folder / "keys")
+    shutil.copytree(shop.folder / "keys", second.folder / "keys")
     assert "compose.yaml is not the one of the last change" in refused(second, "up-green", NEW)
     second.bgctl("up", "--these-files")
     assert "compose.yaml is not the one" in refused(shop, "up")
@@ -95,16 +79,16 @@ def test_files_of_two_managers_and_keys_that_are_rotated(shop: Shop, second: Sho
 
 
 def test_a_folder_without_keys_and_another_project_of_the_same_name(shop: Shop, second: Shop) -> None:
-    shutil.rmtree(folder_of(second) / "keys")
+    shutil.rmtree(second.folder / "keys")
     said = refused(second, "up")
     assert "this folder has none" in said and "next: copy its folder keys/ to here" in said
-    assert not (folder_of(second) / "keys").exists(), "none are made"
+    assert not (second.folder / "keys").exists(), "none are made"
     second.bgctl("keys", "init", code=REFUSED)
     assert "this folder has none" in second.bgctl("status", code=REFUSED).stderr
 
 
 def test_a_configuration_that_nginx_refuses_reaches_no_proxy(shop: Shop) -> None:
-    folder = folder_of(shop)
+    folder = shop.folder
     configuration = (folder / "bgctl.toml").read_text()
     (folder / OWN).write_text(BAD)
     (folder / "bgctl.toml").write_text(configuration.replace("[proxy]\n", f'[proxy]\ninclude = "{OWN}"\n', 1))
