@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from testbed.cluster import Lab
 from testbed.cluster.waiting import eventually
-from tests.cluster.shop import NEW, OLD, Shop
+from tests.cluster.shop import NEW, OLD, PLACE, Shop
 from tests.e2e.cluster.conftest import running
 
 REFUSED = 3

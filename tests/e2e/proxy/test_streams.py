@@ -9,6 +9,8 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from math import inf
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -79,7 +81,7 @@ def test_27_what_is_open_lives_through_a_switch_and_promote_or_rollback(stack, n
     sockets, streams = [Socket(stack) for _ in range(3)], [Events(stack) for _ in range(2)]
     upload, download, poll = Upload(stack), Download(stack), Poll(stack, 8)
     held: list[Socket | Events] = [*sockets, *streams]
-    eventually(lambda: (slot(stack, name)["open"], slot(stack, name)["websockets"]) == (8, 5), "all is open")
+    eventually(lambda: itemgetter("open", "websockets")(slot(stack, name)) == (8, 5), "all is open")
     assert {one.version for one in (*held, download)} == {old}
     for command in (["canary", "50"], ["enable-green"]) * 2:
         stack.bgctl("route", *command)

@@ -149,9 +149,7 @@ def test_59_a_killed_workers_replacement_is_right_at_once_and_its_open_requests_
     before = set(workers(release))
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    eventually(
-        lambda: len(workers(release)) == 2 and not set(workers(release)) & before, "two new workers serve"
-    )
+    eventually(lambda: are_others(release, before), "two new workers serve")
     assert release.version_of(old) == OLD
     assert release.version_of(release.visitor()) == NEW
     eventually(
