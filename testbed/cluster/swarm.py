@@ -27,19 +27,28 @@ class Swarm:
         """Makes it, has all join, and waits until each is ready."""
         first, *others = self.nodes
         first.docker("swarm", "init", "--advertise-addr", first.address, "--dispatcher-heartbeat", HEARTBEAT)
-        tokens = {
-            role: first.docker("swarm", "join-token", "--quiet", role).strip()
-            for role in ("manager", "worker")
-        }
-
-        def join(node: Node) -> None:
-            token = tokens["manager" if node in self.managers else "worker"]
-            own = ["--advertise-addr", node.address, "--token", token]
-            node.docker("swarm", "join", *own, f"{first.address}:2377")
-
         with ThreadPoolExecutor() as threads:
-            list(threads.map(join, others))
+            list(threads.map(lambda node: self._join(node, first), others))
         self.wait({node.name: "ready" for node in self.nodes})
+
+    def leave(self, node: Node) -> None:
+        """From then on it is a Docker host of its own."""
+        if node in self.managers:
+            self.docker("node", "demote", node.name)
+        node.docker("swarm", "leave", "--force")
+        self.wait({node.name: "down"})
+        self.docker("node", "rm", node.name)
+
+    def join(self, node: Node) -> None:
+        """Once more, after `leave`."""
+        self._join(node, self.leader())
+        self.wait({node.name: "ready"})
+
+    def _join(self, node: Node, there: Node) -> None:
+        role = "manager" if node in self.managers else "worker"
+        token = there.docker("swarm", "join-token", "--quiet", role).strip()
+        own = ["--advertise-addr", node.address, "--token", token]
+        node.docker("swarm", "join", *own, f"{there.address}:2377")
 
     def docker(self, *arguments: str, stdin: str = "") -> str:
         """A command of docker on the leader."""

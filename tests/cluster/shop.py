@@ -23,6 +23,8 @@ NEEDED = [
 ]
 PORTS = Ports()
 FAULTY = re.compile(r"\[(warn|error|crit|alert|emerg)\]")  # lines of nginx's log
+# A slot that is stopped resets the health checks that it has accepted (docs/decisions/0017).
+CUT_OFF = re.compile(r"recv\(\) failed \(104: Connection reset by peer\), context: ngx\.timer")
 IDLE = "10s"  # after which a visitor who has gone is not waited for
 BALANCER = {"balancer_path": "/bgctl-health", "balancer_notice": "2s"}
 SECONDS = 300.0  # for a command of bgctl
@@ -93,7 +95,7 @@ class Shop:
 
     def faults(self) -> list[str]:
         """What its proxies have logged as wrong."""
-        return [line for line in self.log("proxy") if FAULTY.search(line)]
+        return [line for line in self.log("proxy") if FAULTY.search(line) and not CUT_OFF.search(line)]
 
     def status(self, node: Node) -> dict[str, Any]:
         """What the control listener of a node's proxy says; {} where none answers."""

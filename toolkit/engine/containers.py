@@ -76,6 +76,10 @@ class Containers(Asking):
         found = self.containers().get(service)
         return found is not None and found.state.running and found.agrees(env or {})
 
+    def is_here(self, service: str) -> bool:
+        """Whether it runs on this very host, and so may have ports of it."""
+        return self.running(service)
+
     def dead(self, service: str) -> str | None:
         """Why a service cannot become healthy any more, or None while it still may."""
         found = self.containers().get(service)

@@ -74,3 +74,12 @@ def of_build(error: Failed, detail: str, engine: str, services: str, again: str)
     return Failed(
         f"{services} could not be built", f"the disk is full: {last}" if full else last, next, detail
     )
+
+
+def of_networks(error: Failed, engine: str, project: str) -> Failed:
+    """Networks that could not be removed. Compose finds them by name, and a swarm may have the same names."""
+    if "is ambiguous" not in error.why:
+        return error
+    ours = f"{engine} network ls --quiet --filter label=com.docker.compose.project={project}"
+    why = f"a swarm has networks of the same names: {error.why}"
+    return Failed("the networks are still there", why, f"{engine} network rm $({ours})")

@@ -1,6 +1,5 @@
 """The images of an engine."""
 
-import os
 import re
 import tempfile
 from pathlib import Path
@@ -59,8 +58,9 @@ class Images(Asking):
     commands: Commands
 
     def try_out(self, image: str, folder: Path, target: str, *argv: str) -> str:
-        """Runs an image once, as the owner of our files, with a folder of this host; returns what it says."""
-        user, families = f"{os.getuid()}:{os.getgid()}", [each.name for each in sorted(FAMILIES.glob("ipv*"))]
+        """Runs an image once, as the owner of a folder of this host, and with it; returns what it says."""
+        owner, families = folder.stat(), [each.name for each in sorted(FAMILIES.glob("ipv*"))]
+        user = f"{owner.st_uid}:{owner.st_gid}"
         command = self.commands.try_out(image, folder, target, user, families, *argv)
         return process.run(command, timeout=CHANGE, both=True, called=f"a container of {image}")
 

@@ -5,7 +5,8 @@ from contextlib import suppress
 from toolkit import slots
 from toolkit.clients.session_api import Report
 from toolkit.config import SLOTS
-from toolkit.errors import BgctlError, Refused
+from toolkit.engine import diagnosis
+from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import atomic
 from toolkit.project import Project
 from toolkit.release.steps import Step, walk
@@ -144,5 +145,8 @@ def there(project: Project) -> set[str]:
 
 
 def remove_networks(project: Project, env: dict[str, str]) -> str:
-    project.engine.down(env)
+    try:
+        project.engine.down(env)
+    except Failed as error:
+        raise diagnosis.of_networks(error, project.engine.name, project.config.project.name) from None
     return "nothing of it is left on the engine but its volumes"

@@ -4,6 +4,7 @@ Neither a file nor a key of a container on a swarm can be changed. On one host n
 (toolkit/rendering/reload.py).
 """
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +42,7 @@ def problems(project: Project) -> Problems:
         return ""
     image = project.compose(project.blue_env()).image(project.config.proxy_service)
     with tempfile.TemporaryDirectory(prefix=".bgctl-", dir=project.root) as name:
-        _write(Path(name), files)
+        _write(Path(name), files, project.engine.user)
         try:
             project.engine.try_out(image, Path(name), PLACE, "-t")
         except Failed as error:
@@ -54,10 +55,17 @@ def problems(project: Project) -> Problems:
     return ""
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Nobody else may read there: some of them are secrets."""
+def _write(folder: Path, files: Mapping[str, bytes], user: str) -> None:
+    """Nobody but their owner may read there: some of them are secrets.
+
+    They are the user's as whom proxies run. An operator who is not root keeps them: nginx does not mind
+    whose they are, but as root it would give folders of its own to somebody else, for which it has no right.
+    """
     there = {f"{tls_files.FOLDER}/{tls_files.QUIC_KEY}": bytes(32), **files}
     for name, data in there.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+    if os.geteuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, *map(int, user.split(":")))

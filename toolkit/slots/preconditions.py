@@ -137,7 +137,7 @@ def check_port(project: Project, service: str, address: Address) -> None:
     """Raises Refused when another program than this service listens there, or the service may not."""
     if service == project.config.proxy_service and not project.engine.running(service):
         ports.check_allowed(service, address)
-    if not project.is_free(address) and not project.engine.running(service):
+    if not project.is_free(address) and not project.engine.is_here(service):
         mend = "stop that, or name another port in bgctl.toml (and in the compose file, if that has it)"
         if plain := [name for name in project.config.slotted if project.engine.running(name)]:
             # Plain compose has started the service of which bgctl makes the pair.

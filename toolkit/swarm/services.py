@@ -84,6 +84,14 @@ class Services(Containers, Images):
             return False  # the swarm has forgotten it: it does so once it has ended
         return True
 
+    def is_here(self, service: str) -> bool:
+        """A task that only starts has its ports already, whatever other nodes do."""
+        found = self.standing(service)
+        here = self.membership.node
+        return found is not None and any(
+            each.task.node == here and not each.task.over for each in found.places
+        )
+
     def dead(self, service: str) -> str | None:
         """Why a service cannot run on all its nodes any more, or None while it still may."""
         found = self.standing(service)

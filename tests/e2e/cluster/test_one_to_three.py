@@ -29,14 +29,18 @@ SWARM = 'engine = "swarm"\nnode_label = "shop"'
 def alone(lab: Lab) -> Iterator[Shop]:
     """One host, which has been through a release; its sessions are in a file."""
     pull(lab.nodes, lab.registry.push(NEEDED))
-    store = Redis(lab.nodes[1])
-    found = Shop(lab, lab.nodes[0], store).create(engine="docker", store="")
+    first, second, third = lab.nodes
+    store = Redis(second)
+    lab.swarm.leave(first)
+    found = Shop(lab, first, store).create(engine="docker", store="")
     try:
         found.bgctl("up")
         found.bgctl("deploy", NEW, "--yes")
         yield found
     finally:
-        for node in lab.nodes:
+        if first.name not in lab.swarm.states():
+            lab.swarm.join(first)
+        for node in (second, third):
             label(lab, node, "--label-rm", "shop")
         if store.answers():
             store.kill()
@@ -85,6 +89,7 @@ def test_one_host_becomes_three_and_nobody_notices(alone: Shop, tmp_path: Path) 
         answered(load, 100)
         assert served(shop, second) > 0
         assert served(shop, third) > 0
+        lab.swarm.join(first)
         label(lab, first, "--label-add", "shop=true")
         shop.bgctl("up")
         load.spawn("anonymous", 6)  # the others keep the connections that they have elsewhere by now

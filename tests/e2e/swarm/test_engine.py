@@ -12,6 +12,7 @@ from tests.e2e.swarm.placed import NEW, OLD, Placed, Watch
 from toolkit.engine.container import Container
 from toolkit.errors import Failed, Refused
 from toolkit.observe import logs
+from toolkit.release import proxies
 from toolkit.swarm.layout import AGENT
 
 
@@ -78,6 +79,7 @@ def test_new_settings_of_the_proxy_replace_it_node_by_node(placed: Placed) -> No
     placed.project = placed.bgctl()
     env = placed.project.env_of(OLD)
     assert placed.engine.is_current("proxy", env), "nothing was rendered yet"
+    assert list(proxies.problems(placed.project)) == [], "nginx takes them, tested as proxies run"
     placed.render()
     assert not placed.engine.is_current("proxy", env)
     with Watch(placed) as watch:

@@ -173,3 +173,21 @@ def test_a_folder_that_is_no_project_is_refused(world: World) -> None:
         [BGCTL, "--project", world.root / "keys", "down", "--yes"], capture_output=True, text=True
     )
     assert done.returncode == 3
+
+
+def test_networks_that_a_swarm_has_too_are_removed_by_their_ids(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a manager, where the project ran by compose before; compose looks for them by name."""
+    project, engine = stack_of(world)
+    said = "2 matches found based on name: network shop_default is ambiguous"
+
+    def refuse(env: object) -> None:
+        raise Failed("docker-compose failed with exit code 1", said)
+
+    monkeypatch.setattr(engine, "down", refuse)
+    with pytest.raises(Failed, match="the networks are still there") as caught:
+        down.run(project, yes=True)
+    assert f"a swarm has networks of the same names: {said}" in caught.value.why
+    listed = "docker network ls --quiet --filter label=com.docker.compose.project=shop"
+    assert caught.value.next == f"docker network rm $({listed})"

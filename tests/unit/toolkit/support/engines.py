@@ -78,6 +78,9 @@ class FakeEngine:
     def down(self, env: Mapping[str, str]) -> None:
         self.asked.append("down")
 
+    def is_here(self, service: str) -> bool:
+        return self.running(service)
+
     def running(self, service: str, env: Mapping[str, str] | None = None) -> bool:
         return service in self.there
 
