@@ -1,6 +1,6 @@
 """`make cluster`: releases on three hosts, and faults in them; each request of a user goes to another host.
 
-    python -m tests.cluster [--faults N]
+    python -m tests.cluster [--faults N] [--first NUMBER]
 
 The project is typed about on the second node, which has the Redis too; the first leads the swarm, and may be
 killed, as may the third.
@@ -30,8 +30,9 @@ TRIES = 4  # of a command after its fault is over
 def main() -> int:
     """0 when no request failed, no session was flipped, and each fault ended with one version everywhere."""
     parser = argparse.ArgumentParser(prog="python -m tests.cluster")
-    parser.add_argument("--faults", type=int, default=50)
-    count = parser.parse_args().faults
+    parser.add_argument("--faults", type=int, default=50, help="how many (default: 50)")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first one, to see it again")
+    count, first = vars(parser.parse_args()).values()
     began = time.monotonic()
     with laboratory(images=NEEDED) as lab:
         store = Redis(lab.nodes[1])
@@ -43,19 +44,17 @@ def main() -> int:
         tallies.append(tally)
         switches += release.switches
         converged, serving = 0, NEW
-        for number in range(count):
+        for number in range(first, first + count):
             fault, step = FAULTS[number % len(FAULTS)], STEPS[number % len(STEPS)]
             tally, serving = broken(shop, fault, step, serving)
             tallies.append(tally)
             converged += is_one(shop, serving)
-            print(f"{fault.name} after {step}: {serving} everywhere; {words([tally])}", flush=True)
+            print(f"{number}: {fault.name} after {step}: {serving} everywhere; {words([tally])}", flush=True)
+            print(*(f"  {failure}\n" for failure in tally.failures), sep="", end="", flush=True)
     print(
         f"cluster: nodes={len(shop.addresses)} {words(tallies)} switch_ms={max(switches)} faults={count} "
         f"converged={converged} seconds={time.monotonic() - began:.0f}"
     )
-    bad = [failure for tally in tallies for failure in tally.failures]
-    for failure in bad:
-        print(f"  {failure}")
     return 0 if converged == count and not sum(t.failed + t.flipped for t in tallies) else 1
 
 

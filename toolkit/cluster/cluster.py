@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from session_api.cluster import node_wish
 from session_api.cluster.keys import Keys
 from session_api.cluster.node_wish import NodeWish
-from session_api.stores.redis.address import RedisAddress
+from session_api.stores.redis.address import OWNERS, RedisAddress
 from toolkit.clients.http import Unreachable
 from toolkit.clock import SYSTEM, Clock
 from toolkit.cluster import last_files, lease, node_report
@@ -51,7 +51,12 @@ class Cluster:
         """`lasts`: seconds that a lease stays without a renewal."""
         self._keys, self._connection, self._clock = Keys(project), Connection(address), clock
         self._ask_members, self._tell = members, tell
-        self._owners = Owners(self._connection, self._keys, marks)
+        state, sessions = (
+            f"the state in this Redis ({self._keys.document}) is",
+            "the sessions in this Redis are",
+        )
+        self._owners = Owners(self._connection, self._keys.owners, state, marks)
+        self._owners_of_sessions = Owners(self._connection, OWNERS, sessions, marks)
         self._lease = Lease(self._connection, self._keys, lasts)
         self._members: frozenset[str] = frozenset()
         self._asked = -inf
@@ -114,6 +119,7 @@ class Cluster:
         try:
             self._settled(_is_told)
             self._check()
+            self._owners_of_sessions.check()
             self._owners.join()
             with self._lease.held(command, self._clock.now(), lambda: self.look().fence, wait) as held:
                 view = self.look()

@@ -1,9 +1,8 @@
-"""To which project the state in Redis belongs: one of the same name, with other keys, is another one."""
+"""To which project something in Redis belongs: one of the same name, with other keys, is another one."""
 
 from collections.abc import Callable, Collection
 from typing import Literal
 
-from session_api.cluster.keys import Keys
 from session_api.errors import SetupError
 from toolkit.cluster.connection import Connection
 from toolkit.errors import Refused
@@ -13,14 +12,17 @@ APART = "where this is another project, give it a database of its own: BGCTL_STO
 
 
 class Owners:
-    """`marks` are ours (session_api/keys/marks.py): none where all keys are secrets, None without any key."""
+    """`what` belongs to those whose marks are in `key`.
 
-    def __init__(self, connection: Connection, keys: Keys, marks: Marks) -> None:
-        self._connection, self._keys, self._marks = connection, keys, marks
+    `marks` are ours (session_api/keys/marks.py): none where all keys are secrets, None without any key.
+    """
+
+    def __init__(self, connection: Connection, key: str, what: str, marks: Marks) -> None:
+        self._connection, self._key, self._what, self._marks = connection, key, what, marks
         self._are_we = False  # as found before
 
     def check(self) -> None:
-        """Raises Refused where the state is another project's."""
+        """Raises Refused where it is another project's."""
         if not self._are_we:
             self._are_we = self._ask("ours")
 
@@ -36,17 +38,17 @@ class Owners:
             raise Refused(error.what, next=error.next_step) from None
         if marks is not None and not marks:
             return True
-        if not self._connection.run(script, (self._keys.owners,), *sorted(marks or ())):
+        if not self._connection.run(script, (self._key,), *sorted(marks or ())):
             raise self._refused() if marks else self._keyless()
         return bool(marks)
 
     def _refused(self) -> Refused:
-        what = f"the state in this Redis ({self._keys.document}) is another project's"
+        what = f"{self._what} another project's"
         why = "none of its signing keys is ours"
-        mend = f"{APART}; or, where all keys were made anew: redis-cli DEL '{self._keys.owners}'"
+        mend = f"{APART}; or, where all keys were made anew: redis-cli DEL '{self._key}'"
         return Refused(what, why, mend)
 
     def _keyless(self) -> Refused:
-        what = f"the state in this Redis ({self._keys.document}) is of a project that has keys"
+        what = f"{self._what} of a project that has keys"
         why = "this folder has none, and new ones would be another project's"
         return Refused(what, why, f"copy its folder keys/ to here; or, {APART}")

@@ -64,6 +64,9 @@ class Images(Asking):
         command = self.commands.try_out(image, folder, target, user, families, *argv)
         return process.run(command, timeout=CHANGE, both=True, called=f"a container of {image}")
 
+    def check_reach(self, image: str, built: bool) -> None:
+        """Raises Refused where another host of the project could not have an image. `built`: here."""
+
     def has_image(self, image: str) -> bool:
         return bool(self.image_id(image))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from session_api.counts.known import COMPLETE
 from toolkit import config, slots
 from toolkit.acme import standing
 from toolkit.checks import env_versions, hazards, key_ring, machine, neighbours, preflight
@@ -73,10 +74,8 @@ def _configuration_problems(found: Config | None, wrong: list[BgctlError]) -> Pr
     if found is None:
         return ""
     if 0 < found.proxy.pin_idle < found.sessions.idle_timeout:
-        times = (
-            f"{found.proxy.pin_idle.nginx}, [sessions] idle_timeout is {found.sessions.idle_timeout.nginx}"
-        )
-        why = f"[proxy] pin_idle is {times}: who is counted is held for as long"
+        pins, idles = found.proxy.pin_idle.nginx, found.sessions.idle_timeout.nginx
+        why = f"pin_idle is {pins}, [sessions] idle_timeout is {idles}: who is counted is held for as long"
         yield NotYet("pins last longer than is written", why, "remove pin_idle from bgctl.toml, or raise it")
     return f"project {found.project.name}, {len(found.slotted)} in two slots, {len(found.shared)} shared"
 
@@ -197,8 +196,9 @@ def _session_api_problems(project: Project) -> Problems:
     yield from _started(project)
     yield from machine.clock("the session API", project.sessions.clock(), project.now())
     report = project.sessions.report()
-    if report.unknown:
-        raise NotYet("how many sessions there are is unknown", report.unknown, "bgctl up")
+    if why := report.unknown:
+        mend = "wait until then" if COMPLETE in why else "bgctl up"
+        raise NotYet("how many sessions there are is unknown", why, mend)
     sessions = sum(count.sessions or 0 for count in report.versions.values())
     return f"{report.total_active_users} users, {sessions} sessions"
 

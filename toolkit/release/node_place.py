@@ -177,7 +177,7 @@ def find(project: Project, name: str, verb: str) -> Place:
         return OfSwarm(project, project.cluster, wanted)
     why = f"its nodes are {', '.join(names)}"
     what = f"{wanted or 'this host'} is no node of this project"
-    raise Refused(what, why, f"bgctl node {verb} {names[0]}")
+    raise Refused(what, why, f"bgctl node {verb} NODE   (one of them)")
 
 
 def _has_asked(status: Status) -> bool:

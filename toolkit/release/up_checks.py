@@ -43,8 +43,7 @@ def _take(looks: Looks, project: Project, target: State | None, pull: bool, give
     looks.take("env file", lambda: env_versions.readable(project))
     looks.take("version", lambda: env_versions.other_version(project))
     looks.take("certificate", lambda: _proxy_files(project))
-    if target is None:
-        looks.take("state", lambda: one_host.problems(project))
+    looks.take("state", lambda: one_host.problems(project))
     if not folders.keys_wanted(project):
         looks.take("keys", lambda: key_ring.problems(project))
     pair, wanted_services = versions(project, target), services(project, target)

@@ -81,6 +81,8 @@ def check_images(
 ) -> None:
     """Raises Refused naming every image that is not here and cannot be pulled, with the engine's diagnosis.
 
+    On a swarm also for the first one that other nodes could have from nowhere.
+
     `env` is the environment with which `found` was read. An image without a name is made by the compose
     command itself. `builds`: the caller makes bgctl's own images, and builds those that have a build: in
     the compose file. Where an image was proven under a name, that image will do, unless the version is to be
@@ -89,6 +91,8 @@ def check_images(
     missing: dict[str, tuple[str, str]] = {}
     for service in services:
         image = found.image(service)
+        if image:
+            project.engine.check_reach(image, bool(found.services[service].build))
         if not image or image in missing or project.engine.has_image(image):
             continue
         if not anew and (proven.is_kept(project, image) or (pull and proven.fetch(project, image))):

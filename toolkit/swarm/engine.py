@@ -127,6 +127,10 @@ class SwarmEngine(Services, Engine):
     def _pinned(self, stack: StackFile, service: str) -> str:
         return images.pinned(self, stack.image(service), self._is_alone)
 
+    def check_reach(self, image: str, built: bool) -> None:
+        if images.reaches_nobody(self, image, built) and not self._is_alone():
+            raise images.here_alone(image)
+
     def _is_alone(self) -> bool:
         return [node.id for node in self.nodes()] == [self.membership.node]
 

@@ -29,14 +29,28 @@ def pinned(engine: Engine, image: str, alone: Callable[[], bool]) -> str:
     if not registry_of(image):
         if alone():
             return image
-        why = "its name has no registry, and the other nodes can have it from nowhere else"
-        mend = f"name it REGISTRY/{repository(image).removeprefix('localhost/')} in the env file"
-        raise Refused(f"{image} is on this host alone", why, f"{mend} or the compose file, then: docker push")
+        raise here_alone(image)
     engine.push(image)
     facts = engine.image_facts(image)
     if facts and (found := digests_of(image, facts)):
         return _with_digest(image, found[0])
     raise Failed(f"{image} has no digest", "it was pushed, and the engine notes none", f"docker push {image}")
+
+
+def reaches_nobody(engine: Engine, image: str, built: bool) -> bool:
+    """Whether nodes could not have an image. `built`: it is made on this host, where it is not here yet."""
+    if "@" in image or registry_of(image):
+        return False
+    if facts := engine.image_facts(image):
+        return not digests_of(image, facts)
+    return built or image.startswith("localhost/")
+
+
+def here_alone(image: str) -> Refused:
+    why = "its name has no registry, and the other nodes can have it from nowhere else"
+    name = f"REGISTRY/{image.removeprefix('localhost/')}"
+    mend = f"name it {repository(name)} in the compose file or the env file"
+    return Refused(f"{image} is on this host alone", why, f"{mend}; then: docker tag {image} {name}")
 
 
 def _with_digest(image: str, digest: str) -> str:

@@ -8,6 +8,9 @@ URL = re.compile(r"(rediss?://[^/?#\s]+(/\d{1,3})?|unix://[^?#\s]*/[^?#\s]+)(\?[
 HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?"
 SENTINELS = re.compile(r"(rediss?)\+sentinel://([^/?#@\s]+)/([A-Za-z0-9._-]+)(?:/(\d{1,3}))?")
 SENTINEL_PORT = 26379
+# Of all keys of sessions. The braces put them into one slot of a cluster: a script may not reach beyond.
+PREFIX = "{bgctl}"
+OWNERS = f"{PREFIX}:owners"  # the marks of the project to which the sessions belong
 
 
 class Sentinels(NamedTuple):

@@ -33,7 +33,7 @@ from session_api.stores.records import (
     UserSeen,
     VersionCount,
 )
-from session_api.stores.redis.address import RedisAddress
+from session_api.stores.redis.address import PREFIX, RedisAddress
 from session_api.stores.redis.connection import ANSWER_TIMEOUT, connect
 from session_api.stores.store import GONE_SLACK, WALK, Fresh, StoreBusyError, StoreError, UnfitStoreError
 
@@ -43,7 +43,6 @@ OTHERS = (
     "give each project a database of its own (BGCTL_STORE=redis://HOST:PORT/1), "
     "or, where all keys were made anew, delete the key {key}"
 )
-PREFIX = "{bgctl}"  # the braces put all keys into one slot of a cluster: a script may not reach beyond
 
 
 class RedisStore:

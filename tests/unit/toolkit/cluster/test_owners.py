@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from session_api.keys import marks, signing_keys
+from session_api.stores.redis.address import OWNERS
 from tests.unit.session_api.support.agents import KEYS
 from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.toolkit.support.clusters import Desk, state
@@ -38,6 +39,21 @@ def test_another_project_with_keys_of_its_own_is_refused(
     with pytest.raises(Refused, match="another project's"):
         ours.bgctl(theirs).state()
     assert ours.bgctl().state() == state(1)
+
+
+def test_a_database_with_the_sessions_of_another_project_is_refused_before_anything_starts(
+    world: World, server: RedisServer, tmp_path: Path
+) -> None:
+    """That one has another name, so the state of ours would be nobody's yet."""
+    with server.client() as client:
+        client.sadd(OWNERS, "of-another-project")
+    ours = Managers(world, server)
+    with pytest.raises(Refused, match="the sessions in this Redis are another project's") as caught:
+        with ours.bgctl().change("up"):
+            pass
+    assert "BGCTL_STORE=redis://HOST:PORT/1" in caught.value.next
+    with server.client() as client:
+        assert not client.exists(KEYS.owners, KEYS.document)
 
 
 def test_keys_that_are_rotated_again_and_again_stay_the_projects(server: RedisServer, tmp_path: Path) -> None:

@@ -73,6 +73,20 @@ def test_an_up_that_was_killed_after_it_had_published_does_not_leave_the_file(
     assert not moved.state_path.exists()
 
 
+def test_a_copy_that_is_newer_than_what_the_swarm_has_is_refused_and_kept(
+    moved: Project, server: RedisServer
+) -> None:
+    """The one host has gone on with a release, after its folder was copied for the first time."""
+    take(moved)
+    assert list(one_host.problems(moved)) == []
+    state_file.write(moved.state_path, state(18, "1.6.8"))
+    (problem,) = one_host.problems(moved)
+    assert "state.json has generation 18, and the swarm 17" in str(problem)
+    assert problem.next.startswith(f"rm {moved.state_path} ")
+    state_file.write(moved.state_path, state(17))
+    assert list(one_host.problems(moved)) == []
+
+
 def test_a_release_that_is_under_way_has_to_end_on_one_host(moved: Project) -> None:
     under_way = Deployment("r1", "1.6.7", "1.6.8", "2026-01-15T10:30:00Z", "start-green")
     green = replace(BEFORE.slots, green=document.ready("1.6.8", 0))

@@ -78,6 +78,9 @@ class FakeEngine:
     def down(self, env: Mapping[str, str]) -> None:
         self.asked.append("down")
 
+    def check_reach(self, image: str, built: bool) -> None:
+        """There is one host."""
+
     def is_here(self, service: str) -> bool:
         return self.running(service)
 

@@ -69,3 +69,31 @@ def test_a_push_that_leaves_no_digest_is_a_failure(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(shelf, "push", lambda image: None)
     with pytest.raises(Failed, match="has no digest"):
         pinned(shelf, NAME)
+
+
+@pytest.mark.parametrize(
+    ("here", "image", "built", "nobody"),
+    [
+        ({"shop-web:2": []}, "shop-web:2", False, True),
+        ({}, "shop-web:2", True, True),  # it is to be built, and would be on this host alone
+        ({}, "localhost/bgctl/proxy:dev", False, True),
+        ({}, "redis:7", False, False),  # pulled from the engine's own registry
+        ({"redis:7": ["redis@sha256:1"]}, "redis:7", False, False),
+        ({NAME: []}, NAME, True, False),
+        ({}, f"shop-web:2@sha256:{'0' * 64}", True, False),
+    ],
+)
+def test_an_image_that_nodes_could_not_have_is_known_before_anything_starts(
+    here: dict[str, list[str]], image: str, built: bool, nobody: bool
+) -> None:
+    shelf = Shelf(here)
+    assert images.reaches_nobody(cast(Engine, shelf), image, built) is nobody
+    assert shelf.asked == []
+
+
+def test_the_way_out_keeps_the_very_image_that_is_here() -> None:
+    error = images.here_alone("shop-web:2")
+    assert error.next == (
+        "name it REGISTRY/shop-web in the compose file or the env file; "
+        "then: docker tag shop-web:2 REGISTRY/shop-web:2"
+    )
