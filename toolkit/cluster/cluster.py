@@ -51,12 +51,9 @@ class Cluster:
         """`lasts`: seconds that a lease stays without a renewal."""
         self._keys, self._connection, self._clock = Keys(project), Connection(address), clock
         self._ask_members, self._tell = members, tell
-        state, sessions = (
-            f"the state in this Redis ({self._keys.document}) is",
-            "the sessions in this Redis are",
-        )
+        state = f"the state in this Redis ({self._keys.document}) is"
         self._owners = Owners(self._connection, self._keys.owners, state, marks)
-        self._owners_of_sessions = Owners(self._connection, OWNERS, sessions, marks)
+        self._of_sessions = Owners(self._connection, OWNERS, "the sessions in this Redis are", marks)
         self._lease = Lease(self._connection, self._keys, lasts)
         self._members: frozenset[str] = frozenset()
         self._asked = -inf
@@ -119,7 +116,7 @@ class Cluster:
         try:
             self._settled(_is_told)
             self._check()
-            self._owners_of_sessions.check()
+            self._of_sessions.check()
             self._owners.join()
             with self._lease.held(command, self._clock.now(), lambda: self.look().fence, wait) as held:
                 view = self.look()

@@ -48,9 +48,9 @@ def test_a_database_with_the_sessions_of_another_project_is_refused_before_anyth
     with server.client() as client:
         client.sadd(OWNERS, "of-another-project")
     ours = Managers(world, server)
-    with pytest.raises(Refused, match="the sessions in this Redis are another project's") as caught:
-        with ours.bgctl().change("up"):
-            pass
+    found = "the sessions in this Redis are another project's"
+    with pytest.raises(Refused, match=found) as caught, ours.bgctl().change("up"):
+        pass
     assert "BGCTL_STORE=redis://HOST:PORT/1" in caught.value.next
     with server.client() as client:
         assert not client.exists(KEYS.owners, KEYS.document)
