@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from session_api.stores.records import Birth, Heard
 
-COMPLETE = "counts are complete in"  # how the one reason goes on that ends by itself
 SILENCE = 10  # seconds without a report after which a proxy may know of sessions that the store lacks
 
 
@@ -27,7 +26,7 @@ def why_unknown(now: int, window: int, birth: Birth, heard: Sequence[Heard]) -> 
     reach = max(each.since for each in current)
     if not birth.fresh and now - birth.born_at < window and reach > birth.born_at - window:
         left = birth.born_at + window - now
-        return f"the session store was empty {now - birth.born_at} s ago; {COMPLETE} {left} s"
+        return f"the session store was empty {now - birth.born_at} s ago; counts are complete in {left} s"
     return None
 
 

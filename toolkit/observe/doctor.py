@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from session_api.counts.known import COMPLETE
 from toolkit import config, slots
 from toolkit.acme import standing
 from toolkit.checks import env_versions, hazards, key_ring, machine, neighbours, preflight
@@ -197,7 +196,7 @@ def _session_api_problems(project: Project) -> Problems:
     yield from machine.clock("the session API", project.sessions.clock(), project.now())
     report = project.sessions.report()
     if why := report.unknown:
-        mend = "wait until then" if COMPLETE in why else "bgctl up"
+        mend = "wait until then" if "counts are complete in" in why else "bgctl up"
         raise NotYet("how many sessions there are is unknown", why, mend)
     sessions = sum(count.sessions or 0 for count in report.versions.values())
     return f"{report.total_active_users} users, {sessions} sessions"

@@ -11,9 +11,7 @@ Document = dict[str, Any]
 # Names of the services' tasks in a network, and no address of its own for each: that would need IPVS.
 BY_NAME = "dnsrr"
 AGAIN_AFTER = "1s"
-# One node after the other, and each begins with the end of the old container: both want the same ports. The
-# next one follows when the last has had time to serve.
-REPLACED = {"parallelism": 1, "delay": "5s", "order": "stop-first", "failure_action": "pause"}
+DELAY = 5  # seconds for a task that begins to serve, before the next one is replaced
 CONDITIONS = {"always": "any", "unless-stopped": "any", "on-failure": "on-failure", "no": "none"}
 LIMITS = {"mem_limit": ("limits", "memory"), "cpus": ("limits", "cpus"), "pids_limit": ("limits", "pids")}
 LIMITS["mem_reservation"] = ("reservations", "memory")
@@ -28,7 +26,8 @@ def of(service: Document, name: str, layout: Layout) -> Document:
     else:
         made["replicas"] = int(told.get("replicas") or service.get("scale") or 1)
     made["restart_policy"] = told.get("restart_policy") or restart(service, name in layout.slots)
-    made["update_config"] = told.get("update_config") or REPLACED
+    notice = layout.notice if name == layout.proxy else 0
+    made["update_config"] = told.get("update_config") or replaced(notice)
     made |= {key: told[key] for key in ("rollback_config",) if key in told}
     if constraints := _constraints(told, layout):
         made["placement"] = {**told.get("placement", {}), "constraints": constraints}
@@ -38,6 +37,15 @@ def of(service: Document, name: str, layout: Layout) -> Document:
         made["resources"] = resources
     made["labels"] = {**_labels(told), PROJECT: layout.name, SERVICE: name}
     return made
+
+
+def replaced(notice: int) -> Document:
+    """One node after the other, and each begins with the end of the old container: both want the same ports.
+
+    The next one follows when the last has had time to serve, and load balancers to notice it.
+    """
+    delay = f"{max(DELAY, notice)}s"
+    return {"parallelism": 1, "delay": delay, "order": "stop-first", "failure_action": "pause"}
 
 
 def restart(service: Document, slot: bool) -> Document:

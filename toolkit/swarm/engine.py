@@ -149,7 +149,8 @@ class SwarmEngine(Services, Engine):
         Where a service cannot run, that is for those to find who prove it: they know what else to say.
         """
         found: Standing | None = None
-        for _ in SYSTEM.every(EACH, within=START * max(1, nodes)):
+        each = START + 2 * self._layout.notice  # it is noticed that one goes, and that it is back
+        for _ in SYSTEM.every(EACH, within=each * max(1, nodes)):
             found = self.standing(service)
             if found is None or found.settled or found.hopeless:
                 return
@@ -180,7 +181,7 @@ class SwarmEngine(Services, Engine):
         names = {node.id: node.name for node in self._all_nodes() if node.ready}
         left = [each for each in self._tasks([service]) if each.node in names and not each.over]
         process.run(self.commands.remove_services(service), timeout=REMOVE)
-        for _ in SYSTEM.every(EACH, within=grace + REMOVE):
+        for _ in SYSTEM.every(EACH, within=grace + self._layout.notice + REMOVE):
             left = self._left_of(left)
             if not left:
                 return

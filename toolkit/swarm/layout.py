@@ -1,5 +1,6 @@
 """What of a project decides how its services are placed on a swarm."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Layout(Struct, frozen=True):
     """`ours` are the services of which each node has one: proxy, session API, slots; `slots` are among them.
 
     `session_apis` too. `label` is that of the project's nodes. `grace` is for services that say none: seconds
-    between SIGTERM and SIGKILL. `paths` are the compose files, for messages.
+    between SIGTERM and SIGKILL. `notice`: seconds for which a proxy that is to stop serves on, until load
+    balancers have noticed; 0: none asks. `paths` are the compose files, for messages.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Layout(Struct, frozen=True):
     control: str
     label: NodeLabel
     grace: float
+    notice: int
     paths: Sequence[Path]
 
     @classmethod
@@ -50,6 +53,7 @@ class Layout(Struct, frozen=True):
             control=str(config.proxy.control),
             label=config.project.node_label,
             grace=float(config.drain.stop_grace),
+            notice=math.ceil(config.proxy.balancer_notice) if config.proxy.balancer_path else 0,
             paths=paths,
         )
 

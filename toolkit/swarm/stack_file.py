@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from toolkit.engine import compose_forms
 from toolkit.engine.container import ONE_SHOT
 from toolkit.errors import together
 from toolkit.swarm import agent, contents, deployment, mounts, networks, service_keys
@@ -21,6 +22,9 @@ from toolkit.swarm.tasks import SPECIFIED
 Document = dict[str, Any]
 
 SCHEMA = "3.8"
+NOTICE = (
+    "BGCTL_NOTICE"  # for a proxy: seconds for which it serves on when it is to stop (compose/proxy/proxy)
+)
 OF_VOLUMES = ("driver", "driver_opts", "external", "name", "labels")
 
 
@@ -64,7 +68,11 @@ class StackFile:
         made["image"] = image
         made["networks"] = networks.of_service(given, name, layout)
         made["deploy"] = deployment.of(given, name, layout)
-        made["stop_grace_period"] = str(given.get("stop_grace_period") or f"{layout.grace:g}s")
+        grace = compose_forms.seconds(given.get("stop_grace_period")) or layout.grace
+        if name == layout.proxy and layout.notice:
+            made["environment"] = {**_pairs(made.get("environment")), NOTICE: str(layout.notice)}
+            grace += layout.notice
+        made["stop_grace_period"] = f"{grace:g}s"
         lists: Document = {"ports": networks.ports(given.get("ports") or []), "volumes": mounted.volumes}
         for kind in contents.KINDS:
             ours = [each.mount for each in mounted.contents if each.kind == kind]

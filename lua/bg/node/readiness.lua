@@ -7,12 +7,13 @@ local confirmation = require("bg.node.confirmation")
 local node_file = require("bg.node.node_file")
 local router = require("bg.routing.router")
 local slots = require("bg.lib.slots")
+local stopping = require("bg.node.stopping")
 
 local ipairs = ipairs
 local exiting = ngx.worker.exiting
 
 local SLOTS = slots.SLOTS
-local DRAINED, NO_STATE, UNCONFIRMED, DOWN = "drained", "no state", "unconfirmed", "down"
+local DRAINED, STOPPING, NO_STATE, UNCONFIRMED, DOWN = "drained", "stopping", "no state", "unconfirmed", "down"
 
 local _M = {}
 
@@ -34,12 +35,15 @@ end
 
 --- Why the node is to get no traffic, a word or two; nil where it is to get some.
 -- @param node         what node.json says (node.node_file)
+-- @param is_stopping  whether the proxy is about to stop (node.stopping)
 -- @param is_confirmed whether the proxy may go by its state (node.confirmation)
 -- @param routing      the routing table (routing.routing_table), or nil while there is none
 -- @param up           what the checks say of each slot (health.checks)
-function _M.judge(node, is_confirmed, routing, up)
+function _M.judge(node, is_stopping, is_confirmed, routing, up)
     if node.is_drained then
         return DRAINED
+    elseif is_stopping then
+        return STOPPING
     elseif not is_confirmed then
         return UNCONFIRMED
     elseif not routing then
@@ -53,10 +57,11 @@ end
 function _M.why_not()
     if exiting() then
         node_file.poll()
+        stopping.poll()
         router.state_file:poll()
         checks.sync()
     end
-    return _M.judge(node_file.said(), confirmation.is_given(), router.routing(), checks.up)
+    return _M.judge(node_file.said(), stopping.is_told(), confirmation.is_given(), router.routing(), checks.up)
 end
 
 return _M

@@ -19,7 +19,7 @@ from tests.cluster.releasing import Release
 from tests.cluster.shop import NEEDED, NEW, OLD, PORTS, Shop
 from tests.e2e.cluster.conftest import forget
 from tests.e2e.cluster.test_release import answered, served
-from tests.e2e.support.balancing import ELSEWHERE, in_front
+from tests.e2e.support.balancing import in_front
 
 ENGINE = 'engine = "docker"'
 SWARM = 'engine = "swarm"\nnode_label = "shop"'
@@ -55,8 +55,7 @@ def test_one_host_becomes_three_and_nobody_notices(alone: Shop, tmp_path: Path) 
     lab, store = alone.lab, alone.store
     first, second, third = lab.nodes
     servers = [f"{address}:{PORTS.proxy}" for address in alone.addresses]
-    front = in_front(tmp_path, "tcp", servers, ELSEWHERE)
-    with front as url, LoadProcess(url, served={NEW}, rate=60) as load:
+    with in_front(tmp_path, "tcp", servers) as url, LoadProcess(url, served={NEW}, rate=60) as load:
         load.spawn("cookie", 6)
         load.spawn("bearer", 3)
         load.spawn("anonymous", 6)

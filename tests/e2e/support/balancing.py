@@ -21,13 +21,10 @@ PATH = "/bgctl-health"
 SOURCE = "127.0.0.2"  # from where HAProxy comes, and whom the nodes trust
 NOTICE = "2s"  # for HAProxy, which looks five times a second
 # Nothing is tried a second time: a request that a node loses is lost.
-ONCE = "  retries 0\n"
-# A node whose proxy is replaced refuses connections for a moment (docs/load-balancer.md).
-ELSEWHERE = "  retries 2\n  option redispatch 1\n"
 CONFIGURATION = """\
 defaults
   mode {mode}
-{retries}\
+  retries 0
   timeout connect 5s
   timeout client 60s
   timeout server 60s
@@ -89,11 +86,11 @@ def balanced(folder: Path, mode: str, one: Stack, two: Stack) -> Iterator[str]:
 
 
 @contextmanager
-def in_front(folder: Path, mode: str, servers: Sequence[str], retries: str = ONCE) -> Iterator[str]:
+def in_front(folder: Path, mode: str, servers: Sequence[str]) -> Iterator[str]:
     """The address of a load balancer in front of these servers, each an address with options of HAProxy's."""
     here, path = Ports.free().proxy, folder / f"{mode}.cfg"
     lines = [f"  server {number} {server}\n" for number, server in enumerate(servers, 1)]
-    path.write_text(CONFIGURATION.format(mode=mode, here=here, path=PATH, retries=retries) + "".join(lines))
+    path.write_text(CONFIGURATION.format(mode=mode, here=here, path=PATH) + "".join(lines))
     front = subprocess.Popen(["haproxy", "-db", "-f", str(path)], stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{here}"
     try:

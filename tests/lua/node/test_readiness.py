@@ -24,11 +24,11 @@ def lua() -> Lua:
     return one
 
 
-def judge(lua, state, up, *, drained=False, confirmed=True):
+def judge(lua, state, up, *, drained=False, stopping=False, confirmed=True):
     node = lua.table({"is_drained": drained})
     routing = parse(lua, state) if state else None
     known = lua.table({name: word for name, word in up.items() if word is not None})
-    return plain(lua.module("node.readiness")[b"judge"](node, confirmed, routing, known))
+    return plain(lua.module("node.readiness")[b"judge"](node, stopping, confirmed, routing, known))
 
 
 @pytest.mark.parametrize("gate", MODES)
@@ -36,6 +36,7 @@ def test_what_is_said_of_the_node_counts_and_a_closed_gate_does_not(lua, gate):
     state, up = document(TAKES, OUT, gate=gate), {"blue": True}
     assert judge(lua, state, up) is None, "the page is an answer, and a held request gets one"
     assert judge(lua, state, up, drained=True) == "drained"
+    assert judge(lua, state, up, stopping=True) == "stopping"
     assert judge(lua, state, up, confirmed=False) == "unconfirmed"
     assert judge(lua, None, up) == "no state"
     assert judge(lua, None, up, confirmed=False) == "unconfirmed"

@@ -239,3 +239,29 @@ def test_secrets_of_the_app_are_named_by_their_content_too() -> None:
     assert found["secrets"]["given"] == {"external": True, "name": "given"}
     assert found["secrets"]["password"]["name"].startswith("shop-password-")
     assert found["services"]["db"]["secrets"][1]["mode"] == 0o440
+
+
+BALANCED = SWARM.replace('balancer_path = ""', 'balancer_path = "/up"').replace(
+    'balancer_notice = "10s"', 'balancer_notice = "9500ms"'
+)
+
+
+def placed(service: str, text: str) -> dict[str, Any]:
+    document = {"services": {service: {"image": "x:1", "stop_grace_period": "1m30s"}}}
+    found: dict[str, Any] = stack(document, text).of(service, "x:1")["services"][service]
+    return found
+
+
+def test_a_proxy_that_is_to_stop_has_load_balancers_told_first() -> None:
+    """Nobody else can: the swarm chooses which node is next, and when."""
+    proxy = placed("proxy", BALANCED)
+    assert proxy["environment"]["BGCTL_NOTICE"] == "10", "whole seconds, and not fewer"
+    assert proxy["stop_grace_period"] == "100s", "what is open still gets what the compose file gives it"
+    assert proxy["deploy"]["update_config"]["delay"] == "10s", "the next one waits until this one is noticed"
+
+
+@pytest.mark.parametrize(("service", "text"), [("proxy", SWARM), ("db", BALANCED)])
+def test_where_no_load_balancer_asks_nothing_waits_for_one(service: str, text: str) -> None:
+    found = placed(service, text)
+    assert "BGCTL_NOTICE" not in (found.get("environment") or {})
+    assert (found["stop_grace_period"], found["deploy"]["update_config"]["delay"]) == ("90s", "5s")
