@@ -7,7 +7,7 @@ from toolkit.terminal.humanize import clock, until
 
 
 def words(forecast: Forecast | None, ends: datetime | None, now: datetime) -> str:
-    """ "likely empty at 14:20 (in 35 min), at the latest at 16:40; if nobody comes back at 13:58" """
+    """ "likely empty at 14:20 (in 35 min), at the latest at 16:40; if nobody comes back, at 13:58" """
     told = forecast or Forecast()
     latest = min((at for at in (told.latest, ends) if at), default=None)
     likely = min(told.likely, latest) if told.likely and latest else told.likely
@@ -15,7 +15,7 @@ def words(forecast: Forecast | None, ends: datetime | None, now: datetime) -> st
     sure += [f"at the latest at {_when(latest, now)}"] if latest else []
     parts = [", ".join(sure)] if sure else []
     if told.earliest and told.earliest > now and (not latest or told.earliest < latest):
-        parts.append(f"if nobody comes back at {clock(told.earliest, now)}")
+        parts.append(f"if nobody comes back, at {clock(told.earliest, now)}")
     return "; ".join(parts)
 
 

@@ -378,13 +378,13 @@ def clock(minutes: float) -> str:
             Forecast(at(5), at(35), at(60)),
             None,
             f"likely empty at {clock(35)} (in 35 min), at the latest at {clock(60)} (in 1 h);"
-            f" if nobody comes back at {clock(5)}",
+            f" if nobody comes back, at {clock(5)}",
         ),
         (
             Forecast(at(5), at(35), at(60)),
             at(20),
             f"likely empty at {clock(20)} (in 20 min), at the latest at {clock(20)} (in 20 min);"
-            f" if nobody comes back at {clock(5)}",
+            f" if nobody comes back, at {clock(5)}",
         ),
         (Forecast(earliest=at(30)), at(20), f"at the latest at {clock(20)} (in 20 min)"),
         (Forecast(likely=at(-1)), None, f"likely empty at {clock(-1)} (now)"),
