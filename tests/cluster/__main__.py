@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
 from testbed.cluster import laboratory
 from testbed.cluster.redis import Redis
@@ -24,7 +26,7 @@ USERS = {"cookie": 12, "bearer": 6, "anonymous": 12, "tabs": 3, "websocket": 6}
 FAULT_USERS = {"cookie": 8, "bearer": 4, "anonymous": 8}
 RATE = 60.0  # requests a second, of all users
 ANSWERS = 300  # that are waited for before a release, and after it
-TRIES = 4  # of a command after its fault is over
+CALM = 120.0  # seconds after a fault until the same command has to work
 
 
 def main() -> int:
@@ -83,30 +85,37 @@ def broken(shop: Shop, fault: Fault, step: str, serving: str) -> tuple[Tally, st
             load.spawn(kind, n)  # type: ignore[arg-type]
         eventually(lambda: load.snapshot().requests > ANSWERS, "users are there")
         release = Release(shop, new)
-        switch = step if step in STEPS[:2] else "routing"  # from then on there is another version to come to
-        release.after(switch, lambda: load.leave(serving, 0.1, come_back=True))
+        leaves = partial(load.leave, serving, 0.1, come_back=True)
+        if STEPS.index(step) > STEPS.index("routing"):  # or it would wait for ever in the drain
+            release.after("routing", leaves)
         away = [shop.addresses[fault.away]] if fault.away is not None else []
         release.after(step, lambda: load.set_away(away))
         fault.begin(shop)
-        release.wait()
+        release.wait_while(leaves if fault.log_ins else lambda: None)
         fault.end(shop)
         load.set_away([])
-        serving = brought_to_rest(shop, new, serving)
-        return load.stop(), serving
+        brought_to_rest(shop, new, leaves)
+        return load.stop(), new
 
 
-def brought_to_rest(shop: Shop, new: str, old: str) -> str:
-    """As an operator would: the same command again, and where that does not do it, everybody back."""
-    said = ""
-    for _ in range(TRIES):
-        again = shop.bgctl("deploy", new, "--yes", code=None)
-        if again.returncode == 0:
-            return new
-        said += again.stdout + again.stderr
-    back = shop.bgctl("rollback", code=None)
-    if back.returncode:
-        raise AssertionError(f"{said}{back.stdout}{back.stderr}")
-    return old
+def brought_to_rest(shop: Shop, version: str, leaves: Callable[[], object]) -> None:
+    """As an operator would: the same command again, until it works.
+
+    A node that is back starts its slots first. Users leave the old version all the time: before the switch
+    they come back to it.
+    """
+    said: list[str] = []
+
+    def is_done() -> bool:
+        again = Release(shop, version)
+        done = again.wait_while(leaves) == 0
+        said.append(again.said)
+        return done
+
+    try:
+        eventually(is_done, f"{version} is released", within=CALM)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {said[-1]}") from None
 
 
 def is_one(shop: Shop, serving: str) -> bool:

@@ -16,13 +16,14 @@ STEPS = ("start-green", "record", "routing", "drain", "retire-blue", "stop-blue"
 class Fault:
     """`begin` and `end` are given the project. The node of this number is `away` meanwhile, if there is one.
 
-    What had reached that node may be lost, and nothing else.
+    What had reached that node may be lost, and nothing else. `log_ins`: whether users can log in meanwhile.
     """
 
     name: str
     begin: Callable[[Shop], object]
     end: Callable[[Shop], object]
     away: int | None = None
+    log_ins: bool = True
 
 
 def _node(shop: Shop, number: int) -> Node:
@@ -58,6 +59,6 @@ FAULTS = (
     Fault("a node killed", lambda shop: _node(shop, 2).kill(), _back(2), away=2),
     Fault("a node cut off", lambda shop: _node(shop, 2).cut(), _mended, away=2),
     Fault("the leader killed", lambda shop: _node(shop, 0).kill(), _back(0), away=0),
-    Fault("Redis killed", lambda shop: shop.store.kill(), lambda shop: shop.store.start()),
+    Fault("Redis killed", lambda shop: shop.store.kill(), lambda shop: shop.store.start(), log_ins=False),
     Fault("an agent stopped", signal_agent("STOP"), signal_agent("CONT")),
 )

@@ -6,11 +6,13 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 from testbed.cluster.waiting import eventually
 from tests.cluster.shop import SECONDS, Shop
 
+AGAIN = 5.0  # seconds
 SWITCHED = re.compile(r"every worker after (\d+) ms")
 
 
@@ -45,6 +47,14 @@ class Release:
     @property
     def is_over(self) -> bool:
         return self._process.poll() is not None
+
+    def wait_while(self, again: Callable[[], object]) -> int:
+        """The exit code, as `wait`; `again` is done now, and then every few seconds."""
+        while not self.is_over:
+            again()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(AGAIN)
+        return self.wait()
 
     def wait(self) -> int:
         """The exit code."""

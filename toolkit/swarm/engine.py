@@ -20,7 +20,7 @@ from toolkit.swarm.layout import IMAGE_USER, Layout
 from toolkit.swarm.nodes import Node
 from toolkit.swarm.services import Services
 from toolkit.swarm.stack_file import Document, StackFile
-from toolkit.swarm.tasks import SPECIFIED, Standing
+from toolkit.swarm.tasks import SPECIFIED
 
 START = 180.0  # seconds for a service to be started on a node; its image may have to be pulled
 NAME_ANEW = "hostnamectl set-hostname NAME, on one of them; then start its docker again"
@@ -148,12 +148,17 @@ class SwarmEngine(Services, Engine):
 
         Where a service cannot run, that is for those to find who prove it: they know what else to say.
         """
-        found: Standing | None = None
+        found, before = None, False
         each = START + 2 * self._layout.notice  # it is noticed that one goes, and that it is back
         for _ in SYSTEM.every(EACH, within=each * max(1, nodes)):
             found = self.standing(service)
-            if found is None or found.settled or found.hopeless:
+            if found is None or found.hopeless:
                 return
+            # Seen twice. Tasks are listed, and then looked at: one that had gone by then may have been
+            # listed without the one that follows it.
+            if found.settled and before:
+                return
+            before = found.settled
             if found.service.update.state == "paused":
                 why = "; ".join([found.service.update.message, found.words])
                 raise Failed(f"{service} was not replaced on every node", why, "bgctl status")
