@@ -3,6 +3,8 @@
 -- sessions of each version went. Values in, values out; what is found is remembered in the identity for as long as the
 -- routing table is the same one, so that a request costs one comparison.
 
+local CANDIDATE = "candidate" -- the phase in which green runs, and nobody is sent there
+
 local _M = {}
 
 -- Whether an entry is later than an identity that was given in the state of `generation`. A token that the app has
@@ -62,10 +64,18 @@ function _M.update(routing, identity)
     end
 end
 
+-- The slot of the candidate, where an identity says that it is one no more: it was given that version with a newer
+-- state than ours. Another node has that state already, and ours may get it much later (decision record 98).
+local function begun(routing, identity)
+    local green = routing.slots.green
+    local is_ahead = identity.generation and identity.generation > routing.generation
+    return is_ahead and routing.phase == CANDIDATE and green.version == identity.now and green or nil
+end
+
 --- The slot that serves the session of an identity; nil where its version is not served.
 function _M.slot(routing, identity)
     _M.update(routing, identity)
-    return routing.by_version[identity.now]
+    return routing.by_version[identity.now] or begun(routing, identity)
 end
 
 --- The slot that serves the version of an identity, if that version has been served ever since; otherwise nil. It is

@@ -67,3 +67,43 @@ def test_a_generation_that_is_not_there_is_looked_for_once(behind: Proxy) -> Non
     write(behind, "draining", 6)
     assert ask(behind, FETCH, cookies=ahead).version == OLD
     assert generation(behind) == 5
+
+
+@pytest.fixture
+def candidate(tmp_path: Path) -> Proxy:
+    """A node whose agent has stopped: by its state green is the candidate, and will be for long."""
+    proxy = Proxy(tmp_path)
+    switch(proxy, "candidate", generation=4)
+    return proxy
+
+
+@pytest.mark.parametrize("given", [5, 9])
+def test_a_session_that_another_node_has_given_to_green_is_served_by_the_candidate(
+    candidate: Proxy, given: int
+) -> None:
+    told = ask(candidate, FETCH, cookies=session(deploymentVersion=NEW, deploymentGeneration=given))
+    assert (told.version, told.rule) == (NEW, "token")
+    text = session(deploymentVersion=NEW, deploymentGeneration=given).partition("=")[2]
+    for _ in range(2):
+        assert ask(candidate, {"authorization": f"Bearer {text}"}).version == NEW
+
+
+def test_a_visitor_of_green_too_and_newcomers_are_blues(candidate: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Proxy(tmp_path / "other")
+    switch(other, "draining", generation=5)
+    pin = ask(other, LOAD).pin
+    assert ask(candidate, LOAD, cookies=pin).version == NEW
+    assert ask(candidate, LOAD).version == OLD
+
+
+def test_who_was_on_the_candidates_version_before_it_was_taken_back_is_blues(candidate: Proxy) -> None:
+    before = session(deploymentVersion=NEW, deploymentGeneration=3)
+    assert ask(candidate, FETCH, cookies=before).version == OLD
+    same = session(deploymentVersion=NEW, deploymentGeneration=4)
+    assert ask(candidate, FETCH, cookies=same).version == OLD, "it served nobody then"
+
+
+def test_a_version_that_is_nobodys_stays_nobodys_however_new_it_is(candidate: Proxy) -> None:
+    ahead = session(deploymentVersion="9.9", deploymentGeneration=9)
+    assert ask(candidate, FETCH, cookies=ahead).version == OLD

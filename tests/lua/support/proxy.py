@@ -124,6 +124,7 @@ def slot(version: str, state: str, weight: int = 0) -> dict[str, object]:
 
 STATES = {
     "rest": ("rest", slot("1.6.7", "ready", 100), slot("1.6.8", "maint")),
+    "candidate": ("candidate", slot("1.6.7", "ready", 100), slot("1.6.8", "maint")),
     "preview": ("preview", slot("1.6.7", "ready", 100), slot("1.6.8", "drain")),
     "canary": ("canary", slot("1.6.7", "ready", 60), slot("1.6.8", "ready", 40)),
     "draining": ("draining", slot("1.6.7", "drain"), slot("1.6.8", "ready", 100)),
