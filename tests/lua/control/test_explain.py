@@ -171,7 +171,7 @@ def test_while_nobody_is_sent_to_green_blue_has_no_backup(proxy):
         document = {"schema": 1, "generation": 1, "phase": phase, "slots": {"blue": blue, "green": green}}
         table = plain(routes[b"parse"](json.dumps(document).encode()))
         alone = table["slots"]["blue"]["upstream"] == "blue_alone"
-        assert alone is (name in ("rest", "preview")), name
+        assert alone is (name in ("rest", "candidate", "preview")), name
 
 
 @pytest.mark.parametrize(
