@@ -74,7 +74,8 @@ def _configuration_problems(found: Config | None, wrong: list[BgctlError]) -> Pr
         return ""
     if 0 < found.proxy.pin_idle < found.sessions.idle_timeout:
         pins, idles = found.proxy.pin_idle.nginx, found.sessions.idle_timeout.nginx
-        why = f"pin_idle is {pins}, [sessions] idle_timeout is {idles}: who is counted is held for as long"
+        why = f"[proxy] pin_idle is {pins}, [sessions] idle_timeout is {idles}: "
+        why += "who is counted is held for as long"
         yield NotYet("pins last longer than is written", why, "remove pin_idle from bgctl.toml, or raise it")
     return f"project {found.project.name}, {len(found.slotted)} in two slots, {len(found.shared)} shared"
 
