@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+)
 
 REMEMBER = 30.0  # seconds for which a token's owner is believed before the API is asked again
 ASK_AGAIN = 5.0  # seconds until it is asked again after it did not answer
 TOKENS = 10_000
-# A page waits for the user's name, and must come even if the name does not.
-PATIENTLY = ClientTimeout(total=10)  # for a log-in, which is worth waiting for
-BRIEFLY = ClientTimeout(total=1)
+# A log-in is worth waiting for, and is tried again elsewhere: of several hosts one may be gone.
+PATIENTLY, TRIES = ClientTimeout(total=4.5), 2
+BRIEFLY = ClientTimeout(total=1)  # a page waits for the user's name, and must come even if the name does not
 
 log = logging.getLogger("slipway")
 
@@ -84,7 +92,7 @@ class SessionApi:
         if time.monotonic() < until:
             return known
         try:
-            response, answer = await self._call("GET", "/api/deployment/session", token, timeout=BRIEFLY)
+            response, answer = await self._try("GET", "/api/deployment/session", token, timeout=BRIEFLY)
         except UnavailableError:
             self._remember(token, known, ASK_AGAIN)
             return known
@@ -106,6 +114,15 @@ class SessionApi:
             del self._owners[next(iter(self._owners))]
 
     async def _call(
+        self, method: str, path: str, key: str, **options: Any
+    ) -> tuple[ClientResponse, dict[str, Any]]:
+        """May be done twice: a session that nobody uses is not counted, and one is ended once."""
+        for _ in range(TRIES - 1):
+            with suppress(UnavailableError):
+                return await self._try(method, path, key, **options)
+        return await self._try(method, path, key, **options)
+
+    async def _try(
         self, method: str, path: str, key: str, headers: dict[str, str] | None = None, **options: Any
     ) -> tuple[ClientResponse, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {key}"} | (headers or {})
@@ -123,5 +140,9 @@ class SessionApi:
 
 
 def client() -> ClientSession:
-    """The one client for all users. It keeps no cookies: one user's would go along with another's request."""
-    return ClientSession(timeout=PATIENTLY, cookie_jar=DummyCookieJar())
+    """The one client for all users. It keeps no cookies: one user's would go along with another's request.
+
+    Nor connections: one to a host that is gone takes a request, and never answers it.
+    """
+    fresh = TCPConnector(force_close=True)
+    return ClientSession(timeout=PATIENTLY, cookie_jar=DummyCookieJar(), connector=fresh)
