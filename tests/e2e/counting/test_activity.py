@@ -273,7 +273,6 @@ def serves(stack: Stack, browser: requests.Session) -> bool:
 @pytest.mark.threat(54)
 def test_54_a_database_that_is_gone_is_unknown_and_fills_again(site):
     """Of log-outs only the database knew: who has logged out lately would be back with it."""
-    site.bgctl("up")  # at generation 1 the project would be as new as the store
     began = site.proxy_status()["activity"]["lastDelivery"]
     eventually(
         lambda: site.proxy_status()["activity"]["lastDelivery"] > began + IDLE + 2,
@@ -283,6 +282,7 @@ def test_54_a_database_that_is_gone_is_unknown_and_fills_again(site):
     for browser in browsers:
         site.version_of(browser)
     eventually(lambda: everybody(site) == (5, 0), "five")
+    site.bgctl("up")  # at generation 1 the project would be as new as the store
     for path in (site.directory / "data").glob("sessions.db*"):
         path.unlink()
     seen = set()
