@@ -34,7 +34,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster")
     parser.add_argument("--faults", type=int, default=50, help="how many (default: 50)")
     parser.add_argument("--first", type=int, default=0, help="the number of the first one, to see it again")
-    count, first = vars(parser.parse_args()).values()
+    asked = parser.parse_args()
+    count, first = asked.faults, asked.first
     began = time.monotonic()
     with laboratory(images=NEEDED) as lab:
         store = Redis(lab.nodes[1])

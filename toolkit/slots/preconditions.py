@@ -91,9 +91,10 @@ def check_images(
     missing: dict[str, tuple[str, str]] = {}
     for service in services:
         image = found.image(service)
-        if image:
-            project.engine.check_reach(image, bool(found.services[service].build))
-        if not image or image in missing or project.engine.has_image(image):
+        if not image or image in missing:
+            continue
+        project.engine.check_reach(image, bool(found.services[service].build))
+        if project.engine.has_image(image):
             continue
         if not anew and (proven.is_kept(project, image) or (pull and proven.fetch(project, image))):
             continue

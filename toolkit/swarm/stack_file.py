@@ -22,9 +22,8 @@ from toolkit.swarm.tasks import SPECIFIED
 Document = dict[str, Any]
 
 SCHEMA = "3.8"
-NOTICE = (
-    "BGCTL_NOTICE"  # for a proxy: seconds for which it serves on when it is to stop (compose/proxy/proxy)
-)
+# For a proxy that is to stop: seconds for which it serves on (compose/proxy/proxy).
+NOTICE = "BGCTL_NOTICE"
 OF_VOLUMES = ("driver", "driver_opts", "external", "name", "labels")
 
 

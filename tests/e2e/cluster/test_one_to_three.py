@@ -18,7 +18,7 @@ from testbed.load import LoadProcess
 from tests.cluster.releasing import Release
 from tests.cluster.shop import NEEDED, NEW, OLD, PORTS, Shop
 from tests.e2e.cluster.conftest import forget
-from tests.e2e.cluster.test_release import answered, served
+from tests.e2e.cluster.test_release import answered, served, users_come
 from tests.e2e.support.balancing import in_front
 
 ENGINE = 'engine = "docker"'
@@ -56,10 +56,7 @@ def test_one_host_becomes_three_and_nobody_notices(alone: Shop, tmp_path: Path) 
     first, second, third = lab.nodes
     servers = [f"{address}:{PORTS.proxy}" for address in alone.addresses]
     with in_front(tmp_path, "tcp", servers) as url, LoadProcess(url, served={NEW}, rate=60) as load:
-        load.spawn("cookie", 6)
-        load.spawn("bearer", 3)
-        load.spawn("anonymous", 6)
-        answered(load, 200)
+        users_come(load)
         generation, _ = alone.routes()[first.name]
         assert generation, "of the release"
         assert generation > 1

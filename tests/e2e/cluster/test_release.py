@@ -61,10 +61,7 @@ def test_a_node_goes_for_maintenance_and_comes_back_and_no_request_is_lost(
     quiet = shop.faults()
     servers = [f"{address}:{PORTS.proxy}" for address in shop.addresses]
     with in_front(tmp_path, "tcp", servers) as url, LoadProcess(url, served={serving}, rate=60) as load:
-        load.spawn("cookie", 6)
-        load.spawn("bearer", 3)
-        load.spawn("anonymous", 6)
-        answered(load, 200)
+        users_come(load)
         assert served(shop, node) > 0, "it has its part"
 
         said = shop.bgctl("node", "drain", "node3", "--why", "new kernel").stdout
@@ -89,6 +86,13 @@ def test_a_node_goes_for_maintenance_and_comes_back_and_no_request_is_lost(
         final = load.stop()
     print(f"{final.requests} requests, {final.resent} sent again")
     assert (final.failed, final.flipped, final.failures) == (0, 0, [])
+
+
+def users_come(load: LoadProcess) -> None:
+    load.spawn("cookie", 6)
+    load.spawn("bearer", 3)
+    load.spawn("anonymous", 6)
+    answered(load, 200)
 
 
 def answered(load: LoadProcess, more: int) -> None:
