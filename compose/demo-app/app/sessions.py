@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,10 @@ from aiohttp import (
 REMEMBER = 30.0  # seconds for which a token's owner is believed before the API is asked again
 ASK_AGAIN = 5.0  # seconds until it is asked again after it did not answer
 TOKENS = 10_000
-# A log-in is worth waiting for, and is tried again elsewhere: of several hosts one may be gone.
-PATIENTLY, TRIES = ClientTimeout(total=4.5), 2
+# A log-in is worth waiting for, and is tried once more: of several hosts one may be gone, or just be back.
+PATIENTLY, TRIES, PAUSE = ClientTimeout(total=4.5), 2, 0.5
 BRIEFLY = ClientTimeout(total=1)  # a page waits for the user's name, and must come even if the name does not
+KEPT = 2.0  # seconds for which an idle connection is kept: the second try comes later than that
 
 log = logging.getLogger("slipway")
 
@@ -120,6 +123,7 @@ class SessionApi:
         for _ in range(TRIES - 1):
             with suppress(UnavailableError):
                 return await self._try(method, path, key, **options)
+            await asyncio.sleep(PAUSE)
         return await self._try(method, path, key, **options)
 
     async def _try(
@@ -136,13 +140,17 @@ class SessionApi:
         except (ClientError, TimeoutError, ValueError) as error:
             log.warning("the session API does not answer: %s: %s", type(error).__name__, error)
             raise UnavailableError from error
+        if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            log.warning("the session API cannot answer now")
+            raise UnavailableError
         return response, answer if isinstance(answer, dict) else {}
 
 
 def client() -> ClientSession:
     """The one client for all users. It keeps no cookies: one user's would go along with another's request.
 
-    Nor connections: one to a host that is gone takes a request, and never answers it.
+    Nor does it keep idle connections for long: one to a host that is gone takes a request, and never
+    answers it.
     """
-    fresh = TCPConnector(force_close=True)
-    return ClientSession(timeout=PATIENTLY, cookie_jar=DummyCookieJar(), connector=fresh)
+    connections = TCPConnector(keepalive_timeout=KEPT)
+    return ClientSession(timeout=PATIENTLY, cookie_jar=DummyCookieJar(), connector=connections)

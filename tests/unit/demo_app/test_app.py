@@ -150,6 +150,18 @@ def test_a_failing_session_api_is_a_friendly_503_and_pages_still_come(service_ke
     run(scenario())
 
 
+@pytest.mark.parametrize(("status", "tries"), [(503, 2), (500, 1)])
+def test_a_session_api_that_is_starting_is_asked_twice(service_key: Path, status: int, tries: int) -> None:
+    async def scenario() -> None:
+        async with stage_of(service_key, "1.6.8") as stage, browser() as http:
+            stage.sessions.status = status
+            async with http.post(stage.backends["1.6.8"] + "/login", data={"user": "Ada"}) as response:
+                assert response.status == 503
+            assert stage.sessions.asked == ["token"] * tries
+
+    run(scenario())
+
+
 def test_without_service_key_or_session_api_the_page_comes_and_log_in_is_a_503(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with stage_of(tmp_path / "missing.key", "1.6.8") as stage, browser() as http:
