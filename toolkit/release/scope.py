@@ -52,9 +52,6 @@ def check(project: Project, version: str) -> None:
     """Raises Refused where a release that begins cannot leave services unchanged."""
     if not slots.unchanged(project) or project.state().deployment:
         return
-    if project.cluster:
-        why = "its containers would have to be found in green's network on each node, and that is not built"
-        raise Refused("a swarm cannot leave services unchanged", why, f"bgctl deploy {version}")
     found = project.compose(project.env_of(version))
     if wrong := [*_pairs(project), *_callers(project, found), *_one_image(project, found)]:
         raise together(wrong)
@@ -76,6 +73,10 @@ def _check_begun(release: Deployment, leaves: tuple[str, ...], command: str) -> 
 
 def _problems(project: Project, leaves: Sequence[str], command: str) -> Iterator[BgctlError]:
     """What bgctl.toml says against it."""
+    if leaves and project.config.project.engine.several_hosts:
+        why = "its containers would have to be found in green's network on each node, and that is not built"
+        yield Refused("a swarm cannot leave services unchanged", why, command)
+        return
     for name in leaves:
         service, what = project.config.slotted[name], f"{name} cannot be left unchanged"
         if service.version != "image":

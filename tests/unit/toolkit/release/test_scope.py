@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.unit.session_api.support.redis_server import RedisServer
 from tests.unit.toolkit.support.engines import project_on
+from tests.unit.toolkit.support.managers import Managers
 from tests.unit.toolkit.support.several import A, B, C, project_of
 from tests.unit.toolkit.support.worlds import DRAIN, GREEN, World
 from toolkit import slots
@@ -173,3 +175,12 @@ def test_it_is_refused_with_nothing_changed(world: World) -> None:
         try_to_begin(project, "frontend")
     assert world.state == before
     assert engine.asked == []
+
+
+def test_a_swarm_says_that_it_leaves_nothing_unchanged_before_anything_is_asked(
+    world: World, server: RedisServer
+) -> None:
+    project_of(world)
+    with pytest.raises(Refused) as refused:
+        begin(Managers(world, server, "web1").bgctl(), "frontend")
+    assert (refused.value.what, refused.value.next) == ("a swarm cannot leave services unchanged", DEPLOY)
