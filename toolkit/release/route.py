@@ -13,6 +13,7 @@ from toolkit.state import transitions
 from toolkit.state.document import State
 
 PATIENCE = 60.0  # seconds for another bgctl to end: a certificate may be renewed at any time
+KNOWN = 10.0  # seconds for every node to hear of the candidate
 TARGETS = {
     "enable-green": transitions.enable_green,
     "disable-green": transitions.disable_green,
@@ -41,6 +42,8 @@ def run(
             raise MovedOn("the release has moved on", why, "bgctl status")
         if target != now:
             prove(project, now, target)
+        if is_first(now, target) and not dry_run:
+            check_known(project, now)
         if dry_run:
             show_plan([step(project, now, target)], project.ui)
         elif target == now:
@@ -59,9 +62,27 @@ def before_first(project: Project, what: str, percent: int | None) -> None:
     now = project.state()
     with suppress(Refused):
         target = goal(project, now, what, percent)
-        first = now.phase in ("candidate", "preview") and target.phase in ("canary", "draining")
-        if first and now.deployment:
+        if is_first(now, target) and now.deployment:
             moments.before(project, "pre_switch", now.deployment.old, now.deployment.new)
+
+
+def is_first(now: State, target: State) -> bool:
+    """Whether green gets its first sessions."""
+    return now.phase in ("candidate", "preview") and target.phase in ("canary", "draining")
+
+
+def check_known(project: Project, now: State) -> None:
+    """Raises Refused where a node does not know the candidate yet: it would give green's sessions to blue.
+
+    One that knows it serves them, even where it has not heard of the switch (decision record 98).
+    """
+    if not (project.config.project.engine.several_hosts and now.deployment):
+        return
+    try:
+        project.proxy.wait_applied(now.generation, KNOWN)
+    except Failed as error:
+        what = f"not every node knows of {now.deployment.new} yet"
+        raise Refused(what, f"{error}; nobody is sent there", "bgctl status") from None
 
 
 def take_back(project: Project, version: str, phases: Sequence[str]) -> None:
