@@ -31,6 +31,7 @@ class Status(Struct, frozen=True):
     """A container's State. Some versions of podman call `health` Healthcheck.
 
     `words` are what is to be said where it does not run, in place of words about one container; "": those.
+    `partly`: it stands for those of several hosts, of which some run, and the engine brings back the rest.
     """
 
     status: str = field(name="Status", default="unknown")
@@ -41,6 +42,7 @@ class Status(Struct, frozen=True):
     healthcheck: Health | None = field(name="Healthcheck", default=None)
     pid: int = field(name="Pid", default=0)  # of its first process, as this host counts them
     words: str = ""
+    partly: bool = False
 
 
 class HealthCheck(Struct, frozen=True):

@@ -7,7 +7,7 @@ from toolkit.config import SLOTS
 from toolkit.drift import noting
 from toolkit.engine import container_health, dependencies
 from toolkit.engine.compose import HEALTHY, STARTED, Compose
-from toolkit.engine.container import Container
+from toolkit.engine.container import Container, Status
 from toolkit.engine.dependencies import Dependency
 from toolkit.errors import AGAIN, BgctlError, Failed, Refused, caught, together
 from toolkit.files import needs_file
@@ -132,7 +132,9 @@ def is_ready(project: Project, each: Dependency) -> bool:
 
 
 def _running(container: Container | None) -> bool:
-    return container is not None and (container.state.running or container.state.status == "restarting")
+    """One that its engine brings back by itself counts."""
+    now = container.state if container else Status()
+    return now.running or now.partly or now.status == "restarting"
 
 
 def _start(project: Project, each: Dependency) -> Step:

@@ -2,6 +2,7 @@
 
 from toolkit.engine import container_health
 from toolkit.engine.compose import Compose
+from toolkit.engine.container import Container
 from toolkit.errors import BgctlError
 from toolkit.files import releases_file
 from toolkit.health.check import Check
@@ -29,19 +30,28 @@ def answers(project: Project, name: str, check: Check, version: str | None) -> b
 
 
 def to_start(project: Project, slot: str, version: str, found: Compose) -> set[str]:
-    """The services of a slot that do not run `version`. One that has just been started is left to come up."""
-    reached = {
-        name
-        for name, check in checks(project, slot)
-        if not (project.engine.running(name) and _answers_soon(project, name, check, version))
-    }
-    return reached | set(idle_workers(project, slot, version, found, starting=True))
+    """The services of a slot that do not run `version`. One that has just been started is left to come up.
+
+    So is one that serves on any of several hosts: to start it anew would end it on all of them, and the
+    others' is brought back by their engine (decision record 99).
+    """
+    asked = checks(project, slot)
+    up = {name for name, check in asked if _is_up(project, name, check, version)}
+    return {name for name, _ in asked} - up | set(idle_workers(project, slot, version, found, starting=True))
 
 
-def _answers_soon(project: Project, name: str, check: Check, version: str) -> bool:
-    if check.by_engine and container_health.is_starting(project.engine.look(name)):
+def _is_up(project: Project, name: str, check: Check, version: str) -> bool:
+    """Whether the service does not need to be started for the sake of this one of its addresses."""
+    if not (project.config.project.engine.several_hosts or project.engine.running(name)):
+        return False
+    if check.by_engine and _comes(project.engine.look(name)):
         return image_fault(project, name, check, version) is None
     return answers(project, name, check, version)
+
+
+def _comes(container: Container | None) -> bool:
+    """Whether its engine starts it, or what is missing of it, at this moment."""
+    return container is not None and (container.state.partly or container_health.is_starting(container))
 
 
 def idle_workers(
@@ -60,7 +70,7 @@ def idle_workers(
         name
         for name, each in seen.items()
         if each is None
-        or (container_health.fault(each) and not (starting and container_health.is_starting(each)))
+        or (container_health.fault(each) and not (starting and _comes(each)))
         or not (each.runs(images.get(name, "")) or each.has_image(left[name]))
     ]
 

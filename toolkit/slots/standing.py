@@ -1,4 +1,7 @@
-"""How much of a slot is up: with replicas it serves for as long as one container of each service does."""
+"""How much of a slot is up: it serves for as long as one container of each service does.
+
+There are several with replicas, and on several hosts.
+"""
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +11,7 @@ from msgspec import Struct
 from toolkit.config.members import Member
 from toolkit.engine import container_health
 from toolkit.health.cause import Trouble
+from toolkit.health.check import Check
 from toolkit.project import Project
 from toolkit.slots.services import checks, containers
 from toolkit.slots.trouble import explained, look, trouble
@@ -23,14 +27,14 @@ class Standing(Struct, frozen=True):
 
 
 def standing(project: Project, slot: str, version: str) -> Standing:
-    """Looks at every container of a slot. One without replicas is up as a whole, or down."""
-    members = containers(project, slot)
-    if all(each.service.replicas == 1 for each in members):
+    """Looks at every container of a slot, on every host. One with one of each is up as a whole, or down."""
+    parts = _parts(project, slot)
+    if len(parts) == len({member.name for member, _ in parts}):
         return Standing(trouble(project, slot, version))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda each: _trouble(project, each, version), members))
+        found = list(pool.map(lambda each: _trouble(project, *each, version), parts))
     by_service: dict[str, list[Trouble | None]] = defaultdict(list)
-    for member, each in zip(members, found, strict=True):
+    for (member, _), each in zip(parts, found, strict=True):
         by_service[member.name].append(each)
     worst = max(by_service.values(), key=lambda each: sum(map(bool, each)) / len(each))
     wrong = [each for each in worst if each]
@@ -40,12 +44,18 @@ def standing(project: Project, slot: str, version: str) -> Standing:
     return Standing(wrong[0], f"{up} of {len(worst)} up" if up else "")
 
 
-def _trouble(project: Project, member: Member, version: str) -> Trouble | None:
+def _parts(project: Project, slot: str) -> list[tuple[Member, Check | None]]:
+    """The containers of a slot, each with its check; a worker has none, and stands for those of all hosts."""
+    own: dict[str, list[Check | None]] = defaultdict(list)
+    for name, check in checks(project, slot):
+        own[name].append(check)
+    return [(each, check) for each in containers(project, slot) for check in own.get(each.compose, [None])]
+
+
+def _trouble(project: Project, member: Member, check: Check | None, version: str) -> Trouble | None:
     name = member.compose
-    if member.service.worker:
+    if check is None:
         problem = container_health.fault(project.engine.look(name))
         return Trouble(f"{name}: {problem}") if problem else None
-    for check in [each for of, each in checks(project, member.slot) if of == name]:
-        if found := look(project, name, check, version):
-            return explained(project, name, check, found)
-    return None
+    found = look(project, name, check, version)
+    return explained(project, name, check, found) if found else None

@@ -95,7 +95,7 @@ class SwarmEngine(Services, Engine):
         before = self.standing(service)
         self._deploy(made, env)
         after = self.standing(service)
-        if before and after and before.service.digest == after.service.digest:
+        if before and after and before.service.digest == after.service.digest and not before.partly:
             process.run(self.commands.replace_tasks(after.service.id), timeout=CHANGE)
         self._wait(service, len(before.places) if before else 1)
         self._sweep()

@@ -174,6 +174,11 @@ class Standing(Struct, frozen=True):
         return bool(self.places) and all(place.runs for place in self.places) and not self.leaves
 
     @property
+    def partly(self) -> bool:
+        """Whether it runs on some nodes, and the swarm brings it back on the others."""
+        return self.service.comes_back and not self.running and any(place.runs for place in self.places)
+
+    @property
     def settled(self) -> bool:
         """Whether the tasks of the present specification have all been started, or have failed.
 
@@ -220,13 +225,11 @@ def standings(services: Iterable[Service], tasks: Sequence[Task], nodes: Sequenc
 
 def _standing(service: Service, tasks: Sequence[Task], nodes: Mapping[str, Node]) -> Standing:
     tried = list(_tried(service, tasks, nodes))
-    leaves = any(each[-1].leaves for each in tried)
-    return Standing(service, list(_places(service, tried, nodes)), leaves)
+    return Standing(service, list(_places(service, tried, nodes)), any(each[-1].leaves for each in tried))
 
 
 def _tried(service: Service, tasks: Sequence[Task], nodes: Mapping[str, Node]) -> Iterator[list[Task]]:
-    """The tasks at each place, the latest last. What was on a node that is down is wanted elsewhere,
-    or nowhere."""
+    """The tasks at each place, the latest last. A node that is down is no place."""
     found: dict[object, list[Task]] = {}
     for task in sorted((each for each in tasks if each.service == service.id), key=lambda each: each.created):
         found.setdefault(task.place, []).append(task)

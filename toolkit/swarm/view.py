@@ -54,7 +54,7 @@ def _status(standing: Standing) -> Status:
     starting = any(place.task.state == STARTING for place in places)
     health = Health("starting") if starting else None
     status = "restarting" if any(place.failed for place in places) else "created"
-    return Status(status, False, code, started, health=health, words=standing.words)
+    return Status(status, False, code, started, health=health, words=standing.words, partly=standing.partly)
 
 
 def _healthcheck(template: Mapping[str, Any]) -> HealthCheck | None:
