@@ -100,9 +100,11 @@ class Site:
         html = f"<!doctype html><html lang=en {version}><title>shop</title><h1>Shop</h1>{script}"
         self.files["/"] = "text/html", html
 
-    def note(self, method: str, path: str, cookie: str) -> None:
+    def note(self, method: str, path: str, cookie: str) -> bool:
+        """Returns whether it is down for this request: for one that a test has seen, `down` may change."""
         with self._news:
             self._seen.append((method, path, cookie))
+            return self.down
 
     def asked(self, method: str, path: str) -> list[str]:
         """The Cookie headers of all requests like this."""
@@ -136,10 +138,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        self.site.note(self.command, path, self.headers.get("Cookie", ""))
+        down = self.site.note(self.command, path, self.headers.get("Cookie", ""))
         if not path.startswith("/api/"):
             self._serve(path)
-        elif self.site.down:
+        elif down:
             self.close_connection = True
         else:
             self._pass_on()

@@ -21,6 +21,9 @@ from tests.e2e.support.workbench import IMAGE
 
 # What runs for each request whose decision was taken before.
 HOT = r"\b(phases|log_phase|decision_cache|at_hand|inflight|outcome)\.lua:"
+# The collector ends a recording when it calls a finalizer in its middle; it is tried again (LuaJIT, lj_gc.c:
+# gc_call_finalizer, and lj_trace.c: trace_state).
+COLLECTED = "error thrown or hook called during recording"
 BATCH, BATCHES = 400, 30
 JIT = 'package.path = package.path .. ";/usr/share/luajit-2.1/?.lua" require("jit.v").on("/tmp/jit.log")'
 
@@ -115,4 +118,5 @@ def test_a_request_that_is_decided_again_runs_compiled(stack: Stack, tmp_path: P
         # here on it gives up nothing, whatever it still compiles.
         for _ in range(3):
             ask(port, people)
-        assert not [line for line in traces()[len(settled) :] if "---" in line or "fallback" in line]
+        since = [line for line in traces()[len(settled) :] if COLLECTED not in line]
+        assert not [line for line in since if "---" in line or "fallback" in line or "blacklisted" in line]
