@@ -1,6 +1,7 @@
 -- The proxy's settings, which bgctl renders as settings.json: read once, before the first worker starts.
 
 local files = require("bg.lib.files")
+local own_peers = require("bg.lib.own_peers")
 local strict_json = require("bg.lib.strict_json")
 
 local _M = {}
@@ -53,18 +54,6 @@ local function own_name(name)
     return name:sub(1, 1) == ":" and name_of_node() .. name or name
 end
 
--- Of a list in which some entries are of a `node`, those that are not of this one: it has them at addresses of its own.
-local function of_others(list)
-    local own, others = nil, {}
-    for _, entry in ipairs(list) do
-        own = own or entry.node and name_of_node()
-        if not entry.node or entry.node ~= own then
-            others[#others + 1] = entry
-        end
-    end
-    return others
-end
-
 -- Headers, each with the nginx variable that has its value.
 local function with_variables(names)
     local headers = {}
@@ -98,10 +87,7 @@ function _M.load(path)
         end
     end
     settings.proxy_name = own_name(settings.proxy_name)
-    settings.peers = of_others(settings.peers)
-    for _, spares in pairs(settings.spares) do
-        spares.blue, spares.green = of_others(spares.blue), of_others(spares.green)
-    end
+    own_peers.take(settings, settings.follows_agent and name_of_node())
     local stem = (settings.secure_cookies and "__Host-" or "") .. settings.cookie_stem
     settings.session_cookie = stem .. "_session="
     settings.update_cookie = stem .. "_update="
