@@ -1,7 +1,8 @@
 -- Which of the containers of all nodes are this node's own. They are in the settings twice: at the address in
 -- bgctl.toml, and at that of the node, as the others reach it. The node's address is taken. A loopback address leads
 -- to docker's own proxy, which accepts connections for a container that does not listen yet, or no longer, and breaks
--- them off: a POST that was sent into one cannot be sent again. At the node's address it is refused, and goes elsewhere.
+-- them off: a POST that was sent into one cannot be sent again. At the node's address it is refused, and goes to
+-- another node.
 
 local slots = require("bg.lib.slots")
 
