@@ -32,7 +32,7 @@ def standing(project: Project, slot: str, version: str) -> Standing:
     if len(parts) == len({member.name for member, _ in parts}):
         return Standing(trouble(project, slot, version))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda each: _trouble(project, *each, version), parts))
+        found = list(pool.map(lambda each: _trouble(project, version, *each), parts))
     by_service: dict[str, list[Trouble | None]] = defaultdict(list)
     for (member, _), each in zip(parts, found, strict=True):
         by_service[member.name].append(each)
@@ -52,7 +52,7 @@ def _parts(project: Project, slot: str) -> list[tuple[Member, Check | None]]:
     return [(each, check) for each in containers(project, slot) for check in own.get(each.compose, [None])]
 
 
-def _trouble(project: Project, member: Member, check: Check | None, version: str) -> Trouble | None:
+def _trouble(project: Project, version: str, member: Member, check: Check | None) -> Trouble | None:
     name = member.compose
     if check is None:
         problem = container_health.fault(project.engine.look(name))
