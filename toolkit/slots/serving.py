@@ -42,7 +42,8 @@ def to_start(project: Project, slot: str, version: str, found: Compose) -> set[s
 
 def _is_up(project: Project, name: str, check: Check, version: str) -> bool:
     """Whether the service does not need to be started for the sake of this one of its addresses."""
-    if not (project.config.project.engine.several_hosts or project.engine.running(name)):
+    there = project.engine.containers().get(name)
+    if there is None or not (there.state.running or there.state.partly):
         return False
     if check.by_engine and _comes(project.engine.look(name)):
         return image_fault(project, name, check, version) is None

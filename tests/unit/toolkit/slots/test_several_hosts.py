@@ -48,3 +48,11 @@ def test_a_slot_that_serves_nowhere_is_started_anew(world: World, shop: Project)
     with pytest.raises(Failed, match="frontend-blue is not healthy"):
         slots.start(shop, "blue", OLD)
     assert changed(shop) == ["up frontend-blue"]
+
+
+def test_one_that_the_swarm_does_not_have_is_started_whatever_still_answers(shop: Project) -> None:
+    """What was removed may answer for a moment: a swarm ends its tasks later."""
+    shop.engine.there.discard("frontend-blue")  # type: ignore[attr-defined]
+    with pytest.raises(Failed, match="frontend-blue is not healthy"):
+        slots.start(shop, "blue", OLD)
+    assert changed(shop) == ["up frontend-blue"]
