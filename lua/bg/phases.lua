@@ -68,7 +68,7 @@ end
 local function tell_nginx(decision)
     local slot, routing = decision.slot, router.routing()
     local has_other = slot.upstream == slot.name and decision.reason ~= PREVIEW
-    tell_place(slot.version, format("%d", routing.generation), has_other and routing.slots[slot.other].version)
+    tell_place(slot.version, format("%d", decision.generation), has_other and routing.slots[slot.other].version)
     if logs then
         tell_log(decision.reason, decision.identity)
     end

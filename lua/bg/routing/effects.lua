@@ -81,16 +81,16 @@ local function note_page(decision, request)
 end
 
 --- Puts a decision into effect. Returns the holder of the request (activity.recorder), nil where it has none.
-function _M.take(decision, routing, request, now)
+function _M.take(decision, request, now)
     local identity, slot = decision.identity, decision.slot
     if decision.reason == CREDENTIAL then
-        keep_client(identity, slot.version, routing.generation, now)
+        keep_client(identity, slot.version, decision.generation, now)
     end
     local session, key = decision.session, identity.key
     if session then
         key = token_sessions.key_on(session, slot.version)
         if is_remembered(session, decision.reason) then
-            keep_session(session, slot.version, routing.generation, now)
+            keep_session(session, slot.version, decision.generation, now)
         end
     end
     note_page(decision, request)

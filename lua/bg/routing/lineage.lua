@@ -32,12 +32,20 @@ local function walk(entries, version, generation, issued, visit)
     return version
 end
 
+-- The slot of the candidate, where an identity says that it is one no more: it was given that `version` with a newer
+-- state than ours. Another node has that state already, and ours may get it much later (decision record 98).
+local function begun(routing, identity, version)
+    local green = routing.slots.green
+    local is_ahead = identity.generation and identity.generation > routing.generation
+    return is_ahead and routing.phase == CANDIDATE and green.version == version and green or nil
+end
+
 -- The version that has the session of an identity by now. Where that is not served, and no later entry has moved it on,
 -- it was not served when the identity was given, either: the app has copied it from an older token. Then every entry
 -- applies.
 local function find(routing, identity, visit)
     local version = walk(routing.lineage, identity.version, identity.generation, identity.issued or 0, visit)
-    if routing.by_version[version] then
+    if routing.by_version[version] or begun(routing, identity, version) then
         return version
     end
     return walk(routing.lineage, version, 0, nil, visit)
@@ -64,18 +72,16 @@ function _M.update(routing, identity)
     end
 end
 
--- The slot of the candidate, where an identity says that it is one no more: it was given that version with a newer
--- state than ours. Another node has that state already, and ours may get it much later (decision record 98).
-local function begun(routing, identity)
-    local green = routing.slots.green
-    local is_ahead = identity.generation and identity.generation > routing.generation
-    return is_ahead and routing.phase == CANDIDATE and green.version == identity.now and green or nil
-end
-
 --- The slot that serves the session of an identity; nil where its version is not served.
 function _M.slot(routing, identity)
     _M.update(routing, identity)
-    return routing.by_version[identity.now] or begun(routing, identity)
+    return routing.by_version[identity.now] or begun(routing, identity, identity.now)
+end
+
+--- The generation of the state in which `slot` serves the session of an identity: the identity's own, where that state
+-- is not here yet.
+function _M.generation(routing, identity, slot)
+    return begun(routing, identity, slot.version) == slot and identity.generation or routing.generation
 end
 
 --- The slot that serves the version of an identity, if that version has been served ever since; otherwise nil. It is

@@ -54,7 +54,7 @@ end
 function _M.fill(decision, routing, request, is_slotted)
     local claims, old_pin, identity = decision.pin_claims, decision.pin, decision.identity
     claims.sid, claims.version = identity.pin_sid or identity.sid, decision.slot.version
-    claims.generation = routing.generation
+    claims.generation = decision.generation
     claims.bound = decision.in_cookie or decision.session ~= nil or (old_pin ~= nil and old_pin.bound
         and old_pin.sid == claims.sid and not is_over(decision, request))
     claims.from = still_from(routing, old_pin, decision.slot.version)

@@ -67,7 +67,7 @@ end
 local function choose(decision, routing, request, now)
     local pin = decision.pin or decision.posted
     local session = decision.session
-    local slot, reason = rules.sticky(routing, decision.token, pin, decision.preview, session)
+    local slot, reason, named_by = rules.sticky(routing, decision.token, pin, decision.preview, session)
     local identity = decision.token or session or pin
     if reason == PREVIEW then
         identity = identity or decision.preview
@@ -77,9 +77,11 @@ local function choose(decision, routing, request, now)
         reason = client and CREDENTIAL or named and RETIRED or NEW
         identity = identity or client or { sid = base64url.encode(crypto.random(SID_BYTES)) }
         slot = client and client.version and lineage.slot(routing, client)
-            or rules.fresh(routing, crypto.fraction(identity.sid))
+        named_by = slot and client
+        slot = slot or rules.fresh(routing, crypto.fraction(identity.sid))
     end
     decision.slot, decision.reason, decision.identity = slot, reason, identity
+    decision.generation = named_by and lineage.generation(routing, named_by, slot) or routing.generation
 end
 
 -- What the request shows of itself, as far as it verifies.
@@ -161,7 +163,8 @@ end
 --- Fills `decision` (a table with a table `pin_claims` in it) with what is decided for a request at `now` (seconds);
 -- returns nil while no state has been read yet. Nothing else changes; `quietly`: not even refused tokens are counted.
 -- `is_slotted`: the slot really serves this request, so that a page may come from it. Fields: `slot`
--- (routing.routing_table) and the `reason` for it; `identity`, whose request it is (without a `key` while that is not
+-- (routing.routing_table), the `reason` for it, and the `generation` of the state by which it has this session;
+-- `identity`, whose request it is (without a `key` while that is not
 -- known); `token` (it came `in_cookie`), `pin`, `preview` and `posted` (routing.old_page), identities as far as they
 -- verify; `session`, where a token says whose it is and no version (tokens.token_sessions), or a cookie of the app
 -- says it (tokens.cookie_sessions), instead of `token`; `page`, the slot of the old page that asks; `list`, where a
@@ -219,7 +222,7 @@ function _M.route(request, now, is_slotted)
     if not decision then
         return nil
     end
-    decision.holder = effects.take(decision, _M.routing(), request, now)
+    decision.holder = effects.take(decision, request, now)
     local life = decision.life or decision.login_life
     decision.cookie = life and signed_cookies.pin_cookie(decision.pin_claims, life, now) or nil
     decision.terms = decision.page_life and signed_cookies.page_cookie(decision.pin_claims, decision.page_life, now)

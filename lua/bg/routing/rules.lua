@@ -24,8 +24,8 @@ function _M.has_moved(routing, token, pin)
     return pin.left == token.now and pin.now ~= pin.left
 end
 
---- The slot to which a request sticks by what it shows, and the reason (lib.reasons); nil where nothing names a version
--- that is served. Each identity says the version that it was given; the lineage says which version has its session by
+--- The slot to which a request sticks by what it shows, the reason (lib.reasons), and the identity that it goes by; nil
+-- where nothing names a version that is served. Each identity says the version that it was given; the lineage says which version has its session by
 -- now (routing.lineage).
 -- @param routing  the routing table (routing.routing_table)
 -- @param token    the identity `{version, generation, issued}` in a verified session token, or nil
@@ -36,23 +36,23 @@ end
 function _M.sticky(routing, token, pin, preview, session)
     local slot = preview and lineage.slot_of_same(routing, preview)
     if slot then
-        return slot, PREVIEW
+        return slot, PREVIEW, preview
     end
     slot = _M.has_moved(routing, token, pin) and lineage.slot(routing, pin)
     if slot then
-        return slot, MOVED
+        return slot, MOVED, pin
     end
     slot = token and lineage.slot(routing, token)
     if slot then
-        return slot, TOKEN
+        return slot, TOKEN, token
     end
     slot = pin and lineage.slot(routing, pin)
     if slot then
-        return slot, PIN
+        return slot, PIN, pin
     end
     slot = session and session.version and lineage.slot(routing, session)
     if slot then
-        return slot, SESSION
+        return slot, SESSION, session
     end
 end
 

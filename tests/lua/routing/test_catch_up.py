@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lua.routing.test_pins import session
-from tests.lua.support.asking import FETCH, LOAD, NEW, OLD, ask, switch
+from tests.lua.support.asking import FETCH, LOAD, NEW, OLD, ask, claims, switch
 from tests.lua.support.luajit import plain
 from tests.lua.support.proxy import STATES, Proxy
 
@@ -95,6 +95,41 @@ def test_a_visitor_of_green_too_and_newcomers_are_blues(candidate: Proxy, tmp_pa
     pin = ask(other, LOAD).pin
     assert ask(candidate, LOAD, cookies=pin).version == NEW
     assert ask(candidate, LOAD).version == OLD
+
+
+@pytest.fixture
+def came_again(tmp_path: Path) -> Proxy:
+    """The same, and the candidate's version has been in service before, and was taken back."""
+    proxy = Proxy(tmp_path)
+    switch(proxy, "candidate", generation=5, lineage=ENDED)
+    return proxy
+
+
+@pytest.mark.parametrize(("given", "version"), [(6, NEW), (5, OLD), (3, OLD)])
+def test_a_candidate_that_comes_again_serves_the_sessions_of_the_newer_state_alone(
+    came_again: Proxy, given: int, version: str
+) -> None:
+    token = session(deploymentVersion=NEW, deploymentGeneration=given)
+    assert ask(came_again, FETCH, cookies=token).version == version
+
+
+def test_what_a_node_behind_gives_on_says_the_newer_state(candidate: Proxy, tmp_path: Path) -> None:
+    """Otherwise the next request would be of a state in which green served nobody: a log-in would flip."""
+    (tmp_path / "other").mkdir()
+    other = Proxy(tmp_path / "other")
+    switch(other, "draining", generation=6)
+    visitor = ask(other, LOAD).pin
+    assert ask(candidate, LOAD, cookies=visitor).generation == 6, "which its log-in gets, too"
+    token = session(deploymentVersion=NEW, deploymentGeneration=6)
+    logged_in = ask(candidate, LOAD, cookies=f"{visitor}; {token}")
+    assert logged_in.version == NEW and claims(logged_in.pin)["deploymentGeneration"] == 6
+    assert ask(candidate, LOAD, cookies=logged_in.pin).version == NEW
+
+
+def test_all_others_get_the_generation_of_the_state_here(candidate: Proxy) -> None:
+    assert ask(candidate, LOAD).generation == 4
+    nobodys = session(deploymentVersion="9.9", deploymentGeneration=9)
+    assert ask(candidate, LOAD, cookies=nobodys).generation == 4
 
 
 def test_who_was_on_the_candidates_version_before_it_was_taken_back_is_blues(candidate: Proxy) -> None:

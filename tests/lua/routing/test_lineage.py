@@ -154,8 +154,9 @@ def test_66_a_session_moves_on_from_where_its_token_has_come_to(lua):
     sticky = lua.module("routing.rules")[b"sticky"]
     token = lua.table({"version": "1.6.7", "generation": 1})
     pin = lua.table({"version": "1.6.9", "generation": 7, "from": "1.6.8"})
-    slot, rule = sticky(routes(lua, promoted, "1.6.8", "1.6.9"), token, pin)
+    slot, rule, named_by = sticky(routes(lua, promoted, "1.6.8", "1.6.9"), token, pin)
     assert (plain(slot[b"version"]), plain(rule)) == ("1.6.9", "moved")
+    assert plain(named_by[b"version"]) == "1.6.9", "it goes by the pin"
 
 
 @pytest.mark.threat(41)

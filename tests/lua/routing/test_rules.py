@@ -20,7 +20,8 @@ def decide(lua, routes, token=None, pin=None, draw=0.5):
         lua.table({"version": pin}) if pin else None,
     )
     if held:
-        slot, rule = held
+        slot, rule, named_by = held
+        assert plain(named_by[b"version"]) == plain(slot[b"version"])
         return plain(slot[b"name"]), plain(rule)
     return plain(rules[b"fresh"](routes, draw)[b"name"]), "new"
 

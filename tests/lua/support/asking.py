@@ -38,6 +38,7 @@ class Answer:
         self.cookie = plain(pin) if pin and terms is None else None
         self.withheld = plain(pin) if pin and terms is not None else None
         self.holder = plain(decision[b"holder"])
+        self.generation = plain(decision[b"generation"])  # which the app is told, too
 
     @property
     def pin(self) -> str:
