@@ -23,10 +23,11 @@ from aiohttp import (
 REMEMBER = 30.0  # seconds for which a token's owner is believed before the API is asked again
 ASK_AGAIN = 5.0  # seconds until it is asked again after it did not answer
 TOKENS = 10_000
-# A log-in is worth waiting for, and is tried once more: of several hosts one may be gone, or just be back.
-PATIENTLY, TRIES, PAUSE = ClientTimeout(total=4.5), 2, 0.5
+# A log-in is worth waiting for: of several hosts one may be gone, or just be back. So it is tried again every
+# PAUSE seconds, for AGAIN seconds from its beginning.
+PATIENTLY, AGAIN, PAUSE = ClientTimeout(total=4.5), 5.0, 0.5
 BRIEFLY = ClientTimeout(total=1)  # a page waits for the user's name, and must come even if the name does not
-KEPT = 2.0  # seconds for which an idle connection is kept: the second try comes later than that
+KEPT = 2.0  # seconds for which an idle connection is kept: what follows a try that got no answer is made anew
 
 log = logging.getLogger("slipway")
 
@@ -119,8 +120,9 @@ class SessionApi:
     async def _call(
         self, method: str, path: str, key: str, **options: Any
     ) -> tuple[ClientResponse, dict[str, Any]]:
-        """May be done twice: a session that nobody uses is not counted, and one is ended once."""
-        for _ in range(TRIES - 1):
+        """May be done several times: a session that nobody uses is not counted, and one is ended once."""
+        last = time.monotonic() + AGAIN
+        while time.monotonic() + PAUSE < last:
             with suppress(UnavailableError):
                 return await self._try(method, path, key, **options)
             await asyncio.sleep(PAUSE)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, TCPConnector, TraceConfig
+from app import sessions
 from app.settings import Settings, from_env
 
 from tests.unit.testbed.support.stage import SERVICE_KEY, browser, stage_of
@@ -150,14 +151,37 @@ def test_a_failing_session_api_is_a_friendly_503_and_pages_still_come(service_ke
     run(scenario())
 
 
-@pytest.mark.parametrize(("status", "tries"), [(503, 2), (500, 1)])
-def test_a_session_api_that_is_starting_is_asked_twice(service_key: Path, status: int, tries: int) -> None:
+def test_a_session_api_that_is_starting_is_asked_until_it_is_ready(service_key: Path) -> None:
+    async def scenario() -> None:
+        async with stage_of(service_key, "1.6.8") as stage, browser() as http:
+            stage.sessions.status = 503
+
+            async def is_ready_after_two_tries() -> None:
+                while len(stage.sessions.asked) < 2:
+                    await asyncio.sleep(0.01)
+                stage.sessions.status = 0
+
+            starts = asyncio.create_task(is_ready_after_two_tries())
+            async with http.post(stage.backends["1.6.8"] + "/login", data={"user": "Ada"}) as response:
+                assert response.status == 200, "the redirect was followed"
+            assert stage.sessions.asked == ["token"] * 3
+            await starts
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_session_api_that_fails_or_never_gets_ready_makes_a_log_in_a_503(
+    service_key: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(sessions, "AGAIN", 2 * sessions.PAUSE)
+
     async def scenario() -> None:
         async with stage_of(service_key, "1.6.8") as stage, browser() as http:
             stage.sessions.status = status
             async with http.post(stage.backends["1.6.8"] + "/login", data={"user": "Ada"}) as response:
                 assert response.status == 503
-            assert stage.sessions.asked == ["token"] * tries
+            assert stage.sessions.asked == ["token"] * (2 if status == 503 else 1)
 
     run(scenario())
 
