@@ -25,8 +25,8 @@ function _M.has_moved(routing, token, pin)
 end
 
 --- The slot to which a request sticks by what it shows, the reason (lib.reasons), and the identity that it goes by; nil
--- where nothing names a version that is served. Each identity says the version that it was given; the lineage says which version has its session by
--- now (routing.lineage).
+-- where nothing names a version that is served. Each identity says the version that it was given; the lineage says
+-- which version has its session by now (routing.lineage).
 -- @param routing  the routing table (routing.routing_table)
 -- @param token    the identity `{version, generation, issued}` in a verified session token, or nil
 -- @param pin      the identity `{version, from, generation, issued}` in a verified pin, or nil
