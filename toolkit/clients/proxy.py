@@ -12,6 +12,7 @@ from toolkit.clock import SYSTEM, at_most_every
 from toolkit.config import Drain
 from toolkit.errors import BgctlError, Failed
 from toolkit.explain.request import Request
+from toolkit.terminal import humanize
 from toolkit.values import Address
 
 POLL = 0.02  # seconds between two looks; workers read the state every 0.05 s
@@ -106,8 +107,9 @@ class Proxy:
 
 
 def describe(left: Slot) -> str:
-    """ "2 requests and 1 WebSockets" """
-    return f"{left.open_requests} requests and {left.websockets} WebSockets"
+    """ "2 requests and 1 WebSocket" """
+    open_requests = humanize.many(left.open_requests, "requests")
+    return f"{open_requests} and {humanize.many(left.websockets, 'WebSockets')}"
 
 
 def finished(left: Slot, seconds: float, drain: Drain) -> str | None:

@@ -91,7 +91,7 @@ def remarks(report: "Report", now: datetime, users: bool) -> Iterator[str]:
         yield f"unknown: {report.unknown}"
     elif report.unknown_visitors:
         yield f"visitors are unknown: {report.unknown_visitors}"
-    old = "unknown" if report.old_version_sessions is None else report.old_version_sessions
-    yield f"new sessions get {report.current_version}; {old} sessions on other versions"
+    old = humanize.many(report.old_version_sessions, "sessions")
+    yield f"new sessions get {report.current_version}; {old} on other versions"
     if empty := humanize.forecast(report.forecast, now):
         yield f"the old version is empty: {empty}"

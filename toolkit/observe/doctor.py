@@ -200,7 +200,7 @@ def _session_api_problems(project: Project) -> Problems:
         mend = "wait until then" if "counts are complete in" in why else "bgctl up"
         raise NotYet("how many sessions there are is unknown", why, mend)
     sessions = sum(count.sessions or 0 for count in report.versions.values())
-    return f"{report.total_active_users} users, {sessions} sessions"
+    return f"{humanize.many(report.total_active_users, 'users')}, {humanize.many(sessions, 'sessions')}"
 
 
 def _idle_problems(project: Project, watch: idle.Watch) -> Problems:

@@ -10,6 +10,7 @@ from toolkit.errors import BgctlError, Failed, Refused
 from toolkit.files import atomic
 from toolkit.project import Project
 from toolkit.release.steps import Step, walk
+from toolkit.terminal import humanize
 from toolkit.values import stamp
 
 NOTE = "down"  # in state/: the stack is down because an operator wanted it so
@@ -101,7 +102,8 @@ def _people(report: Report, version: str) -> str:
     found = report.on(version)
     if not (found.sessions or found.anonymous or found.websockets):
         return ""
-    return f"{found.sessions} sessions and {found.anonymous} visitors on {version}"
+    sessions, visitors = humanize.many(found.sessions, "sessions"), humanize.many(found.anonymous, "visitors")
+    return f"{sessions} and {visitors} on {version}"
 
 
 def note(project: Project) -> str:

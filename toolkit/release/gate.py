@@ -15,6 +15,7 @@ from toolkit.release.steps import Step, show_plan
 from toolkit.rendering import reload
 from toolkit.state import transitions
 from toolkit.state.document import State
+from toolkit.terminal import humanize
 from toolkit.values import Duration
 
 
@@ -131,8 +132,8 @@ def _wait_open(project: Project, generation: int, within: float) -> str:
         status = project.proxy.status()
         if status.applied(generation) and status.open_requests == 0:
             return "none"
-        project.ui.progress(f"{status.open_requests} requests are open")
-    project.ui.warn(f"{status.open_requests} requests are still open after {within:g} s")
+        project.ui.progress(f"open: {humanize.many(status.open_requests, 'requests')}")
+    project.ui.warn(f"still open after {within:g} s: {humanize.many(status.open_requests, 'requests')}")
     return f"{status.open_requests} are still open"
 
 

@@ -8,6 +8,7 @@ from toolkit.errors import BgctlError, Failed, MovedOn, NotYet
 from toolkit.project import Project
 from toolkit.release.node_place import Place
 from toolkit.state import node
+from toolkit.terminal import humanize
 
 LOOK = 0.1  # seconds between two looks
 QUIET = 1.0  # seconds in which nothing may come: also of two requests in a row, nothing is open in between
@@ -45,7 +46,7 @@ class Left(Struct, frozen=True):
             return "nothing is open"
         counts = {"requests": self.requests, "WebSockets": self.websockets}
         counts["connections to other services"] = self.connections
-        said = [f"{count} {name}" for name, count in counts.items() if count]
+        said = [humanize.many(count, name) for name, count in counts.items() if count]
         return ", ".join([*said, *["requests still come"] * self.still_comes])
 
 

@@ -13,6 +13,7 @@ from toolkit.errors import BgctlError
 from toolkit.project import Project
 from toolkit.rendering import settings_json
 from toolkit.state.document import State
+from toolkit.terminal import humanize
 from toolkit.values import Duration
 
 
@@ -109,7 +110,7 @@ class Remaining:
             ("requests", self.requests),
             ("WebSockets", self.websockets),
         )
-        return ", ".join(f"{'unknown' if count is None else count} {name}" for name, count in parts)
+        return ", ".join(humanize.many(count, name) for name, count in parts)
 
 
 def remaining(project: Project, now: State, terms: DrainTerms) -> Remaining:

@@ -1,4 +1,4 @@
-"""Says times and shares as people do: "3 min ago", "in 35 min", "14:20" and "Wed 14:20", "68 %"."""
+"""Says times, shares and counts as people do: "3 min ago", "14:20" and "Wed 14:20", "68 %", "1 session"."""
 
 from datetime import datetime, tzinfo
 from typing import Protocol
@@ -52,6 +52,14 @@ def size(amount: float) -> str:
             return f"{amount:.0f} {unit}"
         amount /= 1000
     return f"{amount:.1f} GB"
+
+
+def many(count: int | None, things: str) -> str:
+    """ "2 sessions", "1 session", "unknown sessions". The first word of `things` is a plural in s."""
+    if count != 1:
+        return f"{'unknown' if count is None else count} {things}"
+    first, *rest = things.split(" ", 1)
+    return " ".join(["1", first.removesuffix("s"), *rest])
 
 
 def percent(share: float, digits: int = 0) -> str:

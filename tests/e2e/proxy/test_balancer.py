@@ -51,7 +51,7 @@ def test_a_node_goes_for_maintenance_and_comes_back_and_no_request_is_lost(nodes
         eventually(lambda: one.served > 100 and two.served > 100, "both get traffic")
         with socket_on(one, two, url) as held:
             said = one.bgctl("node", "drain", "--why", "new kernel", "--within", "3s", code=5)
-            assert "1 WebSockets" in said.stderr
+            assert "1 WebSocket" in said.stderr
             assert held.ping().wait(10), "it lives"
         done = one.bgctl("node", "drain")
         assert "drained: nothing is open" in done.stdout

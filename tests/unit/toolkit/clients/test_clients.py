@@ -137,8 +137,8 @@ def test_27_a_slot_is_empty_when_nothing_is_open_and_nothing_can_come(web: Calla
     said: list[str] = []
     assert Proxy(Address(control.address)).wait_empty("green", 7, Drain(), said.append) == "is empty"
     assert said == [
-        "green has 2 requests and 1 WebSockets open",
-        "green has 0 requests and 1 WebSockets open",
+        "green has 2 requests and 1 WebSocket open",
+        "green has 0 requests and 1 WebSocket open",
     ]
 
 
@@ -151,7 +151,7 @@ def test_27_a_slot_is_empty_when_nothing_is_open_and_nothing_can_come(web: Calla
         (Slot(open=2), 30, "still had 2 requests and 0 WebSockets at their deadline"),
         (Slot(open=2, websockets=1), 30, None),
         (Slot(open=1, websockets=1), 3599, None),
-        (Slot(open=2, websockets=1), 3600, "still had 1 requests and 1 WebSockets at their deadline"),
+        (Slot(open=2, websockets=1), 3600, "still had 1 request and 1 WebSocket at their deadline"),
     ],
 )
 def test_27_requests_and_websockets_have_their_own_deadlines(

@@ -153,7 +153,7 @@ def test_drain_waits_for_sessions_visitors_and_websockets(world: World) -> None:
     world.sessions, world.visitors = {}, {"1.6.7": 4}
     assert "0 sessions, 4 visitors" in refused(world, *LOOK, code=5)
     world.visitors, world.open["blue"] = {}, (3, 1)
-    assert "2 requests, 1 WebSockets" in refused(world, *LOOK, code=5)
+    assert "2 requests, 1 WebSocket" in refused(world, *LOOK, code=5)
     assert "not empty yet" in refused(world, "drain", "--timeout", "50ms", "--interval", "10ms", code=5)
     world.open["blue"] = (0, 0)
     done = world.bgctl("drain")
@@ -239,11 +239,11 @@ def test_44_a_second_bgctl_is_4_at_once(world: World) -> None:
 def test_promote_is_refused_while_blue_has_somebody(world: World) -> None:
     draining(world)
     world.sessions = {"1.6.7": 1}
-    assert "1.6.7 still has 1 sessions" in refused(world, "promote")
+    assert "1.6.7 still has 1 session" in refused(world, "promote")
     world.sessions = None
     assert "unknown sessions" in refused(world, "promote")
     world.sessions, world.open["blue"] = {}, (1, 1)
-    assert "1 WebSockets" in refused(world, "promote")
+    assert "1 WebSocket" in refused(world, "promote")
     world.open["blue"] = (0, 0)
     world.serve(world.green, "0.0.0")
     assert "green is not healthy" in refused(world, "promote")

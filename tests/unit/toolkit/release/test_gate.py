@@ -67,7 +67,7 @@ def test_open_requests_are_waited_for_in_half_of_the_time_and_told(draining: Wor
     draining.open["blue"] = (7, 4)
     done = draining.bgctl("pause", "--for", "1s", "--", "true")
     assert done.returncode == 0, done.stderr
-    assert "3 requests are still open after 0.5 s" in done.stderr
+    assert "still open after 0.5 s: 3 requests" in done.stderr
     draining.open["blue"] = (4, 4)
     assert "still open" not in draining.bgctl("pause", "--", "true").stderr, "WebSockets stay"
 

@@ -90,7 +90,7 @@ def test_a_time_that_is_none_is_replaced(balanced: Balanced) -> None:
 
 @pytest.mark.parametrize(
     ("opened", "busy", "said"),
-    [((3, 1), 3, "2 requests, 1 WebSockets"), ((0, 0), 2, "2 connections to other services")],
+    [((3, 1), 3, "2 requests, 1 WebSocket"), ((0, 0), 2, "2 connections to other services")],
 )
 def test_what_is_still_open_is_told_with_exit_code_5(
     balanced: Balanced, opened: tuple[int, int], busy: int, said: str
@@ -124,7 +124,7 @@ def test_ready_ends_a_drain_and_who_waits_for_it(balanced: Balanced) -> None:
     balanced.project.ui.progress = tell  # type: ignore[method-assign]
     with pytest.raises(MovedOn, match="ready again"):
         node_empty.wait(balanced.project, node_place.find(balanced.project, "", "drain"), WITHIN)
-    assert said == ["1 WebSockets"]
+    assert said == ["1 WebSocket"]
     assert balanced.file() == Node()
     assert balanced.world.history[-1]["what"] == "node ready"
 

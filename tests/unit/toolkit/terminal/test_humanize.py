@@ -185,3 +185,17 @@ def test_forecast(found: Forecast | None, said: str) -> None:
 )
 def test_sizes(amount: float, said: str) -> None:
     assert humanize.size(amount) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "things", "said"),
+    [
+        (0, "sessions", "0 sessions"),
+        (1, "sessions", "1 session"),
+        (2, "WebSockets", "2 WebSockets"),
+        (1, "visitors (not waited for)", "1 visitor (not waited for)"),
+        (None, "sessions", "unknown sessions"),
+    ],
+)
+def test_one_of_many(count: int | None, things: str, said: str) -> None:
+    assert humanize.many(count, things) == said
