@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Routed(NamedTuple):
-    """`generation` is that of the state by which the proxy decided, None where no header says it."""
+    """`generation` is that of the state in which it has this session, None where no header says it."""
 
     version: str
     generation: int | None = None

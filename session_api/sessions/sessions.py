@@ -90,18 +90,25 @@ class Sessions:
 
         In a canary both versions take new sessions: then no session is asked to move.
         """
-        current = self._state.current_version()
         claims = self._held(claims, routed)
         _alive(self._store.resume(_session(claims, self._store.now(), claims.over_at)))
-        version = claims.version or current
-        return messages.Heartbeat(version, current, not self._state.takes_new(version))
+        version = claims.version or self._state.current_version()
+        return messages.Heartbeat(version, *self._newest(version, routed))
 
     def newest(self, routed: Routed | None) -> messages.CurrentVersion:
         """The version of new sessions, and whether the proxy sent this request to another one."""
-        current = self._state.current_version()
         if routed is None:
-            return messages.CurrentVersion(current)
-        return messages.CurrentVersion(current, not self._state.takes_new(routed.version))
+            return messages.CurrentVersion(self._state.current_version())
+        return messages.CurrentVersion(*self._newest(routed.version, routed))
+
+    def _newest(self, version: str, routed: Routed | None) -> tuple[str, bool]:
+        """The version of new sessions, and whether one on `version` should move there.
+
+        What the proxy has by a newer state than the one here is as new as anything known here.
+        """
+        if routed and self._state.is_behind(routed.generation) and re.search(PATTERN, version):
+            return version, False
+        return self._state.current_version(), not self._state.takes_new(version)
 
     def _first_place(self, routed: Routed | None) -> Place:
         """Where a new session goes. While no state can be read, the proxy is believed: log-ins go on."""

@@ -53,14 +53,18 @@ class State:
         """Where a session is by now whose token says `version`; where new ones go if that is not known.
 
         `generation` and `issued_at`: see `lineage.follow`. A generation newer than this state comes from a
-        proxy that has read a newer file: it is believed. Raises StateError.
+        proxy that has read a newer file, or has a session of one that has: it is believed. Raises StateError.
         """
         document = self._document.get()
-        if generation is not None and generation > document.generation and re.search(PATTERN, version):
+        if self.is_behind(generation) and re.search(PATTERN, version):
             return Place(version, generation)
         served = self.served_versions()
         version = follow(document.lineage, served, version, generation, issued_at)
         return Place(version, document.generation) if version in served else self.current_place()
+
+    def is_behind(self, generation: int | None) -> bool:
+        """Whether there is a newer state than this one, with that generation. Raises StateError."""
+        return generation is not None and generation > self._document.get().generation
 
     def routed_place(self, version: str, generation: int | None) -> Place:
         """Where a session is that a proxy has just sent to `version`. Raises StateError.

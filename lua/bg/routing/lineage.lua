@@ -3,7 +3,12 @@
 -- sessions of each version went. Values in, values out; what is found is remembered in the identity for as long as the
 -- routing table is the same one, so that a request costs one comparison.
 
-local CANDIDATE = "candidate" -- the phase in which green runs, and nobody is sent there
+local slot_names = require("bg.lib.slots")
+
+local huge = math.huge
+local ipairs = ipairs
+
+local SLOTS = slot_names.SLOTS
 
 local _M = {}
 
@@ -32,12 +37,31 @@ local function walk(entries, version, generation, issued, visit)
     return version
 end
 
--- The slot of the candidate, where an identity says that it is one no more: it was given that `version` with a newer
--- state than ours. Another node has that state already, and ours may get it much later (decision record 98).
+-- Whether a version has been taken out of service since `generation`; where that is nil, since `issued`.
+local function has_gone(routing, version, generation, issued)
+    for _, entry in ipairs(routing.lineage) do
+        if entry.from == version and is_later(entry, generation, issued) then
+            return true
+        end
+    end
+    return false
+end
+
+-- The slot that has `version` and serves nobody, where an identity says that it does by now: it was given that version
+-- with a newer state than ours. Another node has that state already, and ours may get it much later (decision record
+-- 98). The time decides as well: generations come a second time where a copy of an older state was put back.
 local function begun(routing, identity, version)
-    local green = routing.slots.green
-    local is_ahead = identity.generation and identity.generation > routing.generation
-    return is_ahead and routing.phase == CANDIDATE and green.version == version and green or nil
+    local issued = identity.issued ~= 0 and identity.issued or huge
+    if not identity.generation or identity.generation <= routing.generation
+        or has_gone(routing, version, nil, issued) then
+        return nil
+    end
+    for _, name in ipairs(SLOTS) do
+        local slot = routing.slots[name]
+        if slot.version == version and slot.state == "maint" then
+            return slot
+        end
+    end
 end
 
 -- The version that has the session of an identity by now. Where that is not served, and no later entry has moved it on,
@@ -53,12 +77,7 @@ end
 
 -- Whether a version has been in service ever since the identity was given: only then it still means the same.
 local function is_same(routing, identity, version)
-    for _, entry in ipairs(routing.lineage) do
-        if entry.from == version and is_later(entry, identity.generation, identity.issued or 0) then
-            return false
-        end
-    end
-    return true
+    return not has_gone(routing, version, identity.generation, identity.issued or 0)
 end
 
 --- Brings an identity (tokens.token) up to date, once for each routing table (routing.routing_table): `now` is the

@@ -106,8 +106,9 @@ end
 
 -- A slot: `{name, other, version, state, weight, upstream, alone, cover}`, of which the last three are nginx upstreams.
 -- No request reaches a slot in maint, not even when the other one fails: then `upstream` is `alone`, which has no
--- backup. Nor does a failure of blue send requests to a candidate that is only previewed. `cover` is for a slot that is
--- known to be down; nil where there is no other slot to fall back on.
+-- backup. (But for the sessions of a newer state than this one: routing.lineage.) Nor does a failure of blue send
+-- requests to a candidate that is only previewed. `cover` is for a slot that is known to be down; nil where there is no
+-- other slot to fall back on.
 local function slot_of(name, document)
     local entry = document.slots[name]
     local alone = document.slots[OTHER[name]].state == "maint" or (document.phase == PREVIEW and name == "blue")

@@ -1,7 +1,7 @@
 -- The rules by which a request gets its slot: the heart of the project. In their order: what a preview shows; the
--- version of a verified session token, or the one that its session has moved on to; the version of a verified pin; the
--- version that is remembered of a session of the app's own; a new session, shared out by weight. Values in, values
--- out.
+-- version of a verified session token, or the one that its session has moved on to, or got elsewhere by a newer state;
+-- the version of a verified pin; the version that is remembered of a session of the app's own; a new session, shared
+-- out by weight. Values in, values out.
 
 local lineage = require("bg.routing.lineage")
 local reasons = require("bg.lib.reasons")
@@ -24,6 +24,14 @@ function _M.has_moved(routing, token, pin)
     return pin.left == token.now and pin.now ~= pin.left
 end
 
+-- Whether the pin of the token's own session was given with a newer state than the token, and than the one here: where
+-- another node has it by now, or a token that does not say a generation would be taken for one of an older release.
+local function is_ahead(routing, token, pin)
+    local newest = pin and pin.generation
+    return newest and token and pin.sid == token.pin_sid and newest > routing.generation
+        and newest > (token.generation or 0)
+end
+
 --- The slot to which a request sticks by what it shows, the reason (lib.reasons), and the identity that it goes by; nil
 -- where nothing names a version that is served. Each identity says the version that it was given; the lineage says
 -- which version has its session by now (routing.lineage).
@@ -41,6 +49,10 @@ function _M.sticky(routing, token, pin, preview, session)
     slot = _M.has_moved(routing, token, pin) and lineage.slot(routing, pin)
     if slot then
         return slot, MOVED, pin
+    end
+    slot = is_ahead(routing, token, pin) and lineage.slot(routing, pin)
+    if slot then
+        return slot, PIN, pin
     end
     slot = token and lineage.slot(routing, token)
     if slot then

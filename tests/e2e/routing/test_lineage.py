@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import jwt
 import pytest
@@ -182,6 +184,51 @@ def test_65_a_version_that_was_taken_back_comes_again(site: Stack, people: Peopl
     said = site.bgctl("explain", stdin=taken_back(site)).stdout
     assert f"says {new}, whose sessions went to {at}, which blue serves" in said
     site.bgctl("rollback")
+
+
+@pytest.mark.threat(65)
+def test_65_a_proxy_that_is_behind_serves_those_whom_others_have_given_to_a_candidate(site: Stack) -> None:
+    """As on a node whose agent has stopped: it still has the state in which nobody is sent to green."""
+    at, new = stable_and_next(site)
+    site.bgctl("up-green", new)
+    site.bgctl("route", "enable-green")
+    site.bgctl("rollback")  # so the candidate's version has been in service before
+    site.bgctl("up-green", new)
+    behind = state_file(site).read_text()
+    site.bgctl("route", "enable-green")
+    ahead = state_file(site).read_text()
+    user, visitor = site.log_in("ahead"), site.visitor()
+    visitor.get(site.url, headers=LOAD, timeout=10).raise_for_status()
+
+    put(site, behind)
+    assert [site.version_of(one) for one in (user, visitor)] == [new, new]
+    form = {"user": "late", "email": "late@example.test"}
+    visitor.post(f"{site.url}/login", data=form, headers=LOAD, timeout=10).raise_for_status()
+    claims = jwt.decode(visitor.cookies["bg_session"], options={"verify_signature": False})
+    assert (claims["deploymentVersion"], site.version_of(visitor)) == (new, new)
+    assert site.version_of(site.visitor()) == at, "newcomers are blue's until the state arrives"
+
+    put(site, ahead)
+    assert [site.version_of(one) for one in (user, visitor)] == [new, new]
+    site.bgctl("rollback")
+
+
+def state_file(site: Stack) -> Path:
+    return site.directory / "state" / "state.json"
+
+
+def put(site: Stack, state: str) -> None:
+    """The proxy goes by this state. Returns when every worker does."""
+    file = state_file(site)
+    new = file.with_name("put.json")
+    new.write_text(state)
+    new.chmod(file.stat().st_mode)
+    new.rename(file)
+    generation = json.loads(state)["generation"]
+    eventually(
+        lambda: {worker["generation"] for worker in site.proxy_status()["workers"]} == {generation},
+        "every worker has the state",
+    )
 
 
 def stable_and_next(site: Stack) -> tuple[str, str]:

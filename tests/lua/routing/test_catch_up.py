@@ -10,7 +10,7 @@ import pytest
 from tests.lua.routing.test_pins import session
 from tests.lua.support.asking import FETCH, LOAD, NEW, OLD, ask, claims, switch
 from tests.lua.support.luajit import plain
-from tests.lua.support.proxy import STATES, Proxy
+from tests.lua.support.proxy import NOW, STATES, Proxy
 
 ENDED = [{"from": NEW, "to": OLD, "generation": 4, "at": "2026-01-15T10:30:00Z"}]
 
@@ -111,6 +111,43 @@ def test_a_candidate_that_comes_again_serves_the_sessions_of_the_newer_state_alo
 ) -> None:
     token = session(deploymentVersion=NEW, deploymentGeneration=given)
     assert ask(came_again, FETCH, cookies=token).version == version
+
+
+def test_a_generation_that_comes_a_second_time_does_not_bring_back_those_who_were_taken_off(
+    candidate: Proxy,
+) -> None:
+    """A copy of an older state was put back, in which generations are lower than those that sessions have."""
+    taken_back = [{"from": NEW, "to": OLD, "generation": 4, "at": "2027-01-15T08:00:00Z"}]
+    switch(candidate, "candidate", generation=4, lineage=taken_back)
+    before = session(deploymentVersion=NEW, deploymentGeneration=30, iat=NOW - 1)
+    assert ask(candidate, FETCH, cookies=before).version == OLD
+
+
+def test_blue_too_serves_the_sessions_of_a_newer_state(candidate: Proxy) -> None:
+    """It was given up here; elsewhere it has been taken back into service."""
+    switch(candidate, "given up", generation=5)
+    assert ask(candidate, FETCH, cookies=session(deploymentGeneration=6)).version == OLD
+    assert ask(candidate, FETCH, cookies=session(deploymentGeneration=5)).version == NEW
+
+
+def test_a_tokens_pin_of_a_newer_state_says_more_than_the_token(came_again: Proxy, tmp_path: Path) -> None:
+    """A token that the app has signed says no generation: here it would be one of before the candidate."""
+    (tmp_path / "other").mkdir()
+    other = Proxy(tmp_path / "other")
+    switch(other, "draining", generation=6, lineage=ENDED)
+    token = session(deploymentVersion=NEW)
+    pin = ask(other, LOAD, cookies=token).pin
+    given = ask(came_again, LOAD, cookies=f"{token}; {pin}")
+    assert (given.version, given.rule, given.generation) == (NEW, "pin", 6)
+    assert ask(came_again, LOAD, cookies=token).version == OLD, "nothing says that it is newer"
+
+
+def test_a_pin_of_somebody_else_says_nothing_of_a_token(came_again: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Proxy(tmp_path / "other")
+    switch(other, "draining", generation=6, lineage=ENDED)
+    visitor = ask(other, LOAD).pin
+    assert ask(came_again, LOAD, cookies=f"{session()}; {visitor}").version == OLD
 
 
 def test_what_a_node_behind_gives_on_says_the_newer_state(candidate: Proxy, tmp_path: Path) -> None:

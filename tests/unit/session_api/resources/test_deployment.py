@@ -37,6 +37,20 @@ def test_a_visitors_page_hears_whether_it_is_old(api: Api, state_file: Path) -> 
     assert [is_old("1.6.7"), is_old("1.6.8")] == [False, False]
 
 
+def test_nobody_is_asked_to_move_back_by_a_state_that_is_behind(api: Api, state_file: Path) -> None:
+    """As on a node whose agent has stopped: the others give sessions to 1.6.8 already."""
+    token = api.token(version="1.6.8")
+    write_state(state_file, ("1.6.7", "ready", 100), ("1.6.8", "maint", 0), generation=18)
+    ahead = {"X-Deployment-Version": "1.6.8", "X-Deployment-Generation": "19"}
+    told = {"yourVersion": "1.6.8", "currentVersion": "1.6.8", "updateAvailable": False}
+    assert api.post("/api/deployment/heartbeat", token, **ahead).json == told
+    answer = api.client.simulate_get("/api/deployment/version", headers=ahead).json
+    assert (answer["currentVersion"], answer["updateAvailable"]) == ("1.6.8", False)
+    nonsense = ahead | {"X-Deployment-Version": "<b>"}
+    answer = api.client.simulate_get("/api/deployment/version", headers=nonsense).json
+    assert answer["currentVersion"] == "1.6.7"
+
+
 def on_version(sessions: int, latest: int | None, anonymous: int = 0) -> dict[str, Any]:
     return {
         "sessions": sessions,
