@@ -13,6 +13,9 @@ MANAGERS = 3  # so that the leader may die
 # How often nodes say that they are there; docker's default is 5 s. After three times that they are down.
 HEARTBEAT = "1s"
 ASK_SECONDS = 5.0  # for an answer; a node may hang
+# A manager that was cut off comes back with a later term of raft, and starts elections: for up to a minute nobody
+# leads (docker 20.10: 0.4 to 61 s in eight times).
+ELECTIONS = 180.0  # seconds
 LEADS = ("--format", "{{.ManagerStatus.Leader}}")
 
 
@@ -62,7 +65,7 @@ class Swarm:
             found[:] = [node for node in self.managers if self._leads(node)]
             return len(found) == 1
 
-        eventually(look, "one manager leads the swarm")
+        eventually(look, "one manager leads the swarm", within=ELECTIONS)
         return found[0]
 
     def states(self) -> dict[str, str]:
@@ -76,6 +79,7 @@ class Swarm:
             lambda: expected.items() <= self.states().items(),
             f"the swarm says {expected}",
             unless=(NodeError,),  # its leader may change meanwhile
+            within=ELECTIONS,
         )
 
     def running(self, service: str) -> dict[str, str]:
