@@ -13,8 +13,8 @@ MANAGERS = 3  # so that the leader may die
 # How often nodes say that they are there; docker's default is 5 s. After three times that they are down.
 HEARTBEAT = "1s"
 ASK_SECONDS = 5.0  # for an answer; a node may hang
-# A manager that was cut off comes back with a later term of raft, and starts elections: for up to a minute nobody
-# leads (docker 20.10: 0.4 to 61 s in eight times).
+# A manager that was cut off comes back with a later term of raft, and starts elections: for up to a minute
+# nobody leads (docker 20.10: 0.4 to 61 s in eight times).
 ELECTIONS = 180.0  # seconds
 LEADS = ("--format", "{{.ManagerStatus.Leader}}")
 
