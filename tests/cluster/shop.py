@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ NEEDED = [
 ]
 PORTS = Ports()
 FAULTY = re.compile(r"\[(warn|error|crit|alert|emerg)\]")  # lines of nginx's log
+ENDED = " is up again: "  # a container that was down
 # A slot that is stopped resets the health checks that it has accepted (docs/decisions/0017).
 CUT_OFF = re.compile(r"recv\(\) failed \(104: Connection reset by peer\), context: ngx\.timer")
 IDLE = "10s"  # after which a visitor who has gone is not waited for
@@ -93,9 +95,16 @@ class Shop:
         said = self.manager.run("sh", "-c", f"docker service logs --raw shop_{service} 2>&1")
         return said.splitlines()
 
-    def faults(self) -> list[str]:
-        """What its proxies have logged as wrong."""
-        return [line for line in self.log("proxy") if FAULTY.search(line) and not CUT_OFF.search(line)]
+    def faults(self, since: datetime | None = None) -> list[str]:
+        """What its proxies have logged as wrong; after the second `since`, where one is given.
+
+        Then without what only came to an end: a test before it may have had a node start again.
+        """
+        found = [line for line in self.log("proxy") if FAULTY.search(line) and not CUT_OFF.search(line)]
+        if since is None:
+            return found
+        after = since.astimezone(UTC).strftime("%Y/%m/%d %H:%M:%S")  # as nginx begins its lines
+        return [line for line in found if line[: len(after)] > after and ENDED not in line]
 
     def status(self, node: Node) -> dict[str, Any]:
         """What the control listener of a node's proxy says; {} where none answers."""
